@@ -1,0 +1,151 @@
+"""
+What developers and CI run. ``nox -l`` lists the sessions, ``nox -s NAME`` runs one, what follows ``--`` is passed on.
+
+Nothing here knows the name of a plugin: every folder with a ``pyproject.toml`` under ``plugins/`` is a distribution.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import nox
+
+nox.needs_version = ">=2025.10.14"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False  # in CI too: a machine has the Pythons that it has
+nox.options.download_python = "never"
+
+DISTRIBUTIONS: Final = [
+    "./core",
+    *(f"./{file.parent.as_posix()}" for file in sorted(Path("plugins").glob("*/pyproject.toml"))),
+]
+TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/e2e"]
+DEMO: Final = Path("docs/examples/demo.py").resolve()
+
+BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests build throw-away distributions too
+LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
+TYPES: Final = ["mypy==2.4.1", "types-docutils", "types-jsonschema"]
+TEST: Final = [
+    "coverage>=7.10",
+    "hypothesis",
+    "jsonschema",
+    "openapi-schema-validator",  # with referencing and pyyaml: the vendors' published contracts
+    "pytest>=9",
+    "pyyaml",
+    "referencing",
+]
+SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: a new release compiles anew
+
+
+def install_checkout(session: nox.Session, *others: str) -> None:
+    """Install all our distributions, editable, and what else the session needs."""
+    session.install(*BUILD, *others)
+    editable = [argument for folder in DISTRIBUTIONS for argument in ("--editable", folder)]
+    session.install("--no-build-isolation", *editable)
+
+
+def pytest(session: nox.Session, *folders: str, options: Sequence[str] = ()) -> None:
+    """Run pytest on these folders, or instead of them on what the command line names under tests/."""
+    named = any(argument.startswith("tests/") for argument in session.posargs)
+    session.run("python", "-m", "pytest", *(() if named else folders), *options, *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Make a dataset from our own documentation, with the offline provider, in a new folder under demo-output/."""
+    install_checkout(session)
+    Path("demo-output").mkdir(exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-%H%M%S-"), dir="demo-output")
+    session.run("python", str(DEMO), folder)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests with the Python that runs nox."""
+    install_checkout(session, *TEST)
+    pytest(session, *TESTED)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests_all(session: nox.Session) -> None:
+    """Run the tests with every Python that is present, without real servers."""
+    install_checkout(session, *TEST)
+    pytest(session, *TESTED, options=["-m", "not real_server"])
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests and list the lines that they leave out."""
+    install_checkout(session, *TEST)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *TESTED, *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Hold what we send and decode against the vendors' published contracts and recorded traffic."""
+    install_checkout(session, *TEST)
+    pytest(session, "tests/contract")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Check README.md and docs/: the code in them runs as printed."""
+    install_checkout(session, *TEST)
+    pytest(session, "tests/docs")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*LINT)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly, over the core and all plugins."""
+    install_checkout(session, *TYPES)
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure; ``-- --quick`` takes the short form, which CI runs."""
+    session.install(*DISTRIBUTIONS)  # not editable, since that makes every import look in more folders
+    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build all distributions into dist/, install the wheels outside the checkout, and run the demo there."""
+    session.install(*BUILD)
+    shutil.rmtree("dist", ignore_errors=True)
+    for folder in DISTRIBUTIONS:  # the sdist first, then the wheel from it
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", "dist", folder)
+    core, *plugins = [str(wheel.resolve()) for wheel in sorted(Path("dist").glob("*.whl"))]
+
+    with tempfile.TemporaryDirectory(prefix="budwood-wheels-") as elsewhere, session.chdir(elsewhere):
+        session.run("python", "-m", "venv", "venv")
+        scripts = Path("venv", "Scripts" if os.name == "nt" else "bin").resolve()
+        python = str(scripts / "python")
+        path = os.pathsep.join([str(scripts), os.environ["PATH"]])
+        session.run(python, "-m", "pip", "install", "--quiet", f"{core}[all]", *plugins, external=True)
+        session.run(python, "-I", str(DEMO), "output", env={"PATH": path}, external=True)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Install into .nox/servers the real servers that tests start; llama.cpp is compiled, which takes minutes."""
+    session.install(*SERVERS)
+    session.run("python", "-c", "import gguf, llama_cpp.server.app")
