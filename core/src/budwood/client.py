@@ -1,0 +1,373 @@
+"""The clients: a thin face over the engine, once with blocking I/O and once with async I/O."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from budwood.chat import AsyncChatSession, ChatSession
+from budwood.contracts import AsyncTransport, Cache, Clock, Transport
+from budwood.engine import AskOptions, ClientOptions, Conversation, Engine, Prompt, reply_cache
+from budwood.engine.asynchronous import AsyncDriver
+from budwood.engine.blocking import BlockingDriver
+from budwood.engine.clock import SystemClock
+from budwood.engine.endpoints import Endpoints
+from budwood.engine.options import override, refuse_unknown
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.plugins import Instances, Registry
+from budwood.settings import Options, Settings
+from budwood.streams import AsyncChatStream, ChatStream
+from budwood.types import Capability, ChatResponse, EmbeddingResponse, ModelInfo
+
+DEFAULT_CONCURRENCY = 32
+"""How many requests `ask_many` has under way at once where it is not told."""
+
+
+def _engine(
+    model: str | None,
+    *,
+    blocking: bool,
+    settings: Settings | Mapping[str, Any] | None,
+    api_key: str | None,
+    base_url: str | None,
+    cache: str | Cache | bool | None,
+    cache_ttl: float | None,
+    registry: Registry | None,
+    clock: Clock,
+    options: ClientOptions,
+) -> Engine:
+    """Make a client's engine; the arguments are those of `Client`."""
+    refuse_unknown(options, frozenset(Options.model_fields))
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    instances = Instances(settings, registry or Registry(settings.disabled), clock)
+    model = model or settings.model
+    endpoints = Endpoints(instances, _explicit(model, api_key=api_key, base_url=base_url))
+    chosen = settings.cache if cache is None else cache
+    engine = Engine(
+        instances=instances,
+        endpoints=endpoints,
+        options=override(settings.options, dict(options)),
+        model=model,
+        cache=None if isinstance(chosen, bool) else reply_cache(instances, chosen, cache_ttl),
+        clock=clock,
+        blocking=blocking,
+    )
+    if model is not None:
+        endpoints.find(model)
+    return engine
+
+
+def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:
+    """Give a client's own key and address to the provider of its model."""
+    said = {name: value for name, value in given.items() if value is not None}
+    if said and model is None:
+        raise ConfigurationError(
+            f"{' and '.join(said)} were given, but no model.", hint='Name one: Client("PROVIDER/MODEL", …).'
+        )
+    return {model.partition("/")[0].strip(): said} if said and model else {}
+
+
+class Client:
+    """
+    Asks models, with blocking I/O. Safe to share among threads. Close it, or use it in a ``with`` block.
+
+    Args:
+        model: ``provider/model``, asked where a call names none; by default what the settings say.
+        settings: Settings in the form of ``budwood.toml``, which win over all files and the environment; or a
+            `Settings` object, which is taken as it is.
+        api_key: The key for the provider of ``model``.
+        base_url: The address of the provider of ``model``.
+        cache: Keeps replies: the name of a cache, or an object that is one. False for none, whatever the settings say.
+        cache_ttl: Seconds that a reply is kept; by default for ever.
+        transport: Carries the calls; by default httpx. Closed by whoever made it.
+        registry: Finds plugins; by default those that are installed.
+        clock: The time; for tests.
+        **options: Defaults of all calls; see `budwood.settings.Options`.
+
+    Raises:
+        ConfigurationError: An argument or the settings are wrong.
+        PluginError: The provider of the model or the cache cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        settings: Settings | Mapping[str, Any] | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        cache: str | Cache | bool | None = None,
+        cache_ttl: float | None = None,
+        transport: Transport | None = None,
+        registry: Registry | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._engine = _engine(
+            model,
+            blocking=True,
+            settings=settings,
+            api_key=api_key,
+            base_url=base_url,
+            cache=cache,
+            cache_ttl=cache_ttl,
+            registry=registry,
+            clock=self._clock,
+            options=options,
+        )
+        self._owns_transport = transport is None
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._closed = False
+        self._driver = BlockingDriver(self._get_transport, self._clock)
+
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+        """
+        Ask a model and wait for the whole reply.
+
+        Args:
+            prompt: A text, a message, or a list of messages (also in OpenAI's form).
+            **options: See `budwood.engine.AskOptions`.
+
+        Raises:
+            BudwoodError: The tree is drawn in `budwood.errors`.
+        """
+        return self._driver.run(self._engine.ask(prompt, options))
+
+    def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
+        """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
+        return ChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+
+    def ask_many(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> list[ChatResponse | BudwoodError]:
+        """
+        Ask many things side by side.
+
+        Returns:
+            The replies in the order of the prompts; in the place of a failed one is its error.
+        """
+        return self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
+        """Begin a conversation; the options are defaults of its calls."""
+        return ChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
+
+    def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
+        """Go on with a conversation that `ChatSession.save` wrote."""
+        return ChatSession(self, Conversation.load(path), options)
+
+    def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
+        """Ask in a conversation, as `ChatSession.ask` does."""
+        return self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+
+    def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatStream:
+        """Ask in a conversation, as `ChatSession.stream` does."""
+        return ChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed texts in one request; a single text counts as a list of one."""
+        return self._driver.run(self._engine.embed(_texts(texts), model, dimensions, extra))
+
+    def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
+        """List the models of a provider, by default of the client's own."""
+        return self._driver.run(self._engine.models(provider))
+
+    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
+        """Say what a model can do. Nothing is sent."""
+        return self._engine.capabilities(model)
+
+    def close(self) -> None:
+        """Close connections and caches. Closing twice is no error."""
+        with self._lock:
+            transport, self._closed = self._transport, True
+        if transport is not None and self._owns_transport:
+            transport.close()
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._engine.model!r})"
+
+    def _get_transport(self) -> Transport:
+        if self._closed:
+            raise _closed()
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    from budwood.wire.transport import HTTPXTransport
+
+                    self._transport = HTTPXTransport(monotonic=self._clock.monotonic)
+        return self._transport
+
+
+class AsyncClient:
+    """
+    Asks models, with async I/O; the same as `Client`, awaited. Belongs to one event loop; its tasks may share it.
+
+    Streams are opened by ``async with client.stream(…) as stream``. Blocking tools and caches get a thread.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        settings: Settings | Mapping[str, Any] | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        cache: str | Cache | bool | None = None,
+        cache_ttl: float | None = None,
+        transport: AsyncTransport | None = None,
+        registry: Registry | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._engine = _engine(
+            model,
+            blocking=False,
+            settings=settings,
+            api_key=api_key,
+            base_url=base_url,
+            cache=cache,
+            cache_ttl=cache_ttl,
+            registry=registry,
+            clock=self._clock,
+            options=options,
+        )
+        self._owns_transport = transport is None
+        self._transport = transport
+        self._closed = False
+        self._driver = AsyncDriver(self._get_transport, self._clock)
+
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+        """Ask a model and wait for the whole reply; see `Client.ask`."""
+        return await self._driver.run(self._engine.ask(prompt, options))
+
+    def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
+        """Ask a model and read the reply as it is written; see `Client.stream`."""
+        return AsyncChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+
+    async def ask_many(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> list[ChatResponse | BudwoodError]:
+        """Ask many things side by side; see `Client.ask_many`."""
+        return await self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
+        """Begin a conversation; see `Client.chat`."""
+        return AsyncChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
+
+    def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
+        """Go on with a conversation that was saved; see `Client.load_chat`."""
+        return AsyncChatSession(self, Conversation.load(path), options)
+
+    async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
+        """Ask in a conversation, as `AsyncChatSession.ask` does."""
+        return await self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+
+    def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
+        """Ask in a conversation, as `AsyncChatSession.stream` does."""
+        return AsyncChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+
+    async def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed texts in one request; see `Client.embed`."""
+        return await self._driver.run(self._engine.embed(_texts(texts), model, dimensions, extra))
+
+    async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
+        """List the models of a provider; see `Client.models`."""
+        return await self._driver.run(self._engine.models(provider))
+
+    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
+        """Say what a model can do; see `Client.capabilities`."""
+        return self._engine.capabilities(model)
+
+    async def close(self) -> None:
+        """Close connections and caches. Closing twice is no error."""
+        self._closed = True
+        if self._transport is not None and self._owns_transport:
+            await self._transport.close()
+        self._engine.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._engine.model!r})"
+
+    def _get_transport(self) -> AsyncTransport:
+        if self._closed:
+            raise _closed()
+        if self._transport is None:
+            from budwood.wire.transport import AsyncHTTPXTransport
+
+            self._transport = AsyncHTTPXTransport(monotonic=self._clock.monotonic)
+        return self._transport
+
+
+def _texts(texts: str | Iterable[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def _closed() -> BudwoodError:
+    return BudwoodError("The client is closed.", hint="Make a new one, or close it later.")
+
+
+_shared: Client | None = None
+_shared_lock = threading.Lock()
+
+
+def _shared_client() -> Client:
+    global _shared  # noqa: PLW0603 - the one client of `budwood.ask`
+    if _shared is None:
+        with _shared_lock:
+            if _shared is None:
+                _shared = Client()
+                atexit.register(_shared.close)
+    return _shared
+
+
+def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+    """
+    Ask a model, with one client that all such calls share and that closes at exit.
+
+    Settings are read at the first call. See `Client.ask`.
+    """
+    return _shared_client().ask(prompt, **options)
+
+
+async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+    """Ask a model, with a client for this call; see `AsyncClient.ask`."""
+    async with AsyncClient() as client:
+        return await client.ask(prompt, **options)

@@ -1,0 +1,329 @@
+"""
+What the objects that plugins build must be able to do.
+
+These are Protocols: a plugin satisfies one by having its methods, and inherits nothing. `budwood.hooks` describes such
+objects; `budwood.providing` offers a base class to those who like one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Protocol, runtime_checkable
+
+from budwood.errors import ProviderError
+from budwood.types import (
+    Capability,
+    Cell,
+    CellDraft,
+    ChatRequest,
+    ChatResponse,
+    Credential,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    HTTPCall,
+    HTTPReply,
+    Instruction,
+    Message,
+    ModelInfo,
+    ModelRules,
+    Part,
+    ReplyHead,
+    Row,
+    SourcePassage,
+    StreamEvent,
+    Timing,
+    Turn,
+)
+
+
+class Clock(Protocol):
+    """Time, and waiting for it to pass. Tests bring one of their own."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, blocking the thread."""
+        ...
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait, leaving the thread to other tasks."""
+        ...
+
+
+class EmitLog(Protocol):
+    """How a plugin writes an event to the log; see `budwood.logs.emit` for what is redacted."""
+
+    def __call__(self, event: str, **fields: object) -> None:
+        """Write one event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginContext:
+    """
+    What a plugin gets besides its settings.
+
+    Attributes:
+        instance: The name that users gave to this instance: ``"my-vllm"``.
+        rules: What the catalog says of a model, by the model's name.
+        log: Writes an event to the log.
+        clock: The time.
+        cache_folder: Where files may be kept that can be made again. It need not exist yet.
+    """
+
+    instance: str
+    rules: Callable[[str], ModelRules]
+    log: EmitLog
+    clock: Clock
+    cache_folder: Path
+
+
+class StreamDecoder(Protocol):
+    """Turns the bytes of one streamed reply into events, however the bytes are cut."""
+
+    def feed(self, data: bytes) -> Sequence[StreamEvent]:
+        """
+        Decode what came.
+
+        Raises:
+            ProviderError: The vendor reports an error inside the stream, or the bytes are not what the API promises.
+        """
+        ...
+
+    def close(self) -> Sequence[StreamEvent]:
+        """
+        Decode what is left at the end.
+
+        Raises:
+            StreamInterruptedError: The reply was not finished.
+        """
+        ...
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A vendor's chat API, as a pure translation: no I/O, no secrets but in `authorize`."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this instance can do; what its spec says is the upper bound."""
+        ...
+
+    def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
+        """Write the request in the vendor's form, with a receipt for each parameter that is not sent as given."""
+        ...
+
+    def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
+        """Put the credential in: the last step before sending."""
+        ...
+
+    def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
+        """
+        Read a whole reply with a status of 2xx.
+
+        Raises:
+            ProviderError: It holds an error all the same, or is not what the API promises.
+        """
+        ...
+
+    def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
+        """Begin to read a streamed reply with a status of 2xx."""
+        ...
+
+    def error(self, reply: HTTPReply) -> ProviderError:
+        """Classify a reply with any other status, by status and structured code first."""
+        ...
+
+
+@runtime_checkable
+class EmbeddingProvider(Protocol):
+    """A vendor's embeddings, in the same form as `Provider`."""
+
+    def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
+        """Write the request in the vendor's form."""
+        ...
+
+    def decode_embedding(self, request: EmbeddingRequest, reply: HTTPReply) -> EmbeddingResponse:
+        """Read the reply; the vectors stand in the order of the texts."""
+        ...
+
+
+@runtime_checkable
+class ModelListProvider(Protocol):
+    """A vendor's list of models, in the same form as `Provider`."""
+
+    def encode_models(self) -> HTTPCall:
+        """Write the request for the list."""
+        ...
+
+    def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
+        """Read the list."""
+        ...
+
+
+@runtime_checkable
+class LocalProvider(Protocol):
+    """A model inside the process. The engine gives it a thread where it needs one and derives all else."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this instance can do."""
+        ...
+
+    def stream(self, request: ChatRequest) -> Iterator[StreamEvent]:
+        """Answer, event by event; the last but usage is `Finished`."""
+        ...
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """List the models that it has."""
+        ...
+
+
+class Cache(Protocol):
+    """
+    Keeps bytes under keys for a time. All methods may be called from several threads.
+
+    The blocking form is the contract; the engine calls it in a thread from async code unless its spec says ``inline``.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """Return what is kept under the key, or None where there is nothing or its time is over."""
+        ...
+
+    def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        """Keep the value for ``ttl`` seconds, or without an end; replaces what was there."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held. Closing twice is no error."""
+        ...
+
+
+class Storage(Protocol):
+    """Writes the rows of a dataset where users want them."""
+
+    def write(self, rows: Iterable[Row]) -> int:
+        """
+        Replace the output by these rows, in one step: a reader sees the old output or the new, never a part.
+
+        Returns:
+            How many rows were written.
+        """
+        ...
+
+
+class MediaHandler(Protocol):
+    """Turns a file into parts of a message."""
+
+    def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
+        """
+        Read the file.
+
+        Raises:
+            PromptError: It is not what its name promises.
+        """
+        ...
+
+
+class InstructionStrategy(Protocol):
+    """Decides what users ask in a dataset's conversations. Equal input gives equal output: chance is in ``random``."""
+
+    def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
+        """Draft ``count`` cells, spread over the passages."""
+        ...
+
+    def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
+        """Say what the user asks next, after these turns."""
+        ...
+
+
+class PromptModifier(Protocol):
+    """Changes the messages that the answering model sees."""
+
+    def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
+        """Return the messages to send."""
+        ...
+
+
+class Exchange(Protocol):
+    """One request under way, with blocking I/O."""
+
+    head: ReplyHead
+
+    def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        ...
+
+    def read_all(self, limit: int) -> bytes:
+        """
+        Wait for the whole body.
+
+        Raises:
+            ResponseTooLargeError: It has more than ``limit`` bytes.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it; in mid-reply this closes the connection at once."""
+        ...
+
+
+class Transport(Protocol):
+    """Carries HTTP calls, with blocking I/O. Safe to use from several threads."""
+
+    def open(self, call: HTTPCall, timing: Timing) -> Exchange:
+        """
+        Send the call and wait for the head of the reply.
+
+        Raises:
+            ConnectionFailedError: There is no connection, or it broke.
+            RequestTimeoutError: It took too long.
+        """
+        ...
+
+    def interrupt(self, thread: int) -> None:
+        """End what another thread (by its identifier) waits for, as well as can be."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections. Closing twice is no error."""
+        ...
+
+
+class AsyncExchange(Protocol):
+    """One request under way, with async I/O; see `Exchange`."""
+
+    head: ReplyHead
+
+    async def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        ...
+
+    async def read_all(self, limit: int) -> bytes:
+        """Wait for the whole body."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """Carries HTTP calls, with async I/O; see `Transport`. Belongs to one event loop."""
+
+    async def open(self, call: HTTPCall, timing: Timing) -> AsyncExchange:
+        """Send the call and wait for the head of the reply."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...

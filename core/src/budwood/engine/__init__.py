@@ -1,0 +1,9 @@
+"""One request's life, written once for blocking and async I/O."""
+
+from budwood.engine.conversation import Conversation
+from budwood.engine.effects import Abandoned
+from budwood.engine.engine import Engine, reply_cache
+from budwood.engine.options import AskOptions, ClientOptions
+from budwood.engine.prompts import File, Prompt
+
+__all__ = ["Abandoned", "AskOptions", "ClientOptions", "Conversation", "Engine", "File", "Prompt", "reply_cache"]

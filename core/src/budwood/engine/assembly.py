@@ -1,0 +1,178 @@
+"""Put a response together from the events of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from budwood.types import (
+    ChatResponse,
+    Finished,
+    FinishReason,
+    Message,
+    Part,
+    RateLimits,
+    ReasoningClosed,
+    ReasoningDelta,
+    ReasoningPart,
+    RefusalDelta,
+    RefusalPart,
+    ResponseMetadata,
+    ResponseStarted,
+    StreamEvent,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+    Usage,
+    UsageReported,
+    VendorContent,
+)
+from budwood.types.record import JSON
+
+
+@dataclass(slots=True)
+class _OpenText:
+    """Text, reasoning or a refusal that is still growing."""
+
+    kind: type[TextPart | ReasoningPart | RefusalPart]
+    pieces: list[str]
+
+    def part(self) -> Part:
+        return self.kind(text="".join(self.pieces))
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    """A tool call that is still growing."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    pieces: list[str] = field(default_factory=list)
+
+    def part(self) -> Part:
+        return ToolCallPart(id=self.id or f"call_{self.index}", name=self.name, arguments="".join(self.pieces))
+
+
+@dataclass(slots=True)
+class _Finished:
+    """A part that came whole."""
+
+    whole: Part
+
+    def part(self) -> Part:
+        return self.whole
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One message in the making; its parts stand in the order in which they began."""
+
+    slots: list[_OpenText | _OpenCall | _Finished] = field(default_factory=list)
+    calls: dict[int, _OpenCall] = field(default_factory=dict)
+    reason: FinishReason | None = None
+    raw_reason: str | None = None
+
+    def add_text(self, kind: type[TextPart | ReasoningPart | RefusalPart], text: str) -> None:
+        last = self.slots[-1] if self.slots else None
+        if isinstance(last, _OpenText) and last.kind is kind:
+            last.pieces.append(text)
+        elif text:
+            self.slots.append(_OpenText(kind, [text]))
+
+    def add_call(self, delta: ToolCallDelta) -> None:
+        call = self.calls.get(delta.index)
+        if call is None:
+            call = self.calls[delta.index] = _OpenCall(delta.index)
+            self.slots.append(call)
+        call.id = delta.id or call.id
+        call.name = delta.name or call.name
+        if delta.arguments:
+            call.pieces.append(delta.arguments)
+
+    def close_reasoning(self, part: ReasoningPart) -> None:
+        """Replace the reasoning that grew by the whole, which holds what its vendor wants back."""
+        last = self.slots[-1] if self.slots else None
+        if isinstance(last, _OpenText) and last.kind is ReasoningPart:
+            self.slots.pop()
+        self.slots.append(_Finished(part))
+
+    def message(self) -> Message:
+        return Message(role="assistant", parts=tuple(slot.part() for slot in self.slots))
+
+
+class ResponseBuilder:
+    """Takes the events of one reply and makes the response of them, at the end or at any moment before."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _Choice] = {0: _Choice()}
+        self._usage = Usage()
+        self._id: str | None = None
+        self._model: str | None = None
+        self._metadata: dict[str, JSON] = {}
+        self._request_id: str | None = None
+        self._rate_limits: RateLimits | None = None
+        self._take: Final[dict[type[Any], Callable[[Any], None]]] = {
+            TextDelta: lambda event: self._choice(event.choice).add_text(TextPart, event.text),
+            ReasoningDelta: lambda event: self._choice(event.choice).add_text(ReasoningPart, event.text),
+            RefusalDelta: lambda event: self._choice(event.choice).add_text(RefusalPart, event.text),
+            ReasoningClosed: lambda event: self._choice(event.choice).close_reasoning(event.part),
+            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event),
+            VendorContent: lambda event: self._choice(event.choice).slots.append(_Finished(event.part)),
+            ResponseStarted: self._start,
+            UsageReported: self._report,
+            Finished: self._finish,
+            ResponseMetadata: self._describe,
+        }
+
+    def add(self, events: Iterable[StreamEvent]) -> None:
+        """Take more events, in their order."""
+        take = self._take
+        for event in events:
+            take[type(event)](event)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the reply said why it ended."""
+        return self._choices[0].reason is not None
+
+    def build(self) -> ChatResponse:
+        """Make the response of what came so far; ``other`` is its finish reason while none came."""
+        first, *others = (self._choices[index] for index in sorted(self._choices))
+        return ChatResponse(
+            message=first.message(),
+            alternatives=tuple(choice.message() for choice in others),
+            finish_reason=first.reason or "other",
+            raw_finish_reason=first.raw_reason,
+            usage=self._usage,
+            id=self._id,
+            model=self._model or "",
+            metadata=self._metadata,
+            request_id=self._request_id,
+            rate_limits=self._rate_limits,
+        )
+
+    def _choice(self, index: int) -> _Choice:
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _Choice()
+        return choice
+
+    def _start(self, event: ResponseStarted) -> None:
+        self._id = event.id or self._id
+        self._model = event.model or self._model
+
+    def _report(self, event: UsageReported) -> None:
+        self._usage = event.usage
+
+    def _finish(self, event: Finished) -> None:
+        choice = self._choice(event.choice)
+        choice.reason = event.reason
+        choice.raw_reason = event.raw
+
+    def _describe(self, event: ResponseMetadata) -> None:
+        self._metadata.update(event.data)
+        self._rate_limits = event.rate_limits or self._rate_limits
+        self._request_id = event.request_id or self._request_id

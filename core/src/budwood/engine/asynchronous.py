@@ -1,0 +1,166 @@
+"""Drive flows with async I/O, on asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, Generic, TypeVar
+
+from budwood.contracts import AsyncTransport, Clock
+from budwood.engine.effects import Abandoned, All, Close, Effect, Emit, Ended, Flow, Invoke, Open, Read, ReadAll, Sleep
+from budwood.types import StreamEvent
+
+T = TypeVar("T")
+
+_CLEANUP_PATIENCE: Final = 5.0
+"""Seconds that the effects of a flow's ``finally`` clauses get after it was cancelled."""
+
+
+class AsyncDriver:
+    """
+    Performs effects on the event loop.
+
+    Args:
+        transport: Makes the transport when the first call is sent.
+        clock: Sleeps.
+    """
+
+    def __init__(self, transport: Callable[[], AsyncTransport], clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._perform: Final[dict[type[Effect], Callable[[Any], Awaitable[Any]]]] = {
+            Open: lambda effect: self._transport().open(effect.call, effect.timing),
+            Read: lambda effect: effect.exchange.read(),
+            ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Close: lambda effect: effect.exchange.close(),
+            Sleep: lambda effect: self._clock.sleep_async(effect.seconds),
+            Invoke: _invoke,
+            All: self._run_all,
+        }
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Perform a flow to its end, and return its result."""
+        return await self.finish(flow)
+
+    def stream(self, flow: Flow[T]) -> AsyncFlowEvents[T]:
+        """Perform a flow, event by event as the caller reads them."""
+        return AsyncFlowEvents(self, flow)
+
+    async def finish(self, flow: Flow[T], error: BaseException | None = None) -> T:
+        """Perform what is left of a flow; ``error`` is thrown in first."""
+        while True:
+            outcome = await self.advance(flow, error)
+            if isinstance(outcome, Ended):
+                result: T = outcome.result
+                return result
+            error = None
+
+    async def advance(self, flow: Flow[Any], error: BaseException | None = None) -> Emit | Ended:
+        """Perform effects until there are events to hand out, or the flow has ended."""
+        perform = self._perform
+        leaving = error is not None
+        try:
+            effect = flow.send(None) if error is None else flow.throw(error)
+            while type(effect) is not Emit:
+                try:
+                    pending = perform[type(effect)](effect)
+                    result = await (_shielded(pending) if leaving else pending)
+                except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
+                    leaving = leaving or isinstance(failure, asyncio.CancelledError)
+                    effect = flow.throw(failure)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            return Ended(stop.value)
+        return effect
+
+    async def _run_all(self, effect: All) -> list[Any]:
+        flows = iter(effect.flows)
+        results: list[Any] = []
+        running: dict[asyncio.Task[Any], int] = {}
+        try:
+            exhausted = False
+            while running or not exhausted:
+                while not exhausted and (effect.limit is None or len(running) < effect.limit):
+                    flow = next(flows, None)
+                    if flow is None:
+                        exhausted = True
+                    else:
+                        results.append(None)
+                        running[asyncio.create_task(self.finish(flow))] = len(results) - 1
+                if running:
+                    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        results[running.pop(task)] = task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.gather(*running, return_exceptions=True)
+        return results
+
+
+async def _shielded(pending: Awaitable[T]) -> T:
+    """Perform an effect to its end although the task was cancelled, but not for ever."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(_CLEANUP_PATIENCE):
+            return await pending
+
+    return await asyncio.shield(asyncio.ensure_future(bounded()))
+
+
+async def _invoke(effect: Invoke) -> object:
+    if effect.awaitable:
+        return await effect.function()
+    if effect.inline:
+        return effect.function()
+    return await asyncio.to_thread(effect.function)
+
+
+class AsyncFlowEvents(Generic[T]):
+    """
+    An async iterator over the events of a flow.
+
+    Attributes:
+        result: What the flow returned, once it is at its end.
+    """
+
+    def __init__(self, driver: AsyncDriver, flow: Flow[T]) -> None:
+        self._driver = driver
+        self._flow: Flow[T] | None = flow
+        self._ready: deque[StreamEvent] = deque()
+        self.result: T | None = None
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        while not self._ready:
+            if self._flow is None:
+                raise StopAsyncIteration
+            await self._advance(self._flow)
+        return self._ready.popleft()
+
+    async def _advance(self, flow: Flow[T]) -> None:
+        try:
+            outcome = await self._driver.advance(flow)
+        except BaseException:
+            self._flow = None
+            raise
+        if isinstance(outcome, Emit):
+            self._ready.extend(outcome.events)
+        else:
+            self._flow = None
+            self.result = outcome.result
+
+    async def close(self) -> None:
+        """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
+        flow, self._flow = self._flow, None
+        self._ready.clear()
+        if flow is None:
+            return
+        with contextlib.suppress(Abandoned):
+            await self._driver.finish(flow, Abandoned())

@@ -1,0 +1,248 @@
+"""
+Send one request, again if need be.
+
+A further policy has its place here: other keys, other endpoints and hedges are other attempts in the same ledger, under
+the same deadline.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+from budwood.contracts import LocalProvider, Provider
+from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.call import Call
+from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
+from budwood.engine.retrying import pause_before_retry
+from budwood.errors import (
+    BadResponseError,
+    ProviderError,
+    ResponseTooLargeError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from budwood.providing import clip
+from budwood.types import (
+    CONTENT_EVENTS,
+    ChatRequest,
+    ChatResponse,
+    EmbeddingResponse,
+    HTTPCall,
+    HTTPReply,
+    StreamEvent,
+)
+
+T = TypeVar("T")
+
+MAX_ERROR_BYTES = 1024 * 1024
+"""An error's body is read up to 1 MiB."""
+
+
+def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
+    """Send until it succeeds or the error is the caller's; write every attempt into the ledger."""
+    waited = 0.0
+    failures = 0
+    while True:
+        started = call.clock.monotonic()
+        try:
+            result = yield from send()
+        except ProviderError as error:
+            error.located(call.endpoint.name, call.model)
+            call.record(started, waited, error)
+            failures += 1
+            pause = pause_before_retry(call, error, failures)
+            if pause is None:
+                error.attempts = tuple(call.ledger)
+                raise
+            waited = pause
+        else:
+            call.record(started, waited, result if isinstance(result, ChatResponse | EmbeddingResponse) else None)
+            return result
+        yield Sleep(waited)
+
+
+def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
+    """Send a call and read its whole reply; a reply that is not 2xx is raised as the provider's error."""
+    provider = remote_provider(call)
+    exchange = yield Open(call.endpoint.authorized(prepared), call.timing)
+    try:
+        limit = prepared.max_reply_bytes if exchange.head.ok else MAX_ERROR_BYTES
+        reply = HTTPReply(exchange.head, (yield ReadAll(exchange, limit)))
+    finally:
+        yield Close(exchange)
+    if not reply.head.ok:
+        raise _error(provider, call, reply)
+    return reply
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Blame a reply in a form that nobody foresaw on the server, instead of crashing."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise BadResponseError(
+            f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
+        ) from error
+
+
+def _error(provider: Provider, call: Call, reply: HTTPReply) -> ProviderError:
+    reply = call.endpoint.scrubbed(reply)
+    with reading():
+        return provider.error(reply)
+
+
+def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
+    """Ask once, and wait for the whole reply."""
+    local = call.endpoint.local
+    if local is not None:
+        builder = ResponseBuilder()
+        builder.add((yield Invoke(lambda: list(local.stream(request)), inline=call.endpoint.inline)))
+        return builder.build()
+    reply = yield from whole(call, encode(call, request, stream=False))
+    with reading():
+        return remote_provider(call).decode(request, reply)
+
+
+def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
+    """Ask once, and emit the events of the reply as they come."""
+    reader = _StreamReader()
+    local = call.endpoint.local
+    try:
+        if local is None:
+            yield from _remote_events(call, request, reader)
+        else:
+            yield from _local_events(local, request, reader, inline=call.endpoint.inline)
+    except StreamInterruptedError as error:
+        raise _interrupted(error, reader) from error.__cause__
+    except ProviderError as error:
+        if not reader.committed:
+            raise
+        raise _interrupted(error, reader) from error
+    return reader.builder.build()
+
+
+def encode(call: Call, request: ChatRequest, *, stream: bool) -> HTTPCall:
+    """
+    Write the request in the vendor's form.
+
+    Raises:
+        UnsupportedError: Something could not be sent as given, and the caller wants that to be an error.
+    """
+    prepared = remote_provider(call).encode(request, stream=stream)
+    call.note(prepared.adaptations)
+    if prepared.adaptations and call.options.on_unsupported != "adapt":
+        said = "; ".join(f"{receipt.parameter}: {receipt.reason}" for receipt in prepared.adaptations)
+        if call.options.on_unsupported == "error":
+            raise UnsupportedError(
+                f"{call.endpoint.name}/{request.model} does not take all parameters as given. {said}.",
+                hint='Leave them out, or pass on_unsupported="adapt".',
+            )
+        warnings.warn(f"{call.endpoint.name}/{request.model}: {said}", UserWarning, stacklevel=2)
+    return prepared
+
+
+class _StreamReader:
+    """
+    Gathers the events of one streamed reply.
+
+    What comes before the first content is held back: until then the attempt can fail unseen and be repeated.
+    """
+
+    def __init__(self) -> None:
+        self.builder = ResponseBuilder()
+        self.committed = False
+        self._held: list[StreamEvent] = []
+
+    def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """Take events in; return those that may be shown now."""
+        self.builder.add(events)
+        if self.committed:
+            return events
+        self._held.extend(events)
+        if any(isinstance(event, CONTENT_EVENTS) for event in events):
+            self.committed = True
+            return self.release()
+        return []
+
+    def release(self) -> list[StreamEvent]:
+        """Return what was held back."""
+        held, self._held = self._held, []
+        return held
+
+
+def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> Flow[None]:
+    provider = remote_provider(call)
+    prepared = encode(call, request, stream=True)
+    exchange = yield Open(call.endpoint.authorized(prepared), call.timing)
+    try:
+        if not exchange.head.ok:
+            body = yield ReadAll(exchange, MAX_ERROR_BYTES)
+            raise _error(provider, call, HTTPReply(exchange.head, body))
+        decoder = provider.decoder(request, exchange.head)
+        left = prepared.max_reply_bytes
+        while data := (yield Read(exchange)):
+            left -= len(data)
+            if left < 0:
+                raise ResponseTooLargeError(f"The stream is longer than {prepared.max_reply_bytes:,} bytes.")
+            with reading():
+                shown = reader.take(list(decoder.feed(data)))
+            if shown:
+                yield Emit(shown)
+        with reading():
+            shown = reader.take(list(decoder.close()))
+    finally:
+        yield Close(exchange)
+    if not reader.builder.finished:
+        raise StreamInterruptedError("The stream ended without saying why the reply is complete.")
+    yield Emit(shown or reader.release())
+
+
+def _local_events(local: LocalProvider, request: ChatRequest, reader: _StreamReader, *, inline: bool) -> Flow[None]:
+    events = local.stream(request)
+    try:
+        while batch := (yield Invoke(lambda: list(islice(events, 1)), inline=inline)):
+            shown = reader.take(batch)
+            if shown:
+                yield Emit(shown)
+        if held := reader.release():
+            yield Emit(held)
+    finally:
+        yield Invoke(lambda: _close(events), inline=inline)
+
+
+def _close(events: Iterator[StreamEvent]) -> None:
+    """Let a local model stop in mid-reply, where it is a generator."""
+    close = getattr(events, "close", None)
+    if callable(close):
+        close()
+
+
+def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:
+    """Hand over what had arrived; a stream that the caller has seen part of is not repeated."""
+    interrupted = StreamInterruptedError(
+        f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
+        response=reader.builder.build() if reader.committed else None,
+        hint=error.hint,
+        code=error.code,
+        retryable=error.retryable and not reader.committed,
+    )
+    interrupted.status = error.status
+    interrupted.request_id = error.request_id
+    return interrupted
+
+
+def remote_provider(call: Call) -> Provider:
+    """
+    Return the provider that speaks to a vendor.
+
+    Raises:
+        UnsupportedError: The model runs inside this process.
+    """
+    if call.endpoint.remote is None:
+        raise UnsupportedError(f"{call.endpoint.name} runs inside this process and has no HTTP API.")
+    return call.endpoint.remote

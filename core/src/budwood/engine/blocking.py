@@ -1,0 +1,223 @@
+"""Drive flows with blocking I/O."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Final, Generic, TypeVar
+
+from budwood.contracts import Clock, Transport
+from budwood.engine.effects import Abandoned, All, Close, Effect, Emit, Ended, Flow, Invoke, Open, Read, ReadAll, Sleep
+from budwood.errors import ConfigurationError
+from budwood.types import StreamEvent
+
+T = TypeVar("T")
+
+_INTERRUPT_PATIENCE: Final = 5.0
+"""Seconds that abandoned threads get to end, after their sockets were shut down."""
+
+
+class BlockingDriver:
+    """
+    Performs effects in the calling thread, and `All` in threads of its own. Safe to use from several threads.
+
+    Args:
+        transport: Makes the transport when the first call is sent.
+        clock: Sleeps.
+    """
+
+    def __init__(self, transport: Callable[[], Transport], clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._perform: Final[dict[type[Effect], Callable[[Any], Any]]] = {
+            Open: lambda effect: self._transport().open(effect.call, effect.timing),
+            Read: lambda effect: effect.exchange.read(),
+            ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Close: lambda effect: effect.exchange.close(),
+            Sleep: lambda effect: self._clock.sleep(effect.seconds),
+            Invoke: _invoke,
+            All: self._run_all,
+        }
+
+    def run(self, flow: Flow[T]) -> T:
+        """Perform a flow to its end, and return its result."""
+        return self.finish(flow)
+
+    def stream(self, flow: Flow[T]) -> FlowEvents[T]:
+        """Perform a flow, event by event as the caller reads them."""
+        return FlowEvents(self, flow)
+
+    def finish(self, flow: Flow[T], error: BaseException | None = None, abandoned: threading.Event | None = None) -> T:
+        """
+        Perform what is left of a flow.
+
+        Args:
+            flow: Where it stands.
+            error: Thrown in first.
+            abandoned: Once set, the flow is abandoned before its next effect.
+        """
+        while True:
+            outcome = self.advance(flow, error, abandoned)
+            if isinstance(outcome, Ended):
+                result: T = outcome.result
+                return result
+            error = None
+
+    def advance(
+        self, flow: Flow[Any], error: BaseException | None = None, abandoned: threading.Event | None = None
+    ) -> Emit | Ended:
+        """Perform effects until there are events to hand out, or the flow has ended."""
+        perform = self._perform
+        try:
+            effect = flow.send(None) if error is None else flow.throw(error)
+            while type(effect) is not Emit:
+                try:
+                    if abandoned is not None and abandoned.is_set():
+                        abandoned = None
+                        effect = flow.throw(Abandoned())
+                        continue
+                    result = perform[type(effect)](_interruptible(effect, abandoned))
+                except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
+                    effect = flow.throw(failure)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as stop:
+            return Ended(stop.value)
+        return effect
+
+    def interrupt(self, thread: int) -> None:
+        """End what another thread waits for."""
+        self._transport().interrupt(thread)
+
+    def _run_all(self, effect: All) -> list[Any]:
+        flows = iter(effect.flows)
+        first = next(flows, None)
+        if first is None:
+            return []
+        second = next(flows, None)
+        if second is None:
+            return [self.finish(first)]
+        return _Group(self, effect.limit).run(_chain(first, second, flows))
+
+
+def _chain(first: Flow[Any], second: Flow[Any], rest: Iterator[Flow[Any]]) -> Iterator[Flow[Any]]:
+    yield first
+    yield second
+    yield from rest
+
+
+def _interruptible(effect: Effect, abandoned: threading.Event | None) -> Effect:
+    """Let a pause in a group's thread end when the group is abandoned."""
+    if abandoned is None or not isinstance(effect, Sleep):
+        return effect
+    return Invoke(lambda: abandoned.wait(effect.seconds))
+
+
+def _invoke(effect: Invoke) -> object:
+    if effect.awaitable:
+        raise ConfigurationError(
+            f"{getattr(effect.function, '__name__', 'A callable')} is async, and Client cannot await it.",
+            hint="Use AsyncClient.",
+        )
+    return effect.function()
+
+
+class _Group:
+    """Flows that run side by side, each in a thread."""
+
+    def __init__(self, driver: BlockingDriver, limit: int | None) -> None:
+        self._driver = driver
+        self._limit = limit or 32
+        self._abandoned = threading.Event()
+        self._threads: set[int] = set()
+
+    def run(self, flows: Iterator[Flow[Any]]) -> list[Any]:
+        results: list[Any] = []
+        running: dict[Future[Any], int] = {}
+        pool = ThreadPoolExecutor(self._limit, thread_name_prefix="budwood")
+        try:
+            exhausted = False
+            while running or not exhausted:
+                while not exhausted and len(running) < self._limit:
+                    flow = next(flows, None)
+                    if flow is None:
+                        exhausted = True
+                    else:
+                        results.append(None)
+                        context = contextvars.copy_context()
+                        running[pool.submit(context.run, self._one, flow)] = len(results) - 1
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    results[running.pop(future)] = future.result()
+        except BaseException:
+            self._abandon(running)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        return results
+
+    def _one(self, flow: Flow[Any]) -> object:
+        identifier = threading.get_ident()
+        self._threads.add(identifier)
+        try:
+            return self._driver.finish(flow, abandoned=self._abandoned)
+        finally:
+            self._threads.discard(identifier)
+
+    def _abandon(self, running: dict[Future[Any], int]) -> None:
+        self._abandoned.set()
+        for future in running:
+            future.cancel()
+        for thread in tuple(self._threads):
+            self._driver.interrupt(thread)
+        wait(running, timeout=_INTERRUPT_PATIENCE)
+
+
+class FlowEvents(Generic[T]):
+    """
+    An iterator over the events of a flow.
+
+    Attributes:
+        result: What the flow returned, once it is at its end.
+    """
+
+    def __init__(self, driver: BlockingDriver, flow: Flow[T]) -> None:
+        self._driver = driver
+        self._flow: Flow[T] | None = flow
+        self._ready: deque[StreamEvent] = deque()
+        self.result: T | None = None
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        return self
+
+    def __next__(self) -> StreamEvent:
+        while not self._ready:
+            if self._flow is None:
+                raise StopIteration
+            self._advance(self._flow)
+        return self._ready.popleft()
+
+    def _advance(self, flow: Flow[T]) -> None:
+        try:
+            outcome = self._driver.advance(flow)
+        except BaseException:
+            self._flow = None
+            raise
+        if isinstance(outcome, Emit):
+            self._ready.extend(outcome.events)
+        else:
+            self._flow = None
+            self.result = outcome.result
+
+    def close(self) -> None:
+        """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
+        flow, self._flow = self._flow, None
+        self._ready.clear()
+        if flow is None:
+            return
+        with contextlib.suppress(Abandoned):
+            self._driver.finish(flow, Abandoned())

@@ -1,0 +1,103 @@
+"""The state of one call: what it may take, and the ledger of what it took."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from budwood import logs
+from budwood.contracts import Cache, Clock
+from budwood.engine.endpoints import Endpoint
+from budwood.errors import ProviderError
+from budwood.settings import Options
+from budwood.types import Adaptation, Attempt, ChatResponse, EmbeddingResponse, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCache:
+    """
+    The cache that a client uses.
+
+    Attributes:
+        store: Keeps the replies.
+        inline: Whether it is fast enough for the event loop.
+        ttl: Seconds that a reply is kept; None for ever.
+    """
+
+    store: Cache
+    inline: bool
+    ttl: float | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """
+    One call of a user, through all its attempts and rounds.
+
+    Attributes:
+        id: Tells calls apart in the log.
+        timing: The deadline that all attempts share.
+        ledger: Every request that was sent.
+        adaptations: Every parameter that was not sent as given.
+    """
+
+    id: str
+    endpoint: Endpoint
+    model: str
+    options: Options
+    clock: Clock
+    random: random.Random
+    timing: Timing
+    cache: ReplyCache | None = None
+    ledger: list[Attempt] = field(default_factory=list)
+    adaptations: dict[str, Adaptation] = field(default_factory=dict)
+
+    def record(
+        self, started: float, waited: float, outcome: ChatResponse | EmbeddingResponse | ProviderError | None
+    ) -> None:
+        """Write one attempt into the ledger and the log. None stands for a success without a model's reply."""
+        failed = outcome if isinstance(outcome, ProviderError) else None
+        replied = outcome if isinstance(outcome, ChatResponse | EmbeddingResponse) else None
+        credential = self.endpoint.credential
+        attempt = Attempt(
+            provider=self.endpoint.name,
+            model=self.model,
+            key=credential.label if credential else None,
+            status=_status(self.endpoint, failed),
+            duration=self.clock.monotonic() - started,
+            waited=waited,
+            error=type(failed).__name__ if failed else None,
+            request_id=outcome.request_id if outcome is not None else None,
+            usage=replied.usage if replied else None,
+        )
+        self.ledger.append(attempt)
+        logs.emit(
+            "attempt",
+            call=self.id,
+            number=len(self.ledger),
+            provider=attempt.provider,
+            model=attempt.model,
+            status=attempt.status,
+            error=attempt.error,
+            seconds=round(attempt.duration, 6),
+            waited=waited,
+            request_id=attempt.request_id,
+        )
+
+    def record_cached(self) -> None:
+        """Note that the cache answered: nothing was sent."""
+        self.ledger.append(
+            Attempt(provider=self.endpoint.name, model=self.model, key=None, status=None, duration=0.0, cached=True)
+        )
+
+    def note(self, adaptations: tuple[Adaptation, ...]) -> None:
+        """Keep the receipts of an encoder, each parameter once."""
+        for adaptation in adaptations:
+            self.adaptations.setdefault(adaptation.parameter, adaptation)
+
+
+def _status(endpoint: Endpoint, failed: ProviderError | None) -> int | None:
+    """Return the HTTP status of an attempt; a model inside this process has none."""
+    if failed is not None:
+        return failed.status
+    return 200 if endpoint.remote is not None else None

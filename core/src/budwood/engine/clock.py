@@ -1,0 +1,27 @@
+"""The real time."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    """The process's clocks; see `budwood.contracts.Clock`."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        return time.monotonic()
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, blocking the thread."""
+        time.sleep(seconds)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait, leaving the thread to other tasks."""
+        import asyncio
+
+        await asyncio.sleep(seconds)

@@ -1,0 +1,78 @@
+"""A conversation: its history, and how it is kept in a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import ValidationError
+
+from budwood.errors import ConfigurationError
+from budwood.types import Message, Record
+
+FORMAT: Final = "budwood-chat-1"
+
+
+class _Saved(Record):
+    """The file's content."""
+
+    format: str
+    model: str | None = None
+    system: str | None = None
+    messages: tuple[Message, ...]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """
+    What was said. The system prompt is no part of the messages, so that it can be changed at any time.
+
+    Parts that belong to one vendor stay in the history, and are sent to that vendor alone.
+    """
+
+    model: str | None = None
+    system: str | None = None
+    messages: list[Message] = field(default_factory=list)
+
+    def fork(self) -> Conversation:
+        """Return a second conversation with the same past."""
+        return Conversation(self.model, self.system, list(self.messages))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as JSON, in one step: a reader never sees half a file."""
+        saved = _Saved(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
+        target = Path(path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(saved.model_dump_json(indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """
+        Read what `save` wrote.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or is none of ours.
+        """
+        try:
+            saved = _Saved.model_validate_json(Path(path).read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except ValidationError as error:
+            detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise ConfigurationError(
+                f"{path} is no saved chat: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}."
+            ) from None
+        if saved.format != FORMAT:
+            raise ConfigurationError(f"{path} is in the form {saved.format!r}, and this is {FORMAT!r}.")
+        return cls(saved.model, saved.system, list(saved.messages))

@@ -1,0 +1,106 @@
+"""
+What the engine asks of whoever drives it.
+
+The engine is generators that yield these effects and receive their results. `budwood.engine.blocking` performs them
+with blocking I/O, `budwood.engine.asynchronous` with async I/O; nothing else in the engine knows which it is.
+
+A failed effect is raised inside the generator, where it stands. Drivers never call ``generator.close()``: to end a flow
+early they throw `Abandoned` (or the cancellation) in and then perform what its ``finally`` clauses yield.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from budwood.contracts import AsyncExchange, Exchange
+from budwood.types import HTTPCall, StreamEvent, Timing
+
+T = TypeVar("T")
+
+
+class Abandoned(BaseException):
+    """Thrown into a flow whose caller has left. Not an `Exception`, so that no policy takes it for a failure."""
+
+
+@dataclass(slots=True)
+class Open:
+    """Send a call and wait for the head of its reply. Result: the exchange."""
+
+    call: HTTPCall
+    timing: Timing
+
+
+@dataclass(slots=True)
+class Read:
+    """Wait for more of a reply. Result: bytes, empty at its end."""
+
+    exchange: Exchange | AsyncExchange
+
+
+@dataclass(slots=True)
+class ReadAll:
+    """Wait for a whole reply of at most ``limit`` bytes. Result: bytes."""
+
+    exchange: Exchange | AsyncExchange
+    limit: int
+
+
+@dataclass(slots=True)
+class Close:
+    """End an exchange."""
+
+    exchange: Exchange | AsyncExchange
+
+
+@dataclass(slots=True)
+class Sleep:
+    """Let so many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(slots=True)
+class Invoke:
+    """
+    Call a function that is not ours: a tool, a cache, a model in the process. Result: what it returns.
+
+    Unless ``inline``, async code gives a blocking function a thread. ``awaitable`` says that it returns a coroutine.
+    """
+
+    function: Callable[[], Any]
+    inline: bool = False
+    awaitable: bool = False
+
+
+@dataclass(slots=True)
+class All:
+    """
+    Run flows side by side, at most ``limit`` at once. Result: their results, in their order.
+
+    Where one raises, the others are abandoned and its error is raised.
+    """
+
+    flows: Iterable[Flow[Any]]
+    limit: int | None = None
+
+
+@dataclass(slots=True)
+class Emit:
+    """Hand events to the reader of the stream."""
+
+    events: Sequence[StreamEvent]
+
+
+@dataclass(slots=True)
+class Ended:
+    """What a driver finds at the end of a flow: its result. Not an effect."""
+
+    result: Any
+
+
+Effect = Open | Read | ReadAll | Close | Sleep | Invoke | All | Emit
+
+Flow = Generator[Effect, Any, T]
+"""A generator that yields effects, receives their results, and returns a value."""

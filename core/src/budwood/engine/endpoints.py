@@ -1,0 +1,155 @@
+"""Where calls go: one provider with its settings and its credential."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from budwood.contracts import LocalProvider, Provider
+from budwood.errors import ConfigurationError, CredentialError, PluginInvalidError
+from budwood.hooks import PROVIDER, ProviderSpec
+from budwood.names import listed
+from budwood.plugins import Instance, Instances
+from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
+
+_REDACTED = b"[redacted]"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """
+    One provider, ready to be called.
+
+    Attributes:
+        name: The instance's name, the first half of ``provider/model``.
+        plugin: The plugin's name: the vendor to whom vendor parts belong.
+        remote: Translates for a vendor's API; None where the model runs in this process.
+        local: Answers by itself; None where the model is a vendor's.
+        rules: What the catalog says of a model.
+        identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
+        credential: What `authorize` gets; None where the service wants none.
+        missing_credential: What to say where a credential is needed and none is there.
+        inline: Whether a local provider may run on the event loop.
+    """
+
+    name: str
+    plugin: str
+    remote: Provider | None
+    local: LocalProvider | None
+    rules: Callable[[str], ModelRules]
+    identity: str
+    credential: Credential | None = None
+    missing_credential: str | None = None
+    inline: bool = False
+
+    def capabilities(self, model: str) -> frozenset[Capability]:
+        """Say what the provider can do with this model."""
+        provider = self.remote or self.local
+        return provider.capabilities - self.rules(model).lacks if provider else frozenset()
+
+    def authorized(self, call: HTTPCall) -> HTTPCall:
+        """
+        Put the credential in.
+
+        Raises:
+            CredentialError: One is needed, and none is configured.
+        """
+        if self.missing_credential is not None:
+            raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
+        if self.credential is None or self.remote is None:
+            return call
+        return self.remote.authorize(call, self.credential)
+
+    def scrubbed(self, reply: HTTPReply) -> HTTPReply:
+        """Take the credential out of a reply: some servers repeat it in their errors."""
+        secret = self.credential.secret.get_secret_value().encode() if self.credential else b""
+        if not secret or secret not in reply.body:
+            return reply
+        return HTTPReply(reply.head, reply.body.replace(secret, _REDACTED))
+
+
+class Endpoints:
+    """
+    Finds endpoints by name, and makes each once. Safe to use from several threads.
+
+    Args:
+        instances: Makes providers.
+        explicit: Settings that the program gives for one instance, by its name.
+    """
+
+    def __init__(self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]]) -> None:
+        self._instances = instances
+        self._explicit = explicit
+        self._made: dict[str, Endpoint] = {}
+        self._lock = threading.Lock()
+
+    def find(self, address: str) -> tuple[Endpoint, str]:
+        """
+        Split ``provider/model`` and return the endpoint with the vendor's name of the model.
+
+        Raises:
+            ConfigurationError: It is no such address.
+            PluginError: There is no such provider.
+        """
+        name, slash, model = address.partition("/")
+        if not slash or not name.strip() or not model.strip():
+            raise ConfigurationError(
+                f"{address!r} is no model: a model is written PROVIDER/MODEL.",
+                hint=f"Providers here: {listed(self._instances.known(PROVIDER))}.",
+            )
+        return self.get(name.strip()), model.strip()
+
+    def get(self, name: str) -> Endpoint:
+        """Return the endpoint of one instance."""
+        endpoint = self._made.get(name)
+        if endpoint is None:
+            with self._lock:
+                endpoint = self._made.get(name)
+                if endpoint is None:
+                    endpoint = _endpoint(self._instances.build(PROVIDER, name, self._explicit.get(name)))
+                    self._made[name] = endpoint
+        return endpoint
+
+    def close(self) -> None:
+        """Let providers free what they hold, those that have a method ``close``."""
+        for endpoint in self._made.values():
+            close = getattr(endpoint.remote or endpoint.local, "close", None)
+            if callable(close):
+                close()
+
+
+def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
+    if not isinstance(instance.thing, Provider | LocalProvider):
+        raise PluginInvalidError(
+            f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
+            "which has not the methods of a Provider or a LocalProvider."
+        )
+    key = getattr(instance.settings, "api_key", None)
+    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value() else None
+    return Endpoint(
+        name=instance.name,
+        plugin=instance.spec.name,
+        remote=instance.thing if isinstance(instance.thing, Provider) else None,
+        local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
+        rules=instance.context.rules,
+        identity=hashlib.sha256(f"{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()).hexdigest(),
+        credential=credential,
+        missing_credential=_missing_credential(instance) if credential is None else None,
+        inline=instance.spec.inline,
+    )
+
+
+def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
+    """Say how to give the credential that is needed; None where none is."""
+    preset = instance.preset
+    if not (preset.needs_credential if preset else instance.spec.needs_credential):
+        return None
+    environment = preset.environment if preset else instance.spec.environment
+    own = f"BUDWOOD_PROVIDERS__{instance.name.upper().replace('-', '_')}__API_KEY"
+    variables = environment.get("api_key", ()) if preset or instance.name == instance.spec.name else ()
+    return f"Set {' or '.join((*variables, own))}, or pass api_key=…."

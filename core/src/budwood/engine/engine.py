@@ -1,0 +1,288 @@
+"""The engine of a client: every operation as a flow, written once for both drivers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from budwood import logs
+from budwood.contracts import Cache, Clock, EmbeddingProvider, ModelListProvider
+from budwood.engine.attempts import repeated, whole
+from budwood.engine.call import Call, ReplyCache
+from budwood.engine.conversation import Conversation
+from budwood.engine.effects import All, Flow, Invoke
+from budwood.engine.endpoints import Endpoint, Endpoints
+from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery
+from budwood.engine.options import Asked, AskOptions, understood
+from budwood.engine.prompts import Prompt, fits, messages_of, with_files
+from budwood.engine.structured import ask_structured, prepare
+from budwood.engine.tools import converse
+from budwood.errors import BudwoodError, ConfigurationError, PromptError, UnsupportedError
+from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
+from budwood.names import listed
+from budwood.plugins import Instances
+from budwood.settings import Options
+from budwood.types import (
+    Capability,
+    ChatResponse,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    Message,
+    ModelInfo,
+    Part,
+    Timing,
+)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Engine:
+    """
+    What a client works with.
+
+    Attributes:
+        instances: Makes plugins' objects.
+        endpoints: The providers made so far.
+        options: Defaults of all calls.
+        model: Asked where a call names none.
+        cache: Where replies are kept, if anywhere.
+        clock: The time.
+        blocking: Whether a blocking driver performs the flows, which can await nothing.
+    """
+
+    instances: Instances
+    endpoints: Endpoints
+    options: Options
+    model: str | None
+    cache: ReplyCache | None
+    clock: Clock
+    blocking: bool
+    random: random.Random = field(default_factory=random.Random)
+
+    def ask(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
+        """Ask, and return the whole reply."""
+        return self._answer(prompt, given, WholeDelivery())
+
+    def stream(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
+        """Ask, and emit the reply's events as they come."""
+        return self._answer(prompt, given, StreamedDelivery())
+
+    def ask_many(
+        self, prompts: Iterable[Prompt], given: AskOptions, concurrency: int
+    ) -> Flow[list[ChatResponse | BudwoodError]]:
+        """Ask many things side by side; a failed one is its error."""
+        if concurrency < 1:
+            raise ConfigurationError(f"concurrency is {concurrency}.", hint="Give 1 or more.")
+        replies: list[ChatResponse | BudwoodError] = yield All(
+            (_caught(self.ask(prompt, given)) for prompt in prompts), limit=concurrency
+        )
+        return replies
+
+    def talk(
+        self, conversation: Conversation, prompt: Prompt, given: AskOptions, *, streamed: bool
+    ) -> Flow[ChatResponse]:
+        """Ask in a conversation; its history grows only when the reply is complete."""
+        asked = self._understood(given)
+        new = yield from self._read(messages_of(prompt), asked)
+        system = (Message.system(conversation.system),) if conversation.system else ()
+        history = (*system, *conversation.messages, *new)
+        delivery = StreamedDelivery() if streamed else WholeDelivery()
+        response = yield from self._perform(self._call(asked, conversation.model), history, asked, delivery)
+        conversation.messages.extend((*new, *response.messages))
+        return response
+
+    def embed(
+        self, texts: tuple[str, ...], model: str | None, dimensions: int | None, extra: Mapping[str, Any] | None
+    ) -> Flow[EmbeddingResponse]:
+        """Embed texts, in one request."""
+        call = self._call(Asked(self.options, model=model))
+        provider = call.endpoint.remote
+        if not isinstance(provider, EmbeddingProvider) or Capability.EMBEDDINGS not in call.endpoint.capabilities(
+            call.model
+        ):
+            raise UnsupportedError(f"{call.endpoint.name}/{call.model} makes no embeddings.")
+        if not texts:
+            raise PromptError("There are no texts to embed.")
+        request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
+        response = yield from repeated(call, lambda: _embed_once(call, provider, request))
+        return response.model_copy(
+            update={
+                "provider": call.endpoint.name,
+                "model": response.model or call.model,
+                "attempts": tuple(call.ledger),
+            }
+        )
+
+    def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
+        """List the models of a provider."""
+        endpoint = self._provider(provider)
+        if endpoint.local is not None:
+            models: tuple[ModelInfo, ...] = yield Invoke(endpoint.local.models, inline=endpoint.inline)
+        else:
+            remote = endpoint.remote
+            if not isinstance(remote, ModelListProvider) or Capability.MODELS not in endpoint.capabilities(""):
+                raise UnsupportedError(f"{endpoint.name} does not list its models.")
+            call = self._new_call(endpoint, "", self.options, use_cache=False)
+            reply = yield from repeated(call, lambda: whole(call, remote.encode_models()))
+            models = remote.decode_models(reply)
+        return tuple(model.model_copy(update={"provider": endpoint.name}) for model in models)
+
+    def capabilities(self, model: str | None) -> frozenset[Capability]:
+        """Say what a model can do."""
+        endpoint, name = self.endpoints.find(self._address(model))
+        return endpoint.capabilities(name)
+
+    def close(self) -> None:
+        """Release what caches and local models hold."""
+        self.endpoints.close()
+        if self.cache is not None:
+            self.cache.store.close()
+
+    def _answer(self, prompt: Prompt, given: AskOptions, delivery: Delivery) -> Flow[ChatResponse]:
+        asked = self._understood(given)
+        call = self._call(asked)
+        messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
+        return (yield from self._perform(call, messages, asked, delivery))
+
+    def _perform(
+        self, call: Call, messages: tuple[Message, ...], asked: Asked, delivery: Delivery
+    ) -> Flow[ChatResponse]:
+        request = asked.request(call.model, messages)
+        started = self.clock.monotonic()
+        try:
+            if asked.wanted is None:
+                response = yield from converse(call, request, asked.toolbox, delivery)
+            else:
+                structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
+                response = yield from ask_structured(call, structured, asked.wanted, delivery)
+        except BudwoodError as error:
+            _log_request(call, messages, self.clock.monotonic() - started, error=error)
+            raise
+        response = response.model_copy(
+            update={"attempts": tuple(call.ledger), "adaptations": tuple(call.adaptations.values())}
+        )
+        _log_request(call, messages, self.clock.monotonic() - started, response=response)
+        return response
+
+    def _understood(self, given: AskOptions) -> Asked:
+        asked = understood(given, self.options)
+        if self.blocking:
+            for tool in asked.toolbox.tools.values():
+                if tool.awaitable and asked.toolbox.execute:
+                    raise ConfigurationError(
+                        f"The tool {tool.definition.name!r} is async, and Client cannot await it.",
+                        hint="Use AsyncClient, or a plain function.",
+                    )
+        return asked
+
+    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+        if asked.files:
+            messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
+        return messages
+
+    def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
+        """Let the media handler read a file that its spec says it can."""
+        kinds: list[str] = []
+        for handler in self.instances.known(MEDIA_HANDLER):
+            spec = self.instances.registry.load(MEDIA_HANDLER, handler)
+            if fits(media_type, spec.media_types):
+                parts: tuple[Part, ...] = self.instances.build(MEDIA_HANDLER, handler).thing.parts(
+                    name, data, media_type
+                )
+                return parts
+            kinds.extend(spec.media_types)
+        raise PromptError(f"{name} is {media_type}, which nothing here can read.", hint=f"Known are {listed(kinds)}.")
+
+    def _address(self, model: str | None) -> str:
+        address = model or self.model
+        if address is None:
+            raise ConfigurationError(
+                "No model is named.",
+                hint='Pass model="PROVIDER/MODEL", or set `model` in budwood.toml or BUDWOOD_MODEL. '
+                f"Providers here: {listed(self.instances.known(PROVIDER))}.",
+            )
+        return address
+
+    def _provider(self, name: str | None) -> Endpoint:
+        if name is not None:
+            return self.endpoints.get(name)
+        return self.endpoints.find(self._address(None))[0]
+
+    def _call(self, asked: Asked, model: str | None = None) -> Call:
+        endpoint, name = self.endpoints.find(self._address(asked.model or model))
+        return self._new_call(endpoint, name, asked.options, use_cache=asked.use_cache)
+
+    def _new_call(self, endpoint: Endpoint, model: str, options: Options, *, use_cache: bool) -> Call:
+        return Call(
+            id=f"{self.random.getrandbits(64):016x}",
+            endpoint=endpoint,
+            model=model,
+            options=options,
+            clock=self.clock,
+            random=self.random,
+            timing=Timing(
+                connect_timeout=options.connect_timeout,
+                idle_timeout=options.idle_timeout,
+                deadline=self.clock.monotonic() + options.timeout,
+            ),
+            cache=self.cache if use_cache else None,
+        )
+
+
+def _embed_once(call: Call, provider: EmbeddingProvider, request: EmbeddingRequest) -> Flow[EmbeddingResponse]:
+    reply = yield from whole(call, provider.encode_embedding(request))
+    return provider.decode_embedding(request, reply)
+
+
+def _caught(flow: Flow[ChatResponse]) -> Flow[ChatResponse | BudwoodError]:
+    try:
+        return (yield from flow)
+    except BudwoodError as error:
+        return error
+
+
+def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
+    """
+    Make the cache that a name or an object stands for.
+
+    Raises:
+        PluginError: No cache has that name, or it cannot be used.
+    """
+    if cache is None:
+        return None
+    if not isinstance(cache, str):
+        return ReplyCache(cache, inline=False, ttl=ttl)
+    instance = instances.build(CACHE, cache)
+    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+
+
+def _log_request(
+    call: Call,
+    messages: tuple[Message, ...],
+    seconds: float,
+    *,
+    response: ChatResponse | None = None,
+    error: BudwoodError | None = None,
+) -> None:
+    if not logs.wanted():
+        return
+    usage = response.usage if response else None
+    logs.emit(
+        "request",
+        level="info" if error is None else "warning",
+        call=call.id,
+        provider=call.endpoint.name,
+        model=call.model,
+        seconds=round(seconds, 6),
+        attempts=len(call.ledger),
+        cached=bool(response and response.cached),
+        finish_reason=response.finish_reason if response else None,
+        input_tokens=usage.input_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        error=type(error).__name__ if error else None,
+        prompt=messages[-1].text if messages else "",
+        text=response.text if response else None,
+    )

@@ -1,0 +1,82 @@
+"""
+One request's life: capabilities, cache, attempts, cache.
+
+Whether the reply is wanted whole or streamed is decided once, by the `Delivery` that is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from budwood.engine.attempts import ask_streamed, ask_whole, repeated
+from budwood.engine.call import Call
+from budwood.engine.effects import Emit, Flow
+from budwood.engine.replies import keep, key_of, look_up
+from budwood.errors import UnsupportedError
+from budwood.providing import check_capabilities, check_messages, events_of
+from budwood.types import Capability, ChatRequest, ChatResponse, StreamEvent
+
+
+class Delivery(Protocol):
+    """How the caller gets the reply."""
+
+    def ask(self, call: Call, request: ChatRequest) -> Flow[ChatResponse]:
+        """Send one request."""
+        ...
+
+    def announce(self, events: Sequence[StreamEvent]) -> Flow[None]:
+        """Tell the caller what the engine did between two replies."""
+        ...
+
+
+class WholeDelivery:
+    """The caller waits for the whole reply."""
+
+    def ask(self, call: Call, request: ChatRequest) -> Flow[ChatResponse]:
+        """Send one request."""
+        return ask_whole(call, request)
+
+    def announce(self, events: Sequence[StreamEvent]) -> Flow[None]:
+        """Nobody listens."""
+        yield from ()
+
+
+class StreamedDelivery:
+    """The caller reads events."""
+
+    def ask(self, call: Call, request: ChatRequest) -> Flow[ChatResponse]:
+        """Send one request."""
+        return ask_streamed(call, request)
+
+    def announce(self, events: Sequence[StreamEvent]) -> Flow[None]:
+        """Hand them on."""
+        yield Emit(events)
+
+
+def respond(call: Call, request: ChatRequest, delivery: Delivery) -> Flow[ChatResponse]:
+    """
+    Ask one model once, as far as the caller can see.
+
+    Raises:
+        PromptError: There is nothing to answer.
+        UnsupportedError: The model cannot do what the request needs. Nothing was sent.
+        ProviderError: The last attempt failed.
+    """
+    check_messages(request.messages)
+    capabilities = call.endpoint.capabilities(call.model)
+    check_capabilities(request.messages, capabilities, f"{call.endpoint.name}/{call.model}")
+    if request.tools and Capability.TOOLS not in capabilities:
+        raise UnsupportedError(f"{call.endpoint.name}/{call.model} calls no tools.", hint="Ask a model that does.")
+
+    key = key_of(call, request) if call.cache else ""
+    kept = yield from look_up(call, key)
+    if kept is not None:
+        call.record_cached()
+        call.note(kept.adaptations)
+        yield from delivery.announce(events_of(kept))
+        return kept.model_copy(update={"cached": True, "provider": call.endpoint.name})
+
+    response = yield from repeated(call, lambda: delivery.ask(call, request))
+    yield from keep(call, key, response)
+    return response.model_copy(update={"provider": call.endpoint.name, "model": response.model or call.model})

@@ -1,0 +1,151 @@
+"""Make messages of what callers give as a prompt."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from budwood.errors import PromptError
+from budwood.types import (
+    ImagePart,
+    Message,
+    Part,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
+"""A text, a message, or a list of messages; also in the form of OpenAI's Chat Completions."""
+
+File = str | os.PathLike[str]
+
+ReadFile = Callable[[str, bytes, str], tuple[Part, ...]]
+"""Turns a file's name, content and media type into parts of a message."""
+
+
+def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, ...]:
+    """
+    Make messages of a prompt.
+
+    Raises:
+        PromptError: It is none of the forms of `Prompt`.
+    """
+    start = (Message.system(system),) if system else ()
+    if isinstance(prompt, str):
+        return (*start, Message.user(prompt))
+    if isinstance(prompt, Message):
+        return (*start, prompt)
+    if isinstance(prompt, Mapping) or not isinstance(prompt, Sequence):
+        raise PromptError(f"The prompt is a {type(prompt).__name__}.", hint="Give a text, or a list of messages.")
+    names: dict[str, str] = {}
+    messages: list[Message] = list(start)
+    for number, given in enumerate(prompt):
+        message = given if isinstance(given, Message) else _from_mapping(given, number, names)
+        names.update({wanted.id: wanted.name for wanted in message.tool_calls})
+        messages.append(message)
+    return tuple(messages)
+
+
+def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadFile) -> tuple[Message, ...]:
+    """
+    Put files before the text of the last message.
+
+    Raises:
+        PromptError: A file cannot be read, or is of no known kind.
+    """
+    if not files:
+        return messages
+    parts = tuple(part for file in files for part in _parts_of(Path(file), read))
+    *before, last = messages
+    return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
+
+
+def media_type_of(name: str, data: bytes) -> str:
+    """Guess a file's media type by its name; what has no telling name and is UTF-8 is text."""
+    guessed, _ = mimetypes.guess_type(name)
+    if guessed is not None and guessed.partition("/")[0] in ("image", "audio", "video", "text"):
+        return guessed
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return guessed or "application/octet-stream"
+    return "text/plain" if "\0" not in text else guessed or "application/octet-stream"
+
+
+def fits(media_type: str, patterns: Sequence[str]) -> bool:
+    """Tell whether a media type is among patterns such as ``image/*``."""
+    return any(fnmatchcase(media_type, pattern) for pattern in patterns)
+
+
+def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
+    try:
+        data = path.read_bytes()
+    except IsADirectoryError:
+        raise PromptError(f"{path} is a folder.", hint="Name the files in it.") from None
+    except OSError as error:
+        raise PromptError(f"{path} cannot be read: {error.strerror or error}.", hint="Check the name.") from error
+    return read(path.name, data, media_type_of(path.name, data))
+
+
+def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Message:
+    if not isinstance(given, Mapping):
+        raise PromptError(f"Message {number} is a {type(given).__name__}.", hint="Give a Message or a dictionary.")
+    try:
+        if "parts" in given:
+            return Message.model_validate(given)
+        if given.get("role") == "tool":
+            call_id = given["tool_call_id"]
+            text = "".join(part.text for part in _content(given.get("content")) if isinstance(part, TextPart))
+            return Message.tool(
+                ToolResultPart(call_id=call_id, name=given.get("name") or names.get(call_id, "tool"), content=text)
+            )
+        calls = [_call(wanted) for wanted in given.get("tool_calls") or ()]
+        refusal = [RefusalPart(text=given["refusal"])] if given.get("refusal") else []
+        parts = (*_content(given.get("content")), *refusal, *calls)
+        return Message(role=given["role"], parts=parts, name=given.get("name"))
+    except KeyError as error:
+        raise PromptError(f"Message {number} has no {error}.") from None
+    except (ValidationError, TypeError) as error:
+        raise PromptError(f"Message {number} is not in a form that is known: {_said(error)}.") from None
+
+
+def _content(content: object) -> tuple[Part, ...]:
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (TextPart(text=content),)
+    if not isinstance(content, Sequence):
+        raise TypeError(f"its content is a {type(content).__name__}")
+    return tuple(_content_part(part) for part in content)
+
+
+def _content_part(part: Mapping[str, Any]) -> Part:
+    match part.get("type"):
+        case "text":
+            return TextPart(text=part["text"])
+        case "refusal":
+            return RefusalPart(text=part["refusal"])
+        case "image_url":
+            return ImagePart(url=part["image_url"]["url"], detail=part["image_url"].get("detail"))
+        case other:
+            raise TypeError(f"content of the type {other!r}")
+
+
+def _call(wanted: Mapping[str, Any]) -> Part:
+    function = wanted["function"]
+    return ToolCallPart(id=wanted["id"], name=function["name"], arguments=function.get("arguments") or "{}")
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
+    return str(error)

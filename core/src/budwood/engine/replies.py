@@ -1,0 +1,57 @@
+"""Keep replies in a cache and find them again."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from pydantic_core import to_json
+
+from budwood import logs
+from budwood.engine.call import Call
+from budwood.engine.effects import Flow, Invoke
+from budwood.types import ChatRequest, ChatResponse
+
+_FORMAT: Final = b"budwood-reply-1\n"
+"""Changes whenever a stored reply could no longer be read."""
+
+_STORABLE: Final = frozenset({"stop", "tool_calls"})
+"""Replies that were cut off, filtered, refused or failed are not kept."""
+
+
+def key_of(call: Call, request: ChatRequest) -> str:
+    """
+    Name a request: equal requests to equal endpoints have equal keys.
+
+    The key is made of canonical JSON. Its fields stand in the order of the model; those of ``extra`` are sorted.
+    """
+    ordered = request.model_copy(update={"extra": dict(sorted(request.extra.items()))}) if request.extra else request
+    content = to_json(ordered, exclude_none=True)
+    return hashlib.sha256(b"\n".join((_FORMAT, call.endpoint.identity.encode(), content))).hexdigest()
+
+
+def look_up(call: Call, key: str) -> Flow[ChatResponse | None]:
+    """Return the reply that is kept for a request, or None. A broken cache is no reason to fail."""
+    cache = call.cache
+    if cache is None:
+        return None
+    try:
+        stored = yield Invoke(lambda: cache.store.get(key), inline=cache.inline)
+        response = None if stored is None else ChatResponse.model_validate_json(stored)
+    except (OSError, ValueError) as error:
+        logs.emit("cache unreadable", level="warning", call=call.id, error=type(error).__name__)
+        return None
+    return response
+
+
+def keep(call: Call, key: str, response: ChatResponse) -> Flow[None]:
+    """Keep a reply, if it is whole. It is kept as the provider gave it, with the receipts and without the ledger."""
+    cache = call.cache
+    if cache is None or response.finish_reason not in _STORABLE:
+        return
+    kept = response.model_copy(update={"adaptations": tuple(call.adaptations.values())})
+    content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
+    try:
+        yield Invoke(lambda: cache.store.set(key, content, ttl=cache.ttl), inline=cache.inline)
+    except OSError as error:
+        logs.emit("cache not writable", level="warning", call=call.id, error=type(error).__name__)

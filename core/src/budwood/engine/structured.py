@@ -1,0 +1,174 @@
+"""Structured output: ask for it in the best way that the model knows, validate, and have mistakes repaired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pydantic_core import to_json
+
+from budwood.engine.call import Call
+from budwood.engine.effects import Flow
+from budwood.engine.lifecycle import Delivery
+from budwood.engine.schemas import SchemaMismatch, Wanted
+from budwood.engine.tools import Toolbox, converse
+from budwood.errors import StructuredOutputError, UnsupportedError
+from budwood.types import (
+    Capability,
+    ChatRequest,
+    ChatResponse,
+    Message,
+    NamedTool,
+    RefusalPart,
+    Restarted,
+    TextPart,
+    ToolDefinition,
+    ToolResultPart,
+    Usage,
+)
+
+SchemaMode = Literal["auto", "native", "tool", "prompt"]
+"""
+How structured output is asked for: by the vendor's JSON schema, by a tool whose arguments are the output, or by words.
+``auto`` takes the first of these that the model can.
+"""
+
+OUTPUT_TOOL = "return_output"
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredRequest:
+    """A request that asks for structured output, and where in the reply it will be."""
+
+    request: ChatRequest
+    toolbox: Toolbox
+
+    def output_of(self, response: ChatResponse) -> str:
+        """Return the text that should be the JSON."""
+        for wanted in response.tool_calls:
+            if wanted.name == self.toolbox.final:
+                return wanted.arguments
+        return response.text
+
+
+def prepare(call: Call, request: ChatRequest, toolbox: Toolbox, wanted: Wanted, mode: SchemaMode) -> StructuredRequest:
+    """
+    Write into a request what output it wants.
+
+    Raises:
+        UnsupportedError: The mode was named, and the model cannot do it.
+    """
+    capabilities = call.endpoint.capabilities(call.model)
+    match mode if mode != "auto" else _best_mode(capabilities):
+        case "native":
+            _require(Capability.JSON_SCHEMA, call, "takes no JSON schema")
+            return StructuredRequest(request.model_copy(update={"output_schema": wanted.schema}), toolbox)
+        case "tool":
+            _require(Capability.TOOLS, call, "calls no tools")
+            return _by_tool(request, toolbox, wanted)
+        case _:
+            return StructuredRequest(_by_prompt(request, wanted), toolbox)
+
+
+def _best_mode(capabilities: frozenset[Capability]) -> SchemaMode:
+    if Capability.JSON_SCHEMA in capabilities:
+        return "native"
+    return "tool" if Capability.TOOLS in capabilities else "prompt"
+
+
+def _require(capability: Capability, call: Call, lack: str) -> None:
+    if capability not in call.endpoint.capabilities(call.model):
+        raise UnsupportedError(f"{call.endpoint.name}/{call.model} {lack}.", hint='Leave schema_mode at "auto".')
+
+
+def _by_tool(request: ChatRequest, toolbox: Toolbox, wanted: Wanted) -> StructuredRequest:
+    tool = ToolDefinition(
+        name=OUTPUT_TOOL,
+        description="Call this once, with the final answer.",
+        parameters=wanted.schema.json_schema,
+        strict=wanted.schema.strict,
+    )
+    choice = "required" if request.tools else NamedTool(name=OUTPUT_TOOL)
+    return StructuredRequest(
+        request.model_copy(update={"tools": (*request.tools, tool), "tool_choice": choice}),
+        replace(toolbox, final=OUTPUT_TOOL),
+    )
+
+
+def _by_prompt(request: ChatRequest, wanted: Wanted) -> ChatRequest:
+    schema = to_json(wanted.schema.json_schema).decode()
+    demand = f"Answer with one JSON value and nothing else. It must satisfy this JSON schema:\n{schema}"
+    first, *rest = request.messages
+    if first.role in ("system", "developer"):
+        first = first.model_copy(update={"parts": (*first.parts, TextPart(text=f"\n\n{demand}"))})
+        return request.model_copy(update={"messages": (first, *rest)})
+    return request.model_copy(update={"messages": (Message.system(demand), *request.messages)})
+
+
+def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, delivery: Delivery) -> Flow[ChatResponse]:
+    """
+    Ask, validate, and send back what is wrong, at most ``repairs`` times.
+
+    Raises:
+        StructuredOutputError: The last reply is still wrong, or the model refused.
+    """
+    request = structured.request
+    usage: Usage | None = None
+    for repair in range(call.options.repairs + 1):
+        response = yield from converse(call, request, structured.toolbox, delivery)
+        usage = response.usage if usage is None else usage + response.usage
+        response = response.model_copy(update={"usage": usage})
+        text = structured.output_of(response)
+        try:
+            value = wanted.validate(text)
+        except SchemaMismatch as mismatch:
+            if repair == call.options.repairs or _is_final(response):
+                raise _gave_up(response, text, mismatch, repair) from None
+            yield from delivery.announce([Restarted("the reply does not satisfy the schema")])
+            request = request.model_copy(
+                update={"messages": (*request.messages, *response.messages, _complaint(structured, response, mismatch))}
+            )
+        else:
+            return response.model_copy(update={"parsed": value, **_as_text(structured, response, text)})
+    raise AssertionError("the loop above returns or raises")
+
+
+def _is_final(response: ChatResponse) -> bool:
+    """Asking again would not help: the model refused, or was cut off."""
+    refused = any(isinstance(part, RefusalPart) for part in response.message.parts)
+    return refused or response.finish_reason in ("length", "content_filter", "refusal")
+
+
+def _gave_up(response: ChatResponse, text: str, mismatch: SchemaMismatch, repairs: int) -> StructuredOutputError:
+    refusal = "".join(part.text for part in response.message.parts if isinstance(part, RefusalPart))
+    if refusal or response.finish_reason == "refusal":
+        return StructuredOutputError(
+            f"The model refused: {refusal or text}", text=refusal or text, errors=(), response=response
+        )
+    hint = "Raise max_tokens=…." if response.finish_reason == "length" else "Raise repairs=…, or simplify the schema."
+    what = "was cut off at max_tokens" if response.finish_reason == "length" else "does not satisfy the schema"
+    after = f" after {repairs} repair{'s' if repairs > 1 else ''}" if repairs else ""
+    return StructuredOutputError(
+        f"The reply {what}{after}: {mismatch}.", text=text, errors=mismatch.errors, response=response, hint=hint
+    )
+
+
+def _complaint(structured: StructuredRequest, response: ChatResponse, mismatch: SchemaMismatch) -> Message:
+    text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
+    text += "\nAnswer again, with the corrected JSON alone."
+    if structured.toolbox.final and response.tool_calls:
+        results = [
+            ToolResultPart(call_id=wanted.id, name=wanted.name, content=text, is_error=True)
+            for wanted in response.tool_calls
+        ]
+        return Message.tool(*results)
+    return Message.user(text)
+
+
+def _as_text(structured: StructuredRequest, response: ChatResponse, text: str) -> dict[str, object]:
+    """Keep the output in the conversation as text: a call of the output tool is our own device."""
+    if not any(wanted.name == structured.toolbox.final for wanted in response.tool_calls):
+        return {}
+    parts = (*(part for part in response.message.parts if part.type == "reasoning"), TextPart(text=text))
+    message = response.message.model_copy(update={"parts": parts})
+    return {"message": message, "messages": (*response.messages[:-1], message), "finish_reason": "stop"}

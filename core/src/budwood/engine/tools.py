@@ -1,0 +1,125 @@
+"""The loop of tools: the model asks for calls, the functions run, the model reads the results."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from budwood import logs
+from budwood.engine.call import Call
+from budwood.engine.effects import All, Flow, Invoke
+from budwood.engine.functions import Approval, Tool, explained, shown
+from budwood.engine.lifecycle import Delivery, respond
+from budwood.errors import ToolLoopError
+from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolExecuted, ToolResultPart, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """
+    What may be called in one call of the user.
+
+    Attributes:
+        tools: Functions by name.
+        execute: Whether they are run; otherwise the calls are the answer.
+        approve: Asked before each call.
+        final: The tool whose call is the answer itself; see `budwood.engine.structured`.
+    """
+
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    execute: bool = True
+    approve: Approval | None = None
+    final: str | None = None
+
+
+def converse(call: Call, request: ChatRequest, toolbox: Toolbox, delivery: Delivery) -> Flow[ChatResponse]:
+    """
+    Ask until the model answers without calling a tool.
+
+    Returns:
+        The last reply; its messages are all that were added, its usage the sum of all rounds.
+
+    Raises:
+        ToolLoopError: It still called tools after ``max_tool_rounds`` rounds.
+    """
+    added: list[Message] = []
+    usage: Usage | None = None
+    for rounds in range(call.options.max_tool_rounds + 1):
+        response = yield from respond(call, request, delivery)
+        usage = response.usage if usage is None else usage + response.usage
+        added.append(response.message)
+        response = response.model_copy(update={"messages": tuple(added), "usage": usage})
+        if not _must_execute(response, toolbox):
+            return response
+        if rounds == call.options.max_tool_rounds:
+            raise ToolLoopError(
+                f"The model still called tools after {rounds} rounds of them.",
+                response=response,
+                hint="Raise max_tool_rounds=…, or look at the tools' answers.",
+            )
+        flows = [_execute(call, wanted, toolbox) for wanted in response.tool_calls]
+        results: list[ToolResultPart] = yield All(flows)
+        executed = zip(response.tool_calls, results, strict=True)
+        yield from delivery.announce([ToolExecuted(wanted, result) for wanted, result in executed])
+        added.append(Message.tool(*results))
+        request = request.model_copy(
+            update={"messages": (*request.messages, *added[-2:]), "tool_choice": _later_choice(request)}
+        )
+    raise AssertionError("the loop above returns or raises")
+
+
+def _must_execute(response: ChatResponse, toolbox: Toolbox) -> bool:
+    if not toolbox.execute or not response.tool_calls:
+        return False
+    return all(wanted.name != toolbox.final for wanted in response.tool_calls)
+
+
+def _later_choice(request: ChatRequest) -> object:
+    """Let a model that was made to call a tool answer once it has, or it could never end."""
+    return None if request.tool_choice in (None, "auto", "none") else "auto"
+
+
+def _execute(call: Call, wanted: ToolCallPart, toolbox: Toolbox) -> Flow[ToolResultPart]:
+    """Run one call; whatever goes wrong is told to the model."""
+    started = call.clock.monotonic()
+    tool = toolbox.tools.get(wanted.name)
+    refusal = None if tool is None else (yield from _refusal(wanted, toolbox.approve))
+    if tool is None:
+        result = _result(wanted, f"There is no tool {wanted.name!r}; there are {', '.join(toolbox.tools)}.", error=True)
+    elif refusal is not None:
+        result = _result(wanted, refusal, error=True)
+    else:
+        result = yield from _run(tool, wanted)
+    logs.emit(
+        "tool",
+        call=call.id,
+        name=wanted.name,
+        failed=result.is_error,
+        seconds=round(call.clock.monotonic() - started, 6),
+        arguments=wanted.arguments,
+        result=result.content,
+    )
+    return result
+
+
+def _run(tool: Tool, wanted: ToolCallPart) -> Flow[ToolResultPart]:
+    try:
+        answer = yield Invoke(lambda: tool.call(wanted), awaitable=tool.awaitable)
+        return _result(wanted, shown(answer))
+    except Exception as error:  # noqa: BLE001 - the model is told, and may do better
+        return _result(wanted, explained(error), error=True)
+
+
+def _refusal(wanted: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
+    """Ask whether a call may run; return what to tell the model where it may not."""
+    if approve is None:
+        return None
+    verdict = yield Invoke(lambda: approve(wanted), awaitable=inspect.iscoroutinefunction(approve))
+    if verdict is True:
+        return None
+    return verdict if isinstance(verdict, str) else "The user did not allow this call."
+
+
+def _result(wanted: ToolCallPart, content: str, *, error: bool = False) -> ToolResultPart:
+    return ToolResultPart(call_id=wanted.id, name=wanted.name, content=content, is_error=error)

@@ -1,0 +1,210 @@
+"""
+How plugins describe what they bring.
+
+A plugin is a module with one or more functions marked by `hookimpl`, each named like a hook below and returning specs.
+The entry point's name must be among the names of the specs:
+
+.. code-block:: toml
+
+    [project.entry-points."budwood.providers"]
+    groq = "budwood_groq"
+
+.. code-block:: python
+
+    @hookimpl
+    def budwood_providers() -> Iterable[ProviderSpec]:
+        return [ProviderSpec(name="groq", settings=lambda: GroqSettings, build=Groq, requires_api=(1, 0))]
+
+Hooks only describe. No data passes through them: the object that `Spec.build` makes satisfies a Protocol of
+`budwood.contracts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+import pluggy
+from pydantic import BaseModel
+
+from budwood.contracts import (
+    Cache,
+    InstructionStrategy,
+    LocalProvider,
+    MediaHandler,
+    PluginContext,
+    PromptModifier,
+    Provider,
+    Storage,
+)
+from budwood.types import Capability
+
+API_VERSION: Final = (1, 0)
+"""
+The version of what plugins see: `budwood.errors`, `types`, `contracts`, `hooks`, `wire`, `providing`, `testing`.
+
+A plugin that requires (1, 2) runs on (1, 2), (1, 3) and so on, neither on (1, 1) nor on (2, 0).
+"""
+
+hookspec = pluggy.HookspecMarker("budwood")
+hookimpl = pluggy.HookimplMarker("budwood")
+
+S = TypeVar("S", bound=BaseModel)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec(Generic[S, T]):
+    """
+    One thing that a plugin brings.
+
+    Attributes:
+        name: What users type.
+        settings: Returns the Pydantic model of its settings; called when the settings are wanted.
+        build: Makes the object from its settings; imports of a vendor's library belong in here.
+        requires_api: The least `API_VERSION` that it needs.
+        summary: One line for ``budwood plugins list``.
+    """
+
+    name: str
+    settings: Callable[[], type[S]]
+    build: Callable[[S, PluginContext], T]
+    requires_api: tuple[int, int]
+    summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSpec(Spec[S, Provider | LocalProvider]):
+    """
+    A vendor of models.
+
+    A field ``api_key`` (a `SecretStr`) of its settings becomes the credential that `Provider.authorize` gets.
+
+    Attributes:
+        capabilities: The upper bound of what its instances can do.
+        environment: The vendor's own names of environment variables, by the field of the settings that they fill.
+        needs_credential: Whether nothing may be sent without ``api_key``.
+        inline: Of a `LocalProvider`: whether it answers so fast that async code may call it without a thread.
+    """
+
+    capabilities: frozenset[Capability] = frozenset()
+    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs_credential: bool = False
+    inline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheSpec(Spec[S, Cache]):
+    """
+    A cache.
+
+    Attributes:
+        inline: Whether it is so fast that async code may call it without a thread.
+    """
+
+    inline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSpec(Spec[S, Storage]):
+    """A form in which datasets are written. Its settings have a field ``path``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaHandlerSpec(Spec[S, MediaHandler]):
+    """
+    A kind of file that messages can hold.
+
+    Attributes:
+        media_types: The kinds, as in ``"image/png"`` or ``"text/*"``.
+    """
+
+    media_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstructionStrategySpec(Spec[S, InstructionStrategy]):
+    """A way to decide what the users of a dataset's conversations ask."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptModifierSpec(Spec[S, PromptModifier]):
+    """A change to the messages that an answering model sees."""
+
+
+@hookspec
+def budwood_providers() -> Iterable[ProviderSpec[Any]]:
+    """Describe providers. Entry-point group ``budwood.providers``."""
+    return ()
+
+
+@hookspec
+def budwood_caches() -> Iterable[CacheSpec[Any]]:
+    """Describe caches. Entry-point group ``budwood.caches``."""
+    return ()
+
+
+@hookspec
+def budwood_storages() -> Iterable[StorageSpec[Any]]:
+    """Describe storages. Entry-point group ``budwood.storages``."""
+    return ()
+
+
+@hookspec
+def budwood_media_handlers() -> Iterable[MediaHandlerSpec[Any]]:
+    """Describe media handlers. Entry-point group ``budwood.media_handlers``."""
+    return ()
+
+
+@hookspec
+def budwood_instruction_strategies() -> Iterable[InstructionStrategySpec[Any]]:
+    """Describe instruction strategies. Entry-point group ``budwood.instruction_strategies``."""
+    return ()
+
+
+@hookspec
+def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
+    """Describe prompt modifiers. Entry-point group ``budwood.prompt_modifiers``."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """
+    One kind of plugin: what users call it, where it is found, and what its hook returns.
+
+    ``section`` is the table of the settings that holds its instances.
+    """
+
+    label: str
+    section: str
+    spec: type[T]
+
+    @property
+    def group(self) -> str:
+        """The entry-point group."""
+        return f"budwood.{self.section}"
+
+    @property
+    def hook(self) -> str:
+        """The name of the hook."""
+        return f"budwood_{self.section}"
+
+
+PROVIDER: Final = Kind("provider", "providers", ProviderSpec)
+CACHE: Final = Kind("cache", "caches", CacheSpec)
+STORAGE: Final = Kind("storage", "storages", StorageSpec)
+MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec)
+INSTRUCTION_STRATEGY: Final = Kind("instruction strategy", "instruction_strategies", InstructionStrategySpec)
+PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec)
+
+KINDS: Final[tuple[Kind[Any], ...]] = (
+    PROVIDER,
+    CACHE,
+    STORAGE,
+    MEDIA_HANDLER,
+    INSTRUCTION_STRATEGY,
+    PROMPT_MODIFIER,
+)
+"""All kinds of plugin. A further kind is one more spec, one more hook, one more row."""

@@ -1,0 +1,48 @@
+"""Files as parts of messages: text and images."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood.errors import PromptError
+from budwood.types import ImagePart, Part, TextPart
+
+_SIGNATURES: Final = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/webp": (b"RIFF",),
+}
+"""How a file of each kind begins. Source: the formats' own specifications."""
+
+
+class NoSettings(BaseModel):
+    """A plugin that has nothing to set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextHandler:
+    """Reads text, and puts its name beside it so that a model can tell several files apart."""
+
+    def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
+        """Read a file of UTF-8."""
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise PromptError(
+                f"{name} is {media_type} but no UTF-8: byte {error.start} cannot be read.", hint="Convert it to UTF-8."
+            ) from None
+        return (TextPart(text=f'<document name="{name}">\n{text}\n</document>\n'),)
+
+
+class ImageHandler:
+    """Reads the images that vendors take."""
+
+    def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
+        """Take the file as it is, if it begins as its name promises."""
+        if not data.startswith(_SIGNATURES[media_type]):
+            raise PromptError(f"{name} is no {media_type}, whatever its name says.", hint="Check the file.")
+        return (ImagePart(data=data, media_type=media_type),)

@@ -1,0 +1,153 @@
+"""Make the objects that settings and names stand for."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from budwood import logs
+from budwood.catalog import Catalog, Preset, presets
+from budwood.contracts import Clock, PluginContext
+from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
+from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
+from budwood.names import did_you_mean, listed, normalise
+from budwood.plugins.registry import OURS, Registry
+from budwood.settings import Settings, validated
+
+T = TypeVar("T", bound=Spec[Any, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Instance(Generic[T]):
+    """
+    One configured plugin.
+
+    Attributes:
+        name: The instance's name.
+        spec: What the plugin says of itself.
+        settings: Its settings.
+        thing: The object that works, of the Protocol of its kind.
+        context: What it was given.
+        preset: The preset that it comes from, if any.
+    """
+
+    name: str
+    spec: T
+    settings: BaseModel
+    thing: Any
+    context: PluginContext
+    preset: Preset | None = None
+
+
+class Instances:
+    """
+    Resolves names: a section of the settings first, then an installed plugin, then a preset.
+
+    Args:
+        settings: The program's settings.
+        registry: The installed plugins.
+        clock: Handed to the plugins.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.catalog = Catalog(settings.model_rows)
+        self._clock = clock
+
+    def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
+        """
+        Make the object that a name stands for.
+
+        Args:
+            kind: Such as `budwood.hooks.PROVIDER`.
+            name: As the user typed it.
+            explicit: Settings that the program itself gives; the strongest.
+
+        Raises:
+            PluginError: There is no such plugin, or it cannot be used.
+            ConfigurationError: Its settings are wrong.
+        """
+        name = normalise(name)
+        section = self.settings.instance(kind.section, name)
+        plugin, preset = self._plugin_of(kind, name, section)
+        spec = self._load(kind, name, plugin, section.get("distribution"))
+        variables = self._variables(spec, name, plugin, preset)
+        values = dict(preset.settings) if preset else {}
+        values |= self.settings.instance(kind.section, name, variables)
+        values |= {key: value for key, value in (explicit or {}).items() if value is not None}
+        values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
+        settings = validated(spec.settings(), values, where=f"[{kind.section}.{name}]")
+        context = self._context(name, plugin)
+        return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset)
+
+    def known(self, kind: Kind[T]) -> list[str]:
+        """List the names that can be used: sections, installed plugins, and presets whose plugin is installed."""
+        names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}
+        if kind.group == PROVIDER.group:
+            names |= {name for name, preset in presets().items() if self.registry.inventory.find(kind, preset.plugin)}
+        return sorted(names)
+
+    def _plugin_of(self, kind: Kind[T], name: str, section: Mapping[str, Any]) -> tuple[str, Preset | None]:
+        """Find the plugin that a name means, and the preset where it is one."""
+        if "plugin" in section:
+            return normalise(str(section["plugin"])), None
+        if kind.group != PROVIDER.group or self.registry.inventory.find(kind, name):
+            return name, None
+        preset = self.catalog.preset(name)
+        return (preset.plugin, preset) if preset else (name, None)
+
+    def _load(self, kind: Kind[T], name: str, plugin: str, distribution: str | None) -> T:
+        try:
+            return self.registry.load(kind, plugin, distribution=distribution)
+        except PluginNotFoundError as error:
+            if name == plugin and plugin not in OURS.get(kind.group, ()):
+                error.hint = error.hint or did_you_mean(name, self.known(kind))
+                if error.hint is None and kind.group == PROVIDER.group:
+                    error.hint = f"A model is PROVIDER/MODEL, and the providers here are {listed(self.known(kind))}."
+            raise
+
+    def _variables(
+        self, spec: Spec[Any, Any], name: str, plugin: str, preset: Preset | None
+    ) -> Mapping[str, tuple[str, ...]]:
+        """
+        Return the vendor's own variables, for the instance that has the vendor's name.
+
+        Another instance of the same plugin may be another's server: it is not handed the vendor's key unasked.
+        """
+        if preset is not None:
+            return preset.environment
+        return spec.environment if isinstance(spec, ProviderSpec) and name == plugin else {}
+
+    def _context(self, name: str, plugin: str) -> PluginContext:
+        from platformdirs import user_cache_path
+
+        return PluginContext(
+            instance=name,
+            rules=functools.partial(self.catalog.rules, name, plugin),
+            log=functools.partial(logs.emit, instance=name),
+            clock=self._clock,
+            cache_folder=user_cache_path("budwood") / plugin,
+        )
+
+
+def _built(kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: PluginContext) -> object:
+    """Build the object; what a plugin raises that is not ours is named as the plugin's failure."""
+    try:
+        return spec.build(settings, context)
+    except BudwoodError:
+        raise
+    except ImportError as error:
+        raise PluginLoadError(
+            f"The {kind.label} {spec.name!r} lacks a library: {error}.",
+            hint=f"pip install {error.name or 'what its documentation names'}",
+        ) from error
+    except Exception as error:
+        raise PluginLoadError(
+            f"The {kind.label} {spec.name!r} could not be made: {type(error).__name__}: {error}.",
+            hint=f"Check its settings in [{kind.section}.{context.instance}].",
+        ) from error

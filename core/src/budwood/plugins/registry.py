@@ -1,0 +1,223 @@
+"""Load one plugin by name, once, and say exactly what is wrong when that fails."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Collection, Iterable
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+import pluggy
+from importlib_metadata import version
+from packaging.specifiers import SpecifierSet
+
+from budwood import hooks
+from budwood.errors import (
+    PluginConflictError,
+    PluginDisabledError,
+    PluginError,
+    PluginIncompatibleError,
+    PluginInvalidError,
+    PluginLoadError,
+    PluginNotFoundError,
+)
+from budwood.hooks import API_VERSION, Kind, Spec
+from budwood.names import did_you_mean, listed, normalise
+from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
+
+OURS: Final = {
+    "budwood.providers": ("openai-compatible", "openai", "offline"),
+    "budwood.caches": ("sqlite",),
+    "budwood.storages": ("jsonl",),
+    "budwood.instruction_strategies": ("seed-list", "document-questions", "persona"),
+    "budwood.prompt_modifiers": ("document-context", "persona"),
+}
+"""Names that distributions of ours bring, for the hint where one is not installed."""
+
+_DISTRIBUTIONS: Final = {"sqlite": "budwood-sqlite-cache"}
+_GENERATION_GROUPS: Final = ("budwood.storages", "budwood.instruction_strategies", "budwood.prompt_modifiers")
+
+S = TypeVar("S", bound=Spec[Any, Any])
+
+
+class Registry:
+    """
+    The plugins of this process. Safe to use from several threads.
+
+    Args:
+        disabled: Names of plugins or distributions that are never imported.
+        inventory: What is installed; by default read from metadata at the first look-up.
+    """
+
+    def __init__(self, disabled: Collection[str] = (), inventory: Inventory | None = None) -> None:
+        self._disabled = frozenset(normalise(name) for name in disabled)
+        self._known = inventory
+        self._lock = threading.RLock()
+        self._outcomes: dict[tuple[str, str, str], Spec[Any, Any] | PluginError] = {}
+        self._manager = pluggy.PluginManager("budwood")
+        self._manager.add_hookspecs(hooks)
+
+    @property
+    def inventory(self) -> Inventory:
+        """What is installed."""
+        if self._known is None:
+            with self._lock:
+                return self._take_inventory()
+        return self._known
+
+    def _take_inventory(self) -> Inventory:
+        if self._known is None:
+            self._known = take_inventory()
+        return self._known
+
+    def load(self, kind: Kind[S], name: str, *, distribution: str | None = None) -> S:
+        """
+        Return the spec of one plugin, importing its module at the first time.
+
+        Args:
+            kind: Such as `budwood.hooks.PROVIDER`.
+            name: As users type it.
+            distribution: The distribution that shall bring it, where several claim the name.
+
+        Raises:
+            PluginError: One of its kinds; it is remembered, and raised again without another try.
+        """
+        plugin = self._choose(kind, name, distribution)
+        key = kind.group, normalise(name), plugin.distribution
+        with self._lock:
+            if key not in self._outcomes:
+                self._outcomes[key] = self._attempt(plugin)
+            outcome = self._outcomes[key]
+        if isinstance(outcome, PluginError):
+            raise outcome
+        if not isinstance(outcome, kind.spec):  # pragma: no cover - `_select` has seen to that
+            raise TypeError(f"{name}: {type(outcome).__name__} instead of {kind.spec.__name__}")
+        return outcome
+
+    def is_disabled(self, plugin: InstalledPlugin) -> bool:
+        """Tell whether settings block the plugin, by its name or its distribution's."""
+        return bool(self._disabled & {normalise(plugin.name), normalise(plugin.distribution)})
+
+    def _choose(self, kind: Kind[Any], name: str, distribution: str | None) -> InstalledPlugin:
+        claims = self.inventory.find(kind, name)
+        if distribution is not None:
+            claims = tuple(plugin for plugin in claims if normalise(plugin.distribution) == normalise(distribution))
+        if not claims:
+            raise self._not_found(kind, name, distribution)
+        usable = [plugin for plugin in claims if not self.is_disabled(plugin)]
+        if not usable:
+            raise PluginDisabledError(
+                f"The {kind.label} {name!r} of {claims[0].label} is disabled.",
+                hint="Take it out of [plugins] disabled in the settings, or of BUDWOOD_PLUGINS_DISABLED.",
+            )
+        if len(usable) > 1:
+            raise PluginConflictError(
+                f"The {kind.label} {name!r} is claimed by {' and by '.join(plugin.label for plugin in usable)}.",
+                hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
+            )
+        return usable[0]
+
+    def _not_found(self, kind: Kind[Any], name: str, distribution: str | None) -> PluginNotFoundError:
+        installed = self.inventory.names(kind)
+        message = f"No {kind.label} {name!r} is installed"
+        if distribution is not None:
+            return PluginNotFoundError(f"{message} by the distribution {distribution!r} that the settings name.")
+        if normalise(name) in OURS.get(kind.group, ()):
+            return PluginNotFoundError(f"{message}.", hint=f"pip install {_distribution_of(kind, name)}")
+        near = did_you_mean(normalise(name), [*installed, *OURS.get(kind.group, ())])
+        return PluginNotFoundError(f"{message}; installed: {listed(installed)}.", hint=near)
+
+    def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
+        try:
+            _check_core_version(plugin)
+            module = _import(plugin)
+            specs = self._describe(plugin, module)
+            return _select(plugin, specs)
+        except PluginError as error:
+            return error
+
+    def _describe(self, plugin: InstalledPlugin, module: ModuleType) -> list[object]:
+        """Register the module with pluggy, once, and ask it for its specs of one kind."""
+        known = self._manager.is_registered(module)
+        try:
+            if not known:
+                self._manager.register(module)
+                self._manager.check_pending()
+            others = [other for other in self._manager.get_plugins() if other is not module]
+            ask = self._manager.subset_hook_caller(plugin.kind.hook, remove_plugins=others)
+            answers: list[Iterable[object]] = ask()
+            return [spec for answer in answers for spec in answer]
+        except Exception as error:
+            if self._manager.is_registered(module):
+                self._manager.unregister(module)
+            raise PluginInvalidError(
+                f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} does not follow the hooks: {_said(error)}",
+                hint=f"Its module {plugin.module} must have a function {plugin.kind.hook}() marked with "
+                "budwood.hooks.hookimpl.",
+            ) from error
+
+
+def _distribution_of(kind: Kind[Any], name: str) -> str:
+    if kind.group in _GENERATION_GROUPS:
+        return "budwood-generation"
+    return _DISTRIBUTIONS.get(normalise(name), f"budwood-{normalise(name)}")
+
+
+def _check_core_version(plugin: InstalledPlugin) -> None:
+    running = version("budwood")
+    wanted = plugin.core_requirement
+    if wanted is not None and not SpecifierSet(wanted).contains(running, prereleases=True):
+        raise PluginIncompatibleError(
+            f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} wants budwood {wanted}, and this is {running}.",
+            hint=f"pip install --upgrade budwood {plugin.distribution}",
+        )
+
+
+def _import(plugin: InstalledPlugin) -> ModuleType:
+    """Import the module; whatever it raises, down to `SystemExit`, is an error of this plugin alone."""
+    name = plugin.module.partition(":")[0]
+    try:
+        return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginLoadError(
+            f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} cannot be imported: "
+            f"{name} raised {type(error).__name__}: {_said(error)}",
+            hint=f"pip install --upgrade --force-reinstall {plugin.distribution}, or tell its authors.",
+        ) from error
+
+
+def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
+    """Find the spec of the entry point's name among those that the hook returned."""
+    where = f"The {plugin.kind.label} {plugin.name!r} of {plugin.label}"
+    for spec in specs:
+        if not isinstance(spec, plugin.kind.spec):
+            raise PluginInvalidError(
+                f"{where} describes itself with {type(spec).__name__} where {plugin.kind.spec.__name__} is wanted."
+            )
+    named = {normalise(spec.name): spec for spec in specs if isinstance(spec, Spec)}
+    chosen = named.get(normalise(plugin.name))
+    if chosen is None:
+        raise PluginInvalidError(
+            f"{where} has an entry point of a name that none of its specs has; they are named {listed(named)}."
+        )
+    if not _api_fits(chosen.requires_api):
+        raise PluginIncompatibleError(
+            f"{where} wants plugin API {_dotted(chosen.requires_api)}, and this budwood has {_dotted(API_VERSION)}.",
+            hint=f"pip install --upgrade budwood {plugin.distribution}",
+        )
+    return chosen
+
+
+def _api_fits(wanted: tuple[int, int]) -> bool:
+    return wanted[0] == API_VERSION[0] and wanted[1] <= API_VERSION[1]
+
+
+def _dotted(api: tuple[int, int]) -> str:
+    return f"{api[0]}.{api[1]}"
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,51 @@
+"""Write a whole response as the events of a stream."""
+
+from __future__ import annotations
+
+from budwood.types import (
+    ChatResponse,
+    Finished,
+    Part,
+    ReasoningClosed,
+    ReasoningPart,
+    RefusalDelta,
+    RefusalPart,
+    ResponseMetadata,
+    ResponseStarted,
+    StreamEvent,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+    UsageReported,
+    VendorContent,
+    VendorPart,
+)
+
+
+def events_of(response: ChatResponse) -> list[StreamEvent]:
+    """Write a whole response as the events that would have made it."""
+    events: list[StreamEvent] = [ResponseStarted(response.id, response.model or None)]
+    for choice, message in enumerate((response.message, *response.alternatives)):
+        events.extend(_events_of_part(part, index, choice) for index, part in enumerate(message.parts))
+    events.append(Finished(response.finish_reason, response.raw_finish_reason))
+    events.append(UsageReported(response.usage))
+    if response.metadata or response.rate_limits or response.request_id:
+        events.append(ResponseMetadata(dict(response.metadata), response.rate_limits, response.request_id))
+    return events
+
+
+def _events_of_part(part: Part, index: int, choice: int) -> StreamEvent:
+    match part:
+        case TextPart():
+            return TextDelta(part.text, choice)
+        case ReasoningPart():
+            return ReasoningClosed(part, choice)
+        case RefusalPart():
+            return RefusalDelta(part.text, choice)
+        case ToolCallPart():
+            return ToolCallDelta(index, part.id, part.name, part.arguments, choice)
+        case VendorPart():
+            return VendorContent(part, choice)
+        case _:
+            raise TypeError(f"a model does not write {type(part).__name__}")

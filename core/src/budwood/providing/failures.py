@@ -1,0 +1,195 @@
+"""Make the right error of a reply: by status and structured code first, by anchored message text last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from budwood.errors import (
+    AuthenticationError,
+    BadResponseError,
+    CapacityError,
+    ContentFilterError,
+    ContextLengthError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExhaustedError,
+    RateLimitError,
+    ServerError,
+    UnsupportedParameterError,
+)
+from budwood.providing.headers import request_id, retry_after
+from budwood.types import HTTPReply
+
+MAX_MESSAGE: Final = 500
+"""So many characters of a vendor's message are repeated in ours."""
+
+RETRYABLE_STATUSES: Final = frozenset({408, 409, 425})
+"""Statuses below 500, besides 429, after which the same request may succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """
+    What a vendor's codes mean; codes and types are looked up in both.
+
+    The defaults are those of OpenAI and of those who speak its API. Source: OpenAI's guide to error codes.
+    """
+
+    quota: frozenset[str] = frozenset(
+        {
+            "insufficient_quota",
+            "credit_balance_exhausted",
+            "organization_spend_limit_exceeded",
+            "project_spend_limit_exceeded",
+            "organization_usage_limit_exceeded",
+            "billing_hard_limit_reached",
+        }
+    )
+    capacity: frozenset[str] = frozenset(
+        {"capacity_exceeded", "server_is_overloaded", "engine_overloaded", "overloaded_error"}
+    )
+    context: frozenset[str] = frozenset({"context_length_exceeded"})
+    content_filter: frozenset[str] = frozenset(
+        {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
+    )
+    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value"})
+    model_missing: frozenset[str] = frozenset({"model_not_found", "DeploymentNotFound"})
+    credential: frozenset[str] = frozenset({"invalid_api_key"})
+
+
+OPENAI_VOCABULARY: Final = Vocabulary()
+
+_UNSUPPORTED_MESSAGE = re.compile(r"^(?:Unsupported (?:parameter|value)|Unrecognized request argument)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """What a vendor says of an error, taken out of whatever form it says it in."""
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Code and type together: vendors put the telling one in either."""
+        return frozenset(word for word in (self.code, self.type) if word)
+
+
+def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
+    """
+    Parse a body that should be JSON.
+
+    Raises:
+        BadResponseError: It is not; the text says what it is instead.
+    """
+    try:
+        return from_json(reply.body)
+    except ValueError:
+        raise BadResponseError(
+            f"The reply is no valid JSON but {describe_body(reply.body)}.",
+            hint="Is base_url the address of the API, and nothing between (a proxy, a login page)?",
+            status=reply.status,
+            request_id=request_id(reply.headers),
+        ) from None
+
+
+def describe_body(body: bytes) -> str:
+    """Say in a few words what a body is that is not what was expected."""
+    text = body[:4096].decode("utf-8", "replace").strip()
+    if not text:
+        return "empty"
+    if text[:1] == "<":
+        title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.IGNORECASE | re.DOTALL)
+        return f"HTML ({clip(title[1], 80)!r})" if title else "HTML"
+    return f"text that begins with {clip(text, 80)!r}"
+
+
+def clip(text: str, length: int = MAX_MESSAGE) -> str:
+    """Shorten text, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def error_from_reply(
+    reply: HTTPReply, complaint: Complaint, vocabulary: Vocabulary = OPENAI_VOCABULARY
+) -> ProviderError:
+    """
+    Classify a reply that is not 2xx.
+
+    Args:
+        reply: Status and headers; its body was read into the complaint already.
+        complaint: What the vendor says.
+        vocabulary: What the vendor's codes mean.
+    """
+    error = _classify(reply.status, complaint, vocabulary)
+    error.status = reply.status or None
+    error.code = complaint.code or complaint.type
+    error.param = complaint.param
+    error.request_id = request_id(reply.headers)
+    error.retry_after = retry_after(reply.headers)
+    should_retry = reply.headers.get("x-should-retry")
+    if should_retry in ("true", "false") and not isinstance(error, QuotaExhaustedError):
+        error.retryable = should_retry == "true"
+    elif reply.status in RETRYABLE_STATUSES:
+        error.retryable = True
+    return error
+
+
+def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> ProviderError:
+    message, words = clip(complaint.message), complaint.words
+    if words & vocabulary.content_filter:
+        return ContentFilterError(
+            f"The content filter refused the prompt: {message}", categories=_categories(complaint.details)
+        )
+    if words & vocabulary.quota:
+        return QuotaExhaustedError(
+            f"The account's quota is used up: {message}", hint="Raise the limit or add credit with the vendor."
+        )
+    if words & vocabulary.capacity:
+        return CapacityError(f"The vendor is overloaded: {message}")
+    if words & vocabulary.context:
+        return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
+    if words & vocabulary.model_missing:
+        return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")
+    if status in (400, 422) and (words & vocabulary.unsupported or _UNSUPPORTED_MESSAGE.match(message)):
+        return UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+    return _by_status(status, message, vocabulary, words)
+
+
+def _by_status(status: int, message: str, vocabulary: Vocabulary, words: frozenset[str]) -> ProviderError:
+    if status == 401 or words & vocabulary.credential:
+        return AuthenticationError(f"The credential was refused: {message}", hint="Check the API key.")
+    if status == 403:
+        return PermissionDeniedError(message, hint="The key may not use this model, or not from here.")
+    if status == 404:
+        return NotFoundError(message, hint="Check the model's name and base_url.")
+    if status == 429:
+        return RateLimitError(message)
+    if status in (498, 503, 529):
+        return CapacityError(message)
+    if status >= 500:
+        return ServerError(message)
+    if 300 <= status < 400:
+        return BadResponseError(f"The server redirects ({status}), which is not followed.", hint="Check base_url.")
+    return InvalidRequestError(message)
+
+
+def _categories(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find what a filter says of its categories, in the forms that Azure is known to use."""
+    for key in ("innererror", "inner_error"):
+        inner = details.get(key)
+        if isinstance(inner, Mapping):
+            result = inner.get("content_filter_result") or inner.get("content_filter_results")
+            if isinstance(result, Mapping):
+                return result
+    return {}

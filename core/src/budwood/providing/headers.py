@@ -1,0 +1,80 @@
+"""Read what vendors say in headers; their names are in lower case."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from budwood.types import RateLimits
+
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-goog-request-id")
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the vendor's id of the request."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """
+    Return how many seconds the vendor asks to wait, or None where it does not ask.
+
+    ``retry-after-ms`` comes before ``retry-after``, which holds seconds or an HTTP date (RFC 9110, section 10.2.3).
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(milliseconds / 1000, 0.0)
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if value is None or seconds is not None:
+        return None if seconds is None else max(seconds, 0.0)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return None
+    return max(moment - (time.time() if now is None else now), 0.0)
+
+
+def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
+    """Read the ``x-ratelimit-…`` headers of OpenAI and of those who follow it; None where there are none."""
+    if not any(name.startswith("x-ratelimit-") for name in headers):
+        return None
+    return RateLimits(
+        limit_requests=_count(headers.get("x-ratelimit-limit-requests")),
+        remaining_requests=_count(headers.get("x-ratelimit-remaining-requests")),
+        reset_requests=duration(headers.get("x-ratelimit-reset-requests")),
+        limit_tokens=_count(headers.get("x-ratelimit-limit-tokens")),
+        remaining_tokens=_count(headers.get("x-ratelimit-remaining-tokens")),
+        reset_tokens=duration(headers.get("x-ratelimit-reset-tokens")),
+    )
+
+
+def duration(text: str | None) -> float | None:
+    """Read a duration such as ``6m0s``, ``120ms`` or plain seconds; None where it is none."""
+    plain = _number(text)
+    if text is None or plain is not None:
+        return plain
+    pieces = _DURATION.findall(text)
+    if not pieces or "".join(number + unit for number, unit in pieces) != text:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in pieces)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if number == number and abs(number) != float("inf") else None  # noqa: PLR0124 - not a number
+
+
+def _count(text: str | None) -> int | None:
+    number = _number(text)
+    return None if number is None else int(number)

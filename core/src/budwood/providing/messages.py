@@ -1,0 +1,40 @@
+"""Check messages before they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from budwood.errors import PromptError, UnsupportedError
+from budwood.types import Capability, ImagePart, Message, TextPart
+
+
+def check_messages(messages: Sequence[Message]) -> None:
+    """
+    See that there is something to answer.
+
+    Raises:
+        PromptError: There is no message, none but system messages, or the last user message says nothing.
+    """
+    spoken = [message for message in messages if message.role not in ("system", "developer")]
+    if not spoken:
+        raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
+    last = spoken[-1]
+    if last.role == "user" and not any(_says_something(message) for message in spoken):
+        raise PromptError("The prompt is empty.", hint="Say what the model shall answer.")
+
+
+def _says_something(message: Message) -> bool:
+    return any(not isinstance(part, TextPart) or part.text.strip() for part in message.parts)
+
+
+def check_capabilities(messages: Sequence[Message], capabilities: frozenset[Capability], model: str) -> None:
+    """
+    See that the model can read what the messages hold.
+
+    Raises:
+        UnsupportedError: They hold images, and the model reads none.
+    """
+    if Capability.IMAGE_INPUT in capabilities:
+        return
+    if any(isinstance(part, ImagePart) for message in messages for part in message.parts):
+        raise UnsupportedError(f"{model} reads no images.", hint="Ask a model that does, or leave the images out.")

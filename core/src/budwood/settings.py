@@ -1,0 +1,331 @@
+"""
+Settings: explicit argument > environment > ``.env`` > ``budwood.toml`` > the user's ``budwood.toml`` > default.
+
+.. code-block:: toml
+
+    model = "work/gpt-5.1"              # what is asked where no model is named
+
+    [options]                           # defaults of every call, see `Options`
+    retries = 3
+
+    [providers.work]                    # an instance, named by its section
+    plugin = "openai"
+    api_key = "..."
+
+    [plugins]
+    disabled = ["groq"]
+
+The environment writes the same as ``BUDWOOD_PROVIDERS__WORK__API_KEY``; a name may use ``_`` for ``-``. Values of lists
+and tables are JSON there.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from budwood.errors import ConfigurationError
+from budwood.names import did_you_mean, listed, normalise
+
+PREFIX: Final = "BUDWOOD_"
+FILE_NAME: Final = "budwood.toml"
+
+_SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
+"""Variables without a double underscore that stand for a nested key."""
+
+Table = dict[str, Any]
+M = TypeVar("M", bound=BaseModel)
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Options(BaseModel):
+    """
+    Options of a call, with their defaults.
+
+    Attributes:
+        retries: How often a failed request is sent again.
+        timeout: Seconds for the whole call: all attempts, all pauses, all rounds.
+        connect_timeout: Seconds until a connection stands.
+        idle_timeout: Seconds between two pieces of a reply that has begun.
+        on_unsupported: What to do about a parameter that the model refuses: leave it out and say so in
+            ``response.adaptations``, do so with a warning, or raise `UnsupportedError` before anything is sent.
+        repairs: How often a reply that does not satisfy the schema is sent back with what is wrong with it.
+        max_tool_rounds: How often the model may call tools before it must answer.
+        max_retry_after: The longest ``Retry-After`` that is waited for, in seconds; a longer one is the caller's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+    timeout: Seconds = 600.0
+    connect_timeout: Seconds = 5.0
+    idle_timeout: Seconds = 60.0
+    on_unsupported: Literal["adapt", "warn", "error"] = "adapt"
+    repairs: Annotated[int, Field(ge=0, le=100)] = 1
+    max_tool_rounds: Annotated[int, Field(ge=0, le=1000)] = 10
+    max_retry_after: Annotated[float, Field(ge=0)] = 120.0
+
+
+class PluginSettings(BaseModel):
+    """The section ``[plugins]``. ``disabled`` names plugins or distributions that are never imported."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    disabled: tuple[str, ...] = ()
+
+
+class _Root(BaseModel):
+    """The top level of a settings file."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    model: str | None = None
+    cache: str | None = None
+    options: Options = Options()
+    plugins: PluginSettings = PluginSettings()
+    providers: dict[str, Table] = Field(default_factory=dict)
+    caches: dict[str, Table] = Field(default_factory=dict)
+    storages: dict[str, Table] = Field(default_factory=dict)
+    media_handlers: dict[str, Table] = Field(default_factory=dict)
+    instruction_strategies: dict[str, Table] = Field(default_factory=dict)
+    prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
+    models: dict[str, Table] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    One place that settings come from.
+
+    ``variables`` are environment variables with their vendors' names in them; a file has none.
+    """
+
+    name: str
+    tree: Table
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
+
+
+class Settings:
+    """
+    All settings of a program, merged.
+
+    Args:
+        sources: Where they come from, the strongest first.
+
+    Raises:
+        ConfigurationError: A key is unknown or a value impossible; the text says where.
+    """
+
+    def __init__(self, *sources: Source) -> None:
+        self.sources = sources
+        for source in sources:
+            validated(_Root, source.tree, where=source.name)
+        merged: Table = {}
+        for source in reversed(sources):
+            _merge(merged, source.tree)
+        root = validated(_Root, merged, where="settings")
+        self.model = root.model
+        self.cache = root.cache
+        self.options = root.options
+        self.model_rows = root.models
+        self.disabled = frozenset(normalise(name) for name in root.plugins.disabled)
+
+    @classmethod
+    def load(
+        cls,
+        explicit: Mapping[str, Any] | None = None,
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        user_file: Path | None = None,
+    ) -> Settings:
+        """
+        Read the settings.
+
+        Args:
+            explicit: What the program itself says, in the form of the file; the strongest of all.
+            folder: Where ``.env`` and ``budwood.toml`` are looked for; by default the current folder.
+            environment: By default the process's own.
+            user_file: By default ``budwood.toml`` in the user's configuration directory.
+        """
+        folder = Path.cwd() if folder is None else folder
+        sources = [
+            Source("arguments", _spelt(dict(explicit or {}))),
+            _environment_source("environment", os.environ if environment is None else environment),
+            *_dotenv_source(folder / ".env"),
+            *_file_source(folder / FILE_NAME),
+            *_file_source(_user_file() if user_file is None else user_file),
+        ]
+        return cls(*sources)
+
+    def names(self, section: str) -> list[str]:
+        """List the instances that a section names."""
+        return sorted({name for source in self.sources for name in source.tree.get(section, {})})
+
+    def has(self, section: str, name: str) -> bool:
+        """Tell whether any source has this instance."""
+        return any(normalise(name) in source.tree.get(section, {}) for source in self.sources)
+
+    def instance(self, section: str, name: str, variables: Mapping[str, tuple[str, ...]] | None = None) -> Table:
+        """
+        Merge what all sources say of one instance.
+
+        Args:
+            section: Such as ``"providers"``.
+            name: The instance's name.
+            variables: The vendor's own names of environment variables, by key.
+        """
+        merged: Table = {}
+        for source in reversed(self.sources):
+            merged.update(_vendor_values(source.variables, variables or {}))
+            merged.update(source.tree.get(section, {}).get(normalise(name), {}))
+        return merged
+
+
+def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
+    """
+    Make a settings object, or say which key is wrong.
+
+    Raises:
+        ConfigurationError: With the near matches of an unknown key; never with a value, which may be a secret.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        details = error.errors(include_input=False, include_url=False, include_context=False)
+        problems = "; ".join(_problem(model, detail) for detail in details)
+        raise ConfigurationError(f"{where}: {problems}.") from None
+
+
+def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
+    location = [str(step) for step in detail["loc"]]
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {'.'.join(location)!r}{_cure(model, location)}"
+    if detail["type"] == "missing":
+        return f"{'.'.join(location)!r} is missing"
+    return f"{'.'.join(location)!r}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def _cure(model: type[BaseModel], location: list[str]) -> str:
+    """Say which keys the table of an unknown key has, or which of them is near."""
+    table: object = model
+    for step in location[:-1]:
+        if not (isinstance(table, type) and issubclass(table, BaseModel)):
+            return ""
+        table = table.model_fields[step].annotation if step in table.model_fields else None
+    if not (isinstance(table, type) and issubclass(table, BaseModel)):
+        return ""
+    known = {info.alias or name for name, info in table.model_fields.items()}
+    near = did_you_mean(location[-1], known)
+    return f" ({near[0].lower()}{near[1:]})" if near else f" (known are {listed(known)})"
+
+
+def _environment_source(name: str, environment: Mapping[str, str]) -> Source:
+    tree: Table = {}
+    for variable, value in environment.items():
+        if variable.startswith(PREFIX) and value:
+            path = _path(variable.removeprefix(PREFIX))
+            if path is not None:
+                _put(tree, path, _environment_value(path, value), where=variable)
+    return Source(name, tree, environment)
+
+
+def _path(name: str) -> tuple[str, ...] | None:
+    """
+    Read a variable's name as a path of keys: ``PROVIDERS__MY_VLLM__API_KEY`` is providers, my-vllm, api_key.
+
+    Other programs may have variables that merely begin like ours: what is no setting is left alone.
+    """
+    if name in _SHORTHANDS:
+        return _SHORTHANDS[name]
+    path = tuple(step.lower() for step in name.split("__"))
+    if path[0] not in _Root.model_fields or not all(path):
+        return None
+    if len(path) > 2:
+        return path[0], normalise(path[1]), *path[2:]
+    return path
+
+
+def _environment_value(path: tuple[str, ...], value: str) -> object:
+    if path == ("plugins", "disabled") and not value.startswith("["):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if value[:1] in "[{":
+        try:
+            return from_json(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _put(tree: Table, path: tuple[str, ...], value: object, *, where: str) -> None:
+    for step in path[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"{where}: {step!r} is a value already, and cannot be a table as well.")
+    tree[path[-1]] = value
+
+
+def _dotenv_source(path: Path) -> Iterator[Source]:
+    if not path.is_file():
+        return
+    from dotenv import dotenv_values
+
+    values = {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+    yield _environment_source(str(path), values)
+
+
+def _file_source(path: Path) -> Iterator[Source]:
+    try:
+        text = path.read_bytes().decode("utf-8")
+        yield Source(str(path), _spelt(tomllib.loads(text)))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: no valid TOML: {error}.") from error
+
+
+def _user_file() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("budwood") / FILE_NAME
+
+
+def _spelt(tree: Table) -> Table:
+    """Bring the names of instances into the form in which they are compared."""
+    return {
+        section: {normalise(name): value for name, value in table.items()}
+        if isinstance(table, dict) and section not in ("options", "plugins", "models")
+        else table
+        for section, table in tree.items()
+    }
+
+
+def _vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple[str, ...]]) -> Table:
+    return {
+        key: environment[name] for key, names in variables.items() for name in reversed(names) if environment.get(name)
+    }
+
+
+def _merge(target: Table, source: Table) -> None:
+    for key, value in source.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = _copied(value)
+
+
+def _copied(value: object) -> object:
+    return {key: _copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value

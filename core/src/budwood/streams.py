@@ -1,0 +1,148 @@
+"""Streamed replies, as callers read them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Self
+
+from pydantic_core import from_json
+
+from budwood.engine.asynchronous import AsyncFlowEvents
+from budwood.engine.blocking import FlowEvents
+from budwood.engine.schemas import unwrapped
+from budwood.engine.structured import OUTPUT_TOOL
+from budwood.errors import BudwoodError
+from budwood.types import ChatResponse, Restarted, StreamEvent, TextDelta, ToolCallDelta
+from budwood.types.record import JSON
+
+
+class ChatStream:
+    """
+    A reply that is being written.
+
+    Use it in a ``with`` block: leaving the block, also by ``break`` or by an error, closes the connection at once, and
+    the model stops. Iterating over it yields the events of `budwood.types`.
+    """
+
+    def __init__(self, events: FlowEvents[ChatResponse]) -> None:
+        self._events = events
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        return self._events
+
+    def text_deltas(self) -> Iterator[str]:
+        """Yield the text alone, piece by piece."""
+        return (event.text for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+
+    def partial_objects(self) -> Iterator[JSON]:
+        """Yield the structured output as it grows: each value is JSON, and holds what has arrived so far."""
+        growing = _GrowingObject()
+        for event in self._events:
+            yield from growing.take(event)
+
+    @property
+    def response(self) -> ChatResponse:
+        """
+        The complete reply, once all events were read.
+
+        Raises:
+            BudwoodError: The stream is not at its end.
+        """
+        return _complete(self._events.result)
+
+    def close(self) -> None:
+        """Leave; the connection is closed. Closing twice is no error."""
+        self._events.close()
+
+
+class AsyncChatStream:
+    """A reply that is being written; see `ChatStream`. Use it in an ``async with`` block."""
+
+    def __init__(self, events: AsyncFlowEvents[ChatResponse]) -> None:
+        self._events = events
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return self._events
+
+    async def text_deltas(self) -> AsyncIterator[str]:
+        """Yield the text alone, piece by piece."""
+        async for event in self._events:
+            if isinstance(event, TextDelta) and event.choice == 0:
+                yield event.text
+
+    async def partial_objects(self) -> AsyncIterator[JSON]:
+        """Yield the structured output as it grows; see `ChatStream.partial_objects`."""
+        growing = _GrowingObject()
+        async for event in self._events:
+            for value in growing.take(event):
+                yield value
+
+    @property
+    def response(self) -> ChatResponse:
+        """The complete reply, once all events were read; see `ChatStream.response`."""
+        return _complete(self._events.result)
+
+    async def close(self) -> None:
+        """Leave; the connection is closed. Closing twice is no error."""
+        await self._events.close()
+
+
+def _complete(response: ChatResponse | None) -> ChatResponse:
+    if response is None:
+        raise BudwoodError("The stream is not at its end.", hint="Read all its events before you ask for the response.")
+    return response
+
+
+class _GrowingObject:
+    """JSON in the making: what of it can be read so far."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._output_call: int | None = None
+        self._last: JSON = None
+
+    def take(self, event: StreamEvent) -> Iterator[JSON]:
+        """Yield the value that the event makes, where it changes what can be read."""
+        piece = self._piece(event)
+        if not piece:
+            return
+        self._text.append(piece)
+        try:
+            value = from_json(unwrapped("".join(self._text)).encode(), allow_partial="trailing-strings")
+        except ValueError:
+            return
+        if isinstance(value, dict | list) and value != self._last:
+            self._last = value
+            yield value
+
+    def _piece(self, event: StreamEvent) -> str:
+        match event:
+            case TextDelta(text=text, choice=0):
+                return text
+            case ToolCallDelta(index=index, name=name, arguments=arguments, choice=0):
+                if name == OUTPUT_TOOL:
+                    self._output_call = index
+                return arguments if index == self._output_call else ""
+            case Restarted():
+                self._text.clear()
+                self._output_call = None
+            case _:
+                pass
+        return ""

@@ -1,0 +1,127 @@
+"""A chat request and the response to it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SkipValidation
+
+from budwood.types.messages import Message
+from budwood.types.parts import ReasoningPart, ToolCallPart
+from budwood.types.record import JSON, Record
+from budwood.types.usage import Adaptation, Attempt, RateLimits, Usage
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"]
+"""Why a reply ended, in one form for all vendors; the vendor's own word is beside it."""
+
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How long a model may think; each model knows some of these."""
+
+
+class ToolDefinition(Record):
+    """A tool as the model sees it; ``parameters`` is a JSON schema."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: str = ""
+    parameters: dict[str, JSON]
+    strict: bool | None = None
+
+
+class NamedTool(Record):
+    """The tool that the model must call."""
+
+    name: str
+
+
+ToolChoice = Literal["auto", "none", "required"] | NamedTool
+
+
+class OutputSchema(Record):
+    """The JSON schema that the reply must satisfy, for models that take one."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "output"
+    json_schema: dict[str, JSON]
+    strict: bool | None = None
+
+
+class ChatRequest(Record):
+    """
+    What is asked of a model, in one form for all vendors. None leaves a parameter to the vendor's default.
+
+    ``model`` is the vendor's name for it, without the provider. ``max_tokens`` bounds the whole output, reasoning
+    included. ``extra`` holds a vendor's own parameters and is sent as it is.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    output_schema: OutputSchema | None = None
+    extra: dict[str, JSON] = Field(default_factory=dict)
+
+
+class ChatResponse(Record):
+    """
+    What a model answered, with all that is known about how.
+
+    Attributes:
+        message: The model's last message.
+        messages: All messages that this call added to the conversation: rounds of tools, then the last message.
+        finish_reason: Why the reply ended; ``raw_finish_reason`` is the vendor's own word.
+        usage: Tokens, summed over all rounds; unknown counts are None.
+        cost: US dollars, or None; then ``cost_unknown`` says why.
+        provider: The instance that answered; ``model`` is the name by which the vendor says that it answered.
+        id: The vendor's id of the reply; ``request_id`` that of the HTTP request.
+        cached: Whether the reply came from the cache.
+        attempts: The ledger: each request sent for this call.
+        adaptations: Parameters that were not sent as given.
+        alternatives: Further choices of the same reply.
+        parsed: The value that satisfies the schema, where one was asked for.
+        metadata: What else the vendor said of the reply.
+        raw: The vendor's whole reply, where it was not streamed.
+    """
+
+    message: Message
+    messages: tuple[Message, ...] = ()
+    finish_reason: FinishReason = "stop"
+    raw_finish_reason: str | None = None
+    usage: Usage = Usage()
+    cost: Decimal | None = None
+    cost_unknown: str | None = "no price known"
+    provider: str = ""
+    model: str = ""
+    id: str | None = None
+    request_id: str | None = None
+    rate_limits: RateLimits | None = None
+    cached: bool = False
+    attempts: tuple[Attempt, ...] = ()
+    adaptations: tuple[Adaptation, ...] = ()
+    alternatives: tuple[Message, ...] = ()
+    parsed: SkipValidation[BaseModel | JSON] = None
+    metadata: dict[str, JSON] = Field(default_factory=dict)
+    raw: SkipValidation[JSON] = Field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The text of the last message, without reasoning."""
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before it answered, as far as the vendor shows it."""
+        return "".join(part.text for part in self.message.parts if isinstance(part, ReasoningPart))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallPart, ...]:
+        """The tools that the model wants called, where they were not executed."""
+        return self.message.tool_calls

@@ -1,0 +1,29 @@
+"""Embeddings: texts in, vectors out."""
+
+from __future__ import annotations
+
+from pydantic import Field, SkipValidation
+
+from budwood.types.record import JSON, Record
+from budwood.types.usage import Attempt, Usage
+
+
+class EmbeddingRequest(Record):
+    """Texts to embed. ``dimensions`` is the length of the vectors, for models that can shorten them."""
+
+    model: str
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+    extra: dict[str, JSON] = Field(default_factory=dict)
+
+
+class EmbeddingResponse(Record):
+    """One vector for each text, in the order of the texts."""
+
+    vectors: SkipValidation[tuple[tuple[float, ...], ...]] = Field(repr=False)
+    usage: Usage = Usage()
+    provider: str = ""
+    model: str = ""
+    request_id: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    raw: SkipValidation[JSON] = Field(default=None, repr=False)

@@ -1,0 +1,59 @@
+"""Messages: who says what."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from budwood.types.parts import (
+    Part,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from budwood.types.record import Record
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+"""Who speaks. ``developer`` is what newer vendors call ``system``; results of tools have the role ``tool``."""
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All text of the message, without reasoning."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallPart, ...]:
+        """The tools that the model wants called."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCallPart))
+
+    @property
+    def tool_results(self) -> tuple[ToolResultPart, ...]:
+        """What tools answered."""
+        return tuple(part for part in self.parts if isinstance(part, ToolResultPart))
+
+    @classmethod
+    def system(cls, text: str) -> Message:
+        """Make a system message."""
+        return cls(role="system", parts=(TextPart(text=text),))
+
+    @classmethod
+    def user(cls, text: str, *more: Part) -> Message:
+        """Make a user's message of text, and of other parts after it."""
+        return cls(role="user", parts=(TextPart(text=text), *more))
+
+    @classmethod
+    def assistant(cls, text: str) -> Message:
+        """Make a model's message."""
+        return cls(role="assistant", parts=(TextPart(text=text),))
+
+    @classmethod
+    def tool(cls, *results: ToolResultPart) -> Message:
+        """Make the message that returns results of tools."""
+        return cls(role="tool", parts=results)

@@ -1,0 +1,60 @@
+"""What is known about models and what can be done with them."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+
+from pydantic import Field
+
+from budwood.types.record import JSON, Record
+
+
+class Capability(StrEnum):
+    """What a provider or a model can do."""
+
+    CHAT = "chat"
+    STREAM = "stream"
+    TOOLS = "tools"
+    JSON_SCHEMA = "json_schema"
+    IMAGE_INPUT = "image_input"
+    REASONING = "reasoning"
+    EMBEDDINGS = "embeddings"
+    MODELS = "models"
+
+
+class ModelInfo(Record):
+    """One model that a provider offers."""
+
+    id: str
+    provider: str = ""
+    created: int | None = None
+    owned_by: str | None = None
+    context_window: int | None = None
+    raw: dict[str, JSON] = Field(default_factory=dict, repr=False)
+
+
+class ModelRules(Record):
+    """
+    What the catalog says of a model. An empty set of rules knows nothing and changes nothing.
+
+    Attributes:
+        renames: Parameters of `ChatRequest` by the name under which the vendor wants them.
+        refuses: Parameters that the model refuses.
+        refuses_unless_effort_none: Parameters that it refuses while it reasons.
+        default_effort: How much it reasons when nothing is said.
+        lacks: Capabilities of the provider that this model has not.
+        context_window: Tokens of input and output together.
+        max_output_tokens: Tokens of output.
+        source: Where this is written; ``as_of`` when it was read.
+    """
+
+    renames: dict[str, str] = Field(default_factory=dict)
+    refuses: frozenset[str] = frozenset()
+    refuses_unless_effort_none: frozenset[str] = frozenset()
+    default_effort: str | None = None
+    lacks: frozenset[Capability] = frozenset()
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    source: str | None = None
+    as_of: date | None = None

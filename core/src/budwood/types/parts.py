@@ -1,0 +1,128 @@
+"""What a message consists of."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, SecretStr
+from pydantic_core import from_json
+
+from budwood.types.record import JSON, Record
+
+
+class TextPart(Record):
+    """Text that a person or a model wrote."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ReasoningPart(Record):
+    """
+    What a model thought before it answered.
+
+    ``provider`` and ``data`` hold what its vendor wants back unchanged (a signature, encrypted content).
+    """
+
+    type: Literal["reasoning"] = "reasoning"
+    text: str
+    provider: str | None = None
+    data: JSON = None
+
+
+class RefusalPart(Record):
+    """The model's own words for not doing what it was asked."""
+
+    type: Literal["refusal"] = "refusal"
+    text: str
+
+
+class ImagePart(Record):
+    """
+    An image: either its bytes with their media type, or an address that the vendor fetches.
+
+    ``detail`` is the resolution that the vendor should look at (``"low"``, ``"high"``, ``"auto"``).
+    """
+
+    type: Literal["image"] = "image"
+    data: bytes | None = Field(default=None, repr=False)
+    media_type: str | None = None
+    url: str | None = None
+    detail: str | None = None
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    @property
+    def data_url(self) -> str:
+        """The image as an address: its own, or ``data:…;base64,…``."""
+        if self.url is not None:
+            return self.url
+        encoded = base64.b64encode(self.data or b"").decode("ascii")
+        return f"data:{self.media_type or 'application/octet-stream'};base64,{encoded}"
+
+
+class ToolCallPart(Record):
+    """
+    A tool that the model wants called.
+
+    ``arguments`` is the JSON text as the model wrote it, which need not be valid.
+    """
+
+    type: Literal["tool_call"] = "tool_call"
+    id: str
+    name: str
+    arguments: str = "{}"
+
+    def parse_arguments(self) -> dict[str, JSON]:
+        """
+        Parse the arguments; no text at all counts as an empty object.
+
+        Raises:
+            ValueError: The model wrote no valid JSON object.
+        """
+        arguments = from_json(self.arguments) if self.arguments.strip() else {}
+        if not isinstance(arguments, dict):
+            raise ValueError(f"the arguments are no JSON object but a {type(arguments).__name__}")  # noqa: TRY004
+        return arguments
+
+
+class ToolResultPart(Record):
+    """What a tool answered, or the error with which it failed."""
+
+    type: Literal["tool_result"] = "tool_result"
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+class VendorPart(Record):
+    """
+    Content of a vendor that Budwood does not model: kept, saved, and sent back only to that vendor.
+
+    ``provider`` is the vendor's plugin name; ``kind`` the vendor's own type; ``data`` the vendor's JSON.
+    """
+
+    type: Literal["vendor"] = "vendor"
+    provider: str
+    kind: str
+    data: JSON
+
+
+Part = Annotated[
+    TextPart | ReasoningPart | RefusalPart | ImagePart | ToolCallPart | ToolResultPart | VendorPart,
+    Field(discriminator="type"),
+]
+"""Whatever a message can hold."""
+
+
+class Credential(Record):
+    """
+    What `authorize` puts into a call.
+
+    ``label`` names it in ledgers and logs; the secret shows in neither.
+    """
+
+    secret: SecretStr
+    label: str = "default"

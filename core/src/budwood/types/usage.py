@@ -1,0 +1,95 @@
+"""What a call consumed, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budwood.types.record import JSON, Record
+
+
+class Usage(Record):
+    """
+    Tokens of one call, or the sum over several, in one form for all vendors. Unknown is None, never 0.
+
+    ``input_tokens`` and ``output_tokens`` are totals: cached input and reasoning are part of them.
+    ``raw`` is what the vendor said, in its own form; a sum has none.
+    """
+
+    input_tokens: int | None = None
+    uncached_input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    raw: dict[str, JSON] | None = None
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Input and output together, or None where either is unknown."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=_sum(self.input_tokens, other.input_tokens),
+            uncached_input_tokens=_sum(self.uncached_input_tokens, other.uncached_input_tokens),
+            cache_read_tokens=_sum(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens=_sum(self.cache_write_tokens, other.cache_write_tokens),
+            output_tokens=_sum(self.output_tokens, other.output_tokens),
+            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+        )
+
+
+def _sum(first: int | None, second: int | None) -> int | None:
+    """Add two counts; with an unknown one the sum is unknown."""
+    return None if first is None or second is None else first + second
+
+
+class RateLimits(Record):
+    """
+    What the vendor's headers said about the limits at the time of the reply. Unknown is None.
+
+    Resets are seconds from the reply on.
+    """
+
+    limit_requests: int | None = None
+    remaining_requests: int | None = None
+    reset_requests: float | None = None
+    limit_tokens: int | None = None
+    remaining_tokens: int | None = None
+    reset_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adaptation:
+    """
+    A receipt: one parameter that was not sent as it was given.
+
+    ``action`` is ``"renamed"``, ``"dropped"`` or ``"changed"``; ``reason`` says why.
+    """
+
+    parameter: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """
+    One line of a call's ledger: one request that was sent, and what became of it.
+
+    ``duration`` and ``waited`` (the pause before this attempt) are seconds; ``error`` is the error's class name;
+    ``cached`` marks a reply that came from the cache, for which nothing was sent.
+    """
+
+    provider: str
+    model: str
+    key: str | None
+    status: int | None
+    duration: float
+    waited: float = 0.0
+    error: str | None = None
+    request_id: str | None = None
+    usage: Usage | None = None
+    cached: bool = False

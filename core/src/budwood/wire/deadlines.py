@@ -1,0 +1,141 @@
+"""
+A deadline for blocking sockets.
+
+httpx takes its timeouts once a request, so that a reply of single drops may outlast any of them. The network backend
+here asks before every read how much is left of the call that this thread performs. It also knows the socket on which
+a thread waits, so that another thread can end the waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+
+
+class ThreadDeadline(threading.local):
+    """The moment at which what this thread does for a call is over, or None."""
+
+    moment: float | None = None
+
+
+class WaitingSockets:
+    """The sockets on which threads wait, by the thread's identifier."""
+
+    def __init__(self) -> None:
+        self._streams: dict[int, httpcore.NetworkStream] = {}
+
+    def enter(self, stream: httpcore.NetworkStream) -> None:
+        """Note that this thread waits for the stream."""
+        self._streams[threading.get_ident()] = stream
+
+    def leave(self) -> None:
+        """Note that this thread waits no longer."""
+        self._streams.pop(threading.get_ident(), None)
+
+    def interrupt(self, thread: int) -> None:
+        """Shut down the socket on which a thread waits, so that its read ends at once."""
+        stream = self._streams.get(thread)
+        sock = None if stream is None else stream.get_extra_info("socket")
+        if sock is not None:
+            with contextlib.suppress(OSError):  # it was closed in the meantime, which is as good
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class DeadlineBackend(httpcore.NetworkBackend):
+    """
+    A network backend whose reads and writes end when the thread's deadline does.
+
+    Args:
+        backend: Does the work.
+        deadline: The thread's deadline, set by whoever performs a call.
+        waiting: Where it is noted who waits for what.
+        monotonic: The clock that the deadline is a moment of.
+    """
+
+    def __init__(
+        self,
+        backend: httpcore.NetworkBackend,
+        deadline: ThreadDeadline,
+        waiting: WaitingSockets,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._backend = backend
+        self._deadline = deadline
+        self._waiting = waiting
+        self._monotonic = monotonic
+
+    def left(self, timeout: float | None) -> float | None:
+        """
+        Return the shorter of a timeout and what is left of the call.
+
+        Raises:
+            httpcore.ReadTimeout: Nothing is left.
+        """
+        if self._deadline.moment is None:
+            return timeout
+        left = self._deadline.moment - self._monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the call's deadline has passed")
+        return left if timeout is None else min(left, timeout)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect, no longer than is left."""
+        stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
+        return _DeadlineStream(stream, self, self._waiting)
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        """Connect, no longer than is left."""
+        stream = self._backend.connect_unix_socket(path, self.left(timeout), socket_options)
+        return _DeadlineStream(stream, self, self._waiting)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; used by httpcore between attempts to connect."""
+        self._backend.sleep(seconds)
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, backend: DeadlineBackend, waiting: WaitingSockets) -> None:
+        self._stream = stream
+        self._backend = backend
+        self._waiting = waiting
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._waiting.enter(self._stream)
+        try:
+            return self._stream.read(max_bytes, self._backend.left(timeout))
+        finally:
+            self._waiting.leave()
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._waiting.enter(self._stream)
+        try:
+            self._stream.write(buffer, self._backend.left(timeout))
+        finally:
+            self._waiting.leave()
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        return _DeadlineStream(stream, self._backend, self._waiting)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature
+        return self._stream.get_extra_info(info)
