@@ -1,0 +1,130 @@
+"""
+Write chat requests in the form of Chat Completions.
+
+Source: OpenAI's API description, ``CreateChatCompletionRequest``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from budwood.errors import UnsupportedError
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    OutputSchema,
+    Part,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    VendorPart,
+)
+
+RETURNED_FIELDS: Final = frozenset({"audio", "reasoning_details"})
+"""Fields of a model's message that Budwood does not model and that the vendor wants back in the next request."""
+
+
+def encode_messages(messages: Iterable[Message], *, vendor: str, system_role: str | None) -> list[dict[str, Any]]:
+    """
+    Write messages.
+
+    Args:
+        messages: A message of tools becomes one message for each result.
+        vendor: The plugin's name: parts of other vendors are left out.
+        system_role: The role of system and developer messages; None leaves each as it is.
+    """
+    return [written for message in messages for written in _encode_message(message, vendor, system_role)]
+
+
+def _encode_message(message: Message, vendor: str, system_role: str | None) -> Iterator[dict[str, Any]]:
+    match message.role:
+        case "tool":
+            for result in message.tool_results:
+                yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
+        case "assistant":
+            yield _assistant(message, vendor)
+        case "system" | "developer":
+            yield _named({"role": system_role or message.role, "content": message.text}, message)
+        case _:
+            yield _named({"role": "user", "content": _content(message.parts)}, message)
+
+
+def _named(written: dict[str, Any], message: Message) -> dict[str, Any]:
+    return written | {"name": message.name} if message.name else written
+
+
+def _assistant(message: Message, vendor: str) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": "assistant", "content": message.text or None}
+    refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
+    if refusal:
+        written["refusal"] = refusal
+    if message.tool_calls:
+        written["tool_calls"] = [_call(wanted) for wanted in message.tool_calls]
+    elif written["content"] is None and not refusal:
+        written["content"] = ""  # null is taken only beside tool calls
+    for part in message.parts:
+        if isinstance(part, VendorPart) and part.provider == vendor and part.kind in RETURNED_FIELDS:
+            written[part.kind] = {"id": part.data["id"]} if _is_audio(part) else part.data  # type: ignore[index, call-overload]  # `_is_audio` has looked
+    return written
+
+
+def _is_audio(part: VendorPart) -> bool:
+    """Send a reply's audio back by its id alone."""
+    return part.kind == "audio" and isinstance(part.data, dict) and "id" in part.data
+
+
+def _call(wanted: ToolCallPart) -> dict[str, Any]:
+    return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.arguments}}
+
+
+def _content(parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    """Write text alone as a text, which every server takes, and all else as a list."""
+    if all(isinstance(part, TextPart) for part in parts):
+        return "".join(part.text for part in parts if isinstance(part, TextPart))
+    return [_content_part(part) for part in parts]
+
+
+def _content_part(part: Part) -> dict[str, Any]:
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            detail = {"detail": part.detail} if part.detail else {}
+            return {"type": "image_url", "image_url": {"url": part.data_url, **detail}}
+        case _:
+            raise UnsupportedError(f"A user's message cannot hold {part.type} here.")
+
+
+def encode_tools(request: ChatRequest, *, with_choice: bool) -> dict[str, Any]:
+    """Write the tools of a request, and which of them must be called; nothing where there are none."""
+    if not request.tools:
+        return {}
+    written: dict[str, Any] = {"tools": [_tool(tool) for tool in request.tools]}
+    if request.tool_choice is not None and with_choice:
+        written["tool_choice"] = (
+            {"type": "function", "function": {"name": request.tool_choice.name}}
+            if isinstance(request.tool_choice, NamedTool)
+            else request.tool_choice
+        )
+    return written
+
+
+def _tool(tool: ToolDefinition) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def encode_output_schema(schema: OutputSchema) -> dict[str, Any]:
+    """Write the JSON schema that the reply must satisfy."""
+    written: dict[str, Any] = {"name": schema.name, "schema": schema.json_schema}
+    if schema.strict is not None:
+        written["strict"] = schema.strict
+    return {"type": "json_schema", "json_schema": written}

@@ -1,0 +1,46 @@
+"""Settings of an endpoint that speaks OpenAI's API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+Lack = Literal["tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models"]
+"""What some servers cannot do, or refuse to be asked for."""
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("an address begins with http:// or https://")
+    if url.rstrip("/").endswith("/chat/completions"):
+        raise ValueError("leave /chat/completions out: base_url is what stands before it")
+    return url.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class OpenAICompatibleSettings(BaseModel):
+    """
+    Where the server is and in what it differs.
+
+    Attributes:
+        base_url: The address before ``/chat/completions``, as in ``http://localhost:8000/v1``.
+        api_key: Sent as ``Authorization: Bearer …``; local servers want none.
+        headers: Further headers of every request. They show in logs of proxies: keep secrets out of them.
+        max_tokens_parameter: Under which name the server wants the bound of the output.
+        system_role: Under which role it wants system and developer messages; None leaves both as they are.
+        renames: The server's names of other parameters, by ours.
+        lacks: What it cannot do.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: Address
+    api_key: SecretStr | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    max_tokens_parameter: str = "max_tokens"
+    system_role: Literal["system", "developer"] | None = "system"
+    renames: dict[str, str] = Field(default_factory=dict)
+    lacks: frozenset[Lack] = frozenset()

@@ -1,0 +1,64 @@
+"""OpenAI: Chat Completions, embeddings and the list of models."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+from pydantic import SecretStr
+
+from budwood.contracts import PluginContext
+from budwood.hooks import ProviderSpec, hookimpl
+from budwood_openai_compatible import Address, OpenAICompatible, OpenAICompatibleSettings
+
+__all__ = ["OpenAI", "OpenAISettings", "budwood_providers"]
+
+
+class OpenAISettings(OpenAICompatibleSettings):
+    """
+    Settings of OpenAI.
+
+    Attributes:
+        api_key: Begins with ``sk-``.
+        organization: Billed for the calls, where the key belongs to several.
+        project: The same, for projects.
+    """
+
+    base_url: Address = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    organization: str | None = None
+    project: str | None = None
+    system_role: Literal["system", "developer"] | None = None
+
+
+class OpenAI(OpenAICompatible):
+    """OpenAI's own API."""
+
+    vendor: ClassVar[str] = "openai"
+
+    def __init__(self, settings: OpenAISettings, context: PluginContext) -> None:
+        super().__init__(settings, context)
+        if settings.organization:
+            self._headers["openai-organization"] = settings.organization
+        if settings.project:
+            self._headers["openai-project"] = settings.project
+
+
+@hookimpl
+def budwood_providers() -> Iterable[ProviderSpec[Any]]:
+    """Describe the provider."""
+    return [
+        ProviderSpec(
+            name="openai",
+            settings=lambda: OpenAISettings,
+            build=OpenAI,
+            requires_api=(1, 0),
+            summary="OpenAI.",
+            capabilities=OpenAI.all_capabilities,
+            environment={
+                "api_key": ("OPENAI_API_KEY",),
+                "base_url": ("OPENAI_BASE_URL",),
+                "organization": ("OPENAI_ORG_ID",),
+                "project": ("OPENAI_PROJECT_ID",),
+            },
+            needs_credential=True,
+        )
+    ]
