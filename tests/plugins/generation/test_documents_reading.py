@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from budwood.errors import ConfigurationError
+from budwood_generation.documents import Section, read_document
+from budwood_generation.documents.reading import SIZE_LIMIT
+
+
+def written(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file and the folders that it needs."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_document_knows_its_relative_name_and_its_bytes(tmp_path):
+    """
+    The name is relative to the root, with forward slashes, and the digest is that of the bytes on disk.
+    """
+    content = b"\xef\xbb\xbf# Tea\r\n\r\nGreen tea is\r\nnot oxidised.\r\n"
+    document = read_document(written(tmp_path, "docs/a b/tea.md", content), tmp_path)
+
+    assert document.name == "docs/a b/tea.md"
+    assert document.title == "Tea"
+    assert document.sections == (Section(("Tea",), ("Green tea is not oxidised.",)),)
+    assert document.digest == sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "Tea is\n  a drink.\n"),
+        ("a.text", "Tea is\r\ra\vdrink."),
+        ("a.md", "Tea *is* a drink."),
+        ("a.markdown", "Tea is a\tdrink."),
+        ("a.html", "<p>Tea <b>is</b> a\n drink."),
+        ("a.HTM", "\ufeff<p>Tea&nbsp;is a drink.</p>"),
+        ("a.rst", "Tea *is* a\ndrink."),
+        ("a.rst.txt", "Tea ``is`` a\ndrink."),
+    ],
+)
+def test_every_ending_finds_its_reader(tmp_path, name, content):
+    """
+    Each format comes out as plain words with single spaces.
+    """
+    document = read_document(written(tmp_path, name, content.encode()), tmp_path)
+
+    assert " ".join(document.sections[0].paragraphs) == "Tea is a drink."
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("notes.txt", "notes"), ("index.rst.txt", "index"), ("a.b.HTML", "a.b"), (".md", ".md")]
+)
+def test_a_document_without_a_title_is_called_by_its_file(tmp_path, name, title):
+    """
+    The title falls back to the file's name without the ending that tells its kind.
+    """
+    assert read_document(written(tmp_path, name, b"Text."), tmp_path).title == title
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.rst"])
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b" \r\n\t\n"])
+def test_an_empty_document_has_no_sections(tmp_path, name, content):
+    """
+    A file without text is no error.
+    """
+    assert read_document(written(tmp_path, name, content), tmp_path).sections == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"caf\xe9", r"'a\.md' is not UTF-8: byte 3 \(0xe9\)"),
+        (b"\xef\xbb\xbfcaf\xe9", r"byte 6 \(0xe9\)"),
+        (b"abc\0def", r"'a\.md' is binary: byte 3 is NUL"),
+        ("Tea".encode("utf-16"), "is binary: byte 3 .*UTF-16"),
+    ],
+)
+def test_what_is_not_text_in_utf8_is_refused_with_its_offset(tmp_path, content, message):
+    """
+    The error names the file and the first byte that is wrong, counted from the start of the file.
+    """
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        read_document(written(tmp_path, "a.md", content), tmp_path)
+
+    assert caught.value.hint
+
+
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
+    """
+    A file that has gone, or a folder in its place, is an error that says so.
+    """
+    (tmp_path / "folder.md").mkdir()
+
+    with pytest.raises(ConfigurationError, match=r"'gone\.md' cannot be read: No such file"):
+        read_document(tmp_path / "gone.md", tmp_path)
+    with pytest.raises(ConfigurationError, match=r"'folder\.md' cannot be read"):
+        read_document(tmp_path / "folder.md", tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+    """
+    Missing permission is an error that names the file; tests may run as root, so the refusal is made up.
+    """
+
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(ConfigurationError, match=r"'a\.md' cannot be read: Permission denied.*may read it"):
+        read_document(tmp_path / "a.md", tmp_path)
+
+
+def test_a_file_of_an_unknown_kind_is_refused(tmp_path):
+    """
+    No reader guesses: the error lists the kinds.
+    """
+    with pytest.raises(ConfigurationError, match=r"'a\.pdf' is of no kind.*\.rst"):
+        read_document(written(tmp_path, "a.pdf", b"text"), tmp_path)
+
+
+def test_a_file_above_the_limit_is_refused(tmp_path):
+    """
+    64 MiB and no more are taken into memory.
+    """
+    path = written(tmp_path, "a.txt", b"")
+    with path.open("r+b") as file:
+        file.truncate(SIZE_LIMIT + 1)
+
+    with pytest.raises(ConfigurationError, match="larger than 64 MiB"):
+        read_document(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.md", "> " * 1000 + "Text."),
+        ("a.md", "".join("  " * depth + "- item\n" for depth in range(150))),
+        ("a.rst", "".join("  " * depth + "* item\n\n" for depth in range(1000))),
+    ],
+)
+def test_a_text_nested_too_deeply_is_refused(tmp_path, name, content):
+    """
+    A text that would exhaust the stack, or be cut short by its parser, is an error and not a shorter document.
+    """
+    with pytest.raises(ConfigurationError, match="nested too deeply"):
+        read_document(written(tmp_path, name, content.encode()), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("a.txt", ""), ("a.md", "markdown_it"), ("a.html", "bs4"), ("a.rst", "docutils")]
+)
+def test_reading_one_format_loads_no_other_parser(tmp_path, name, own):
+    """
+    Each parser costs tens of milliseconds and is imported with the first file that needs it.
+    """
+    path = written(tmp_path, name, b"Text.")
+    program = (
+        "import sys; from pathlib import Path; from budwood_generation.documents import read_document;"
+        f"read_document(Path({str(path)!r}), Path({str(tmp_path)!r}));"
+        "print(*{'markdown_it', 'bs4', 'docutils'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == own

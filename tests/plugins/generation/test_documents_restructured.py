@@ -1,0 +1,407 @@
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+from docutils.parsers.rst import directives
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from budwood_generation.documents import Section
+from budwood_generation.documents.restructured import read_restructured
+
+
+def sections(text: str) -> tuple[Section, ...]:
+    """Read an indented text."""
+    return read_restructured(dedent(text)).sections()
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    """Read an indented text and list its paragraphs."""
+    return tuple(paragraph for section in sections(text) for paragraph in section.paragraphs)
+
+
+def test_headings_become_the_chain_above_a_section():
+    """
+    Adornments order the sections, and the first title is that of the document.
+    """
+    text = """\
+        ===
+        Tea
+        ===
+        :author: Ada
+
+        About *tea*.
+
+        Green
+        -----
+        Leaves.
+
+        Steaming
+        ~~~~~~~~
+        By steam.
+
+        Black
+        -----
+        Oxidised.
+        """
+    assert read_restructured(dedent(text)).title == "Tea"
+    assert sections(text) == (
+        Section(("Tea",), ("About tea.",)),
+        Section(("Tea", "Green"), ("Leaves.",)),
+        Section(("Tea", "Green", "Steaming"), ("By steam.",)),
+        Section(("Tea", "Black"), ("Oxidised.",)),
+    )
+
+
+def test_prose_is_taken_from_every_kind_of_block():
+    """
+    Lists, definitions, options, fields, quotations, line blocks, footnotes and admonitions hold prose.
+    """
+    text = """\
+        Two [1]_ teas [CIT]_:
+
+        * green
+
+          second paragraph
+        #. black
+
+        term
+            meaning
+
+        -v, --verbose  Says more.
+
+        .. note:: Drink it hot.
+
+        .. figure:: tea.png
+
+           A caption.
+
+        ..
+
+            A quotation.
+
+            -- Somebody
+
+        | one
+        |   two
+
+        .. [1] A footnote.
+        """
+    assert paragraphs(text) == (
+        "Two teas :",
+        "green",
+        "second paragraph",
+        "black",
+        "term",
+        "meaning",
+        "-v, --verbose",
+        "Says more.",
+        "Drink it hot.",
+        "A caption.",
+        "A quotation.",
+        "Somebody",
+        "one two",
+        "A footnote.",
+    )
+
+
+def test_code_tables_comments_and_images_are_no_prose():
+    """
+    Only what a reader would read aloud stays.
+    """
+    text = """\
+        Kept::
+
+            literal()
+
+        >>> doctest()
+        1
+
+        .. a comment
+
+        .. code-block:: python
+           :caption: unknown to docutils
+           :emphasize-lines: 2
+
+           code()
+
+        .. math:: x = y
+
+        .. image:: picture.png
+           :alt: picture
+
+        .. contents::
+
+        .. _target:
+        .. _link: https://example.com
+
+        ===  ===
+        a    b
+        ===  ===
+
+        .. list-table::
+
+           * - cell
+
+        .. csv-table:: title
+
+           a, b
+
+        .. header:: page header
+
+        ----
+
+        Kept too.
+        """
+    assert paragraphs(text) == ("Kept:", "Kept too.")
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("**bold** *it* ``code *x*`` `title`", "bold it code *x* title"),
+        ("a `link <https://example.com>`_ and `another one`_ b_", "a link and another one b"),
+        (r"escaped \*star\* and re\ **join**\ ed", "escaped *star* and rejoined"),
+        ("the :py:func:`~os.path.join` function", "the join function"),
+        ("the :func:`!open` and :meth:`x.y`", "the open and x.y"),
+        ("see :ref:`the guide <guide-label>` and :doc:`intro`", "see the guide and intro"),
+        ("see :pep:`8` and :rfc:`2616`", "see PEP 8 and RFC 2616"),
+        (r"in :file:`C:\\dir` and :file:`~/.rc`, :math:`\alpha < \beta`", r"in C:\dir and ~/.rc, \alpha < \beta"),
+        ("press :kbd:`~` for :samp:`a <b>`", "press ~ for a <b>"),
+        ("`suffixed`:unknown: role", "suffixed role"),
+        ("H\\ :sub:`2`\\ O and :abbr:`LIFO (last in, first out)`", "H2O and LIFO (last in, first out)"),
+        ("an unclosed *star, `quote and |bar", "an unclosed *star, `quote and |bar"),
+        ("version |version| here", "version version here"),
+    ],
+)
+def test_inline_markup_becomes_its_text(markup, text):
+    """
+    Emphasis, links and the roles of docutils, of Sphinx and of anyone leave the words that a reader would see.
+    """
+    assert paragraphs(markup) == (text,)
+
+
+def test_substitutions_are_made_once():
+    """
+    Definitions are filled in; those that are pictures, dates or endless are not, so that the text stays the same.
+    """
+    text = """\
+        |name| is |loop| on |today| |picture| with |odd|.
+
+        .. |name| replace:: *Tea*
+        .. |loop| replace:: |loop| |loop|
+        .. |today| date::
+        .. |picture| image:: tea.png
+        .. |odd| unicode:: 0xD800
+        """
+    assert paragraphs(text) == ("Tea is loop loop on with ?.",)
+
+
+def test_directives_of_sphinx_keep_their_prose():
+    """
+    Bodies of directives that docutils does not know are read in their place, with the signature that they describe.
+    """
+    text = """\
+        Tea
+        ===
+
+        .. toctree::
+           :maxdepth: 2
+
+           intro
+
+        .. seealso:: The :ref:`guide <g>`.
+
+        .. py:function:: pour(\\*cups, hot=True)
+           :noindex:
+
+           Pour the tea.
+
+           .. versionadded:: 3.2
+              The *hot* parameter.
+
+           .. deprecated-removed:: 3.11 3.13 Use ``serve`` instead.
+
+        .. class:: Pot(size)
+
+           Make a pot.
+
+        .. only:: html
+
+           For the web.
+
+        .. tab:: Windows
+
+           - item
+
+        After.
+        """
+    assert sections(text) == (
+        Section(
+            ("Tea",),
+            (
+                "The guide.",
+                "pour(*cups, hot=True)",
+                "Pour the tea.",
+                "The hot parameter.",
+                "Use serve instead.",
+                "Pot(size)",
+                "Make a pot.",
+                "For the web.",
+                "Windows",
+                "item",
+                "After.",
+            ),
+        ),
+    )
+
+
+def test_known_directives_with_unknown_options_keep_their_prose():
+    """
+    An option that only Sphinx has does not cost the text.
+    """
+    text = """\
+        .. figure:: tea.png
+           :loading: lazy
+
+           A caption.
+
+        .. note::
+           :collapsible: yes
+
+           A note.
+        """
+    assert paragraphs(text) == ("A caption.", "A note.")
+
+
+def test_no_message_of_docutils_leaks_into_the_text(capsys):
+    """
+    Mistakes in the markup are neither text nor output; what can be saved is saved.
+    """
+    text = """\
+        Green tea
+        =====
+        One.
+
+        Three
+        ~~~~~
+        - item
+        not indented
+
+        Unknown_ and |unknown| and [99]_.
+
+        +---+
+        | broken
+        +---+
+
+        .. unknown-directive::
+
+        .. _dup: a
+        .. _dup: b
+
+        .. default-role:: nonsense
+        .. |x| nonsense:: y
+
+        Last.
+        """
+    found = " ".join(paragraphs(text))
+
+    assert found == "One. item not indented Unknown and unknown and . Last."
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_title_at_an_impossible_level_is_kept_as_text():
+    """
+    A heading that skips a level cannot order anything, and is not lost.
+    """
+    text = """\
+        A
+        =
+        B
+        -
+        C
+        ~
+        Text.
+
+        D
+        =
+        E
+        ~
+        More.
+        """
+    assert sections(text) == (Section(("A", "B", "C"), ("Text.",)), Section(("D",), ("E", "More.")))
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        ".. include:: secret.txt",
+        ".. literalinclude:: secret.txt",
+        ".. raw:: html\n   :file: secret.txt",
+        ".. raw:: html\n   :url: file:///secret.txt",
+        ".. raw:: html\n\n   <b>secret</b>",
+        ".. csv-table::\n   :file: secret.txt",
+        ".. csv-table::\n   :url: file:secret.txt",
+        ".. role:: raw-html(raw)\n   :format: html\n\n:raw-html:`secret`",
+    ],
+)
+def test_no_document_reads_another_file(directive, tmp_path, monkeypatch):
+    """
+    Documents are data: none may pull a file, an address or raw markup into the dataset.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.txt").write_text("secret")
+
+    assert paragraphs(f"Before.\n\n{directive}\n\nAfter.") == ("Before.", "After.")
+
+
+def test_the_configuration_of_docutils_does_not_matter(tmp_path, monkeypatch):
+    """
+    A docutils.conf in the working folder could open files again, and is not read.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docutils.conf").write_text("[general]\nfile_insertion_enabled: yes\n")
+    monkeypatch.setenv("DOCUTILSCONFIG", str(tmp_path / "docutils.conf"))
+    (tmp_path / "secret.txt").write_text("secret")
+
+    assert paragraphs(".. include:: secret.txt") == ()
+
+
+def test_one_document_does_not_change_how_another_is_read():
+    """
+    A role that one document defines means nothing in the next, and no directive is registered for Sphinx's sake.
+    """
+    text = ":custom:`title <target>`"
+    known = set(directives._directives)
+
+    read_restructured(".. role:: custom(literal)\n\n:custom:`x`\n\n.. py:function:: f()")
+
+    assert paragraphs(text) == ("title",)
+    assert set(directives._directives) == known
+
+
+def test_very_long_lines_are_read():
+    """
+    The limit of docutils, beyond which it drops the whole text, is lifted.
+    """
+    assert paragraphs("word " * 5000) == ("word " * 4999 + "word",)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a ", "b\n", "\n\n", "  ", "*", "``", "`", ":r:", "|", "_", ".. ", "x:: ", "=\n", "-\n", "* ", "[1]", "\\"]
+        ),
+        max_size=40,
+    )
+)
+def test_no_text_breaks_the_reader(pieces):
+    """
+    Whatever the markup, paragraphs come out with single spaces and never empty, and no message among them.
+    """
+    found = paragraphs("".join(pieces))
+
+    assert all(paragraph and paragraph == " ".join(paragraph.split()) for paragraph in found)
+    assert not any("Unknown" in paragraph or "docutils" in paragraph for paragraph in found)
