@@ -10,12 +10,30 @@ from budwood.types.record import JSON
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePassage:
-    """A passage of a document; ``document`` is its name relative to the specification, never a path of the machine."""
+    """
+    A passage of a document: whole paragraphs of one section, with an empty line between them.
+
+    ``id`` is a hash of document, position and text. ``document`` is the document's name relative to the specification,
+    never a path of the machine; ``headings`` the chain of headings above the passage, outermost first.
+    """
 
     id: str
     document: str
     headings: tuple[str, ...]
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDraft:
+    """
+    What a strategy plans for one cell, before the plan gives it a number, an id and its turns.
+
+    ``max_turns`` is how many turns the material bears; None for any number.
+    """
+
+    passage: SourcePassage | None = None
+    material: dict[str, JSON] = field(default_factory=dict)
+    max_turns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +62,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """What the user of a conversation says next: the words themselves, or the messages that make a model say them."""
+    """
+    What the user of a conversation says next: the words themselves, or the messages that make a model say them.
+
+    With neither, the user has nothing more to say and the conversation ends.
+    """
 
     text: str | None = None
     ask: tuple[Message, ...] = ()
@@ -61,11 +83,3 @@ class Row:
     id: str
     index: int
     data: dict[str, JSON]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellDraft:
-    """What a strategy plans for one cell, before the plan gives it a number, an id and its turns."""
-
-    passage: SourcePassage | None = None
-    material: dict[str, JSON] = field(default_factory=dict)

@@ -3,6 +3,6 @@
 from budwood_generation.documents.files import find_files
 from budwood_generation.documents.passages import passages
 from budwood_generation.documents.reading import read_document
-from budwood_generation.documents.records import Document, Passage, Section
+from budwood_generation.documents.records import Document, Section
 
-__all__ = ["Document", "Passage", "Section", "find_files", "passages", "read_document"]
+__all__ = ["Document", "Section", "find_files", "passages", "read_document"]

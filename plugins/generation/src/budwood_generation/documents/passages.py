@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents.records import Document, Passage
+from budwood.types import SourcePassage
+from budwood_generation.documents.records import Document
 from budwood_generation.documents.sentences import has_sentence, sentence_ends
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _SECTION_CHARS: Final = 80  # a section with less says nothing that could be ask
 _FRAGMENT_CHARS: Final = 40  # a paragraph with less is a label, not a statement
 
 
-def passages(document: Document, *, target_chars: int = 1200) -> list[Passage]:
+def passages(document: Document, *, target_chars: int = 1200) -> list[SourcePassage]:
     """
     Cut a document into passages, in reading order and always in the same way.
 
@@ -39,7 +40,9 @@ def passages(document: Document, *, target_chars: int = 1200) -> list[Passage]:
         for text in _section_texts(section.paragraphs, target_chars)
     ]
     return [
-        Passage(_passage_id(document.name, position, text), document.name, headings, text)
+        SourcePassage(
+            id=_passage_id(document.name, position, text), document=document.name, headings=headings, text=text
+        )
         for position, (headings, text) in enumerate(texts)
     ]
 

@@ -35,21 +35,3 @@ class Document:
     title: str
     sections: tuple[Section, ...]
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """
-    Hold a stretch of one section that is short enough to ask about.
-
-    Attributes:
-        id: A hash of document, position and text: 16 hexadecimal digits, the same in every run.
-        document: The name of the document.
-        headings: The chain of headings above the passage, outermost first.
-        text: Whole paragraphs, with an empty line between them.
-    """
-
-    id: str
-    document: str
-    headings: tuple[str, ...]
-    text: str

@@ -1,0 +1,55 @@
+"""
+Make datasets with language models: conversations and structured rows, from documents, seeds and personas.
+
+`generate` takes a specification; what was finished outlasts the death of the process, and `resume` goes on from there.
+"""
+
+from budwood_generation.errors import JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.plan import Plan, make_plan
+from budwood_generation.runs import (
+    Failure,
+    Progress,
+    RunInfo,
+    RunReport,
+    generate,
+    generate_async,
+    list_runs,
+    resume,
+    resume_async,
+    show_run,
+)
+from budwood_generation.spec import (
+    Choice,
+    ConversationSpec,
+    Documents,
+    GenerationSpec,
+    ModelOptions,
+    RowSpec,
+    load_spec,
+)
+
+__all__ = [
+    "Choice",
+    "ConversationSpec",
+    "Documents",
+    "Failure",
+    "GenerationSpec",
+    "JournalError",
+    "ModelOptions",
+    "OtherRunError",
+    "OutputError",
+    "Plan",
+    "Progress",
+    "RowSpec",
+    "RunBusyError",
+    "RunInfo",
+    "RunReport",
+    "generate",
+    "generate_async",
+    "list_runs",
+    "load_spec",
+    "make_plan",
+    "resume",
+    "resume_async",
+    "show_run",
+]

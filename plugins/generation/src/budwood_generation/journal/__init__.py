@@ -1,0 +1,19 @@
+"""What was finished, kept: the truth of a run."""
+
+from budwood_generation.journal.contract import Journal
+from budwood_generation.journal.records import CallDone, Counts, Entry, Header, RowDone, RowFailed, TurnDone
+from budwood_generation.journal.sqlite import SQLiteJournal, read_counts, read_header
+
+__all__ = [
+    "CallDone",
+    "Counts",
+    "Entry",
+    "Header",
+    "Journal",
+    "RowDone",
+    "RowFailed",
+    "SQLiteJournal",
+    "TurnDone",
+    "read_counts",
+    "read_header",
+]

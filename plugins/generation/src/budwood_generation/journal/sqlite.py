@@ -1,0 +1,297 @@
+"""A journal in one SQLite file: for one machine and its own disk."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from decimal import Decimal
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+from pydantic_core import from_json, to_json
+
+from budwood.types import Row, Turn
+from budwood_generation.errors import JournalError
+from budwood_generation.journal.filesystems import network_filesystem
+from budwood_generation.journal.records import CallDone, Counts, Entry, Header, RowDone, RowFailed, TurnDone
+
+FORMAT: Final = 1
+"""The form of the file, kept as its ``user_version``."""
+
+_MOST_AT_ONCE: Final = 1000
+_SCHEMA: Final = """
+    CREATE TABLE header (value TEXT NOT NULL);
+    CREATE TABLE calls (
+        row_id TEXT, turn INTEGER, purpose TEXT, digest TEXT NOT NULL, text TEXT NOT NULL, value TEXT NOT NULL,
+        input_tokens INTEGER, output_tokens INTEGER, cost TEXT, PRIMARY KEY (row_id, turn, purpose)
+    ) WITHOUT ROWID;
+    CREATE TABLE turns (
+        row_id TEXT, number INTEGER, question TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (row_id, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE rows (place INTEGER PRIMARY KEY, id TEXT NOT NULL, data TEXT NOT NULL);
+    CREATE TABLE failures (place INTEGER PRIMARY KEY, row_id TEXT NOT NULL, reason TEXT NOT NULL);
+"""
+
+_Batch = list[tuple[tuple[Entry, ...], "Future[None]"]]
+
+
+class SQLiteJournal:
+    """
+    Keeps a run in SQLite's write-ahead log; see `budwood_generation.journal.Journal`.
+
+    One thread writes: what is handed over while it waits for the disk goes into its next transaction. All other methods
+    are for the thread of the run.
+
+    Args:
+        path: The file; made where there is none, in a folder that exists.
+        header: Kept in a new file.
+
+    Raises:
+        JournalError: The file cannot be opened, is damaged, or lies on a network's filesystem.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._path = path
+        _refuse_network(path)
+        with _translated(path):
+            self._reader = _opened(path, header)
+        self._queue: SimpleQueue[tuple[tuple[Entry, ...], Future[None]] | None] = SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write, name="budwood-journal", daemon=True)
+        self._thread.start()
+
+    def commit(self, *entries: Entry) -> Future[None]:
+        """Keep these entries; see `Journal.commit`."""
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # whoever waits may leave, the entries are written all the same
+        self._queue.put((entries, future))
+        return future
+
+    def counts(self) -> Counts:
+        """Count what there is."""
+        with _translated(self._path):
+            return _counts(self._reader)
+
+    def finished(self) -> frozenset[int]:
+        """List the rows that are done, by index."""
+        with _translated(self._path):
+            return frozenset(place for (place,) in self._reader.execute("SELECT place FROM rows"))
+
+    def turns(self, row_id: str) -> tuple[Turn, ...]:
+        """List the turns of a row that are done."""
+        query = "SELECT question, answer FROM turns WHERE row_id = ? ORDER BY number"
+        with _translated(self._path):
+            return tuple(Turn(question=asked, answer=said) for asked, said in self._reader.execute(query, (row_id,)))
+
+    def call(self, row_id: str, turn: int, purpose: str, digest: str) -> CallDone | None:
+        """Return a finished call, if it asked the same."""
+        query = (
+            "SELECT text, value, input_tokens, output_tokens, cost FROM calls "
+            "WHERE row_id = ? AND turn = ? AND purpose = ? AND digest = ?"
+        )
+        with _translated(self._path):
+            found = self._reader.execute(query, (row_id, turn, purpose, digest)).fetchone()
+        if found is None:
+            return None
+        text, value, input_tokens, output_tokens, cost = found
+        return CallDone(
+            row_id=row_id,
+            turn=turn,
+            purpose=purpose,
+            digest=digest,
+            text=text,
+            value=from_json(value),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=None if cost is None else Decimal(cost),
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Read the rows, in the order of the cells."""
+        with _translated(self._path):
+            for place, row_id, data in self._reader.execute("SELECT place, id, data FROM rows ORDER BY place"):
+                yield Row(id=row_id, index=place, data=from_json(data))
+
+    def close(self) -> None:
+        """Commit what is under way, and let go of the file."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        self._reader.close()
+
+    def _write(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while batch := self._next_batch():
+            try:
+                connection = connection or _connected(self._path)
+                with _translated(self._path):
+                    self._commit(connection, batch)
+            except (JournalError, sqlite3.Error) as error:
+                for _, future in batch:
+                    future.set_exception(error)
+            else:
+                for _, future in batch:
+                    future.set_result(None)
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):  # a full disk may forbid the checkpoint; the log stays
+                connection.close()
+
+    def _next_batch(self) -> _Batch:
+        """Wait for entries, and take all that are there; nothing is the end."""
+        batch: _Batch = []
+        while not batch or (len(batch) < _MOST_AT_ONCE and not self._queue.empty()):
+            item = self._queue.get()
+            if item is None:
+                self._queue.put(None)
+                break
+            batch.append(item)
+        return batch
+
+    @staticmethod
+    def _commit(connection: sqlite3.Connection, batch: _Batch) -> None:
+        with connection:
+            for entries, _ in batch:
+                for entry in entries:
+                    _put(connection, entry)
+
+
+def read_header(path: Path) -> Header:
+    """
+    Read what a run is.
+
+    Raises:
+        JournalError: The file cannot be read, or is no journal of this form.
+    """
+    with _translated(path), contextlib.closing(_connected(path, "ro")) as connection:
+        return _header(connection, path)
+
+
+def read_counts(path: Path) -> Counts:
+    """
+    Count what a journal holds, while another process may be writing it.
+
+    Raises:
+        JournalError: The file cannot be read.
+    """
+    with _translated(path), contextlib.closing(_connected(path, "ro")) as connection:
+        return _counts(connection)
+
+
+def _opened(path: Path, header: Header) -> sqlite3.Connection:
+    if not path.exists():
+        _create(path, header)
+    connection = _connected(path)
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        connection.close()
+        raise sqlite3.DatabaseError(problem)
+    return connection
+
+
+def _create(path: Path, header: Header) -> None:
+    """Make the file under another name, so that no torn one is ever found."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as connection:
+        connection.executescript(f"PRAGMA journal_mode = DELETE; BEGIN; {_SCHEMA}")
+        connection.execute("INSERT INTO header VALUES (?)", (to_json(header).decode(),))
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+    part.replace(path)
+
+
+def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30, check_same_thread=False
+    )
+    if mode == "rw":
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a commit outlasts a loss of power
+    return connection
+
+
+def _header(connection: sqlite3.Connection, path: Path) -> Header:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != FORMAT:
+        raise JournalError(
+            f"{path.parent.name}: the journal has form {version}, and this version reads form {FORMAT}.",
+            hint="Go on with the version of budwood-generation that began the run.",
+        )
+    table = from_json(connection.execute("SELECT value FROM header").fetchone()[0])
+    return Header(**table | {"models": tuple(table["models"])})
+
+
+def _counts(connection: sqlite3.Connection) -> Counts:
+    (rows,) = connection.execute("SELECT count(*) FROM rows").fetchone()
+    (turns,) = connection.execute("SELECT count(*) FROM turns").fetchone()
+    totals = "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM calls"
+    calls, input_tokens, output_tokens = connection.execute(totals).fetchone()
+    costs = [Decimal(cost) for (cost,) in connection.execute("SELECT cost FROM calls WHERE cost IS NOT NULL")]
+    return Counts(
+        rows=rows,
+        turns=turns,
+        calls=calls,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost=sum(costs, Decimal(0)) if costs else None,
+        failures=dict(connection.execute("SELECT place, reason FROM failures ORDER BY place").fetchall()),
+    )
+
+
+def _put(connection: sqlite3.Connection, entry: Entry) -> None:
+    match entry:
+        case CallDone():
+            cost = None if entry.cost is None else str(entry.cost)
+            value = to_json(entry.value).decode()
+            what = (entry.row_id, entry.turn, entry.purpose, entry.digest, entry.text, value)
+            connection.execute(
+                "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*what, entry.input_tokens, entry.output_tokens, cost),
+            )
+        case TurnDone():
+            connection.execute(
+                "INSERT OR REPLACE INTO turns VALUES (?, ?, ?, ?)",
+                (entry.row_id, entry.number, entry.turn.question, entry.turn.answer),
+            )
+        case RowDone(row):
+            connection.execute(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", (row.index, row.id, to_json(row.data).decode())
+            )
+            connection.execute("DELETE FROM failures WHERE place = ?", (row.index,))
+        case RowFailed():
+            connection.execute(
+                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", (entry.index, entry.row_id, entry.reason)
+            )
+
+
+def _refuse_network(path: Path) -> None:
+    kind = network_filesystem(path.parent)
+    if kind is not None:
+        raise JournalError(
+            f"{path.parent} lies on a network's filesystem ({kind}), where SQLite's journal can be torn.",
+            hint="Put the output on a local disk, and copy it when it is done.",
+        )
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Say what SQLite complains about, and what helps."""
+    name = path.parent.name
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        raise JournalError(
+            f"{name}: the journal cannot be used: {error}.",
+            hint="Make room on the disk, or see that the folder can be written, and resume; what was finished is kept.",
+        ) from error
+    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        raise JournalError(
+            f"{name}: the journal is damaged: {error}.",
+            hint=f"Restore {path.name} from a copy, or delete the folder {name} and begin anew.",
+        ) from error

@@ -1,0 +1,37 @@
+"""The built-in prompt modifiers. They register like anyone's."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import PromptModifierSpec, hookimpl
+from budwood_generation.modifiers.document_context import DocumentContext, DocumentContextSettings
+from budwood_generation.modifiers.persona import PersonaModifier, PersonaModifierSettings
+
+__all__ = [
+    "DocumentContext",
+    "DocumentContextSettings",
+    "PersonaModifier",
+    "PersonaModifierSettings",
+    "budwood_prompt_modifiers",
+]
+
+
+@hookimpl
+def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
+    """Describe the modifiers."""
+    return [
+        PromptModifierSpec(
+            name="document-context",
+            settings=lambda: DocumentContextSettings,
+            build=DocumentContext,
+            requires_api=(1, 0),
+            summary="Give the answering model the passage.",
+        ),
+        PromptModifierSpec(
+            name="persona",
+            settings=lambda: PersonaModifierSettings,
+            build=PersonaModifier,
+            requires_api=(1, 0),
+            summary="Tell the answering model who asks.",
+        ),
+    ]

@@ -1,0 +1,35 @@
+"""The passage, for the model that answers."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood.contracts import PluginContext
+from budwood.types import Cell, Message
+from budwood_generation.modifiers.system import with_system
+
+
+class DocumentContextSettings(BaseModel):
+    """
+    Settings of the modifier.
+
+    Attributes:
+        request: Stands before the passage.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request: str = "Answer from this passage alone. Where it does not hold the answer, say so."
+
+
+class DocumentContext:
+    """Gives the model the passage. A cell without one is left as it is."""
+
+    def __init__(self, settings: DocumentContextSettings, _context: PluginContext) -> None:
+        self._request = settings.request
+
+    def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
+        """Add the passage to the system message."""
+        if cell.passage is None:
+            return messages
+        return with_system(messages, f"{self._request}\n\n<passage>\n{cell.passage.text}\n</passage>")

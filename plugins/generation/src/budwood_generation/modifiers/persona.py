@@ -1,0 +1,36 @@
+"""Who asks, for the model that answers."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood.contracts import PluginContext
+from budwood.types import Cell, Message
+from budwood_generation.modifiers.system import with_system
+
+
+class PersonaModifierSettings(BaseModel):
+    """
+    Settings of the modifier.
+
+    Attributes:
+        request: What is said of the persona; ``{persona}`` stands for it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request: str = "You speak with {persona}. Answer so that it helps this person."
+
+
+class PersonaModifier:
+    """Tells the model with whom it speaks. A cell without a persona is left as it is."""
+
+    def __init__(self, settings: PersonaModifierSettings, _context: PluginContext) -> None:
+        self._request = settings.request
+
+    def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
+        """Add the persona to the system message."""
+        persona = cell.material.get("persona")
+        if not isinstance(persona, str):
+            return messages
+        return with_system(messages, self._request.replace("{persona}", persona))

@@ -1,0 +1,90 @@
+"""Look at runs without touching them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from budwood.errors import ConfigurationError
+from budwood_generation.errors import JournalError
+from budwood_generation.journal import Counts, Header, read_counts, read_header
+from budwood_generation.runs.folder import ENDING, JOURNAL, in_use, run_folder_at
+
+State = Literal["complete", "unfinished", "running", "damaged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """
+    What a run is and how far it is.
+
+    Attributes:
+        run_folder: Where its journal is; ``output`` where its rows go.
+        state: "damaged" where the journal cannot be read; then ``problem`` says why and the numbers are 0.
+        rows_done: Of ``rows``, and so on.
+        calls: How many calls were made.
+        failures: How many rows could not be made.
+        models: The models that are asked.
+    """
+
+    run_folder: Path
+    output: Path
+    state: State
+    rows_done: int = 0
+    rows: int = 0
+    turns_done: int = 0
+    turns: int = 0
+    calls: int = 0
+    failures: int = 0
+    models: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def list_runs(folder: str | Path = ".") -> list[RunInfo]:
+    """
+    List the runs of a folder, by name.
+
+    Raises:
+        ConfigurationError: There is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ConfigurationError(f"There is no folder {str(folder)!r}.")
+    return [_info(path.parent.absolute()) for path in sorted(folder.glob(f"*{ENDING}/{JOURNAL}"))]
+
+
+def show_run(path: str | Path) -> RunInfo:
+    """
+    Look at one run, by its folder or its output.
+
+    Raises:
+        ConfigurationError: There is no run.
+    """
+    return _info(run_folder_at(Path(path)))
+
+
+def _info(folder: Path) -> RunInfo:
+    output = folder.with_name(folder.name.removesuffix(ENDING))
+    try:
+        header, counts = read_header(folder / JOURNAL), read_counts(folder / JOURNAL)
+    except JournalError as error:
+        return RunInfo(run_folder=folder, output=output, state="damaged", problem=str(error))
+    return RunInfo(
+        run_folder=folder,
+        output=output,
+        state=_state(folder, output, header, counts),
+        rows_done=counts.rows,
+        rows=header.rows,
+        turns_done=counts.turns,
+        turns=header.turns,
+        calls=counts.calls,
+        failures=len(counts.failures),
+        models=header.models,
+    )
+
+
+def _state(folder: Path, output: Path, header: Header, counts: Counts) -> State:
+    if in_use(folder):
+        return "running"
+    return "complete" if counts.rows == header.rows and output.exists() else "unfinished"

@@ -1,0 +1,103 @@
+"""How far a run is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from budwood_generation.journal import CallDone, Counts, Entry, RowDone, RowFailed, TurnDone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """
+    How far a run is. Rows and turns count what was done before as well, the rest counts this time alone.
+
+    Rates and times are None as long as there is nothing to tell them from.
+    """
+
+    rows_done: int
+    rows: int
+    turns_done: int
+    turns: int
+    calls: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal | None
+    seconds: float
+    rows_per_second: float | None
+    seconds_left: float | None
+
+
+class Meter:
+    """
+    Counts what is done, and tells whoever wants to know.
+
+    Args:
+        before: What was done before.
+        rows: How many rows there will be; ``turns`` how many turns.
+        report: Called after every change.
+    """
+
+    def __init__(self, before: Counts, rows: int, turns: int, report: Callable[[Progress], None] | None) -> None:
+        self.before = before
+        self.rows = before.rows
+        self.turns = before.turns
+        self.calls = 0
+        self.errors = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cost: Decimal | None = None
+        self._all_rows = rows
+        self._all_turns = turns
+        self._report = report
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.monotonic() - self._started
+
+    def kept(self, *entries: Entry) -> None:
+        """Count what was committed."""
+        for entry in entries:
+            match entry:
+                case CallDone():
+                    self._call(entry)
+                case TurnDone():
+                    self.turns += 1
+                case RowDone():
+                    self.rows += 1
+                case RowFailed():
+                    self.errors += 1
+        if self._report is not None:
+            self._report(self.progress())
+
+    def _call(self, done: CallDone) -> None:
+        self.calls += 1
+        self.input_tokens += done.input_tokens or 0
+        self.output_tokens += done.output_tokens or 0
+        if done.cost is not None:
+            self.cost = (self.cost or Decimal(0)) + done.cost
+
+    def progress(self) -> Progress:
+        """Say how far it is."""
+        seconds = self.seconds
+        rows, turns = self.rows - self.before.rows, self.turns - self.before.turns
+        return Progress(
+            rows_done=self.rows,
+            rows=self._all_rows,
+            turns_done=self.turns,
+            turns=self._all_turns,
+            calls=self.calls,
+            errors=self.errors,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cost=self.cost,
+            seconds=seconds,
+            rows_per_second=rows / seconds if rows and seconds else None,
+            seconds_left=(self._all_turns - self.turns) * seconds / turns if turns else None,
+        )

@@ -1,0 +1,23 @@
+"""The built-in storage. It registers like anyone's."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import StorageSpec, hookimpl
+from budwood_generation.storages.jsonl import JSONLStorage, JSONLStorageSettings
+
+__all__ = ["JSONLStorage", "JSONLStorageSettings", "budwood_storages"]
+
+
+@hookimpl
+def budwood_storages() -> Iterable[StorageSpec[Any]]:
+    """Describe the storage."""
+    return [
+        StorageSpec(
+            name="jsonl",
+            settings=lambda: JSONLStorageSettings,
+            build=JSONLStorage,
+            requires_api=(1, 0),
+            summary="JSON lines: a row a line.",
+        )
+    ]

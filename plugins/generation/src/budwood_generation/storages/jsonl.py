@@ -1,0 +1,68 @@
+"""Rows as JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+
+from budwood.contracts import PluginContext
+from budwood.types import Row
+
+
+class JSONLStorageSettings(BaseModel):
+    """
+    Settings of the storage.
+
+    Attributes:
+        path: The file that is written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+
+
+class JSONLStorage:
+    """Writes one JSON object a line, in UTF-8. The file is replaced in one step, once all rows are on the disk."""
+
+    def __init__(self, settings: JSONLStorageSettings, _context: PluginContext) -> None:
+        self._path = settings.path
+
+    def write(self, rows: Iterable[Row]) -> int:
+        """
+        Replace the file by these rows.
+
+        Raises:
+            OSError: It cannot be written; then the old file is as it was.
+        """
+        count = 0
+        with _replacing(self._path) as file:
+            for row in rows:
+                file.write(to_json(row.data) + b"\n")
+                count += 1
+        return count
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file beside the path, and put it in its place when all went well."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
