@@ -29,6 +29,8 @@ def events_of(response: ChatResponse) -> list[StreamEvent]:
     for choice, message in enumerate((response.message, *response.alternatives)):
         events.extend(_events_of_part(part, index, choice) for index, part in enumerate(message.parts))
     events.append(Finished(response.finish_reason, response.raw_finish_reason))
+    # Why the alternatives ended is not kept; without an event of their own the empty ones would be lost.
+    events.extend(Finished("other", None, choice + 1) for choice in range(len(response.alternatives)))
     events.append(UsageReported(response.usage))
     if response.metadata or response.rate_limits or response.request_id:
         events.append(ResponseMetadata(dict(response.metadata), response.rate_limits, response.request_id))

@@ -34,6 +34,10 @@ RETRYABLE_STATUSES: Final = frozenset({408, 409, 425})
 """Statuses below 500, besides 429, after which the same request may succeed."""
 
 
+_HOPELESS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterError, QuotaExhaustedError)
+"""Errors that no retry mends, whatever ``x-should-retry`` says."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
     """
@@ -94,10 +98,9 @@ def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
     """
     try:
         return from_json(reply.body)
-    except ValueError:
+    except ValueError as error:
         raise BadResponseError(
-            f"The reply is no valid JSON but {describe_body(reply.body)}.",
-            hint="Is base_url the address of the API, and nothing between (a proxy, a login page)?",
+            f"The reply is no valid JSON ({error}) but {describe_body(reply.body)}.",
             status=reply.status,
             request_id=request_id(reply.headers),
         ) from None
@@ -115,9 +118,13 @@ def describe_body(body: bytes) -> str:
 
 
 def clip(text: str, length: int = MAX_MESSAGE) -> str:
-    """Shorten text, on one line."""
-    text = " ".join(text.split())
+    """Shorten text, on one line; what is not printable is left out, since it may steer a terminal."""
+    text = " ".join("".join(character for character in text[: 4 * length] if _shown(character)).split())
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _shown(character: str) -> bool:
+    return character.isprintable() or character.isspace()
 
 
 def error_from_reply(
@@ -138,7 +145,7 @@ def error_from_reply(
     error.request_id = request_id(reply.headers)
     error.retry_after = retry_after(reply.headers)
     should_retry = reply.headers.get("x-should-retry")
-    if should_retry in ("true", "false") and not isinstance(error, QuotaExhaustedError):
+    if should_retry in ("true", "false") and not isinstance(error, _HOPELESS):
         error.retryable = should_retry == "true"
     elif reply.status in RETRYABLE_STATUSES:
         error.retryable = True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Final
 
 from budwood.types import RateLimits
@@ -24,21 +26,23 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     """
     Return how many seconds the vendor asks to wait, or None where it does not ask.
 
-    ``retry-after-ms`` comes before ``retry-after``, which holds seconds or an HTTP date (RFC 9110, section 10.2.3).
+    ``retry-after-ms`` comes before ``retry-after``, which holds seconds or an HTTP date (RFC 9110, section 10.2.3). A
+    zero in the first yields to the second: Azure has sent both ``retry-after-ms: 0`` and ``retry-after: 1``.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(milliseconds / 1000, 0.0)
     value = headers.get("retry-after")
+    if milliseconds is not None and (milliseconds > 0 or value is None):
+        return max(milliseconds / 1000, 0.0)
     seconds = _number(value)
     if value is None or seconds is not None:
         return None if seconds is None else max(seconds, 0.0)
     from email.utils import parsedate_to_datetime
 
     try:
-        moment = parsedate_to_datetime(value).timestamp()
+        date = parsedate_to_datetime(value)
     except ValueError:
         return None
+    moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # one without a zone is in GMT
     return max(moment - (time.time() if now is None else now), 0.0)
 
 
@@ -64,15 +68,18 @@ def duration(text: str | None) -> float | None:
     pieces = _DURATION.findall(text)
     if not pieces or "".join(number + unit for number, unit in pieces) != text:
         return None
-    return sum(float(number) * _UNITS[unit] for number, unit in pieces)
+    return _finite(sum(float(number) * _UNITS[unit] for number, unit in pieces))
 
 
 def _number(text: str | None) -> float | None:
     try:
-        number = float(text or "")
+        return _finite(float(text or ""))
     except ValueError:
         return None
-    return number if number == number and abs(number) != float("inf") else None  # noqa: PLR0124 - not a number
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _count(text: str | None) -> int | None:

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood.errors import BadResponseError
 from budwood.types import (
+    JSON,
     FinishReason,
     Message,
     Part,
@@ -23,7 +25,6 @@ from budwood.types import (
     Usage,
     VendorPart,
 )
-from budwood.types.record import JSON
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -55,8 +56,7 @@ def decode_message(message: Mapping[str, Any], *, vendor: str) -> Message:
 
 
 def _parts(message: Mapping[str, Any], vendor: str) -> Iterator[Part]:
-    reasoning = next((message[name] for name in REASONING_FIELDS if message.get(name)), None)
-    if isinstance(reasoning, str):
+    if reasoning := reasoning_text(message):
         yield ReasoningPart(text=reasoning)
     yield from _content(message.get("content"), vendor)
     if message.get("refusal"):
@@ -68,35 +68,56 @@ def _parts(message: Mapping[str, Any], vendor: str) -> Iterator[Part]:
     yield from (VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
 
 
+def reasoning_text(message: Mapping[str, Any]) -> str:
+    """Return the reasoning of a message or a delta; some servers write it under both names, so the first counts."""
+    return next((text for name in REASONING_FIELDS if (text := _joined(message.get(name)))), "")
+
+
 def unknown_fields(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """List what a message or a delta holds besides what Budwood models; empty values say nothing."""
     return (
-        (kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in (None, [], {})
+        (kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in (None, "", [], {})
     )
 
 
 def _content(content: JSON, vendor: str) -> Iterator[Part]:
-    """Read content: a text, or a list of typed pieces (Mistral)."""
+    return (content_piece(piece, vendor) for piece in pieces_of(content))
+
+
+def pieces_of(content: JSON) -> list[JSON]:
+    """
+    Cut content into its pieces: a text is one, a list has typed ones (Mistral).
+
+    Raises:
+        BadResponseError: It is neither.
+    """
+    if not content:
+        return []
+    if isinstance(content, list):
+        return content
     if isinstance(content, str):
-        if content:
-            yield TextPart(text=content)
-        return
-    for piece in content if isinstance(content, list) else ():
-        yield content_piece(piece, vendor)
+        return [content]
+    raise BadResponseError(f"The content of the reply is a {type(content).__name__}.")
 
 
 def content_piece(piece: JSON, vendor: str) -> TextPart | ReasoningPart | VendorPart:
     """Read one typed piece of content."""
     if isinstance(piece, str):
         return TextPart(text=piece)
-    kind = piece.get("type", "") if isinstance(piece, Mapping) else type(piece).__name__
-    if isinstance(piece, Mapping) and kind == "text":
-        return TextPart(text=piece.get("text") or "")
-    if isinstance(piece, Mapping) and kind == "thinking":
-        thoughts = piece.get("thinking")
-        inner = [thoughts] if isinstance(thoughts, str) else [part.get("text", "") for part in thoughts or ()]
-        return ReasoningPart(text="".join(inner))
-    return VendorPart(provider=vendor, kind=str(kind), data=piece)
+    fields = piece if isinstance(piece, dict) else {}
+    kind = fields.get("type")
+    if kind == "text":
+        return TextPart(text=_joined(fields.get("text")))
+    if kind == "thinking":
+        return ReasoningPart(text=_joined(fields.get("thinking")))
+    return VendorPart(provider=vendor, kind=str(kind or "content"), data=piece)
+
+
+def _joined(written: JSON) -> str:
+    """Join text that may come in pieces (Mistral's ``thinking``)."""
+    if isinstance(written, list):
+        return "".join(_joined(piece.get("text") if isinstance(piece, dict) else piece) for piece in written)
+    return written if isinstance(written, str) else ""
 
 
 def decode_call(call: Mapping[str, Any], number: int) -> ToolCallPart:
@@ -118,20 +139,30 @@ def arguments_text(arguments: object) -> str:
 
 
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
-    """Bring usage into our form. OpenAI's totals include cached input and reasoning."""
+    """Bring usage into our form. OpenAI's totals include cached input and reasoning, and so do ours."""
     read = _detail(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
         read = _count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
     total = _count(usage.get("prompt_tokens"))
+    reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
     return Usage(
         input_tokens=total,
         uncached_input_tokens=total - read if total is not None and read is not None else None,
         cache_read_tokens=read,
         cache_write_tokens=_detail(usage, "prompt_tokens_details", "cache_write_tokens"),
-        output_tokens=_count(usage.get("completion_tokens")),
-        reasoning_tokens=_detail(usage, "completion_tokens_details", "reasoning_tokens"),
+        output_tokens=_output(usage, reasoning),
+        reasoning_tokens=reasoning,
         raw=dict(usage),
     )
+
+
+def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
+    """Return the output with its reasoning, which xAI counts beside ``completion_tokens``: its total tells."""
+    written = _count(usage.get("completion_tokens"))
+    read, total = _count(usage.get("prompt_tokens")), _count(usage.get("total_tokens"))
+    if written is None or read is None or not reasoning or total != read + written + reasoning:
+        return written
+    return written + reasoning
 
 
 def _detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
@@ -140,9 +171,14 @@ def _detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a reply or a chunk says besides what has a field of its own."""
     return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
+
+
+def holds_error(reply: Mapping[str, Any]) -> bool:
+    """Whether a reply or a chunk is an error, in OpenAI's envelope or in that of older vLLM."""
+    return bool(reply.get("error")) or reply.get("object") == "error"

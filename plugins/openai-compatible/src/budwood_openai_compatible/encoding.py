@@ -46,11 +46,11 @@ def _encode_message(message: Message, vendor: str, system_role: str | None) -> I
             for result in message.tool_results:
                 yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
         case "assistant":
-            yield _assistant(message, vendor)
+            yield _named(_assistant(message, vendor), message)
         case "system" | "developer":
             yield _named({"role": system_role or message.role, "content": message.text}, message)
         case _:
-            yield _named({"role": "user", "content": _content(message.parts)}, message)
+            yield _named({"role": "user", "content": _content(message.parts, vendor)}, message)
 
 
 def _named(written: dict[str, Any], message: Message) -> dict[str, Any]:
@@ -66,30 +66,41 @@ def _assistant(message: Message, vendor: str) -> dict[str, Any]:
         written["tool_calls"] = [_call(wanted) for wanted in message.tool_calls]
     elif written["content"] is None and not refusal:
         written["content"] = ""  # null is taken only beside tool calls
+    return written | _returned(message, vendor)
+
+
+def _returned(message: Message, vendor: str) -> dict[str, Any]:
+    """Write what the vendor wants back; a stream brought it in several parts."""
+    returned: dict[str, Any] = {}
     for part in message.parts:
-        if isinstance(part, VendorPart) and part.provider == vendor and part.kind in RETURNED_FIELDS:
-            written[part.kind] = {"id": part.data["id"]} if _is_audio(part) else part.data  # type: ignore[index, call-overload]  # `_is_audio` has looked
-    return written
-
-
-def _is_audio(part: VendorPart) -> bool:
-    """Send a reply's audio back by its id alone."""
-    return part.kind == "audio" and isinstance(part.data, dict) and "id" in part.data
+        if not isinstance(part, VendorPart) or part.provider != vendor or part.kind not in RETURNED_FIELDS:
+            continue
+        if part.kind == "audio":
+            if isinstance(part.data, dict) and "id" in part.data:
+                returned["audio"] = {"id": part.data["id"]}  # audio goes back by its id alone
+        elif isinstance(part.data, list):
+            returned[part.kind] = [*returned.get(part.kind, ()), *part.data]
+        else:
+            returned[part.kind] = part.data
+    return returned
 
 
 def _call(wanted: ToolCallPart) -> dict[str, Any]:
     return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.arguments}}
 
 
-def _content(parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+def _content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:
     """Write text alone as a text, which every server takes, and all else as a list."""
+    parts = tuple(part for part in parts if not isinstance(part, VendorPart) or part.provider == vendor)
     if all(isinstance(part, TextPart) for part in parts):
         return "".join(part.text for part in parts if isinstance(part, TextPart))
     return [_content_part(part) for part in parts]
 
 
-def _content_part(part: Part) -> dict[str, Any]:
+def _content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may be any JSON
     match part:
+        case VendorPart():
+            return part.data
         case TextPart():
             return {"type": "text", "text": part.text}
         case ImagePart():

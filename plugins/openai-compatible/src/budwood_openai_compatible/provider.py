@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import array
 import base64
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pydantic_core import from_json, to_json
 
@@ -37,12 +38,28 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import decode_message, decode_metadata, decode_usage, finish_reason
+from budwood_openai_compatible.decoding import (
+    decode_message,
+    decode_metadata,
+    decode_usage,
+    finish_reason,
+    holds_error,
+)
 from budwood_openai_compatible.encoding import encode_messages, encode_output_schema, encode_tools
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 from budwood_openai_compatible.streaming import ChatStreamDecoder
 
-JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
+
+_STATUSES: Final[Mapping[str, int]] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+}
+"""The status with which OpenAI sends these types and codes, for errors that come without one, inside a 200."""
 
 
 class OpenAICompatible(BaseProvider):
@@ -153,6 +170,8 @@ class OpenAICompatible(BaseProvider):
             body = from_json(reply.body)
         except ValueError:
             body = None
+        if isinstance(body, list) and len(body) == 1:
+            body = body[0]  # Gemini wraps its errors in a list
         if not isinstance(body, Mapping):
             return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
         return complaint_of(body, fallback=f"HTTP {reply.status}")
@@ -168,7 +187,7 @@ class OpenAICompatible(BaseProvider):
         """Read embeddings, as numbers or in base64."""
         body = self._object(reply)
         rows = body.get("data") or ()
-        ordered = sorted(enumerate(rows), key=lambda row: row[1].get("index", row[0]))
+        ordered = sorted(enumerate(rows), key=lambda row: row[0] if row[1].get("index") is None else row[1]["index"])
         if len(ordered) != len(request.texts):
             raise BadResponseError(f"The reply holds {len(ordered)} vectors for {len(request.texts)} texts.")
         return EmbeddingResponse(
@@ -186,7 +205,11 @@ class OpenAICompatible(BaseProvider):
     def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
         """Read the list of models; some servers send it bare."""
         body = parse_body(reply)
-        rows = body.get("data") or body.get("models") or () if isinstance(body, Mapping) else body
+        if isinstance(body, Mapping) and holds_error(body):
+            raise self._failure(reply.head, body)
+        rows = body.get("data", body.get("models")) if isinstance(body, Mapping) else body
+        if not isinstance(rows, list):
+            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
         return tuple(_model(row) for row in rows if isinstance(row, Mapping))
 
     def _post(self, path: str, body: dict[str, Any], receipts: tuple[Adaptation, ...] = ()) -> HTTPCall:
@@ -203,14 +226,15 @@ class OpenAICompatible(BaseProvider):
         body = parse_body(reply)
         if not isinstance(body, dict):
             raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
-        if body.get("error"):
+        if holds_error(body):
             raise self._failure(reply.head, body)
         return body
 
     def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         complaint = complaint_of(body, fallback="the server reports an error")
-        status = int(complaint.code) if complaint.code and complaint.code.isdecimal() else 500
+        status = int(complaint.code) if complaint.code and re.fullmatch("[45][0-9][0-9]", complaint.code) else None
+        status = status or next((_STATUSES[word] for word in complaint.words if word in _STATUSES), 500)
         return error_from_reply(HTTPReply(ReplyHead(status, head.headers), b""), complaint)
 
 
@@ -244,7 +268,7 @@ def _vector(embedding: object) -> tuple[float, ...]:
     if isinstance(embedding, list):
         return tuple(embedding)
     if isinstance(embedding, str):
-        numbers = array.array("f", base64.b64decode(embedding))  # little-endian 32-bit floats
+        numbers = array.array("f", base64.b64decode(embedding, validate=True))  # little-endian 32-bit floats
         if sys.byteorder == "big":
             numbers.byteswap()
         return tuple(numbers)

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
 from budwood.providing import describe_body, events_of, rate_limits, request_id
 from budwood.types import (
+    JSON,
     ChatResponse,
     Finished,
     HTTPReply,
@@ -28,15 +29,16 @@ from budwood.types import (
     VendorContent,
     VendorPart,
 )
-from budwood.types.record import JSON
 from budwood.wire import ServerSentEvent, SSEDecoder
 from budwood_openai_compatible.decoding import (
-    REASONING_FIELDS,
     arguments_text,
     content_piece,
     decode_metadata,
     decode_usage,
     finish_reason,
+    holds_error,
+    pieces_of,
+    reasoning_text,
     unknown_fields,
 )
 
@@ -50,27 +52,65 @@ Failure = Callable[[Mapping[str, Any]], ProviderError]
 
 
 @dataclass(slots=True)
+class _BegunCall:
+    """What tells a tool call from another."""
+
+    id: str
+    name: str
+
+    def is_other(self, call_id: str, name: str, *, numbered: bool) -> bool:
+        """
+        Whether a fragment belongs to another call than this one.
+
+        Ids tell where there are some; else a name begins a call, but a repeated one with the same number does not.
+        """
+        if call_id and self.id:
+            return call_id != self.id
+        return bool(name and self.name) and not (numbered and name == self.name)
+
+
+@dataclass(slots=True)
 class _Choice:
     """What is known so far of one choice: which tool calls it has begun, and whether it has ended."""
 
-    ids: list[str] = field(default_factory=list)
+    calls: list[_BegunCall] = field(default_factory=list)
     places: dict[int, int] = field(default_factory=dict)
+    logprobs: dict[str, JSON] = field(default_factory=dict)
+    channel: JSON = None
     finished: bool = False
 
     def place(self, call: Mapping[str, Any]) -> int:
         """
         Tell which call a fragment belongs to.
 
-        Some servers leave ``index`` out, or send several whole calls under one: an id that is new begins a new call.
+        Some servers leave ``index`` out, or send several whole calls under one.
         """
-        given, call_id = call.get("index"), call.get("id")
-        known = self.places.get(given, -1) if isinstance(given, int) else len(self.ids) - 1
-        if known < 0 or (call_id and self.ids[known] and self.ids[known] != call_id):
-            known = len(self.ids)
-            self.ids.append(call_id or "")
-            if isinstance(given, int):
+        given: Any = call.get("index")
+        call_id, name = call.get("id") or "", _function(call).get("name") or ""
+        numbered = isinstance(given, int)
+        known = self.places.get(given, -1) if numbered else len(self.calls) - 1
+        if known < 0 or self.calls[known].is_other(call_id, name, numbered=numbered):
+            known = len(self.calls)
+            self.calls.append(_BegunCall(call_id, name))
+            if numbered:
                 self.places[given] = known
+        begun = self.calls[known]
+        begun.id, begun.name = begun.id or call_id, begun.name or name
         return known
+
+    def news(self, delta: Mapping[str, Any]) -> Iterator[tuple[str, JSON]]:
+        """List fields that Budwood does not model. Every delta of gpt-oss names its channel: only changes count."""
+        for kind, data in unknown_fields(delta):
+            if kind != "channel" or data != self.channel:
+                yield kind, data
+        self.channel = delta.get("channel", self.channel)
+
+    def add_logprobs(self, logprobs: Mapping[str, JSON]) -> None:
+        """Gather what each chunk says of its own tokens alone."""
+        for name, tokens in logprobs.items():
+            gathered = self.logprobs.setdefault(name, [])
+            if isinstance(gathered, list) and isinstance(tokens, list):
+                gathered.extend(tokens)
 
 
 class ChatStreamDecoder:
@@ -95,9 +135,14 @@ class ChatStreamDecoder:
         self._started = False
         self._done = False
         self._choices: dict[int, _Choice] = {}
+        self._early: dict[str, JSON] = {}
+        self._said: dict[str, JSON] = {}
+        self._failed: ProviderError | None = None
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         """Decode what came; see `budwood.contracts.StreamDecoder`."""
+        if self._failed is not None:
+            raise self._failed
         if not self._begun and (data := data.lstrip()):
             self._begun = True
             if data[:1] in (b"{", b"[", b"<"):
@@ -105,38 +150,62 @@ class ChatStreamDecoder:
         if self._not_a_stream is not None:
             self._not_a_stream.append(data)
             return []
-        return [event for sent in self._sse.feed(data) for event in self._decode(sent)]
+        events: list[StreamEvent] = []
+        try:
+            for sent in self._sse.feed(data):
+                events.extend(self._decode(sent))
+        except ProviderError as error:
+            if not events:
+                raise
+            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
+        return events
 
     def close(self) -> list[StreamEvent]:
         """Decode what is left; see `budwood.contracts.StreamDecoder`."""
+        if self._failed is not None:
+            raise self._failed
         if self._not_a_stream is not None:
             return events_of(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
         events = [event for sent in self._sse.close() for event in self._decode(sent)]
-        if any(choice.finished for choice in self._choices.values()):
+        unfinished = [index for index, choice in self._choices.items() if not choice.finished]
+        if self._choices and not unfinished:
             return events
         if not self._done:
             raise StreamInterruptedError("The stream ended without a finish reason.")
-        events.append(Finished("other"))  # [DONE] alone: complete, but the server did not say why
-        return events
+        # [DONE] alone: complete, but the server did not say why
+        return [*events, *(Finished("other", None, index) for index in unfinished or [0])]
 
     def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
         if sent.data == DONE:
             self._done = True
             return
         chunk = self._parse(sent.data)
-        if chunk.get("error"):
+        if holds_error(chunk) or sent.event == "error":
             raise self._failure(chunk)
         if not self._started:
-            self._started = True
-            yield ResponseStarted(chunk.get("id") or None, chunk.get("model") or None)
-            yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+            if not (chunk.get("id") or chunk.get("choices") or chunk.get("usage")):
+                self._early.update(decode_metadata(chunk))  # Azure's verdict on the prompt comes before id and model
+                return
+            yield from self._start(chunk)
         for choice in chunk.get("choices") or ():
             yield from self._decode_choice(choice)
         if chunk.get("usage"):
             yield UsageReported(decode_usage(chunk["usage"]))
-        metadata = decode_metadata(chunk)
-        if metadata:
-            yield ResponseMetadata(metadata)
+        yield from self._describe(decode_metadata(chunk))
+
+    def _start(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        self._started = True
+        yield ResponseStarted(chunk.get("id") or None, chunk.get("model") or None)
+        yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+        yield from self._describe(self._early)
+
+    def _describe(self, notes: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """Tell what is new: most servers repeat the same notes in every chunk, and some add to them later."""
+        whole = {name: _added(self._said.get(name), value) for name, value in notes.items()}
+        new = {name: value for name, value in whole.items() if name not in self._said or self._said[name] != value}
+        if new:
+            self._said.update(new)
+            yield ResponseMetadata(new)
 
     def _parse(self, data: bytes) -> dict[str, Any]:
         try:
@@ -152,34 +221,40 @@ class ChatStreamDecoder:
         state = self._choices.setdefault(index, _Choice())
         delta = choice.get("delta") or choice.get("message") or {}
         yield from self._decode_delta(delta, state, index)
-        notes = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
-        if notes:
-            yield ResponseMetadata(notes)
+        if choice.get("logprobs"):
+            state.add_logprobs(choice["logprobs"])
         raw = choice.get("finish_reason")
+        if index == 0:  # metadata is of the response, whose message is the first choice
+            notes = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
+            if raw and state.logprobs:
+                notes["logprobs"] = state.logprobs
+            yield from self._describe(notes)
         if raw:
             state.finished = True
-            yield Finished(finish_reason(raw, called_tools=bool(state.ids)), raw, index)
+            yield Finished(finish_reason(raw, called_tools=bool(state.calls)), raw, index)
 
     def _decode_delta(self, delta: Mapping[str, Any], state: _Choice, index: int) -> Iterator[StreamEvent]:
-        content = delta.get("content")
-        if content and isinstance(content, str):
+        content: Any = delta.get("content")
+        is_text = bool(content) and isinstance(content, str)
+        if is_text and (len(delta) == 1 or (len(delta) == 2 and "role" in delta)):  # nearly every chunk of a stream
             yield TextDelta(content, index)
-            if len(delta) <= 2:  # content and role: nearly every chunk of a stream
-                return
-        for name in REASONING_FIELDS:
-            if delta.get(name):
-                yield ReasoningDelta(delta[name], index)
-                break
-        if isinstance(content, list):
-            yield from (self._decode_piece(piece, index) for piece in content)
+            return
+        yield from (self._vendor_content(kind, data, index) for kind, data in state.news(delta))
+        if reasoning := reasoning_text(delta):
+            yield ReasoningDelta(reasoning, index)
+        if is_text:
+            yield TextDelta(content, index)
+        else:
+            yield from (self._decode_piece(piece, index) for piece in pieces_of(content))
         if delta.get("refusal"):
             yield RefusalDelta(delta["refusal"], index)
         for call in delta.get("tool_calls") or ():
             yield _decode_call(call, state, index)
         if delta.get("function_call"):
             yield _decode_call({"index": 0, "function": delta["function_call"]}, state, index)
-        for kind, data in unknown_fields(delta):
-            yield VendorContent(VendorPart(provider=self._vendor, kind=kind, data=data), index)
+
+    def _vendor_content(self, kind: str, data: JSON, index: int) -> VendorContent:
+        return VendorContent(VendorPart(provider=self._vendor, kind=kind, data=data), index)
 
     def _decode_piece(self, piece: JSON, index: int) -> StreamEvent:
         part = content_piece(piece, self._vendor)
@@ -190,11 +265,19 @@ class ChatStreamDecoder:
         return VendorContent(part, index)
 
 
-_CHOICE_FIELDS: Final = frozenset({"index", "delta", "message", "finish_reason", "native_finish_reason"})
+_CHOICE_FIELDS: Final = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
+
+
+def _added(said: JSON, more: JSON) -> JSON:
+    return {**said, **more} if isinstance(said, dict) and isinstance(more, dict) else more
+
+
+def _function(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    return call.get("function") or call.get("custom") or {}
 
 
 def _decode_call(call: Mapping[str, Any], state: _Choice, choice: int) -> ToolCallDelta:
-    function = call.get("function") or call.get("custom") or {}
+    function = _function(call)
     return ToolCallDelta(
         index=state.place(call),
         id=call.get("id") or None,

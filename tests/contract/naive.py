@@ -1,0 +1,136 @@
+"""
+Read Chat Completions as a reader would who knows nothing of the codec: straight from the JSON.
+
+What is read here is compared with what the codec says of the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Reading:
+    """
+    What one choice of a reply says.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    finish: str | None = None
+
+
+def read_reply(body):
+    """
+    Read a whole reply, choice by choice.
+    """
+    return [_read_choice(choice) for choice in body["choices"]]
+
+
+def _read_choice(choice):
+    message = choice.get("message") or {}  # Azure leaves it out of what its filter stopped
+    calls = message.get("tool_calls") or []
+    legacy = [{"function": message["function_call"]}] if message.get("function_call") else []
+    return Reading(
+        text=message.get("content") or "",
+        reasoning=message.get("reasoning_content") or message.get("reasoning") or "",
+        refusal=message.get("refusal") or "",
+        calls=[_read_call(call) for call in [*calls, *legacy]],
+        finish=choice.get("finish_reason"),
+    )
+
+
+def _read_call(call):
+    """
+    Read a call of a function, or of a custom tool, whose input is a text.
+    """
+    if call.get("type") == "custom":
+        return call["id"], call["custom"]["name"], call["custom"]["input"]
+    return call.get("id", "call_0"), call["function"]["name"], call["function"]["arguments"]
+
+
+def chunks_of(body):
+    """
+    Split a stream into its chunks.
+    """
+    lines = body.decode().replace("\r\n", "\n").split("\n")
+    data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
+    return [json.loads(line) for line in data if line != "[DONE]"]
+
+
+def read_stream(chunks):
+    """
+    Read a stream, choice by choice.
+    """
+    readings = {}
+    calls = {}
+    for chunk in chunks:
+        for choice in chunk.get("choices") or []:
+            number = choice.get("index", 0)
+            reading = readings.setdefault(number, Reading())
+            delta = choice.get("delta") or {}
+            reading.text += delta.get("content") or ""
+            reading.reasoning += delta.get("reasoning_content") or delta.get("reasoning") or ""
+            reading.refusal += delta.get("refusal") or ""
+            reading.finish = choice.get("finish_reason") or reading.finish
+            for call in delta.get("tool_calls") or []:
+                whole = calls.setdefault((number, call["index"]), ["", "", ""])
+                whole[0] = whole[0] or call.get("id") or ""
+                whole[1] = whole[1] or call["function"].get("name") or ""
+                whole[2] += call["function"].get("arguments") or ""
+    for (number, _), whole in sorted(calls.items()):
+        readings[number].calls.append(tuple(whole))
+    return [readings[number] for number in sorted(readings)]
+
+
+def beside_text(chunks):
+    """
+    List what chunks hold besides the fragments that `read_stream` puts together, of the first choice.
+    """
+    fragments = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
+    for chunk in chunks:
+        yield {name: value for name, value in chunk.items() if name != "choices"}
+        for choice in chunk.get("choices") or []:
+            delta = choice.get("delta") or {}
+            yield {name: value for name, value in delta.items() if name not in fragments}
+            yield {name: value for name, value in choice.items() if name != "delta" and choice.get("index", 0) == 0}
+
+
+def error_of(body):
+    """
+    Find the error that a stream reports, if there is one.
+    """
+    chunks = chunks_of(body) if body.lstrip().startswith((b"data:", b"event:")) else []
+    return next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
+
+
+def last_usage(chunks):
+    """
+    Find the usage that a stream reports last.
+    """
+    return next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
+
+
+def leaves(value):
+    """
+    List every text and number in a JSON value.
+    """
+    if isinstance(value, dict):
+        return {leaf for inner in value.values() for leaf in leaves(inner)}
+    if isinstance(value, list | tuple):
+        return {leaf for inner in value for leaf in leaves(inner)}
+    return set() if value is None or value is True or value is False or value == "" else {value}
+
+
+def without(value, *names):
+    """
+    Leave fields out, at any depth.
+    """
+    if isinstance(value, dict):
+        return {name: without(inner, *names) for name, inner in value.items() if name not in names}
+    if isinstance(value, list):
+        return [without(inner, *names) for inner in value]
+    return value

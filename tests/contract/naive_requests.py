@@ -1,0 +1,195 @@
+"""
+Read recorded requests into ours, as a reader would who knows nothing of the codec, and compare what is sent instead.
+
+What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import get_args
+
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    OutputSchema,
+    ReasoningEffort,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+)
+
+PLAIN = (
+    "temperature",
+    "top_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "parallel_tool_calls",
+)
+"""Parameters whose names and values are the same on both sides."""
+
+BOUNDS = ("max_tokens", "max_completion_tokens")
+"""The two names of the bound of the output; which one a model wants is a rule of the catalog."""
+
+NOT_SENT = {
+    "annotations": "of an assistant's message: OpenAI writes them and does not read them",
+    "reasoning": "of an assistant's message: Chat Completions has no field for it; Ollama's clients send it",
+    "reasoning_content": "the same",
+    "refusal": "null, which means none",
+}
+"""Fields of recorded messages that are not sent, and why."""
+
+
+def read_request(body, vendor):
+    """
+    Read a recorded body; what has no field of its own goes into ``extra``, as a user would send it.
+    """
+    known = {name: body[name] for name in PLAIN if body.get(name) is not None and _is_ours(name, body[name])}
+    bound = next((body[name] for name in BOUNDS if body.get(name) is not None), None)
+    stop = body.get("stop") or ()
+    tools, choice = body.get("tools") or (), body.get("tool_choice")
+    schema = body.get("response_format") if _is_schema(body) else None
+    modelled = {*known, *BOUNDS, "model", "messages", "stop", "stream", "stream_options"}
+    if _all_functions(tools):
+        modelled |= {"tools", "tool_choice"}
+    if schema:
+        modelled |= {"response_format"}
+    return ChatRequest(
+        model=body["model"],
+        messages=tuple(_read_message(message, vendor) for message in body["messages"]),
+        max_tokens=bound,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        tools=tuple(_read_tool(tool["function"]) for tool in tools) if _all_functions(tools) else (),
+        tool_choice=_read_choice(choice) if _all_functions(tools) else None,
+        output_schema=_read_schema(schema["json_schema"]) if schema else None,
+        extra={name: value for name, value in body.items() if name not in modelled and value is not None},
+        **known,
+    )
+
+
+def _is_ours(name, value):
+    """
+    Whether a parameter has this value with us too: Groq's effort ``default`` is its own.
+    """
+    return name != "reasoning_effort" or value in get_args(ReasoningEffort)
+
+
+def _is_schema(body):
+    wanted = body.get("response_format") or {}
+    return wanted.get("type") == "json_schema" and set(wanted["json_schema"]) <= {"name", "schema", "strict"}
+
+
+def _all_functions(tools):
+    return all(tool["type"] == "function" for tool in tools)
+
+
+def _read_tool(function):
+    return ToolDefinition(
+        name=function["name"],
+        description=function.get("description") or "",
+        parameters=function.get("parameters") or {},
+        strict=function.get("strict"),
+    )
+
+
+def _read_choice(choice):
+    return NamedTool(name=choice["function"]["name"]) if isinstance(choice, dict) else choice
+
+
+def _read_schema(written):
+    return OutputSchema(name=written["name"], json_schema=written["schema"], strict=written.get("strict"))
+
+
+def _read_message(message, vendor):
+    content = message.get("content")
+    pieces = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+    if message["role"] == "tool":
+        text = "".join(piece["text"] for piece in pieces)
+        result = ToolResultPart(call_id=message["tool_call_id"], name=message.get("name", ""), content=text)
+        return Message(role="tool", parts=(result,))
+    calls = [
+        ToolCallPart(id=call["id"], name=call["function"]["name"], arguments=call["function"]["arguments"])
+        for call in message.get("tool_calls") or ()
+    ]
+    parts = [_read_piece(piece, vendor) for piece in pieces if piece.get("text") != ""]
+    return Message(role=message["role"], parts=(*parts, *calls), name=message.get("name"))
+
+
+def _read_piece(piece, vendor):
+    if piece["type"] == "text":
+        return TextPart(text=piece["text"])
+    if piece["type"] != "image_url":
+        return VendorPart(provider=vendor, kind=piece["type"], data=piece)
+    image = _image(piece)
+    url, detail = image["url"], image.get("detail")
+    if not url.startswith("data:"):
+        return ImagePart(url=url, detail=detail)
+    media_type, _, data = url.removeprefix("data:").partition(";base64,")
+    return ImagePart(data=base64.b64decode(data), media_type=media_type, detail=detail)
+
+
+def _image(piece):
+    """
+    Some clients write the address alone.
+    """
+    return {"url": piece["image_url"]} if isinstance(piece["image_url"], str) else piece["image_url"]
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which equal requests are equal.
+
+    Null means absent; both names of the bound are one; one stop sequence is a list of one; usage is always asked for.
+    """
+    body = {name: value for name, value in body.items() if value is not None and name != "stream_options"}
+    body = {name: value for name, value in body.items() if (name, value) != ("stream", False)}
+    for name in BOUNDS:
+        if name in body:
+            body["bound"] = body.pop(name)
+    if isinstance(body.get("stop"), str):
+        body["stop"] = [body["stop"]]
+    body["messages"] = [_canonical_message(message) for message in body["messages"]]
+    for name in ("stop", "tools"):
+        if body.get(name) == []:
+            del body[name]
+    if "tools" in body:
+        body["tools"] = [_canonical_tool(tool) for tool in body["tools"]]
+    else:
+        body.pop("tool_choice", None)  # it means nothing without tools
+    return body
+
+
+def _canonical_message(message):
+    message = {name: value for name, value in message.items() if name not in NOT_SENT and value is not None}
+    content = message.get("content")
+    if isinstance(content, list) and all(piece["type"] == "text" for piece in content):
+        message["content"] = "".join(piece["text"] for piece in content)
+    elif isinstance(content, list):
+        message["content"] = [
+            piece | {"image_url": _image(piece)} if piece["type"] == "image_url" else piece for piece in content
+        ]
+    if message["role"] == "assistant" and not message.get("content"):
+        message.pop("content", None)  # null, empty and absent say the same beside tool calls
+    if message["role"] == "tool":
+        message.pop("name", None)  # not in OpenAI's API description; the call's id says which tool it was
+    if "tool_calls" in message:
+        message["tool_calls"] = [
+            {name: value for name, value in call.items() if name != "index"} for call in message["tool_calls"]
+        ]
+    return message
+
+
+def _canonical_tool(tool):
+    """
+    No description is an empty one, and no parameters are an empty schema.
+    """
+    if tool["type"] != "function":
+        return tool
+    function = {"description": "", "parameters": {}, **tool["function"]}
+    return {"type": "function", "function": {name: value for name, value in function.items() if value is not None}}

@@ -1,0 +1,105 @@
+"""The base class for providers: what it does for those who inherit from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.contracts import PluginContext, Provider
+from budwood.errors import CapacityError, InvalidRequestError
+from budwood.providing import BaseProvider, Complaint
+from budwood.testing import FakeClock
+from budwood.types import Capability, ChatRequest, HTTPReply, Message, ModelRules, ReplyHead
+
+RULES = ModelRules(refuses=frozenset({"temperature"}))
+
+
+class Minimal(BaseProvider):
+    """What a provider must bring."""
+
+    def encode(self, request, *, stream):
+        raise NotImplementedError
+
+    def authorize(self, call, credential):
+        raise NotImplementedError
+
+    def decode(self, request, reply):
+        raise NotImplementedError
+
+    def decoder(self, request, head):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def context(tmp_path):
+    """
+    What a plugin gets.
+    """
+    return PluginContext(
+        instance="mine",
+        rules={"strict": RULES, "free": ModelRules()}.__getitem__,
+        log=lambda event, **fields: None,
+        clock=FakeClock(),
+        cache_folder=tmp_path,
+    )
+
+
+def test_it_is_a_provider(context):
+    """
+    A class with the four methods satisfies the Protocol.
+    """
+    assert isinstance(Minimal(context), Provider)
+
+
+def test_the_four_methods_are_needed(context):
+    """
+    The base alone cannot be made.
+    """
+    with pytest.raises(TypeError, match="abstract"):
+        BaseProvider(context)
+
+
+def test_it_can_chat_and_stream(context):
+    """
+    By default an instance can do what its class says, and that is chat.
+    """
+
+    class Seeing(Minimal):
+        all_capabilities = frozenset({Capability.CHAT, Capability.IMAGE_INPUT})
+
+    assert Minimal(context).capabilities == {Capability.CHAT, Capability.STREAM}
+    assert Seeing(context).capabilities == {Capability.CHAT, Capability.IMAGE_INPUT}
+
+
+def test_rules_are_those_of_the_requests_model(context):
+    """
+    The catalog is asked for the model of the request.
+    """
+    request = ChatRequest(model="strict", messages=(Message.user("hi"),))
+
+    assert Minimal(context).rules(request) is RULES
+
+
+def test_an_error_is_classified_by_its_status(context):
+    """
+    Without knowledge of the vendor's form the status decides, and the body is described.
+    """
+    error = Minimal(context).error(HTTPReply(ReplyHead(503, {"retry-after": "2"}), b"<title>Down</title>"))
+
+    assert type(error) is CapacityError
+    assert error.message == "HTTP 503: HTML ('Down')"
+    assert error.retry_after == 2.0
+
+
+def test_a_vendor_says_how_it_complains(context):
+    """
+    Overriding `complaint` is enough for a structured error.
+    """
+
+    class Structured(Minimal):
+        def complaint(self, reply):
+            return Complaint(message="too hot", code="bad_value", param="temperature")
+
+    error = Structured(context).error(HTTPReply(ReplyHead(400, {}), b""))
+
+    assert type(error) is InvalidRequestError
+    assert (error.message, error.code, error.param) == ("too hot", "bad_value", "temperature")

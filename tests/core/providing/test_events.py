@@ -1,0 +1,101 @@
+"""A whole response, written as events, makes the same response again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.engine.assembly import ResponseBuilder
+from budwood.providing import events_of
+from budwood.types import (
+    ChatResponse,
+    ImagePart,
+    Message,
+    RateLimits,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    Usage,
+    UsageReported,
+    VendorPart,
+)
+
+TEXT = st.text(min_size=1, max_size=5)
+PARTS = st.lists(
+    st.builds(TextPart, text=TEXT)
+    | st.builds(ReasoningPart, text=TEXT)
+    | st.builds(RefusalPart, text=TEXT)
+    | st.builds(ToolCallPart, id=TEXT, name=TEXT, arguments=st.just("{}"))
+    | st.builds(VendorPart, provider=TEXT, kind=TEXT, data=st.just({"a": 1})),
+    max_size=5,
+).map(tuple)
+
+
+def again(response: ChatResponse) -> ChatResponse:
+    """Make a response of its own events."""
+    builder = ResponseBuilder()
+    builder.add(events_of(response))
+    assert builder.finished
+    return builder.build()
+
+
+def joined(parts):
+    """Join neighbouring texts and refusals, which a stream cannot tell apart."""
+    found = []
+    for part in parts:
+        if found and type(found[-1]) is type(part) and isinstance(part, TextPart | RefusalPart):
+            found[-1] = type(part)(text=found[-1].text + part.text)
+        else:
+            found.append(part)
+    return tuple(found)
+
+
+@given(PARTS)
+def test_any_message_comes_out_as_it_went_in(parts):
+    """
+    Parts of every kind that a model writes keep their order and their content.
+    """
+    response = ChatResponse(message=Message(role="assistant", parts=parts))
+
+    assert again(response).message.parts == joined(parts)
+
+
+def test_all_else_comes_out_as_it_went_in():
+    """
+    Finish reason, usage, ids, metadata, limits and alternatives are kept.
+    """
+    response = ChatResponse(
+        message=Message(role="assistant", parts=(TextPart(text="a"),)),
+        alternatives=(Message(role="assistant", parts=(TextPart(text="b"),)), Message(role="assistant", parts=())),
+        finish_reason="length",
+        raw_finish_reason="model_length",
+        usage=Usage(input_tokens=1, output_tokens=2, raw={"x": 1}),
+        id="r",
+        model="m",
+        metadata={"system_fingerprint": "f"},
+        request_id="q",
+        rate_limits=RateLimits(limit_requests=5),
+    )
+
+    assert again(response) == response
+
+
+def test_usage_follows_the_end():
+    """
+    Usage is reported also where nothing is known, and then unknown and not zero.
+    """
+    events = events_of(ChatResponse(message=Message(role="assistant", parts=())))
+
+    assert events[-1] == UsageReported(Usage())
+
+
+def test_a_part_that_no_model_writes_is_a_mistake():
+    """
+    An image in a model's message has no event.
+    """
+    response = ChatResponse(message=Message(role="assistant", parts=(ImagePart(url="https://vendor.example/a.png"),)))
+
+    with pytest.raises(TypeError, match="ImagePart"):
+        events_of(response)

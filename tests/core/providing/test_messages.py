@@ -1,0 +1,69 @@
+"""Messages are checked before they are sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import PromptError, UnsupportedError
+from budwood.providing import check_capabilities, check_messages
+from budwood.types import Capability, ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
+
+IMAGE = ImagePart(url="https://vendor.example/a.png")
+WITH_IMAGE = Message(role="user", parts=(IMAGE,))
+TOOL_CALL = Message(role="assistant", parts=(ToolCallPart(id="1", name="f", arguments="{}"),))
+
+
+@pytest.mark.parametrize("messages", [[], [Message.system("Be brief.")], [Message(role="developer", parts=())]])
+def test_nothing_to_answer(messages):
+    """
+    Instructions alone are no question.
+    """
+    with pytest.raises(PromptError, match="no message to answer") as caught:
+        check_messages(messages)
+
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t\u2003"])
+def test_an_empty_prompt(text):
+    """
+    White space, also that of Unicode, says nothing.
+    """
+    with pytest.raises(PromptError, match="empty"):
+        check_messages([Message.system("Be brief."), Message.user(text)])
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [Message.user("hi")],
+        [WITH_IMAGE],
+        [Message.user("hi"), Message(role="assistant", parts=(TextPart(text="yes"),)), Message.user("")],
+        [Message.user("hi"), TOOL_CALL, Message.tool(ToolResultPart(call_id="1", name="f", content=""))],
+        [Message(role="assistant", parts=(TextPart(text="Once upon"),))],
+    ],
+)
+def test_what_can_be_answered(messages):
+    """
+    Text, an image alone, a result of a tool and the beginning of a reply are enough.
+    """
+    check_messages(messages)
+
+
+def test_images_need_a_model_that_reads_them():
+    """
+    An image in any message is refused for a model without that capability, and the model is named.
+    """
+    messages = [WITH_IMAGE, Message.user("What is it?")]
+
+    check_capabilities(messages, frozenset({Capability.IMAGE_INPUT}), "openai/m")
+    with pytest.raises(UnsupportedError, match="openai/m reads no images") as caught:
+        check_capabilities(messages, frozenset({Capability.CHAT}), "openai/m")
+    assert caught.value.hint
+
+
+def test_text_needs_no_capability():
+    """
+    Plain text is for every model.
+    """
+    check_capabilities([Message.user("hi")], frozenset(), "openai/m")

@@ -1,0 +1,111 @@
+"""Parameters are written as the rules of the model want them, with a receipt for each change."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.providing import PARAMETERS, adapted
+from budwood.types import Adaptation, ChatRequest, Message, ModelRules
+
+
+def request(**parameters: object) -> ChatRequest:
+    """Make a request to the model m."""
+    return ChatRequest(model="m", messages=(Message.user("hi"),), **parameters)
+
+
+def test_only_what_was_said_is_written():
+    """
+    None and an empty list are the vendor's default, and not sent; zero and False are.
+    """
+    written = adapted(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
+
+    assert written.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
+    assert written.adaptations == ()
+
+
+def test_every_parameter_of_the_list_is_written():
+    """
+    Each name of `PARAMETERS` is a field of the request and comes through.
+    """
+    values = {
+        "temperature": 0.5,
+        "top_p": 0.5,
+        "max_tokens": 5,
+        "stop": ("a", "b"),
+        "seed": 1,
+        "frequency_penalty": 0.1,
+        "presence_penalty": 0.2,
+        "reasoning_effort": "low",
+        "parallel_tool_calls": True,
+    }
+
+    assert adapted(request(**values), ModelRules()).values == values | {"stop": ["a", "b"]}
+    assert set(values) == set(PARAMETERS)
+
+
+def test_a_vendors_own_name_needs_no_receipt():
+    """
+    A name that the vendor has for all its models is how it is written, and no adaptation.
+    """
+    written = adapted(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
+
+    assert written.values == {"max_output_tokens": 5}
+    assert written.adaptations == ()
+
+
+def test_a_models_own_name_has_a_receipt():
+    """
+    A name that only this model wants is told, and comes before the vendor's.
+    """
+    rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
+
+    written = adapted(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
+
+    assert written.values == {"max_completion_tokens": 5}
+    assert written.adaptations == (
+        Adaptation(parameter="max_tokens", action="renamed", reason="m wants max_completion_tokens"),
+    )
+
+
+def test_a_models_name_that_is_the_vendors_needs_no_receipt():
+    """
+    A rule that says what the vendor's name says changes nothing.
+    """
+    rules = ModelRules(renames={"max_tokens": "limit"})
+
+    assert adapted(request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
+
+
+def test_a_refused_parameter_is_dropped_with_a_receipt():
+    """
+    What the model refuses is not sent, and the receipt says why and by which source.
+    """
+    rules = ModelRules(refuses=frozenset({"temperature"}), source="https://vendor.example/docs")
+
+    written = adapted(request(temperature=0.5, seed=1), rules)
+
+    assert written.values == {"seed": 1}
+    assert written.adaptations == (
+        Adaptation(parameter="temperature", action="dropped", reason="m refuses it (https://vendor.example/docs)"),
+    )
+
+
+def test_a_refused_parameter_that_was_not_said_has_no_receipt():
+    """
+    There is nothing to tell of what nobody asked for.
+    """
+    assert adapted(request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
+
+
+@pytest.mark.parametrize(
+    ("effort", "default", "sent"),
+    [("none", None, True), (None, "none", True), ("low", None, False), (None, None, False), ("low", "none", False)],
+)
+def test_some_parameters_are_taken_only_without_reasoning(effort, default, sent):
+    """
+    What is refused unless the effort is "none" depends on the request's effort, else on the model's default.
+    """
+    rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
+    said = {"reasoning_effort": effort} if effort else {}
+
+    assert ("temperature" in adapted(request(temperature=0.5, **said), rules).values) is sent

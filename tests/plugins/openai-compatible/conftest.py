@@ -1,0 +1,30 @@
+"""The provider object, which does no I/O, with settings and model rules of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.contracts import PluginContext
+from budwood.testing import FakeClock
+from budwood.types import ModelRules
+from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+
+
+@pytest.fixture
+def speaker(tmp_path):
+    """
+    Make a provider of a server on this machine.
+    """
+
+    def make(rules=None, **settings):
+        context = PluginContext(
+            instance="my-server",
+            rules=lambda _model: rules or ModelRules(),
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        settings = {"base_url": "http://localhost:8000/v1", **settings}
+        return OpenAICompatible(OpenAICompatibleSettings(**settings), context)
+
+    return make

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood import Client
+from budwood.contracts import PluginContext
+from budwood.errors import CredentialError
+from budwood.testing import FakeClock, chat_reply
+from budwood.types import ChatRequest, HTTPReply, Message, ModelRules, ReplyHead, TextPart, VendorPart
+from budwood_openai import OpenAI, OpenAISettings
+
+SECRET = "sk-very-secret"
+
+
+@pytest.fixture
+def openai(tmp_path):
+    """
+    Make OpenAI's provider object, without rules for models.
+    """
+
+    def make(**settings):
+        context = PluginContext(
+            instance="openai",
+            rules=lambda _model: ModelRules(),
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        return OpenAI(OpenAISettings(**settings), context)
+
+    return make
+
+
+@pytest.fixture
+def ask(scripted, clock):
+    """
+    Ask a model of OpenAI once, and return the call and what its response says of adaptations.
+    """
+
+    def asking(model, **options):
+        scripted.reply(200, chat_reply("Hi"))
+        with Client(f"openai/{model}", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
+            response = client.ask("Hello", **options)
+        return scripted.sent(), [(receipt.parameter, receipt.action) for receipt in response.adaptations]
+
+    return asking
+
+
+def test_nothing_is_sent_without_a_key(scripted, clock):
+    """
+    Without a key the error names the variable, and nothing is sent.
+    """
+    with (
+        Client("openai/gpt-4o", transport=scripted, clock=clock, cache=False) as client,
+        pytest.raises(CredentialError, match="OPENAI_API_KEY"),
+    ):
+        client.ask("Hello")
+    assert scripted.calls == []
+
+
+def test_the_vendors_own_variables(scripted, clock, monkeypatch):
+    """
+    Key, address, organisation and project come from the variables that OpenAI's own library reads.
+    """
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://proxy.example.org/v1/")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    scripted.reply(200, chat_reply("Hi"))
+    with Client("openai/gpt-4o", transport=scripted, clock=clock, cache=False) as client:
+        client.ask("Hello")
+
+    (call,) = scripted.calls
+    assert call.url == "https://proxy.example.org/v1/chat/completions"
+    assert call.headers["authorization"] == f"Bearer {SECRET}"
+    assert (call.headers["openai-organization"], call.headers["openai-project"]) == ("org-1", "proj-1")
+    assert SECRET not in repr(call)
+
+
+def test_the_address_is_known(client, scripted):
+    """
+    OpenAI's address needs no setting, and neither organisation nor project is sent unasked.
+    """
+    scripted.reply(200, chat_reply("Hi"))
+    client.ask("Hello")
+
+    (call,) = scripted.calls
+    assert call.url == "https://api.openai.com/v1/chat/completions"
+    assert not {"openai-organization", "openai-project"} & set(call.headers)
+
+
+@pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini", "gpt-5", "gpt-5-mini-2025-08-07", "gpt-6.1-sol"])
+def test_reasoning_models_get_the_bound_under_its_new_name(ask, model):
+    """
+    Models that reason get ``max_completion_tokens`` and no temperature, with a receipt for both.
+    """
+    body, receipts = ask(model, max_tokens=5, temperature=0.5)
+
+    assert body["max_completion_tokens"] == 5
+    assert not {"max_tokens", "temperature"} & set(body)
+    assert sorted(receipts) == [("max_tokens", "renamed"), ("temperature", "dropped")]
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-3.5-turbo", "ft:gpt-4o:me::1"])
+def test_other_models_get_what_was_asked(ask, model):
+    """
+    Models that no rule names get parameters as they are given.
+    """
+    body, receipts = ask(model, max_tokens=5, temperature=0.5)
+
+    assert (body["max_tokens"], body["temperature"]) == (5, 0.5)
+    assert receipts == []
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "kept"),
+    [
+        ("gpt-5.1", None, True),
+        ("gpt-5.1", "low", False),
+        ("gpt-5.5", None, False),
+        ("gpt-5.5", "none", True),
+        ("gpt-5", "minimal", False),
+        ("gpt-5-chat-latest", None, True),
+        ("gpt-5.1-chat-latest", None, False),
+    ],
+)
+def test_temperature_depends_on_the_effort(ask, model, effort, kept):
+    """
+    A model takes a temperature while it does not reason, be it by default or because it was told so.
+    """
+    body, _ = ask(model, temperature=0.5, reasoning_effort=effort)
+
+    assert ("temperature" in body) is kept
+
+
+def test_roles_are_left_as_they_are(openai):
+    """
+    OpenAI knows both roles for instructions.
+    """
+    instruction = Message(role="developer", parts=(TextPart(text="Be brief."),))
+    request = ChatRequest(model="gpt-4o", messages=(instruction, Message.user("Hello")))
+    body = json.loads(openai().encode(request, stream=False).body)
+
+    assert [message["role"] for message in body["messages"]] == ["developer", "user"]
+
+
+def test_parts_bear_the_name_of_openai(openai):
+    """
+    What only OpenAI understands is marked as its own, so that it goes back to OpenAI alone.
+    """
+    request = ChatRequest(model="gpt-4o", messages=(Message.user("Hello"),))
+    body = json.dumps(chat_reply("Hi", annotations=[1])).encode()
+    response = openai().decode(request, HTTPReply(ReplyHead(200, {}), body))
+
+    assert response.message.parts[-1] == VendorPart(provider="openai", kind="annotations", data=[1])
+
+
+def test_settings_do_not_show_the_key(openai):
+    """
+    The key is in no text that settings or provider give of themselves.
+    """
+    settings = OpenAISettings(api_key=SECRET)
+
+    assert SECRET not in f"{settings} {settings!r} {vars(openai(api_key=SECRET))}"
+    assert SECRET not in settings.model_dump_json()
