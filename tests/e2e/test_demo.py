@@ -1,0 +1,116 @@
+"""The main job on the project's own documentation, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "demo.py"
+
+
+def run_demo(folder: Path) -> tuple[bytes, str]:
+    """
+    Run the demo into a folder; return the dataset and what was printed.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = subprocess.run(
+        [sys.executable, str(DEMO), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": path},
+    )
+    assert run.returncode == 0, run.stderr
+    return (folder / "qa.jsonl").read_bytes(), run.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """
+    One run of the demo.
+    """
+    return run_demo(tmp_path_factory.mktemp("demo") / "first")
+
+
+@pytest.fixture(scope="module")
+def rows(demo):
+    """
+    The rows of the demo.
+    """
+    return [json.loads(line) for line in demo[0].splitlines()]
+
+
+def said(row, role):
+    """
+    List what one side said in a conversation.
+    """
+    return [message["content"] for message in row["messages"] if message["role"] == role]
+
+
+def test_the_demo_makes_200_conversations_and_shows_three(demo, rows):
+    """
+    There are 200 rows, many of more than one turn; three are printed, and where the file is.
+    """
+    assert len(rows) == 200
+    assert sum(len(row["messages"]) > 2 for row in rows) > 50
+    assert demo[1].count("--- ") == 3
+    assert "qa.jsonl" in demo[1]
+
+
+def test_two_runs_are_byte_identical(demo, tmp_path):
+    """
+    A second run elsewhere writes the same bytes.
+    """
+    assert run_demo(tmp_path)[0] == demo[0]
+
+
+def test_questions_differ(rows):
+    """
+    At least 90 % of all questions are different ones.
+    """
+    questions = [question for row in rows for question in said(row, "user")]
+
+    assert len(set(questions)) >= 0.9 * len(questions)
+
+
+def test_answers_are_sentences_of_their_passage(rows):
+    """
+    Every answer consists of text of the passage, and nothing else.
+    """
+    for row in rows:
+        passage = " ".join(row["source"]["passage"].split())
+        for answer in said(row, "assistant"):
+            assert consists_of(" ".join(answer.split()), passage), answer
+
+
+def consists_of(answer, passage):
+    """
+    Tell whether an answer is one stretch of the passage, or several one after the other.
+    """
+    if not answer or answer in passage:
+        return True
+    places = [place for place, letter in enumerate(answer) if letter == " "]
+    return any(answer[:place] in passage and consists_of(answer[place + 1 :], passage) for place in reversed(places))
+
+
+def test_turns_of_a_conversation_do_not_repeat(rows):
+    """
+    No conversation asks or answers the same twice.
+    """
+    for row in rows:
+        for role in ("user", "assistant"):
+            turns = said(row, role)
+            assert len(set(turns)) == len(turns), turns
+
+
+def test_rows_hold_no_time_and_no_path(demo):
+    """
+    Nothing in the dataset tells when or where it was made.
+    """
+    assert str(Path.home()).encode() not in demo[0]
+    assert str(DEMO.parents[2]).encode() not in demo[0]

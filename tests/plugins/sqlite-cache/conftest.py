@@ -1,0 +1,96 @@
+"""Caches over files in the folder of the test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from budwood.contracts import PluginContext
+from budwood.types import ModelRules
+from budwood_sqlite_cache import SQLiteCacheSettings
+from budwood_sqlite_cache.cache import build_sqlite_cache
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+@pytest.fixture
+def path(tmp_path):
+    """
+    Where the file of the cache will be.
+    """
+    return tmp_path / "kept" / "replies.sqlite3"
+
+
+@pytest.fixture
+def logged():
+    """
+    The events that caches wrote to the log.
+    """
+    return []
+
+
+@pytest.fixture
+def open_cache(path, clock, logged):
+    """
+    Make a cache from settings, and close it after the test. Its file is `path` where nothing else is said.
+    """
+    caches = []
+
+    def open_one(**settings):
+        context = PluginContext(
+            instance="sqlite",
+            rules=lambda _: ModelRules(),
+            log=lambda event, **fields: logged.append((event, fields)),
+            clock=clock,
+            cache_folder=path.parent,
+        )
+        caches.append(build_sqlite_cache(SQLiteCacheSettings(**{"path": path} | settings), context))
+        return caches[-1]
+
+    yield open_one
+    for cache in caches:
+        cache.close()
+
+
+@pytest.fixture
+def cache(open_cache):
+    """
+    A cache with default settings.
+    """
+    return open_cache()
+
+
+@pytest.fixture
+def start():
+    """
+    Start one of the programs beside the tests, in a process of its own; it is ended with the test.
+    """
+    processes = []
+
+    def start_one(program, *arguments):
+        command = [sys.executable, str(PROGRAMS / f"{program}.py"), *map(str, arguments)]
+        processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield start_one
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run(start):
+    """
+    Run a program to its end, and return what it printed.
+    """
+
+    def run_one(program, *arguments):
+        process = start(program, *arguments)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output.splitlines()
+
+    return run_one

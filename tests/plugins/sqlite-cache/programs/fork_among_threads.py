@@ -1,0 +1,51 @@
+"""Fork again and again while threads write; each child reads and writes. Print how many children did: PATH."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+
+from opening import open_cache, say
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # to fork among threads is what is tried here
+
+cache = open_cache(sys.argv[1])
+over = threading.Event()
+written = [0] * 4
+
+
+def write(writer: int) -> None:
+    """Set entries until it is over."""
+    while not over.is_set():
+        cache.set(f"thread {writer} {written[writer]}", b"value")
+        written[writer] += 1
+
+
+threads = [threading.Thread(target=write, args=(writer,)) for writer in range(len(written))]
+for thread in threads:
+    thread.start()
+
+succeeded = 0
+for number in range(10):
+    child = os.fork()
+    if child == 0:
+        try:
+            cache.set(f"child {number}", b"value")
+            os._exit(0 if cache.get("thread 0 0") in (b"value", None) else 1)
+        finally:
+            os._exit(2)
+    succeeded += os.waitpid(child, 0)[1] == 0
+over.set()
+for thread in threads:
+    thread.join()
+
+lost = [
+    key
+    for key in [f"child {number}" for number in range(10)]
+    + [f"thread {writer} {step}" for writer, steps in enumerate(written) for step in range(steps)]
+    if cache.get(key) is None
+]
+cache.close()
+say(succeeded, lost)

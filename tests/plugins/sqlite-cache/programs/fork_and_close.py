@@ -1,0 +1,31 @@
+"""
+Fork while the cache is open, close it in the parent while the child goes on, and print what is there at the end: PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from opening import open_cache, say
+
+cache = open_cache(sys.argv[1])
+cache.set("before", b"parent")
+child_wrote, child_goes_on = os.pipe(), os.pipe()
+
+if os.fork() == 0:
+    seen = cache.get("before")
+    cache.set("early", b"child" if seen == b"parent" else b"blind")
+    os.write(child_wrote[1], b".")
+    os.read(child_goes_on[0], 1)
+    cache.set("late", b"child")
+    os._exit(0)  # without closing, as if killed
+
+os.read(child_wrote[0], 1)
+early = cache.get("early")
+cache.close()
+os.write(child_goes_on[1], b".")
+os.wait()
+
+cache = open_cache(sys.argv[1])
+say(early, *(cache.get(key) for key in ("before", "early", "late")))

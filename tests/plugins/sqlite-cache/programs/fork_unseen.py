@@ -1,0 +1,18 @@
+"""Fork as a C library does, past Python's handlers, and print whether the child used its parent's connection: PATH."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+from opening import open_cache, say
+
+cache = open_cache(sys.argv[1])
+cache.set("before", b"parent")
+connection = cache._database.use(id)
+
+if ctypes.PyDLL(None).fork() == 0:
+    say(cache.get("before"), "its own" if cache._database.use(id) != connection else "its parent's")
+    os._exit(0)
+os.wait()

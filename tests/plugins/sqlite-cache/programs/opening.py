@@ -1,0 +1,31 @@
+"""What the programs share: a cache over a file, and a way to answer the test."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from budwood.contracts import PluginContext
+from budwood.engine.clock import SystemClock
+from budwood.logs import emit
+from budwood.types import ModelRules
+from budwood_sqlite_cache import SQLiteCache, SQLiteCacheSettings
+from budwood_sqlite_cache.cache import build_sqlite_cache
+
+
+def open_cache(path: str) -> SQLiteCache:
+    """Make a cache with default settings."""
+    context = PluginContext(
+        instance="sqlite",
+        rules=lambda _: ModelRules(),
+        log=emit,
+        clock=SystemClock(),
+        cache_folder=Path(path).parent,
+    )
+    return build_sqlite_cache(SQLiteCacheSettings(path=Path(path)), context)
+
+
+def say(*words: object) -> None:
+    """Tell the test, at once."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import structlog
+
+from budwood import AsyncClient, Client
+from budwood.errors import ConfigurationError
+from budwood.testing import chat_chunks, chat_reply, sse
+
+SECRET = "sk-test-very-secret"
+
+
+@pytest.fixture
+def file(tmp_path):
+    """
+    Where these clients keep their replies.
+    """
+    return tmp_path / "kept" / "replies.sqlite3"
+
+
+@pytest.fixture
+def open_client(scripted, clock, file):
+    """
+    Make a client whose cache is the SQLite cache; the arguments are settings of the cache.
+    """
+    clients = []
+
+    def open_one(**settings):
+        clients.append(
+            Client(
+                "openai/gpt-4o",
+                api_key=SECRET,
+                cache="sqlite",
+                settings={"caches": {"sqlite": {"path": str(file)} | settings}},
+                transport=scripted,
+                clock=clock,
+                retries=0,
+            )
+        )
+        return clients[-1]
+
+    yield open_one
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def events():
+    """
+    What is written to the log.
+    """
+    written = []
+
+    def note(logger, method, event):
+        written.append(event)
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[note])
+    yield written
+    structlog.reset_defaults()
+
+
+def test_reply_is_kept_for_the_next_client(open_client, scripted):
+    """
+    The second client gets the first one's reply, and nothing is sent.
+    """
+    scripted.reply(200, chat_reply("hello"))
+    with open_client() as first:
+        assert not first.ask("hi").cached
+
+    with open_client() as second:
+        again = second.ask("hi")
+
+    assert (again.text, again.cached, len(scripted.calls)) == ("hello", True, 1)
+
+
+def test_cache_needs_no_settings(scripted, clock, tmp_path):
+    """
+    `Client(cache="sqlite")` alone keeps replies, in the user's own cache folder.
+    """
+    scripted.reply(200, chat_reply("hello"))
+    for _ in range(2):
+        with Client("openai/gpt-4o", api_key=SECRET, cache="sqlite", transport=scripted, clock=clock) as client:
+            assert client.ask("hi").text == "hello"
+
+    assert len(scripted.calls) == 1
+    assert [file.parent.name for file in (tmp_path / "home").rglob("replies.sqlite3")] == ["sqlite"]
+
+
+def test_cache_is_set_in_the_file_of_settings(scripted, clock, tmp_path):
+    """
+    A section of budwood.toml is an instance with its own file, and `cache` chooses it.
+    """
+    (tmp_path / "budwood.toml").write_text(
+        'cache = "work"\n[caches.work]\nplugin = "sqlite"\npath = "work.sqlite3"\nnamespace = "work"\nttl = 60\n'
+    )
+    scripted.reply(200, chat_reply("early")).reply(200, chat_reply("late"))
+
+    with Client("openai/gpt-4o", api_key=SECRET, transport=scripted, clock=clock) as client:
+        assert [client.ask("hi").text, client.ask("hi").text] == ["early", "early"]
+        clock.now += 60
+        assert client.ask("hi").text == "late"
+
+    assert (tmp_path / "work.sqlite3").exists()
+
+
+def test_cache_is_set_in_the_environment(scripted, clock, tmp_path, monkeypatch):
+    """
+    Variables say the same as the file.
+    """
+    monkeypatch.setenv("BUDWOOD_CACHE", "sqlite")
+    monkeypatch.setenv("BUDWOOD_CACHES__SQLITE__PATH", str(tmp_path / "mine.sqlite3"))
+    monkeypatch.setenv("BUDWOOD_CACHES__SQLITE__TTL", "60")
+    scripted.reply(200, chat_reply("hello"))
+
+    with Client("openai/gpt-4o", api_key=SECRET, transport=scripted, clock=clock) as client:
+        client.ask("hi")
+        assert client.ask("hi").cached
+
+    assert (tmp_path / "mine.sqlite3").exists()
+
+
+def test_ttl_of_the_client_wins(scripted, clock, file):
+    """
+    `cache_ttl` of the client is stronger than the settings of the cache.
+    """
+    scripted.reply(200, chat_reply("early")).reply(200, chat_reply("late"))
+    settings = {"caches": {"sqlite": {"path": str(file), "ttl": 1000}}}
+    with Client(
+        "openai/gpt-4o",
+        api_key=SECRET,
+        cache="sqlite",
+        cache_ttl=10,
+        settings=settings,
+        transport=scripted,
+        clock=clock,
+    ) as client:
+        client.ask("hi")
+        clock.now += 10
+        assert client.ask("hi").text == "late"
+
+
+def test_namespaces_keep_clients_apart(open_client, scripted):
+    """
+    Two clients with two namespaces ask twice.
+    """
+    scripted.reply(200, chat_reply("one")).reply(200, chat_reply("two"))
+
+    texts = [open_client(namespace=name).ask("hi").text for name in ("one", "two")]
+
+    assert texts == ["one", "two"]
+
+
+def test_streamed_reply_is_kept(open_client, scripted):
+    """
+    A stream fills the cache like a whole reply, and is played from it.
+    """
+    scripted.reply(200, chunks=sse(*chat_chunks(["hel", "lo"])))
+    with open_client().stream("hi") as stream:
+        assert "".join(stream.text_deltas()) == "hello"
+
+    with open_client().stream("hi") as stream:
+        assert "".join(stream.text_deltas()) == "hello"
+
+    assert len(scripted.calls) == 1
+
+
+def test_async_client_keeps_replies(scripted, clock, file):
+    """
+    Many calls of an async client read and write the same file, beside the event loop.
+    """
+    count = 20
+    for number in range(count):
+        scripted.reply(200, chat_reply(f"reply {number}"))
+
+    async def ask_all():
+        async with AsyncClient(
+            "openai/gpt-4o",
+            api_key=SECRET,
+            cache="sqlite",
+            settings={"caches": {"sqlite": {"path": str(file)}}},
+            transport=scripted.asynchronous,
+            clock=clock,
+        ) as client:
+            return await asyncio.gather(*(client.ask(f"hi {number}") for number in range(count)))
+
+    first, second = asyncio.run(ask_all()), asyncio.run(ask_all())
+
+    assert [reply.text for reply in second] == [reply.text for reply in first]
+    assert all(reply.cached for reply in second)
+
+
+def test_key_is_not_in_the_file(open_client, scripted, file):
+    """
+    The file holds replies and hashes of requests: no API key, and no prompt.
+    """
+    scripted.reply(200, chat_reply("hello there"))
+    client = open_client()
+    client.ask("a question of mine", system="keep this apart")
+    content = b"".join(part.read_bytes() for part in file.parent.iterdir())
+
+    assert b"hello there" in content
+    for absent in (SECRET, "very-secret", "Bearer", "a question of mine", "keep this apart"):
+        assert absent.encode() not in content
+
+
+@pytest.mark.parametrize("fault", ["no folder", "another database's version"])
+def test_fault_of_the_cache_does_not_break_a_call(open_client, scripted, file, fault, events):
+    """
+    Where the cache cannot be used, calls go on without it, and the log says what is wrong.
+    """
+    if fault == "no folder":
+        file.parent.write_text("a file in its place")
+    else:
+        open_client()._engine.cache.store._database.use(lambda connection: connection.execute("PRAGMA user_version=9"))
+    scripted.reply(200, chat_reply("one")).reply(200, chat_reply("two"))
+    client = open_client()
+
+    assert [client.ask("hi").text, client.ask("hi").text] == ["one", "two"]
+
+    faults = [event for event in events if event["event"].startswith("cache")]
+    assert [event["event"] for event in faults] == ["cache unreadable", "cache not writable"] * 2
+    assert all(str(file.parent) in event["reason"] for event in faults)
+
+
+def test_damaged_file_does_not_break_a_call(open_client, scripted, file, events):
+    """
+    A file that is no database is set aside, told in the log with the instance's name, and the reply is kept.
+    """
+    file.parent.mkdir()
+    file.write_bytes(b"no database" * 1000)
+    scripted.reply(200, chat_reply("hello"))
+    client = open_client()
+    client.ask("hi")
+
+    assert client.ask("hi").cached
+    [damaged] = [event for event in events if event["event"] == "cache file damaged"]
+    assert damaged["instance"] == "sqlite"
+
+
+def test_mistake_in_the_settings_is_told_at_once(open_client, tmp_path):
+    """
+    An unknown key and a folder as the file are errors of configuration, before anything is asked.
+    """
+    with pytest.raises(ConfigurationError, match=r"\[caches.sqlite\].*'pth'"):
+        open_client(pth="x")
+    with pytest.raises(ConfigurationError, match="is a folder"):
+        open_client(path=str(tmp_path))
