@@ -6,13 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from tests.servers import LoopbackServer
 
 from budwood import AsyncClient, Client
 from budwood.testing import FakeClock, ScriptedTransport
-from tests.servers import LoopbackServer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 VENDOR_PREFIXES = ("BUDWOOD_", "OPENAI_", "OPENROUTER_", "TOGETHER_", "DEEPSEEK_", "MISTRAL_", "VLLM_")
+
+settings.register_profile("budwood", deadline=None)  # how fast the machine is decides no test
+settings.load_profile("budwood")
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +84,9 @@ def loopback_server(monkeypatch):
 @pytest.fixture(scope="session")
 def shared_folder():
     """
-    The folder of recordings, API descriptions and scripts beside the project. Where it is absent the test skips; in CI it
-    fails.
+    The folder of recordings, API descriptions and scripts beside the project.
+
+    Where it is absent the test skips; in CI it fails.
     """
     if not SHARED.is_dir():
         if os.environ.get("CI"):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession, ChatSession
     from budwood.client import AsyncClient, Client, ask, ask_async
     from budwood.engine.options import AskOptions
+    from budwood.engine.schemas import check_schema
     from budwood.errors import BudwoodError
     from budwood.logs import configure_logging
     from budwood.settings import Options, Settings
@@ -35,6 +36,7 @@ _HOMES = {
     "Usage": "budwood.types",
     "ask": "budwood.client",
     "ask_async": "budwood.client",
+    "check_schema": "budwood.engine.schemas",
     "configure_logging": "budwood.logs",
 }
 
@@ -56,6 +58,7 @@ __all__ = [
     "Usage",
     "ask",
     "ask_async",
+    "check_schema",
     "configure_logging",
 ]
 

@@ -10,14 +10,15 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from budwood.chat import AsyncChatSession, ChatSession
+from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Transport
 from budwood.engine import AskOptions, ClientOptions, Conversation, Engine, Prompt, reply_cache
 from budwood.engine.asynchronous import AsyncDriver
 from budwood.engine.blocking import BlockingDriver
-from budwood.engine.clock import SystemClock
 from budwood.engine.endpoints import Endpoints
 from budwood.engine.options import override, refuse_unknown
 from budwood.errors import BudwoodError, ConfigurationError
+from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
 from budwood.streams import AsyncChatStream, ChatStream
@@ -43,9 +44,11 @@ def _engine(
     """Make a client's engine; the arguments are those of `Client`."""
     refuse_unknown(options, frozenset(Options.model_fields))
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    instances = Instances(settings, registry or Registry(settings.disabled), clock)
+    instances = Instances(settings, registry, clock)
     model = model or settings.model
     endpoints = Endpoints(instances, _explicit(model, api_key=api_key, base_url=base_url))
+    if cache is True:
+        raise ConfigurationError("cache=True does not say which.", hint='Name one: cache="memory".')
     chosen = settings.cache if cache is None else cache
     engine = Engine(
         instances=instances,
@@ -68,7 +71,7 @@ def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any
         raise ConfigurationError(
             f"{' and '.join(said)} were given, but no model.", hint='Name one: Client("PROVIDER/MODEL", …).'
         )
-    return {model.partition("/")[0].strip(): said} if said and model else {}
+    return {normalise(model.partition("/")[0].strip()): said} if said and model else {}
 
 
 class Client:
@@ -81,7 +84,8 @@ class Client:
             `Settings` object, which is taken as it is.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
-        cache: Keeps replies: the name of a cache, or an object that is one. False for none, whatever the settings say.
+        cache: Keeps replies: the name of a cache, or an object that is one, closed by whoever made it. False for none,
+            whatever the settings say.
         cache_ttl: Seconds that a reply is kept; by default for ever.
         transport: Carries the calls; by default httpx. Closed by whoever made it.
         registry: Finds plugins; by default those that are installed.
@@ -160,7 +164,7 @@ class Client:
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
         """Go on with a conversation that `ChatSession.save` wrote."""
-        return ChatSession(self, Conversation.load(path), options)
+        return ChatSession(self, _resumed(path, options), options)
 
     def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `ChatSession.ask` does."""
@@ -279,7 +283,7 @@ class AsyncClient:
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Go on with a conversation that was saved; see `Client.load_chat`."""
-        return AsyncChatSession(self, Conversation.load(path), options)
+        return AsyncChatSession(self, _resumed(path, options), options)
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `AsyncChatSession.ask` does."""
@@ -334,6 +338,14 @@ class AsyncClient:
 
             self._transport = AsyncHTTPXTransport(monotonic=self._clock.monotonic)
         return self._transport
+
+
+def _resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
+    """Read a saved conversation; a model or a system prompt among the options takes the place of the saved one."""
+    conversation = Conversation.load(path)
+    conversation.model = options.pop("model", conversation.model)
+    conversation.system = options.pop("system", conversation.system)
+    return conversation
 
 
 def _texts(texts: str | Iterable[str]) -> tuple[str, ...]:

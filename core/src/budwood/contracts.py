@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Protocol, runtime_checkable
 
 from budwood.errors import ProviderError
@@ -50,8 +51,8 @@ class Clock(Protocol):
         """Seconds since 1970."""
         ...
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, blocking the thread."""
+    def sleep(self, seconds: float, *, wake: Event | None = None) -> None:
+        """Wait, blocking the thread; no longer than until ``wake`` is set."""
         ...
 
     async def sleep_async(self, seconds: float) -> None:
@@ -192,6 +193,7 @@ class Cache(Protocol):
     """
     Keeps bytes under keys for a time. All methods may be called from several threads.
 
+    Whatever goes wrong with the store is raised as an `OSError`: the engine notes it in the log and goes on without.
     The blocking form is the contract; the engine calls it in a thread from async code unless its spec says ``inline``.
     """
 

@@ -53,13 +53,16 @@ class BudwoodError(Exception):
 
     Args:
         message: What happened, in one sentence.
-        hint: What to do about it, in one sentence.
+        hint: What to do about it, in one sentence; by default what helps against most errors of the class, if anything.
     """
+
+    hint: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        if hint is not None:
+            self.hint = hint
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message} {self.hint}"
@@ -228,6 +231,8 @@ class NotFoundError(ProviderError):
 class InvalidRequestError(ProviderError):
     """The vendor refuses the request as it stands (400, 413, 422)."""
 
+    hint: str | None = "Change what the vendor complains of; asking again as it is does not help."
+
 
 class UnsupportedParameterError(InvalidRequestError):
     """The vendor refuses one parameter, named by ``param``."""
@@ -245,6 +250,8 @@ class ContentFilterError(ProviderError):
         stage: ``"prompt"`` or ``"output"``.
         categories: What each category of the filter found, in the vendor's own form.
     """
+
+    hint: str | None = "Say it in other words, or leave out what the filter takes offence at."
 
     def __init__(
         self,
@@ -266,6 +273,7 @@ class ContentFilterError(ProviderError):
 class RateLimitError(ProviderError):
     """One's own rate limit is reached for now (429)."""
 
+    hint: str | None = "Ask again later, or fewer things at once."
     retryable = True
 
 
@@ -276,12 +284,14 @@ class QuotaExhaustedError(ProviderError):
 class CapacityError(ProviderError):
     """The vendor is overloaded (429 for capacity, 498, 503, 529)."""
 
+    hint: str | None = "Ask again later, or ask another model."
     retryable = True
 
 
 class ServerError(ProviderError):
     """The vendor's server failed (other 5xx)."""
 
+    hint: str | None = "Ask again later; if it goes on, tell the vendor, with `request_id`."
     retryable = True
 
 
@@ -309,9 +319,13 @@ class RequestTimeoutError(ProviderError):
 class BadResponseError(ProviderError):
     """The reply is not what the API promises: HTML, broken JSON, a missing field."""
 
+    hint: str | None = "Is base_url the address of the API, and nothing between (a proxy, a login page)?"
+
 
 class ResponseTooLargeError(BadResponseError):
     """The reply is larger than is kept in memory."""
+
+    hint: str | None = "Is base_url the address of the API? If it is, ask for less at once."
 
 
 class StreamInterruptedError(ProviderError):
@@ -322,6 +336,7 @@ class StreamInterruptedError(ProviderError):
         response: What had arrived, or None where nothing had.
     """
 
+    hint: str | None = "Ask again; what had arrived is in `response` of this error."
     retryable = True
 
     def __init__(

@@ -9,6 +9,7 @@ replies only after ``configure_logging(content=True)``.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ REDACTED = "[redacted]"
 CONTENT_FIELDS = frozenset({"prompt", "text", "arguments", "result"})
 """Fields of an event that hold what users or models wrote."""
 
-_SECRET_WORDS = ("api_key", "authorization", "password", "secret", "credential")
+_SECRET_WORDS = ("api_key", "authorization", "cookie", "password", "secret", "credential")
 _content_wanted = False
 
 
@@ -70,8 +71,10 @@ def emit(event: str, *, level: Literal["debug", "info", "warning"] = "info", **f
 
 
 def _shown(name: str, value: object) -> object:
-    if any(word in name.lower() for word in _SECRET_WORDS):
+    if any(word in name.lower().replace("-", "_") for word in _SECRET_WORDS):
         return REDACTED
     if name in CONTENT_FIELDS and not _content_wanted:
         return REDACTED
+    if isinstance(value, Mapping):
+        return {key: _shown(str(key), inner) for key, inner in value.items()}
     return value

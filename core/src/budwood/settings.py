@@ -25,8 +25,9 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -39,6 +40,9 @@ FILE_NAME: Final = "budwood.toml"
 
 _SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
 """Variables without a double underscore that stand for a nested key."""
+
+_WITHOUT_INSTANCES: Final = ("options", "plugins", "models")
+"""Sections whose keys are no names of instances."""
 
 Table = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
@@ -214,21 +218,27 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"unknown key {'.'.join(location)!r}{_cure(model, location)}"
     if detail["type"] == "missing":
         return f"{'.'.join(location)!r} is missing"
-    return f"{'.'.join(location)!r}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+    said = detail["msg"].removeprefix("Value error, ")
+    said = f"{said[:1].lower()}{said[1:]}"
+    return f"{'.'.join(location)!r}: {said}" if location else said
 
 
 def _cure(model: type[BaseModel], location: list[str]) -> str:
     """Say which keys the table of an unknown key has, or which of them is near."""
-    table: object = model
+    table: type[BaseModel] | None = model
     for step in location[:-1]:
-        if not (isinstance(table, type) and issubclass(table, BaseModel)):
-            return ""
-        table = table.model_fields[step].annotation if step in table.model_fields else None
-    if not (isinstance(table, type) and issubclass(table, BaseModel)):
+        table = _model_in(table.model_fields[step].annotation) if table and step in table.model_fields else None
+    if table is None:
         return ""
     known = {info.alias or name for name, info in table.model_fields.items()}
     near = did_you_mean(location[-1], known)
     return f" ({near[0].lower()}{near[1:]})" if near else f" (known are {listed(known)})"
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Find the model of a field, also of one that may be None."""
+    kinds = get_args(annotation) or (annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _environment_source(name: str, environment: Mapping[str, str]) -> Source:
@@ -238,7 +248,7 @@ def _environment_source(name: str, environment: Mapping[str, str]) -> Source:
             path = _path(variable.removeprefix(PREFIX))
             if path is not None:
                 _put(tree, path, _environment_value(path, value), where=variable)
-    return Source(name, tree, environment)
+    return Source(name, _spelt(tree), environment)
 
 
 def _path(name: str) -> tuple[str, ...] | None:
@@ -252,7 +262,7 @@ def _path(name: str) -> tuple[str, ...] | None:
     path = tuple(step.lower() for step in name.split("__"))
     if path[0] not in _Root.model_fields or not all(path):
         return None
-    if len(path) > 2:
+    if len(path) > 1 and path[0] not in _WITHOUT_INSTANCES:
         return path[0], normalise(path[1]), *path[2:]
     return path
 
@@ -277,24 +287,36 @@ def _put(tree: Table, path: tuple[str, ...], value: object, *, where: str) -> No
 
 
 def _dotenv_source(path: Path) -> Iterator[Source]:
-    if not path.is_file():
+    text = None if path.is_dir() else _read(path)  # some keep their virtual environment in a folder `.env`
+    if text is None:
         return
     from dotenv import dotenv_values
 
-    values = {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
-    yield _environment_source(str(path), values)
+    variables = dotenv_values(stream=StringIO(text), interpolate=False)
+    yield _environment_source(str(path), {name: value for name, value in variables.items() if value is not None})
 
 
 def _file_source(path: Path) -> Iterator[Source]:
-    try:
-        text = path.read_bytes().decode("utf-8")
-        yield Source(str(path), _spelt(tomllib.loads(text)))
-    except (FileNotFoundError, NotADirectoryError):
+    text = _read(path)
+    if text is None:
         return
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: no valid TOML: {error}.") from None
+    yield Source(str(path), _spelt(tree))
+
+
+def _read(path: Path) -> str | None:
+    """Read a file; None where there is none."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{path}: no valid TOML: {error}.") from error
+    except UnicodeDecodeError as error:  # not chained: it holds the whole file, and with it the keys in there
+        raise ConfigurationError(f"{path}: no valid UTF-8 at byte {error.start}.") from None
 
 
 def _user_file() -> Path:
@@ -307,7 +329,7 @@ def _spelt(tree: Table) -> Table:
     """Bring the names of instances into the form in which they are compared."""
     return {
         section: {normalise(name): value for name, value in table.items()}
-        if isinstance(table, dict) and section not in ("options", "plugins", "models")
+        if isinstance(table, dict) and section not in _WITHOUT_INSTANCES
         else table
         for section, table in tree.items()
     }

@@ -13,7 +13,7 @@ from budwood.engine.blocking import FlowEvents
 from budwood.engine.schemas import unwrapped
 from budwood.engine.structured import OUTPUT_TOOL
 from budwood.errors import BudwoodError
-from budwood.types import ChatResponse, Restarted, StreamEvent, TextDelta, ToolCallDelta
+from budwood.types import ChatResponse, Restarted, StreamEvent, TextDelta, ToolCallDelta, ToolExecuted
 from budwood.types.record import JSON
 
 
@@ -140,9 +140,10 @@ class _GrowingObject:
                 if name == OUTPUT_TOOL:
                     self._output_call = index
                 return arguments if index == self._output_call else ""
-            case Restarted():
+            case Restarted() | ToolExecuted():
                 self._text.clear()
                 self._output_call = None
+                self._last = None
             case _:
                 pass
         return ""

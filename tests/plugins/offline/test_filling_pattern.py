@@ -46,7 +46,7 @@ def test_what_is_not_known_is_refused(pattern):
     """
     Broken patterns, look-around and references are refused by name, never guessed.
     """
-    with pytest.raises(UnknownSyntaxError, match="pattern|known"):
+    with pytest.raises(UnknownSyntaxError, match=r"pattern|known"):
         sample(pattern)
 
 

@@ -67,6 +67,17 @@ def test_the_context_is_found_where_it_is_marked(turns):
     assert (task.kind, task.question, task.context) == ("answer", "What rests?", TEXT)
 
 
+def test_broken_marks_hide_nothing():
+    """
+    A tag that nothing closes is text like any other, and one inside another belongs to it.
+    """
+    unclosed = understand([("user", f"<passage>{TEXT} What rests?")])
+    nested = understand([("user", f"<passage>Old. <document>{TEXT}</document></passage> What rests?")])
+
+    assert "A refused key is taken out." in unclosed.context
+    assert nested.context == f"Old. {TEXT}"
+
+
 def test_the_newest_passage_replaces_the_older_ones():
     """
     A user who brings a new passage asks about that one.
@@ -159,8 +170,10 @@ def test_a_transcript_within_the_request_is_understood():
         [
             (
                 "user",
-                f"<passage>{TEXT}</passage>\nConversation so far:\nUser: What rotates?\n"
-                "Assistant: Keys rotate least recently used.\n\nAsk the next question.",
+                (
+                    f"<passage>{TEXT}</passage>\nConversation so far:\nUser: What rotates?\n"
+                    "Assistant: Keys rotate least recently used.\n\nAsk the next question."
+                ),
             )
         ]
     )

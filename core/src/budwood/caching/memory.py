@@ -59,6 +59,8 @@ class MemoryCache:
         """Keep a value for ``ttl`` seconds, or without an end."""
         with self._lock:
             self._remove(key)
+            if len(value) > self._settings.max_bytes:
+                return  # it would push out all others, and then itself
             self._entries[key] = (value, None if ttl is None else self._clock.monotonic() + ttl)
             self._bytes += len(value)
             while len(self._entries) > self._settings.max_entries or self._bytes > self._settings.max_bytes:

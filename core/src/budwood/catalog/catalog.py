@@ -48,7 +48,7 @@ class Catalog:
 
     def __init__(self, rows: Mapping[str, Table] | None = None) -> None:
         self._own = {
-            key.lower(): validated(ModelRules, row, where=f"[models.{key!r}]") for key, row in (rows or {}).items()
+            _compared(key): validated(ModelRules, row, where=f"[models.{key!r}]") for key, row in (rows or {}).items()
         }
 
     def rules(self, instance: str, plugin: str, model: str) -> ModelRules:
@@ -67,6 +67,11 @@ class Catalog:
 
 
 _NOTHING_KNOWN = ModelRules()
+
+
+def _compared(key: str) -> str:
+    owner, slash, pattern = key.partition("/")
+    return f"{normalise(owner)}{slash}{pattern.lower()}"
 
 
 def _longest_match(rows: Mapping[str, ModelRules], name: str) -> ModelRules | None:

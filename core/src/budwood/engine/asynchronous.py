@@ -117,7 +117,15 @@ async def _invoke(effect: Invoke) -> object:
         return await effect.function()
     if effect.inline:
         return effect.function()
-    return await asyncio.to_thread(effect.function)
+    return await asyncio.to_thread(_called, effect.function)
+
+
+def _called(function: Callable[[], object]) -> object:
+    """Call a function in a thread. A future takes no `StopIteration`: whoever awaits it would wait for ever."""
+    try:
+        return function()
+    except StopIteration as stop:
+        raise RuntimeError(f"StopIteration: {stop}") from stop
 
 
 class AsyncFlowEvents(Generic[T]):

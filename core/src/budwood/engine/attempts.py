@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-from budwood.contracts import LocalProvider, Provider
+from pydantic_core import PydanticSerializationError
+
+from budwood.contracts import AsyncExchange, Exchange, LocalProvider, Provider
 from budwood.engine.assembly import ResponseBuilder
 from budwood.engine.call import Call
 from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
 from budwood.engine.retrying import pause_before_retry
 from budwood.errors import (
     BadResponseError,
+    PromptError,
     ProviderError,
     ResponseTooLargeError,
     StreamInterruptedError,
@@ -28,6 +31,7 @@ from budwood.errors import (
 from budwood.providing import clip
 from budwood.types import (
     CONTENT_EVENTS,
+    Adaptation,
     ChatRequest,
     ChatResponse,
     EmbeddingResponse,
@@ -51,7 +55,7 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
         try:
             result = yield from send()
         except ProviderError as error:
-            error.located(call.endpoint.name, call.model)
+            call.endpoint.scrub(error.located(call.endpoint.name, call.model))
             call.record(started, waited, error)
             failures += 1
             pause = pause_before_retry(call, error, failures)
@@ -70,13 +74,22 @@ def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
     provider = remote_provider(call)
     exchange = yield Open(call.endpoint.authorized(prepared), call.timing)
     try:
-        limit = prepared.max_reply_bytes if exchange.head.ok else MAX_ERROR_BYTES
-        reply = HTTPReply(exchange.head, (yield ReadAll(exchange, limit)))
+        if not exchange.head.ok:
+            raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
+        return HTTPReply(exchange.head, (yield ReadAll(exchange, prepared.max_reply_bytes)))
     finally:
         yield Close(exchange)
-    if not reply.head.ok:
-        raise _error(provider, call, reply)
-    return reply
+
+
+def _error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
+    """Read what there is of an error's body, no further than its limit: the status tells most of it."""
+    body = b""
+    try:
+        while len(body) < MAX_ERROR_BYTES and (data := (yield Read(exchange))):
+            body += data
+    except ProviderError:  # the connection broke; what is known is known
+        return body
+    return body[:MAX_ERROR_BYTES]
 
 
 @contextmanager
@@ -87,6 +100,18 @@ def reading() -> Iterator[None]:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise BadResponseError(
             f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
+        ) from error
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Blame text that no JSON can hold on whoever gave it."""
+    try:
+        yield
+    except (UnicodeEncodeError, PydanticSerializationError) as error:
+        raise PromptError(
+            f"The request holds what cannot be sent: {clip(str(error), 200)}.",
+            hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
         ) from error
 
 
@@ -123,7 +148,8 @@ def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
         if not reader.committed:
             raise
         raise _interrupted(error, reader) from error
-    return reader.builder.build()
+    with reading():
+        return reader.builder.build()
 
 
 def encode(call: Call, request: ChatRequest, *, stream: bool) -> HTTPCall:
@@ -133,17 +159,29 @@ def encode(call: Call, request: ChatRequest, *, stream: bool) -> HTTPCall:
     Raises:
         UnsupportedError: Something could not be sent as given, and the caller wants that to be an error.
     """
-    prepared = remote_provider(call).encode(request, stream=stream)
-    call.note(prepared.adaptations)
-    if prepared.adaptations and call.options.on_unsupported != "adapt":
-        said = "; ".join(f"{receipt.parameter}: {receipt.reason}" for receipt in prepared.adaptations)
-        if call.options.on_unsupported == "error":
-            raise UnsupportedError(
-                f"{call.endpoint.name}/{request.model} does not take all parameters as given. {said}.",
-                hint='Leave them out, or pass on_unsupported="adapt".',
-            )
-        warnings.warn(f"{call.endpoint.name}/{request.model}: {said}", UserWarning, stacklevel=2)
+    with writing():
+        prepared = remote_provider(call).encode(request, stream=stream)
+    note(call, prepared.adaptations)
     return prepared
+
+
+def note(call: Call, adaptations: tuple[Adaptation, ...]) -> None:
+    """
+    Keep the receipts of an encoder, and do about them what the caller wants.
+
+    Raises:
+        UnsupportedError: The caller wants everything sent as given.
+    """
+    call.note(adaptations)
+    if not adaptations or call.options.on_unsupported == "adapt":
+        return
+    said = "; ".join(f"{receipt.parameter}: {receipt.reason}" for receipt in adaptations)
+    if call.options.on_unsupported == "error":
+        raise UnsupportedError(
+            f"{call.endpoint.name}/{call.model} does not take all parameters as given. {said}.",
+            hint='Leave them out, or pass on_unsupported="adapt".',
+        )
+    warnings.warn(f"{call.endpoint.name}/{call.model}: {said}", UserWarning, stacklevel=2)
 
 
 class _StreamReader:
@@ -181,8 +219,7 @@ def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> F
     exchange = yield Open(call.endpoint.authorized(prepared), call.timing)
     try:
         if not exchange.head.ok:
-            body = yield ReadAll(exchange, MAX_ERROR_BYTES)
-            raise _error(provider, call, HTTPReply(exchange.head, body))
+            raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
         decoder = provider.decoder(request, exchange.head)
         left = prepared.max_reply_bytes
         while data := (yield Read(exchange)):
@@ -224,9 +261,11 @@ def _close(events: Iterator[StreamEvent]) -> None:
 
 def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:
     """Hand over what had arrived; a stream that the caller has seen part of is not repeated."""
+    with reading():
+        arrived = reader.builder.build() if reader.committed else None
     interrupted = StreamInterruptedError(
         f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
-        response=reader.builder.build() if reader.committed else None,
+        response=arrived,
         hint=error.hint,
         code=error.code,
         retryable=error.retryable and not reader.committed,

@@ -17,8 +17,12 @@ from budwood.types import StreamEvent
 
 T = TypeVar("T")
 
-_INTERRUPT_PATIENCE: Final = 5.0
-"""Seconds that abandoned threads get to end, after their sockets were shut down."""
+_INTERRUPTS: Final = 100
+_INTERRUPT_SECONDS: Final = 0.05
+"""
+Abandoned threads are interrupted so often, with such pauses. Once is not enough: a thread that connects or prepares a
+call has no socket yet that could be shut down.
+"""
 
 
 class BlockingDriver:
@@ -38,7 +42,6 @@ class BlockingDriver:
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
             Close: lambda effect: effect.exchange.close(),
-            Sleep: lambda effect: self._clock.sleep(effect.seconds),
             Invoke: _invoke,
             All: self._run_all,
         }
@@ -71,7 +74,6 @@ class BlockingDriver:
         self, flow: Flow[Any], error: BaseException | None = None, abandoned: threading.Event | None = None
     ) -> Emit | Ended:
         """Perform effects until there are events to hand out, or the flow has ended."""
-        perform = self._perform
         try:
             effect = flow.send(None) if error is None else flow.throw(error)
             while type(effect) is not Emit:
@@ -80,7 +82,7 @@ class BlockingDriver:
                         abandoned = None
                         effect = flow.throw(Abandoned())
                         continue
-                    result = perform[type(effect)](_interruptible(effect, abandoned))
+                    result = self._performed(effect, abandoned)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
                     effect = flow.throw(failure)
                 else:
@@ -88,6 +90,13 @@ class BlockingDriver:
         except StopIteration as stop:
             return Ended(stop.value)
         return effect
+
+    def _performed(self, effect: Effect, abandoned: threading.Event | None) -> object:
+        """Perform one effect. In a group's thread a pause ends when the group is abandoned."""
+        if type(effect) is not Sleep:
+            return self._perform[type(effect)](effect)
+        self._clock.sleep(effect.seconds, wake=abandoned)
+        return None
 
     def interrupt(self, thread: int) -> None:
         """End what another thread waits for."""
@@ -108,13 +117,6 @@ def _chain(first: Flow[Any], second: Flow[Any], rest: Iterator[Flow[Any]]) -> It
     yield first
     yield second
     yield from rest
-
-
-def _interruptible(effect: Effect, abandoned: threading.Event | None) -> Effect:
-    """Let a pause in a group's thread end when the group is abandoned."""
-    if abandoned is None or not isinstance(effect, Sleep):
-        return effect
-    return Invoke(lambda: abandoned.wait(effect.seconds))
 
 
 def _invoke(effect: Invoke) -> object:
@@ -172,9 +174,11 @@ class _Group:
         self._abandoned.set()
         for future in running:
             future.cancel()
-        for thread in tuple(self._threads):
-            self._driver.interrupt(thread)
-        wait(running, timeout=_INTERRUPT_PATIENCE)
+        for _ in range(_INTERRUPTS):
+            for thread in tuple(self._threads):
+                self._driver.interrupt(thread)
+            if not wait(running, timeout=_INTERRUPT_SECONDS).not_done:
+                return
 
 
 class FlowEvents(Generic[T]):

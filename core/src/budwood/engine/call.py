@@ -22,11 +22,13 @@ class ReplyCache:
         store: Keeps the replies.
         inline: Whether it is fast enough for the event loop.
         ttl: Seconds that a reply is kept; None for ever.
+        owned: Whether the client made it, and closes it.
     """
 
     store: Cache
     inline: bool
     ttl: float | None = None
+    owned: bool = True
 
 
 @dataclass(slots=True)

@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import SecretStr
 
 from budwood.contracts import LocalProvider, Provider
-from budwood.errors import ConfigurationError, CredentialError, PluginInvalidError
+from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
 from budwood.hooks import PROVIDER, ProviderSpec
-from budwood.names import listed
+from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
 from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
 
-_REDACTED = b"[redacted]"
+_REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,22 @@ class Endpoint:
             return call
         return self.remote.authorize(call, self.credential)
 
+    def scrub(self, error: BudwoodError) -> None:
+        """Take the credential out of an error and its causes: errors inside a 200 repeat it too."""
+        secret = self.credential.secret.get_secret_value() if self.credential else ""
+        cause: BaseException | None = error
+        while secret and cause is not None:
+            cause.args = tuple(_without(secret, value) for value in cause.args)
+            if isinstance(cause, BudwoodError):
+                vars(cause).update({name: _without(secret, value) for name, value in vars(cause).items()})
+            cause = cause.__cause__ or cause.__context__
+
     def scrubbed(self, reply: HTTPReply) -> HTTPReply:
         """Take the credential out of a reply: some servers repeat it in their errors."""
         secret = self.credential.secret.get_secret_value().encode() if self.credential else b""
         if not secret or secret not in reply.body:
             return reply
-        return HTTPReply(reply.head, reply.body.replace(secret, _REDACTED))
+        return HTTPReply(reply.head, reply.body.replace(secret, _REDACTED.encode()))
 
 
 class Endpoints:
@@ -106,6 +116,7 @@ class Endpoints:
 
     def get(self, name: str) -> Endpoint:
         """Return the endpoint of one instance."""
+        name = normalise(name)
         endpoint = self._made.get(name)
         if endpoint is None:
             with self._lock:
@@ -123,6 +134,10 @@ class Endpoints:
                 close()
 
 
+def _without(secret: str, value: object) -> object:
+    return value.replace(secret, _REDACTED) if isinstance(value, str) else value
+
+
 def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
     if not isinstance(instance.thing, Provider | LocalProvider):
         raise PluginInvalidError(
@@ -130,7 +145,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
             "which has not the methods of a Provider or a LocalProvider."
         )
     key = getattr(instance.settings, "api_key", None)
-    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value() else None
+    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,

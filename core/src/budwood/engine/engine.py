@@ -9,17 +9,27 @@ from typing import Any, TypeVar
 
 from budwood import logs
 from budwood.contracts import Cache, Clock, EmbeddingProvider, ModelListProvider
-from budwood.engine.attempts import repeated, whole
+from budwood.engine.attempts import reading, repeated, whole, writing
 from budwood.engine.call import Call, ReplyCache
 from budwood.engine.conversation import Conversation
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
+from budwood.engine.functions import is_async
 from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery
 from budwood.engine.options import Asked, AskOptions, understood
 from budwood.engine.prompts import Prompt, fits, messages_of, with_files
 from budwood.engine.structured import ask_structured, prepare
 from budwood.engine.tools import converse
-from budwood.errors import BudwoodError, ConfigurationError, PromptError, UnsupportedError
+from budwood.errors import (
+    BudwoodError,
+    ConfigurationError,
+    PluginError,
+    PromptError,
+    StreamInterruptedError,
+    StructuredOutputError,
+    ToolLoopError,
+    UnsupportedError,
+)
 from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
@@ -87,8 +97,8 @@ class Engine:
         """Ask in a conversation; its history grows only when the reply is complete."""
         asked = self._understood(given)
         new = yield from self._read(messages_of(prompt), asked)
-        system = (Message.system(conversation.system),) if conversation.system else ()
-        history = (*system, *conversation.messages, *new)
+        system = conversation.system if asked.system is None else asked.system
+        history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
         delivery = StreamedDelivery() if streamed else WholeDelivery()
         response = yield from self._perform(self._call(asked, conversation.model), history, asked, delivery)
         conversation.messages.extend((*new, *response.messages))
@@ -127,7 +137,8 @@ class Engine:
                 raise UnsupportedError(f"{endpoint.name} does not list its models.")
             call = self._new_call(endpoint, "", self.options, use_cache=False)
             reply = yield from repeated(call, lambda: whole(call, remote.encode_models()))
-            models = remote.decode_models(reply)
+            with reading():
+                models = remote.decode_models(reply)
         return tuple(model.model_copy(update={"provider": endpoint.name}) for model in models)
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
@@ -136,9 +147,9 @@ class Engine:
         return endpoint.capabilities(name)
 
     def close(self) -> None:
-        """Release what caches and local models hold."""
+        """Release what local models hold, and the cache that was made here."""
         self.endpoints.close()
-        if self.cache is not None:
+        if self.cache is not None and self.cache.owned:
             self.cache.store.close()
 
     def _answer(self, prompt: Prompt, given: AskOptions, delivery: Delivery) -> Flow[ChatResponse]:
@@ -159,11 +170,11 @@ class Engine:
                 structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
                 response = yield from ask_structured(call, structured, asked.wanted, delivery)
         except BudwoodError as error:
+            if isinstance(error, StructuredOutputError | ToolLoopError | StreamInterruptedError) and error.response:
+                error.response = _with_receipts(call, error.response)
             _log_request(call, messages, self.clock.monotonic() - started, error=error)
             raise
-        response = response.model_copy(
-            update={"attempts": tuple(call.ledger), "adaptations": tuple(call.adaptations.values())}
-        )
+        response = _with_receipts(call, response)
         _log_request(call, messages, self.clock.monotonic() - started, response=response)
         return response
 
@@ -176,6 +187,8 @@ class Engine:
                         f"The tool {tool.definition.name!r} is async, and Client cannot await it.",
                         hint="Use AsyncClient, or a plain function.",
                     )
+            if asked.toolbox.approve is not None and is_async(asked.toolbox.approve):
+                raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
     def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
@@ -184,17 +197,24 @@ class Engine:
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Let the media handler read a file that its spec says it can."""
+        """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
         kinds: list[str] = []
+        broken: list[str] = []
         for handler in self.instances.known(MEDIA_HANDLER):
-            spec = self.instances.registry.load(MEDIA_HANDLER, handler)
+            try:
+                spec = self.instances.registry.load(MEDIA_HANDLER, handler)
+            except PluginError as error:
+                broken.append(f" {error}")
+                continue
             if fits(media_type, spec.media_types):
                 parts: tuple[Part, ...] = self.instances.build(MEDIA_HANDLER, handler).thing.parts(
                     name, data, media_type
                 )
                 return parts
             kinds.extend(spec.media_types)
-        raise PromptError(f"{name} is {media_type}, which nothing here can read.", hint=f"Known are {listed(kinds)}.")
+        raise PromptError(
+            f"{name} is {media_type}, which nothing here can read.", hint=f"Known are {listed(kinds)}.{''.join(broken)}"
+        )
 
     def _address(self, model: str | None) -> str:
         address = model or self.model
@@ -232,9 +252,23 @@ class Engine:
         )
 
 
+def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
+    return response.model_copy(
+        update={
+            "provider": call.endpoint.name,
+            "model": response.model or call.model,
+            "attempts": tuple(call.ledger),
+            "adaptations": tuple(call.adaptations.values()),
+        }
+    )
+
+
 def _embed_once(call: Call, provider: EmbeddingProvider, request: EmbeddingRequest) -> Flow[EmbeddingResponse]:
-    reply = yield from whole(call, provider.encode_embedding(request))
-    return provider.decode_embedding(request, reply)
+    with writing():
+        prepared = provider.encode_embedding(request)
+    reply = yield from whole(call, prepared)
+    with reading():
+        return provider.decode_embedding(request, reply)
 
 
 def _caught(flow: Flow[ChatResponse]) -> Flow[ChatResponse | BudwoodError]:
@@ -254,7 +288,7 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if cache is None:
         return None
     if not isinstance(cache, str):
-        return ReplyCache(cache, inline=False, ttl=ttl)
+        return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
     return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
 

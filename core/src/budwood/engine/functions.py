@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -72,12 +73,20 @@ def as_tool(function: Function) -> Tool:
     return Tool(
         function=function,
         definition=ToolDefinition(name=name, description=summary, parameters=_described(schema, arguments)),
-        awaitable=inspect.iscoroutinefunction(function)
-        or inspect.iscoroutinefunction(getattr(function, "__call__", None)),  # noqa: B004 - an object with async __call__
+        awaitable=is_async(function),
+    )
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Tell whether a function, or an object that can be called, returns a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object with async __call__
     )
 
 
 def _adapter(function: Function) -> TypeAdapter[Any]:
+    if not (inspect.isroutine(function) or isinstance(function, functools.partial | type)):
+        function = getattr(function, "__call__", function)  # noqa: B004 - Pydantic describes functions, not objects
     return TypeAdapter(function)  # type: ignore[arg-type]  # Pydantic takes functions; its stub knows types alone
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from budwood.engine.attempts import ask_streamed, ask_whole, repeated
+from budwood.engine.attempts import ask_streamed, ask_whole, note, repeated, writing
 from budwood.engine.call import Call
 from budwood.engine.effects import Emit, Flow
 from budwood.engine.replies import keep, key_of, look_up
@@ -69,11 +69,12 @@ def respond(call: Call, request: ChatRequest, delivery: Delivery) -> Flow[ChatRe
     if request.tools and Capability.TOOLS not in capabilities:
         raise UnsupportedError(f"{call.endpoint.name}/{call.model} calls no tools.", hint="Ask a model that does.")
 
-    key = key_of(call, request) if call.cache else ""
+    with writing():
+        key = key_of(call, request) if call.cache else ""
     kept = yield from look_up(call, key)
     if kept is not None:
+        note(call, kept.adaptations)
         call.record_cached()
-        call.note(kept.adaptations)
         yield from delivery.announce(events_of(kept))
         return kept.model_copy(update={"cached": True, "provider": call.endpoint.name})
 

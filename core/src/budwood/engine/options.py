@@ -128,12 +128,12 @@ def understood(given: AskOptions, defaults: Options) -> Asked:
     said = {name: value for name, value in given.items() if value is not None}
     refuse_unknown(said, _KNOWN)
     overrides = {name: value for name, value in said.items() if name in _OF_THE_CALL}
-    tools = as_tools(cast("Sequence[Function]", said.get("tools", ())))
+    tools = as_tools(cast("Sequence[Function]", _listed(said, "tools", "functions")))
     return Asked(
         options=override(defaults, overrides),
-        model=cast("str | None", said.get("model")),
-        system=cast("str | None", said.get("system")),
-        files=_files(said.get("files", ())),
+        model=_text(said, "model"),
+        system=_text(said, "system"),
+        files=cast("Sequence[File]", _listed(said, "files", "names")),
         parameters=_parameters(said, [tool.definition for tool in tools.values()]),
         toolbox=Toolbox(tools, bool(said.get("execute_tools", True)), cast("Approval | None", said.get("approve"))),
         wanted=wanted(said["schema"]) if "schema" in said else None,
@@ -163,8 +163,10 @@ def refuse_unknown(given: Mapping[str, object], known: frozenset[str]) -> None:
 def _parameters(said: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
     parameters = {name: value for name, value in said.items() if name in _OF_THE_REQUEST}
     if "stop" in said:
-        parameters["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(said["stop"])
+        parameters["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(_listed(said, "stop", "texts"))
     if "extra" in said:
+        if not isinstance(said["extra"], Mapping):
+            raise ConfigurationError(f"extra= is a {type(said['extra']).__name__}.", hint="Give a dictionary.")
         parameters["extra"] = dict(said["extra"])
     if tools:
         parameters["tools"] = tuple(tools)
@@ -190,7 +192,15 @@ def _mode(mode: object) -> SchemaMode:
     return mode
 
 
-def _files(files: object) -> Sequence[File]:
-    if isinstance(files, str):
-        raise ConfigurationError("files= is a text.", hint=f"Give a list: files=[{files!r}].")
-    return cast("Sequence[File]", files)
+def _text(said: Mapping[str, object], name: str) -> str | None:
+    given = said.get(name)
+    if given is not None and not isinstance(given, str):
+        raise ConfigurationError(f"{name}= is a {type(given).__name__}.", hint="Give a text.")
+    return given
+
+
+def _listed(said: Mapping[str, object], name: str, things: str) -> Sequence[object]:
+    given = said.get(name, ())
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise ConfigurationError(f"{name}= is a {type(given).__name__}.", hint=f"Give a list of {things}: {name}=[…].")
+    return given

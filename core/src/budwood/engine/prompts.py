@@ -63,15 +63,21 @@ def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadF
     """
     if not files:
         return messages
+    if not messages or messages[-1].role != "user":
+        raise PromptError("There is no message of the user for the files.", hint="End the messages with one.")
     parts = tuple(part for file in files for part in _parts_of(Path(file), read))
     *before, last = messages
     return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
 
 
 def media_type_of(name: str, data: bytes) -> str:
-    """Guess a file's media type by its name; what has no telling name and is UTF-8 is text."""
+    """
+    Guess a file's media type by its name; what has no telling name and is UTF-8 is text.
+
+    So is what is named as a video: TypeScript has the ending of MPEG transport streams.
+    """
     guessed, _ = mimetypes.guess_type(name)
-    if guessed is not None and guessed.partition("/")[0] in ("image", "audio", "video", "text"):
+    if guessed is not None and guessed.partition("/")[0] in ("image", "audio", "text"):
         return guessed
     try:
         text = data.decode("utf-8")
@@ -90,8 +96,9 @@ def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
         data = path.read_bytes()
     except IsADirectoryError:
         raise PromptError(f"{path} is a folder.", hint="Name the files in it.") from None
-    except OSError as error:
-        raise PromptError(f"{path} cannot be read: {error.strerror or error}.", hint="Check the name.") from error
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise PromptError(f"{path} cannot be read: {reason}.", hint="Check the name.") from error
     return read(path.name, data, media_type_of(path.name, data))
 
 
@@ -113,7 +120,7 @@ def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Messa
         return Message(role=given["role"], parts=parts, name=given.get("name"))
     except KeyError as error:
         raise PromptError(f"Message {number} has no {error}.") from None
-    except (ValidationError, TypeError) as error:
+    except (ValidationError, AttributeError, TypeError) as error:
         raise PromptError(f"Message {number} is not in a form that is known: {_said(error)}.") from None
 
 

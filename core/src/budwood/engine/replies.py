@@ -38,8 +38,8 @@ def look_up(call: Call, key: str) -> Flow[ChatResponse | None]:
     try:
         stored = yield Invoke(lambda: cache.store.get(key), inline=cache.inline)
         response = None if stored is None else ChatResponse.model_validate_json(stored)
-    except (OSError, ValueError) as error:
-        logs.emit("cache unreadable", level="warning", call=call.id, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever a cache raises
+        logs.emit("cache unreadable", level="warning", call=call.id, error=type(error).__name__, reason=_reason(error))
         return None
     return response
 
@@ -53,5 +53,12 @@ def keep(call: Call, key: str, response: ChatResponse) -> Flow[None]:
     content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
     try:
         yield Invoke(lambda: cache.store.set(key, content, ttl=cache.ttl), inline=cache.inline)
-    except OSError as error:
-        logs.emit("cache not writable", level="warning", call=call.id, error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever a cache raises
+        logs.emit(
+            "cache not writable", level="warning", call=call.id, error=type(error).__name__, reason=_reason(error)
+        )
+
+
+def _reason(error: Exception) -> str | None:
+    """Say what is wrong and what to do, as a cache tells it. Other errors may repeat the reply, which is content."""
+    return str(error) if isinstance(error, OSError) else None

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PydanticUserError, ValidationError
 from pydantic_core import from_json
 
 from budwood.errors import ConfigurationError
@@ -46,7 +46,13 @@ class WantedModel(Wanted):
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._model = model
-        schema = model.model_json_schema()
+        try:
+            schema = model.model_json_schema()
+        except PydanticUserError as error:
+            raise ConfigurationError(
+                f"{model.__name__} cannot be described as a JSON schema: {str(error).splitlines()[0]}.",
+                hint="Give its fields types that JSON can express.",
+            ) from error
         self.schema = _output_schema(model.__name__, schema)
 
     def validate(self, text: str) -> BaseModel | JSON:
@@ -70,7 +76,7 @@ class WantedJSON(Wanted):
     def validate(self, text: str) -> BaseModel | JSON:
         """Read a value out of a text."""
         try:
-            value: JSON = from_json(unwrapped(text))
+            value: JSON = from_json(unwrapped(text), allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
         errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
@@ -91,11 +97,25 @@ def wanted(schema: object) -> Wanted:
         _refuse_contradictions(model.schema.json_schema)
         return model
     if isinstance(schema, Mapping):
+        value = WantedJSON(schema)
         _refuse_contradictions(schema)
-        return WantedJSON(schema)
+        return value
     raise ConfigurationError(
         f"schema= is a {type(schema).__name__}.", hint="Give a Pydantic model class or a JSON schema as a dictionary."
     )
+
+
+def check_schema(schema: type[BaseModel] | Mapping[str, Any]) -> None:
+    """
+    See before anything is sent that a schema is one, and that something can satisfy it.
+
+    Args:
+        schema: A Pydantic model or a JSON schema, as for `Client.ask`.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    wanted(schema)
 
 
 def unwrapped(text: str) -> str:
@@ -104,7 +124,7 @@ def unwrapped(text: str) -> str:
     fenced = _FENCED.search(text)
     if fenced:
         return fenced[1]
-    if text[:1] in ("{", "[") or not text:
+    if text[:1] in ("{", "[", '"') or not text:
         return text
     start = min((text.find(bracket) for bracket in "{[" if bracket in text), default=-1)
     end = max(text.rfind("}"), text.rfind("]"))
@@ -132,6 +152,7 @@ def _validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a library th
     try:
         from jsonschema import Draft202012Validator, SchemaError
         from referencing import Registry
+        from referencing.jsonschema import DRAFT202012
     except ImportError as error:
         raise ConfigurationError(
             "A JSON schema is checked by the library jsonschema, which is not installed.",
@@ -141,8 +162,25 @@ def _validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a library th
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
-    # The empty registry never fetches a $ref from the network.
-    return Draft202012Validator(schema, registry=Registry())
+    registry: Any = Registry()  # an empty one, which never fetches a $ref from the network
+    root = DRAFT202012.create_resource(schema)
+    missing = next(_unresolvable(root, registry.resolver_with_root(root)), None)
+    if missing is not None:
+        raise ConfigurationError(f"The JSON schema refers to {missing!r}, which is not in it.")
+    return Draft202012Validator(schema, registry=registry)
+
+
+def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
+    from referencing.exceptions import Unresolvable
+
+    reference = schema.contents.get("$ref") if isinstance(schema.contents, Mapping) else None
+    if reference is not None:
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            yield reference
+    for inner in schema.subresources():
+        yield from _unresolvable(inner, resolver.in_subresource(inner))
 
 
 _BOUNDS: Final = (

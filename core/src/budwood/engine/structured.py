@@ -22,6 +22,7 @@ from budwood.types import (
     RefusalPart,
     Restarted,
     TextPart,
+    ToolCallPart,
     ToolDefinition,
     ToolResultPart,
     Usage,
@@ -42,6 +43,10 @@ class StructuredRequest:
 
     request: ChatRequest
     toolbox: Toolbox
+
+    def has_output(self, response: ChatResponse) -> bool:
+        """Tell whether the model called the output tool."""
+        return any(wanted.name == self.toolbox.final for wanted in response.tool_calls)
 
     def output_of(self, response: ChatResponse) -> str:
         """Return the text that should be the JSON."""
@@ -118,6 +123,8 @@ def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, de
         response = yield from converse(call, request, structured.toolbox, delivery)
         usage = response.usage if usage is None else usage + response.usage
         response = response.model_copy(update={"usage": usage})
+        if response.tool_calls and not structured.toolbox.execute and not structured.has_output(response):
+            return response  # calls that the caller runs come before the output
         text = structured.output_of(response)
         try:
             value = wanted.validate(text)
@@ -126,7 +133,7 @@ def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, de
                 raise _gave_up(response, text, mismatch, repair) from None
             yield from delivery.announce([Restarted("the reply does not satisfy the schema")])
             request = request.model_copy(
-                update={"messages": (*request.messages, *response.messages, _complaint(structured, response, mismatch))}
+                update={"messages": (*request.messages, *response.messages, _complaint(response, mismatch))}
             )
         else:
             return response.model_copy(update={"parsed": value, **_as_text(structured, response, text)})
@@ -153,10 +160,10 @@ def _gave_up(response: ChatResponse, text: str, mismatch: SchemaMismatch, repair
     )
 
 
-def _complaint(structured: StructuredRequest, response: ChatResponse, mismatch: SchemaMismatch) -> Message:
+def _complaint(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
     text += "\nAnswer again, with the corrected JSON alone."
-    if structured.toolbox.final and response.tool_calls:
+    if response.tool_calls:  # every call wants its answer
         results = [
             ToolResultPart(call_id=wanted.id, name=wanted.name, content=text, is_error=True)
             for wanted in response.tool_calls
@@ -167,8 +174,9 @@ def _complaint(structured: StructuredRequest, response: ChatResponse, mismatch: 
 
 def _as_text(structured: StructuredRequest, response: ChatResponse, text: str) -> dict[str, object]:
     """Keep the output in the conversation as text: a call of the output tool is our own device."""
-    if not any(wanted.name == structured.toolbox.final for wanted in response.tool_calls):
+    if not structured.has_output(response):
         return {}
-    parts = (*(part for part in response.message.parts if part.type == "reasoning"), TextPart(text=text))
+    kept = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
+    parts = (*kept, TextPart(text=text))
     message = response.message.model_copy(update={"parts": parts})
     return {"message": message, "messages": (*response.messages[:-1], message), "finish_reason": "stop"}

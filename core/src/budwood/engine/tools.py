@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from budwood import logs
 from budwood.engine.call import Call
 from budwood.engine.effects import All, Flow, Invoke
-from budwood.engine.functions import Approval, Tool, explained, shown
+from budwood.engine.functions import Approval, Tool, explained, is_async, shown
 from budwood.engine.lifecycle import Delivery, respond
 from budwood.errors import ToolLoopError
 from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolExecuted, ToolResultPart, Usage
@@ -70,14 +69,14 @@ def converse(call: Call, request: ChatRequest, toolbox: Toolbox, delivery: Deliv
 
 
 def _must_execute(response: ChatResponse, toolbox: Toolbox) -> bool:
-    if not toolbox.execute or not response.tool_calls:
-        return False
+    if not toolbox.execute or not toolbox.tools or not response.tool_calls:
+        return False  # a call's own tools, sent by extra={"tools": …}, are not ours to run
     return all(wanted.name != toolbox.final for wanted in response.tool_calls)
 
 
 def _later_choice(request: ChatRequest) -> object:
     """Let a model that was made to call a tool answer once it has, or it could never end."""
-    return None if request.tool_choice in (None, "auto", "none") else "auto"
+    return request.tool_choice if request.tool_choice in (None, "auto", "none") else "auto"
 
 
 def _execute(call: Call, wanted: ToolCallPart, toolbox: Toolbox) -> Flow[ToolResultPart]:
@@ -115,11 +114,12 @@ def _refusal(wanted: ToolCallPart, approve: Approval | None) -> Flow[str | None]
     """Ask whether a call may run; return what to tell the model where it may not."""
     if approve is None:
         return None
-    verdict = yield Invoke(lambda: approve(wanted), awaitable=inspect.iscoroutinefunction(approve))
+    verdict = yield Invoke(lambda: approve(wanted), awaitable=is_async(approve))
     if verdict is True:
         return None
     return verdict if isinstance(verdict, str) else "The user did not allow this call."
 
 
 def _result(wanted: ToolCallPart, content: str, *, error: bool = False) -> ToolResultPart:
+    content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what no JSON can
     return ToolResultPart(call_id=wanted.id, name=wanted.name, content=content, is_error=error)

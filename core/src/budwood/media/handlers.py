@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -10,10 +11,10 @@ from budwood.errors import PromptError
 from budwood.types import ImagePart, Part, TextPart
 
 _SIGNATURES: Final = {
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/gif": (b"GIF87a", b"GIF89a"),
-    "image/webp": (b"RIFF",),
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
 """How a file of each kind begins. Source: the formats' own specifications."""
 
@@ -43,6 +44,6 @@ class ImageHandler:
 
     def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
         """Take the file as it is, if it begins as its name promises."""
-        if not data.startswith(_SIGNATURES[media_type]):
+        if not _SIGNATURES[media_type].match(data):
             raise PromptError(f"{name} is no {media_type}, whatever its name says.", hint="Check the file.")
         return (ImagePart(data=data, media_type=media_type),)

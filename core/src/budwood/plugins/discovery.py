@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from importlib_metadata import Distribution, EntryPoint, distributions
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 
+from budwood import logs
 from budwood.hooks import KINDS, Kind
 from budwood.names import normalise
+
+_KINDS: Final = {kind.group: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +66,35 @@ def take_inventory(found: Iterable[Distribution] | None = None) -> Inventory:
     A distribution that lies on the path twice counts once, as the first: that is the one which Python imports. (Where
     ``lib64`` is a link to ``lib``, every distribution lies on the path twice.)
     """
-    kinds = {kind.group: kind for kind in KINDS}
     claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
     seen: set[str] = set()
     for distribution in cast("Iterable[Distribution]", distributions() if found is None else found):
-        entry_points = distribution.read_text("entry_points.txt")
-        if not entry_points or "budwood." not in entry_points:
-            continue  # most distributions: neither their name nor their version need be parsed
-        identity = normalise(distribution.name)
-        if identity in seen:
+        try:
+            identity, plugins = _plugins_of(distribution)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are found
+            logs.emit("distribution unreadable", level="warning", error=f"{type(error).__name__}: {error}")
             continue
+        if identity not in seen:
+            for plugin in plugins:
+                claims[plugin.kind.group, normalise(plugin.name)].append(plugin)
         seen.add(identity)
-        for entry_point in distribution.entry_points:
-            if entry_point.group in kinds:
-                plugin = _installed(kinds[entry_point.group], entry_point, distribution)
-                claims[entry_point.group, normalise(entry_point.name)].append(plugin)
     return Inventory({key: tuple(plugins) for key, plugins in claims.items()})
 
 
-def _installed(kind: Kind[Any], entry_point: EntryPoint, distribution: Distribution) -> InstalledPlugin:
+def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]:
+    """Read one distribution: what tells it from others, and its plugins."""
+    entry_points = distribution.read_text("entry_points.txt")
+    if not entry_points or "budwood." not in entry_points:
+        return "", []  # most distributions: neither their name nor their version need be parsed
+    ours = [entry_point for entry_point in distribution.entry_points if entry_point.group in _KINDS]
+    return normalise(distribution.name), [_installed(entry_point, distribution) for entry_point in ours]
+
+
+def _installed(entry_point: EntryPoint, distribution: Distribution) -> InstalledPlugin:
     return InstalledPlugin(
-        kind=kind,
+        kind=_KINDS[entry_point.group],
         name=entry_point.name,
-        module=entry_point.value,
+        module=entry_point.module,
         distribution=distribution.name,
         version=distribution.version,
         core_requirement=_core_requirement(distribution),
@@ -92,12 +102,13 @@ def _installed(kind: Kind[Any], entry_point: EntryPoint, distribution: Distribut
 
 
 def _core_requirement(distribution: Distribution) -> str | None:
-    """Return the version specifier for ``budwood`` in the distribution's metadata; None where it has none."""
+    """Return the version specifiers for ``budwood`` in the distribution's metadata; None where it has none."""
+    wanted: SpecifierSet | None = None
     for text in distribution.requires or ():
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
         if normalise(requirement.name) == "budwood" and (requirement.marker is None or requirement.marker.evaluate()):
-            return str(requirement.specifier)
-    return None
+            wanted = requirement.specifier if wanted is None else wanted & requirement.specifier
+    return None if wanted is None else str(wanted)

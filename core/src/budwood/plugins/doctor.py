@@ -11,11 +11,11 @@ from typing import Any, Final, Literal
 
 from pydantic_core import from_json, to_json
 
-from budwood.errors import PluginConflictError, PluginError
+from budwood.errors import PluginError
 from budwood.hooks import KINDS, Spec
 from budwood.names import normalise
 from budwood.plugins.discovery import InstalledPlugin, Inventory
-from budwood.plugins.registry import Registry
+from budwood.plugins.registry import Registry, conflict
 
 State = Literal["ok", "disabled", "conflict", "broken"]
 
@@ -47,20 +47,10 @@ def examine(registry: Registry, *, timeout: float = SECONDS_PER_PLUGIN) -> Itera
     for plugin in registry.inventory.all():
         if registry.is_disabled(plugin):
             yield _finding(plugin, "disabled")
-        elif len(registry.inventory.find(plugin.kind, plugin.name)) > 1:
-            yield _finding(plugin, "conflict", problem=_conflict(registry, plugin))
+        elif len(claims := registry.claims(plugin.kind, plugin.name)) > 1:
+            yield _finding(plugin, "conflict", problem=str(conflict(plugin.kind, plugin.name, claims)))
         else:
             yield _examine_apart(plugin, timeout)
-
-
-def _conflict(registry: Registry, plugin: InstalledPlugin) -> str:
-    try:
-        registry.load(plugin.kind, plugin.name)
-    except PluginConflictError as error:
-        return str(error)
-    except PluginError:
-        pass
-    return "Another distribution claims this name too, and is disabled."
 
 
 def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
@@ -86,7 +76,8 @@ def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
 def main() -> None:
     """Load the one plugin that standard input describes, and write its state to standard output."""
     fields = from_json(sys.stdin.buffer.read())
-    kind = next(kind for kind in KINDS if kind.group == fields.pop("kind"))
+    group = fields.pop("kind")
+    kind = next(kind for kind in KINDS if kind.group == group)
     plugin = InstalledPlugin(kind=kind, **fields)
     inventory = Inventory({(kind.group, normalise(plugin.name)): (plugin,)})
     try:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from budwood import logs
 from budwood.catalog import Catalog, Preset, presets
+from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
@@ -49,15 +50,15 @@ class Instances:
 
     Args:
         settings: The program's settings.
-        registry: The installed plugins.
-        clock: Handed to the plugins.
+        registry: The plugins; by default those that are installed and not disabled.
+        clock: Handed to the plugins; by default the system's.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, clock: Clock) -> None:
+    def __init__(self, settings: Settings, registry: Registry | None = None, clock: Clock | None = None) -> None:
         self.settings = settings
-        self.registry = registry
+        self.registry = registry or Registry(settings.disabled)
         self.catalog = Catalog(settings.model_rows)
-        self._clock = clock
+        self._clock = clock or SystemClock()
 
     def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
         """
@@ -146,7 +147,7 @@ def _built(kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: 
             f"The {kind.label} {spec.name!r} lacks a library: {error}.",
             hint=f"pip install {error.name or 'what its documentation names'}",
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginLoadError(
             f"The {kind.label} {spec.name!r} could not be made: {type(error).__name__}: {error}.",
             hint=f"Check its settings in [{kind.section}.{context.instance}].",

@@ -90,7 +90,7 @@ class Registry:
                 self._outcomes[key] = self._attempt(plugin)
             outcome = self._outcomes[key]
         if isinstance(outcome, PluginError):
-            raise outcome
+            raise outcome.with_traceback(None)  # which would grow with every caller that asks
         if not isinstance(outcome, kind.spec):  # pragma: no cover - `_select` has seen to that
             raise TypeError(f"{name}: {type(outcome).__name__} instead of {kind.spec.__name__}")
         return outcome
@@ -99,23 +99,27 @@ class Registry:
         """Tell whether settings block the plugin, by its name or its distribution's."""
         return bool(self._disabled & {normalise(plugin.name), normalise(plugin.distribution)})
 
+    def claims(self, kind: Kind[Any], name: str) -> list[InstalledPlugin]:
+        """List the plugins that claim a name and are not disabled."""
+        return self._usable(self.inventory.find(kind, name))
+
+    def _usable(self, claims: Iterable[InstalledPlugin]) -> list[InstalledPlugin]:
+        return [plugin for plugin in claims if not self.is_disabled(plugin)]
+
     def _choose(self, kind: Kind[Any], name: str, distribution: str | None) -> InstalledPlugin:
         claims = self.inventory.find(kind, name)
         if distribution is not None:
             claims = tuple(plugin for plugin in claims if normalise(plugin.distribution) == normalise(distribution))
         if not claims:
             raise self._not_found(kind, name, distribution)
-        usable = [plugin for plugin in claims if not self.is_disabled(plugin)]
+        usable = self._usable(claims)
         if not usable:
             raise PluginDisabledError(
                 f"The {kind.label} {name!r} of {claims[0].label} is disabled.",
                 hint="Take it out of [plugins] disabled in the settings, or of BUDWOOD_PLUGINS_DISABLED.",
             )
         if len(usable) > 1:
-            raise PluginConflictError(
-                f"The {kind.label} {name!r} is claimed by {' and by '.join(plugin.label for plugin in usable)}.",
-                hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
-            )
+            raise conflict(kind, name, usable)
         return usable[0]
 
     def _not_found(self, kind: Kind[Any], name: str, distribution: str | None) -> PluginNotFoundError:
@@ -131,31 +135,44 @@ class Registry:
     def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
         try:
             _check_core_version(plugin)
-            module = _import(plugin)
-            specs = self._describe(plugin, module)
-            return _select(plugin, specs)
+            return self._spec_of(plugin, _import(plugin))
         except PluginError as error:
             return error
 
-    def _describe(self, plugin: InstalledPlugin, module: ModuleType) -> list[object]:
-        """Register the module with pluggy, once, and ask it for its specs of one kind."""
+    def _spec_of(self, plugin: InstalledPlugin, module: ModuleType) -> Spec[Any, Any]:
+        """Register the module with pluggy, once, and take its spec; what is of no use is unregistered again."""
         known = self._manager.is_registered(module)
         try:
-            if not known:
+            return _select(plugin, self._describe(plugin, module))
+        except PluginError:
+            if not known and self._manager.is_registered(module):
+                self._manager.unregister(module)
+            raise
+
+    def _describe(self, plugin: InstalledPlugin, module: ModuleType) -> list[object]:
+        """Ask the module for its specs of one kind."""
+        try:
+            if not self._manager.is_registered(module):
                 self._manager.register(module)
                 self._manager.check_pending()
             others = [other for other in self._manager.get_plugins() if other is not module]
             ask = self._manager.subset_hook_caller(plugin.kind.hook, remove_plugins=others)
             answers: list[Iterable[object]] = ask()
             return [spec for answer in answers for spec in answer]
-        except Exception as error:
-            if self._manager.is_registered(module):
-                self._manager.unregister(module)
+        except (Exception, SystemExit) as error:
             raise PluginInvalidError(
                 f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} does not follow the hooks: {_said(error)}",
                 hint=f"Its module {plugin.module} must have a function {plugin.kind.hook}() marked with "
                 "budwood.hooks.hookimpl.",
             ) from error
+
+
+def conflict(kind: Kind[Any], name: str, claims: Iterable[InstalledPlugin]) -> PluginConflictError:
+    """Say who claims a name, and how to choose."""
+    return PluginConflictError(
+        f"The {kind.label} {name!r} is claimed by {' and by '.join(sorted(plugin.label for plugin in claims))}.",
+        hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
+    )
 
 
 def _distribution_of(kind: Kind[Any], name: str) -> str:
@@ -176,15 +193,14 @@ def _check_core_version(plugin: InstalledPlugin) -> None:
 
 def _import(plugin: InstalledPlugin) -> ModuleType:
     """Import the module; whatever it raises, down to `SystemExit`, is an error of this plugin alone."""
-    name = plugin.module.partition(":")[0]
     try:
-        return importlib.import_module(name)
+        return importlib.import_module(plugin.module)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise PluginLoadError(
             f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} cannot be imported: "
-            f"{name} raised {type(error).__name__}: {_said(error)}",
+            f"{plugin.module} raised {type(error).__name__}: {_said(error)}",
             hint=f"pip install --upgrade --force-reinstall {plugin.distribution}, or tell its authors.",
         ) from error
 
@@ -196,6 +212,11 @@ def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
         if not isinstance(spec, plugin.kind.spec):
             raise PluginInvalidError(
                 f"{where} describes itself with {type(spec).__name__} where {plugin.kind.spec.__name__} is wanted."
+            )
+        if not _is_well_formed(spec):
+            raise PluginInvalidError(
+                f"{where} has a spec whose name {spec.name!r} is no text, or whose requires_api {spec.requires_api!r} "
+                "is no pair of numbers such as (1, 0)."
             )
     named = {normalise(spec.name): spec for spec in specs if isinstance(spec, Spec)}
     chosen = named.get(normalise(plugin.name))
@@ -209,6 +230,13 @@ def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
             hint=f"pip install --upgrade budwood {plugin.distribution}",
         )
     return chosen
+
+
+def _is_well_formed(spec: Spec[Any, Any]) -> bool:
+    """Check what type checkers would, for authors who use none."""
+    name: object = spec.name
+    api: object = spec.requires_api
+    return isinstance(name, str) and isinstance(api, tuple) and [type(part) for part in api] == [int, int]
 
 
 def _api_fits(wanted: tuple[int, int]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 
 class FakeClock:
     """
@@ -23,7 +25,7 @@ class FakeClock:
         """Seconds since 1970."""
         return 1_700_000_000.0 + self.now
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
         """Let time pass at once."""
         self.slept.append(seconds)
         self.now += seconds

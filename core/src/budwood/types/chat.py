@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SkipValidation
+from pydantic import BaseModel, Field, SerializeAsAny, SkipValidation
 
 from budwood.types.messages import Message
 from budwood.types.parts import ReasoningPart, ToolCallPart
@@ -60,8 +60,8 @@ class ChatRequest(Record):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    frequency_penalty: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    presence_penalty: Annotated[float, Field(allow_inf_nan=False)] | None = None
     reasoning_effort: ReasoningEffort | None = None
     tools: tuple[ToolDefinition, ...] = ()
     tool_choice: ToolChoice | None = None
@@ -107,7 +107,7 @@ class ChatResponse(Record):
     attempts: tuple[Attempt, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
     alternatives: tuple[Message, ...] = ()
-    parsed: SkipValidation[BaseModel | JSON] = None
+    parsed: SkipValidation[SerializeAsAny[BaseModel] | JSON] = None
     metadata: dict[str, JSON] = Field(default_factory=dict)
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SkipValidation
+from typing import Annotated
+
+from pydantic import Field, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
 from budwood.types.record import JSON, Record
 from budwood.types.usage import Attempt, Usage
+
+Vectors = tuple[tuple[float, ...], ...]
+
+
+def _unless_ours(vectors: object, validate: ValidatorFunctionWrapHandler) -> Vectors:
+    """Take tuples as they are: we made them of a reply. What comes from JSON is validated."""
+    return vectors if isinstance(vectors, tuple) else validate(vectors)
 
 
 class EmbeddingRequest(Record):
@@ -20,7 +29,7 @@ class EmbeddingRequest(Record):
 class EmbeddingResponse(Record):
     """One vector for each text, in the order of the texts."""
 
-    vectors: SkipValidation[tuple[tuple[float, ...], ...]] = Field(repr=False)
+    vectors: Annotated[Vectors, WrapValidator(_unless_ours)] = Field(repr=False)
     usage: Usage = Usage()
     provider: str = ""
     model: str = ""

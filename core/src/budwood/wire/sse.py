@@ -16,7 +16,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event. ``data`` stays bytes, because JSON is parsed from them; lines of a multi-line event are joined by LF."""
+    """One event. ``data`` stays bytes, as JSON parsers want them; lines of a multi-line event are joined by LF."""
 
     data: bytes
     event: str = "message"

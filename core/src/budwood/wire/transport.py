@@ -14,7 +14,13 @@ from typing import Any, Final
 
 import httpx
 
-from budwood.errors import ConnectionFailedError, ProviderError, RequestTimeoutError, ResponseTooLargeError
+from budwood.errors import (
+    ConfigurationError,
+    ConnectionFailedError,
+    ProviderError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+)
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 from budwood.wire.tls import load_certificates, shared_context
@@ -205,10 +211,10 @@ def _request(
     client: httpx.Client | httpx.AsyncClient, call: HTTPCall, timing: Timing, now: float, *, secure: bool
 ) -> httpx.Request:
     """
-    Build the request. ``read`` may take all that is left: a model that thinks for minutes before it answers is not
-    idle.
+    Build the request.
 
-    The certificates are read only for an address that needs them (with a proxy, any address may).
+    ``read`` may take all that is left: a model that thinks for minutes before it answers is not idle. The
+    certificates are read only for an address that needs them (with a proxy, any address may).
     """
     _check_deadline(timing, now)
     left = timing.deadline - now
@@ -216,13 +222,16 @@ def _request(
         load_certificates()
     timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
     try:
-        return client.build_request(
+        request = client.build_request(
             call.method, call.url, headers=call.headers, content=call.body, extensions={"timeout": timeout}
         )
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
-        raise ConnectionFailedError(
-            f"The address {call.url!r} cannot be used: {error}.", hint="Check base_url.", retryable=False
-        ) from error
+    except UnicodeEncodeError:
+        raise _bad_header() from None
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _bad_address(call, str(error)) from None
+    if (request.url.port or 0) > 65535:
+        raise _bad_address(call, "no port has such a number")
+    return request
 
 
 def _set_idle_timeout(response: httpx.Response, timing: Timing) -> None:
@@ -261,8 +270,31 @@ def _too_large(limit: int) -> ResponseTooLargeError:
     return ResponseTooLargeError(f"The reply is larger than the {limit:,} bytes that are kept in memory.")
 
 
+def _bad_address(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    return ConnectionFailedError(
+        f"The address {_origin(call)} cannot be used: {reason.rstrip('.')}.", hint="Check base_url.", retryable=False
+    )
+
+
+def _bad_header() -> ConfigurationError:
+    """Blame a header. Its value is not shown, nor the error that shows it: it may be the key."""
+    return ConfigurationError(
+        "A header cannot be sent: it holds a line break, or characters that are not ASCII.",
+        hint="Was the API key copied whole, and nothing with it?",
+    )
+
+
 def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
-    """Say in our own terms what went wrong on the wire."""
+    """
+    Say in our own terms what went wrong on the wire.
+
+    Raises:
+        ConfigurationError: Nothing went over the wire: a header cannot be sent.
+    """
+    if isinstance(error, httpx.LocalProtocolError):
+        raise _bad_header() from None
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return _bad_address(call, str(error))
     if isinstance(error, TimeoutError | httpx.TimeoutException) and now >= timing.deadline - 0.001:
         return _deadline_passed()
     if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
@@ -281,7 +313,10 @@ def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) ->
         return ConnectionFailedError(
             f"No connection to {_origin(call)}: {error}.", hint="Is the server running, and base_url right?"
         )
-    return ConnectionFailedError(f"The connection to {_origin(call)} broke: {str(error) or type(error).__name__}.")
+    return ConnectionFailedError(
+        f"The connection to {_origin(call)} broke: {str(error) or type(error).__name__}.",
+        hint="Ask again; if it happens often, look at the server or at a proxy between.",
+    )
 
 
 def _origin(call: HTTPCall) -> str:
@@ -289,5 +324,5 @@ def _origin(call: HTTPCall) -> str:
     try:
         url = httpx.URL(call.url)
     except httpx.InvalidURL:
-        return "the server"
+        return "of the server"
     return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"

@@ -7,9 +7,9 @@ from typing import Final
 
 _MARKERS: Final = re.compile(r"(?:(?:[-*+\u2022\u2023]|\(?\d{1,3}[.)]|#{1,6}|>|\[[ xX]\])\s+)+")
 _CODE: Final = re.compile(r"(`[^`]+`)")
-_LINK: Final = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])|<(https?://[^>]*)>")
+_LINK: Final = re.compile(r"!?\[([^\]]{0,200})\](?:\([^)]{0,500}\)|\[[^\]]{0,200}\])|<(https?://[^<>]{0,500})>")
 _FOOTNOTE: Final = re.compile(r"\s?\[\^?\d+\]")
-_ROLE: Final = re.compile(r":[a-z:]+:(?=`)")
+_ROLE: Final = re.compile(r"(?<![a-z:]):[a-z:]++(?<=:)(?=`)")
 _STARS: Final = re.compile(r"(?<=\S)\*{1,3}|\*{1,3}(?=\S)|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)")
 _PAIRS: Final = ("**", "*", "`", '"')
 _WORD: Final = re.compile(r"[^\W\d_]+")

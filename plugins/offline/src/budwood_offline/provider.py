@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from budwood.contracts import PluginContext
 from budwood.errors import InvalidRequestError, NotFoundError
 from budwood.types import (
+    JSON,
     Capability,
     ChatRequest,
     Finished,
@@ -104,7 +105,7 @@ class Offline:
         yield from (TextDelta(piece) for piece in shown)
         yield Finished(reason, reason)
         yield UsageReported(Usage(input_tokens=_input_tokens(request), output_tokens=len(shown)))
-        yield ResponseMetadata({"language_model": False, "method": MODEL} | _missing(reply))
+        yield ResponseMetadata(_metadata(reply))
 
     def _reply(self, request: ChatRequest) -> _Reply:
         task = understand([(message.role, _said(message)) for message in request.messages])
@@ -127,18 +128,21 @@ def _question(task: Task, seed: int) -> str:
 
 
 def _filled(schema: OutputSchema, task: Task, seed: int) -> _Reply:
+    # JSON cannot carry half a surrogate pair.
+    material = task.material.encode("utf-8", "replace").decode()
     try:
-        filled = fill_schema(schema.json_schema, task.material, seed=seed)
+        filled = fill_schema(schema.json_schema, material, seed=seed)
+        text = to_json(filled.value).decode()
     except ValueError as error:
         raise InvalidRequestError(
             f"The schema cannot be satisfied: {error}.", param="output_schema", hint="Mend the schema."
         ) from error
-    return _Reply(to_json(filled.value).decode(), filled.missing)
+    return _Reply(text, filled.missing)
 
 
 def _said(message: Message) -> str:
     """Return the text of a message, results of tools included."""
-    return "\n".join([message.text, *(result.text for result in message.tool_results)]).strip()
+    return "\n".join([message.text, *(result.content for result in message.tool_results)]).strip()
 
 
 def _input_tokens(request: ChatRequest) -> int:
@@ -156,5 +160,6 @@ def _within_limits(tokens: list[str], request: ChatRequest) -> tuple[list[str], 
     return tokens, "stop"
 
 
-def _missing(reply: _Reply) -> dict[str, list[str]]:
-    return {"missing": list(reply.missing)} if reply.missing else {}
+def _metadata(reply: _Reply) -> dict[str, JSON]:
+    said: dict[str, JSON] = {"language_model": False, "method": MODEL}
+    return said | {"missing": list(reply.missing)} if reply.missing else said

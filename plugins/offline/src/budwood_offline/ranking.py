@@ -27,8 +27,9 @@ _SATURATION: Final = 1.2
 _LENGTH: Final = 0.75
 _SIDE_WORDS: Final = frozenset(stem(word) for word in QUESTION_WORDS)
 _SIDE_WEIGHT: Final = 0.15
-_NEIGHBOUR: Final = 0.35
+_NEIGHBOUR: Final = 0.55  # above _COMPANION: what goes on about the best sentence accompanies it
 _COMPANION: Final = 0.5
+_STRANGER: Final = 0.7
 _PLENTY: Final = 6
 _FIRST_WORD: Final = re.compile(r"\W*([^\W\d_]+)")
 
@@ -60,9 +61,9 @@ def best_sentences(question: str, context: str, *, limit: int = 2, exclude: Coll
     """
     Choose at most `limit` sentences of `context` for `question`, in the context's order.
 
-    The best one is always given, companions only if they weigh at least half as much and enough sentences are left for
-    further questions. Without a shared term it is the context's first good sentences. A sentence in `exclude` is never
-    given: when no other is left, the list is empty.
+    The best one is always given, companions only if they weigh nearly as much, or half as much where they go on about
+    it, and if enough sentences are left for further questions. Without a shared term it is the context's first good
+    sentences. A sentence in `exclude` is never given: when no other is left, the list is empty.
     """
     index = _index(context)
     said = {normalise(sentence) for sentence in exclude}
@@ -76,7 +77,10 @@ def best_sentences(question: str, context: str, *, limit: int = 2, exclude: Coll
 
 
 def _accompanies(place: int, best: int, scores: list[float], index: _Index) -> bool:
-    return scores[place] >= _COMPANION * scores[best] and index.candidates[place].quality >= UNFINISHED
+    first, second = sorted((place, best))
+    goes_on = second == first + 1 and index.candidates[second].continues
+    least = (_COMPANION if goes_on else _STRANGER) * scores[best]
+    return scores[place] >= least and index.candidates[place].quality >= UNFINISHED
 
 
 def candidates(context: str) -> tuple[Candidate, ...]:

@@ -9,6 +9,7 @@ versions and file names; the rules here are those of plain English prose and its
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
@@ -18,7 +19,7 @@ from budwood_offline.words import STOP_WORDS
 _CLOSERS: Final = "\"'\u201d\u2019\u00bb)\\]}*_`"
 _OPENERS: Final = "\"'\u201c\u2018\u00ab([{*_`"
 _END: Final = re.compile(
-    rf"(?P<mark>[.!?\u2026]+)(?P<close>[{_CLOSERS}]*)(?=\s)"
+    rf"(?<![.!?\u2026])(?P<mark>[.!?\u2026]++)(?P<close>[{_CLOSERS}]*+)(?=\s)"
     # Full stops of scripts that put no space after them, with the quotes that close there.
     "|[\u3002\uff01\uff1f\uff61]+[\u300d\u300f\u201d\u2019\uff09\u3011\u300b\u3009]*"
     "|[\u0964\u0965\u061f\u06d4\u0589\u1362\u104b\u17d4]+"
@@ -30,6 +31,7 @@ _LABEL: Final = re.compile(r"\s*[\"']?\w[\w -]{0,30}[\"']?:(?:\s|$)")
 _NUMBERING: Final = re.compile(r"\s*(?:[-*+]\s+)?\(?(?:\d{1,3}|[a-zA-Z])")
 _DOTTED: Final = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _SHORT_LINE: Final = 45
+_WINDOW: Final = 200
 _PLAIN_WORD: Final = 5
 
 # Never the last word of a sentence, because what they introduce must follow.
@@ -104,17 +106,19 @@ def _cut(block: str) -> Iterator[str]:
         yield block
         return
     start = 0
+    ticks = [place for place, letter in enumerate(block) if letter == "`"] if "`" in block else []
     for match in _END.finditer(block):
-        if match["mark"] is None or _ends_sentence(block, start, match):
+        if match["mark"] is None or _ends_sentence(block, start, match, ticks):
             yield block[start : match.end()]
             start = match.end()
     yield block[start:]
 
 
-def _ends_sentence(block: str, start: int, match: re.Match[str]) -> bool:
-    before = block[start : match.start()]
-    after = block[match.end() :].lstrip().lstrip(_OPENERS)
-    if not after or _in_code(before, block[match.start() :]) or _NUMBERING.fullmatch(before):
+def _ends_sentence(block: str, start: int, match: re.Match[str], ticks: list[int]) -> bool:
+    # No more than the neighbourhood is looked at, or a text full of abbreviations would take its length squared.
+    before = block[max(start, match.start() - _WINDOW) : match.start()]
+    after = block[match.end() : match.end() + _WINDOW].lstrip().lstrip(_OPENERS)
+    if not after or _in_code(ticks, start, match) or _NUMBERING.fullmatch(before):
         return not after
     lower = after[0].islower()
     if match["mark"] != ".":
@@ -123,8 +127,10 @@ def _ends_sentence(block: str, start: int, match: re.Match[str]) -> bool:
     return _stop_ends(word, after, lower=lower)
 
 
-def _in_code(before: str, rest: str) -> bool:
-    return before.count("`") % 2 == 1 and not rest.lstrip(".!?").startswith("`") and "`" in rest
+def _in_code(ticks: list[int], start: int, match: re.Match[str]) -> bool:
+    """Tell whether a mark stands between two backticks of its sentence, and not right before the second."""
+    first, here = bisect_left(ticks, start), bisect_left(ticks, match.start())
+    return (here - first) % 2 == 1 and here < len(ticks) and ticks[here] != match.end("mark")
 
 
 def _stop_ends(word: str, after: str, *, lower: bool) -> bool:

@@ -44,6 +44,23 @@ ADVERBS: Final = frozenset(
     "early alone inside outside everywhere nowhere anywhere".split()
 )
 
+# Nouns and adjectives that need no capital, where a sentence's beginning gives them one.
+COMMON: Final = frozenset(
+    "air art ash bread butter charcoal clay coal code coffee copper cotton dust fire flour fog food fruit fur gas "
+    "glass gold grain grass hair hay heat honey ice ink iron juice law leather light lime maths meat metal milk "
+    "money moss mud music nectar oil paper pollen power rain rice rock rust rye salt sand silver size sleep smoke "
+    "snow soil space speed starch steam steel stone straw sugar sunlight text time timber trade traffic tin water "
+    "wax weather weight wheat wind wine wood wool work yeast zinc ancient bare big blank blind bright broad broken "
+    "brown busy cheap clean clear cold cool dark dead deep dense dry early easy empty equal false fast few final "
+    "fine firm flat foreign free frequent fresh front full further future good great green half hard heavy high "
+    "hollow hot huge inner large late less light likely little local long loud low main major many minor mixed "
+    "modern moist more most much narrow native near new nice normal odd offline old online open other outer pale "
+    "past plain poor present public pure quick quiet rare raw ready recent remote rich right rough round secret "
+    "separate several shallow sharp short silent similar simple single slow small smooth soft solid sour standard "
+    "steep strict strong such sudden sweet tall thick thin tight tiny top true upper warm weak wet whole wide wild "
+    "young".split()
+)
+
 # What opens a sentence that goes on about the one before it.
 CONTINUERS: Final = frozenset(
     "it its they their them he she his her this that these those such so thus hence therefore however but and or "
@@ -96,8 +113,8 @@ _REGULAR: Final = (
     "invite isolate lack link list lock log manage migrate monitor normalise occupy occur operate organise "
     "originate participate penetrate persist possess preserve proceed process promise promote propose prune punish "
     "purchase recall recognise recover refine reflect regulate reinforce reload render repeat resemble respond "
-    "reverse reward review sample scale shape shadow rest signal specify stem stretch study subscribe surround suspend "
-    "switch target test threaten trace track transfer transmit unite vanish verify view vote wander welcome"
+    "dry reverse reward review sample scale shape shadow rest signal specify stem stretch study subscribe surround "
+    "suspend switch target test threaten trace track transfer transmit unite vanish verify view vote wander welcome"
 ).split()
 _IRREGULAR: Final = {
     "arise": "arose", "bear": "bore", "beat": "beat", "begin": "began", "break": "broke", "bring": "brought",

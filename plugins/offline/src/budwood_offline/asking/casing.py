@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from budwood_offline.words import STOP_WORDS, VERBS
+from budwood_offline.words import COMMON, STOP_WORDS, VERBS, is_participle
 
 _WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
+_CODE: Final = re.compile(r"`[^`]+`")
+_POSSESSIVE: Final = ("'s", "\u2019s")
 _COMMON_ENDINGS: Final = (
     "tion",
     "sion",
@@ -23,7 +25,12 @@ _COMMON_ENDINGS: Final = (
     "ship",
     "age",
     "ery",
-    "ure",
+    "ible",
+    "able",
+    "ive",
+    "ous",
+    "ful",
+    "less",
 )
 
 
@@ -37,7 +44,7 @@ class Casing:
     @classmethod
     def of(cls, sentences: Iterable[str]) -> Self:
         """Read the casing of a passage from its sentences."""
-        words = [_bare(word) for sentence in sentences for word in _WORD.findall(sentence)[1:]]
+        words = [_bare(word) for sentence in sentences for word in _WORD.findall(_CODE.sub(" ", sentence))[1:]]
         return cls(
             lower=frozenset(word for word in words if word[0].islower()),
             proper=frozenset(word for word in words if word[0].isupper()),
@@ -51,6 +58,7 @@ class Casing:
         return text[0].lower() + text[1:]
 
     def _is_common(self, word: str, rest: str) -> bool:
+        rest = word[len(_bare(word)) :] + rest
         word = _bare(word)
         low = word.lower()
         if low in STOP_WORDS:
@@ -59,7 +67,7 @@ class Casing:
             return False
         if low in self.lower or low.removesuffix("s") in self.lower or low + "s" in self.lower:
             return True
-        if word in self.proper:
+        if word in self.proper or rest.startswith(_POSSESSIVE):
             return False
         follower = _WORD.match(rest.strip())
         plural = low.endswith("s") and not low.endswith(("ss", "us", "is"))
@@ -67,13 +75,15 @@ class Casing:
         return (
             listed
             or low in VERBS
+            or low in COMMON
+            or (is_participle(low) and follower is not None and follower[0].islower())
             or low.endswith(_COMMON_ENDINGS)
             or (plural and (follower is None or follower[0].islower()))
         )
 
 
 def _bare(word: str) -> str:
-    return word.removesuffix("'s").removesuffix("\u2019s")
+    return word[:-2] if word.endswith(_POSSESSIVE) else word
 
 
 def capitalised(text: str) -> str:

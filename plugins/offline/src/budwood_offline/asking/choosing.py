@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-from budwood_offline.asking.drafts import Draft, drafts
+from budwood_offline.asking.drafts import Draft, drafts, stretches
 from budwood_offline.ranking import best_sentences
 from budwood_offline.sentences import normalise
 
@@ -32,16 +32,28 @@ def ask_question(
     The same arguments give the same question. Sentences in `said`, or else the likely answers to what was asked, are
     left alone as long as there are others.
     """
-    known = {_key(text) for text in asked}
-    fresh = [draft for draft in drafts(passage) if _key(draft.text) not in known]
     given = {normalise(text) for text in said} or _answers(asked, passage)
-    unanswered = [draft for draft in fresh if draft.sentence not in given]
-    ordered = _in_order(unanswered or fresh, seed)
+    ordered = _in_order(_choices(passage, seed, asked, given), seed)
     answered = (
         draft for draft in ordered[:_TRIES] if draft.sentence in best_sentences(draft.text, passage, exclude=given)
     )
     draft = next(answered, ordered[0] if ordered else None)
     return Question(draft.text, draft.sentence) if draft else None
+
+
+def _choices(passage: str, seed: int, asked: Collection[str], given: Collection[str]) -> list[Draft]:
+    """List the drafts of one stretch that are not among those asked: the first with a sentence not given, or any."""
+    known = {_key(text) for text in asked}
+    starts = stretches(passage)
+    left: list[Draft] = []
+    for turn in range(len(starts)):
+        fresh = [
+            draft for draft in drafts(passage, starts[(seed + turn) % len(starts)]) if _key(draft.text) not in known
+        ]
+        if unanswered := [draft for draft in fresh if draft.sentence not in given]:
+            return unanswered
+        left = left or fresh
+    return left
 
 
 def _answers(asked: Collection[str], passage: str) -> set[str]:

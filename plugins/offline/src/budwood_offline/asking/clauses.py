@@ -34,7 +34,7 @@ from budwood_offline.words import (
 Kind = Literal["be", "modal", "verb", "past"]
 
 TOKEN: Final = re.compile(
-    r"`[^`]+`|\u201c[^\u201c\u201d]{2,40}\u201d|[^\W_][\w'\u2019@/+-]*(?:\.\w[\w'\u2019@/+-]*)*|\S"
+    r"`[^`]+`|\u201c[^\u201c\u201d]{2,40}\u201d|\d{1,3}(?:,\d{3})+\b|[^\W_][\w'\u2019@/+-]*(?:\.\w[\w'\u2019@/+-]*)*|\S"
 )
 _OPENING: Final = re.compile(
     r"(?:(?:however|therefore|thus|hence|so|but|and|also|then|finally|still|besides|moreover|meanwhile|first|second),?"
@@ -43,7 +43,7 @@ _OPENING: Final = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END: Final = re.compile(
-    r"\s*(?:[,;:()?!]|\s[\u2013\u2014-]+\s"
+    r"\s*(?:,(?!\d{3}\b)|[;:()?!]|\s[\u2013\u2014-]+\s"
     r"|\s(?:because|so that|which|whereas|while|unless|if|when|once|until|and|but)\s"
     r"|\.$|\.\s)"
 )
@@ -173,7 +173,11 @@ def _is_noun_phrase(words: list[str]) -> bool:
     if words[0] in PREPOSITIONS or words[0] in _UNFIT_OPENERS or any(_is_contraction(word) for word in words):
         return False
     inner = words[1:] if words[0] in DETERMINERS and words[0] not in {"this", "these", "those", "that"} else words
-    if not inner or any(word in forbidden or word.endswith("ly") for word in inner):
+    if (
+        not inner
+        or (len(words) == 1 and is_participle(words[0]))
+        or any(word in forbidden or word.endswith("ly") for word in inner)
+    ):
         return False
     if any(word in ARTICLES and before not in PREPOSITIONS | {"and", "or"} for before, word in pairwise(words)):
         return False

@@ -20,12 +20,16 @@ from budwood_offline.asking.patterns import (
 from budwood_offline.asking.phrases import is_about_something, key_phrases, phrase_questions
 from budwood_offline.prose import PROSE, ROW, plain
 from budwood_offline.ranking import Candidate, candidates
-from budwood_offline.words import CONTINUERS
+from budwood_offline.words import CONJUNCTIONS, CONTINUERS, DETERMINERS, PREPOSITIONS
 
+_STRETCH: Final = 200
+_LONGEST_SENTENCE: Final = 1000
 _LONGEST: Final = 159
 _WORD: Final = re.compile(r"\w+")
 _QUOTED_WORDS: Final = 7
 _QUOTED_LETTERS: Final = 40
+_BRACKET: Final = re.compile(r"[()\[\]{}]")
+_UNFIT_ENDS: Final = PREPOSITIONS | CONJUNCTIONS | DETERMINERS
 _QUOTE_TEMPLATES: Final = (
     "what does the text say about \u201c{0}\u201d",
     "can you tell me more about \u201c{0}\u201d",
@@ -55,11 +59,16 @@ class Draft:
     weight: float
 
 
+def stretches(passage: str) -> range:
+    """Say where the stretches of a passage begin, counted in sentences; all but books are one stretch."""
+    return range(0, max(1, len(candidates(passage))), _STRETCH)
+
+
 @lru_cache(maxsize=128)
-def drafts(passage: str) -> tuple[Draft, ...]:
-    """Collect the questions about a passage; none only where it has no words."""
-    every = candidates(passage)
-    prose = [item.text for item in every if item.quality >= PROSE]
+def drafts(passage: str, start: int = 0) -> tuple[Draft, ...]:
+    """Collect the questions about a stretch of a passage; none only where it has no words."""
+    every = candidates(passage)[start : start + _STRETCH]
+    prose = [item.text for item in every if item.quality >= PROSE and len(item.text) <= _LONGEST_SENTENCE]
     casing = Casing.of(plain(sentence) for sentence in prose)
     found = chain(
         (draft for sentence in prose for draft in _about(sentence, casing)),
@@ -108,7 +117,9 @@ def _reads_well(question: str) -> bool:
 
 def _quoting(item: Candidate) -> Iterator[Draft]:
     """Ask about the opening words of a sentence: all that can be done with code, tables and other languages."""
-    words = plain(item.text).split(" | ")[0].replace("`", "").replace('"', "").strip(" .:;,!?").split()
+    words = (
+        plain(item.text[:_LONGEST_SENTENCE]).split(" | ")[0].replace("`", "").replace('"', "").strip(" .:;,!?").split()
+    )
     opening = _opening(words)
     weight = _ROW_WEIGHT if ROW <= item.quality < PROSE else _LAST_RESORT
     if _WORD.search(opening):
@@ -117,7 +128,10 @@ def _quoting(item: Candidate) -> Iterator[Draft]:
 
 
 def _opening(words: list[str]) -> str:
-    quoted = " ".join(words[:_QUOTED_WORDS])
-    while len(quoted) > _QUOTED_LETTERS and " " in quoted:
-        quoted = quoted.rpartition(" ")[0]
+    words = words[:_QUOTED_WORDS]
+    while len(words) > 1 and (len(" ".join(words)) > _QUOTED_LETTERS or words[-1].lower() in _UNFIT_ENDS):
+        words = words[:-1]
+    quoted = " ".join(words)
+    if any(quoted.count(first) != quoted.count(last) for first, last in ("()", "[]", "{}")):
+        quoted = _BRACKET.split(quoted.lstrip("([{"), maxsplit=1)[0]
     return quoted[:_QUOTED_LETTERS].strip(" .:;,!?")

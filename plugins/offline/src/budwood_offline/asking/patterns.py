@@ -22,6 +22,8 @@ from budwood_offline.words import (
     PHRASAL,
     PREPOSITIONS,
     PRONOUNS,
+    THIRD_PERSON,
+    VERBS,
     is_participle,
     third_person,
 )
@@ -46,6 +48,9 @@ _PLACED: Final = frozenset(
 )
 _DURATIONS: Final = frozenset({"take", "last", "wait", "live", "stay", "need"})
 _MOST_ANSWERED: Final = 9
+_YEAR: Final = re.compile(r"\b\d{4}$")
+_RELATIVES: Final = frozenset("that which who whom whose where".split())
+_PLAIN_WORD: Final = re.compile(r"`[^`]+`|[^\W\d_][\w'\u2019-]*|\d+", re.UNICODE)
 
 
 def clause_questions(clause: Clause) -> Iterator[str]:
@@ -87,7 +92,7 @@ def condition_questions(sentence: str, casing: Casing) -> Iterator[str]:
         yield f"what is to be expected {word} {condition}"
         yield f"what follows {word} {condition}" if word != "unless" else f"what is the case unless {condition}"
     main = _last_part(match["main"])
-    clause = None if _is_anaphoric(main) else parse_clause(main, casing)
+    clause = None if _is_anaphoric(main) or _YEAR.search(main) else parse_clause(main, casing)
     if clause is not None and clause.rest and word != "unless":
         asking = "under what condition" if word == "if" else "when"
         yield f"{asking} {clause.do} {clause.subject} {clause.predicate}"
@@ -131,7 +136,7 @@ def _being(clause: Clause) -> Iterator[str]:
         yield from _definition(clause)
     elif is_participle(first) or (first in {"only", "always"} and is_participle(_second(rest))):
         yield from _passive(clause)
-    elif len(rest.split()) <= _MOST_ANSWERED and not _is_anaphoric(rest):
+    elif _is_short(rest):
         yield f"{be} {subject} {clause.negation.replace('never', 'ever').replace('not', '')} {rest}"
         yield f"what does the text say {subject} {be}"
         yield f"how would you describe {subject}"
@@ -175,7 +180,7 @@ def _obligation(clause: Clause) -> Iterator[str]:
     else:
         yield f"what {modal} {subject} {negation} {'be' if rest.startswith('be ') else 'do'}"
         yield f"what does the text say {subject} {modal} {negation} {'be' if rest.startswith('be ') else 'do'}"
-    if len(rest.split()) <= _MOST_ANSWERED and not _is_anaphoric(rest) and modal in {"must", "can", "may", "should"}:
+    if _is_short(rest) and modal in {"must", "can", "may", "should"}:
         yield f"{modal} {subject} {negation.replace('never', 'ever').replace('not', '')} {rest}"
 
 
@@ -206,8 +211,14 @@ def _opens_object(first: str) -> bool:
 
 
 def _is_answerable(rest: str) -> bool:
+    first, _, others = rest.partition(" ")
+    return bool(others) and first.lower() in ARTICLES and _is_short(rest)
+
+
+def _is_short(rest: str) -> bool:
+    """Tell whether a question may repeat the rest of its clause: few plain words that point at nothing else."""
     words = rest.split()
-    return 2 <= len(words) <= _MOST_ANSWERED and words[0].lower() in ARTICLES and not _is_anaphoric(rest)
+    return len(words) <= _MOST_ANSWERED and all(map(_PLAIN_WORD.fullmatch, words)) and not _is_anaphoric(rest)
 
 
 def _is_anaphoric(text: str) -> bool:
@@ -233,7 +244,16 @@ def _is_anaphoric(text: str) -> bool:
 
 
 def _dangles(text: str) -> bool:
-    return text.rsplit(" ", 1)[-1].lower() in PREPOSITIONS | CONJUNCTIONS | DETERMINERS | AUXILIARIES
+    """Tell whether a part of a sentence was cut too early: "waves that the moon", "the end of"."""
+    words = text.lower().split()
+    if words[-1] in PREPOSITIONS | CONJUNCTIONS | DETERMINERS | AUXILIARIES:
+        return True
+    relatives = [place for place, word in enumerate(words) if word in _RELATIVES]
+    return bool(relatives) and not any(_is_verb(word) for word in words[relatives[-1] + 1 :])
+
+
+def _is_verb(word: str) -> bool:
+    return word in VERBS or word in THIRD_PERSON or word in AUXILIARIES or is_participle(word)
 
 
 def _last_part(main: str) -> str:

@@ -20,6 +20,7 @@ from budwood_offline.words import (
     AUXILIARIES,
     DETERMINERS,
     NUMBERS,
+    PAST,
     PREPOSITIONS,
     PRONOUNS,
     STOP_WORDS,
@@ -67,20 +68,27 @@ _VAGUE: Final = frozenset(
     "practice theory mind addition contrast effect advance detail total favour spite terms charge need thought "
     "everyone fixed large small little great high low open free sure able second third half words word others "
     "length course account means result results reason moment beginning public private look cause bunch piece pair "
-    "number set rather".split()
+    "number set rather day days night nights week weeks month months year years hour hours minute minutes second "
+    "seconds century centuries decade decades".split()
 )
 _STARTING: Final = frozenset('.:?!"')
+_REFERENCE: Final = re.compile(r"\s\[[^\[\]]{0,200}\]")
 _REFERENCES: Final = frozenset("Chapter Figure Listing Table Section Appendix Part Page Note Example Step".split())
 _NO_NOUN: Final = ("able", "ible", "ous", "less", "ful", "ly", "ing", "est", "'s", "\u2019s")
 _OPENERS: Final = DETERMINERS - {"that", "no", "all", "both", "some", "any", "many", "few", "most", "several", "one"}
 _SINGULAR: Final = frozenset("a an each every this".split())
 _QUIET: Final = PREPOSITIONS - {"as", "like", "than", "to", "since", "because", "except"}
+_AFTER_VERBS: Final = frozenset("at if when until once without".split())
 _LONGEST: Final = 3
 _LONGEST_CODE: Final = 40
 _MOST: Final = 6
 _ENOUGH: Final = 2
 _ARTICLES: Final = ("the ", "a ", "an ")
 _UNITS: Final = frozenset("KB MB GB TB KiB MiB GiB".split())
+# "INCLUDES" is stress, "OpenAI-shaped" an adjective; neither is a name.
+_SHOUTED: Final = re.compile(r"[A-Z]{6,}|[A-Z]+(?:-[A-Z]+)+")
+_ADJECTIVAL: Final = re.compile(r"-[a-z]+$")
+_POSSESSIVE: Final = ("'s", "\u2019s")
 _VERSION: Final = re.compile(r"\d{1,2}|\d+(?:\.\d+)+")
 
 
@@ -100,7 +108,7 @@ def phrase_questions(phrases: Sequence[str]) -> Iterator[str]:
 
 def key_phrases(sentence: str, casing: Casing) -> list[str]:
     """List the phrases of a sentence without markup that a question can be about, in order."""
-    tokens = TOKEN.findall(sentence)
+    tokens = TOKEN.findall(_REFERENCE.sub("", sentence))
     found: dict[str, None] = {}
     place = 0
     while place < len(tokens):
@@ -123,7 +131,7 @@ def _phrase_at(tokens: list[str], place: int, casing: Casing) -> tuple[str, int]
     if low in _OPENERS:
         run = _run(tokens, place + 1)
         if low in _SINGULAR and run and looks_plural(run[-1]):
-            run = run[:-1]
+            run = run[:-1] if _is_noun(run[:-1]) else []
         article = low if low in {"a", "an", "the"} else "the"
         return (f"{article} {' '.join(run)}" if run else ""), place + 1 + len(run)
     if low in _QUIET and place + 1 < len(tokens):
@@ -144,7 +152,9 @@ def _is_proper(token: str, casing: Casing) -> bool:
 
 
 def _is_capital(token: str) -> bool:
-    return token[0].isupper() and len(token) > 1 and token.lower() not in STOP_WORDS and token not in _UNITS
+    if not token[0].isupper() or len(token) < 2 or token.lower() in STOP_WORDS or token in _UNITS:
+        return False
+    return not _SHOUTED.fullmatch(token) and not _ADJECTIVAL.search(token) and not token.endswith(_POSSESSIVE)
 
 
 def _proper_run(tokens: list[str], place: int) -> list[str]:
@@ -159,6 +169,10 @@ def _run(tokens: list[str], start: int) -> list[str]:
     end = start
     while end < len(tokens) and _is_content(tokens[end], first=end == start):
         end += 1
+        if looks_plural(
+            tokens[end - 1].lower()
+        ):  # what follows may be a verb, or a clause: "the formats trainers read"
+            break
     run = tokens[start:end]
     if end < len(tokens) and _follows_verb(tokens[end].lower(), run):
         run = run[:-1]
@@ -169,7 +183,11 @@ def _follows_verb(word: str, run: list[str]) -> bool:
     """Tell whether what follows a run shows that its last word was a verb: "the caller gets | the"."""
     if word in DETERMINERS or word in PRONOUNS:
         return True
-    return bool(run) and run[-1].lower() in THIRD_PERSON and (word in ADVERBS or word in NUMBERS or word.isdigit())
+    return (
+        bool(run)
+        and run[-1].lower() in THIRD_PERSON
+        and (word in ADVERBS or word in NUMBERS or word in _AFTER_VERBS or word.isdigit())
+    )
 
 
 def _is_content(token: str, *, first: bool) -> bool:
@@ -180,14 +198,16 @@ def _is_content(token: str, *, first: bool) -> bool:
         return False
     if low in THIRD_PERSON and low not in AMBIGUOUS:
         return False
-    return first or not low.endswith("ed")
+    return first or not (low.endswith("ed") or low in PAST)
 
 
 def _is_noun(run: list[str]) -> bool:
+    if not run:
+        return False
     last = run[-1].lower()
     if last in _VAGUE or last.endswith(_NO_NOUN) or len(last) < 3:
         return False
-    if len(run) == 1 and last.endswith("ed"):
+    if (len(run) == 1 and last.endswith("ed")) or last.rpartition("-")[2] in ADVERBS | PREPOSITIONS:
         return False
     return len(run) == 1 or last not in VERBS or third_person(last) in AMBIGUOUS
 

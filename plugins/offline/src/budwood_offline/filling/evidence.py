@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from budwood_offline.ranking import candidates
-from budwood_offline.terms import term_places, terms
+from budwood_offline.terms import stem, term_places, terms
 from budwood_offline.words import NUMBERS, STOP_WORDS
 
 _NUMBER: Final = re.compile(
@@ -37,17 +39,23 @@ _CALENDAR: Final = frozenset(
     "january february march april may june july august september october november december "
     "monday tuesday wednesday thursday friday saturday sunday".split()
 )
+_SENTENCE_END: Final = re.compile(r"[.!?](?:\s|$)")
 _PLACE_WORDS: Final = frozenset("in at from to near of".split())
 _NEAR: Final = 60
+_LONGEST_TERM: Final = 40
+_LONGEST_NUMBER: Final = 100
 
 # Words of a context that speak of what a property is called.
 _KIN: Final = {
-    "ag": ("year", "old"),
-    "pric": ("cost", "eur", "usd"),
-    "cost": ("pric", "eur", "usd"),
-    "amount": ("cost", "pric", "sum"),
-    "count": ("number",),
-    "quantity": ("number",),
+    stem(name): tuple(map(stem, kin.split()))
+    for name, kin in {
+        "age": "year old",
+        "price": "cost eur usd",
+        "cost": "price eur usd",
+        "amount": "cost price sum",
+        "count": "number",
+        "quantity": "number",
+    }.items()
 }
 
 
@@ -82,7 +90,7 @@ def _numbers(text: str) -> Iterable[Found]:
         word = match[0].lower()
         if word in NUMBERS and word != "one":
             yield Found(NUMBERS[word], match.start(), match.end())
-        elif not word.isalpha():
+        elif not word.isalpha() and len(word) <= _LONGEST_NUMBER and math.isfinite(_number(word)):
             yield Found(_number(word), match.start(), match.end())
 
 
@@ -118,9 +126,16 @@ def _capital_runs(match: re.Match[str], lower: Collection[str]) -> Iterable[tupl
 def near(found: Iterable[Found], wanted: Collection[str], source: Evidence) -> list[Found]:
     """List the values that stand close to one of the wanted terms, in the same sentence, the nearest first."""
     related = set(wanted).union(*(_KIN.get(term, ()) for term in wanted))
-    places = [place for term in related for place in source.places.get(term, ())]
-    measured = [(min((_distance(item, place, source.text) for place in places), default=_NEAR), item) for item in found]
+    places = sorted(place for term in related for place in source.places.get(term, ()))
+    measured = [
+        (min((_distance(item, place, source.text) for place in _around(item, places)), default=_NEAR), item)
+        for item in found
+    ]
     return [item for distance, item in sorted(measured, key=lambda pair: (pair[0], pair[1].start)) if distance < _NEAR]
+
+
+def _around(item: Found, places: Sequence[int]) -> Sequence[int]:
+    return places[bisect_left(places, item.start - _NEAR - _LONGEST_TERM) : bisect_right(places, item.end + _NEAR)]
 
 
 def _distance(item: Found, place: int, text: str) -> int:
@@ -136,13 +151,15 @@ def labelled(name_parts: Sequence[str], text: str) -> list[str]:
     name = r"[ _-]?".join(map(re.escape, name_parts))
     if not name:
         return []
-    line = re.compile(rf"^[\W_]*{name}[\"'*_`]*[ \t]*[:=][ \t*]*(?P<value>\S[^\n]*)", re.IGNORECASE | re.MULTILINE)
-    inline = re.compile(
-        rf"(?<![\w]){name}[\"'*_`]*(?:[ \t]*[:=][ \t]*|[ \t]+(?:is|was|are)[ \t]+)"
-        r"(?P<value>\S.*?)(?=\s*(?:[;,|}\n]|[.!?](?:\s|$)|$))",
-        re.IGNORECASE | re.MULTILINE,
+    line = re.compile(
+        rf"^(?:[^\w\n]|_)*+{name}[\"'*_`]*[ \t]*[:=][ \t*]*(?P<value>\S[^\n]*)", re.IGNORECASE | re.MULTILINE
     )
-    values = [match["value"] for pattern in (inline, line) for match in pattern.finditer(text)]
+    inline = re.compile(
+        rf"(?<!\w){name}[\"'*_`]*(?:[ \t]*[:=][ \t]*|[ \t]+(?:is|was|are)[ \t]+)(?P<value>\S[^;,|}}\n]*)",
+        re.IGNORECASE,
+    )
+    values = [_SENTENCE_END.split(match["value"], maxsplit=1)[0] for match in inline.finditer(text)]
+    values += [match["value"] for match in line.finditer(text)]
     return list(dict.fromkeys(filter(None, (value.strip("\"'`*_ \t,;}").rstrip(".") for value in values))))
 
 

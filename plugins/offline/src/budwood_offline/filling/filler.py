@@ -255,6 +255,8 @@ class _Filler:
                 values[name] = filled
         self._add_dependents(schema, values, place, depth)
         self._add_further(schema, values, place, depth)
+        if not values:
+            return Filled({}, (place,))
         ordered = [name for name in (*properties, *values) if name in values]
         value: JSON = {name: values[name].value for name in ordered}
         return Filled(value, tuple(path for name in dict.fromkeys(ordered) for path in values[name].missing))

@@ -88,7 +88,8 @@ class _Sampler:
                 return "a"
             case "*" | "+" | "?":
                 raise UnknownSyntaxError(f"nothing to repeat in the pattern {self.pattern!r}")
-        return letter
+            case _:
+                return letter
 
     def _group(self) -> str:
         if self._peek() == "?":

@@ -85,7 +85,7 @@ def dereferenced(schema: Schema, root: Schema, place: str) -> Schema:
         target = as_schema(_target(reference, root, place), place)
         siblings = {key: value for key, value in schema.items() if key != "$ref"}
         schema = merged(target, siblings, place) if siblings else target
-    raise UnsatisfiableError(f"{place}: the reference {reference!r} leads in a circle")
+    raise UnsatisfiableError(f"{place}: the reference {schema.get('$ref')!r} leads in a circle")
 
 
 def flattened(schema: Schema, root: Schema, place: str, *, depth: int = 0) -> dict[str, JSON]:

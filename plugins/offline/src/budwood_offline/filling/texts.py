@@ -121,6 +121,8 @@ def _proposals(schema: Schema, asked_for: Property, memory: Memory) -> Iterator[
     if isinstance(schema.get("format"), str):
         return
     yield from labelled(asked_for.parts, context)
+    if form is not None:  # whatever else stands there, it is no address
+        return
     if asked_for.means(_QUESTIONS):
         yield from _questions(memory)
     elif asked_for.means(_STATEMENTS):

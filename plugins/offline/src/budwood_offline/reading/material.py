@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_TAGGED: Final = re.compile(
-    r"<(?P<tag>passage|context|document|article|attachment|file|excerpt)(?:\s[^<>]*)?>\s*(?P<text>.*?)\s*</(?P=tag)>",
-    re.DOTALL | re.IGNORECASE,
-)
 _TAG: Final = re.compile(
-    r"</?(?:passage|context|documents?|article|attachment|file|excerpt)(?:\s[^<>]*)?>", re.IGNORECASE
+    r"<(?P<close>/?)(?P<name>passage|context|documents?|article|attachment|file|excerpt)(?:\s[^<>]*)?>", re.IGNORECASE
 )
-_FENCED: Final = re.compile(r"^(```|~~~)[^\n]*\n(?P<text>.*?)^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE: Final = re.compile(r"^(?P<mark>```|~~~)(?P<rest>[^\n]*)$", re.MULTILINE)
 _MATERIAL_LABELS: Final = "passage|context|text|document|article|source|excerpt"
 _OTHER_LABELS: Final = (
     "question|questions|instructions?|task|your (?:question|task)|persona|answer|already asked"
@@ -48,8 +45,18 @@ def part(text: str) -> Parted:
 
 
 def _by_tags(text: str) -> Parted:
-    found = [_TAG.sub("", match["text"]).strip() for match in _TAGGED.finditer(text)]
-    return Parted("\n\n".join(filter(None, found)), _TAG.sub("", _TAGGED.sub("\n", text)).strip())
+    tags = list(_TAG.finditer(text))
+    ends = {tag["name"].lower(): tag.start() for tag in tags if tag["close"]}
+    spans: list[tuple[int, int]] = []
+    opened: re.Match[str] | None = None
+    for tag in tags:
+        name = tag["name"].lower()
+        if opened is not None and tag["close"] and name == opened["name"].lower():
+            spans.append((opened.start(), tag.end()))
+            opened = None
+        elif opened is None and not tag["close"] and name != "documents" and ends.get(name, -1) > tag.start():
+            opened = tag
+    return _taken_out(text, spans, lambda part: _TAG.sub("", part))
 
 
 def _by_labels(text: str) -> Parted:
@@ -77,5 +84,25 @@ def _without_question(body: str, rest: list[str]) -> tuple[str, str]:
 
 
 def _by_fences(text: str) -> Parted:
-    found = [match["text"].strip() for match in _FENCED.finditer(text)]
-    return Parted("\n\n".join(filter(None, found)), _FENCED.sub("\n", text).strip())
+    spans: list[tuple[int, int]] = []
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif fence["mark"] == opened["mark"] and not fence["rest"].strip():
+            spans.append((opened.start(), fence.end()))
+            opened = None
+    return _taken_out(text, spans, lambda part: _FENCE.sub("", part))
+
+
+def _taken_out(text: str, spans: Iterable[tuple[int, int]], bare: Callable[[str], str]) -> Parted:
+    """Take stretches out of a text; `bare` frees both from their marks."""
+    material: list[str] = []
+    rest: list[str] = []
+    place = 0
+    for start, end in spans:
+        rest.append(text[place:start])
+        material.append(bare(text[start:end]).strip())
+        place = end
+    rest.append(text[place:])
+    return Parted("\n\n".join(filter(None, material)), bare("\n".join(rest)).strip())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from budwood_offline.prose import trim
 from budwood_offline.sentences import normalise, split_sentences
 
 _ASKING: Final = re.compile(
-    r"(?:^|[.!?:;,\n*-]\s*|\b(?:to|now|please|then|and|must|should|shall|will|only|just|you|always)\s+)"
+    r"(?:^|[.!?:;,\n*-][ \t]*|\b(?:to|now|please|then|and|must|should|shall|will|only|just|you|always)\s+)"
     r"(?P<verb>ask|write|pose|generate|formulate|create|produce|propose|suggest|compose|give|invent|make up"
     r"|come up with|think of|reply with|phrase)\b"
     r"(?:,?\s+(?!(?:answers?|to|response|reply|with|from|based|about)\b)[\w'\u2019-]+){0,8}?,?\s+questions?\b",
@@ -20,14 +21,14 @@ _OTHERS: Final = re.compile(
     r"\b(?:users?|i(?:['\u2019]d)?|they|people|customers?|who|someone|humans?|readers?|students?|we)\s+(?:\w+\s+){0,2}$",
     re.IGNORECASE,
 )
+_LOOK_BACK: Final = 60
 _QUESTION_LABEL: Final = re.compile(
     r"^[ \t*#]*(?:the |your )?question[ \t*]*:[ \t*]*(?P<text>.+)", re.IGNORECASE | re.MULTILINE
 )
 _ASKED_LABEL: Final = re.compile(
-    r"^[^\n:]*\b(?:already asked|asked (?:so far|before|already)|(?:previous|earlier|asked) questions?"
-    r"|questions? so far|(?:do not|don['\u2019]t|never|avoid) (?:repeat|ask)\w*)\b[^\n:]*:"
-    r"[ \t]*(?P<list>.*(?:\n[^\n]*\S[^\n]*)*)",
-    re.IGNORECASE | re.MULTILINE,
+    r"\b(?:already asked|asked (?:so far|before|already)|(?:previous|earlier|asked) questions?"
+    r"|questions? so far|(?:do not|don['\u2019]t|never|avoid) (?:repeat|ask)\w*)\b",
+    re.IGNORECASE,
 )
 _QUOTES: Final = "\"'\u201c\u201d\u2018\u2019 "
 _SPEAKER: Final = re.compile(
@@ -43,7 +44,11 @@ _INSTRUCTION: Final = re.compile(
 
 def wants_question(text: str) -> bool:
     """Tell whether a text asks for a question to be asked."""
-    return any(not _OTHERS.search(text[: match.start("verb")]) for match in _ASKING.finditer(text))
+    for match in _ASKING.finditer(text):
+        verb = match.start("verb")
+        if not _OTHERS.search(text[max(0, verb - _LOOK_BACK) : verb]):
+            return True
+    return False
 
 
 def questions_in(text: str) -> list[str]:
@@ -54,9 +59,21 @@ def questions_in(text: str) -> list[str]:
 
 def asked_in(text: str) -> list[str]:
     """List the questions that a text says were asked: those it contains, and the lines under "Already asked:"."""
-    listed = (line for match in _ASKED_LABEL.finditer(text) for line in match["list"].splitlines())
-    lines = [normalise(_SPEAKER.sub("", trim(line.strip()))).strip(_QUOTES) for line in listed]
+    lines = [normalise(_SPEAKER.sub("", trim(line.strip()))).strip(_QUOTES) for line in _listed(text)]
     return list(dict.fromkeys(line for line in (*lines, *questions_in(text)) if line))
+
+
+def _listed(text: str) -> Iterator[str]:
+    """Yield what stands behind a label such as "Already asked:", up to the next empty line."""
+    listing = False
+    for line in text.splitlines():
+        label, colon, rest = line.partition(":")
+        if not listing and colon and _ASKED_LABEL.search(label):
+            listing = True
+            yield rest
+        elif listing:
+            listing = bool(line.strip())
+            yield line
 
 
 def question_in(text: str) -> str:

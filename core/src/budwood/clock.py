@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 
@@ -16,9 +17,12 @@ class SystemClock:
         """Seconds since 1970."""
         return time.time()
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, blocking the thread."""
-        time.sleep(seconds)
+    def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
+        """Wait, blocking the thread; no longer than until ``wake`` is set."""
+        if wake is None:
+            time.sleep(seconds)
+        else:
+            wake.wait(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait, leaving the thread to other tasks."""

@@ -1,0 +1,51 @@
+"""Clients of other settings than the usual ones, and a server that repeats what it is asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood import AsyncClient, Client
+from budwood.testing import ScriptedReply, chat_reply
+
+USUAL = {"api_key": "sk-test-secret", "cache": False}
+NOT_SO = {"error": {"message": "That is not so.", "type": "invalid_request_error", "param": "messages", "code": None}}
+
+
+@pytest.fixture
+def make_client(scripted, clock):
+    """
+    Make blocking clients over the scripted transport, by default of openai/gpt-4o.
+    """
+
+    def make(model="openai/gpt-4o", **changes):
+        return Client(model, **{**USUAL, "transport": scripted, "clock": clock, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_async_client(scripted, clock):
+    """
+    Make async clients over the scripted transport, by default of openai/gpt-4o.
+    """
+
+    def make(model="openai/gpt-4o", **changes):
+        return AsyncClient(model, **{**USUAL, "transport": scripted.asynchronous, "clock": clock, **changes})
+
+    return make
+
+
+@pytest.fixture
+def echo():
+    """
+    A reply that says what was asked; who asks for trouble gets it.
+    """
+
+    def answer(call):
+        asked = json.loads(call.body)["messages"][-1]["content"]
+        status, body = (400, NOT_SO) if asked == "trouble" else (200, chat_reply(f"you said {asked}"))
+        return ScriptedReply(status, {}, (json.dumps(body).encode(),))
+
+    return answer

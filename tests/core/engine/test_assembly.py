@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import functools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood import Client
+from budwood.engine.assembly import ResponseBuilder
+from budwood.providing import events_of
+from budwood.testing import FakeClock, ScriptedTransport, chat_reply, sse
+from budwood.types import (
+    ChatResponse,
+    Finished,
+    Message,
+    ReasoningClosed,
+    ReasoningDelta,
+    ReasoningPart,
+    RefusalDelta,
+    RefusalPart,
+    ResponseMetadata,
+    ResponseStarted,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+    Usage,
+    UsageReported,
+    VendorContent,
+    VendorPart,
+)
+
+WORDS = st.text(max_size=12)
+PIECES = st.lists(WORDS, max_size=5)
+
+
+def built(*events) -> ChatResponse:
+    """Put a response together."""
+    builder = ResponseBuilder()
+    builder.add(events)
+    return builder.build()
+
+
+def chunk(**delta):
+    """Make one chunk of a streamed reply."""
+    return {"id": "chatcmpl-1", "model": "scripted", "choices": [{"index": 0, "delta": delta}]}
+
+
+@functools.cache
+def talker() -> tuple[Client, ScriptedTransport]:
+    """Make one client for all examples: to look for plugins at each would be most of the work."""
+    scripted = ScriptedTransport()
+    return Client("openai/m", api_key="k", transport=scripted, clock=FakeClock(), cache=False), scripted
+
+
+def streamed(*chunks, finish_reason="stop") -> ChatResponse:
+    """Read a scripted stream to its end."""
+    client, scripted = talker()
+    end = {"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]}
+    scripted.reply(chunks=sse(*chunks, end))
+    with client.stream("hi") as stream:
+        list(stream)
+    return stream.response
+
+
+def asked(**message) -> ChatResponse:
+    """Ask for the same whole."""
+    client, scripted = talker()
+    scripted.reply(body=chat_reply(**message))
+    return client.ask("hi")
+
+
+@given(PIECES, PIECES, PIECES, st.lists(PIECES, max_size=3))
+def test_a_streamed_reply_equals_the_whole_one(reasoning, content, refusal, calls):
+    """
+    Reasoning, text, refusal and calls of tools are the same message, however the stream cuts them.
+    """
+    chunks = [chunk(role="assistant")]
+    chunks += [chunk(reasoning_content=piece) for piece in reasoning]
+    chunks += [chunk(content=piece) for piece in content]
+    chunks += [chunk(refusal=piece) for piece in refusal]
+    for index, pieces in enumerate(calls):
+        begin = {"index": index, "id": f"c{index}", "type": "function", "function": {"name": "look", "arguments": ""}}
+        chunks.append(chunk(tool_calls=[begin]))
+        chunks += [chunk(tool_calls=[{"index": index, "function": {"arguments": piece}}]) for piece in pieces]
+    whole = asked(
+        text="".join(content) or None,
+        reasoning_content="".join(reasoning),
+        refusal="".join(refusal) or None,
+        tool_calls=[
+            {"id": f"c{index}", "function": {"name": "look", "arguments": "".join(pieces)}}
+            for index, pieces in enumerate(calls)
+        ],
+    )
+
+    response = streamed(*chunks)
+
+    assert response.message == whole.message
+    assert (response.finish_reason, response.raw_finish_reason) == (whole.finish_reason, whole.raw_finish_reason)
+    assert (response.id, response.model, response.provider) == (whole.id, whole.model, whole.provider)
+
+
+PARTS = st.one_of(
+    st.builds(TextPart, text=WORDS.filter(bool)),
+    st.builds(ReasoningPart, text=WORDS, provider=st.just("openai"), data=st.just({"signature": "x"})),
+    st.builds(RefusalPart, text=WORDS.filter(bool)),
+    st.builds(ToolCallPart, id=WORDS.filter(bool), name=WORDS, arguments=WORDS),
+    st.builds(VendorPart, provider=st.just("openai"), kind=st.just("audio"), data=st.just({"id": "a"})),
+)
+
+
+def joined(message: Message) -> Message:
+    """Bring neighbours of one kind together, as a stream does."""
+    parts = []
+    for part in message.parts:
+        if parts and type(part) is type(parts[-1]) and isinstance(part, TextPart | RefusalPart):
+            parts[-1] = part.model_copy(update={"text": parts[-1].text + part.text})
+        else:
+            parts.append(part)
+    return message.model_copy(update={"parts": tuple(parts)})
+
+
+MESSAGES = st.lists(PARTS, max_size=6).map(lambda parts: joined(Message(role="assistant", parts=tuple(parts))))
+
+
+@given(MESSAGES, st.lists(MESSAGES, max_size=2), st.sampled_from(["stop", "length", "refusal"]))
+def test_events_of_a_response_make_it_again(message, alternatives, reason):
+    """
+    A whole response, written as events, is the same response: streams from a cache lose nothing.
+    """
+    response = ChatResponse(
+        message=message,
+        alternatives=tuple(alternatives),
+        finish_reason=reason,
+        raw_finish_reason="raw",
+        usage=Usage(input_tokens=1, output_tokens=2),
+        id="r1",
+        model="m",
+        metadata={"service_tier": "flex"},
+        request_id="q1",
+    )
+
+    assert built(*events_of(response)) == response
+
+
+def test_fragments_of_calls_are_joined_by_their_index():
+    """
+    Fragments of several calls may be interleaved; each goes to the call of its number.
+    """
+    response = built(
+        ToolCallDelta(0, "a", "first", '{"x"'),
+        ToolCallDelta(1, "b", "second"),
+        ToolCallDelta(0, arguments=": 1}"),
+        ToolCallDelta(1, arguments="{}"),
+        Finished("tool_calls"),
+    )
+
+    assert response.tool_calls == (
+        ToolCallPart(id="a", name="first", arguments='{"x": 1}'),
+        ToolCallPart(id="b", name="second", arguments="{}"),
+    )
+
+
+def test_calls_without_ids_get_ids_that_differ():
+    """
+    A server that gives no ids still lets results be told apart.
+    """
+    response = built(ToolCallDelta(0, None, "look", "{}"), ToolCallDelta(1, None, "look", "{}"))
+
+    assert len({call.id for call in response.tool_calls}) == 2
+
+
+def test_alternatives_are_messages_of_their_own():
+    """
+    Choices beside the first become alternatives in their order, and end for themselves.
+    """
+    response = built(
+        TextDelta("c", 2), TextDelta("a"), TextDelta("b", 1), TextDelta("!", 2), Finished("length", "l", 1),
+        Finished("stop", "s"),
+    )  # fmt: skip
+
+    assert response.text == "a"
+    assert [message.text for message in response.alternatives] == ["b", "c!"]
+    assert (response.finish_reason, response.raw_finish_reason) == ("stop", "s")
+
+
+def test_whole_reasoning_replaces_what_grew():
+    """
+    Closed reasoning holds what its vendor wants back, once: the pieces before it are not kept beside it.
+    """
+    part = ReasoningPart(text="Hm.", provider="openai", data={"signature": "x"})
+
+    response = built(ReasoningDelta("H"), ReasoningDelta("m"), ReasoningClosed(part), TextDelta("Yes."))
+
+    assert response.message.parts == (part, TextPart(text="Yes."))
+    assert (response.reasoning, response.text) == ("Hm.", "Yes.")
+
+
+def test_parts_stand_in_the_order_in_which_they_began():
+    """
+    Text between thoughts stays between them, and empty pieces make no parts.
+    """
+    response = built(
+        TextDelta(""), ReasoningDelta("1"), TextDelta("2"), TextDelta(""), ReasoningDelta("3"), RefusalDelta("4")
+    )
+
+    assert [(part.type, part.text) for part in response.message.parts] == [
+        ("reasoning", "1"), ("text", "2"), ("reasoning", "3"), ("refusal", "4")
+    ]  # fmt: skip
+
+
+def test_later_usage_replaces_and_later_metadata_adds():
+    """
+    Running totals are not summed; what the vendor says of a reply is gathered.
+    """
+    response = built(
+        ResponseStarted("r1", "m"),
+        ResponseMetadata({"a": 1}, None, "q1"),
+        UsageReported(Usage(output_tokens=1)),
+        UsageReported(Usage(output_tokens=5)),
+        ResponseMetadata({"b": 2}),
+    )
+
+    assert (response.usage.output_tokens, response.metadata, response.request_id) == (5, {"a": 1, "b": 2}, "q1")
+
+
+def test_what_never_finished_says_so():
+    """
+    A reply without its end is no finished one, and without usage its usage is unknown.
+    """
+    builder = ResponseBuilder()
+    builder.add([TextDelta("half")])
+
+    assert not builder.finished
+    assert (builder.build().finish_reason, builder.build().usage.output_tokens) == ("other", None)
+
+
+def test_content_that_is_not_modelled_is_kept():
+    """
+    Vendor parts stand among the others, marked as their vendor's.
+    """
+    part = VendorPart(provider="openai", kind="annotations", data=[{"type": "url_citation"}])
+
+    assert built(TextDelta("See"), VendorContent(part)).message.parts == (TextPart(text="See"), part)
+    assert asked(text="See", annotations=[{"type": "url_citation"}]).message.parts == (TextPart(text="See"), part)
+    assert streamed(chunk(content="See"), chunk(annotations=[{"type": "url_citation"}])).message.parts == (
+        TextPart(text="See"), part
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from budwood.engine.functions import as_tool, read_docstring, shown
+from budwood.errors import ConfigurationError
+from budwood.types import ToolCallPart
+
+
+def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
+    """
+    Tell the weather of a city.
+
+    Args:
+        city: Its name, as its people
+            write it.
+        unit: Of the temperature.
+
+    Returns:
+        A sentence.
+    """
+    return f"10 {unit} in {city}"
+
+
+def test_a_function_is_described_by_its_hints_and_docstring():
+    """
+    Name, summary, types, defaults and what is said of each argument go to the model.
+    """
+    definition = as_tool(weather).definition
+
+    assert (definition.name, definition.description) == ("weather", "Tell the weather of a city.")
+    parameters = definition.parameters
+    assert parameters["type"] == "object"
+    assert parameters["required"] == ["city"]
+    city, unit = parameters["properties"]["city"], parameters["properties"]["unit"]
+    assert (city["type"], city["description"]) == ("string", "Its name, as its people write it.")
+    assert (unit["enum"], unit["default"], unit["description"]) == (["C", "F"], "C", "Of the temperature.")
+
+
+def test_a_function_without_words_is_described_all_the_same():
+    """
+    No docstring, no hints and no parameters are no obstacles; a Field's own description wins.
+    """
+
+    def bare():
+        return 1
+
+    def hinted(a, b: Annotated[int, Field(description="The field's.")] = 1):
+        """
+        Add.
+
+        :param int b: The docstring's.
+        :param a: Anything.
+        """
+
+    assert as_tool(bare).definition.parameters["properties"] == {}
+    assert as_tool(bare).definition.description == ""
+    properties = as_tool(hinted).definition.parameters["properties"]
+    assert as_tool(hinted).definition.description == "Add."
+    assert (properties["a"]["description"], properties["b"]["description"]) == ("Anything.", "The field's.")
+
+
+@given(st.text(), st.text(alphabet="ArgsRetunP:param \n\tx", max_size=80))
+def test_no_docstring_crashes_the_reader(text, near):
+    """
+    Whatever stands in a docstring is taken apart somehow.
+    """
+    for docstring in (text, near):
+        summary, arguments = read_docstring(docstring)
+        assert summary == summary.strip()
+        assert all(name and words for name, words in arguments.items())
+
+
+class Point(BaseModel):
+    x: int
+    y: int = 0
+
+
+def call(function, **arguments):
+    """Call a function as a model does."""
+    return as_tool(function).call(ToolCallPart(id="c1", name="f", arguments=json.dumps(arguments)))
+
+
+def test_arguments_are_of_the_types_of_the_hints():
+    """
+    Models, dates and lists are made of the model's JSON.
+    """
+
+    def move(point: Point, on: date, names: list[str]):
+        return point, on, names
+
+    assert call(move, point={"x": 1}, on="2026-01-02", names=["a"]) == (Point(x=1), date(2026, 1, 2), ["a"])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("as it is", "as it is"),
+        (Point(x=1), '{"x":1,"y":0}'),
+        ({"a": [1, None], "on": date(2026, 1, 2)}, '{"a":[1,null],"on":"2026-01-02"}'),
+        (object, "\"<class 'object'>\""),
+        (None, "null"),
+        (b"Hi", '"Hi"'),
+    ],
+)
+def test_results_are_written_for_the_model(value, text):
+    """
+    Text stays as it is, all else becomes JSON, and what JSON cannot express its text.
+    """
+    assert shown(value) == text
+
+
+def test_methods_and_objects_are_tools_too():
+    """
+    A bound method is described without its `self`, an object by how it is called.
+    """
+
+    class Ship:
+        """A ship."""
+
+        def sail(self, knots: int) -> str:
+            return f"{knots} kn"
+
+        def __call__(self, port: str) -> str:
+            return f"to {port}"
+
+    assert call(Ship().sail, knots="5") == "5 kn"
+    assert call(Ship(), port="Oslo") == "to Oslo"
+    assert list(as_tool(Ship().sail).definition.parameters["properties"]) == ["knots"]
+    assert as_tool(Ship()).definition.name == "Ship"
+    assert list(as_tool(Ship()).definition.parameters["properties"]) == ["port"]
+
+
+class Opaque:
+    """Nothing that JSON can express."""
+
+
+def needs_opaque(thing: Opaque) -> None:
+    """Take what no model can write."""
+
+
+@pytest.mark.parametrize(
+    ("tools", "complaint"),
+    [
+        ([lambda: 1], "'<lambda>' needs a name"),
+        ([needs_opaque], "'needs_opaque' cannot be described"),
+        ([weather, weather], "Two tools have the name 'weather'"),
+        ([5], "tool"),
+    ],
+)
+def test_what_cannot_be_a_tool_is_refused_before_sending(client, scripted, tools, complaint):
+    """
+    Tools without a name, without describable parameters or with one name for two are configuration errors.
+    """
+    with pytest.raises(ConfigurationError, match=complaint):
+        client.ask("?", tools=tools)
+
+    assert scripted.calls == []

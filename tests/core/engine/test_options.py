@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import ConfigurationError
+from budwood.testing import chat_reply
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"temprature": 1}, "Unknown option 'temprature'.*temperature"),
+        ({"n": 3}, "Unknown option 'n'.*extra"),
+        ({"temperature": -1}, "temperature: .*greater than or equal to 0"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"top_p": 2}, "top_p"),
+        ({"reasoning_effort": "furious"}, "reasoning_effort"),
+        ({"timeout": 0}, "timeout"),
+        ({"retries": -1}, "retries"),
+        ({"on_unsupported": "shrug"}, "on_unsupported"),
+        ({"schema_mode": "magic", "schema": {}}, "schema_mode is 'magic'"),
+        ({"schema": "a person"}, "schema= is a str"),
+        ({"tool_choice": "weather"}, "tool_choice is 'weather'"),
+        ({"tools": len}, "tools= is"),
+        ({"stop": 5}, "stop= is"),
+        ({"extra": [1]}, "extra= is"),
+        ({"extra": {"a": object()}}, "extra"),
+        ({"files": "a.txt"}, "files= is a str.*a list of names"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused(client, scripted, options, complaint):
+    """
+    Unknown options and impossible values are configuration errors that name them, and nothing is sent.
+    """
+    with pytest.raises(ConfigurationError, match=complaint):
+        client.ask("Hi", **options)
+
+    assert scripted.calls == []
+
+
+def test_options_of_none_are_left_out(client, scripted):
+    """
+    None stands for what the vendor does by default.
+    """
+    scripted.reply(body=chat_reply())
+
+    client.ask("Hi", temperature=None, tools=None, schema=None, stop=None, extra=None, model=None, timeout=None)
+
+    assert set(scripted.sent()) == {"model", "messages"}
+
+
+def test_parameters_are_sent_under_the_vendors_names(client, scripted):
+    """
+    What was given is sent, and the vendor's own parameters as they are; nothing else is.
+    """
+    scripted.reply(body=chat_reply())
+
+    client.ask("Hi", temperature=0.2, top_p=0.5, max_tokens=9, stop="END", seed=3, extra={"logit_bias": {"5": -100}})
+
+    sent = scripted.sent()
+    del sent["messages"]
+    assert sent == {
+        "model": "gpt-4o",
+        "temperature": 0.2,
+        "top_p": 0.5,
+        "max_tokens": 9,
+        "stop": ["END"],
+        "seed": 3,
+        "logit_bias": {"5": -100},
+    }
+
+
+def test_options_of_a_call_win_over_the_clients_and_the_settings(make_client, scripted, clock):
+    """
+    Timeouts come from the call, else from the client, else from the settings, else from the defaults.
+    """
+    settings = {"options": {"timeout": 30, "connect_timeout": 3, "idle_timeout": 2}}
+    scripted.reply(body=chat_reply())
+
+    make_client(settings=settings, timeout=20, connect_timeout=4).ask("Hi", timeout=10)
+
+    timing = scripted.timings[0]
+    assert (timing.deadline - clock.now, timing.connect_timeout, timing.idle_timeout) == (10, 4, 2)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import PromptError
+from budwood.testing import chat_reply
+from budwood.types import Message
+
+
+def test_messages_may_be_given_in_three_forms(client, scripted):
+    """
+    A message, messages and dictionaries in OpenAI's form are sent alike, after the system prompt.
+    """
+    dictionary = {"role": "user", "content": "Hi"}
+    for prompt in ("Hi", Message.user("Hi"), [Message.user("Hi")], [dictionary], (dictionary,)):
+        scripted.reply(body=chat_reply())
+
+        client.ask(prompt, system="Be brief.")
+
+        assert scripted.sent()["messages"] == [{"role": "system", "content": "Be brief."}, dictionary]
+
+
+def test_all_that_openais_form_holds_is_kept(client, scripted):
+    """
+    Images, calls of tools, their results and refusals in OpenAI's form come out as they went in.
+    """
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}},
+            ],
+            "name": "ada",
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"x": 1}'}}],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "A cat."},
+        {"role": "assistant", "content": None, "refusal": "I will not say."},
+        {"role": "user", "content": "Please."},
+    ]
+    scripted.reply(body=chat_reply())
+
+    client.ask(messages)
+
+    assert scripted.sent()["messages"] == messages
+
+
+@pytest.mark.parametrize(
+    ("prompt", "complaint"),
+    [
+        ("", "The prompt is empty."),
+        (" \n", "The prompt is empty."),
+        ([], "There is no message to answer."),
+        ([Message.system("Be brief.")], "There is no message to answer."),
+        (7, "The prompt is a int."),
+        ({"role": "user", "content": "Hi"}, "The prompt is a dict."),
+        ([7], "Message 0 is a int."),
+        ([{"content": "Hi"}], "Message 0 has no 'role'."),
+        ([{"role": "user", "content": "Hi"}, {"role": "pirate", "content": "Arr"}], "Message 1 is not in a form"),
+        ([{"role": "user", "content": 7}], "Message 0 is not in a form that is known: its content is a int"),
+        ([{"role": "user", "content": [{"type": "smell"}]}], "content of the type 'smell'"),
+        ([{"role": "user", "content": ["Hi"]}], "Message 0 is not in a form"),
+        ([{"role": "assistant", "tool_calls": [7]}], "Message 0 is not in a form"),
+        ("half a pair: \ud83c", "surrogates not allowed.*Unicode"),
+    ],
+)
+def test_a_prompt_that_cannot_be_sent_is_refused(client, scripted, prompt, complaint):
+    """
+    What is no prompt is a `PromptError` that says where it is wrong, and nothing is sent.
+    """
+    with pytest.raises(PromptError, match=complaint):
+        client.ask(prompt)
+
+    assert scripted.calls == []

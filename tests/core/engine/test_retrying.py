@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood import Client
+from budwood.errors import (
+    AuthenticationError,
+    CapacityError,
+    ConnectionFailedError,
+    ContentFilterError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExhaustedError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+)
+from budwood.testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
+from budwood.types import TextDelta
+
+
+def complaint(code=None, message="No."):
+    """Make the body of an error in OpenAI's form."""
+    return {"error": {"message": message, "type": None, "param": None, "code": code}}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
+        ({"retry-after": "120"}, 120.0),
+    ],
+)
+def test_rate_limit_waits_as_long_as_the_server_asks(client, scripted, clock, headers, seconds):
+    """
+    A 429 is retried after exactly as long as its headers say, once.
+    """
+    scripted.reply(429, complaint(), headers=headers).reply(body=chat_reply("hello"))
+
+    response = client.ask("hi")
+
+    assert response.text == "hello"
+    assert clock.slept == [seconds]
+
+
+def test_async_calls_wait_as_long_too(async_client, scripted, clock):
+    """
+    The async client waits by the same policy.
+    """
+    scripted.reply(429, complaint(), headers={"retry-after": "7"}).reply(body=chat_reply("hello"))
+
+    assert asyncio.run(async_client.ask("hi")).text == "hello"
+    assert clock.slept == [7.0]
+
+
+def test_retry_after_may_be_a_date(make_client, scripted, clock):
+    """
+    A date in the future is waited for; the real clock goes on a little between writing and reading it.
+    """
+    date = formatdate(time.time() + 3600, usegmt=True)
+    scripted.reply(503, complaint(), headers={"retry-after": date}).reply(body=chat_reply("hello"))
+
+    make_client(max_retry_after=4000, timeout=5000).ask("hi")
+
+    (slept,) = clock.slept
+    assert 1800 < slept <= 3601
+
+
+def test_a_date_that_has_passed_is_no_wait(client, scripted, clock):
+    """
+    A date in the past means now.
+    """
+    scripted.reply(429, complaint(), headers={"retry-after": formatdate(0, usegmt=True)}).reply(body=chat_reply())
+
+    client.ask("hi")
+
+    assert clock.slept == [0.0]
+
+
+@pytest.mark.parametrize("value", ["soon", "", "nan", "inf", "1e999", "Mon, 99 Foo 2026 00:00:00 GMT"])
+def test_a_retry_after_that_says_nothing_is_ignored(client, scripted, clock, value):
+    """
+    What is neither a number nor a date leaves the pause to the backoff.
+    """
+    scripted.reply(429, complaint(), headers={"retry-after": value}).reply(body=chat_reply())
+
+    client.ask("hi")
+
+    assert 0 <= clock.slept[0] <= 0.5
+
+
+def test_a_wait_beyond_the_cap_is_the_callers(client, scripted, clock):
+    """
+    A Retry-After of more than 120 s is not slept through: the error goes to the caller at once, and tells how long.
+    """
+    scripted.reply(429, complaint(), headers={"retry-after": "121"})
+
+    with pytest.raises(RateLimitError) as caught:
+        client.ask("hi")
+
+    assert (caught.value.retry_after, clock.slept) == (121.0, [])
+
+
+def test_the_cap_is_an_option(client, scripted, clock):
+    """
+    `max_retry_after` moves the cap in both directions.
+    """
+    for _ in range(2):
+        scripted.reply(429, complaint(), headers={"retry-after": "200"})
+    scripted.reply(body=chat_reply("hello"))
+
+    with pytest.raises(RateLimitError):
+        client.ask("hi", max_retry_after=199)
+    assert client.ask("hi", max_retry_after=200).text == "hello"
+
+    assert clock.slept == [200.0]
+
+
+@functools.cache
+def failing() -> tuple[Client, ScriptedTransport, FakeClock]:
+    """Make one client for all examples: to look for plugins at each would be most of the work."""
+    scripted, clock = ScriptedTransport(), FakeClock()
+    return Client("openai/m", api_key="k", transport=scripted, clock=clock, cache=False), scripted, clock
+
+
+@given(st.integers(0, 2**32), st.integers(1, 8))
+def test_backoff_is_full_jitter(seed, retries):
+    """
+    Without Retry-After the pause is random between nothing and 0.5 s, doubling with each attempt up to 8 s.
+    """
+    client, scripted, clock = failing()
+    for _ in range(retries):
+        scripted.reply(500, complaint())
+    scripted.reply(body=chat_reply())
+    client._engine.random.seed(seed)
+    clock.slept.clear()
+
+    client.ask("hi", retries=retries)
+
+    assert len(clock.slept) == retries
+    for number, pause in enumerate(clock.slept):
+        assert 0 <= pause <= min(8.0, 0.5 * 2**number)
+
+
+def test_backoff_spreads_over_its_whole_range(scripted, clock, make_client):
+    """
+    Jitter is full: of many pauses some are short, some long, and none are alike.
+    """
+    client = make_client(retries=1)
+    for _ in range(200):
+        scripted.reply(500, complaint()).reply(body=chat_reply())
+        client.ask("hi")
+
+    assert min(clock.slept) < 0.1
+    assert max(clock.slept) > 0.4
+    assert len(set(clock.slept)) > 190
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, InvalidRequestError) for status in (408, 409, 425)),
+        (429, RateLimitError),
+        *((status, ServerError) for status in (500, 502, 504)),
+        *((status, CapacityError) for status in (503, 529)),
+    ],
+)
+def test_what_may_succeed_later_is_retried(client, scripted, clock, status, kind):
+    """
+    These statuses are asked again twice, and then the last error is raised.
+    """
+    for _ in range(3):
+        scripted.reply(status, complaint())
+
+    with pytest.raises(kind) as caught:
+        client.ask("hi")
+
+    assert (len(scripted.calls), len(clock.slept), len(caught.value.attempts)) == (3, 2, 3)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, None, InvalidRequestError),
+        (400, "content_filter", ContentFilterError),
+        (401, None, AuthenticationError),
+        (403, None, PermissionDeniedError),
+        (404, None, NotFoundError),
+        (413, None, InvalidRequestError),
+        (422, None, InvalidRequestError),
+        (429, "insufficient_quota", QuotaExhaustedError),
+        (429, "billing_hard_limit_reached", QuotaExhaustedError),
+    ],
+)
+def test_what_cannot_succeed_is_never_retried(client, scripted, status, code, kind):
+    """
+    Bad requests, wrong credentials, content filters and exhausted quotas are the caller's at once.
+    """
+    scripted.reply(status, complaint(code), headers={"retry-after": "1"})
+
+    with pytest.raises(kind) as caught:
+        client.ask("hi", retries=5)
+
+    assert len(scripted.calls) == len(caught.value.attempts) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, None), (403, None), (400, "content_filter"), (429, "insufficient_quota")]
+)
+def test_no_header_makes_the_hopeless_worth_a_retry(client, scripted, status, code):
+    """
+    A server's `x-should-retry: true` does not turn credentials, filters and quotas into what may succeed later.
+    """
+    scripted.reply(status, complaint(code), headers={"x-should-retry": "true"})
+
+    with pytest.raises(Exception, match="No"):
+        client.ask("hi")
+
+    assert len(scripted.calls) == 1
+
+
+def test_a_server_may_say_that_retrying_is_in_vain(client, scripted):
+    """
+    `x-should-retry: false` ends the call.
+    """
+    scripted.reply(500, complaint(), headers={"x-should-retry": "false"})
+
+    with pytest.raises(ServerError):
+        client.ask("hi")
+
+    assert len(scripted.calls) == 1
+
+
+def test_no_retries_are_none(client, scripted, clock):
+    """
+    With `retries=0` the first error is the last.
+    """
+    scripted.reply(500, complaint(), headers={"retry-after": "1"})
+
+    with pytest.raises(ServerError):
+        client.ask("hi", retries=0)
+
+    assert (len(scripted.calls), clock.slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ConnectionFailedError("It broke."),
+        *(RequestTimeoutError("Too slow.", phase=phase) for phase in ("connect", "read")),
+    ],
+)
+def test_broken_connections_and_timeouts_are_retried(client, scripted, failure):
+    """
+    What failed on the wire is sent again, before its reply and in the midst of it.
+    """
+    scripted.fail(failure).reply(chunks=[b'{"choi'], failure=failure).reply(body=chat_reply("hello"))
+
+    response = client.ask("hi")
+
+    assert response.text == "hello"
+    assert [attempt.status for attempt in response.attempts] == [None, None, 200]
+
+
+def test_an_address_that_cannot_be_used_is_not_tried_again(client, scripted):
+    """
+    A failure that its maker knows to be final is not repeated.
+    """
+    scripted.fail(ConnectionFailedError("The address cannot be used.", retryable=False))
+
+    with pytest.raises(ConnectionFailedError):
+        client.ask("hi")
+
+    assert len(scripted.calls) == 1
+
+
+def test_one_deadline_bounds_all_attempts(client, scripted, clock):
+    """
+    Every attempt gets the same deadline, and a pause that would pass it is not begun.
+    """
+    begin = clock.now
+    for _ in range(3):
+        scripted.reply(429, complaint(), headers={"retry-after": "40"})
+
+    with pytest.raises(RateLimitError):
+        client.ask("hi", timeout=100, retries=10)
+
+    assert clock.slept == [40.0, 40.0]
+    assert {timing.deadline for timing in scripted.timings} == {begin + 100}
+
+
+def test_a_deadline_that_has_passed_ends_the_call(client, scripted):
+    """
+    When the whole time is used up there is nothing to retry with.
+    """
+    scripted.fail(RequestTimeoutError("Too slow.", phase="deadline"))
+
+    with pytest.raises(RequestTimeoutError):
+        client.ask("hi")
+
+    assert len(scripted.calls) == 1
+
+
+def test_every_attempt_stands_in_the_ledger(client, scripted, clock):
+    """
+    The ledger tells of each request whom it asked, with which key, how it ended, how long it took and what preceded it.
+    """
+
+    def slowly(status, body, headers):
+        def answer(call):
+            clock.now += 2.0
+            return ScriptedTransport().reply(status, body, headers=headers)._script[0]
+
+        return answer
+
+    scripted.answer(slowly(429, complaint(), {"retry-after": "7", "x-request-id": "r1"}))
+    scripted.fail()
+    scripted.answer(slowly(200, chat_reply("hello"), {"x-request-id": "r3"}))
+
+    first, second, third = client.ask("hi").attempts
+
+    assert {(attempt.provider, attempt.model, attempt.key) for attempt in (first, second, third)} == {
+        ("openai", "gpt-4o", "default")
+    }
+    assert (first.status, first.error, first.request_id, first.waited) == (429, "RateLimitError", "r1", 0.0)
+    assert (second.status, second.error, second.request_id, second.waited) == (None, "ConnectionFailedError", None, 7.0)
+    assert (third.status, third.error, third.request_id, third.waited) == (200, None, "r3", clock.slept[1])
+    assert [first.duration, second.duration, third.duration] == [2.0, 0.0, 2.0]
+    assert (first.usage, third.usage.output_tokens) == (None, 7)
+
+
+def test_an_error_carries_its_ledger_and_whom_it_asked(client, scripted):
+    """
+    A failed call tells as much of its attempts as one that succeeded.
+    """
+    scripted.reply(500, complaint()).reply(401, complaint(), headers={"x-request-id": "r2"})
+
+    with pytest.raises(AuthenticationError) as caught:
+        client.ask("hi")
+
+    assert [attempt.error for attempt in caught.value.attempts] == ["ServerError", "AuthenticationError"]
+    assert (caught.value.provider, caught.value.model, caught.value.request_id) == ("openai", "gpt-4o", "r2")
+
+
+def test_a_stream_is_repeated_only_before_its_first_content(client, scripted):
+    """
+    What fails before any content is retried unseen: the caller sees one stream.
+    """
+    scripted.reply(503, complaint())
+    scripted.reply(chunks=sse({"id": "lost", "choices": []}, done=False))
+    scripted.reply(chunks=sse({"error": {"message": "overloaded", "code": "server_is_overloaded"}}))
+    scripted.reply(chunks=sse(*chat_chunks(["hel", "lo"])))
+
+    with client.stream("hi", retries=3) as stream:
+        texts = [event.text for event in stream if isinstance(event, TextDelta)]
+
+    assert texts == ["hel", "lo"]
+    assert stream.response.id == "chatcmpl-1"
+    assert [attempt.error for attempt in stream.response.attempts] == [
+        "CapacityError", "StreamInterruptedError", "CapacityError", None
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "end", [b"", b'data: {"error": {"message": "overloaded", "code": "server_is_overloaded"}}\n\n', b"data: {oops\n\n"]
+)
+def test_a_stream_is_not_repeated_after_its_first_content(client, scripted, end):
+    """
+    However it breaks, the caller gets what came, and nothing is sent again.
+    """
+    scripted.reply(chunks=[*sse(*chat_chunks(["hel"], finish_reason=None), done=False), end])
+
+    with client.stream("hi") as stream, pytest.raises(StreamInterruptedError) as caught:
+        list(stream)
+
+    assert caught.value.response.text == "hel"
+    assert not caught.value.retryable
+    assert len(scripted.calls) == 1
+
+
+def test_an_error_inside_a_200_is_an_error(client, scripted):
+    """
+    HTTP 200 is not success: what is retryable is retried, what is not is raised.
+    """
+    scripted.reply(200, complaint("server_is_overloaded")).reply(200, complaint("insufficient_quota"))
+
+    with pytest.raises(QuotaExhaustedError) as caught:
+        client.ask("hi")
+
+    assert len(caught.value.attempts) == 2
+
+
+def test_embeddings_and_lists_of_models_are_retried_alike(client, scripted, clock):
+    """
+    Every operation has the same policy.
+    """
+    scripted.reply(429, complaint(), headers={"retry-after": "3"}).reply(body={"data": [{"embedding": [1.0]}]})
+    scripted.reply(429, complaint(), headers={"retry-after": "4"}).reply(body={"data": []})
+
+    assert len(client.embed("a").attempts) == 2
+    assert client.models() == ()
+    assert clock.slept == [3.0, 4.0]

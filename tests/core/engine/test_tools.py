@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Literal
+
+import pytest
+
+from budwood.errors import ConfigurationError, ToolLoopError, UnsupportedError
+from budwood.testing import chat_chunks, chat_reply, sse
+from budwood.types import ToolExecuted
+
+
+def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
+    """
+    Tell the weather of a city.
+
+    Args:
+        city: Its name, as its people
+            write it.
+        unit: Of the temperature.
+
+    Returns:
+        A sentence.
+    """
+    return f"10 {unit} in {city}"
+
+
+def calling(*calls: tuple[str, str]) -> dict:
+    """Make a reply that calls tools; each call is a name and the arguments' text."""
+    written = [
+        {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for number, (name, arguments) in enumerate(calls)
+    ]
+    return chat_reply(None, tool_calls=written, finish_reason="tool_calls")
+
+
+def results(scripted) -> list[str]:
+    """List what the model was told by tools in the last request."""
+    return [message["content"] for message in scripted.sent()["messages"] if message["role"] == "tool"]
+
+
+def test_the_model_calls_and_then_answers(client, scripted):
+    """
+    The function runs with the model's arguments, the result goes back, and the last reply is the answer.
+    """
+    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("It is cold."))
+
+    reply = client.ask("What is the weather in Oslo?", tools=[weather])
+
+    assert reply.text == "It is cold."
+    assert results(scripted) == ["10 C in Oslo"]
+    assert [message.role for message in reply.messages] == ["assistant", "tool", "assistant"]
+    assert reply.usage.output_tokens == 14
+    assert len(reply.attempts) == 2
+
+
+def test_an_async_client_awaits_tools_and_gives_blocking_ones_a_thread(async_client, scripted):
+    """
+    Async functions run on the event loop, blocking ones beside it.
+    """
+    threads = {}
+
+    async def later(x: int) -> int:
+        await asyncio.sleep(0)
+        threads["later"] = threading.current_thread()
+        return x + 1
+
+    def now(x: int) -> int:
+        threads["now"] = threading.current_thread()
+        return x + 2
+
+    class Counter:
+        async def __call__(self, x: int) -> int:
+            return x + 3
+
+    scripted.reply(body=calling(*((name, '{"x": 1}') for name in ("later", "now", "Counter"))))
+    scripted.reply(body=chat_reply("Done."))
+
+    asyncio.run(async_client.ask("?", tools=[later, now, Counter()]))
+
+    assert results(scripted) == ["2", "3", "4"]
+    assert threads["later"] is threading.main_thread()
+    assert threads["now"] is not threading.main_thread()
+
+
+def test_a_blocking_client_refuses_what_it_cannot_await(client, scripted):
+    """
+    Async tools and approvals are refused before sending; a tool that is only described may be async.
+    """
+
+    async def later() -> int:
+        return 1
+
+    async def approve(call) -> bool:
+        return True
+
+    with pytest.raises(ConfigurationError, match="'later' is async"):
+        client.ask("?", tools=[later])
+    with pytest.raises(ConfigurationError, match="approve= is async"):
+        client.ask("?", tools=[weather], approve=approve)
+    assert scripted.calls == []
+
+    scripted.reply(body=calling(("later", "{}")))
+    assert client.ask("?", tools=[later], execute_tools=False).tool_calls[0].name == "later"
+
+
+def test_calls_of_one_round_run_together(client, scripted):
+    """
+    Each tool waits for the other at a barrier: one after the other they would never pass it. Results keep their order.
+    """
+    barrier = threading.Barrier(2)
+
+    def meet(name: str) -> str:
+        barrier.wait()
+        return name
+
+    scripted.reply(body=calling(("meet", '{"name": "a"}'), ("meet", '{"name": "b"}'))).reply(body=chat_reply("Met."))
+
+    assert client.ask("?", tools=[meet]).text == "Met."
+    assert results(scripted) == ["a", "b"]
+
+
+def test_async_calls_of_one_round_run_together(async_client, scripted):
+    """
+    The first waits for what the second does.
+    """
+
+    async def story():
+        signal = asyncio.Event()
+
+        async def wait() -> str:
+            await signal.wait()
+            return "waited"
+
+        async def give() -> str:
+            signal.set()
+            return "given"
+
+        return await async_client.ask("?", tools=[wait, give])
+
+    scripted.reply(body=calling(("wait", "{}"), ("give", "{}"))).reply(body=chat_reply("Met."))
+
+    asyncio.run(story())
+
+    assert results(scripted) == ["waited", "given"]
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3])
+def test_the_loop_is_bounded(client, scripted, rounds):
+    """
+    A model that never stops calling is stopped after as many rounds as said; the error holds its last calls.
+    """
+    ran = []
+
+    def again() -> str:
+        ran.append(1)
+        return "again"
+
+    for _ in range(rounds + 1):
+        scripted.reply(body=calling(("again", "{}")))
+
+    with pytest.raises(ToolLoopError, match=f"after {rounds} rounds.*max_tool_rounds") as caught:
+        client.ask("?", tools=[again], max_tool_rounds=rounds)
+
+    assert (len(ran), len(scripted.calls)) == (rounds, rounds + 1)
+    assert [call.name for call in caught.value.response.tool_calls] == ["again"]
+    assert len(caught.value.response.attempts) == rounds + 1
+    assert caught.value.response.usage.output_tokens == 7 * (rounds + 1)
+
+
+class BrokenError(Exception):
+    """An error of a tool."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (BrokenError("the mast fell"), "BrokenError: the mast fell"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (StopIteration("over"), "StopIteration: over"),
+        (RuntimeError("half \ud83c"), "RuntimeError: half ?"),
+    ],
+)
+def test_an_error_of_a_tool_goes_back_to_the_model(client, async_client, scripted, error, told):
+    """
+    What a tool raises is told to the model, marked as an error in the messages, and the call goes on.
+    """
+
+    def fails() -> str:
+        raise error
+
+    for _ in range(2):
+        scripted.reply(body=calling(("fails", "{}"), ("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Sorry."))
+
+    for reply in (
+        client.ask("?", tools=[fails, weather]),
+        asyncio.run(async_client.ask("?", tools=[fails, weather])),
+    ):
+        assert reply.text == "Sorry."
+        first, second = results(scripted)
+        assert first.endswith(told)
+        assert second == "10 C in Oslo"
+        assert [result.is_error for result in reply.messages[1].tool_results] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("{", "EOF"),
+        ("[]", "no JSON object but a list"),
+        ("null", "no JSON object"),
+        ("{}", "city: Missing"),
+        ('{"city": 5}', "city: Input should be a valid string"),
+        ('{"city": "Oslo", "unit": "K"}', "unit: Input should be 'C' or 'F'"),
+        ('{"city": "Oslo", "country": "Norway"}', "country: Unexpected keyword"),
+    ],
+)
+def test_bad_arguments_go_back_to_the_model(client, scripted, arguments, told):
+    """
+    Arguments that do not fit never reach the function: the model is told what is wrong with them.
+    """
+    scripted.reply(body=calling(("weather", arguments))).reply(body=chat_reply("Sorry."))
+
+    reply = client.ask("?", tools=[weather])
+
+    assert told in results(scripted)[0]
+    assert reply.messages[1].tool_results[0].is_error
+
+
+def test_no_arguments_at_all_are_an_empty_object(client, scripted):
+    """
+    Some models write nothing where there is nothing to say.
+    """
+
+    def clock() -> str:
+        return "noon"
+
+    scripted.reply(body=calling(("clock", ""))).reply(body=chat_reply("Noon."))
+
+    client.ask("?", tools=[clock])
+
+    assert results(scripted) == ["noon"]
+
+
+def test_a_tool_that_does_not_exist_goes_back_to_the_model(client, scripted):
+    """
+    The model is told which tools there are.
+    """
+    scripted.reply(body=calling(("whether", "{}"))).reply(body=chat_reply("Sorry."))
+
+    assert client.ask("?", tools=[weather]).text == "Sorry."
+    assert results(scripted) == ["There is no tool 'whether'; there are weather."]
+
+
+def test_calls_of_tools_that_we_were_not_given_are_the_answer(client, scripted):
+    """
+    Tools in the vendor's own form are the caller's to run.
+    """
+    scripted.reply(body=calling(("search", '{"q": "x"}')))
+
+    reply = client.ask("?", extra={"tools": [{"type": "function", "function": {"name": "search"}}]})
+
+    assert reply.tool_calls[0].parse_arguments() == {"q": "x"}
+    assert len(scripted.calls) == 1
+
+
+def test_calls_are_not_run_where_the_caller_says_so(client, scripted):
+    """
+    With `execute_tools=False` the calls are the answer, and nothing runs.
+    """
+
+    def never() -> None:
+        raise AssertionError
+
+    scripted.reply(body=calling(("never", "{}")))
+
+    reply = client.ask("?", tools=[never], execute_tools=False)
+
+    assert [call.name for call in reply.tool_calls] == ["never"]
+    assert reply.finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        (True, "10 C in Oslo"),
+        (False, "The user did not allow this call."),
+        ("Not on Sundays.", "Not on Sundays."),
+        (None, "The user did not allow this call."),
+        (1, "The user did not allow this call."),
+    ],
+)
+def test_a_call_runs_only_when_it_is_approved(client, scripted, verdict, told):
+    """
+    The approval sees the call; whatever is not True keeps it from running, and the model reads why.
+    """
+    seen = []
+
+    def approve(call):
+        seen.append((call.name, call.parse_arguments()))
+        return verdict
+
+    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
+
+    reply = client.ask("?", tools=[weather], approve=approve)
+
+    assert seen == [("weather", {"city": "Oslo"})]
+    assert results(scripted) == [told]
+    assert reply.messages[1].tool_results[0].is_error == (verdict is not True)
+
+
+def test_an_approval_that_fails_lets_nothing_run(client, scripted):
+    """
+    Its error is the caller's: a call that nobody decided on does not run.
+    """
+    ran = []
+
+    def approve(call):
+        raise BrokenError("nobody there")
+
+    def act() -> None:
+        ran.append(1)
+
+    scripted.reply(body=calling(("act", "{}")))
+
+    with pytest.raises(BrokenError):
+        client.ask("?", tools=[act], approve=approve)
+    assert ran == []
+
+
+def test_an_async_client_awaits_approvals(async_client, scripted):
+    """
+    An approval may be a function or an object, and be awaited.
+    """
+
+    class Approver:
+        async def __call__(self, call):
+            return call.name == "weather"
+
+    async def approve(call):
+        return "No."
+
+    for _ in range(2):
+        scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
+
+    asyncio.run(async_client.ask("?", tools=[weather], approve=Approver()))
+    assert results(scripted) == ["10 C in Oslo"]
+    asyncio.run(async_client.ask("?", tools=[weather], approve=approve))
+    assert results(scripted) == ["No."]
+
+
+def test_a_model_without_tools_is_not_sent_any(make_client, scripted):
+    """
+    Tools for a model that calls none are refused before sending.
+    """
+    client = make_client(settings={"models": {"openai/*": {"lacks": ["tools"]}}})
+
+    with pytest.raises(UnsupportedError, match="openai/gpt-4o calls no tools"):
+        client.ask("?", tools=[weather])
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "first", "later"),
+    [
+        ("auto", "auto", "auto"),
+        ("none", "none", "none"),
+        ("required", "required", "auto"),
+        ("weather", {"type": "function", "function": {"name": "weather"}}, "auto"),
+    ],
+)
+def test_a_choice_of_tools_binds_the_first_round(client, scripted, choice, first, later):
+    """
+    A model that was made to call a tool may answer afterwards; otherwise the loop could never end.
+    """
+    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
+
+    client.ask("?", tools=[weather], tool_choice=choice, parallel_tool_calls=False)
+
+    assert scripted.sent(0)["tool_choice"] == first
+    assert scripted.sent(1).get("tool_choice") == later
+    assert scripted.sent(0)["parallel_tool_calls"] is False
+
+
+def test_a_stream_goes_on_through_the_rounds(client, scripted):
+    """
+    Events of all rounds come in one stream, with what each tool did between them.
+    """
+    call = {"index": 0, "id": "c0", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+    chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+    scripted.reply(chunks=sse(chunk)).reply(chunks=sse(*chat_chunks(["It is", " cold."])))
+
+    with client.stream("?", tools=[weather]) as stream:
+        events = list(stream)
+
+    (executed,) = [event for event in events if isinstance(event, ToolExecuted)]
+    assert (executed.call.name, executed.result.content) == ("weather", "10 C in Oslo")
+    assert stream.response.text == "It is cold."
+    assert [message.role for message in stream.response.messages] == ["assistant", "tool", "assistant"]

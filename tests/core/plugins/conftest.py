@@ -1,0 +1,171 @@
+"""Throw-away distributions: real metadata and real modules, in a folder that is on the path for one test."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from importlib_metadata import distributions
+
+from budwood.hooks import PROVIDER
+from budwood.names import normalise
+from budwood.plugins import Registry, take_inventory
+
+COUNTED = (
+    "from pathlib import Path\nwith Path(__file__).with_suffix('.imports').open('a') as count:\n    count.write('.')\n"
+)
+
+DESCRIBES = """
+from pydantic import BaseModel, SecretStr
+from budwood.hooks import ProviderSpec, hookimpl
+
+
+class Settings(BaseModel):
+    model_config = {{"extra": "forbid"}}
+
+    api_key: SecretStr | None = None
+    base_url: str = "http://default"
+    colour: str = "green"
+
+
+class Thing:
+    def __init__(self, settings, context):
+        self.settings = settings
+        self.context = context
+
+
+@hookimpl
+def budwood_providers():
+    return [
+        ProviderSpec(
+            name=name,
+            settings=lambda: Settings,
+            build=Thing,
+            requires_api={api},
+            summary="Made for a test.",
+            environment={{"api_key": ("ACME_KEY", "ACME_OLD_KEY")}},
+        )
+        for name in {names}
+    ]
+"""
+
+
+def source_describing(*names, api=(1, 0)):
+    """
+    Write the source of a module that describes providers of these names as it should.
+    """
+    return DESCRIBES.format(names=list(names), api=api)
+
+
+@dataclass(frozen=True)
+class MadeDistribution:
+    """
+    A distribution in a folder of the test.
+    """
+
+    name: str
+    version: str
+    folder: Path
+    module: str
+
+    @property
+    def label(self):
+        """
+        What messages call it.
+        """
+        return f"{self.name} {self.version}"
+
+    @property
+    def imports(self):
+        """
+        How often its module was executed, in whatever process.
+        """
+        count = self.folder.joinpath(*self.module.split(".")).with_suffix(".imports")
+        return len(count.read_text()) if count.exists() else 0
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """
+    A folder on the path, whose modules are forgotten after the test.
+    """
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    yield folder
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def describing():
+    """
+    Write the source of a module that describes providers of these names as it should.
+    """
+    return source_describing
+
+
+@pytest.fixture
+def make_distribution(site):
+    """
+    Write a distribution: its metadata, its entry points and its module.
+    """
+
+    def make(
+        name="acme-plugin",
+        *,
+        plugins: Iterable[str] = ("acme",),
+        source: str | None = None,
+        version="1.2.3",
+        group="budwood.providers",
+        requires: Iterable[str] = (),
+        folder: Path = site,
+    ):
+        module = "made_" + normalise(name).replace("-", "_")
+        made = MadeDistribution(name, version, folder, module)
+        (folder / f"{module}.py").write_text(COUNTED + dedent(source or source_describing(*plugins)), "utf-8")
+        metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
+        metadata.mkdir()
+        needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}", "utf-8")
+        entries = "".join(f"{plugin} = {module}\n" for plugin in plugins)
+        (metadata / "entry_points.txt").write_text(f"[{group}]\n{entries}", "utf-8")
+        importlib.invalidate_caches()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def inventory_of(site):
+    """
+    Read what lies in certain folders alone, by default in the test's own: as if nothing else were installed.
+    """
+    return lambda *folders: take_inventory(distributions(path=[str(folder) for folder in folders or (site,)]))
+
+
+@pytest.fixture
+def load(inventory_of):
+    """
+    Load a provider where nothing but the test's own distributions is installed.
+    """
+
+    def load_provider(name, *, distribution=None, disabled=()):
+        return Registry(disabled, inventory_of()).load(PROVIDER, name, distribution=distribution)
+
+    return load_provider
+
+
+@pytest.fixture
+def registered():
+    """
+    Name the modules that pluggy holds for a registry.
+    """
+    return lambda registry: [plugin.__name__ for plugin in registry._manager.get_plugins()]

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from budwood.errors import (
+    PluginConflictError,
+    PluginError,
+    PluginInvalidError,
+    PluginLoadError,
+    PluginNotFoundError,
+)
+from budwood.hooks import CACHE, INSTRUCTION_STRATEGY, MEDIA_HANDLER, PROVIDER, STORAGE
+from budwood.plugins import Registry
+
+THREADS = 16
+
+
+@pytest.mark.parametrize("name", ["acme", "ACME", "Acme"])
+def test_plugin_is_loaded_by_its_name(name, make_distribution, load):
+    """
+    The spec of the entry point's name comes back, whatever the case of what the user typed.
+    """
+    make_distribution()
+
+    assert load(name).name == "acme"
+
+
+def test_spec_may_spell_its_name_as_it_likes(make_distribution, load, describing):
+    """
+    Entry point and spec are compared as all names are.
+    """
+    make_distribution(plugins=["my-vllm"], source=describing("My_vLLM"))
+
+    assert load("my.vllm").name == "My_vLLM"
+
+
+def test_plugin_is_imported_once(make_distribution, inventory_of, registered):
+    """
+    A second look-up answers from memory, and a second name of the same module does not import it again.
+    """
+    made = make_distribution(plugins=["acme", "acme-cheap"])
+    registry = Registry(inventory=inventory_of())
+
+    first = registry.load(PROVIDER, "acme")
+
+    assert registry.load(PROVIDER, "Acme") is first
+    assert registry.load(PROVIDER, "acme-cheap").name == "acme-cheap"
+    assert made.imports == 1
+    assert registered(registry) == [made.module]
+
+
+def test_plugin_alone_is_imported(make_distribution, inventory_of):
+    """
+    Using one plugin never imports another, not even a broken one.
+    """
+    wanted = make_distribution("wanted", plugins=["wanted"])
+    other = make_distribution("other", plugins=["other"])
+    broken = make_distribution("broken", plugins=["broken"], source="raise SystemExit(3)")
+
+    Registry(inventory=inventory_of()).load(PROVIDER, "wanted")
+
+    assert (wanted.imports, other.imports, broken.imports) == (1, 0, 0)
+
+
+def test_plugin_alone_is_asked(make_distribution, inventory_of):
+    """
+    A plugin whose hook fails harms only its own name, also once it is imported.
+    """
+    source = "from budwood.hooks import hookimpl\n@hookimpl(specname='budwood_providers')\ndef any_name():\n    1 / 0\n"
+    make_distribution("broken", plugins=["broken"], source=source)
+    make_distribution("healthy", plugins=["healthy"])
+    registry = Registry(inventory=inventory_of())
+
+    with pytest.raises(PluginInvalidError, match="division by zero"):
+        registry.load(PROVIDER, "broken")
+
+    assert registry.load(PROVIDER, "healthy").name == "healthy"
+
+
+def test_plugin_that_was_loaded_is_not_asked_again_for_another(describing, make_distribution, inventory_of):
+    """
+    What an imported plugin's hook does, it does for its own names.
+    """
+    counted = "with Path(__file__).with_suffix('.asked').open('a') as count:\n        count.write('.')\n    return ["
+    made = make_distribution(source=describing("acme").replace("return [", counted))
+    make_distribution("other", plugins=["other"])
+    registry = Registry(inventory=inventory_of())
+
+    registry.load(PROVIDER, "acme")
+    registry.load(PROVIDER, "other")
+
+    assert (made.folder / f"{made.module}.asked").read_text() == "."
+
+
+def test_sixteen_threads_import_once(make_distribution, inventory_of):
+    """
+    All who ask at once get the same spec, from one import.
+    """
+    made = make_distribution()
+    registry = Registry(inventory=inventory_of())
+    together = threading.Barrier(THREADS)
+
+    def ask():
+        together.wait()
+        return registry.load(PROVIDER, "acme")
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        specs = [future.result() for future in [threads.submit(ask) for _ in range(THREADS)]]
+
+    assert len({id(spec) for spec in specs}) == 1
+    assert made.imports == 1
+
+
+def test_sixteen_threads_learn_of_a_failure_from_one_import(make_distribution, inventory_of):
+    """
+    A broken plugin is tried once, however many ask at once.
+    """
+    made = make_distribution(source="raise RuntimeError('broken')")
+    registry = Registry(inventory=inventory_of())
+    together = threading.Barrier(THREADS)
+
+    def ask():
+        together.wait()
+        with pytest.raises(PluginLoadError, match="broken"):
+            registry.load(PROVIDER, "acme")
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        for future in [threads.submit(ask) for _ in range(THREADS)]:
+            future.result()
+
+    assert made.imports == 1
+
+
+def test_sixteen_threads_read_the_metadata_once(make_distribution, monkeypatch):
+    """
+    The first look-up takes the inventory, the others use it.
+    """
+    make_distribution()
+    registry = Registry()
+    together = threading.Barrier(THREADS)
+
+    def look():
+        together.wait()
+        return registry.inventory
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        inventories = [future.result() for future in [threads.submit(look) for _ in range(THREADS)]]
+
+    assert len({id(inventory) for inventory in inventories}) == 1
+
+
+# No such name.
+
+
+def test_unknown_name_tells_near_matches_and_what_is_installed(make_distribution, load):
+    """
+    A mistyped name finds its neighbours.
+    """
+    make_distribution(plugins=["acme", "zebra"])
+
+    with pytest.raises(
+        PluginNotFoundError, match=r"No provider 'acne' is installed; installed: acme, zebra\."
+    ) as caught:
+        load("acne")
+
+    assert caught.value.hint == "Did you mean acme?"
+
+
+def test_unknown_name_where_nothing_is_installed(load):
+    """
+    An empty installation says that it is one.
+    """
+    with pytest.raises(PluginNotFoundError, match="installed: none"):
+        load("unheard-of")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "command"),
+    [
+        (PROVIDER, "openai", "pip install budwood-openai"),
+        (PROVIDER, "OpenAI_Compatible", "pip install budwood-openai-compatible"),
+        (PROVIDER, "offline", "pip install budwood-offline"),
+        (CACHE, "sqlite", "pip install budwood-sqlite-cache"),
+        (STORAGE, "jsonl", "pip install budwood-generation"),
+        (INSTRUCTION_STRATEGY, "persona", "pip install budwood-generation"),
+    ],
+)
+def test_plugin_of_ours_that_is_not_installed_tells_how_to_get_it(kind, name, command, inventory_of):
+    """
+    Where the name is one of ours, the cure is one command.
+    """
+    with pytest.raises(PluginNotFoundError) as caught:
+        Registry(inventory=inventory_of()).load(kind, name)
+
+    assert caught.value.hint == command
+
+
+def test_mistyped_name_of_ours_is_recognised(load):
+    """
+    A near match may be one that is not installed yet.
+    """
+    with pytest.raises(PluginNotFoundError, match=r"Did you mean openai\?"):
+        load("opnai")
+
+
+def test_name_of_one_kind_is_none_of_another(make_distribution, inventory_of):
+    """
+    A provider is no cache.
+    """
+    make_distribution()
+
+    with pytest.raises(PluginNotFoundError, match="No cache 'acme' is installed"):
+        Registry(inventory=inventory_of()).load(CACHE, "acme")
+
+
+def test_name_that_appears_later_is_found(make_distribution, inventory_of):
+    """
+    That nothing was there is not remembered as a failure of the plugin.
+    """
+    registry = Registry(inventory=inventory_of())
+    with pytest.raises(PluginNotFoundError):
+        registry.load(PROVIDER, "acme")
+    make_distribution()
+
+    assert Registry(inventory=inventory_of()).load(PROVIDER, "acme").name == "acme"
+
+
+# Two distributions claim one name.
+
+
+def test_two_claims_are_a_conflict_that_names_both(make_distribution, load):
+    """
+    Neither the first nor the last wins, and neither is imported.
+    """
+    one = make_distribution("acme-one", version="1.0")
+    two = make_distribution("acme-two", version="2.0")
+
+    with pytest.raises(PluginConflictError) as caught:
+        load("acme")
+
+    assert one.label in caught.value.message
+    assert two.label in caught.value.message
+    assert "[providers.acme] distribution" in caught.value.hint
+    assert (one.imports, two.imports) == (0, 0)
+
+
+@pytest.mark.parametrize("distribution", ["acme-two", "Acme_Two"])
+def test_conflict_is_settled_by_naming_the_distribution(distribution, make_distribution, load):
+    """
+    The distribution that is named is imported, and the other is not.
+    """
+    one = make_distribution("acme-one")
+    two = make_distribution("acme-two")
+
+    load("acme", distribution=distribution)
+
+    assert (one.imports, two.imports) == (0, 1)
+
+
+def test_conflict_is_settled_by_disabling_one_distribution(make_distribution, load):
+    """
+    A claim that is blocked is no claim.
+    """
+    one = make_distribution("acme-one")
+    two = make_distribution("acme-two")
+
+    load("acme", disabled=["acme-one"])
+
+    assert (one.imports, two.imports) == (0, 1)
+
+
+def test_distribution_that_does_not_bring_the_name_is_said(make_distribution, load):
+    """
+    A mistyped distribution is an error, not a reason to take another.
+    """
+    made = make_distribution()
+
+    with pytest.raises(PluginNotFoundError, match="'acme-three'"):
+        load("acme", distribution="acme-three")
+
+    assert made.imports == 0
+
+
+def test_conflict_harms_no_other_name(make_distribution, load):
+    """
+    Two distributions may quarrel about one name and bring other names in peace.
+    """
+    make_distribution("acme-one", plugins=["acme", "peaceful"])
+    make_distribution("acme-two")
+
+    assert load("peaceful").name == "peaceful"
+
+
+# All of them.
+
+
+@pytest.mark.parametrize("kind", [PROVIDER, CACHE, STORAGE, MEDIA_HANDLER, INSTRUCTION_STRATEGY])
+def test_failure_calls_the_kind_as_users_do(kind, make_distribution, inventory_of):
+    """
+    The text of an error speaks of a cache or a media handler, not of entry-point groups.
+    """
+    make_distribution(group=kind.group, source="raise RuntimeError")
+
+    with pytest.raises(PluginError, match=f"The {kind.label} 'acme'"):
+        Registry(inventory=inventory_of()).load(kind, "acme")

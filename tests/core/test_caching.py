@@ -1,0 +1,376 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+
+import pytest
+from pydantic import BaseModel
+
+from budwood.caching import MemoryCache, MemoryCacheSettings
+from budwood.errors import (
+    ConfigurationError,
+    PluginNotFoundError,
+    PromptError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from budwood.testing import FakeClock, chat_chunks, chat_reply, sse
+from budwood.types import ImagePart, Message, TextDelta
+
+
+def held(client) -> dict[str, bytes]:
+    """Return what the client's memory cache holds."""
+    return {key: value for key, (value, _) in client._engine.cache.store._entries.items()}
+
+
+@pytest.fixture
+def caching(make_client):
+    """
+    A client with a memory cache.
+    """
+    return make_client(cache="memory")
+
+
+def test_the_same_request_is_sent_once(caching, scripted):
+    """
+    The second reply comes from the cache, says so, and is the first in all else.
+    """
+    scripted.reply(body=chat_reply("Hi"), headers={"x-request-id": "r1"})
+
+    first = caching.ask("Hello", temperature=0)
+    second = caching.ask("Hello", temperature=0)
+
+    assert (first.cached, second.cached) == (False, True)
+    assert len(scripted.calls) == 1
+    changed = {"cached", "attempts"}
+    assert second.model_dump(exclude=changed) == first.model_dump(exclude=changed)
+
+
+def test_the_ledger_says_that_nothing_was_sent(caching, scripted):
+    """
+    A reply from the cache has one entry in its ledger, without status, time and key.
+    """
+    scripted.reply(body=chat_reply("Hi"))
+    caching.ask("Hello")
+
+    (attempt,) = caching.ask("Hello").attempts
+
+    assert (attempt.cached, attempt.status, attempt.key, attempt.duration, attempt.usage) == (True, None, None, 0, None)
+
+
+def test_replies_are_kept_for_their_time(make_client, scripted, clock):
+    """
+    After `cache_ttl` seconds the vendor is asked again.
+    """
+    scripted.reply(body=chat_reply("old")).reply(body=chat_reply("new"))
+    client = make_client(cache="memory", cache_ttl=60)
+
+    texts = []
+    for seconds in (0, 59.9, 0.1):
+        clock.now += seconds
+        texts.append(client.ask("Hello").text)
+
+    assert texts == ["old", "old", "new"]
+
+
+class Person(BaseModel):
+    name: str = ""
+
+
+def tool() -> str:
+    """Do nothing."""
+    return ""
+
+
+def other() -> str:
+    """Do nothing else."""
+    return ""
+
+
+IMAGE = Message.user("Hello", ImagePart(data=b"\xff\x00", media_type="image/png"))
+CHANGES = [
+    {"prompt": "hello"},
+    {"prompt": [Message.user("Hello"), Message.assistant("Hi"), Message.user("Hello")]},
+    {"prompt": IMAGE},
+    {"prompt": Message.user("Hello", ImagePart(data=b"\xff\x01", media_type="image/png"))},
+    {"prompt": Message.user("Hello", ImagePart(data=b"\xff\x00", media_type="image/jpeg"))},
+    {"model": "openai/gpt-4o-mini"},
+    {"model": "work/gpt-4o"},
+    {"model": "here/gpt-4o"},
+    {"system": "Be brief."},
+    {"temperature": 0},
+    {"temperature": 1},
+    {"top_p": 0.5},
+    {"max_tokens": 5},
+    {"stop": "END"},
+    {"seed": 1},
+    {"frequency_penalty": 1},
+    {"presence_penalty": 1},
+    {"reasoning_effort": "low"},
+    {"schema": Person},
+    {"schema": {"type": "object"}},
+    {"tools": [tool]},
+    {"tools": [other]},
+    {"tools": [tool], "tool_choice": "none"},
+    {"tools": [tool], "parallel_tool_calls": False},
+    {"extra": {"user": "a"}},
+    {"extra": {"user": None}},
+    {"extra": {"user": {"a": 1}}},
+]
+
+
+def test_the_key_depends_on_everything_that_matters(make_client, scripted):
+    """
+    Whatever changes the reply makes it another request: words, images, models, endpoints, parameters, tools, schemas.
+    """
+    settings = {
+        "providers": {
+            "work": {"plugin": "openai", "api_key": "k", "organization": "o"},
+            "here": {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"},
+        }
+    }
+    client = make_client(cache="memory", settings=settings)
+    for _ in [{}, *CHANGES]:
+        scripted.reply(body=chat_reply("{}"))
+
+    for change in [{}, *CHANGES]:
+        assert not client.ask(**{"prompt": "Hello", **change}).cached, change
+    for change in [{}, *CHANGES]:
+        assert client.ask(**{"prompt": "Hello", **change}).cached, change
+
+
+def test_the_key_does_not_depend_on_what_does_not_matter(caching, scripted):
+    """
+    Timeouts, retries, the order of the vendor's own parameters, the form of the prompt and streaming change no reply.
+    """
+    scripted.reply(body=chat_reply("Hi"))
+    caching.ask("Hello", extra={"a": 1, "b": 2})
+
+    assert caching.ask("Hello", extra={"b": 2, "a": 1}, timeout=5, retries=0).cached
+    assert caching.ask([{"role": "user", "content": "Hello"}], extra={"b": 2, "a": 1}).cached
+    with caching.stream("Hello", extra={"a": 1, "b": 2}) as stream:
+        list(stream)
+    assert stream.response.cached
+
+
+def test_another_key_to_the_same_endpoint_finds_the_same_reply(make_client, scripted):
+    """
+    A rotated secret does not empty the cache.
+    """
+    cache = MemoryCache(MemoryCacheSettings(), FakeClock())
+    scripted.reply(body=chat_reply("Hi"))
+
+    make_client(cache=cache, api_key="sk-one").ask("Hello")
+
+    assert make_client(cache=cache, api_key="sk-two").ask("Hello").cached
+
+
+def test_no_secret_is_in_the_cache(caching, scripted):
+    """
+    Neither keys nor values hold the credential, and keys hold nothing of the prompt.
+    """
+    scripted.reply(body=chat_reply("Hi"))
+
+    caching.ask("Hello")
+
+    (key, value), = held(caching).items()  # fmt: skip
+    assert b"sk-test-secret" not in value
+    assert len(key) == 64
+    assert set(key) <= set("0123456789abcdef")
+    assert json.loads(value)["raw"] == chat_reply("Hi")
+
+
+def test_a_stream_from_the_cache_yields_the_same(caching, scripted):
+    """
+    Events of a kept reply make the same response, whether it was streamed or not when it was kept.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Hel", "lo"])))
+    with caching.stream("Hi") as first:
+        list(first)
+
+    with caching.stream("Hi") as second:
+        texts = [event.text for event in second if isinstance(event, TextDelta)]
+
+    assert texts == ["Hello"]
+    assert second.response.cached
+    assert second.response.usage == first.response.usage
+    assert second.response.message == first.response.message == caching.ask("Hi").message
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "error", "strange"])
+def test_what_was_cut_off_is_not_kept(caching, scripted, reason):
+    """
+    Only whole replies are kept.
+    """
+    scripted.reply(body=chat_reply("Hi", finish_reason=reason)).reply(body=chat_reply("Hi", finish_reason=reason))
+
+    assert not caching.ask("Hello").cached
+    assert not caching.ask("Hello").cached
+
+
+def test_what_failed_or_was_left_is_not_kept(caching, scripted):
+    """
+    Neither interrupted streams nor those that the reader left are kept.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["a"], finish_reason=None), done=False))
+    scripted.reply(chunks=sse(*chat_chunks(["a", "b"])))
+
+    with caching.stream("Hi") as stream, pytest.raises(StreamInterruptedError):
+        list(stream)
+    with caching.stream("Hi") as stream:
+        next(iter(stream))
+
+    assert held(caching) == {}
+
+
+def test_a_call_may_leave_the_cache_out(caching, scripted):
+    """
+    With `cache=False` nothing is read and nothing kept.
+    """
+    for text in ("1", "2", "3"):
+        scripted.reply(body=chat_reply(text))
+
+    assert caching.ask("Hi", cache=False).text == "1"
+    assert held(caching) == {}
+    assert caching.ask("Hi").text == "2"
+    assert caching.ask("Hi", cache=False).text == "3"
+    assert caching.ask("Hi").text == "2"
+
+
+def test_rounds_of_tools_are_kept_one_by_one(caching, scripted):
+    """
+    Each request of a call has a reply of its own in the cache; the tools run again.
+    """
+    ran = []
+
+    def act() -> str:
+        ran.append(1)
+        return "done"
+
+    call = {"id": "c1", "function": {"name": "act", "arguments": "{}"}}
+    scripted.reply(body=chat_reply(None, tool_calls=[call])).reply(body=chat_reply("Ok."))
+
+    assert [caching.ask("Act.", tools=[act]).text for _ in range(2)] == ["Ok.", "Ok."]
+    assert (len(scripted.calls), len(ran)) == (2, 2)
+
+
+def test_structured_replies_are_validated_again(caching, scripted):
+    """
+    The cache keeps what the vendor said; the value is made of it anew.
+    """
+    scripted.reply(body=chat_reply('{"name": "Ada"}'))
+
+    first, second = (caching.ask("Ada", schema=Person) for _ in range(2))
+
+    assert first.parsed == second.parsed == Person(name="Ada")
+    assert second.cached
+
+
+def test_receipts_come_with_the_reply(make_client, scripted):
+    """
+    What was not sent as given is told of a kept reply too, and is an error for whoever wants one.
+    """
+    client = make_client("openai/o3", cache="memory")
+    scripted.reply(body=chat_reply("Hi"))
+    first = client.ask("Hello", temperature=0)
+
+    assert client.ask("Hello", temperature=0).adaptations == first.adaptations != ()
+    with pytest.raises(UnsupportedError, match="temperature"):
+        client.ask("Hello", temperature=0, on_unsupported="error")
+
+
+class BrokenCache:
+    """A cache that fails as it was told."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.closed = 0
+
+    def get(self, key: str) -> bytes | None:
+        """Fail."""
+        raise self.error
+
+    def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        """Fail."""
+        raise self.error
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("disk full"), ValueError("?"), sqlite3.OperationalError("locked"), KeyError("k"), EOFError()]
+)
+def test_a_broken_cache_breaks_no_call(make_client, make_async_client, scripted, error):
+    """
+    Whatever a cache raises, the vendor is asked and the reply handed over.
+    """
+    for _ in range(2):
+        scripted.reply(body=chat_reply("Hi"))
+
+    assert make_client(cache=BrokenCache(error)).ask("Hello").text == "Hi"
+    assert asyncio.run(make_async_client(cache=BrokenCache(error)).ask("Hello")).text == "Hi"
+
+
+@pytest.mark.parametrize("junk", [b"", b"{", b"null", b"{}", b'{"message": 5}', b"\xff", b"\x80\x04K\x01."])
+def test_a_damaged_entry_is_no_reply(caching, scripted, junk):
+    """
+    Bytes that are no reply are passed over, and replaced by one.
+    """
+    scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Again"))
+    caching.ask("Hello")
+    (key,) = held(caching)
+    caching._engine.cache.store.set(key, junk)
+
+    assert caching.ask("Hello").text == "Again"
+    assert caching.ask("Hello").cached
+
+
+def test_a_cache_is_closed_by_whoever_made_it(make_client, scripted):
+    """
+    Clients may share a cache: closing one takes it from none.
+    """
+    cache = BrokenCache(OSError())
+    with make_client(cache=cache):
+        pass
+    with make_client(cache="memory") as client:
+        scripted.reply(body=chat_reply("Hi"))
+        client.ask("Hello")
+
+    assert cache.closed == 0
+    assert held(client) == {}
+
+
+def test_the_settings_choose_a_cache_and_the_program_may_refuse_it(make_client, scripted):
+    """
+    `cache = "memory"` in the settings holds for clients that say nothing, and not for those that say False.
+    """
+    settings = {"cache": "memory"}
+    scripted.reply(body=chat_reply("Hi"))
+    client = make_client(settings=settings, cache=None)
+    client.ask("Hello")
+
+    assert client.ask("Hello").cached
+    assert make_client(settings=settings, cache=False)._engine.cache is None
+
+
+def test_an_unknown_cache_and_wrong_settings_are_found_out_at_once(make_client):
+    """
+    A cache that cannot be had fails when the client is made.
+    """
+    with pytest.raises(PluginNotFoundError, match="memory"):
+        make_client(cache="memmory")
+    with pytest.raises(ConfigurationError, match="max_entries"):
+        make_client(cache="memory", settings={"caches": {"memory": {"max_entries": 0}}})
+
+
+def test_text_that_cannot_be_sent_is_no_key_either(caching, scripted):
+    """
+    With a cache the error is the same as without.
+    """
+    with pytest.raises(PromptError, match="surrogates"):
+        caching.ask("half \ud83c")
+
+    assert scripted.calls == []

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from importlib import resources
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.catalog import Catalog, presets
+from budwood.errors import ConfigurationError
+from budwood.hooks import PROVIDER
+from budwood.plugins import Registry
+from budwood.settings import Settings, validated
+from budwood.types import Capability, ChatRequest, ModelRules
+
+
+def data(name):
+    """
+    Read one of the catalog's files.
+    """
+    return tomllib.loads((resources.files("budwood.catalog") / name).read_text("utf-8"))
+
+
+MODELS = data("models.toml")
+PRESETS = data("presets.toml")
+
+
+def rules(rows, model="m", *, instance="work", plugin="acme"):
+    """
+    Look a model up among rows of the user.
+    """
+    return Catalog(rows).rules(instance, plugin, model)
+
+
+# Look-up.
+
+
+def test_model_that_nobody_knows_has_no_rules():
+    """
+    Nothing known changes nothing.
+    """
+    assert rules({}) == ModelRules()
+
+
+def test_longest_pattern_that_fits_wins():
+    """
+    The more precise row stands alone: rows are not merged.
+    """
+    rows = {
+        "acme/*": {"context_window": 1, "max_output_tokens": 1},
+        "acme/big-*": {"context_window": 2},
+        "acme/big-one": {"context_window": 3},
+    }
+
+    assert [rules(rows, model).context_window for model in ("small", "big-two", "big-one")] == [1, 2, 3]
+    assert rules(rows, "big-one").max_output_tokens is None
+
+
+def test_rows_of_the_user_come_before_ours():
+    """
+    However precise ours are.
+    """
+    ours = Catalog().rules("openai", "openai", "gpt-5.1")
+    assert ours.refuses_unless_effort_none
+
+    assert Catalog({"openai/*": {"context_window": 7}}).rules("openai", "openai", "gpt-5.1") == ModelRules(
+        context_window=7
+    )
+
+
+def test_rows_of_the_instance_come_before_those_of_its_plugin():
+    """
+    One's own server may differ from the vendor's.
+    """
+    rows = {"work/*": {"context_window": 1}, "acme/m": {"context_window": 2}}
+
+    assert rules(rows).context_window == 1
+    assert rules(rows, instance="home").context_window == 2
+
+
+def test_instances_of_a_plugin_share_what_is_known_of_it():
+    """
+    Another name for the vendor's API changes nothing about its models.
+    """
+    assert Catalog().rules("work", "openai", "gpt-5.1") == Catalog().rules("openai", "openai", "gpt-5.1")
+
+
+@pytest.mark.parametrize("key", ["work/LLaMA-3*", "WORK/llama-3.3-70b", "Work/*-70B"])
+def test_case_does_not_matter(key):
+    """
+    Neither that of the row nor that of the model.
+    """
+    assert rules({key: {"context_window": 1}}, "Llama-3.3-70B").context_window == 1
+
+
+@pytest.mark.parametrize("key", ["my-vllm/m", "my_vllm/m", "My.vLLM/m"])
+def test_instance_is_compared_as_all_names_are(key):
+    """
+    A row finds its instance however both are spelt.
+    """
+    assert rules({key: {"context_window": 1}}, instance="my-vllm").context_window == 1
+
+
+def test_model_may_have_slashes():
+    """
+    Only the first one parts the instance from the model.
+    """
+    assert rules({"work/meta/llama_3*": {"context_window": 1}}, "meta/llama_3.1").context_window == 1
+
+
+def test_rows_come_from_the_settings():
+    """
+    The section ``[models]`` holds them.
+    """
+    settings = Settings.load({"models": {"Work_1/m": {"lacks": ["tools"]}}}, environment={})
+
+    assert Catalog(settings.model_rows).rules("work-1", "acme", "m").lacks == {Capability.TOOLS}
+
+
+def test_typo_in_a_row_is_told_with_the_row():
+    """
+    The error names the row, the key and the near match.
+    """
+    with pytest.raises(ConfigurationError, match=r"\[models\.'work/m'\]: unknown key 'refuse' \(did you mean refuses"):
+        Catalog({"work/m": {"refuse": ["temperature"]}})
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_name_can_be_looked_up(instance, plugin, model):
+    """
+    Names with brackets, stars and line breaks are names.
+    """
+    assert isinstance(Catalog({"[/*": {}}).rules(instance, plugin, model), ModelRules)
+
+
+# The data.
+
+
+@pytest.mark.parametrize("pattern", MODELS)
+def test_row_says_where_it_is_written_and_when_that_was_read(pattern):
+    """
+    Each row is valid, belongs to a plugin, and can be checked by whoever reads it.
+    """
+    row = ModelRules.model_validate(MODELS[pattern])
+
+    assert pattern == pattern.lower()
+    assert pattern.partition("/")[2]
+    assert row.source
+    assert isinstance(row.as_of, date)
+
+
+@pytest.mark.parametrize("pattern", MODELS)
+def test_row_speaks_of_parameters_that_exist(pattern):
+    """
+    What is renamed or refused is a field of `ChatRequest`.
+    """
+    row = ModelRules.model_validate(MODELS[pattern])
+
+    assert {*row.renames, *row.refuses, *row.refuses_unless_effort_none} <= set(ChatRequest.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        ("gpt-4o", ModelRules().refuses),
+        ("o3", {"temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "parallel_tool_calls"}),
+        ("o4-mini", {"temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "parallel_tool_calls"}),
+        ("gpt-5", {"temperature", "top_p", "presence_penalty", "frequency_penalty"}),
+        ("gpt-5-mini-2025-08-07", {"temperature", "top_p", "presence_penalty", "frequency_penalty"}),
+        ("gpt-5-chat-latest", frozenset()),
+        ("gpt-5.2-pro", {"temperature", "top_p", "presence_penalty", "frequency_penalty"}),
+    ],
+)
+def test_models_of_openai_refuse_what_their_vendor_says(model, wanted):
+    """
+    A sample, through the patterns.
+    """
+    assert Catalog().rules("openai", "openai", model).refuses == wanted
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_fits_the_settings_of_its_plugin(name):
+    """
+    Its own values are valid settings, its variables fill fields that exist, and its source is told.
+    """
+    preset = presets()[name]
+    model = Registry().load(PROVIDER, preset.plugin).settings()
+
+    validated(model, preset.settings, where=name)
+
+    assert set(preset.environment) <= set(model.model_fields)
+    assert PRESETS[name]["source"]
+    assert preset.needs_credential <= ("api_key" in preset.environment)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_of_a_service_is_encrypted(name):
+    """
+    Only one's own machine is spoken to in the clear.
+    """
+    assert presets()[name].settings["base_url"].startswith(("https://", "http://localhost:"))
+
+
+def test_presets_are_found_by_any_spelling():
+    """
+    As all names are; what is no preset is None.
+    """
+    assert Catalog().preset("Llama_CPP") is presets()["llama-cpp"]
+    assert Catalog().preset("openai") is None

@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.engine.conversation import Conversation
+from budwood.errors import AuthenticationError, ConfigurationError, PromptError, StreamInterruptedError
+from budwood.testing import chat_chunks, chat_reply, sse
+from budwood.types import (
+    ImagePart,
+    Message,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    VendorPart,
+)
+
+TWO_VENDORS = {"providers": {"here": {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"}}}
+REFUSED = {"error": {"message": "No.", "code": "invalid_api_key"}}
+
+
+def said(scripted, number=-1) -> list[tuple[str, str]]:
+    """List who said what in a request."""
+    return [(message["role"], message["content"]) for message in scripted.sent(number)["messages"]]
+
+
+def born() -> int:
+    """Tell the year of birth."""
+    return 1815
+
+
+def test_a_conversation_remembers(client, scripted):
+    """
+    Each request holds the system prompt and all that was said before.
+    """
+    scripted.reply(body=chat_reply("Hello.")).reply(body=chat_reply("Ada."))
+    chat = client.chat(system="You are a guide.", temperature=0.5)
+
+    chat.ask("Hi")
+    reply = chat.ask("Who are you?", temperature=0.7)
+
+    assert reply.text == "Ada."
+    assert said(scripted) == [
+        ("system", "You are a guide."), ("user", "Hi"), ("assistant", "Hello."), ("user", "Who are you?")
+    ]  # fmt: skip
+    assert [scripted.sent(number)["temperature"] for number in (0, 1)] == [0.5, 0.7]
+    assert [message.text for message in chat.messages] == ["Hi", "Hello.", "Who are you?", "Ada."]
+
+
+def test_a_streamed_answer_is_remembered_too(client, scripted):
+    """
+    The history grows when the stream is at its end.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Hel", "lo."])))
+    chat = client.chat()
+
+    with chat.stream("Hi") as stream:
+        assert chat.messages == ()
+        list(stream)
+
+    assert chat.messages == (Message.user("Hi"), Message.assistant("Hello."))
+
+
+def test_async_sessions_do_the_same(async_client, scripted, tmp_path):
+    """
+    An async session asks, streams, forks and saves.
+    """
+    scripted.reply(body=chat_reply("Hello.")).reply(chunks=sse(*chat_chunks(["A", "da."])))
+
+    async def story():
+        chat = async_client.chat(system="Guide.")
+        await chat.ask("Hi")
+        fork = chat.fork()
+        async with chat.stream("Who?") as stream:
+            text = "".join([delta async for delta in stream.text_deltas()])
+        chat.save(tmp_path / "talk.json")
+        return text, len(fork.messages), async_client.load_chat(tmp_path / "talk.json")
+
+    text, before, loaded = asyncio.run(story())
+
+    assert (text, before) == ("Ada.", 2)
+    assert [message.text for message in loaded.messages] == ["Hi", "Hello.", "Who?", "Ada."]
+    assert loaded.system == "Guide."
+
+
+def test_the_system_prompt_may_change_at_any_time(client, scripted):
+    """
+    A new one takes the place of the old, for the session or for one call alone, and is no part of the history.
+    """
+    for _ in range(4):
+        scripted.reply(body=chat_reply("Yes."))
+    chat = client.chat(system="One.")
+
+    chat.ask("1")
+    chat.system = "Two."
+    chat.ask("2")
+    chat.ask("3", system="For now.")
+    chat.system = None
+    chat.ask("4")
+
+    assert [said(scripted, number)[0] for number in range(4)] == [
+        ("system", "One."), ("system", "Two."), ("system", "For now."), ("user", "1")
+    ]  # fmt: skip
+    assert all(message.role != "system" for message in chat.messages)
+
+
+def test_a_fork_goes_its_own_way(client, scripted):
+    """
+    Two sessions share the past and nothing after it.
+    """
+    for text in ("One.", "Two.", "Three."):
+        scripted.reply(body=chat_reply(text))
+    chat = client.chat(system="Guide.")
+    chat.ask("1")
+
+    fork = chat.fork()
+    fork.system = "Other."
+    chat.ask("2")
+    fork.ask("3")
+
+    assert [message.text for message in chat.messages] == ["1", "One.", "2", "Two."]
+    assert [message.text for message in fork.messages] == ["1", "One.", "3", "Three."]
+    assert chat.system == "Guide."
+
+
+def test_rounds_of_tools_are_remembered(client, scripted):
+    """
+    Calls and results stay in the history, so that the vendor finds each result after its call.
+    """
+    call = {"id": "c1", "type": "function", "function": {"name": "born", "arguments": "{}"}}
+    scripted.reply(body=chat_reply(None, tool_calls=[call])).reply(body=chat_reply("1815.")).reply(
+        body=chat_reply("Ok.")
+    )
+    chat = client.chat(tools=[born])
+
+    chat.ask("When was Ada born?")
+    chat.ask("Thanks.")
+
+    roles = ["user", "assistant", "tool", "assistant", "user"]
+    assert [message["role"] for message in scripted.sent()["messages"]] == roles
+    assert [message.role for message in chat.messages] == [*roles, "assistant"]
+
+
+def test_a_failed_call_leaves_the_history_alone(client, scripted):
+    """
+    After an error the same can be asked again, as if nothing had been said.
+    """
+    scripted.reply(body=chat_reply("Hello.")).reply(401, REFUSED).reply(body=chat_reply("Ada."))
+    chat = client.chat()
+    chat.ask("Hi")
+    before = chat.messages
+
+    with pytest.raises(AuthenticationError):
+        chat.ask("Who are you?")
+    with pytest.raises(PromptError):
+        chat.ask("half \ud83c")
+    assert chat.messages == before
+
+    chat.ask("Who are you?")
+    assert [text for _, text in said(scripted)] == ["Hi", "Hello.", "Who are you?"]
+
+
+def test_a_stream_that_did_not_end_leaves_the_history_alone(client, scripted):
+    """
+    Left by break or broken by the server: half an answer is not remembered.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["a", "b", "c"])))
+    scripted.reply(chunks=sse(*chat_chunks(["a"], finish_reason=None), done=False))
+    chat = client.chat()
+
+    with chat.stream("Hi") as stream:
+        next(iter(stream))
+    with chat.stream("Hi") as stream, pytest.raises(StreamInterruptedError):
+        list(stream)
+
+    assert chat.messages == ()
+
+
+def test_repairs_are_not_remembered(client, scripted):
+    """
+    Of a structured answer the history holds the last alone.
+    """
+    scripted.reply(body=chat_reply("no")).reply(body=chat_reply("{}"))
+    chat = client.chat()
+
+    chat.ask("An object, please.", schema={"type": "object"})
+
+    assert [message.text for message in chat.messages] == ["An object, please.", "{}"]
+
+
+def test_the_model_may_change_in_mid_conversation(make_client, scripted):
+    """
+    Another model, of another vendor too, goes on with the same history; a call may name one for itself.
+    """
+    for number in range(3):
+        scripted.reply(body=chat_reply(str(number)))
+    chat = make_client(settings=TWO_VENDORS).chat(model="openai/gpt-4o-mini")
+
+    chat.ask("a")
+    chat.model = "here/llama"
+    chat.ask("b")
+    chat.ask("c", model="openai/gpt-4o")
+
+    assert [scripted.sent(number)["model"] for number in range(3)] == ["gpt-4o-mini", "llama", "gpt-4o"]
+    assert scripted.calls[1].url == "http://localhost:1/v1/chat/completions"
+    assert "authorization" not in scripted.calls[1].headers
+    assert [text for _, text in said(scripted)] == ["a", "0", "b", "1", "c"]
+    assert chat.model == "here/llama"
+
+
+def test_vendor_parts_go_back_to_their_vendor_alone(make_client, scripted, tmp_path):
+    """
+    What only one vendor understands is kept through saving and through other vendors' turns, and sent to it alone.
+    """
+    details = [{"type": "reasoning.encrypted", "data": "x"}]
+    scripted.reply(body=chat_reply("One.", reasoning_details=details))
+    scripted.reply(body=chat_reply("Two.")).reply(body=chat_reply("Three."))
+    client = make_client(settings=TWO_VENDORS)
+    chat = client.chat(model="openai/gpt-4o")
+    chat.ask("a")
+    chat.save(tmp_path / "talk.json")
+    chat = client.load_chat(tmp_path / "talk.json")
+
+    chat.model = "here/llama"
+    chat.ask("b")
+    chat.model = "openai/gpt-4o"
+    chat.ask("c")
+
+    assert "reasoning_details" not in json.dumps(scripted.sent(1))
+    assert scripted.sent(2)["messages"][1]["reasoning_details"] == details
+
+
+def test_a_saved_conversation_goes_on(client, scripted, tmp_path):
+    """
+    Model, system prompt and messages come back from the file.
+    """
+    scripted.reply(body=chat_reply("Hello.")).reply(body=chat_reply("Yes."))
+    chat = client.chat(model="openai/gpt-4o-mini", system="Guide.")
+    chat.ask("Hi")
+    chat.save(tmp_path / "talk.json")
+
+    loaded = client.load_chat(tmp_path / "talk.json", temperature=0.1)
+    loaded.ask("Again?")
+
+    assert (loaded.model, loaded.system) == ("openai/gpt-4o-mini", "Guide.")
+    assert said(scripted) == [("system", "Guide."), ("user", "Hi"), ("assistant", "Hello."), ("user", "Again?")]
+    assert (scripted.sent()["model"], scripted.sent()["temperature"]) == ("gpt-4o-mini", 0.1)
+
+
+def test_what_is_said_at_loading_wins_and_may_change_later(client, scripted, tmp_path):
+    """
+    A model and a system prompt given at loading take the place of the saved ones, and bind no later change.
+    """
+    scripted.reply(body=chat_reply("One.")).reply(body=chat_reply("Two."))
+    client.chat(model="openai/saved", system="Saved.").save(tmp_path / "talk.json")
+
+    chat = client.load_chat(tmp_path / "talk.json", model="openai/given", system="Given.")
+    chat.ask("1")
+    chat.model, chat.system = "openai/later", "Later."
+    chat.ask("2")
+
+    assert [scripted.sent(number)["model"] for number in (0, 1)] == ["given", "later"]
+    assert [said(scripted, number)[0][1] for number in (0, 1)] == ["Given.", "Later."]
+
+
+TEXTS = st.text(max_size=20)
+DATA = st.dictionaries(TEXTS, st.one_of(TEXTS, st.integers(-(2**53), 2**53), st.none(), st.lists(TEXTS, max_size=2)))
+PARTS = st.one_of(
+    st.builds(TextPart, text=TEXTS),
+    st.builds(ReasoningPart, text=TEXTS, provider=st.none() | TEXTS, data=DATA),
+    st.builds(RefusalPart, text=TEXTS),
+    st.builds(ImagePart, data=st.binary(max_size=20), media_type=st.just("image/png")),
+    st.builds(ImagePart, url=TEXTS, detail=st.none() | TEXTS),
+    st.builds(ToolCallPart, id=TEXTS, name=TEXTS, arguments=TEXTS),
+    st.builds(ToolResultPart, call_id=TEXTS, name=TEXTS, content=TEXTS, is_error=st.booleans()),
+    st.builds(VendorPart, provider=TEXTS, kind=TEXTS, data=DATA),
+)
+MESSAGES = st.builds(
+    Message,
+    role=st.sampled_from(["system", "developer", "user", "assistant", "tool"]),
+    parts=st.lists(PARTS, max_size=4).map(tuple),
+    name=st.none() | TEXTS,
+)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    """
+    A file that all examples write.
+    """
+    return tmp_path_factory.mktemp("chats") / "talk.json"
+
+
+@given(st.none() | TEXTS, st.none() | TEXTS, st.lists(MESSAGES, max_size=4))
+def test_whatever_is_said_survives_the_file(file, model, system, messages):
+    """
+    Hostile text, bytes and vendors' JSON come back as they were.
+    """
+    Conversation(model, system, list(messages)).save(file)
+
+    loaded = Conversation.load(file)
+
+    assert (loaded.model, loaded.system, loaded.messages) == (model, system, messages)
+
+
+@given(st.binary(max_size=200))
+def test_no_file_crashes_the_reader(file, data):
+    """
+    Any bytes are a conversation or a configuration error.
+    """
+    file.write_bytes(data)
+
+    with pytest.raises(ConfigurationError, match="is no saved chat"):
+        Conversation.load(file)
+
+
+SAVED = {"format": "budwood-chat-1", "model": None, "system": None, "messages": [{"role": "user", "parts": []}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "is no saved chat"),
+        ("{", "is no saved chat: the file"),
+        (json.dumps(SAVED)[:-5], "is no saved chat: the file"),
+        ("[]", "is no saved chat"),
+        ("{}", "is no saved chat: format"),
+        (json.dumps(SAVED | {"messages": 5}), "is no saved chat: messages"),
+        (json.dumps(SAVED | {"messages": [{"role": "pirate", "parts": []}]}), "messages.0.role"),
+        (json.dumps(SAVED | {"messages": [{"role": "user", "parts": [{"type": "x"}]}]}), "messages.0.parts.0"),
+        (json.dumps(SAVED | {"tools": []}), "tools"),
+        (json.dumps(SAVED | {"format": "budwood-chat-9"}), "in the form 'budwood-chat-9'"),
+        ("[" * 100_000, "is no saved chat"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, complaint):
+    """
+    A file that is none of ours, or was cut off, is a configuration error that names it and the place.
+    """
+    path = tmp_path / "talk.json"
+    path.write_text(content)
+
+    with pytest.raises(ConfigurationError, match=complaint) as caught:
+        client.load_chat(path)
+
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(client, tmp_path):
+    """
+    A missing file and a folder are configuration errors.
+    """
+    with pytest.raises(ConfigurationError, match=r"none\.json cannot be read: No such file"):
+        client.load_chat(tmp_path / "none.json")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        client.load_chat(tmp_path)
+
+
+def test_saving_replaces_the_file_in_one_step(client, tmp_path):
+    """
+    Where saving fails the old file is whole and no other is left; where it succeeds only the file is there.
+    """
+    chat = client.chat(system="First.")
+    chat.save(tmp_path / "talk.json")
+    chat.system = "half \ud83c"
+
+    with pytest.raises(ValueError, match="surrogates"):
+        chat.save(tmp_path / "talk.json")
+
+    assert client.load_chat(tmp_path / "talk.json").system == "First."
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["talk.json"]
+
+
+def test_a_saved_conversation_is_its_owners_alone(client, tmp_path):
+    """
+    What was said is nobody else's business: others may not read the file.
+    """
+    client.chat().save(tmp_path / "talk.json")
+
+    assert (tmp_path / "talk.json").stat().st_mode & 0o077 == 0

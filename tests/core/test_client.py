@@ -1,0 +1,376 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+import budwood
+import budwood.client
+from budwood import AsyncClient, Client
+from budwood.errors import (
+    BudwoodError,
+    ConfigurationError,
+    CredentialError,
+    InvalidRequestError,
+    PluginNotFoundError,
+    StreamInterruptedError,
+)
+from budwood.testing import ScriptedTransport, chat_chunks, chat_reply, sse
+from budwood.types import Finished, Message, ResponseStarted, TextDelta, UsageReported
+
+
+def test_asking_sends_the_prompt_and_returns_the_text(client, scripted):
+    """
+    A prompt goes out as one message of the user, with the model's own name and the key in its header alone.
+    """
+    scripted.reply(body=chat_reply("Because of Rayleigh."))
+
+    reply = client.ask("Why is the sky blue?")
+
+    assert reply.text == "Because of Rayleigh."
+    assert scripted.sent() == {"model": "gpt-4o", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
+    assert scripted.calls[0].url == "https://api.openai.com/v1/chat/completions"
+    assert scripted.calls[0].headers["authorization"] == "Bearer sk-test-secret"
+
+
+def test_what_is_known_of_a_reply_is_told(client, scripted):
+    """
+    Provider, model, ids, finish reason, usage, limits, attempts and the vendor's whole reply stand in the response.
+    """
+    scripted.reply(body=chat_reply("Hi"), headers={"X-Request-Id": "req-7", "X-RateLimit-Remaining-Requests": "99"})
+
+    reply = client.ask("Hello")
+
+    assert (reply.provider, reply.model, reply.id, reply.request_id) == ("openai", "scripted", "chatcmpl-1", "req-7")
+    assert (reply.finish_reason, reply.raw_finish_reason, reply.cached) == ("stop", "stop", False)
+    assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.total_tokens) == (5, 7, 12)
+    assert reply.rate_limits.remaining_requests == 99
+    assert reply.raw == chat_reply("Hi")
+    assert reply.adaptations == ()
+    assert [(attempt.status, attempt.key, attempt.request_id) for attempt in reply.attempts] == [
+        (200, "default", "req-7")
+    ]
+    assert reply.messages == (Message.assistant("Hi"),)
+
+
+def test_unknown_cost_and_usage_are_none_and_not_zero(client, scripted):
+    """
+    Without a price the cost is None with a reason; without usage all counts are None, and so are sums with them.
+    """
+    scripted.reply(body=chat_reply("Hi", usage=None))
+
+    reply = client.ask("Hello")
+
+    assert (reply.cost, reply.cost_unknown) == (None, "no price known")
+    assert reply.usage.input_tokens is None
+    assert reply.usage.output_tokens is None
+    assert reply.usage.total_tokens is None
+    assert (reply.usage + reply.usage).output_tokens is None
+
+
+def test_without_a_model_the_error_names_what_is_configured(make_client, scripted):
+    """
+    Nothing falls back to another vendor unasked: the error names the providers here and how to choose.
+    """
+    client = make_client(None, api_key=None, settings={"providers": {"work": {"plugin": "openai"}}})
+
+    with pytest.raises(ConfigurationError, match=r"No model is named.*BUDWOOD_MODEL.*openai.*work"):
+        client.ask("Hi")
+    with pytest.raises(ConfigurationError, match="No model is named"):
+        client.capabilities()
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize("address", ["gpt-4o", "/gpt-4o", "openai/", "openai/ "])
+def test_an_address_is_provider_and_model(client, address):
+    """
+    What is not PROVIDER/MODEL is refused, and the providers are named.
+    """
+    with pytest.raises(ConfigurationError, match=r"is no model.*PROVIDER/MODEL.*openai"):
+        client.ask("Hi", model=address)
+
+
+def test_an_unknown_provider_is_found_out_when_the_client_is_made(make_client):
+    """
+    A wrong provider fails at once, with what is near to it.
+    """
+    with pytest.raises(PluginNotFoundError, match="openai"):
+        make_client("opnai/gpt-4o")
+
+
+def test_without_a_key_nothing_is_sent(make_client, scripted):
+    """
+    A missing key is an error that names the variable to set.
+    """
+    with pytest.raises(CredentialError, match="Set OPENAI_API_KEY"):
+        make_client(api_key=None).ask("Hi")
+
+    assert scripted.calls == []
+
+
+def test_a_key_belongs_to_the_provider_of_the_model(make_client, scripted):
+    """
+    A key that was given for one provider goes to no other, and to the same however its name is written.
+    """
+    scripted.reply(body=chat_reply()).reply(body=chat_reply())
+    client = make_client("OpenAI/gpt-4o", settings={"providers": {"work": {"plugin": "openai"}}})
+
+    client.ask("Hi")
+    client.ask("Hi", model="openai/gpt-4o-mini")
+    with pytest.raises(CredentialError, match="work: no API key"):
+        client.ask("Hi", model="work/gpt-4o")
+
+    assert [call.headers["authorization"] for call in scripted.calls] == ["Bearer sk-test-secret"] * 2
+
+
+def test_a_key_without_a_model_is_refused(make_client):
+    """
+    A key that belongs to nobody is an error, not a secret for whoever comes first.
+    """
+    with pytest.raises(ConfigurationError, match="api_key were given, but no model"):
+        make_client(None)
+
+
+def test_the_model_of_the_settings_is_asked(make_client, scripted):
+    """
+    Where the program names no model the settings' is asked, and a call may name another.
+    """
+    scripted.reply(body=chat_reply()).reply(body=chat_reply())
+    client = make_client(None, api_key=None, settings={"model": "openai/a", "providers": {"openai": {"api_key": "k"}}})
+
+    client.ask("Hi")
+    client.ask("Hi", model="openai/b")
+
+    assert [scripted.sent(number)["model"] for number in (0, 1)] == ["a", "b"]
+
+
+def test_cache_true_names_no_cache(make_client):
+    """
+    `cache=True` is refused where the settings name none: there is no cache that is meant.
+    """
+    with pytest.raises(ConfigurationError, match="cache=True"):
+        make_client(cache=True)
+
+
+def test_a_stream_yields_events_and_ends_with_the_response(client, scripted):
+    """
+    Events come in their order, and the response at the end holds text, usage and ids.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Once", " upon"])), headers={"x-request-id": "req-8"})
+
+    with client.stream("A story") as stream:
+        events = list(stream)
+
+    shown = [event for event in events if isinstance(event, ResponseStarted | TextDelta | Finished | UsageReported)]
+    assert [type(event) for event in shown] == [ResponseStarted, TextDelta, TextDelta, Finished, UsageReported]
+    assert stream.response.text == "Once upon"
+    assert stream.response.usage.output_tokens == 2
+    assert (stream.response.finish_reason, stream.response.request_id) == ("stop", "req-8")
+    assert (stream.response.provider, len(stream.response.attempts)) == ("openai", 1)
+    assert scripted.sent()["stream"] is True
+
+
+def test_nothing_is_sent_before_the_first_event_is_wanted(client, scripted):
+    """
+    Opening a stream sends nothing; leaving it unread neither.
+    """
+    with client.stream("A story"):
+        assert scripted.calls == []
+
+    assert scripted.calls == []
+
+
+def test_leaving_a_stream_closes_its_connection(client, scripted):
+    """
+    A break ends the exchange at once, the rest is not read, and there is no response.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(list("abcdef"))))
+
+    with client.stream("A story") as stream:
+        for text in stream.text_deltas():
+            assert text == "a"
+            break
+
+    assert scripted.abandoned == 1
+    assert list(stream) == []
+    with pytest.raises(BudwoodError, match="not at its end"):
+        _ = stream.response
+    stream.close()
+
+
+def test_an_interrupted_stream_hands_over_what_came(client, scripted):
+    """
+    After the first content nothing is repeated: the error carries the text, the ledger and who was asked.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["half a "], finish_reason=None), done=False))
+
+    with client.stream("A story") as stream, pytest.raises(StreamInterruptedError) as caught:
+        list(stream)
+
+    assert caught.value.response.text == "half a "
+    assert (caught.value.response.provider, caught.value.response.model) == ("openai", "scripted")
+    assert len(caught.value.response.attempts) == len(caught.value.attempts) == 1
+    assert (caught.value.provider, caught.value.model) == ("openai", "gpt-4o")
+    assert len(scripted.calls) == 1
+
+
+class CountingTransport(ScriptedTransport):
+    """Counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_a_transport_is_closed_by_whoever_made_it(make_client):
+    """
+    Closing a client, twice too, leaves a transport alone that was handed in; afterwards it asks nobody.
+    """
+    transport = CountingTransport().reply(body=chat_reply())
+    with make_client(transport=transport) as client:
+        client.ask("Hi")
+    client.close()
+
+    assert transport.closed == 0
+    with pytest.raises(BudwoodError, match="The client is closed"):
+        client.ask("Hi")
+    with pytest.raises(BudwoodError, match="The client is closed"), client.stream("Hi") as stream:
+        list(stream)
+    assert len(transport.calls) == 1
+
+
+def test_a_client_that_never_asked_closes_too():
+    """
+    Without a call there is no connection, and closing is no error.
+    """
+    with Client("openai/gpt-4o"):
+        pass
+
+
+def test_a_client_shows_its_model_and_no_secret(client):
+    """
+    The representation of a client names its model alone.
+    """
+    assert repr(client) == "Client('openai/gpt-4o')"
+
+
+def test_threads_share_a_client(client, scripted, echo):
+    """
+    Threads that ask at the same time get each its own answer.
+    """
+    answers: dict[int, str] = {}
+    barrier = threading.Barrier(8)
+    for _ in range(8 * 10):
+        scripted.answer(echo)
+
+    def work(number):
+        barrier.wait()
+        for turn in range(10):
+            answers[number * 10 + turn] = client.ask(f"{number}/{turn}").text
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == {
+        number * 10 + turn: f"you said {number}/{turn}" for number in range(8) for turn in range(10)
+    }  # fmt: skip
+
+
+def test_tasks_share_an_async_client(async_client, scripted, echo):
+    """
+    Tasks that ask at the same time get each its own answer, and many prompts are answered in their order.
+    """
+    for _ in range(40):
+        scripted.answer(echo)
+
+    async def story():
+        alone = await asyncio.gather(*(async_client.ask(str(number)) for number in range(20)))
+        together = await async_client.ask_many(["trouble", *map(str, range(19))], concurrency=5)
+        return alone, together
+
+    alone, (failed, *others) = asyncio.run(story())
+
+    assert [reply.text for reply in alone] == [f"you said {number}" for number in range(20)]
+    assert isinstance(failed, InvalidRequestError)
+    assert [reply.text for reply in others] == [f"you said {number}" for number in range(19)]
+
+
+def test_leaving_an_async_stream_closes_its_connection(async_client, scripted):
+    """
+    A break ends the exchange at once.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(list("abcdef"))))
+
+    async def story():
+        async with async_client.stream("A story") as stream:
+            async for _ in stream:
+                break
+        return stream
+
+    stream = asyncio.run(story())
+
+    assert scripted.abandoned == 1
+    with pytest.raises(BudwoodError, match="not at its end"):
+        _ = stream.response
+
+
+@pytest.fixture
+def default_transport(monkeypatch, scripted):
+    """
+    Put the script in the place of the transport that clients make for themselves.
+    """
+    monkeypatch.setattr("budwood.wire.transport.HTTPXTransport", lambda **_: scripted)
+    monkeypatch.setattr("budwood.wire.transport.AsyncHTTPXTransport", lambda **_: scripted.asynchronous)
+    monkeypatch.setattr(budwood.client, "_shared", None)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
+    return scripted
+
+
+def test_the_module_asks_with_one_shared_client(default_transport):
+    """
+    `budwood.ask` makes one client for all its calls, from the settings of the environment.
+    """
+    default_transport.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
+
+    first = budwood.ask("1", model="openai/gpt-4o").text
+    shared = budwood.client._shared
+    second = budwood.ask("2", model="openai/gpt-4o").text
+
+    assert (first, second) == ("one", "two")
+    assert budwood.client._shared is shared
+    assert default_transport.calls[0].headers["authorization"] == "Bearer sk-from-the-environment"
+
+
+def test_the_module_asks_awaited_too(default_transport):
+    """
+    `budwood.ask_async` asks with a client of its own, in whatever event loop.
+    """
+    default_transport.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
+
+    texts = [asyncio.run(budwood.ask_async("Hi", model="openai/gpt-4o")).text for _ in range(2)]
+
+    assert texts == ["one", "two"]
+
+
+def test_the_module_without_a_model_names_what_is_configured(default_transport):
+    """
+    `budwood.ask` guesses no model.
+    """
+    with pytest.raises(ConfigurationError, match=r"No model is named.*openai"):
+        budwood.ask("Hi")
+    with pytest.raises(ConfigurationError, match=r"No model is named.*openai"):
+        asyncio.run(budwood.ask_async("Hi"))
+
+
+def test_an_async_client_shows_its_model(async_client):
+    """
+    The representation of an async client names its model alone.
+    """
+    assert repr(async_client) == "AsyncClient('openai/gpt-4o')"
+    assert isinstance(async_client, AsyncClient)

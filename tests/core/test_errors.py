@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+
+import pytest
+
+from budwood import errors
+from budwood.errors import BudwoodError, ProviderError
+from budwood.providing.failures import MAX_MESSAGE
+from budwood.testing import sse
+from budwood.types import Attempt, ChatResponse, Message
+
+SECRET = "sk-test-secret"
+
+DETAILS = {
+    "text": "{}",
+    "errors": ["name: missing"],
+    "response": ChatResponse(message=Message.assistant("so far")),
+    "phase": "read",
+    "stage": "output",
+    "categories": {"violence": {"filtered": True}},
+    "provider": "openai",
+    "model": "gpt",
+    "status": 418,
+    "code": "teapot",
+    "param": "temperature",
+    "request_id": "req_1",
+    "retry_after": 7.5,
+    "retryable": False,
+    "hint": "Do better.",
+}
+
+
+def tree(kind):
+    """
+    List a class and its subclasses in the module of the errors, each with its depth.
+    """
+
+    def below(cls, depth):
+        yield cls, depth
+        for child in cls.__subclasses__():
+            if child.__module__ == errors.__name__:
+                yield from below(child, depth + 1)
+
+    return list(below(kind, 0))
+
+
+KINDS = [cls for cls, _ in tree(BudwoodError)]
+
+
+def made(kind):
+    """
+    Make an error of a class with everything that its constructor takes.
+    """
+    names = inspect.signature(kind).parameters
+    error = kind("What happened.", **{name: value for name, value in DETAILS.items() if name in names})
+    if isinstance(error, ProviderError):
+        error.located("openai", "gpt")
+        error.attempts = (Attempt(provider="openai", model="gpt", key="default", status=418, duration=0.5),)
+    error.add_note("A note.")
+    return error
+
+
+def test_tree_is_the_one_that_is_drawn():
+    """
+    The docstring of the module shows every class under its parent.
+    """
+    drawn = re.findall(r"^( *)[*.>-] (\w+)$", errors.__doc__, re.MULTILINE)
+
+    assert sorted((name, len(spaces) // 2) for spaces, name in drawn) == sorted(
+        (kind.__name__, depth) for kind, depth in tree(BudwoodError)
+    )
+
+
+def test_every_exception_of_the_module_is_in_the_tree():
+    """
+    Whoever catches `BudwoodError` catches all.
+    """
+    classes = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, BaseException)]
+
+    assert set(classes) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_error_can_be_pickled_and_copied(kind, again):
+    """
+    An error from another process has the same class, text, fields and notes.
+    """
+    error = made(kind)
+
+    other = again(error)
+
+    assert type(other) is kind
+    assert str(other) == str(error)
+    assert other.args == error.args
+    assert vars(other) == vars(error)
+    assert other.__notes__ == ["A note."]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_error_tells_what_happened_and_what_to_do(kind):
+    """
+    The text is the message and the hint, and for a provider's error it begins with the provider.
+    """
+    error = made(kind)
+
+    assert error.message == "What happened."
+    assert error.hint == "Do better."
+    start = "openai: " if issubclass(kind, ProviderError) else ""
+    assert str(error) == f"{start}What happened. Do better."
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_error_says_in_a_sentence_what_it_stands_for(kind):
+    """
+    One class, one cause.
+    """
+    assert kind.__doc__
+    assert kind.__doc__.strip().partition("\n")[0].endswith((".", ").", "?"))
+
+
+def test_error_without_a_hint_is_its_message():
+    """
+    No hint adds nothing.
+    """
+    assert str(BudwoodError("What happened.")) == "What happened."
+
+
+def test_provider_that_is_known_is_not_renamed():
+    """
+    Who raised the error knows better who was called.
+    """
+    error = errors.ServerError("No.", provider="mine")
+
+    assert error.located("other", "gpt") is error
+    assert (error.provider, error.model) == ("mine", "gpt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "retryable"),
+    [
+        (errors.RateLimitError, True),
+        (errors.CapacityError, True),
+        (errors.ServerError, True),
+        (errors.ConnectionFailedError, True),
+        (errors.StreamInterruptedError, True),
+        (errors.QuotaExhaustedError, False),
+        (errors.AuthenticationError, False),
+        (errors.PermissionDeniedError, False),
+        (errors.NotFoundError, False),
+        (errors.InvalidRequestError, False),
+        (errors.ContextLengthError, False),
+        (errors.ContentFilterError, False),
+        (errors.BadResponseError, False),
+    ],
+)
+def test_class_knows_whether_waiting_helps(kind, retryable):
+    """
+    What can succeed later is retryable; credentials, quotas, requests and filters are not.
+    """
+    assert kind("No.").retryable is retryable
+
+
+@pytest.mark.parametrize(("phase", "retryable"), [("connect", True), ("read", True), ("deadline", False)])
+def test_deadline_is_not_retried(phase, retryable):
+    """
+    A timeout is retried unless the time for the whole call is over.
+    """
+    assert errors.RequestTimeoutError("Too late.", phase=phase).retryable is retryable
+
+
+def test_instance_may_know_better_than_its_class():
+    """
+    A server may say that trying again is pointless.
+    """
+    assert errors.ServerError("No.", retryable=False).retryable is False
+    assert errors.BadResponseError("No.", retryable=True).retryable is True
+
+
+def test_errors_are_cheap_to_import():
+    """
+    The module that everyone reads imports neither typing nor Pydantic.
+    """
+    code = "import sys, budwood.errors; print(sorted({'typing', 'pydantic', 'budwood.types'} & set(sys.modules)))"
+
+    run = subprocess.run([sys.executable, "-S", "-c", prepared(code)], capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == "[]"
+
+
+def prepared(code):
+    """
+    Give code the path of this process, without the `.pth` files that import modules of their own.
+    """
+    return f"import sys; sys.path[:] = {sys.path!r}; {code}"
+
+
+# Secrets.
+
+REPEATED = f"The key {SECRET} is not good."
+ERROR_BODY = {"error": {"message": REPEATED, "code": SECRET, "param": SECRET, "type": "invalid_request_error"}}
+
+
+def everything_said(error):
+    """
+    Write down an error with all its fields and causes.
+    """
+    said = ""
+    while error is not None:
+        said += f"{error} {error!r} {vars(error)!r}"
+        error = error.__cause__ or error.__context__
+    return said
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 529])
+@pytest.mark.parametrize("body", [ERROR_BODY, REPEATED, f"<html>{SECRET}</html>", {"detail": REPEATED}])
+def test_server_that_repeats_the_key_does_not_reveal_it(status, body, client, scripted):
+    """
+    Some servers quote the key that they refuse: it is in no field of the error, and in no cause.
+    """
+    scripted.reply(status, body)
+
+    with pytest.raises(ProviderError) as caught:
+        client.ask("hi", retries=0)
+
+    assert SECRET not in everything_said(caught.value)
+    assert SECRET.encode() not in pickle.dumps(caught.value)
+
+
+@pytest.mark.parametrize("before", [*range(30, 90, 8), *range(MAX_MESSAGE - 20, MAX_MESSAGE)])
+def test_message_that_is_cut_within_the_key_does_not_reveal_its_beginning(before, client, scripted):
+    """
+    The key is taken out before the text is shortened, so that no part of it is left at the end.
+    """
+    scripted.reply(400, {"error": {"message": "x" * before + SECRET}}).reply(400, "y" * before + SECRET)
+
+    for _ in range(2):
+        with pytest.raises(ProviderError) as caught:
+            client.ask("hi", retries=0)
+
+        assert SECRET[:4] not in everything_said(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"body": ERROR_BODY},
+        {"body": f"<html>{SECRET}"},
+        {"body": {"choices": SECRET}},
+        {"body": {"choices": [{"message": SECRET}]}},
+    ],
+)
+def test_success_that_is_none_does_not_reveal_the_key(reply, client, scripted):
+    """
+    A 200 may hold an error, or nonsense, with the key in it.
+    """
+    scripted.reply(200, **reply)
+
+    with pytest.raises(ProviderError) as caught:
+        client.ask("hi", retries=0)
+
+    assert SECRET not in everything_said(caught.value)
+    assert SECRET.encode() not in pickle.dumps(caught.value)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        sse(ERROR_BODY),
+        sse({"choices": [{"index": 0, "delta": {"content": "so far"}}]}, ERROR_BODY),
+        sse({"choices": SECRET}),
+        [f"data: {SECRET}\n\n".encode()],
+        [REPEATED.encode()],
+    ],
+)
+def test_error_in_a_stream_does_not_reveal_the_key(chunks, client, scripted):
+    """
+    Nor does an event of a stream, before or after the first content.
+    """
+    scripted.reply(200, chunks=chunks, headers={"content-type": "text/event-stream"})
+
+    with client.stream("hi", retries=0) as stream, pytest.raises(ProviderError) as caught:
+        list(stream)
+
+    assert SECRET not in everything_said(caught.value)
+    assert SECRET.encode() not in pickle.dumps(caught.value)

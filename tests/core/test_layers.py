@@ -1,0 +1,418 @@
+"""The order of the house: who may import whom, and what `import budwood` costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import budwood
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+ROOMS = (
+    "errors names logs types contracts clock hooks settings catalog plugins wire providing engine streams chat client "
+    "caching media testing"
+).split()
+"""From the top of the house to the bottom: a room imports only from rooms above it."""
+
+FOR_TYPE_CHECKERS = {("errors", "types"), ("chat", "client")}
+"""The only imports from below, and only where type checkers alone read them."""
+
+SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing", "testing"}
+"""What plugins may import of the core; `requires_api` versions it."""
+
+APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
+FOR_APPLICATIONS = SURFACE | {"", "settings", "plugins"}
+"""Applications use the public names, which have no room, and bring plugins of their own."""
+
+LIBRARIES = {"budwood_openai_compatible"}
+"""A plugin that is also a library for others."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """
+    One import statement: of what, and whether only type checkers read it.
+    """
+
+    file: Path
+    line: int
+    module: str
+    for_type_checkers: bool
+
+    def __str__(self):
+        return f"{self.file.name}:{self.line} imports {self.module}"
+
+    @property
+    def package(self):
+        """
+        The distribution's package.
+        """
+        return self.module.partition(".")[0]
+
+    @property
+    def room(self):
+        """
+        The part of the package; empty for the package itself.
+        """
+        return f"{self.module}.".split(".")[1]
+
+
+def source_files(package: Path) -> list[Path]:
+    """
+    List the modules of a package.
+    """
+    return sorted(package.rglob("*.py"))
+
+
+def imports_of(file: Path, *roots: Path) -> Iterator[Import]:
+    """
+    Read all imports of a module, those inside functions too.
+
+    ``roots`` are folders that hold packages: first the one of the module's own package.
+    """
+    tree = ast.parse(file.read_text("utf-8"))
+    unread = {id(node) for block in ast.walk(tree) if _is_for_type_checkers(block) for node in _inside(block)}
+    for node in ast.walk(tree):
+        for module in _modules(node, file, roots):
+            yield Import(file, node.lineno, module, id(node) in unread)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+
+
+def _inside(block: ast.If) -> Iterator[ast.AST]:
+    for statement in block.body:
+        yield from ast.walk(statement)
+
+
+def _modules(node: ast.AST, file: Path, roots: Sequence[Path]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            parts = file.relative_to(roots[0]).parent.parts
+            base = ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [base])])
+        for alias in node.names:  # `from budwood import logs` imports a module, `from budwood import ask` a name
+            module = f"{base}.{alias.name}"
+            yield module if any(_is_module(root.joinpath(*module.split("."))) for root in roots) else base
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def core_violations(package: Path) -> list[str]:
+    """
+    Find imports from below, and httpx outside the room that does the I/O.
+    """
+    found = []
+    for file in source_files(package):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue  # the public face hands names on, from everywhere
+        for imported in imports_of(file, package.parent):
+            if imported.package == "httpx" and room != "wire":
+                found.append(f"{imported}, which is for wire alone")
+            elif imported.package.startswith("budwood_"):
+                found.append(f"{imported}, a plugin")
+            elif imported.package == package.name and not _is_above(imported, room):
+                found.append(f"{imported}, from below {room}")
+    return found
+
+
+def _is_above(imported: Import, room: str) -> bool:
+    if imported.for_type_checkers and (room, imported.room) in FOR_TYPE_CHECKERS:
+        return True
+    return {room, imported.room} <= set(ROOMS) and ROOMS.index(imported.room) <= ROOMS.index(room)
+
+
+def plugin_violations(package: Path, core: Path) -> list[str]:
+    """
+    Find what a plugin or an application imports beyond its share of the core, and of other plugins.
+    """
+    found = []
+    application = package.name in APPLICATIONS
+    allowed = FOR_APPLICATIONS if application else SURFACE
+    friends = {package.name, *LIBRARIES, *(APPLICATIONS if application else ())}
+    for file in source_files(package):
+        for imported in imports_of(file, package.parent, core.parent):
+            room = imported.room if _is_module(core / imported.room) else ""  # names of the public face have none
+            if imported.package == "budwood" and room not in allowed:
+                found.append(f"{imported}, which is no part of the core for {package.name}")
+            elif imported.package.startswith("budwood_") and imported.package not in friends:
+                found.append(f"{imported}, another plugin")
+    return found
+
+
+def plugin_packages() -> list[Path]:
+    """
+    List the packages under ``plugins/``.
+    """
+    return sorted(path.parent for path in REPOSITORY.glob("plugins/*/src/budwood_*/__init__.py"))
+
+
+CORE = REPOSITORY / "core" / "src" / "budwood"
+
+
+# The house as it is.
+
+
+def test_room_of_the_core_imports_only_from_rooms_above_it():
+    """
+    The order is fixed, and httpx is the transport's alone.
+    """
+    assert core_violations(CORE) == []
+
+
+def test_order_names_every_room():
+    """
+    A new room has to be given its place, and one that is gone loses it.
+    """
+    rooms = {path.name.removesuffix(".py") for path in CORE.iterdir() if path.suffix == ".py" or path.is_dir()}
+
+    assert rooms - {"__init__", "__pycache__"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("package", plugin_packages(), ids=lambda path: path.name)
+def test_plugin_imports_only_what_is_there_for_plugins(package):
+    """
+    The surface that `requires_api` versions, and no other plugin.
+    """
+    assert plugin_violations(package, CORE) == []
+
+
+def test_plugins_are_found():
+    """
+    The test above has something to read.
+    """
+    assert {"budwood_openai", "budwood_openai_compatible"} <= {package.name for package in plugin_packages()}
+
+
+# The reader catches what it is there for.
+
+
+@pytest.fixture
+def house(tmp_path):
+    """
+    Build a small core and a plugin, and say what is wrong with them.
+    """
+
+    def build(core=None, plugin=None, name="budwood_acme"):
+        folder = tmp_path / "budwood"
+        rooms = {"__init__.py": "from budwood.client import ask", **{f"{room}.py": "" for room in ROOMS}}
+        for path, text in {**rooms, **(core or {})}.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        package = tmp_path / "src" / name
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(plugin or "")
+        return core_violations(folder) + plugin_violations(package, folder)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("errors.py", "from budwood.names import normalise", "errors.py:1 imports budwood.names, from below errors"),
+        ("errors.py", "import budwood.names", "imports budwood.names, from below errors"),
+        ("errors.py", "from budwood import logs", "imports budwood.logs, from below errors"),
+        ("names.py", "from . import client", "imports budwood.client, from below names"),
+        ("names.py", "from .client import ask", "imports budwood.client, from below names"),
+        ("wire/sse.py", "from ..engine import driver", "imports budwood.engine, from below wire"),
+        ("engine/a.py", "def f():\n    from budwood.client import Client", "a.py:2 imports budwood.client, from below"),
+        ("engine/a.py", "if TYPE_CHECKING:\n    import budwood.client", "imports budwood.client, from below engine"),
+        ("chat.py", "from budwood.client import Client", "imports budwood.client, from below chat"),
+        ("chat.py", "if not TYPE_CHECKING:\n    import budwood.client", "imports budwood.client, from below chat"),
+        ("chat.py", "if TYPE_CHECKING:\n    pass\nelse:\n    import budwood.client", "budwood.client, from below chat"),
+        ("media.py", "try:\n    import budwood.testing\nexcept ImportError:\n    pass", "budwood.testing, from below"),
+        ("engine/a.py", "from budwood import ask", "imports budwood, from below engine"),
+        ("cellar.py", "import budwood.errors", "imports budwood.errors, from below cellar"),
+        ("client.py", "import budwood.cellar", "imports budwood.cellar, from below client"),
+        ("engine/a.py", "import httpx", "imports httpx, which is for wire alone"),
+        ("client.py", "def f():\n    from httpx import Client", "imports httpx, which is for wire alone"),
+        ("client.py", "import budwood_openai", "imports budwood_openai, a plugin"),
+    ],
+)
+def test_import_from_below_is_caught(file, text, said, house):
+    """
+    However it is written and wherever it stands.
+    """
+    (found,) = house({file: text})
+
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("client.py", "from budwood.errors import BudwoodError\nfrom budwood import logs\nimport os, json"),
+        ("engine/a.py", "from budwood.engine.b import thing\nfrom . import b\nfrom ..errors import BudwoodError"),
+        ("chat.py", "if TYPE_CHECKING:\n    from budwood.client import Client"),
+        ("errors.py", "if TYPE_CHECKING:\n    from budwood.types import Attempt"),
+        ("wire/transport.py", "import httpx"),
+        ("testing/a.py", "from budwood.client import Client\nfrom budwood.media import ImageHandler"),
+    ],
+)
+def test_import_from_above_is_allowed(file, text, house):
+    """
+    The order leaves every room what it needs.
+    """
+    assert house({file: text}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from budwood import Client",
+        "import budwood",
+        "from budwood import engine",
+        "from budwood.engine import Engine",
+        "from budwood.settings import Settings",
+        "from budwood.names import normalise",
+        "from budwood.logs import emit",
+        "def f():\n    import budwood.client",
+        "if TYPE_CHECKING:\n    from budwood.client import Client",
+        "import budwood_openai",
+        "from budwood_generation.journal import Journal",
+    ],
+)
+def test_plugin_that_reaches_further_is_caught(text, house):
+    """
+    Neither the core's inside nor another plugin is a plugin's business.
+    """
+    assert len(house(plugin=text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"from budwood.{room} import thing" for room in sorted(SURFACE)),
+        "from budwood import hooks",
+        "import budwood_openai_compatible",
+        "from budwood_acme.settings import Settings\nfrom . import settings",
+        "import os, anthropic",
+    ],
+)
+def test_surface_is_open_to_plugins(text, house):
+    """
+    What the plugin author's guide shows.
+    """
+    assert house(plugin=text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "violations"),
+    [
+        ("import budwood\nfrom budwood import Client, hooks", 0),
+        ("from budwood.settings import Settings\nfrom budwood.plugins import Registry", 0),
+        ("from budwood_generation import plan", 0),
+        ("import budwood.engine", 1),
+        ("from budwood.client import Client", 1),
+        ("from budwood import engine", 1),
+        ("import budwood_openai", 1),
+    ],
+)
+def test_application_uses_public_names(text, violations, house):
+    """
+    And what plugins use, settings and plugins; and other applications, but no plugin.
+    """
+    assert len(house(plugin=text, name="budwood_cli")) == violations
+
+
+# What `import budwood` costs.
+
+HEAVY = (
+    "pydantic",
+    "pydantic_core",
+    "httpx",
+    "pluggy",
+    "structlog",
+    "typing",
+    "asyncio",
+    "importlib_metadata",
+    "dotenv",
+)
+
+
+def modules_after(code):
+    """
+    Run code in a new interpreter, without site-packages' start-up files; return the modules that it loaded.
+    """
+    program = f"import sys; sys.path[:] = {sys.path!r}; {code}; print('\\n'.join(sys.modules))"
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_budwood_is_cheap():
+    """
+    No public name is looked up before it is used.
+    """
+    loaded = modules_after("import budwood")
+
+    assert "budwood" in loaded
+    assert loaded.isdisjoint(HEAVY)
+    assert [name for name in loaded if name.startswith("budwood.")] == []
+
+
+def test_cost_would_be_noticed():
+    """
+    The measurement sees what a public name brings with it.
+    """
+    assert {"pydantic", "typing"} <= modules_after("import budwood; budwood.Message")
+
+
+@pytest.mark.parametrize("name", ["BudwoodError", "configure_logging"])
+def test_light_names_stay_light(name):
+    """
+    Errors and logging are for everyone: they bring none of the libraries.
+    """
+    assert modules_after(f"import budwood; budwood.{name}").isdisjoint({"pydantic", "httpx", "pluggy", "structlog"})
+
+
+def test_asking_for_the_version_reads_it_from_the_metadata():
+    """
+    It is what is installed, and it is looked up once.
+    """
+    from importlib.metadata import version
+
+    assert budwood.__version__ == version("budwood")
+    assert vars(budwood)["__version__"] == budwood.__version__
+
+
+@pytest.mark.parametrize("name", dir(budwood))
+def test_every_public_name_can_be_used(name):
+    """
+    What ``dir()`` promises is there, and stays the same object.
+    """
+    assert getattr(budwood, name) is getattr(budwood, name)
+
+
+def test_names_of_the_public_face_are_in_its_list():
+    """
+    ``__all__``, the table of homes, the block for type checkers and ``dir()`` tell the same names.
+    """
+    tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if _is_for_type_checkers(node))
+    declared = [alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+    assert sorted(budwood.__all__) == sorted(budwood._HOMES) == sorted(declared)
+    assert set(budwood.__all__) <= set(dir(budwood))
+
+
+def test_name_that_does_not_exist_is_an_attribute_error():
+    """
+    As for any module.
+    """
+    with pytest.raises(AttributeError, match="module 'budwood' has no attribute 'aks'"):
+        budwood.aks  # noqa: B018 - the access is what is tested

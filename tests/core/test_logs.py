@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+
+import pytest
+import structlog
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from budwood import logs
+from budwood.errors import BudwoodError
+from budwood.logs import REDACTED, configure_logging, emit
+from budwood.testing import chat_chunks, chat_reply, sse
+
+SECRET = "sk-test-secret"
+PROMPT = "what-nobody-else-shall-read"
+ANSWER = "what-the-model-replied"
+
+
+@pytest.fixture(autouse=True)
+def unconfigured(monkeypatch):
+    """
+    Let no test see what another has configured.
+    """
+    monkeypatch.setattr(logs, "_content_wanted", False)
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def events():
+    """
+    The events as a program gets them that configured structlog itself.
+    """
+    with capture_logs() as captured:
+        yield captured
+
+
+def named(events, name):
+    """
+    Pick the events of one name.
+    """
+    return [event for event in events if event["event"] == name]
+
+
+def plain(reply):
+    """
+    Make a reply of the answer.
+    """
+    return reply.reply(200, chat_reply(ANSWER))
+
+
+# Silence.
+
+
+def test_nothing_is_written_by_default(client, scripted, capfd):
+    """
+    A library that nobody asked says nothing, whether calls succeed or fail.
+    """
+    scripted.reply(500).reply(500).reply(500)
+    plain(scripted)
+
+    with pytest.raises(BudwoodError):
+        client.ask(PROMPT)
+    client.ask(PROMPT)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_structlog_is_imported_only_once_it_is_wanted():
+    """
+    A program that does not log does not pay for it.
+    """
+    code = (
+        "import sys, budwood\n"
+        "from budwood.testing import FakeClock, ScriptedTransport, chat_reply\n"
+        "script = ScriptedTransport().reply(200, chat_reply('x'))\n"
+        "client = budwood.Client('openai/m', api_key='k', transport=script, clock=FakeClock())\n"
+        "assert client.ask('hi').text == 'x'\n"
+        "assert 'structlog' not in sys.modules\n"
+        "budwood.configure_logging()\n"
+        "assert 'structlog' in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_structlog_that_is_only_imported_is_not_configured(client, scripted, capfd):
+    """
+    Another library may use structlog; that alone makes us no louder.
+    """
+    assert not structlog.is_configured()
+
+    plain(scripted).calls.clear()
+    client.ask(PROMPT)
+
+    assert capfd.readouterr() == ("", "")
+
+
+# Which events there are.
+
+
+def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, events):
+    """
+    A retried call is two attempts and one request, told apart from other calls by an id.
+    """
+    plain(scripted.reply(503, headers={"x-request-id": "req_1"}))
+
+    client.ask(PROMPT)
+
+    assert [event["event"] for event in events] == ["attempt", "attempt", "request"]
+    assert len({event["call"] for event in events}) == 1
+    assert [event["status"] for event in named(events, "attempt")] == [503, 200]
+    assert [event["number"] for event in named(events, "attempt")] == [1, 2]
+    first, second, request = events
+    assert (first["provider"], first["model"], first["error"]) == ("openai", "gpt-4o", "CapacityError")
+    assert first["request_id"] == "req_1"
+    assert first["waited"] == 0
+    assert second["waited"] > 0
+    assert (request["attempts"], request["finish_reason"], request["error"]) == (2, "stop", None)
+    assert (request["input_tokens"], request["output_tokens"]) == (5, 7)
+    assert request["seconds"] == pytest.approx(second["waited"], abs=1e-6)
+
+
+def test_two_calls_have_two_ids(client, scripted, events):
+    """
+    Their events can be told apart.
+    """
+    plain(plain(scripted))
+
+    client.ask(PROMPT)
+    client.ask(PROMPT)
+
+    assert len({event["call"] for event in named(events, "request")}) == 2
+
+
+def test_failed_request_is_a_warning(client, scripted, events):
+    """
+    It names the class of the error.
+    """
+    scripted.reply(401, {"error": {"message": f"no {SECRET}"}})
+
+    with pytest.raises(BudwoodError):
+        client.ask(PROMPT)
+
+    (request,) = named(events, "request")
+    assert (request["log_level"], request["error"]) == ("warning", "AuthenticationError")
+    assert len(named(events, "attempt")) == 1
+
+
+def test_stream_has_the_same_events(client, scripted, events):
+    """
+    Once it is read to its end.
+    """
+    scripted.reply(200, chunks=sse(*chat_chunks([ANSWER])))
+
+    with client.stream(PROMPT) as stream:
+        list(stream)
+
+    assert [event["event"] for event in events] == ["attempt", "request"]
+
+
+def test_async_client_has_the_same_events(async_client, scripted, events):
+    """
+    Both clients log alike.
+    """
+    plain(scripted.reply(503))
+
+    asyncio.run(async_client.ask(PROMPT))
+
+    assert [event["event"] for event in events] == ["attempt", "attempt", "request"]
+
+
+def test_tools_have_events_of_their_own(client, scripted, events):
+    """
+    The tool's name and success are told, its arguments and result are not.
+    """
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"{ANSWER} {city}"
+
+    call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": json.dumps({"city": PROMPT})}}
+    scripted.reply(200, chat_reply("", tool_calls=[call], finish_reason="tool_calls"))
+    plain(scripted)
+
+    client.ask("hi", tools=[weather])
+
+    (tool,) = named(events, "tool")
+    assert (tool["name"], tool["failed"]) == ("weather", False)
+    assert (tool["arguments"], tool["result"]) == (REDACTED, REDACTED)
+
+
+def test_cached_reply_is_a_request_without_an_attempt(scripted, clock, events):
+    """
+    Nothing was sent, and the event says so.
+    """
+    from budwood import Client
+
+    plain(scripted)
+    with Client("openai/gpt-4o", api_key=SECRET, transport=scripted, clock=clock, cache="memory") as client:
+        client.ask(PROMPT)
+        events.clear()
+        client.ask(PROMPT)
+
+    assert [event["event"] for event in events] == ["request"]
+    assert events[0]["cached"] is True
+
+
+# What they hold.
+
+
+@pytest.mark.parametrize("content", [False, True])
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_no_secret_reaches_the_log(content, json_lines, client, scripted, capsys):
+    """
+    Neither with content nor without, neither of a success nor of a failure in which the server repeats the key.
+    """
+    configure_logging(level="debug", json=json_lines, content=content)
+    scripted.reply(401, {"error": {"message": f"bad key {SECRET}", "code": SECRET}})
+    plain(scripted)
+
+    with pytest.raises(BudwoodError):
+        client.ask(PROMPT)
+    client.ask(PROMPT)
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "attempt" in written.err
+    assert SECRET not in written.err
+
+
+def test_content_is_redacted_until_it_is_wanted(client, scripted, capsys):
+    """
+    Prompts and replies are the users' own.
+    """
+    plain(plain(scripted))
+
+    configure_logging(json=True)
+    client.ask(PROMPT)
+    without = capsys.readouterr().err
+    configure_logging(json=True, content=True)
+    client.ask(PROMPT)
+    request = json.loads(capsys.readouterr().err.splitlines()[-1])
+
+    assert PROMPT not in without
+    assert ANSWER not in without
+    assert REDACTED in without
+    assert (request["prompt"], request["text"]) == (PROMPT, ANSWER)
+
+
+@pytest.mark.parametrize("name", sorted(logs.CONTENT_FIELDS))
+def test_fields_of_content_are_redacted_by_name(name, events):
+    """
+    Whoever emits them, plugins too.
+    """
+    emit("anything", **{name: PROMPT})
+
+    assert events[0][name] == REDACTED
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["api_key", "API_KEY", "openai_api_key", "x-api-key", "Authorization", "password", "client_secret", "Set-Cookie"],
+)
+@pytest.mark.parametrize("content", [False, True])
+def test_fields_with_a_telling_name_are_redacted(name, content, events, monkeypatch):
+    """
+    A plugin's author who logs a key does not give it away, and no option changes that.
+    """
+    monkeypatch.setattr(logs, "_content_wanted", content)
+
+    emit("anything", **{name: SECRET})
+
+    assert events[0][name] == REDACTED
+
+
+def test_tables_are_redacted_inside(events):
+    """
+    Headers are a table, with the key in it.
+    """
+    emit("sent", headers={"Authorization": f"Bearer {SECRET}", "accept": "*/*", "more": {"x-api-key": SECRET}})
+
+    assert events[0]["headers"] == {"Authorization": REDACTED, "accept": "*/*", "more": {"x-api-key": REDACTED}}
+
+
+def test_counts_of_tokens_are_no_secret(events):
+    """
+    Numbers and names stay what they are.
+    """
+    emit("request", input_tokens=5, key="default", model="gpt-4o", nothing=None)
+
+    assert (events[0]["input_tokens"], events[0]["key"], events[0]["model"]) == (5, "default", "gpt-4o")
+    assert events[0]["nothing"] is None
+
+
+def test_secret_values_do_not_show(capsys):
+    """
+    A `SecretStr` stays one under any name.
+    """
+    configure_logging()
+
+    emit("anything", value=SecretStr(SECRET))
+
+    assert SECRET not in capsys.readouterr().err
+
+
+# How they are written.
+
+
+def test_events_are_lines_of_json_on_standard_error(capsys):
+    """
+    Data go to standard output, and everything else elsewhere.
+    """
+    configure_logging(json=True)
+
+    emit("one", number=1)
+    emit("two", level="warning")
+
+    written = capsys.readouterr()
+    first, second = map(json.loads, written.err.splitlines())
+    assert written.out == ""
+    assert (first["event"], first["number"], first["level"]) == ("one", 1, "info")
+    assert second["level"] == "warning"
+    assert first["timestamp"].endswith("Z")
+
+
+def test_level_is_the_least_that_is_written(capsys):
+    """
+    What is below it is not.
+    """
+    configure_logging(level="warning")
+
+    emit("small", level="info")
+    emit("large", level="warning")
+
+    assert "small" not in (written := capsys.readouterr().err)
+    assert "large" in written
+
+
+def test_logging_can_be_configured_again(capsys):
+    """
+    The last configuration holds, also for what was logged before.
+    """
+    configure_logging(json=True, content=True)
+    emit("one", prompt=PROMPT)
+    configure_logging()
+    capsys.readouterr()
+
+    emit("two", prompt=PROMPT)
+
+    assert PROMPT not in capsys.readouterr().err
+
+
+def test_context_of_the_program_is_part_of_each_event(capsys):
+    """
+    What the program binds to its context, such as a request's id, is written with our events.
+    """
+    configure_logging(json=True)
+
+    with structlog.contextvars.bound_contextvars(order="o-1"):
+        emit("one")
+
+    assert json.loads(capsys.readouterr().err)["order"] == "o-1"

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.engine.prompts import messages_of
+from budwood.errors import PromptError
+from budwood.types import ChatResponse, ImagePart, Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+
+ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
+TEXTS = st.text(max_size=20)
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def test_messages_have_short_forms():
+    """
+    One for each speaker.
+    """
+    result = ToolResultPart(call_id="1", name="weather", content="fine")
+    image = ImagePart(url="http://x/y.png")
+
+    assert Message.system("a") == Message(role="system", parts=(TextPart(text="a"),))
+    assert Message.user("a", image) == Message(role="user", parts=(TextPart(text="a"), image))
+    assert Message.assistant("a") == Message(role="assistant", parts=(TextPart(text="a"),))
+    assert Message.tool(result) == Message(role="tool", parts=(result,))
+
+
+def test_message_tells_its_text_calls_and_results():
+    """
+    Reasoning is no text, and the order is kept.
+    """
+    call = ToolCallPart(id="1", name="weather")
+    message = Message(role="assistant", parts=(ReasoningPart(text="hm"), TextPart(text="a"), call, TextPart(text="b")))
+    response = ChatResponse(message=message)
+
+    assert (message.text, message.tool_calls, message.tool_results) == ("ab", (call,), ())
+    assert (response.text, response.reasoning, response.tool_calls) == ("ab", "hm", (call,))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "messages"),
+    [
+        ("hi", [Message.user("hi")]),
+        (Message.assistant("hi"), [Message.assistant("hi")]),
+        ([Message.user("a"), {"role": "assistant", "content": "b"}], [Message.user("a"), Message.assistant("b")]),
+        (({"role": "user", "content": "a"},), [Message.user("a")]),
+        (
+            [{"role": "user", "content": [{"type": "text", "text": "a"}], "name": "ada"}],
+            [Message(role="user", parts=(TextPart(text="a"),), name="ada")],
+        ),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x", "detail": "low"}}]}],
+            [Message(role="user", parts=(ImagePart(url="http://x", detail="low"),))],
+        ),
+        (
+            [
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+                },
+                {"role": "tool", "tool_call_id": "1", "content": "x"},
+            ],
+            [
+                Message(role="assistant", parts=(ToolCallPart(id="1", name="f"),)),
+                Message.tool(ToolResultPart(call_id="1", name="f", content="x")),
+            ],
+        ),
+        ([Message.user("a").model_dump()], [Message.user("a")]),
+        ([], []),
+    ],
+)
+def test_prompt_may_have_many_forms(prompt, messages):
+    """
+    A text, a message, or a list of messages, also in OpenAI's form and in the form that our messages are saved in.
+    """
+    assert messages_of(prompt) == tuple(messages)
+    assert messages_of(prompt, system="s") == (Message.system("s"), *messages)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        None,
+        5,
+        b"bytes",
+        {"role": "user", "content": "hi"},
+        ["hi"],
+        [None],
+        [{"role": "user"}, 5],
+        [{"content": "hi"}],
+        [{"role": "boss", "content": "hi"}],
+        [{"role": "user", "content": 5}],
+        [{"role": "user", "content": ["hi"]}],
+        [{"role": "user", "content": [{"type": "text"}]}],
+        [{"role": "user", "content": [{"type": "image_url", "image_url": "http://x"}]}],
+        [{"role": "user", "content": [{"type": "hologram"}]}],
+        [{"role": "assistant", "tool_calls": [{"id": "1"}]}],
+        [{"role": "assistant", "tool_calls": "f"}],
+        [{"role": "tool", "content": "x"}],
+    ],
+)
+def test_prompt_in_no_known_form_is_a_prompt_error(prompt):
+    """
+    Nothing is guessed, and nothing is sent.
+    """
+    with pytest.raises(PromptError):
+        messages_of(prompt)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["role", "content", "tool_calls", "tool_call_id", "name", "refusal", "parts"]), ROLES | JSONS
+    )
+)
+def test_any_table_is_a_message_or_a_prompt_error(given_message):
+    """
+    No table crashes the reader with anything else.
+    """
+    try:
+        messages = messages_of([given_message])
+    except PromptError:
+        return
+
+    assert isinstance(messages[0], Message)
+
+
+@pytest.mark.parametrize("written", ["[]", "1", "null", '"a"', "{", "{'a': 1}"])
+def test_arguments_that_are_no_object_are_a_value_error(written):
+    """
+    What a model writes need not be JSON.
+    """
+    with pytest.raises(ValueError, match=r"\w"):
+        ToolCallPart(id="1", name="f", arguments=written).parse_arguments()
+
+
+@pytest.mark.parametrize(("written", "arguments"), [("", {}), ("  \n", {}), ('{"a": [1]}', {"a": [1]})])
+def test_arguments_are_parsed(written, arguments):
+    """
+    No text at all is an empty object.
+    """
+    assert ToolCallPart(id="1", name="f", arguments=written).parse_arguments() == arguments
+
+
+@pytest.mark.parametrize(
+    ("part", "address"),
+    [
+        (ImagePart(url="http://x/y.png"), "http://x/y.png"),
+        (ImagePart(data=b"\xff\xfb", media_type="image/png"), "data:image/png;base64,//s="),
+        (ImagePart(data=b""), "data:application/octet-stream;base64,"),
+    ],
+)
+def test_image_has_an_address(part, address):
+    """
+    Its own, or one that holds its bytes.
+    """
+    assert part.data_url == address

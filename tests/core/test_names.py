@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.names import did_you_mean, listed, normalise
+
+SPELLINGS = st.text("aBc-_.", max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("name", "compared"),
+    [
+        ("openai", "openai"),
+        ("OpenAI", "openai"),
+        ("my_vllm", "my-vllm"),
+        ("my.vllm", "my-vllm"),
+        ("My-_.vLLM", "my-vllm"),
+        ("", ""),
+    ],
+)
+def test_names_have_one_form(name, compared):
+    """
+    Lower case, and one ``-`` for any run of separators.
+    """
+    assert normalise(name) == compared
+
+
+@given(st.text())
+def test_form_is_final(name):
+    """
+    What has the form keeps it.
+    """
+    assert normalise(normalise(name)) == normalise(name)
+
+
+@given(SPELLINGS)
+def test_spelling_does_not_matter(name):
+    """
+    Case and the choice of the separator change nothing.
+    """
+    assert normalise(name.swapcase()) == normalise(name)
+    assert normalise(name.replace("_", ".")) == normalise(name)
+    assert normalise(name.replace("-", "__")) == normalise(name)
+
+
+def test_near_names_are_offered_in_a_sentence():
+    """
+    The nearest first, at most three.
+    """
+    assert did_you_mean("opnai", ["openai", "groq"]) == "Did you mean openai?"
+    assert did_you_mean("modle", {"models", "model", "cache"}) == "Did you mean model or models?"
+    assert did_you_mean("aaaa", ["aaab", "aaac", "aaad", "aaae"]).count(" or ") == 2
+
+
+@pytest.mark.parametrize("known", [[], ["groq", "cohere"]])
+def test_name_that_is_near_to_none_is_offered_none(known):
+    """
+    A wild guess helps nobody.
+    """
+    assert did_you_mean("xyzzy", known) is None
+
+
+@given(st.text(), st.sets(st.text()))
+def test_only_known_names_are_offered(name, known):
+    """
+    Whatever was typed.
+    """
+    said = did_you_mean(name, known)
+
+    assert said is None or any(other in said for other in known)
+
+
+def test_names_are_listed_in_order():
+    """
+    An empty list says that it is one.
+    """
+    assert listed(["b", "a", "c"]) == "a, b, c"
+    assert listed([]) == "none"

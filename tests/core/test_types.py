@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from budwood import types
+from budwood.types import (
+    Adaptation,
+    Attempt,
+    Capability,
+    ChatRequest,
+    ChatResponse,
+    Credential,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    HTTPCall,
+    HTTPReply,
+    ImagePart,
+    Message,
+    ModelInfo,
+    ModelRules,
+    NamedTool,
+    OutputSchema,
+    RateLimits,
+    ReasoningPart,
+    Record,
+    RefusalPart,
+    ReplyHead,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    Usage,
+    VendorPart,
+)
+
+SECRET = "sk-the-secret-of-this-test"
+
+NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+TEXTS = st.text(max_size=20)
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+OBJECTS = st.dictionaries(TEXTS, JSONS, max_size=3)
+MAYBE = st.none() | TEXTS
+COUNTS = st.none() | st.integers(0, 10**9)
+PARTS = st.one_of(
+    st.builds(TextPart, text=TEXTS),
+    st.builds(ReasoningPart, text=TEXTS, provider=MAYBE, data=JSONS),
+    st.builds(RefusalPart, text=TEXTS),
+    st.builds(ImagePart, data=st.binary(max_size=20), media_type=MAYBE, detail=MAYBE),
+    st.builds(ImagePart, url=TEXTS),
+    st.builds(ToolCallPart, id=TEXTS, name=TEXTS, arguments=TEXTS),
+    st.builds(ToolResultPart, call_id=TEXTS, name=TEXTS, content=TEXTS, is_error=st.booleans()),
+    st.builds(VendorPart, provider=TEXTS, kind=TEXTS, data=JSONS),
+)
+ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
+MESSAGES = st.builds(Message, role=ROLES, parts=st.lists(PARTS, max_size=4).map(tuple), name=MAYBE)
+CONVERSATIONS = st.lists(MESSAGES, max_size=3).map(tuple)
+TOOLS = st.builds(ToolDefinition, name=NAMES, description=TEXTS, parameters=OBJECTS, strict=st.none() | st.booleans())
+USAGES = st.builds(
+    Usage,
+    input_tokens=COUNTS,
+    uncached_input_tokens=COUNTS,
+    cache_read_tokens=COUNTS,
+    cache_write_tokens=COUNTS,
+    output_tokens=COUNTS,
+    reasoning_tokens=COUNTS,
+    raw=st.none() | OBJECTS,
+)
+ATTEMPTS = st.builds(
+    Attempt,
+    provider=TEXTS,
+    model=TEXTS,
+    key=MAYBE,
+    status=COUNTS,
+    duration=st.floats(0, 1e6),
+    error=MAYBE,
+    usage=st.none() | USAGES,
+    cached=st.booleans(),
+)
+RECORDS = st.one_of(
+    MESSAGES,
+    USAGES,
+    TOOLS,
+    st.builds(
+        ChatRequest,
+        model=TEXTS,
+        messages=CONVERSATIONS,
+        temperature=st.none() | st.floats(0, 2),
+        max_tokens=st.none() | st.integers(1, 10**6),
+        stop=st.lists(TEXTS, max_size=2).map(tuple),
+        reasoning_effort=st.sampled_from([None, "none", "high", "max"]),
+        tools=st.lists(TOOLS, max_size=2).map(tuple),
+        tool_choice=st.sampled_from([None, "auto", "required", NamedTool(name="weather")]),
+        output_schema=st.none() | st.builds(OutputSchema, name=NAMES, json_schema=OBJECTS),
+        extra=OBJECTS,
+    ),
+    st.builds(
+        ChatResponse,
+        message=MESSAGES,
+        messages=CONVERSATIONS,
+        finish_reason=st.sampled_from(["stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"]),
+        usage=USAGES,
+        cost=st.none() | st.decimals(0, 1000, places=9),
+        rate_limits=st.none() | st.builds(RateLimits, remaining_requests=COUNTS),
+        attempts=st.lists(ATTEMPTS, max_size=2).map(tuple),
+        adaptations=st.lists(st.builds(Adaptation, parameter=TEXTS, action=TEXTS, reason=TEXTS), max_size=1).map(tuple),
+        alternatives=CONVERSATIONS,
+        parsed=JSONS,
+        metadata=OBJECTS,
+        raw=JSONS,
+    ),
+    st.builds(EmbeddingRequest, model=TEXTS, texts=st.lists(TEXTS, max_size=3).map(tuple), dimensions=COUNTS),
+    st.builds(ModelInfo, id=TEXTS, created=COUNTS, raw=OBJECTS),
+    st.builds(
+        ModelRules,
+        renames=st.dictionaries(TEXTS, TEXTS, max_size=2),
+        refuses=st.frozensets(TEXTS, max_size=2),
+        lacks=st.frozensets(st.sampled_from(Capability)),
+        as_of=st.none() | st.dates(),
+    ),
+)
+
+SAMPLES = [
+    TextPart(text="a"),
+    ReasoningPart(text="a", data={"b": [1]}),
+    RefusalPart(text="no"),
+    ImagePart(data=b"\xff\xfb\x00", media_type="image/png"),
+    ToolCallPart(id="1", name="a"),
+    ToolResultPart(call_id="1", name="a", content="b"),
+    VendorPart(provider="a", kind="b", data=None),
+    Message.user("a"),
+    ToolDefinition(name="a", parameters={}),
+    NamedTool(name="a"),
+    OutputSchema(json_schema={}),
+    ChatRequest(model="a", messages=()),
+    ChatResponse(message=Message.assistant("a")),
+    EmbeddingRequest(model="a", texts=("b",)),
+    EmbeddingResponse(vectors=((0.5, 1.0),)),
+    Usage(input_tokens=1),
+    RateLimits(limit_tokens=1),
+    ModelInfo(id="a"),
+    ModelRules(as_of=date(2026, 11, 1)),
+    Credential(secret=SecretStr(SECRET)),
+]
+
+DATACLASSES = sorted(
+    {value for value in vars(types).values() if isinstance(value, type) and dataclasses.is_dataclass(value)},
+    key=lambda kind: kind.__name__,
+)
+
+
+def test_samples_cover_every_record():
+    """
+    A new record is to be tested too.
+    """
+    records = {value for value in vars(types).values() if isinstance(value, type) and issubclass(value, Record)}
+
+    assert {type(sample) for sample in SAMPLES} == records - {Record}
+
+
+# Frozen.
+
+
+@pytest.mark.parametrize("record", SAMPLES, ids=lambda record: type(record).__name__)
+def test_record_cannot_be_changed(record):
+    """
+    What flows through the engine is the same for all who hold it.
+    """
+    field = next(iter(type(record).model_fields))
+
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(record, field, getattr(record, field))
+
+
+@pytest.mark.parametrize("record", SAMPLES, ids=lambda record: type(record).__name__)
+def test_record_refuses_unknown_fields(record):
+    """
+    A typo is an error, and its text does not repeat the value.
+    """
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted") as caught:
+        type(record).model_validate({**dict(record), "unknwon": SECRET})
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", DATACLASSES, ids=lambda kind: kind.__name__)
+def test_small_records_are_frozen_and_slotted(kind):
+    """
+    There are thousands a second: no dictionary for each, and no change.
+    """
+    assert kind.__dataclass_params__.frozen
+    assert "__slots__" in vars(kind)
+    made = object.__new__(kind)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(made, next(iter(kind.__slots__), "anything"), None)
+
+
+def test_adding_usage_changes_neither_sum():
+    """
+    A sum is a third record.
+    """
+    one, two = Usage(input_tokens=1), Usage(input_tokens=2)
+
+    assert (one + two).input_tokens == 3
+    assert (one.input_tokens, two.input_tokens) == (1, 2)
+
+
+# Round trips.
+
+
+@pytest.mark.parametrize("record", SAMPLES[:-1], ids=lambda record: type(record).__name__)
+def test_record_survives_json_and_pickle(record):
+    """
+    It comes back equal.
+    """
+    assert type(record).model_validate_json(record.model_dump_json()) == record
+    assert type(record).model_validate(record.model_dump()) == record
+    assert pickle.loads(pickle.dumps(record)) == record
+
+
+@given(RECORDS)
+def test_any_record_survives_json(record):
+    """
+    Whatever text, bytes, numbers and JSON it holds: caches, journals and saved conversations rely on it.
+    """
+    assert type(record).model_validate_json(record.model_dump_json()) == record
+
+
+@given(st.binary())
+def test_bytes_of_an_image_survive_inside_a_message(data):
+    """
+    Also where the image is deep inside another record.
+    """
+    request = ChatRequest(model="m", messages=(Message.user("look", ImagePart(data=data, media_type="image/png")),))
+
+    assert ChatRequest.model_validate_json(request.model_dump_json()).messages[0].parts[1].data == data
+
+
+def test_half_a_character_is_refused_when_it_is_written():
+    """
+    A lone surrogate is no text that JSON can hold: better an error than another text.
+    """
+    with pytest.raises(PydanticSerializationError):
+        Message.user("\ud800").model_dump_json()
+
+
+def test_cost_keeps_its_digits():
+    """
+    Money is no float.
+    """
+    response = ChatResponse(message=Message.assistant("a"), cost=Decimal("0.000000100"))
+
+    assert ChatResponse.model_validate_json(response.model_dump_json()).cost == Decimal("0.000000100")
+
+
+def test_parsed_model_is_kept_as_it_is():
+    """
+    The user's own model is not copied, and is written as JSON.
+    """
+
+    class Person(BaseModel):
+        name: str
+
+    person = Person(name="Ada")
+    response = ChatResponse(message=Message.assistant("a"), parsed=person)
+
+    assert response.parsed is person
+    assert ChatResponse.model_validate_json(response.model_dump_json()).parsed == {"name": "Ada"}
+
+
+# Secrets.
+
+
+def test_credential_shows_its_label_only():
+    """
+    Neither text nor JSON nor code shows the secret.
+    """
+    credential = Credential(secret=SecretStr(SECRET), label="team")
+
+    assert "team" in repr(credential)
+    assert SECRET not in f"{credential!r} {credential} {credential.model_dump_json()} {credential.model_dump()}"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "api-key", "X-API-Key", "x-goog-api-key", "Cookie", "set-cookie"])
+def test_headers_with_secrets_are_redacted(name):
+    """
+    Calls and heads can be printed; bodies are counted.
+    """
+    call = HTTPCall(method="POST", url="http://x", headers={name: SECRET, "accept": "*/*"}, body=SECRET.encode())
+    head = ReplyHead(200, {name.lower(): SECRET})
+    reply = HTTPReply(head, SECRET.encode())
+
+    assert SECRET not in f"{call!r} {call} {head!r} {reply!r} {[call, head, reply]}"
+    assert "'accept': '*/*'" in repr(call)
+    assert f"{len(SECRET)} bytes" in repr(call)
+    assert call.headers[name] == SECRET
+
+
+@pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (299, True), (300, False), (500, False)])
+def test_only_2xx_is_success(status, ok):
+    """
+    A redirect is none.
+    """
+    assert ReplyHead(status, {}).ok is ok
+
+
+# Usage.
+
+
+@given(USAGES, USAGES)
+def test_sum_with_an_unknown_is_unknown(one, two):
+    """
+    Unknown is None, never 0.
+    """
+    total = one + two
+
+    for field in set(Usage.model_fields) - {"raw"}:
+        counts = getattr(one, field), getattr(two, field)
+        assert getattr(total, field) == (None if None in counts else sum(counts))
+    assert total.raw is None
+
+
+@pytest.mark.parametrize(("usage", "total"), [((1, 2), 3), ((None, 2), None), ((1, None), None), ((0, 0), 0)])
+def test_total_is_known_only_with_both(usage, total):
+    """
+    Input and output make the total.
+    """
+    assert Usage(input_tokens=usage[0], output_tokens=usage[1]).total_tokens == total
+
+
+# What a request refuses.
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"temperature": -0.1},
+        {"temperature": float("inf")},
+        {"temperature": float("nan")},
+        {"top_p": 1.1},
+        {"max_tokens": 0},
+        {"reasoning_effort": "enormous"},
+        {"tool_choice": "any"},
+        {"tools": [{"name": "no spaces", "parameters": {}}]},
+        {"output_schema": {"name": "x" * 65, "json_schema": {}}},
+    ],
+)
+def test_value_that_no_vendor_takes_is_refused(values):
+    """
+    Before anything is encoded.
+    """
+    with pytest.raises(ValidationError):
+        ChatRequest(model="m", messages=(), **values)

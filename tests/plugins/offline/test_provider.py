@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from budwood import AsyncClient, Client
+from budwood.errors import InvalidRequestError, NotFoundError, UnsupportedError
+from budwood_offline.counting import count_tokens
+from budwood_offline.reading import NO_CONTEXT
+from budwood_offline.sentences import normalise, split_sentences
+
+MODEL = "offline/extractive"
+TEXT = Path(__file__).with_name("passages.md").read_text(encoding="utf-8")
+PASSAGES = [part for part in re.split(r"^# .+$", TEXT, flags=re.MULTILINE) if part.strip()]
+BEES = next(part for part in PASSAGES if "honey bee" in part)
+KEYS = "Keys rotate in turn. A refused key is taken out. An exhausted key rests until its reset."
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+    city: str | None = None
+
+
+class Summary(BaseModel):
+    summary: str
+
+
+@pytest.fixture
+def offline():
+    """
+    A client of the offline model, without a cache.
+    """
+    with Client(MODEL, cache=False) as made:
+        yield made
+
+
+def about(passage, request):
+    """
+    Write a prompt with a passage.
+    """
+    return f"<passage>\n{passage}\n</passage>\n\n{request}"
+
+
+@pytest.mark.parametrize("passage", PASSAGES)
+def test_an_answer_is_one_or_two_sentences_of_its_passage(offline, passage):
+    """
+    Nothing is said in words of its own.
+    """
+    sentences = split_sentences(passage)
+
+    answer = offline.ask(about(passage, "What is the most important thing here?")).text
+
+    given_sentences = split_sentences(answer)
+    assert 1 <= len(given_sentences) <= 2
+    assert set(given_sentences) <= set(sentences)
+
+
+def test_an_answer_has_to_do_with_its_question(offline):
+    """
+    The sentence that says it is given.
+    """
+    assert "2,000 eggs" in offline.ask(about(BEES, "How many eggs does the queen lay?")).text
+    assert offline.ask(f"{KEYS} What happens to a refused key?").text == "A refused key is taken out."
+
+
+def test_settings_bound_the_sentences_of_an_answer():
+    """
+    An instance with `sentences = 1` gives one.
+    """
+    section = {"plugin": "offline", "sentences": 1}
+    with Client("terse/extractive", settings={"providers": {"terse": section}}, cache=False) as terse:
+        for passage in PASSAGES:
+            assert len(split_sentences(terse.ask(about(passage, "What happens?")).text)) == 1
+
+
+@pytest.mark.parametrize("passage", PASSAGES)
+def test_a_question_is_asked_about_the_passage(offline, passage):
+    """
+    Who asks for a question gets one, whose words come from the passage.
+    """
+    question = offline.ask(about(passage, "Ask one question that the passage answers."), seed=1).text
+
+    assert question.endswith("?")
+    assert offline.ask(about(passage, question)).text != NO_CONTEXT
+
+
+def test_questions_of_a_conversation_differ_and_so_do_their_answers(offline):
+    """
+    With the conversation so far in the request, neither a question nor a sentence of an answer comes twice.
+    """
+    turns = []
+    for _ in range(5):
+        so_far = "\n".join(f"User: {question}\nAssistant: {answer}" for question, answer in turns)
+        question = offline.ask(about(BEES, f"Conversation so far:\n{so_far}\n\nAsk the next question."), seed=1).text
+        said = [{"role": "system", "content": about(BEES, "Answer from this passage alone.")}]
+        for asked, answered in turns:
+            said += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+        turns.append((question, offline.ask([*said, {"role": "user", "content": question}]).text))
+
+    sentences = [sentence for _, answer in turns for sentence in split_sentences(answer)]
+    assert len({question for question, _ in turns}) == 5
+    assert len(set(sentences)) == len(sentences)
+    assert set(sentences) <= set(split_sentences(BEES))
+
+
+def test_a_chat_gives_every_sentence_once_and_then_says_so(offline):
+    """
+    An exhausted text is called exhausted; nothing is repeated.
+    """
+    chat = offline.chat(system=about(KEYS, "Answer from this passage."))
+    answers = [chat.ask("What happens to a key?").text for _ in range(5)]
+
+    assert sorted(answers[:3]) == sorted(split_sentences(KEYS))
+    assert answers[3] == answers[4] == "The text holds no sentence that was not given already."
+
+
+def test_the_seed_decides_which_question_is_asked(offline):
+    """
+    One seed gives one question, over clients; many seeds give many.
+    """
+    prompt = about(BEES, "Ask a question.")
+    asked = [offline.ask(prompt, seed=seed).text for seed in range(20)]
+
+    with Client(MODEL, cache=False) as other:
+        assert [other.ask(prompt, seed=seed).text for seed in range(20)] == asked
+    assert len(set(asked)) >= 15
+
+
+@pytest.mark.parametrize("request_text", ["Ask a question.", "What does the queen lay?"])
+def test_a_stream_gives_what_a_plain_call_gives(offline, request_text):
+    """
+    The same text and usage, in several pieces.
+    """
+    prompt = about(BEES, request_text)
+    plain = offline.ask(prompt, seed=3)
+
+    with offline.stream(prompt, seed=3) as stream:
+        deltas = list(stream.text_deltas())
+
+    assert len(deltas) > 1
+    assert "".join(deltas) == stream.response.text == plain.text
+    assert stream.response.usage == plain.usage
+    assert stream.response.metadata == plain.metadata
+
+
+def test_async_gives_what_blocking_gives(offline):
+    """
+    Both clients answer alike, streamed or not.
+    """
+    prompt = about(BEES, "Ask a question.")
+
+    async def ask():
+        async with AsyncClient(MODEL, cache=False) as client:
+            async with client.stream(prompt, seed=4) as stream:
+                streamed = "".join([delta async for delta in stream.text_deltas()])
+            return (await client.ask(prompt, seed=4)).text, streamed
+
+    assert asyncio.run(ask()) == (offline.ask(prompt, seed=4).text,) * 2
+
+
+def test_max_tokens_cuts_the_reply(offline):
+    """
+    A reply that is cut says so by its finish reason, and is the beginning of the whole one.
+    """
+    prompt = about(BEES, "What does the queen lay?")
+    whole, cut = offline.ask(prompt), offline.ask(prompt, max_tokens=3)
+
+    assert (whole.finish_reason, cut.finish_reason) == ("stop", "length")
+    assert whole.text.startswith(cut.text)
+    assert cut.usage.output_tokens == count_tokens(cut.text) == 3
+
+
+def test_a_stop_sequence_ends_the_reply_before_it(offline):
+    """
+    The first stop sequence found ends the reply, and is not part of it.
+    """
+    reply = offline.ask(f"{KEYS} What happens to a refused key?", stop=["out", " is taken"])
+
+    assert (reply.text, reply.finish_reason) == ("A refused key", "stop")
+
+
+def test_usage_counts_what_came_in_and_went_out(offline):
+    """
+    Input and output are counted in the provider's own tokens, and cost nothing that is known.
+    """
+    prompt = about(BEES, "What does the queen lay?")
+    reply = offline.ask(prompt)
+
+    assert reply.usage.input_tokens == count_tokens(prompt)
+    assert reply.usage.output_tokens == count_tokens(reply.text)
+
+
+def test_every_reply_says_that_no_language_model_wrote_it(offline):
+    """
+    Metadata tells a reply from a model's.
+    """
+    assert offline.ask("Hello").metadata["language_model"] is False
+    assert offline.ask(about(BEES, "Ask a question.")).metadata["language_model"] is False
+
+
+@pytest.mark.parametrize("prompt", ["Why is the sky blue?", "Hello", "今日は天気がいいですか?"])
+def test_without_a_context_it_says_so(offline, prompt):
+    """
+    It knows nothing, and does not pretend to.
+    """
+    assert offline.ask(prompt).text == NO_CONTEXT
+
+
+def test_a_pydantic_model_is_filled_from_the_context(offline):
+    """
+    Values are those of the text; what may be absent and is absent stays so.
+    """
+    assert offline.ask("Ada, 36, London", schema=Person).parsed == Person(name="Ada", age=36, city="London")
+    assert offline.ask("Name: Ada Lovelace\nAge: 36", schema=Person).parsed.name == "Ada Lovelace"
+
+
+def test_a_json_schema_is_filled_and_gaps_are_told(offline):
+    """
+    What the text does not hold is neutral in the reply, and named in its metadata.
+    """
+    schema = {
+        "type": "object",
+        "properties": {"price": {"type": "number"}, "mail": {"type": "string", "format": "email"}},
+        "required": ["price", "mail"],
+    }
+
+    reply = offline.ask("The lamp costs 12.50 EUR.", schema=schema)
+
+    assert reply.parsed["price"] == 12.5
+    assert reply.metadata["missing"] == ["$.mail"]
+    assert json.loads(reply.text) == reply.parsed
+
+
+def test_a_schema_that_nothing_satisfies_is_refused(offline):
+    """
+    The error names the place and the cure, and comes before any event of a stream.
+    """
+    age = {"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2}
+    schema = {"type": "object", "properties": {"age": age}, "required": ["age"]}
+
+    with pytest.raises(InvalidRequestError, match=r"\$\.age: no integer meets") as caught:
+        offline.ask("Ada, 36", schema=schema)
+    assert caught.value.hint
+
+    events = []
+    with pytest.raises(InvalidRequestError), offline.stream("Ada, 36", schema=schema) as stream:
+        events.extend(stream)
+    assert events == []
+
+
+def test_an_unknown_model_is_not_found(offline):
+    """
+    The error names the one model that there is.
+    """
+    with pytest.raises(NotFoundError, match="has no model 'gpt'") as caught:
+        offline.ask("Hello", model="offline/gpt")
+
+    assert "offline/extractive" in str(caught.value.hint)
+
+
+def test_tools_are_refused(offline):
+    """
+    It cannot call tools, and says so instead of leaving them out.
+    """
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return city
+
+    with pytest.raises(UnsupportedError, match="tools"):
+        offline.ask("What is the weather in Oslo?", tools=[weather])
+
+
+def test_its_one_model_is_listed(offline):
+    """
+    Users find the name of the model.
+    """
+    assert [(model.provider, model.id) for model in offline.models()] == [("offline", "extractive")]
+
+
+@pytest.mark.parametrize(
+    ("passage", "question", "answer"),
+    [
+        ("今日は雨です。明日は晴れます。", "明日は?", "明日は晴れます。"),
+        ("今天下雨。明天天气晴朗。", "明天天气怎么样?", "明天天气晴朗。"),
+        ("วันนี้ฝนตก", "วันนี้เป็นอย่างไร?", "วันนี้ฝนตก"),
+        ("Der Hund schläft. Die Katze jagt Mäuse.", "Was jagt die Katze?", "Die Katze jagt Mäuse."),
+    ],
+)
+def test_other_languages_are_answered_from(offline, passage, question, answer):
+    """
+    Sentences are found in scripts without spaces, too.
+    """
+    assert offline.ask(about(passage, question)).text == answer
+    assert offline.ask(about(passage, "Ask a question.")).text
+
+
+HOSTILE = [
+    "\0\x01\x1b[31m red",
+    "\ud800 half",
+    "a\u200db",
+    "e\u0301" * 9,
+    "\u2028\u2029",
+    "\U0001f600",
+    "```",
+    "<passage>",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_odd_characters_are_taken(offline, text):
+    """
+    Control characters, half surrogate pairs and broken markup are text like any other.
+    """
+    for request_text in ("What is it?", "Ask a question."):
+        assert offline.ask(about(f"{text} {KEYS}", request_text)).text
+    filled = offline.ask(about(f"{text} keys rotate in turn.", "Fill it."), schema=Summary)
+    assert "keys rotate" in filled.parsed.summary
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.text(), st.text(min_size=1), st.integers(0, 2**32))
+def test_any_prompt_is_answered(passage, request_text, seed):
+    """
+    Whatever is asked of whatever text, there is an answer, and it is the same a second time.
+    """
+    prompt = about(passage, f"{request_text}.")
+    with Client(MODEL, cache=False) as client:
+        reply = client.ask(prompt, seed=seed)
+
+        assert reply.text
+        assert client.ask(prompt, seed=seed).text == reply.text
+
+
+ENDLESS = [
+    "a ", "(", "|", "| ", "`", "```\n", "~~~\n", "*", "_", "[", "[a](", "<", "<passage>", "#", "\n", "a\n\n", ".",
+    "a. ", "e.g. ", "question: ", "Passage: x\n", "already asked ", "ask a question ", "1", "1,000", "if ", "\u201c",
+    "a@a.", "http://", "\u3042", "age: 36, ", "Ada of ", ":a", "\\",
+]  # fmt: skip
+
+
+def _effort(offline, unit, length):
+    """
+    Count the seconds of CPU for three requests about a text that repeats itself.
+    """
+    text = (unit * length)[:length]
+    begin = time.process_time()
+    for request_text in ("What happens to a key?", "Ask a question."):
+        offline.ask(about(text, request_text))
+    offline.ask(about(text, "Fill it."), schema=Person)
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("unit", ENDLESS)
+def test_no_text_takes_the_square_of_its_length(offline, unit):
+    """
+    Eight times as much of anything costs about eight times as much, not sixty-four times.
+    """
+    _effort(offline, unit, 100)
+    short = _effort(offline, unit, 2_000)
+
+    assert _effort(offline, unit, 16_000) < 25 * short + 0.1
+
+
+def test_a_megabyte_is_read(offline):
+    """
+    A book is answered from and asked about, like a page.
+    """
+    book = "".join(f"The key {number} opens door {number * 7 % 9973} of the house. " for number in range(20_000))
+
+    assert offline.ask(about(book, "What does key 17777 open?")).text.startswith("The key 17777 opens door")
+    question = offline.ask(about(book, "Ask a question."), seed=5).text
+    assert normalise(question).endswith("?")
