@@ -155,7 +155,8 @@ def table(rows: list[dict[str, object]]) -> str:
     head = "| CPU time of a whole process | Budwood | baseline | compared | min, max | bound | met |"
     lines = [
         f"| {row['name']} | {row['milliseconds']} ms | {row['baseline_milliseconds']} ms "
-        f"| {row['median']} {row['unit']} | {row['min']}, {row['max']} | {row['bound']} | {'yes' if row['met'] else 'no'} |"
+        f"| {row['median']} {row['unit']} | {row['min']}, {row['max']} "
+        f"| {row['bound']} | {'yes' if row['met'] else 'no'} |"
         for row in rows
     ]
     return "\n".join([head, "|---" * 7 + "|", *lines])

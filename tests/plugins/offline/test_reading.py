@@ -194,3 +194,14 @@ def test_any_conversation_is_understood(turns):
     No text breaks the reading.
     """
     assert understand(turns).kind in {"ask", "answer"}
+
+
+def test_a_passage_may_speak_of_tags():
+    """
+    Between tags on lines of their own, tags within a line are text like any other.
+    """
+    text = "Mark the text with a tag (<passage>, <document>) and end it with </passage> again."
+
+    task = understand([("user", f"<passage>\n{text}\n</passage>\n\nWhat marks the text?")])
+
+    assert task.context == text

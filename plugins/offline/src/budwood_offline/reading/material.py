@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_TAG: Final = re.compile(
-    r"<(?P<close>/?)(?P<name>passage|context|documents?|article|attachment|file|excerpt)(?:\s[^<>]*)?>", re.IGNORECASE
-)
+_MARK: Final = r"<(?P<close>/?)(?P<name>passage|context|documents?|article|attachment|file|excerpt)(?:\s[^<>]*)?>"
+_TAG: Final = re.compile(_MARK, re.IGNORECASE)
+_TAG_ALONE: Final = re.compile(rf"^[ \t]*{_MARK}[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _FENCE: Final = re.compile(r"^(?P<mark>```|~~~)(?P<rest>[^\n]*)$", re.MULTILINE)
 _MATERIAL_LABELS: Final = "passage|context|text|document|article|source|excerpt"
 _OTHER_LABELS: Final = (
@@ -45,7 +45,8 @@ def part(text: str) -> Parted:
 
 
 def _by_tags(text: str) -> Parted:
-    tags = list(_TAG.finditer(text))
+    """Take out what stands between tags. What speaks of tags within its lines is text: `_markup` tells them apart."""
+    tags = _markup(text)
     ends = {tag["name"].lower(): tag.start() for tag in tags if tag["close"]}
     spans: list[tuple[int, int]] = []
     opened: re.Match[str] | None = None
@@ -56,7 +57,19 @@ def _by_tags(text: str) -> Parted:
             opened = None
         elif opened is None and not tag["close"] and name != "documents" and ends.get(name, -1) > tag.start():
             opened = tag
-    return _taken_out(text, spans, lambda part: _TAG.sub("", part))
+    return _taken_out(text, spans, _without_markup)
+
+
+def _markup(text: str) -> list[re.Match[str]]:
+    """Find the tags that mark material: those on lines of their own, or where there are none of these, all."""
+    alone = list(_TAG_ALONE.finditer(text))
+    marks_material = any(tag["name"].lower() != "documents" for tag in alone)
+    return alone if marks_material else list(_TAG.finditer(text))
+
+
+def _without_markup(text: str) -> str:
+    edges = [0, *(place for tag in _markup(text) for place in tag.span()), len(text)]
+    return "".join(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _by_labels(text: str) -> Parted:
