@@ -1,0 +1,1 @@
+"""Budwood on the command line."""

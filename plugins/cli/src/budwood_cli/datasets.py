@@ -1,0 +1,120 @@
+"""What the commands for datasets share: the package that makes them, its plans, and the end of a run."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood_cli import terminal
+from budwood_cli.failures import PartialError
+
+if TYPE_CHECKING:
+    from budwood_generation import Plan, RunReport
+
+REASONS_SHOWN: Final = 5
+
+PLAN_FIELDS: Final = (
+    *("output", "run_folder", "documents", "passages", "turns", "calls", "input_tokens", "output_tokens", "models"),
+)
+REPORT_FIELDS: Final = (
+    *("output", "run_folder", "complete", "rows", "rows_wanted", "rows_reused"),
+    *("calls", "input_tokens", "output_tokens", "cost", "seconds"),
+)
+
+
+def need_generation() -> None:
+    """
+    See that the package for datasets is installed.
+
+    Raises:
+        ConfigurationError: It is not; the hint is the cure.
+    """
+    from importlib.util import find_spec
+
+    from budwood.errors import ConfigurationError
+
+    if find_spec("budwood_generation") is None:
+        raise ConfigurationError(
+            "Datasets are made by budwood-generation, which is not installed.", hint="pip install budwood-generation"
+        )
+
+
+@contextmanager
+def interruptible(run_folder: Path) -> Iterator[None]:
+    """Say how a run goes on when it is stopped."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if run_folder.is_dir():
+            terminal.note("stopped: what was finished is kept.")
+            terminal.note(f"hint: {_resume(run_folder)} goes on.")
+        raise
+
+
+def write_plan(plan: Plan, *, json_wanted: bool) -> None:
+    """Write what a run would do."""
+    if json_wanted:
+        terminal.write_json({"rows": len(plan.cells)} | fields(plan, PLAN_FIELDS))
+        return
+    terminal.write(
+        f"rows          {len(plan.cells):,}, {terminal.counted(plan.turns, 'turn')}\n"
+        f"documents     {plan.documents:,}, {terminal.counted(plan.passages, 'passage')}\n"
+        f"models        {', '.join(plan.models)}\n"
+        f"calls         {plan.calls:,}\n"
+        f"tokens        about {plan.input_tokens:,} of input, {plan.output_tokens:,} of output\n"
+        f"output        {plan.output}\n"
+        f"run folder    {plan.run_folder}\n"
+    )
+
+
+def finish(report: RunReport, *, json_wanted: bool, quiet: bool) -> None:
+    """
+    Write how a run ended: the file to standard output, the rest to standard error.
+
+    Raises:
+        PartialError: Rows are missing.
+    """
+    if json_wanted:
+        failures = [{"index": failure.index, "reason": failure.reason} for failure in report.failures]
+        terminal.write_json(fields(report, REPORT_FIELDS) | {"failures": failures})
+    else:
+        terminal.write(f"{report.output}\n")
+    if not quiet:
+        terminal.note(_summary(report))
+    if report.complete:
+        return
+    for reason, count in Counter(failure.reason for failure in report.failures).most_common(REASONS_SHOWN):
+        terminal.note(f"failed: {reason}" if count == 1 else f"failed: {reason} ({count} times)")
+    raise PartialError(
+        f"{report.rows_wanted - report.rows:,} of {terminal.counted(report.rows_wanted, 'row')} are missing.",
+        hint=f"{_resume(report.run_folder)} tries again.",
+    )
+
+
+def fields(record: object, names: tuple[str, ...]) -> dict[str, Any]:
+    """Take these fields of a record, for JSON."""
+    return {name: getattr(record, name) for name in names}
+
+
+def _summary(report: RunReport) -> str:
+    reused = f" ({report.rows_reused} from before)" if report.rows_reused else ""
+    return (
+        f"{report.rows:,} of {terminal.counted(report.rows_wanted, 'row')}{reused}, "
+        f"{terminal.counted(report.calls, 'call')}, "
+        f"{terminal.counted(report.input_tokens + report.output_tokens, 'token')}, "
+        f"{_money(report.cost)}, {report.seconds:.1f} s"
+    )
+
+
+def _resume(run_folder: Path) -> str:
+    return f"`budwood runs resume {shlex.quote(str(run_folder))}`"
+
+
+def _money(cost: Decimal | None) -> str:
+    """Write an amount of US dollars."""
+    return "cost unknown" if cost is None else f"${cost:.4f}"

@@ -1,0 +1,87 @@
+"""Errors: their exit statuses, and how they are told."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Mapping
+from typing import Final, Protocol, runtime_checkable
+
+from budwood import errors
+from budwood_cli import terminal
+
+GENERAL: Final = 1
+USAGE: Final = 2
+CONFIGURATION: Final = 3
+CREDENTIALS: Final = 4
+LIMIT: Final = 5
+VENDOR: Final = 6
+PARTIAL: Final = 7
+INTERRUPTED: Final = 130
+
+STATUSES: Final[Mapping[type[errors.BudwoodError], int]] = {
+    errors.BudwoodError: GENERAL,
+    errors.PromptError: USAGE,
+    errors.ConfigurationError: CONFIGURATION,
+    errors.PluginError: CONFIGURATION,
+    errors.CredentialError: CREDENTIALS,
+    errors.AuthenticationError: CREDENTIALS,
+    errors.PermissionDeniedError: CREDENTIALS,
+    errors.RateLimitError: LIMIT,
+    errors.QuotaExhaustedError: LIMIT,
+    errors.ProviderError: VENDOR,
+}
+"""The exit status of each branch of the error tree; a class without a row has that of the nearest one above it."""
+
+
+class PartialError(errors.BudwoodError):
+    """Part of a batch failed; what was finished is kept."""
+
+
+def status_of(error: Exception) -> int:
+    """Return the exit status of an error."""
+    if isinstance(error, PartialError):
+        return PARTIAL
+    if isinstance(error, _UsageError):
+        return error.exit_code
+    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
+
+
+def report(error: Exception) -> int:
+    """Write an error and its cure to standard error, and return its exit status; BUDWOOD_DEBUG=1 adds where it was."""
+    if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
+        terminal.note("".join(traceback.format_exception(error)).rstrip())
+    message, hint = _told(error)
+    terminal.note(f"error: {message}")
+    for cure in (hint, *getattr(error, "__notes__", ())):
+        if cure:
+            terminal.note(f"hint: {cure}")
+    request_id = getattr(error, "request_id", None)
+    if request_id:
+        terminal.note(f"request: {request_id}")
+    return status_of(error)
+
+
+def _told(error: Exception) -> tuple[str, str | None]:
+    """Put an error into words: what happened, and the cure where there is one."""
+    if isinstance(error, errors.BudwoodError):
+        provider = error.provider if isinstance(error, errors.ProviderError) else None
+        return (f"{provider}: {error.message}" if provider else error.message), error.hint
+    if isinstance(error, _UsageError):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "budwood"
+        return error.format_message(), f"`{command} --help` shows what it takes."
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}.", None
+    said = f": {error}" if str(error) else ""
+    return f"{type(error).__name__}{said}", "This is a fault of the program. BUDWOOD_DEBUG=1 shows where it is."
+
+
+@runtime_checkable
+class _UsageError(Protocol):
+    """What typer raises for wrong arguments; newer versions have click's exceptions in a private module."""
+
+    exit_code: int
+
+    def format_message(self) -> str: ...

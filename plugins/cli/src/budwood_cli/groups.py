@@ -1,0 +1,21 @@
+"""Groups of commands: ``budwood runs``, ``budwood plugins``, ``budwood models``."""
+
+from __future__ import annotations
+
+import typer
+
+from budwood_cli import terminal
+from budwood_cli.failures import USAGE
+
+
+def new_group(text: str) -> typer.Typer:
+    """Make a group that shows its help where none of its commands is given."""
+    group = typer.Typer(help=text, rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(_show_help)
+    return group
+
+
+def _show_help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        terminal.note(context.get_help())
+        raise typer.Exit(USAGE)

@@ -1,0 +1,65 @@
+"""All commands in one program, and what becomes of the errors that they raise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from budwood_cli import ask, chat, generate, models, plugins, runs, terminal
+from budwood_cli.failures import INTERRUPTED, USAGE, report
+
+app = typer.Typer(
+    help="Work with any language model: ask, chat, make datasets.",
+    epilog="`budwood COMMAND --help` says more of each command. Exit statuses: 0 fine, 1 general, 2 usage, "
+    "3 configuration, 4 credentials, 5 limit or budget, 6 vendor or network, 7 part of a batch failed, "
+    "130 interrupted.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("ask")(ask.ask)
+app.command("chat")(chat.chat)
+app.command("generate")(generate.generate)
+app.add_typer(runs.app, name="runs")
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(models.app, name="models")
+
+
+@app.callback(invoke_without_command=True)
+def budwood(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and leave.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error came from; also BUDWOOD_DEBUG=1.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command; show the help where none is given."""
+    if debug:
+        os.environ["BUDWOOD_DEBUG"] = "1"
+    if version:
+        from budwood import __version__
+
+        terminal.write(f"budwood {__version__}\n")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        terminal.note(context.get_help())
+        raise typer.Exit(USAGE)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command, and return the exit status; errors are written to standard error."""
+    terminal.prepare()
+    try:
+        status = get_command(app)(list(arguments), prog_name="budwood", standalone_mode=False)
+        terminal.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except terminal.ReaderLeftError:
+        return terminal.leave()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets an error and not a traceback
+        return report(error)
+    return status if isinstance(status, int) else 0

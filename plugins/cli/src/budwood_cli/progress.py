@@ -1,0 +1,92 @@
+"""The progress of a run, on standard error: live on a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from budwood_cli import terminal
+
+if TYPE_CHECKING:
+    from budwood_generation import Progress
+
+SECONDS_BETWEEN_LINES: Final = 5.0
+
+OnProgress = Callable[["Progress"], None]
+
+
+@contextmanager
+def shown(*, quiet: bool) -> Iterator[OnProgress | None]:
+    """Give what shows the progress, in the form that fits standard error; None where it shall be quiet."""
+    if quiet:
+        yield None
+    elif terminal.is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+        with _live() as show:
+            yield show
+    else:
+        yield Lines()
+
+
+class Lines:
+    """
+    Writes a line for the first progress, and then one every few seconds.
+
+    Args:
+        write: Takes a line.
+        monotonic: The time.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None] = terminal.note, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._monotonic = monotonic
+        self._due = float("-inf")
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of how far the run is."""
+        now = self._monotonic()
+        if now >= self._due:
+            self._due = now + SECONDS_BETWEEN_LINES
+            self._write(line(progress))
+
+
+def line(progress: Progress) -> str:
+    """Say in one line how far a run is."""
+    parts = [f"{progress.rows_done:,}/{progress.rows:,} rows", *_details(progress)]
+    return ", ".join(parts)
+
+
+def _details(progress: Progress) -> list[str]:
+    tokens = progress.input_tokens + progress.output_tokens
+    parts = [terminal.counted(progress.calls, "call"), terminal.counted(tokens, "token")]
+    if progress.rows_per_second is not None:
+        parts.insert(0, f"{progress.rows_per_second:.3g} rows/s")
+    if progress.cost is not None:
+        parts.append(f"${progress.cost:.4f}")
+    parts.append(terminal.counted(progress.errors, "error"))
+    if progress.seconds_left is not None:
+        parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
+    return parts
+
+
+@contextmanager
+def _live() -> Iterator[OnProgress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("rows", total=None)
+
+        def show(progress: Progress) -> None:
+            description = f"rows, {', '.join(_details(progress))}"
+            bars.update(task, completed=progress.rows_done, total=progress.rows, description=description)
+
+        yield show

@@ -1,0 +1,41 @@
+"""The prompt: what the command line says, and what comes through standard input."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from budwood.errors import PromptError
+from budwood_cli import terminal
+
+
+def prompt_of(argument: str | None) -> str:
+    """
+    Put the prompt together: the argument, then standard input where it is no terminal.
+
+    Raises:
+        PromptError: There is nothing to ask, or something that is no text.
+    """
+    parts = [part for part in (_checked(argument), _standard_input()) if part and part.strip()]
+    if not parts:
+        raise PromptError("There is no prompt.", hint="Give it as an argument, or through standard input.")
+    return "\n\n".join(parts)
+
+
+def _checked(argument: str | None) -> str | None:
+    """Refuse bytes that are no text: Python hands them over as lone surrogates, which no vendor takes."""
+    if argument is not None and any("\ud800" <= character <= "\udfff" for character in argument):
+        raise typer.BadParameter("it is no UTF-8 text.", param_hint="PROMPT")
+    return argument
+
+
+def _standard_input() -> str:
+    if sys.stdin is None or terminal.is_terminal(sys.stdin):
+        return ""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise PromptError(
+            "Standard input is no UTF-8 text.", hint="Give a file that is an image with --file."
+        ) from None

@@ -1,0 +1,85 @@
+"""Replies of a model: as text, as JSON, and what is to be remarked on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from budwood_cli import terminal
+
+if TYPE_CHECKING:
+    from budwood import ChatResponse, ChatStream
+    from budwood.types import Attempt
+
+
+def write_stream(stream: ChatStream) -> None:
+    """Write the text of a reply as it comes, then what is to be remarked on."""
+    last = ""
+    with stream:
+        try:
+            for text in stream.text_deltas():
+                last = text or last  # before it is written: an interrupt may come between the two
+                terminal.write(text)
+        finally:
+            _end_line(last)
+        write_remarks(stream.response)
+
+
+def write_text(text: str) -> None:
+    """Write a whole text, ended by a newline."""
+    terminal.write(text)
+    _end_line(text)
+
+
+def write_remarks(response: ChatResponse) -> None:
+    """Say on standard error why a reply may not be what was hoped for."""
+    refusal = "".join(part.text for part in response.message.parts if part.type == "refusal")
+    if refusal:
+        terminal.note(f"note: the model refused: {refusal}")
+    elif response.finish_reason == "length":
+        terminal.note("note: the reply was cut off at the most tokens of output.")
+    elif response.finish_reason == "content_filter":
+        terminal.note("note: the vendor's filter cut the reply off.")
+    for adaptation in response.adaptations:
+        terminal.note(f"note: {adaptation.parameter} was {adaptation.action}: {adaptation.reason}")
+
+
+def as_json(response: ChatResponse) -> dict[str, Any]:
+    """Return what is known of a reply, without the vendor's own form of it."""
+    known = response.model_dump(
+        mode="json",
+        include={
+            "finish_reason",
+            "raw_finish_reason",
+            "cost_unknown",
+            "provider",
+            "model",
+            "id",
+            "request_id",
+            "cached",
+        },
+    )
+    return {
+        "text": response.text,
+        "model": known.pop("model"),
+        "provider": known.pop("provider"),
+        "usage": response.usage.model_dump(mode="json", exclude={"raw"}),
+        "cost": response.cost,
+        **known,
+        "parsed": response.parsed,
+        "reasoning": response.reasoning,
+        "attempts": [_attempt(attempt) for attempt in response.attempts],
+        "adaptations": [asdict(adaptation) for adaptation in response.adaptations],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        name: getattr(attempt, name)
+        for name in ("provider", "model", "status", "duration", "waited", "error", "request_id", "cached")
+    }
+
+
+def _end_line(text: str) -> None:
+    if text and not text.endswith("\n"):
+        terminal.write("\n")

@@ -1,0 +1,89 @@
+"""``budwood runs``: the runs that made datasets, or shall go on making them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from budwood_cli import options, terminal
+from budwood_cli.groups import new_group
+
+if TYPE_CHECKING:
+    from budwood_generation import RunInfo
+
+FIELDS: Final = (
+    *("run_folder", "output", "state", "rows_done", "rows", "turns_done", "turns"),
+    *("calls", "failures", "models", "problem"),
+)
+
+app = new_group("Look at the runs of `budwood generate`, and go on with one.")
+
+Run = Annotated[Path, typer.Argument(metavar="PATH", help="The run's folder, or the file that it writes.")]
+
+
+@app.command("list")
+def list_runs(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look; by default here.")] = Path(),
+    *,
+    json_wanted: options.AsJSON = False,
+) -> None:
+    """List the runs in a folder."""
+    from budwood_cli import datasets
+
+    datasets.need_generation()
+    import budwood_generation
+
+    runs = budwood_generation.list_runs(folder)
+    if json_wanted:
+        terminal.write_json([_as_json(run) for run in runs])
+    else:
+        rows = [(run.state, f"{run.rows_done}/{run.rows}", run.calls, run.failures, run.run_folder) for run in runs]
+        terminal.write_table(("state", "rows", "calls", "failed", "run folder"), rows)
+
+
+@app.command("show")
+def show(path: Run, *, json_wanted: options.AsJSON = False) -> None:
+    """Show one run."""
+    from budwood_cli import datasets
+
+    datasets.need_generation()
+    import budwood_generation
+
+    run = budwood_generation.show_run(path)
+    if json_wanted:
+        terminal.write_json(_as_json(run))
+        return
+    terminal.write(
+        f"state         {run.state}\n"
+        f"rows          {run.rows_done:,} of {run.rows:,}\n"
+        f"turns         {run.turns_done:,} of {run.turns:,}\n"
+        f"calls         {run.calls:,}\n"
+        f"failed        {run.failures}\n"
+        f"models        {', '.join(run.models)}\n"
+        f"output        {run.output}\n"
+        f"run folder    {run.run_folder}\n"
+    )
+    if run.problem:
+        terminal.write(f"problem       {run.problem}\n")
+
+
+@app.command("resume")
+def resume(path: Run, *, json_wanted: options.AsJSON = False, quiet: options.Quiet = False) -> None:
+    """Go on with a run where it stopped, and try again what failed."""
+    from budwood_cli import datasets, progress
+
+    datasets.need_generation()
+    import budwood_generation
+
+    run_folder = budwood_generation.show_run(path).run_folder
+    with datasets.interruptible(run_folder), progress.shown(quiet=quiet) as on_progress:
+        report = budwood_generation.resume(path, on_progress=on_progress)
+    datasets.finish(report, json_wanted=json_wanted, quiet=quiet)
+
+
+def _as_json(run: RunInfo) -> dict[str, Any]:
+    from budwood_cli.datasets import fields
+
+    return fields(run, FIELDS)

@@ -1,0 +1,264 @@
+"""The real command in a process of its own, a server that speaks Chat Completions, and a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "budwood_cli")
+
+
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch):
+    """
+    Let Python buffer standard output, as it does for users: what is not flushed by us comes late, or fails at exit.
+    """
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.fixture
+def budwood():
+    """
+    Run the command to its end; variables of the environment go by keyword.
+    """
+
+    def run(*arguments, stdin="", **environment):
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            env=os.environ | environment,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def started():
+    """
+    Start the command with pipes, and end it with the test.
+    """
+    processes = []
+
+    def start(*arguments):
+        pipe = subprocess.PIPE
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)], stdin=pipe, stdout=pipe, stderr=pipe, creationflags=flags
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(OSError):  # what the test wrote last may have nobody to read it
+                pipe.close()
+
+
+class Vendor:
+    """
+    What the server answers, and what it was asked.
+
+    Attributes:
+        words: The reply, as it is streamed.
+        status: The HTTP status; from 400 on `complaint` is the error in the body.
+        refuses: A text; a request that holds it is answered with 400.
+        held: Set it to a new event, and replies wait until it is set: streams after their first word, whole ones after
+            `free` requests.
+        arrived: Released once for each request.
+    """
+
+    def __init__(self, url):
+        self.url = url
+        self.requests = []
+        self.words = ["Hello", " there", "."]
+        self.finish_reason = "stop"
+        self.status = 200
+        self.complaint = {"message": "No."}
+        self.headers = {"x-request-id": "req-7"}
+        self.refuses = None
+        self.held = None
+        self.free = 0
+        self.arrived = threading.Semaphore(0)
+
+    @property
+    def prompts(self):
+        """The last message of each request."""
+        return [request["messages"][-1]["content"] for request in self.requests]
+
+    def chunks(self):
+        """The events of a streamed reply."""
+        for word in self.words:
+            yield _chunk({"delta": {"content": word}, "finish_reason": None})
+            if self.held is not None:
+                self.held.wait()
+        yield _chunk({"delta": {}, "finish_reason": self.finish_reason})
+        yield b"data: [DONE]\n\n"
+
+    def body(self):
+        """A whole reply."""
+        message = {"role": "assistant", "content": "".join(self.words)}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+        return {"id": "chat-1", "model": "tiny-1", "choices": [choice], "usage": usage}
+
+
+def _chunk(choice):
+    body = {"id": "chat-1", "model": "tiny-1", "choices": [{"index": 0, **choice}]}
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.reply(200, {"data": [{"id": "tiny", "object": "model"}, {"id": "large", "object": "model"}]})
+
+    def do_POST(self):
+        vendor = self.server.vendor
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        vendor.requests.append(request)
+        vendor.arrived.release()
+        if vendor.status >= 400:
+            self.reply(vendor.status, {"error": vendor.complaint})
+        elif vendor.refuses is not None and vendor.refuses in json.dumps(request):
+            self.reply(400, {"error": vendor.complaint})
+        elif request.get("stream"):
+            self.stream()
+        else:
+            if vendor.held is not None and len(vendor.requests) > vendor.free:
+                vendor.held.wait()
+            self.reply(200, vendor.body())
+
+    def reply(self, status, body):
+        data = json.dumps(body).encode()
+        self.begin(status, {"content-type": "application/json", "content-length": str(len(data))})
+        self.wfile.write(data)
+
+    def stream(self):
+        self.begin(200, {"content-type": "text/event-stream", "connection": "close"})
+        with contextlib.suppress(OSError):  # the command may leave in the middle: that is what some tests are about
+            for chunk in self.server.vendor.chunks():
+                self.wfile.write(chunk)
+
+    def begin(self, status, headers):
+        self.send_response(status)
+        for name, value in {**self.server.vendor.headers, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+@pytest.fixture
+def vendor(monkeypatch):
+    """
+    A server on loopback, to which the model ``local/tiny`` belongs.
+    """
+    with Server(("127.0.0.1", 0), Handler) as server:
+        made = server.vendor = Vendor(f"http://127.0.0.1:{server.server_port}/v1")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__PLUGIN", "openai-compatible")
+        monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__BASE_URL", made.url)
+        monkeypatch.setenv("BUDWOOD_MODEL", "local/tiny")
+        monkeypatch.setenv("BUDWOOD_OPTIONS__RETRIES", "0")
+        yield made
+        if made.held is not None:
+            made.held.set()
+        server.shutdown()
+
+
+class Terminal:
+    """
+    The command at a pseudo terminal.
+
+    Attributes:
+        shown: All that the terminal got so far.
+    """
+
+    def __init__(self, arguments, environment):
+        import pty
+
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=os.environ | {"TERM": "xterm", "INPUTRC": os.devnull} | environment,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.shown = ""
+        self._passed = 0
+
+    def type(self, text):
+        """Type text."""
+        os.write(self._master, text.encode())
+
+    def wait_for(self, text):
+        """Read until the text was shown, after what was waited for before."""
+        while (found := self.shown.find(text, self._passed)) < 0:
+            read = self._read()
+            assert read, f"{text!r} was not shown, but: {self.shown[self._passed :]!r}"
+        self._passed = found + len(text)
+
+    def interrupt(self):
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self):
+        """Read to the end, and return the exit status."""
+        while self._read():
+            pass
+        return self.process.wait()
+
+    def close(self):
+        """End the command, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def _read(self):
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # what Linux says when the command has ended
+            return ""
+        self.shown += data.decode("utf-8", "replace")
+        return data
+
+
+@pytest.fixture
+def terminal():
+    """
+    Start the command at a pseudo terminal.
+    """
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo terminals of this kind")
+    terminals = []
+
+    def start(*arguments, **environment):
+        terminals.append(Terminal(arguments, environment))
+        return terminals[-1]
+
+    yield start
+    for made in terminals:
+        made.close()

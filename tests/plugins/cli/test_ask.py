@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+
+import pytest
+
+ROOTSTOCK = "A shoot is grafted onto a rootstock."
+PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+def test_the_text_goes_to_standard_output_and_nothing_else(budwood):
+    """
+    A model's text is the whole of standard output, ended by a newline; standard error stays empty.
+    """
+    run = budwood("ask", "-m", "offline/extractive", "What is grafted onto a rootstock?", stdin=ROOTSTOCK)
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"{ROOTSTOCK}\n", "")
+
+
+def test_standard_input_is_the_prompt(budwood, vendor):
+    """
+    Without an argument, what comes through the pipe is asked.
+    """
+    assert budwood("ask", stdin="Why is the sky blue?\n").returncode == 0
+
+    assert vendor.prompts == ["Why is the sky blue?"]
+
+
+def test_standard_input_is_appended_to_the_argument(budwood, vendor):
+    """
+    With both, the argument comes first.
+    """
+    budwood("ask", "Summarise:", stdin="Long text – with an ä.\n")
+
+    assert vendor.prompts == ["Summarise:\n\nLong text – with an ä."]
+
+
+def test_options_reach_the_vendor(budwood, vendor, tmp_path):
+    """
+    Model, system prompt, files, temperature and most tokens are what the request holds.
+    """
+    (tmp_path / "note.txt").write_text("The note.")
+
+    budwood("ask", "Hi", "-m", "local/large", "-s", "Be brief.", "-f", "note.txt", "-t", "0.5", "--max-tokens", "7")
+
+    (request,) = vendor.requests
+    assert request["model"] == "large"
+    assert request["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert "The note." in json.dumps(request["messages"][1])
+    assert (request["temperature"], request["max_tokens"]) == (0.5, 7)
+
+
+def test_json_is_one_object(budwood, vendor):
+    """
+    What a program may want to know of a reply is one JSON object on one line.
+    """
+    run = budwood("ask", "--json", "Hi")
+
+    assert run.stdout.count("\n") == 1
+    reply = json.loads(run.stdout)
+    assert (reply["text"], reply["model"], reply["provider"]) == ("Hello there.", "tiny-1", "local")
+    assert (reply["finish_reason"], reply["request_id"], reply["cost"]) == ("stop", "req-7", None)
+    assert (reply["usage"]["input_tokens"], reply["usage"]["output_tokens"]) == (5, 3)
+    assert [attempt["status"] for attempt in reply["attempts"]] == [200]
+
+
+def test_text_comes_while_the_model_still_writes(started, vendor):
+    """
+    The first word can be read before the vendor has sent the second.
+    """
+    vendor.held = threading.Event()
+    process = started("ask", "Hi")
+    process.stdin.close()
+
+    assert process.stdout.read(5) == b"Hello"
+    vendor.held.set()
+    assert process.stdout.read().decode().splitlines() == [" there."]
+
+
+def test_no_stream_asks_for_a_whole_reply(budwood, vendor):
+    """
+    --no-stream leaves `stream` out of the request.
+    """
+    run = budwood("ask", "--no-stream", "Hi")
+
+    assert run.stdout == "Hello there.\n"
+    assert "stream" not in vendor.requests[0]
+
+
+def test_a_schema_yields_json(budwood, vendor, tmp_path):
+    """
+    With --schema standard output holds the value that satisfies it.
+    """
+    (tmp_path / "person.json").write_text(json.dumps(PERSON))
+    vendor.words = ['```json\n{"name": "Ada"}\n```']
+
+    run = budwood("ask", "--schema", "person.json", "Who?")
+
+    assert json.loads(run.stdout) == {"name": "Ada"}
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_schema_that_is_none_is_a_matter_of_usage(budwood, vendor, tmp_path, content):
+    """
+    A missing file, broken JSON and JSON that is no object end with 2 before anything is sent.
+    """
+    if content is not None:
+        (tmp_path / "schema.json").write_text(content)
+
+    run = budwood("ask", "--schema", "schema.json", "Who?")
+
+    assert (run.returncode, vendor.requests) == (2, [])
+    assert run.stderr.startswith("error: Invalid value for --schema: schema.json")
+
+
+def test_a_reply_that_was_cut_off_is_remarked_on(budwood, vendor):
+    """
+    That the most tokens were reached is said on standard error, and is no failure.
+    """
+    vendor.finish_reason = "length"
+
+    run = budwood("ask", "Hi")
+
+    assert (run.returncode, run.stdout) == (0, "Hello there.\n")
+    assert run.stderr == "note: the reply was cut off at the most tokens of output.\n"
+
+
+def test_a_pipe_gets_the_text_as_it_is(started, vendor):
+    """
+    Control characters are left alone where no terminal is.
+    """
+    vendor.words = ["\x1b[31mred\x1b[0m", "\r\n", "\x9b\u202e"]
+    process = started("ask", "Hi")
+
+    output, _ = process.communicate()
+
+    assert output.decode().startswith("\x1b[31mred\x1b[0m\r")
+    assert "\x9b\u202e" in output.decode()
+
+
+def test_a_closed_pipe_ends_quietly(started, vendor):
+    """
+    When the reader has seen enough, the command ends with 0 and says nothing.
+    """
+    vendor.held = threading.Event()
+    process = started("ask", "Hi")
+    process.stdin.close()
+    process.stdout.read(5)
+
+    process.stdout.close()
+    vendor.held.set()
+
+    assert (process.wait(), process.stderr.read()) == (0, b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_an_interrupt_ends_with_130(started, vendor):
+    """
+    Ctrl-C in the middle of a reply ends the command at once, without a traceback.
+    """
+    vendor.held = threading.Event()
+    process = started("ask", "Hi")
+    process.stdin.close()
+    process.stdout.read(5)
+
+    process.send_signal(signal.SIGINT)
+
+    assert (process.wait(), process.stderr.read()) == (130, b"")
+
+
+def test_a_prompt_that_is_no_text_is_refused(started, vendor):
+    """
+    Bytes that are no UTF-8 are a matter of usage, with the way to send a file.
+    """
+    process = started("ask")
+
+    _, errors = process.communicate(b"\xff\xfe\x00")
+
+    assert process.returncode == 2
+    assert b"hint: Give a file that is an image with --file." in errors
+    assert vendor.requests == []

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+
+import pytest
+
+
+def contents(request):
+    """
+    The texts of a request, from the system prompt on.
+    """
+    return [message["content"] for message in request["messages"]]
+
+
+def test_a_piped_chat_remembers(budwood, vendor):
+    """
+    Each line is a turn, and what was said before goes with it; replies alone go to standard output.
+    """
+    run = budwood("chat", "-s", "Be kind.", stdin="One\n\nTwo\n")
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there.\nHello there.\n", "")
+    assert contents(vendor.requests[-1]) == ["Be kind.", "One", "Hello there.", "Two"]
+
+
+def test_quit_leaves(budwood, vendor):
+    """
+    Nothing after /quit is said.
+    """
+    assert budwood("chat", stdin="One\n/quit\nTwo\n").returncode == 0
+
+    assert vendor.prompts == ["One"]
+
+
+def test_a_chat_is_saved_and_loaded(budwood, vendor, tmp_path):
+    """
+    --load goes on where /save was, with the same model and system prompt.
+    """
+    budwood("chat", "-m", "local/large", "-s", "Be kind.", stdin="One\n/save talk.json\n")
+    budwood("chat", "--load", "talk.json", stdin="Two\n")
+
+    assert vendor.requests[-1]["model"] == "large"
+    assert contents(vendor.requests[-1]) == ["Be kind.", "One", "Hello there.", "Two"]
+
+
+def test_the_system_prompt_can_be_changed(budwood, vendor):
+    """
+    /system TEXT holds from the next turn on; /system alone shows it, on standard error.
+    """
+    run = budwood("chat", stdin="/system Be brief.\nOne\n/system\n")
+
+    assert contents(vendor.requests[0]) == ["Be brief.", "One"]
+    assert run.stderr == "Be brief.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/help", "/save FILE"),
+        ("/history", ""),
+        ("/save", "error: /save wants the name of a file."),
+        ("/nonsense", "error: there is no command /nonsense"),
+    ],
+)
+def test_commands_are_not_said_to_the_model(budwood, vendor, line, told):
+    """
+    What begins with a slash stays here, known or not, and is answered on standard error.
+    """
+    run = budwood("chat", stdin=f"{line}\n")
+
+    assert (run.returncode, run.stdout, vendor.requests) == (0, "", [])
+    assert run.stderr.startswith(told)
+
+
+def test_history_is_shown(budwood, vendor):
+    """
+    /history repeats both sides.
+    """
+    run = budwood("chat", stdin="One\n/history\n")
+
+    assert run.stderr == "user: One\nassistant: Hello there.\n"
+
+
+def test_an_error_ends_a_piped_chat(budwood, vendor):
+    """
+    The next line may build on the reply that is missing: it is not said, and the status is the error's.
+    """
+    vendor.status = 500
+
+    run = budwood("chat", stdin="One\nTwo\n")
+
+    assert (run.returncode, vendor.prompts) == (6, ["One"])
+
+
+def test_a_file_that_is_no_chat_ends_with_3(budwood, vendor, tmp_path):
+    """
+    --load says what is wrong with the file.
+    """
+    (tmp_path / "talk.json").write_text(json.dumps({"format": "else", "messages": []}))
+
+    run = budwood("chat", "--load", "talk.json", stdin="One\n")
+
+    assert run.returncode == 3
+    assert run.stderr.startswith("error: talk.json is in the form 'else'")
+
+
+def test_a_model_that_cannot_be_used_is_told_before_the_first_turn(budwood):
+    """
+    Nobody types a question in vain.
+    """
+    run = budwood("chat", "-m", "nobody/tiny", stdin="")
+
+    assert run.returncode == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, vendor):
+    """
+    After Ctrl-C in a reply the next line is answered, and the stopped turn is forgotten.
+    """
+    vendor.held = threading.Event()
+    process = started("chat")
+    process.stdin.write(b"One\n")
+    process.stdin.flush()
+    assert process.stdout.read(5) == b"Hello"
+
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == b"(stopped)\n"
+    vendor.held.set()
+    output, _ = process.communicate(b"Two\n")
+
+    assert (process.returncode, output) == (0, b"\nHello there.\n")
+    assert contents(vendor.requests[-1]) == ["Two"]
+
+
+def test_a_person_chats(terminal, vendor):
+    """
+    At a terminal there is a prompt; Ctrl-C stops a reply, or drops a line that was begun; Ctrl-D leaves.
+    """
+    vendor.held = threading.Event()
+    screen = terminal("chat")
+    screen.wait_for("> ")
+    screen.type("One\n")
+    screen.wait_for("Hello")
+    screen.interrupt()
+    screen.wait_for("(stopped)")
+    screen.wait_for("> ")
+    vendor.held.set()
+    screen.type("half a li")
+    screen.wait_for("half a li")
+    screen.interrupt()
+    screen.wait_for("> ")
+    screen.type("Two\n")
+    screen.wait_for("Hello there.")
+    screen.wait_for("> ")
+    screen.type("\x04")
+
+    assert screen.end() == 0
+    assert contents(vendor.requests[-1]) == ["Two"]
+
+
+def test_an_error_does_not_end_the_chat_of_a_person(terminal, vendor):
+    """
+    At a terminal an error is told, and the same can be asked again.
+    """
+    vendor.status = 500
+    screen = terminal("chat")
+    screen.wait_for("> ")
+    screen.type("One\n")
+    screen.wait_for("error: local: ")
+    screen.wait_for("> ")
+    vendor.status = 200
+    screen.type("One\n")
+    screen.wait_for("Hello there.")
+    screen.wait_for("> ")
+    screen.type("/quit\n")
+
+    assert screen.end() == 0
+    assert contents(vendor.requests[-1]) == ["One"]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from budwood import errors
+from budwood_cli.failures import STATUSES, PartialError, status_of
+
+EXPECTED = {
+    1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
+    2: "PromptError",
+    3: "ConfigurationError PluginError PluginNotFoundError PluginConflictError PluginLoadError PluginInvalidError "
+    "PluginIncompatibleError PluginDisabledError",
+    4: "CredentialError AuthenticationError PermissionDeniedError",
+    5: "RateLimitError QuotaExhaustedError",
+    6: "ProviderError NotFoundError InvalidRequestError UnsupportedParameterError ContextLengthError "
+    "ContentFilterError CapacityError ServerError ConnectionFailedError RequestTimeoutError BadResponseError "
+    "ResponseTooLargeError StreamInterruptedError",
+}
+
+
+def test_every_error_has_its_exit_status():
+    """
+    The whole tree of errors is mapped, and each class as the documentation says.
+    """
+    kinds = {
+        kind.__name__: kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.BudwoodError)
+    }
+
+    found = {name: status_of(kind.__new__(kind)) for name, kind in kinds.items()}
+
+    assert found == {name: status for status, names in EXPECTED.items() for name in names.split()}
+    assert status_of(PartialError("Rows are missing.")) == 7
+    assert set(STATUSES) <= set(kinds.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["ask", "--nonsense"], 2, "error: No such option"),
+        (["ask"], 2, "error: There is no prompt."),
+        (["ask", "Hi", "-t", "warm"], 2, "error: Invalid value for '-t' / '--temperature'"),
+        (["ask", "Hi", "-f", "missing.txt"], 2, "error: missing.txt cannot be read"),
+        (["nonsense"], 2, "error: No such command 'nonsense'."),
+        (["plugins"], 2, "Usage: budwood plugins"),
+        ([], 2, "Usage: budwood"),
+        (["ask", "Hi", "-m", "nobody/tiny"], 3, "error: No provider 'nobody' is installed"),
+        (["ask", "Hi", "-m", "tiny"], 3, "error: 'tiny' is no model"),
+        (["ask", "Hi", "-m", "openai/gpt-4o"], 4, "error: openai: no API key."),
+    ],
+)
+def test_a_failure_before_anything_is_sent(budwood, vendor, arguments, status, told):
+    """
+    Wrong arguments end with 2, wrong settings with 3, a missing key with 4; nothing is sent.
+    """
+    run = budwood(*arguments)
+
+    assert (run.returncode, run.stdout, vendor.requests) == (status, "", [])
+    assert run.stderr.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint", "status"),
+    [
+        (401, {"message": "Who are you?"}, 4),
+        (403, {"message": "Not you."}, 4),
+        (404, {"message": "No such model."}, 6),
+        (429, {"message": "Slower."}, 5),
+        (429, {"message": "Pay.", "code": "insufficient_quota"}, 5),
+        (500, {"message": "Sorry."}, 6),
+        (503, {"message": "Too many."}, 6),
+    ],
+)
+def test_a_failure_of_the_vendor(budwood, vendor, answer, complaint, status):
+    """
+    What the vendor says is told with the id of the request, and without a traceback.
+    """
+    vendor.status, vendor.complaint = answer, complaint
+
+    run = budwood("ask", "Hi")
+
+    assert (run.returncode, run.stdout) == (status, "")
+    assert run.stderr.startswith("error: local: ")
+    assert complaint["message"] in run.stderr
+    assert "request: req-7\n" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_no_connection_ends_with_6(budwood, vendor):
+    """
+    A server that is not there is a matter of the network.
+    """
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        run = budwood("ask", "Hi", BUDWOOD_PROVIDERS__LOCAL__BASE_URL=address)
+
+    assert run.returncode == 6
+    assert run.stderr.startswith("error: local: ")
+
+
+def test_a_broken_settings_file_ends_with_3(budwood, tmp_path):
+    """
+    The file and what is wrong with it are named.
+    """
+    (tmp_path / "budwood.toml").write_text("model = ")
+
+    run = budwood("ask", "Hi")
+
+    assert run.returncode == 3
+    assert "budwood.toml: no valid TOML" in run.stderr
+
+
+def test_no_model_is_told_with_the_options_of_the_command(budwood):
+    """
+    Without any model, the hint names -m and the settings.
+    """
+    run = budwood("ask", "Hi")
+
+    assert run.returncode == 3
+    assert run.stderr.startswith("error: No model is named.\nhint: Give -m PROVIDER/MODEL")
+
+
+@pytest.mark.parametrize(("flags", "environment"), [(["--debug"], {}), ([], {"BUDWOOD_DEBUG": "1"})])
+def test_debug_shows_where_an_error_came_from(budwood, flags, environment):
+    """
+    The flag and the variable add the traceback; the error stays the last that is said.
+    """
+    run = budwood(*flags, "ask", "Hi", "-m", "openai/gpt-4o", **environment)
+
+    assert run.returncode == 4
+    assert run.stderr.startswith("Traceback (most recent call last):")
+    assert "error: openai: no API key.\nhint: Set OPENAI_API_KEY" in run.stderr
+
+
+def test_an_error_cannot_rule_the_terminal(budwood, vendor):
+    """
+    Control characters in what an error repeats are made visible.
+    """
+    run = budwood("ask", "Hi", "-f", "\x1b]0;mine\x07")
+
+    assert run.stderr.startswith(r"error: \u001b]0;mine\u0007 cannot be read")

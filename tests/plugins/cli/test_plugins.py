@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+BROKEN = {
+    "METADATA": "Metadata-Version: 2.1\nName: broken-shoot\nVersion: 3.2.1\n",
+    "entry_points.txt": "[budwood.providers]\nbroken = broken_shoot\n",
+}
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """
+    A folder with an installed plugin that cannot be imported; it leaves a trace of every try.
+    """
+    folder = tmp_path / "site"
+    information = folder / "broken_shoot-3.2.1.dist-info"
+    information.mkdir(parents=True)
+    for name, content in BROKEN.items():
+        (information / name).write_text(content)
+    (folder / "broken_shoot.py").write_text(
+        "from pathlib import Path\nPath(__file__).with_name('imported').touch()\nraise RuntimeError('no sap')\n"
+    )
+    return folder
+
+
+def row(rows, name):
+    """
+    The one row of that name.
+    """
+    (found,) = (row for row in rows if row["name"] == name)
+    return found
+
+
+def test_list_imports_no_plugin(budwood, broken):
+    """
+    A plugin that breaks when it is imported is listed as all others are.
+    """
+    run = budwood("plugins", "list", "--json", PYTHONPATH=str(broken))
+
+    found = row(json.loads(run.stdout), "broken")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert (found["distribution"], found["version"], found["state"]) == ("broken-shoot", "3.2.1", "installed")
+    assert not (broken / "imported").exists()
+
+
+def test_list_is_a_table_for_people(budwood):
+    """
+    Without --json there is one line a plugin, below a line of titles.
+    """
+    lines = budwood("plugins", "list").stdout.splitlines()
+
+    assert lines[0].split() == ["kind", "name", "distribution", "version", "state"]
+    assert any(line.split()[:3] == ["provider", "offline", "budwood-offline"] for line in lines)
+
+
+def test_what_is_disabled_is_listed_as_disabled(budwood, broken):
+    """
+    The settings' block shows, and the doctor leaves the plugin alone.
+    """
+    environment = {"PYTHONPATH": str(broken), "BUDWOOD_PLUGINS_DISABLED": "broken"}
+
+    for command in ("list", "doctor"):
+        rows = json.loads(budwood("plugins", command, "--json", **environment).stdout)
+        assert row(rows, "broken")["state"] == "disabled"
+    assert not (broken / "imported").exists()
+
+
+def test_the_doctor_finds_what_is_broken(budwood, broken):
+    """
+    One broken plugin is named with its cause and makes the status 3; the others are fine.
+    """
+    run = budwood("plugins", "doctor", "--json", PYTHONPATH=str(broken))
+
+    rows = json.loads(run.stdout)
+    assert (row(rows, "broken")["state"], row(rows, "offline")["state"]) == ("broken", "ok")
+    assert "RuntimeError: no sap" in row(rows, "broken")["problem"]
+    assert run.returncode == 3
+    assert "broken" in run.stderr
+
+
+def test_the_doctor_prints_a_table(budwood, broken):
+    """
+    For people the problem is the last column.
+    """
+    run = budwood("plugins", "doctor", PYTHONPATH=str(broken))
+
+    (line,) = (line for line in run.stdout.splitlines() if "broken-shoot" in line)
+    assert "no sap" in line
