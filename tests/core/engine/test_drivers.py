@@ -751,7 +751,7 @@ def test_cancelling_again_does_not_stop_what_cleans_up(clock, scripted):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             await cleaned.wait()
 
     asyncio.run(run())

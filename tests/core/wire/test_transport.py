@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 
+import certifi
 import httpx
 import pytest
 from tests.servers import CHUNKED, KEPT, LEAVE, chunk, head, reply, signal
@@ -179,21 +180,21 @@ def test_a_body_announced_too_large_is_not_read(transport, loopback_server):
     loopback_server.play(head(length=2 * 1024**3), LEAVE)
 
     with pytest.raises(ResponseTooLargeError, match="larger than the 1,000 bytes"):
-        fetch(transport, call(loopback_server.url), limit=1000)
+        fetch(transport, call(loopback_server.url), limit=1000, whole=20)
 
-    assert loopback_server.left.wait(LONG)
+    assert loopback_server.left.wait(60)
 
 
 def test_an_endless_body_ends_at_the_limit(transport, loopback_server):
     """
     A body without a length is read no further than the limit, and the connection is closed.
     """
-    loopback_server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 65536)))
+    loopback_server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 65536), 256))
 
     with pytest.raises(ResponseTooLargeError):
         fetch(transport, call(loopback_server.url), limit=1_000_000)
 
-    assert loopback_server.left.wait(LONG)
+    assert loopback_server.left.wait(60)
 
 
 def test_a_body_of_just_the_limit_is_read(transport, loopback_server):
@@ -333,7 +334,7 @@ def test_silence_within_a_reply_ends_at_the_idle_timeout(transport, loopback_ser
     loopback_server.play(head(length=10) + b"12345", LEAVE)
 
     with pytest.raises(RequestTimeoutError, match=r"sent nothing for 0\.05 s") as caught:
-        fetch(transport, call(loopback_server.url), idle=0.05)
+        fetch(transport, call(loopback_server.url), idle=0.05, whole=10)
 
     assert caught.value.phase == "read"
     assert caught.value.retryable
@@ -382,7 +383,7 @@ def test_a_slow_head_cannot_outlast_the_deadline(transport, loopback_server):
     loopback_server.play(b"HTTP/1.1 200 OK\r\nx-slow: ", loopback_server.drip(b"a"), b"\r\n\r\n")
 
     with pytest.raises(RequestTimeoutError) as caught:
-        fetch(transport, call(loopback_server.url), whole=0.1)
+        transport.open(call(loopback_server.url), timing(whole=0.1))
 
     assert caught.value.phase == "deadline"
 
@@ -421,7 +422,7 @@ def test_closing_in_mid_reply_closes_the_connection(transport, loopback_server):
     exchange.read()
     exchange.close()
 
-    assert loopback_server.left.wait(LONG)
+    assert loopback_server.left.wait(60)
 
 
 def test_closing_the_transport_closes_its_connections(transport, loopback_server):
@@ -433,7 +434,7 @@ def test_closing_the_transport_closes_its_connections(transport, loopback_server
 
     transport.close()
 
-    assert loopback_server.left.wait(LONG)
+    assert loopback_server.left.wait(60)
 
 
 def test_a_client_of_the_users_stays_theirs(loopback_server):
@@ -496,11 +497,11 @@ def test_cancelling_a_task_closes_the_connection(loopback_server):
     async def cancelled() -> None:
         transport = AsyncHTTPXTransport()
         task = asyncio.create_task(transport.open(call(loopback_server.url), timing()))
-        await asyncio.to_thread(asked.wait, LONG)
+        await asyncio.to_thread(asked.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(loopback_server.left.wait, LONG)
+        assert await asyncio.to_thread(loopback_server.left.wait, 60)
         await transport.close()
 
     asyncio.run(cancelled())
@@ -525,15 +526,25 @@ def test_the_deadline_holds_behind_a_proxy(make_transport, loopback_server, monk
     loopback_server.play(b"HTTP/1.1 200 OK\r\nx-slow: ", loopback_server.drip(b"a"), b"\r\n\r\n")
 
     with pytest.raises(RequestTimeoutError) as caught:
-        fetch(make_transport(), call("http://vendor.invalid/v1"), whole=0.1)
+        make_transport().open(call("http://vendor.invalid/v1"), timing(whole=0.1))
 
     assert caught.value.phase == "deadline"
 
 
-def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path):
+@pytest.mark.parametrize("given", [True, False])
+def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, monkeypatch, given):
     """
     A call without TLS reads no certificates, one with TLS reads them, and all transports share one context.
+
+    They are certifi's, or those that the environment names.
     """
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if given:
+        chosen = tmp_path / "chosen.pem"
+        first, end, _ = certifi.contents().partition("-----END CERTIFICATE-----\n")
+        chosen.write_text(first + end, encoding="utf-8")
+        monkeypatch.setenv("SSL_CERT_FILE", str(chosen))
     loopback_server.play(reply(**KEPT), keep=True)
     program = f"""
 import time
@@ -553,6 +564,7 @@ try:
 except ConnectionFailedError:
     pass
 count = len(tls.shared_context().get_ca_certs())
+assert (count == 1) is {given}
 assert count > 0
 tls.load_certificates()
 assert len(tls.shared_context().get_ca_certs()) == count
