@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import tomllib
+import json
 from datetime import date
 from importlib import resources
 
@@ -20,11 +20,11 @@ def data(name):
     """
     Read one of the catalog's files.
     """
-    return tomllib.loads((resources.files("budwood.catalog") / name).read_text("utf-8"))
+    return json.loads((resources.files("budwood.catalog") / name).read_text("utf-8"))
 
 
-MODELS = data("models.toml")
-PRESETS = data("presets.toml")
+MODELS = data("models.json")
+PRESETS = data("presets.json")
 
 
 def rules(rows, model="m", *, instance="work", plugin="acme"):

@@ -196,15 +196,11 @@ def test_record_refuses_unknown_fields(record):
 
 
 @pytest.mark.parametrize("kind", DATACLASSES, ids=lambda kind: kind.__name__)
-def test_small_records_are_frozen_and_slotted(kind):
+def test_small_records_are_slotted(kind):
     """
-    There are thousands a second: no dictionary for each, and no change.
+    There are thousands a second: no dictionary for each.
     """
-    assert kind.__dataclass_params__.frozen
     assert "__slots__" in vars(kind)
-    made = object.__new__(kind)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(made, next(iter(kind.__slots__), "anything"), None)
 
 
 def test_adding_usage_changes_neither_sum():

@@ -13,7 +13,6 @@ from budwood.chat import AsyncChatSession, ChatSession
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Transport
 from budwood.engine import AskOptions, ClientOptions, Conversation, Engine, Prompt, reply_cache
-from budwood.engine.asynchronous import AsyncDriver
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.endpoints import Endpoints
 from budwood.engine.options import override, refuse_unknown
@@ -261,6 +260,8 @@ class AsyncClient:
         self._owns_transport = transport is None
         self._transport = transport
         self._closed = False
+        from budwood.engine.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
+
         self._driver = AsyncDriver(self._get_transport, self._clock)
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:

@@ -10,34 +10,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from threading import Event
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from budwood.errors import ProviderError
-from budwood.types import (
-    Capability,
-    Cell,
-    CellDraft,
-    ChatRequest,
-    ChatResponse,
-    Credential,
-    EmbeddingRequest,
-    EmbeddingResponse,
-    HTTPCall,
-    HTTPReply,
-    Instruction,
-    Message,
-    ModelInfo,
-    ModelRules,
-    Part,
-    ReplyHead,
-    Row,
-    SourcePassage,
-    StreamEvent,
-    Timing,
-    Turn,
-)
+if TYPE_CHECKING:
+    from random import Random
+    from threading import Event
+
+    from budwood.errors import ProviderError
+    from budwood.types import (
+        Capability,
+        Cell,
+        CellDraft,
+        ChatRequest,
+        ChatResponse,
+        Credential,
+        EmbeddingRequest,
+        EmbeddingResponse,
+        HTTPCall,
+        HTTPReply,
+        Instruction,
+        Message,
+        ModelInfo,
+        ModelRules,
+        Part,
+        ReplyHead,
+        Row,
+        SourcePassage,
+        StreamEvent,
+        Timing,
+        Turn,
+    )
 
 
 class Clock(Protocol):

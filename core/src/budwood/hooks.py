@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import pluggy
 from pydantic import BaseModel
@@ -106,7 +106,6 @@ class CacheSpec(Spec[S, Cache]):
     inline: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class StorageSpec(Spec[S, Storage]):
     """A form in which datasets are written. Its settings have a field ``path``."""
 
@@ -123,12 +122,10 @@ class MediaHandlerSpec(Spec[S, MediaHandler]):
     media_types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class InstructionStrategySpec(Spec[S, InstructionStrategy]):
     """A way to decide what the users of a dataset's conversations ask."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class PromptModifierSpec(Spec[S, PromptModifier]):
     """A change to the messages that an answering model sees."""
 
@@ -169,8 +166,7 @@ def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(NamedTuple, Generic[T]):
     """
     One kind of plugin: what users call it, where it is found, and what its hook returns.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -16,6 +15,8 @@ def normalise(name: str) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Say which known names are near to this one, as a sentence, or None where none is."""
+    import difflib  # only mistakes need it
+
     near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else None
 

@@ -24,10 +24,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -104,8 +104,7 @@ class _Root(BaseModel):
     models: dict[str, Table] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """
     One place that settings come from.
 
@@ -114,7 +113,7 @@ class Source:
 
     name: str
     tree: Table
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"Source({self.name!r})"

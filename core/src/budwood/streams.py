@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic_core import from_json
 
-from budwood.engine.asynchronous import AsyncFlowEvents
 from budwood.engine.blocking import FlowEvents
 from budwood.engine.schemas import unwrapped
 from budwood.engine.structured import OUTPUT_TOOL
 from budwood.errors import BudwoodError
 from budwood.types import ChatResponse, Restarted, StreamEvent, TextDelta, ToolCallDelta, ToolExecuted
 from budwood.types.record import JSON
+
+if TYPE_CHECKING:
+    from budwood.engine.asynchronous import AsyncFlowEvents
 
 
 class ChatStream:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import pkgutil
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib import resources
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 from budwood.names import normalise
 from budwood.settings import validated
@@ -17,8 +18,7 @@ from budwood.types import ModelRules
 Table = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
+class Preset(NamedTuple):
     """
     An instance that exists without a settings section.
 
@@ -31,7 +31,7 @@ class Preset:
 
     plugin: str
     settings: Mapping[str, Any]
-    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     needs_credential: bool = False
 
 
@@ -54,11 +54,13 @@ class Catalog:
     def rules(self, instance: str, plugin: str, model: str) -> ModelRules:
         """Return what is known of a model; nothing known is an empty set of rules."""
         model = model.lower()
-        for rows in (self._own, _builtin_rows()):
-            for owner in dict.fromkeys((instance, plugin)):
-                row = _longest_match(rows, f"{owner}/{model}")
-                if row is not None:
-                    return row
+        names = [f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin))]
+        for name in names:
+            if pattern := _longest_match(self._own, name):
+                return self._own[pattern]
+        for name in names:
+            if pattern := _longest_match(_builtin_rows(), name):
+                return _builtin(pattern)
         return _NOTHING_KNOWN
 
     def preset(self, name: str) -> Preset | None:
@@ -66,7 +68,7 @@ class Catalog:
         return presets().get(normalise(name))
 
 
-_NOTHING_KNOWN = ModelRules()
+_NOTHING_KNOWN = ModelRules.model_construct()
 
 
 def _compared(key: str) -> str:
@@ -74,15 +76,14 @@ def _compared(key: str) -> str:
     return f"{normalise(owner)}{slash}{pattern.lower()}"
 
 
-def _longest_match(rows: Mapping[str, ModelRules], name: str) -> ModelRules | None:
-    fitting = [pattern for pattern in rows if fnmatchcase(name, pattern)]
-    return rows[max(fitting, key=len)] if fitting else None
+def _longest_match(patterns: Iterable[str], name: str) -> str | None:
+    return max((pattern for pattern in patterns if fnmatchcase(name, pattern)), key=len, default=None)
 
 
 @cache
 def presets() -> Mapping[str, Preset]:
     """Return all presets by name."""
-    return {name: _preset(row) for name, row in _read("presets.toml").items()}
+    return {name: _preset(row) for name, row in _read("presets.json").items()}
 
 
 def _preset(row: Table) -> Preset:
@@ -98,9 +99,15 @@ def _preset(row: Table) -> Preset:
 
 
 @cache
-def _builtin_rows() -> Mapping[str, ModelRules]:
-    return {pattern: ModelRules.model_validate(row) for pattern, row in _read("models.toml").items()}
+def _builtin(pattern: str) -> ModelRules:
+    return ModelRules.model_validate(_builtin_rows()[pattern])
+
+
+@cache
+def _builtin_rows() -> Mapping[str, Table]:
+    return _read("models.json")
 
 
 def _read(name: str) -> Table:
-    return tomllib.loads((resources.files(__package__) / name).read_text("utf-8"))
+    table: Table = from_json(pkgutil.get_data(__name__, name) or b"")
+    return table

@@ -7,13 +7,15 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from budwood.contracts import Clock, Transport
 from budwood.engine.effects import Abandoned, All, Close, Effect, Emit, Ended, Flow, Invoke, Open, Read, ReadAll, Sleep
 from budwood.errors import ConfigurationError
 from budwood.types import StreamEvent
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -138,6 +140,8 @@ class _Group:
         self._threads: set[int] = set()
 
     def run(self, flows: Iterator[Flow[Any]]) -> list[Any]:
+        from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait  # not above: few programs run groups
+
         results: list[Any] = []
         running: dict[Future[Any], int] = {}
         pool = ThreadPoolExecutor(self._limit, thread_name_prefix="budwood")
@@ -171,6 +175,8 @@ class _Group:
             self._threads.discard(identifier)
 
     def _abandon(self, running: dict[Future[Any], int]) -> None:
+        from concurrent.futures import wait
+
         self._abandoned.set()
         for future in running:
             future.cancel()

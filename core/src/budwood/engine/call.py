@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from budwood import logs
 from budwood.contracts import Cache, Clock
@@ -13,8 +14,7 @@ from budwood.settings import Options
 from budwood.types import Adaptation, Attempt, ChatResponse, EmbeddingResponse, Timing
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyCache:
+class ReplyCache(NamedTuple):
     """
     The cache that a client uses.
 

@@ -11,8 +11,7 @@ early they throw `Abandoned` (or the cancellation) in and then perform what its 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from budwood.contracts import AsyncExchange, Exchange
 from budwood.types import HTTPCall, StreamEvent, Timing
@@ -24,45 +23,39 @@ class Abandoned(BaseException):
     """Thrown into a flow whose caller has left. Not an `Exception`, so that no policy takes it for a failure."""
 
 
-@dataclass(slots=True)
-class Open:
+class Open(NamedTuple):
     """Send a call and wait for the head of its reply. Result: the exchange."""
 
     call: HTTPCall
     timing: Timing
 
 
-@dataclass(slots=True)
-class Read:
+class Read(NamedTuple):
     """Wait for more of a reply. Result: bytes, empty at its end."""
 
     exchange: Exchange | AsyncExchange
 
 
-@dataclass(slots=True)
-class ReadAll:
+class ReadAll(NamedTuple):
     """Wait for a whole reply of at most ``limit`` bytes. Result: bytes."""
 
     exchange: Exchange | AsyncExchange
     limit: int
 
 
-@dataclass(slots=True)
-class Close:
+class Close(NamedTuple):
     """End an exchange."""
 
     exchange: Exchange | AsyncExchange
 
 
-@dataclass(slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Let so many seconds pass."""
 
     seconds: float
 
 
-@dataclass(slots=True)
-class Invoke:
+class Invoke(NamedTuple):
     """
     Call a function that is not ours: a tool, a cache, a model in the process. Result: what it returns.
 
@@ -74,8 +67,7 @@ class Invoke:
     awaitable: bool = False
 
 
-@dataclass(slots=True)
-class All:
+class All(NamedTuple):
     """
     Run flows side by side, at most ``limit`` at once. Result: their results, in their order.
 
@@ -86,15 +78,13 @@ class All:
     limit: int | None = None
 
 
-@dataclass(slots=True)
-class Emit:
+class Emit(NamedTuple):
     """Hand events to the reader of the stream."""
 
     events: Sequence[StreamEvent]
 
 
-@dataclass(slots=True)
-class Ended:
+class Ended(NamedTuple):
     """What a driver finds at the end of a flow: its result. Not an effect."""
 
     result: Any

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
@@ -20,8 +19,7 @@ from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRule
 _REDACTED = "[redacted]"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """
     One provider, ready to be called.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypedDict, cast
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, TypedDict, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -88,16 +88,15 @@ _MADE_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "sto
 _OF_THE_REQUEST: Final = frozenset(ChatRequest.model_fields) - _MADE_HERE
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A call's options, understood: what goes into the request and what stays with us."""
 
     options: Options
     model: str | None = None
     system: str | None = None
     files: Sequence[File] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    toolbox: Toolbox = field(default_factory=Toolbox)
+    parameters: Mapping[str, Any] = MappingProxyType({})
+    toolbox: Toolbox = Toolbox()
     wanted: Wanted | None = None
     schema_mode: SchemaMode = "auto"
     use_cache: bool = True

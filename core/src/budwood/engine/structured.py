@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic_core import to_json
 
@@ -37,8 +36,7 @@ How structured output is asked for: by the vendor's JSON schema, by a tool whose
 OUTPUT_TOOL = "return_output"
 
 
-@dataclass(frozen=True, slots=True)
-class StructuredRequest:
+class StructuredRequest(NamedTuple):
     """A request that asks for structured output, and where in the reply it will be."""
 
     request: ChatRequest
@@ -96,7 +94,7 @@ def _by_tool(request: ChatRequest, toolbox: Toolbox, wanted: Wanted) -> Structur
     choice = "required" if request.tools else NamedTool(name=OUTPUT_TOOL)
     return StructuredRequest(
         request.model_copy(update={"tools": (*request.tools, tool), "tool_choice": choice}),
-        replace(toolbox, final=OUTPUT_TOOL),
+        toolbox._replace(final=OUTPUT_TOOL),
     )
 
 

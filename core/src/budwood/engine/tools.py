@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from budwood import logs
 from budwood.engine.call import Call
@@ -14,8 +15,7 @@ from budwood.errors import ToolLoopError
 from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolExecuted, ToolResultPart, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Toolbox:
+class Toolbox(NamedTuple):
     """
     What may be called in one call of the user.
 
@@ -26,7 +26,7 @@ class Toolbox:
         final: The tool whose call is the answer itself; see `budwood.engine.structured`.
     """
 
-    tools: Mapping[str, Tool] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = MappingProxyType({})
     execute: bool = True
     approve: Approval | None = None
     final: str | None = None

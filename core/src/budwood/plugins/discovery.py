@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, cast
 
 from importlib_metadata import Distribution, EntryPoint, distributions
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
 
 from budwood import logs
 from budwood.hooks import KINDS, Kind
 from budwood.names import normalise
+from budwood.plugins.metadata import Metadata, core_requirement, read_metadata
 
 _KINDS: Final = {kind.group: kind for kind in KINDS}
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledPlugin:
+class InstalledPlugin(NamedTuple):
     """
     One entry point of one distribution.
 
@@ -39,11 +37,10 @@ class InstalledPlugin:
         return f"{self.distribution} {self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(NamedTuple):
     """All installed plugins: who claims which name, by kind."""
 
-    claims: Mapping[tuple[str, str], tuple[InstalledPlugin, ...]] = field(default_factory=dict)
+    claims: Mapping[tuple[str, str], tuple[InstalledPlugin, ...]] = MappingProxyType({})
 
     def find(self, kind: Kind[Any], name: str) -> tuple[InstalledPlugin, ...]:
         """Return the distributions that claim a name: none, one, or several."""
@@ -86,29 +83,17 @@ def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]
     entry_points = distribution.read_text("entry_points.txt")
     if not entry_points or "budwood." not in entry_points:
         return "", []  # most distributions: neither their name nor their version need be parsed
+    metadata = read_metadata(distribution)
     ours = [entry_point for entry_point in distribution.entry_points if entry_point.group in _KINDS]
-    return normalise(distribution.name), [_installed(entry_point, distribution) for entry_point in ours]
+    return normalise(metadata.name), [_installed(entry_point, metadata) for entry_point in ours]
 
 
-def _installed(entry_point: EntryPoint, distribution: Distribution) -> InstalledPlugin:
+def _installed(entry_point: EntryPoint, metadata: Metadata) -> InstalledPlugin:
     return InstalledPlugin(
         kind=_KINDS[entry_point.group],
         name=entry_point.name,
         module=entry_point.module,
-        distribution=distribution.name,
-        version=distribution.version,
-        core_requirement=_core_requirement(distribution),
+        distribution=metadata.name,
+        version=metadata.version,
+        core_requirement=core_requirement(metadata.requires),
     )
-
-
-def _core_requirement(distribution: Distribution) -> str | None:
-    """Return the version specifiers for ``budwood`` in the distribution's metadata; None where it has none."""
-    wanted: SpecifierSet | None = None
-    for text in distribution.requires or ():
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if normalise(requirement.name) == "budwood" and (requirement.marker is None or requirement.marker.evaluate()):
-            wanted = requirement.specifier if wanted is None else wanted & requirement.specifier
-    return None if wanted is None else str(wanted)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from pydantic_core import from_json, to_json
@@ -55,7 +55,7 @@ def examine(registry: Registry, *, timeout: float = SECONDS_PER_PLUGIN) -> Itera
 
 def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
     command = [sys.executable, "-c", "from budwood.plugins import doctor; doctor.main()"]
-    request = to_json({**asdict(plugin), "kind": plugin.kind.group})
+    request = to_json({**plugin._asdict(), "kind": plugin.kind.group})
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         run = subprocess.run(  # noqa: S603 - this interpreter, with our own code

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -22,8 +21,7 @@ from budwood.settings import Settings, validated
 T = TypeVar("T", bound=Spec[Any, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Instance(Generic[T]):
+class Instance(NamedTuple, Generic[T]):
     """
     One configured plugin.
 

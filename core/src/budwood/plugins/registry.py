@@ -6,11 +6,10 @@ import importlib
 import threading
 from collections.abc import Collection, Iterable
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import pluggy
-from importlib_metadata import version
-from packaging.specifiers import SpecifierSet
+from importlib_metadata import Distribution, distribution
 
 from budwood import hooks
 from budwood.errors import (
@@ -25,6 +24,7 @@ from budwood.errors import (
 from budwood.hooks import API_VERSION, Kind, Spec
 from budwood.names import did_you_mean, listed, normalise
 from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
+from budwood.plugins.metadata import read_metadata, satisfies
 
 OURS: Final = {
     "budwood.providers": ("openai-compatible", "openai", "offline"),
@@ -182,9 +182,9 @@ def _distribution_of(kind: Kind[Any], name: str) -> str:
 
 
 def _check_core_version(plugin: InstalledPlugin) -> None:
-    running = version("budwood")
+    running = read_metadata(cast("Distribution", distribution("budwood"))).version
     wanted = plugin.core_requirement
-    if wanted is not None and not SpecifierSet(wanted).contains(running, prereleases=True):
+    if wanted is not None and not satisfies(running, wanted):
         raise PluginIncompatibleError(
             f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} wants budwood {wanted}, and this is {running}.",
             hint=f"pip install --upgrade budwood {plugin.distribution}",

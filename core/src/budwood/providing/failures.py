@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -38,8 +38,7 @@ _HOPELESS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterErr
 """Errors that no retry mends, whatever ``x-should-retry`` says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vocabulary:
+class Vocabulary(NamedTuple):
     """
     What a vendor's codes mean; codes and types are looked up in both.
 
@@ -73,15 +72,14 @@ OPENAI_VOCABULARY: Final = Vocabulary()
 _UNSUPPORTED_MESSAGE = re.compile(r"^(?:Unsupported (?:parameter|value)|Unrecognized request argument)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class Complaint(NamedTuple):
     """What a vendor says of an error, taken out of whatever form it says it in."""
 
     message: str
     code: str | None = None
     type: str | None = None
     param: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def words(self) -> frozenset[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from budwood.types import Adaptation, ChatRequest, ModelRules
 
@@ -21,11 +20,10 @@ PARAMETERS: Final = (
 """The parameters of `ChatRequest` that most vendors take as they are, under this name or another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """Parameters under the vendor's names, and the receipts for what was changed."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any]
     adaptations: tuple[Adaptation, ...] = ()
 
 

@@ -1,5 +1,7 @@
 """The data that flows through Budwood."""
 
+from typing import TYPE_CHECKING
+
 from budwood.types.chat import (
     ChatRequest,
     ChatResponse,
@@ -10,7 +12,6 @@ from budwood.types.chat import (
     ToolChoice,
     ToolDefinition,
 )
-from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
 from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
 from budwood.types.events import (
     CONTENT_EVENTS,
@@ -44,6 +45,11 @@ from budwood.types.parts import (
 )
 from budwood.types.record import JSON, Record
 from budwood.types.usage import Adaptation, Attempt, RateLimits, Usage
+
+if TYPE_CHECKING:
+    from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
+
+_OF_DATASETS = ("Cell", "CellDraft", "Instruction", "Row", "SourcePassage", "Turn")
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -102,3 +108,12 @@ __all__ = [
     "VendorContent",
     "VendorPart",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Look the records of datasets up when they are wanted: most programs make none."""
+    if name not in _OF_DATASETS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from budwood.types import datasets
+
+    return getattr(datasets, name)

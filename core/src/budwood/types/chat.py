@@ -95,7 +95,7 @@ class ChatResponse(Record):
     messages: tuple[Message, ...] = ()
     finish_reason: FinishReason = "stop"
     raw_finish_reason: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = Usage.model_construct()
     cost: Decimal | None = None
     cost_unknown: str | None = "no price known"
     provider: str = ""

@@ -10,7 +10,7 @@ from budwood.types.record import JSON
 from budwood.types.usage import RateLimits, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseStarted:
     """The reply begins; its id and the model that writes it, as the vendor names them."""
 
@@ -18,7 +18,7 @@ class ResponseStarted:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TextDelta:
     """More text. ``choice`` is 0 but for the further alternatives of a reply."""
 
@@ -26,7 +26,7 @@ class TextDelta:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReasoningDelta:
     """More of what the model thinks before it answers."""
 
@@ -34,7 +34,7 @@ class ReasoningDelta:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReasoningClosed:
     """A piece of reasoning is complete, with what its vendor wants back (``data`` of the part)."""
 
@@ -42,7 +42,7 @@ class ReasoningClosed:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RefusalDelta:
     """More of the model's words for refusing."""
 
@@ -50,7 +50,7 @@ class RefusalDelta:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolCallDelta:
     """A fragment of the tool call number ``index``; id and name come with its first fragment."""
 
@@ -61,7 +61,7 @@ class ToolCallDelta:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VendorContent:
     """Content that Budwood does not model."""
 
@@ -69,14 +69,14 @@ class VendorContent:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UsageReported:
     """What the reply has consumed; a later report replaces an earlier one."""
 
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
     """The reply is complete. Usage may still follow."""
 
@@ -85,7 +85,7 @@ class Finished:
     choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseMetadata:
     """What else the vendor said of the reply; entries of a later event are added."""
 
@@ -94,7 +94,7 @@ class ResponseMetadata:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ToolExecuted:
     """A tool was run between two rounds of the model."""
 
@@ -102,7 +102,7 @@ class ToolExecuted:
     result: ToolResultPart
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Restarted:
     """All text since the start, or since the last of these events, is void: the reply begins anew."""
 

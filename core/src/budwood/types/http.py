@@ -36,7 +36,7 @@ class HTTPCall:
         return f"HTTPCall({self.method} {self.url}, headers={_shown(self.headers)}, body={len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReplyHead:
     """Status and headers of a reply; the names of headers are in lower case."""
 
@@ -52,7 +52,7 @@ class ReplyHead:
         return f"ReplyHead({self.status}, {_shown(self.headers)})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HTTPReply:
     """A whole reply."""
 
@@ -73,7 +73,7 @@ class HTTPReply:
         return f"HTTPReply({self.status}, {len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Timing:
     """
     How long one call may take.

@@ -6,7 +6,7 @@ Source: WHATWG HTML, section 9.2.6 "Interpreting an event stream".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from budwood.errors import ResponseTooLargeError
 from budwood.wire.lines import MAX_LINE_BYTES, LineBuffer
@@ -14,8 +14,7 @@ from budwood.wire.lines import MAX_LINE_BYTES, LineBuffer
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(NamedTuple):
     """One event. ``data`` stays bytes, as JSON parsers want them; lines of a multi-line event are joined by LF."""
 
     data: bytes

@@ -7,7 +7,6 @@ certificates and mocks.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Final
@@ -147,6 +146,8 @@ class AsyncHTTPXTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncHTTPXExchange:
         """Send the call and wait for the head of the reply; see `budwood.contracts.AsyncTransport`."""
+        import asyncio  # not above: programs without an event loop need not pay for it
+
         now = self._monotonic()
         request = _request(self._client, call, timing, now, secure=self._owned)
         try:
@@ -179,6 +180,8 @@ class AsyncHTTPXExchange:
 
     async def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
+        import asyncio
+
         now = self._monotonic()
         _check_deadline(self._timing, now)
         if self._chunks is None:
