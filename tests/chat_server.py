@@ -10,6 +10,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+import pytest
+
 Body = dict[str, Any]
 Fault = Callable[["Handler"], None]
 
@@ -40,6 +42,7 @@ class ChatServer:
         self.fault = fault or (lambda _number, _body: None)
         self.requests: list[Body] = []
         self._lock = threading.Lock()
+        self._environment = pytest.MonkeyPatch()
         self._server = Server(("127.0.0.1", 0), Handler)
         self._server.chat = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -57,6 +60,9 @@ class ChatServer:
             return len(self.requests)
 
     def __enter__(self) -> Self:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):  # no proxy of the machine stands between
+            self._environment.delenv(name, raising=False)
+            self._environment.delenv(name.upper(), raising=False)
         self._thread.start()
         return self
 
@@ -64,6 +70,7 @@ class ChatServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self._environment.undo()
 
 
 class Server(ThreadingHTTPServer):

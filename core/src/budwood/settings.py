@@ -22,7 +22,6 @@ and tables are JSON there.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -66,7 +65,7 @@ class Options(BaseModel):
         max_retry_after: The longest ``Retry-After`` that is waited for, in seconds; a longer one is the caller's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     timeout: Seconds = 600.0
@@ -81,7 +80,7 @@ class Options(BaseModel):
 class PluginSettings(BaseModel):
     """The section ``[plugins]``. ``disabled`` names plugins or distributions that are never imported."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     disabled: tuple[str, ...] = ()
 
@@ -89,12 +88,12 @@ class PluginSettings(BaseModel):
 class _Root(BaseModel):
     """The top level of a settings file."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     model: str | None = None
     cache: str | None = None
-    options: Options = Options()
-    plugins: PluginSettings = PluginSettings()
+    options: Options = Options.model_construct()
+    plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
     caches: dict[str, Table] = Field(default_factory=dict)
     storages: dict[str, Table] = Field(default_factory=dict)
@@ -299,6 +298,8 @@ def _file_source(path: Path) -> Iterator[Source]:
     text = _read(path)
     if text is None:
         return
+    import tomllib  # not above: most programs have no file
+
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -53,7 +53,7 @@ def _json(path: Path, where: str) -> object:
 
 def _text(path: Path, where: str) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(
             f"{where}: the file {str(path)!r} cannot be read: {error.strerror}.",

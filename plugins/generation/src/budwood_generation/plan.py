@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood import check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, SourcePassage
@@ -25,7 +26,7 @@ from budwood_generation.spec import ConversationSpec, Documents, GenerationSpec,
 _FORM: Final = 1
 """Raised whenever the same specification makes other cells or asks otherwise than before."""
 
-_UNSAVED: Final = {"output", "storage", "concurrency"}
+UNDECISIVE: Final = {"output", "storage", "concurrency"}
 """What decides where rows go and how fast, not what they are."""
 
 
@@ -93,7 +94,7 @@ class Plan:
     def header(self) -> Header:
         """Describe the run for its journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-        decides = {key: value for key, value in saved.items() if key not in _UNSAVED}
+        decides = {key: value for key, value in saved.items() if key not in UNDECISIVE}
         identity = [_FORM, decides, self.chosen.identity, dict(self.digests)]
         return Header(
             fingerprint=_digest(identity),
@@ -173,13 +174,10 @@ def _turns(spec: GenerationSpec, index: int, draft: CellDraft) -> int:
 
 
 def _check_schema(job: RowSpec) -> None:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-
     try:
-        validator_for(job.json_schema).check_schema(job.json_schema)
-    except SchemaError as error:
-        raise ConfigurationError(f"row.schema is no valid JSON schema: {error.message}.") from error
+        check_schema(job.json_schema)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"row.schema: {error.message}", hint=error.hint) from error
 
 
 def _digest(value: JSON | Mapping[str, Any] | Sequence[Any]) -> str:
@@ -195,6 +193,6 @@ def _sorted(value: object) -> object:
 
 def _relative(folder: Path, start: Path) -> str:
     try:
-        return Path(os.path.relpath(folder, start)).as_posix()
+        return Path(os.path.relpath(folder.resolve(), start.resolve())).as_posix()
     except ValueError:  # on Windows, from one drive to another
         return folder.absolute().as_posix()

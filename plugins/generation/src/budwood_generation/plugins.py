@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from budwood.contracts import InstructionStrategy, PromptModifier, Storage
-from budwood.engine.clock import SystemClock
 from budwood.hooks import INSTRUCTION_STRATEGY, PROMPT_MODIFIER, STORAGE, Kind
-from budwood.plugins import Instance, Instances, Registry
+from budwood.plugins import Instance, Instances
 from budwood.settings import Settings
 from budwood.types.record import JSON
 from budwood_generation.spec import Choice, GenerationSpec
@@ -42,7 +41,7 @@ def choose(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) 
         ConfigurationError: Its settings are wrong.
     """
     known = settings if isinstance(settings, Settings) else Settings.load(settings)
-    instances = Instances(known, Registry(known.disabled), SystemClock())
+    instances = Instances(known)
     strategy = _made(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
     modifiers = [_made(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
     storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "path": spec.output_path})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from budwood.clock import SystemClock
 from budwood.contracts import PluginContext
-from budwood.engine.clock import SystemClock
 from budwood.logs import emit
 from budwood.types import ModelRules
 from budwood_sqlite_cache import SQLiteCache, SQLiteCacheSettings

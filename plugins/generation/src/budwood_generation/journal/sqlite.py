@@ -95,20 +95,20 @@ class SQLiteJournal:
         )
         with _translated(self._path):
             found = self._reader.execute(query, (row_id, turn, purpose, digest)).fetchone()
-        if found is None:
-            return None
-        text, value, input_tokens, output_tokens, cost = found
-        return CallDone(
-            row_id=row_id,
-            turn=turn,
-            purpose=purpose,
-            digest=digest,
-            text=text,
-            value=from_json(value),
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cost=None if cost is None else Decimal(cost),
-        )
+            if found is None:
+                return None
+            text, value, input_tokens, output_tokens, cost = found
+            return CallDone(
+                row_id=row_id,
+                turn=turn,
+                purpose=purpose,
+                digest=digest,
+                text=text,
+                value=from_json(value),
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                cost=None if cost is None else Decimal(cost),
+            )
 
     def rows(self) -> Iterator[Row]:
         """Read the rows, in the order of the cells."""
@@ -129,10 +129,10 @@ class SQLiteJournal:
         connection: sqlite3.Connection | None = None
         while batch := self._next_batch():
             try:
-                connection = connection or _connected(self._path)
                 with _translated(self._path):
+                    connection = connection or _connected(self._path)
                     self._commit(connection, batch)
-            except (JournalError, sqlite3.Error) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
                 for _, future in batch:
                     future.set_exception(error)
             else:
@@ -158,7 +158,7 @@ class SQLiteJournal:
         with connection:
             for entries, _ in batch:
                 for entry in entries:
-                    _put(connection, entry)
+                    _keep(connection, entry)
 
 
 def read_header(path: Path) -> Header:
@@ -180,6 +180,7 @@ def read_counts(path: Path) -> Counts:
         JournalError: The file cannot be read.
     """
     with _translated(path), contextlib.closing(_connected(path, "ro")) as connection:
+        _check_format(connection, path)
         return _counts(connection)
 
 
@@ -187,17 +188,20 @@ def _opened(path: Path, header: Header) -> sqlite3.Connection:
     if not path.exists():
         _create(path, header)
     connection = _connected(path)
-    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if problem != "ok":
+    try:
+        _check_format(connection, path)
+        _check_pages(connection)
+    except BaseException:
         connection.close()
-        raise sqlite3.DatabaseError(problem)
+        raise
     return connection
 
 
 def _create(path: Path, header: Header) -> None:
     """Make the file under another name, so that no torn one is ever found."""
     part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
+    for remnant in (part, *_companions(part), *_companions(path)):  # SQLite would play an old log into the new file
+        remnant.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as connection:
         connection.executescript(f"PRAGMA journal_mode = DELETE; BEGIN; {_SCHEMA}")
         connection.execute("INSERT INTO header VALUES (?)", (to_json(header).decode(),))
@@ -206,25 +210,46 @@ def _create(path: Path, header: Header) -> None:
     part.replace(path)
 
 
+def _companions(path: Path) -> Iterator[Path]:
+    """Name the files that SQLite keeps beside a database."""
+    return (path.with_name(f"{path.name}-{ending}") for ending in ("journal", "wal", "shm"))
+
+
 def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30, check_same_thread=False
     )
     if mode == "rw":
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a commit outlasts a loss of power
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a commit outlasts a loss of power
+        except sqlite3.Error:
+            connection.close()
+            raise
     return connection
 
 
 def _header(connection: sqlite3.Connection, path: Path) -> Header:
+    _check_format(connection, path)
+    table = from_json(connection.execute("SELECT value FROM header").fetchone()[0])
+    return Header(**table | {"models": tuple(table["models"])})
+
+
+def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:  # what SQLite itself writes, and reads out of an empty file
+        raise sqlite3.DatabaseError("it is empty, or no journal")
     if version != FORMAT:
         raise JournalError(
             f"{path.parent.name}: the journal has form {version}, and this version reads form {FORMAT}.",
             hint="Go on with the version of budwood-generation that began the run.",
         )
-    table = from_json(connection.execute("SELECT value FROM header").fetchone()[0])
-    return Header(**table | {"models": tuple(table["models"])})
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise sqlite3.DatabaseError(problem)
 
 
 def _counts(connection: sqlite3.Connection) -> Counts:
@@ -242,6 +267,13 @@ def _counts(connection: sqlite3.Connection) -> Counts:
         cost=sum(costs, Decimal(0)) if costs else None,
         failures=dict(connection.execute("SELECT place, reason FROM failures ORDER BY place").fetchall()),
     )
+
+
+def _keep(connection: sqlite3.Connection, entry: Entry) -> None:
+    try:
+        _put(connection, entry)
+    except (OverflowError, TypeError, ValueError) as error:  # the entry is to blame, not what the journal holds
+        raise JournalError(f"A {type(entry).__name__} cannot be kept: {error}.") from error
 
 
 def _put(connection: sqlite3.Connection, entry: Entry) -> None:
@@ -290,7 +322,7 @@ def _translated(path: Path) -> Iterator[None]:
             f"{name}: the journal cannot be used: {error}.",
             hint="Make room on the disk, or see that the folder can be written, and resume; what was finished is kept.",
         ) from error
-    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+    except (sqlite3.DatabaseError, LookupError, TypeError, ValueError) as error:
         raise JournalError(
             f"{name}: the journal is damaged: {error}.",
             hint=f"Restore {path.name} from a copy, or delete the folder {name} and begin anew.",

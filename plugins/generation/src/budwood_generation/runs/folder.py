@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
 from budwood_generation.journal import Header, Journal, SQLiteJournal, read_counts, read_header
+from budwood_generation.plan import UNDECISIVE
 
 ENDING: Final = ".run"
 JOURNAL: Final = "journal.sqlite"
@@ -119,5 +120,12 @@ def _difference(found: Header, wanted: Header) -> str:
         )
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         return f"its documents were other ones ({', '.join(names[:3])}{more})"
-    keys = sorted(key for key in found.spec.keys() | wanted.spec.keys() if found.spec.get(key) != wanted.spec.get(key))
-    return f"its specification differs in {', '.join(keys)}" if keys else "it was made by another version"
+    keys = sorted(
+        key
+        for key in (found.spec.keys() | wanted.spec.keys()) - UNDECISIVE
+        if found.spec.get(key) != wanted.spec.get(key)
+    )
+    if keys:
+        return f"its specification differs in {', '.join(keys)}"
+    plugins = "its strategy or its modifiers had other settings"
+    return plugins if found.plugins != wanted.plugins else "it was made by another version"

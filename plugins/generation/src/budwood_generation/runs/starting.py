@@ -137,7 +137,7 @@ async def _work(plan: Plan, settings: Settings, journal: Journal, watch: Watch |
         maker = _maker(plan, Caller(client, journal, meter, plan.spec.seed), journal)
         runner = Runner(maker, journal, meter, plan.spec.concurrency)
         await runner.run(cell for cell in plan.cells if cell.index not in done)
-    return _report(plan, journal, meter, await asyncio.to_thread(_write, plan, journal))
+    return _report(plan, journal, meter, await _written(plan, journal))
 
 
 def _maker(plan: Plan, caller: Caller, journal: Journal) -> RowMaker:
@@ -145,6 +145,16 @@ def _maker(plan: Plan, caller: Caller, journal: Journal) -> RowMaker:
     if isinstance(job, ConversationSpec):
         return ConversationMaker(plan.spec, job, plan.chosen, caller, journal)
     return ValueMaker(plan.spec, job, plan.chosen, caller)
+
+
+async def _written(plan: Plan, journal: Journal) -> int:
+    """Write the output in a thread. It comes to its end also when the run is cancelled: it reads the journal."""
+    writing = asyncio.ensure_future(asyncio.to_thread(_write, plan, journal))
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.gather(writing, return_exceptions=True)
+        raise
 
 
 def _write(plan: Plan, journal: Journal) -> int:

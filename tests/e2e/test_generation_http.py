@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+
+import pytest
+from tests.chat_server import NOW, ChatServer, cut, failure
+from tests.datasets import conversation_spec, read_rows, row_spec
+
+from budwood_generation import generate, make_plan, resume
+
+JOB = {"asker": "local/asker", "answerer": "local/tiny", "turns": (1, 3)}
+WITHOUT_RETRIES = {"asker_options": {"retries": 0}, "answerer_options": {"retries": 0}}
+VALUE = json.dumps({"subject": "tea", "fact": "It is green."})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """
+    The dataset as a server without faults makes it.
+    """
+    with ChatServer() as server:
+        spec = conversation_spec(tmp_path_factory.mktemp("whole"), job=JOB, rows=30)
+        return generate(spec, settings=server.settings).output.read_bytes()
+
+
+def every_seventh(fault):
+    """Make every seventh request fail."""
+    return lambda number, _body: fault if number % 7 == 0 else None
+
+
+def test_a_server_makes_the_conversations(tmp_path):
+    """
+    Each call of the plan arrives once, with what the asker and the answerer must see; the replies are the rows.
+    """
+    spec = conversation_spec(tmp_path, job=JOB, rows=30)
+    plan = make_plan(spec)
+
+    with ChatServer() as server:
+        report = generate(spec, settings=server.settings)
+
+    rows = read_rows(report.output)
+    said = {message["content"] for row in rows for message in row["messages"]}
+    assert (report.complete, report.calls, len(server.requests)) == (True, plan.calls, plan.calls)
+    assert (report.input_tokens, report.output_tokens) == (11 * plan.calls, 5 * plan.calls)
+    assert said == {server.say(body) for body in server.requests}
+    assert Counter(body["model"] for body in server.requests) == {"asker": plan.turns, "tiny": plan.turns}
+    for body in server.requests:
+        assert "<passage>" in body["messages"][body["model"] == "asker"]["content"]
+
+
+def test_the_answerer_sees_the_conversation_so_far(tmp_path):
+    """
+    What was said before stands in the request, in its order, as roles.
+    """
+    with ChatServer() as server:
+        spec = conversation_spec(tmp_path, job=JOB | {"turns": 3}, rows=1)
+        row = read_rows(generate(spec, settings=server.settings).output)[0]
+
+    last = [body for body in server.requests if body["model"] == "tiny"][-1]
+    assert last["messages"][1:] == row["messages"][:-1]
+
+
+def test_requests_go_out_side_by_side(tmp_path):
+    """
+    As many as the specification allows are under way at once.
+    """
+    together = threading.Barrier(8)
+
+    def wait_for_all(number, _body):
+        if number <= 8:
+            together.wait()
+
+    with ChatServer(fault=wait_for_all) as server:
+        spec = conversation_spec(tmp_path, job=JOB, rows=8, concurrency=8)
+        assert generate(spec, settings=server.settings).complete
+
+
+@pytest.mark.parametrize("fault", [failure(500, **NOW), failure(429, **NOW), cut], ids=["500", "429", "cut"])
+def test_failures_that_pass_are_not_seen_in_the_rows(tmp_path, whole, fault):
+    """
+    Every seventh request fails, and is sent again: the dataset is the same to the byte.
+    """
+    often = {"asker_options": {"retries": 20}, "answerer_options": {"retries": 20}}
+    with ChatServer(fault=every_seventh(fault)) as server:
+        spec = conversation_spec(tmp_path, job=JOB | often, rows=30)
+        report = generate(spec, settings=server.settings)
+
+    assert report.failures == ()
+    assert len(server.requests) > report.calls
+    assert report.output.read_bytes() == whole
+
+
+@pytest.mark.parametrize("fault", [failure(500), cut], ids=["500", "cut"])
+def test_rows_that_failed_are_made_in_the_end(tmp_path, fault):
+    """
+    Without retries there is a shortfall; resuming as often as it takes fills it, and no committed call is made again.
+    """
+    spec = conversation_spec(tmp_path / "failing", job=JOB | WITHOUT_RETRIES, rows=30, concurrency=4)
+    with ChatServer(fault=every_seventh(fault)) as server:
+        reports = [generate(spec, settings=server.settings)]
+        while not reports[-1].complete:
+            reports.append(resume(spec.run_folder, settings=server.settings))
+        failed = len(server.requests) // 7
+
+    assert len(reports) > 1
+    assert [report.rows for report in reports] == sorted(report.rows for report in reports)
+    assert sum(report.calls for report in reports) == len(server.requests) - failed == make_plan(spec).calls
+    with ChatServer() as server:
+        spec = conversation_spec(tmp_path / "whole", job=JOB | WITHOUT_RETRIES, rows=30)
+        assert generate(spec, settings=server.settings).output.read_bytes() == reports[-1].output.read_bytes()
+
+
+def test_values_survive_failures_too(tmp_path):
+    """
+    The same for structured rows: none is missing, none is twice there.
+    """
+    with ChatServer(lambda _body: VALUE, every_seventh(failure(500, **NOW))) as server:
+        spec = row_spec(tmp_path, job={"model": "local/tiny", "options": {"retries": 20}}, rows=30)
+        report = generate(spec, settings=server.settings)
+
+    rows = read_rows(report.output)
+    assert report.complete
+    assert len({row["id"] for row in rows}) == 30
+    assert {json.dumps(row["value"]) for row in rows} == {VALUE}

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.chat_server import ChatServer
+from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
+
+from budwood_generation import generate, make_plan, resume, show_run
+
+PROGRAM = Path(__file__).parent / "programs" / "killed_run.py"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+
+
+def run(act, path, point, number, settings=None) -> int:
+    """Make or resume a run in a process that dies on the way; return how it ended."""
+    command = [sys.executable, PROGRAM, act, path, json.dumps(settings or {}), point, str(number)]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
+    return ended.returncode
+
+
+def committed(run_folder) -> set[tuple[object, ...]]:
+    """Read what a journal holds: its calls and turns, each as it stands there."""
+    address = f"{(run_folder / 'journal.sqlite').as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        return {
+            (table, *row)
+            for table in ("calls", "turns", "rows")
+            for row in connection.execute(f"SELECT * FROM {table}")
+        }
+
+
+def test_twenty_kills_lose_nothing(tmp_path):
+    """
+    Killed after any commit or in the middle of one, a run goes on where it was, and ends in the very same bytes.
+    """
+    whole = generate(conversation_spec(tmp_path / "whole", rows=60, concurrency=4))
+    spec = conversation_spec(tmp_path / "killed", rows=60, concurrency=4)
+    path, act, before = write_spec(spec), "generate", set()
+    random = Random(20)
+
+    for kill in range(20):
+        point = random.choice(["commit", "commit", "entry"])
+        assert run(act, path, point, random.randint(1, 4)) == -signal.SIGKILL, f"it was done before kill {kill}"
+        now = committed(spec.run_folder)
+        assert before <= now
+        assert show_run(spec.run_folder).state == "unfinished"
+        path, act, before = spec.run_folder, "resume", now
+
+    report = resume(spec.run_folder)
+
+    assert report.calls + len([entry for entry in before if entry[0] == "calls"]) == whole.calls
+    assert report.output.read_bytes() == whole.output.read_bytes()
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_call_that_was_committed_is_never_made_again(tmp_path, concurrency):
+    """
+    At most the calls in flight are paid again, and with one at a time there are none when a commit returns.
+    """
+    job = {"answerer": "local/tiny", "turns": 2}
+    spec = conversation_spec(tmp_path, job=job, rows=8, concurrency=concurrency)
+    path, act = write_spec(spec), "generate"
+    random = Random(4)
+    with ChatServer() as server:
+        for _ in range(4):
+            assert run(act, path, "commit", random.randint(1, 5), server.settings) == -signal.SIGKILL
+            path, act = spec.run_folder, "resume"
+        report = resume(spec.run_folder, settings=server.settings)
+
+    calls = make_plan(spec).calls
+    bodies = [json.dumps(body, sort_keys=True) for body in server.requests]
+    assert report.complete
+    assert len(set(bodies)) == calls == 32
+    assert len(bodies) <= calls + 4 * (concurrency - 1)
+
+
+@pytest.mark.parametrize("describe", [conversation_spec, row_spec])
+def test_a_kill_while_the_output_is_written_costs_no_call(tmp_path, describe):
+    """
+    There is no half output, and resuming writes it without asking anyone.
+    """
+    spec = describe(tmp_path)
+
+    assert run("generate", write_spec(spec), "row", 3) == -signal.SIGKILL
+    assert not spec.output_path.exists()
+
+    assert (resume(spec.run_folder).calls, len(read_rows(spec.output_path))) == (0, 6)
+    assert sorted(entry.name for entry in tmp_path.glob("*data.jsonl*")) == ["data.jsonl", "data.jsonl.run"]
+
+
+def test_a_kill_leaves_the_old_output_until_the_new_one_is_whole(tmp_path):
+    """
+    Where there was an output before, readers see it to the last moment.
+    """
+    spec = conversation_spec(tmp_path)
+    before = generate(spec).output.read_bytes()
+
+    assert run("resume", spec.run_folder, "row", 3) == -signal.SIGKILL
+
+    assert spec.output_path.read_bytes() == before
+
+
+def test_a_run_killed_before_its_first_reply_gives_way_to_another(tmp_path):
+    """
+    Nothing of it is left in the run that takes its place, not even in SQLite's log.
+    """
+    job = {"answerer": "local/tiny", "turns": 1, "asker_options": {"retries": 0}}
+    spec = conversation_spec(tmp_path, job=job, rows=2, seed=1, concurrency=1)
+    nowhere = {"providers": {"local": {"plugin": "openai-compatible", "base_url": "http://127.0.0.1:1/v1"}}}
+    assert run("generate", write_spec(spec), "commit", 2, nowhere) == -signal.SIGKILL
+    assert show_run(spec.run_folder).failures == 2
+
+    with ChatServer() as server:
+        report = generate(conversation_spec(tmp_path, job=job, rows=2, seed=2), settings=server.settings)
+
+    assert (report.complete, report.failures) == (True, ())

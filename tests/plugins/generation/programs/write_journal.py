@@ -1,0 +1,33 @@
+"""Commit calls to the journal at the path given, until standard input ends. After ten it says so."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from pathlib import Path
+
+from budwood_generation.journal import CallDone, Header, SQLiteJournal
+
+header = Header(
+    fingerprint="f", spec={}, root="..", plugins={}, documents={}, models=("a/b",), rows=3, turns=5, calls=10
+)
+stop = threading.Event()
+
+
+def watch() -> None:
+    """Wait for the end of standard input."""
+    sys.stdin.read()
+    stop.set()
+
+
+threading.Thread(target=watch, daemon=True).start()
+with contextlib.closing(SQLiteJournal(Path(sys.argv[1]), header)) as journal:
+    number = 0
+    while not stop.is_set():
+        journal.commit(CallDone(row_id="r", turn=number, purpose="ask", digest="d", text="t")).result()
+        number += 1
+        if number == 10:
+            sys.stdout.write("ten\n")
+            sys.stdout.flush()
+sys.stdout.write(str(number))

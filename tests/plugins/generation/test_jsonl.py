@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.errors import ConfigurationError
+from budwood.hooks import STORAGE
+from budwood.plugins import Instances
+from budwood.settings import Settings
+from budwood.testing import FakeClock
+from budwood.types import Row
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def storage(path):
+    """Make the storage as a run does: by its name, with settings that are checked."""
+    instances = Instances(Settings.load(), clock=FakeClock())
+    return instances.build(STORAGE, "jsonl", {"path": path}).thing
+
+
+def row(index=0, **data) -> Row:
+    """Make a row."""
+    return Row(id=str(index), index=index, data=data)
+
+
+def broken_after(*rows):
+    """Yield rows, and then fail."""
+    yield from rows
+    raise OSError(28, "No space left on device")
+
+
+@given(st.lists(st.dictionaries(st.text(), JSON, max_size=3), max_size=5))
+def test_every_row_is_a_line(tmp_path_factory, tables):
+    """
+    Whatever JSON the rows hold, there is one line each, in order, that reads as the same.
+    """
+    path = tmp_path_factory.getbasetemp() / "rows.jsonl"
+
+    count = storage(path).write(row(index, **table) for index, table in enumerate(tables))
+
+    lines = path.read_bytes().split(b"\n")
+    assert count == len(tables)
+    assert lines.pop() == b""
+    assert [json.loads(line) for line in lines] == tables
+
+
+def test_text_is_written_as_it_is(tmp_path):
+    """
+    Letters of all scripts are UTF-8, not escapes, so that people can read the file.
+    """
+    storage(tmp_path / "rows.jsonl").write([row(text="Grüße 茶 🌱")])
+
+    assert (tmp_path / "rows.jsonl").read_text("utf-8") == '{"text":"Grüße 茶 🌱"}\n'
+
+
+def test_no_rows_make_an_empty_file(tmp_path):
+    """
+    It is there all the same.
+    """
+    assert storage(tmp_path / "rows.jsonl").write([]) == 0
+    assert (tmp_path / "rows.jsonl").read_bytes() == b""
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path):
+    """
+    What was there stays to the byte, and nothing lies beside it.
+    """
+    path = tmp_path / "rows.jsonl"
+    storage(path).write([row(text="old")])
+
+    with pytest.raises(OSError, match="No space left"):
+        storage(path).write(broken_after(row(text="new")))
+
+    assert path.read_text() == '{"text":"old"}\n'
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["rows.jsonl"]
+
+
+def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path):
+    """
+    While rows are written, the path holds what it held.
+    """
+    path = tmp_path / "rows.jsonl"
+    storage(path).write([row(text="old")])
+    seen = []
+
+    def rows():
+        for index in range(3):
+            seen.append(path.read_text())
+            yield row(index, text="new")
+
+    storage(path).write(rows())
+
+    assert seen == ['{"text":"old"}\n'] * 3
+    assert path.read_text() == '{"text":"new"}\n' * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_the_mode_is_kept(tmp_path, mode):
+    """
+    Who may read the file may read it after it was replaced, and nobody else.
+    """
+    path = tmp_path / "rows.jsonl"
+    storage(path).write([row()])
+    path.chmod(mode)
+
+    storage(path).write([row(text="new")])
+
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_text() == '{"text":"new"}\n'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_new_file_has_the_mode_of_all_new_files(tmp_path):
+    """
+    The process's umask decides.
+    """
+    before = os.umask(0o027)
+    try:
+        storage(tmp_path / "rows.jsonl").write([row()])
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "rows.jsonl").stat().st_mode) == 0o640
+
+
+def test_what_a_killed_process_left_is_overwritten(tmp_path):
+    """
+    The rest of an earlier attempt neither disturbs nor ends up in the file.
+    """
+    (tmp_path / ".rows.jsonl.part").write_text("half a r")
+
+    storage(tmp_path / "rows.jsonl").write([row(text="new")])
+
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == ["rows.jsonl"]
+    assert (tmp_path / "rows.jsonl").read_text() == '{"text":"new"}\n'
+
+
+def test_an_unknown_setting_is_refused(tmp_path):
+    """
+    The storage has a path, which the run gives it, and nothing else.
+    """
+    instances = Instances(Settings.load(), clock=FakeClock())
+
+    with pytest.raises(ConfigurationError, match="compress"):
+        instances.build(STORAGE, "jsonl", {"path": tmp_path / "rows.jsonl", "compress": True})

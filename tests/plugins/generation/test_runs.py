@@ -1,0 +1,381 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import pairwise
+
+import pytest
+from tests.chat_server import ChatServer
+from tests.datasets import DOCUMENTS, FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec
+
+from budwood.errors import ConfigurationError
+from budwood_generation import (
+    GenerationSpec,
+    OtherRunError,
+    OutputError,
+    Progress,
+    generate,
+    generate_async,
+    make_plan,
+    resume,
+    resume_async,
+)
+from budwood_generation.journal import SQLiteJournal
+
+TOML = f"""\
+rows = 5
+output = "out/data.jsonl"
+[documents]
+paths = ["docs/*"]
+[conversation]
+answerer = "{OFFLINE}"
+turns = [1, 3]
+"""
+
+
+def test_a_dataset_is_made_from_a_file(tmp_path):
+    """
+    From the specification to the rows: conversations about the documents, in files beside the specification.
+    """
+    conversation_spec(tmp_path)
+    (tmp_path / "dataset.toml").write_text(TOML)
+
+    report = generate(tmp_path / "dataset.toml")
+
+    rows = read_rows(tmp_path / "out" / "data.jsonl")
+    assert report.complete
+    assert (report.output, report.rows, report.failures) == (tmp_path / "out" / "data.jsonl", 5, ())
+    assert report.calls == calls_of(rows)
+    assert report.input_tokens > report.output_tokens > 0
+    for row in rows:
+        assert [message["role"] for message in row["messages"]] == ["user", "assistant"] * (len(row["messages"]) // 2)
+        assert row["source"]["document"].removeprefix("docs/") in DOCUMENTS
+        assert row["models"] == {"asker": OFFLINE, "answerer": OFFLINE}
+
+
+def test_a_row_says_what_it_was_made_from(tmp_path):
+    """
+    The system message is part of the conversation; passage, headings and material stand beside it.
+    """
+    job = {"system": "Be brief.", "strategy": {"plugin": "persona", "personas": ["a nurse"]}, "turns": 1}
+
+    row = read_rows(generate(conversation_spec(tmp_path, job=job, rows=1)).output)[0]
+
+    assert row["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert row["material"] == {"persona": "a nurse"}
+    assert set(row["source"]) == {"document", "headings", "passage"}
+    assert list(row) == ["id", "messages", "source", "material", "models"]
+
+
+def test_values_are_made_with_the_offline_provider(tmp_path):
+    """
+    Each satisfies the schema and comes from its passage.
+    """
+    rows = read_rows(generate(row_spec(tmp_path)).output)
+
+    assert len(rows) == 6
+    for row in rows:
+        assert set(row["value"]) == {"subject", "fact"}
+        assert row["value"]["fact"] in row["source"]["passage"].replace("\n", " ")
+        assert row["models"] == {"model": OFFLINE}
+
+
+def test_values_are_made_with_a_server(tmp_path):
+    """
+    The server is asked for the schema; what it says is kept as the value it is.
+    """
+    with ChatServer(lambda _body: json.dumps({"subject": "tea", "fact": "Grün."})) as server:
+        report = generate(row_spec(tmp_path, job={"model": "local/tiny"}, rows=2), settings=server.settings)
+
+    assert [row["value"] for row in read_rows(report.output)] == [{"subject": "tea", "fact": "Grün."}] * 2
+    assert server.requests[0]["response_format"]["json_schema"]["schema"] == FACT
+    assert (report.input_tokens, report.output_tokens, report.cost) == (22, 10, None)
+
+
+def test_a_seed_stands_below_the_instruction(tmp_path):
+    """
+    So that a list of seeds becomes as many values.
+    """
+    job = {"strategy": {"plugin": "seed-list", "seeds": ["About tea."]}, "model": "local/tiny", "modifiers": []}
+    with ChatServer(lambda _body: '{"subject": "a", "fact": "b"}') as server:
+        generate(row_spec(tmp_path, job=job, rows=1), settings=server.settings)
+
+    assert server.requests[0]["messages"][-1]["content"] == "State one fact from the passage.\n\nAbout tea."
+
+
+def test_the_asker_and_the_answerer_may_be_two_models(tmp_path):
+    """
+    Each gets its own options, and the request's seed is that of the call, the same whenever it is made.
+    """
+    job = {
+        "asker": "local/asker",
+        "answerer": "local/answerer",
+        "asker_options": {"temperature": 0.9},
+        "answerer_options": {"max_tokens": 50},
+        "turns": 2,
+    }
+    requests = []
+    for name in ("one", "two"):
+        with ChatServer() as server:
+            report = generate(conversation_spec(tmp_path / name, job=job, rows=2), settings=server.settings)
+        requests.append(sorted(server.requests, key=json.dumps))
+
+    assert requests[0] == requests[1]
+    assert report.calls == 8
+    for body in requests[0]:
+        assert body.get("temperature") == (0.9 if body["model"] == "asker" else None)
+        assert body.get("max_tokens") == (50 if body["model"] == "answerer" else None)
+    assert len({body["seed"] for body in requests[0]}) == 8
+
+
+@pytest.mark.parametrize("describe", [conversation_spec, row_spec])
+def test_rows_are_the_same_whatever_the_concurrency(tmp_path, describe):
+    """
+    In the order of the cells, to the byte, however many are worked on at once and whichever is finished first.
+    """
+    outputs = [
+        generate(describe(tmp_path / str(concurrency), rows=40, concurrency=concurrency)).output
+        for concurrency in (1, 16, 64)
+    ]
+
+    cells = make_plan(describe(tmp_path / "1", rows=40)).cells
+    assert [row["id"] for row in read_rows(outputs[0])] == [cell.id for cell in cells]
+    assert outputs[0].read_bytes() == outputs[1].read_bytes() == outputs[2].read_bytes()
+
+
+def test_rows_tell_nothing_of_where_and_when_they_were_made(tmp_path):
+    """
+    No path of the machine stands in them.
+    """
+    text = generate(conversation_spec(tmp_path, rows=12)).output.read_text("utf-8")
+
+    assert str(tmp_path) not in text
+    assert tmp_path.name not in text
+
+
+def test_the_same_again_makes_no_call(tmp_path):
+    """
+    What is finished is finished: generating again, and resuming, only write the output anew.
+    """
+    spec = conversation_spec(tmp_path)
+    first = generate(spec)
+    before = first.output.read_bytes()
+    first.output.unlink()
+
+    again, resumed = generate(spec), resume(first.run_folder)
+
+    assert (again.calls, again.rows_reused, resumed.calls, resumed.rows_reused) == (0, 6, 0, 6)
+    assert first.output.read_bytes() == before
+
+
+@pytest.mark.parametrize("other", ["output", "run folder"])
+def test_a_run_is_named_by_its_folder_or_its_output(tmp_path, other):
+    """
+    Both paths resume the same run.
+    """
+    report = generate(conversation_spec(tmp_path))
+
+    assert resume(report.output if other == "output" else report.run_folder).rows_reused == 6
+
+
+def test_there_has_to_be_a_run_to_resume(tmp_path):
+    """
+    The error says how runs are found.
+    """
+    with pytest.raises(ConfigurationError, match=r"no run at .*budwood runs list"):
+        resume(tmp_path / "data.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"seed": 8}, "differs in seed."),
+        ({"rows": 7, "concurrency": 2}, "differs in rows."),
+        ({"job": {"turns": 4}}, "differs in conversation."),
+        ({"documents": {"paths": ["docs/tea.md"]}}, "its documents were other ones"),
+    ],
+)
+def test_another_specification_leaves_the_output_alone(tmp_path, changes, difference):
+    """
+    The error names the difference and the cure, and neither the rows nor the journal change.
+    """
+    report = generate(conversation_spec(tmp_path))
+    before = report.output.read_bytes()
+
+    with pytest.raises(OtherRunError) as raised:
+        generate(conversation_spec(tmp_path, **changes))
+
+    assert difference in str(raised.value)
+    assert "Choose another output, or delete data.jsonl.run and data.jsonl" in str(raised.value)
+    assert report.output.read_bytes() == before
+    assert resume(report.output).calls == 0
+
+
+def test_other_settings_of_a_plugin_are_another_run(tmp_path):
+    """
+    Also where they come from the program's settings and the specification is the same.
+    """
+    spec = conversation_spec(tmp_path, job={"strategy": "persona"})
+    generate(spec)
+    section = {"instruction_strategies": {"persona": {"personas": ["a nurse"]}}}
+
+    with pytest.raises(OtherRunError, match="its strategy or its modifiers had other settings"):
+        generate(spec.model_copy(update={"concurrency": 3}), settings=section)
+
+
+@pytest.mark.parametrize("act", [generate, resume])
+def test_changed_documents_are_another_run(tmp_path, act):
+    """
+    The error names the documents that changed, also when the run is resumed.
+    """
+    spec = conversation_spec(tmp_path)
+    report = generate(spec)
+    (tmp_path / "docs" / "tea.md").write_text("# Tea\n\nTea is black. It is strong. It is hot.\n")
+
+    with pytest.raises(OtherRunError, match=r"its documents were other ones \(docs/tea\.md\)"):
+        act(spec if act is generate else report.run_folder)
+
+
+def test_an_output_that_no_run_made_is_left_alone(tmp_path):
+    """
+    A file of the user's is not replaced, and no run folder appears beside it.
+    """
+    (tmp_path / "data.jsonl").write_text("precious")
+
+    with pytest.raises(OtherRunError, match="exists, and no run made it"):
+        generate(conversation_spec(tmp_path))
+    assert (tmp_path / "data.jsonl").read_text() == "precious"
+    assert not (tmp_path / "data.jsonl.run").exists()
+
+
+def test_a_run_that_finished_nothing_gives_way(tmp_path):
+    """
+    Who corrects a specification after a run without a single reply need not delete anything.
+    """
+    with pytest.raises(ConfigurationError):
+        generate(conversation_spec(tmp_path, job={"answerer": "offline/extractive", "asker": "openai/gpt-4o"}))
+    assert (tmp_path / "data.jsonl.run").is_dir()
+
+    assert generate(conversation_spec(tmp_path)).complete
+
+
+def test_moving_folder_and_run_together_changes_nothing(tmp_path, monkeypatch):
+    """
+    The run is resumed where it is now, from any current folder, and asks nothing again.
+    """
+    old, new = tmp_path / "old", tmp_path / "deep" / "new"
+    report = generate(conversation_spec(old, output="out/data.jsonl"))
+    before = report.output.read_bytes()
+    report.output.unlink()
+    new.parent.mkdir()
+    old.rename(new)
+    monkeypatch.chdir(new / "out")
+
+    resumed = resume("data.jsonl.run")
+
+    assert (resumed.calls, resumed.rows_reused) == (0, 6)
+    assert resumed.output == new / "out" / "data.jsonl"
+    assert resumed.output.read_bytes() == before
+
+
+def test_an_output_folder_may_be_a_link(tmp_path):
+    """
+    A run whose output lies on another disk, behind a link, finds its documents when it is resumed.
+    """
+    (tmp_path / "elsewhere" / "disk").mkdir(parents=True)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "out").symlink_to(tmp_path / "elsewhere" / "disk")
+    generate(conversation_spec(tmp_path / "project", output="out/data.jsonl"))
+
+    assert resume(tmp_path / "project" / "out" / "data.jsonl").rows_reused == 6
+    assert resume(tmp_path / "elsewhere" / "disk" / "data.jsonl").rows_reused == 6
+
+
+def test_progress_is_told_after_every_commit(tmp_path):
+    """
+    Numbers only grow; the last ones are those of the report; times appear once there is something to tell them from.
+    """
+    seen: list[Progress] = []
+
+    report = generate(conversation_spec(tmp_path, concurrency=4), on_progress=seen.append)
+
+    for before, after in pairwise(seen):
+        assert (before.rows_done, before.turns_done, before.calls) <= (after.rows_done, after.turns_done, after.calls)
+        assert before.seconds <= after.seconds
+    assert [progress.calls for progress in seen] == list(range(1, report.calls + 1))
+    assert (seen[0].rows_done, seen[0].turns_done, seen[0].rows_per_second, seen[0].seconds_left) == (0, 0, None, None)
+    last = seen[-1]
+    assert (last.rows_done, last.rows, last.errors, last.seconds_left) == (6, 6, 0, 0)
+    assert (last.turns_done, last.turns) == (report.calls / 2, report.calls / 2)
+    assert (last.input_tokens, last.output_tokens) == (report.input_tokens, report.output_tokens)
+    assert last.rows_per_second is not None
+    assert last.rows_per_second > 0
+
+
+def test_within_an_event_loop_the_async_form_is_wanted(tmp_path):
+    """
+    The blocking forms say so instead of blocking the loop, and the async forms do the work.
+    """
+    spec = conversation_spec(tmp_path)
+
+    async def work():
+        for act, argument in ((generate, spec), (resume, tmp_path / "data.jsonl")):
+            with pytest.raises(ConfigurationError, match=r"within an event loop.*_async"):
+                act(argument)
+        return await generate_async(spec), await resume_async(spec.output_path)
+
+    first, again = asyncio.run(work())
+    assert (first.complete, again.calls) == (True, 0)
+
+
+def test_an_output_that_cannot_be_written_costs_no_call(tmp_path):
+    """
+    The rows are in the journal: once the place is free, they are written without asking anyone.
+    """
+    spec = conversation_spec(tmp_path)
+    (tmp_path / ".data.jsonl.part").mkdir()
+
+    with pytest.raises(OutputError, match=r"data\.jsonl cannot be written.*no call is made again") as raised:
+        generate(spec)
+    assert "budwood runs resume" in raised.value.__notes__[0]
+
+    (tmp_path / ".data.jsonl.part").rmdir()
+    report = resume(spec.run_folder)
+    assert (report.calls, report.rows) == (0, 6)
+
+
+def test_no_row_stands_twice(tmp_path, monkeypatch):
+    """
+    A row is committed together with its last turn, once.
+    """
+    committed = []
+    commit = SQLiteJournal._commit
+
+    def note(connection, batch):
+        committed.extend(entry for entries, _ in batch for entry in entries)
+        commit(connection, batch)
+
+    monkeypatch.setattr(SQLiteJournal, "_commit", staticmethod(note))
+    generate(conversation_spec(tmp_path))
+
+    names = [type(entry).__name__ for entry in committed]
+    assert names.count("RowDone") == 6
+    assert names.count("TurnDone") == names.count("CallDone") / 2
+
+
+def test_a_specification_made_in_python_lies_in_the_current_folder(tmp_path, monkeypatch):
+    """
+    Without a root, paths are relative to where the program is, and a run is resumed from anywhere.
+    """
+    folder = tmp_path / "here"
+    described = conversation_spec(folder)
+    monkeypatch.chdir(folder)
+    spec = GenerationSpec(
+        **{name: getattr(described, name) for name in ("rows", "output", "documents", "conversation")}
+    )
+
+    report = generate(spec)
+    monkeypatch.chdir(tmp_path)
+
+    assert report.output == folder / "data.jsonl"
+    assert resume(report.run_folder).rows_reused == 6
