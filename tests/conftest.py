@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from tests.servers import LoopbackServer
 
 from budwood import AsyncClient, Client
 from budwood.testing import FakeClock, ScriptedTransport
+from tests.servers import LoopbackServer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 VENDOR_PREFIXES = ("BUDWOOD_", "OPENAI_", "OPENROUTER_", "TOGETHER_", "DEEPSEEK_", "MISTRAL_", "VLLM_")

@@ -6,7 +6,6 @@ import random
 import struct
 
 import pytest
-from tests.contract import naive, recorded
 
 from budwood.engine.assembly import ResponseBuilder
 from budwood.errors import (
@@ -25,6 +24,7 @@ from budwood.types import (
     RefusalPart,
     ReplyHead,
 )
+from tests.contract import naive, recorded
 
 REQUEST = ChatRequest(model="recorded", messages=(Message.user("Hello"),))
 

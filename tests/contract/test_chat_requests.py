@@ -4,6 +4,7 @@ import json
 
 import pytest
 from pydantic import ValidationError
+
 from tests.contract import recorded
 from tests.contract.naive_requests import BOUNDS, canonical, read_request
 

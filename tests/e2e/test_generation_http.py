@@ -5,10 +5,10 @@ import threading
 from collections import Counter
 
 import pytest
-from tests.chat_server import NOW, ChatServer, cut, failure
-from tests.datasets import conversation_spec, read_rows, row_spec
 
 from budwood_generation import generate, make_plan, resume
+from tests.chat_server import NOW, ChatServer, cut, failure
+from tests.datasets import conversation_spec, read_rows, row_spec
 
 JOB = {"asker": "local/asker", "answerer": "local/tiny", "turns": (1, 3)}
 WITHOUT_RETRIES = {"asker_options": {"retries": 0}, "answerer_options": {"retries": 0}}

@@ -10,13 +10,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.datasets import conversation_spec, read_rows, write_spec
 
 from budwood import AsyncClient, Client
 from budwood.errors import InvalidRequestError
 from budwood.types import TextDelta
 from budwood_generation import generate, make_plan, resume
 from budwood_generation.journal import read_counts
+from tests.datasets import conversation_spec, read_rows, write_spec
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".nox" / "servers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

@@ -8,7 +8,6 @@ import traceback
 import tracemalloc
 
 import pytest
-from tests.servers import CHUNKED, EVENT_STREAM, LEAVE, chunk, head, reply
 
 from budwood.clock import SystemClock
 from budwood.engine.attempts import MAX_ERROR_BYTES
@@ -27,6 +26,7 @@ from budwood.errors import (
 from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import MAX_REPLY_BYTES
 from budwood.wire import MAX_LINE_BYTES
+from tests.servers import CHUNKED, EVENT_STREAM, LEAVE, chunk, head, reply
 
 HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 GOOD = reply(200, chat_reply("good"))

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.datasets import conversation_spec, write_spec
 
 from budwood_generation import JournalError, OutputError, generate, resume
 from budwood_generation.journal import read_counts
+from tests.datasets import conversation_spec, write_spec
 
 PROGRAM = Path(__file__).parent / "programs" / "limited_run.py"
 KIB = 1024

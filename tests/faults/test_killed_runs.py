@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.chat_server import ChatServer
-from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
 from budwood_generation import generate, make_plan, resume, show_run
+from tests.chat_server import ChatServer
+from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
 PROGRAM = Path(__file__).parent / "programs" / "killed_run.py"
 

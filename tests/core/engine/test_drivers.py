@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-from tests.servers import CHUNKED, LEAVE, chunk, head, signal
 
 from budwood import AsyncClient, Client
 from budwood.engine.asynchronous import AsyncDriver
@@ -19,6 +18,7 @@ from budwood.errors import ConfigurationError, ProviderError
 from budwood.testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 from budwood.types import HTTPCall, TextDelta, Timing
 from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
+from tests.servers import CHUNKED, LEAVE, chunk, head, signal
 
 CALL = HTTPCall(method="GET", url="http://127.0.0.1/")
 TIMING = Timing(connect_timeout=1, idle_timeout=1, deadline=1_000_000)

@@ -16,12 +16,12 @@ import traceback
 import certifi
 import httpx
 import pytest
-from tests.servers import CHUNKED, KEPT, LEAVE, chunk, head, reply, signal
 
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError, ResponseTooLargeError
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
 from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
+from tests.servers import CHUNKED, KEPT, LEAVE, chunk, head, reply, signal
 
 LONG = 3600.0
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.chat_server import ChatServer
-from tests.datasets import conversation_spec
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import PROMPT_MODIFIER
@@ -11,6 +9,8 @@ from budwood.settings import Settings
 from budwood.testing import FakeClock
 from budwood.types import Cell, Message, SourcePassage
 from budwood_generation import generate
+from tests.chat_server import ChatServer
+from tests.datasets import conversation_spec
 
 PASSAGE = SourcePassage(id="p", document="a.md", headings=("Tea",), text="Tea is green.")
 QUESTION = (Message.user("Is it?"),)

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.datasets import DOCUMENTS, OFFLINE, conversation_spec, row_spec, table
 
 from budwood.errors import ConfigurationError, PluginNotFoundError
 from budwood_generation import GenerationSpec, Plan, generate, make_plan
+from tests.datasets import DOCUMENTS, OFFLINE, conversation_spec, row_spec, table
 
 SEEDS = ["What is tea?", "How is a bridge built?", "Why do clocks tick?"]
 STRATEGIES = {

@@ -5,8 +5,6 @@ import json
 from itertools import pairwise
 
 import pytest
-from tests.chat_server import ChatServer
-from tests.datasets import DOCUMENTS, FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec
 
 from budwood.errors import ConfigurationError
 from budwood_generation import (
@@ -21,6 +19,8 @@ from budwood_generation import (
     resume_async,
 )
 from budwood_generation.journal import SQLiteJournal
+from tests.chat_server import ChatServer
+from tests.datasets import DOCUMENTS, FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec
 
 TOML = f"""\
 rows = 5

@@ -8,8 +8,6 @@ import sys
 import threading
 
 import pytest
-from tests.chat_server import ChatServer, completion, echo, failure
-from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
 from budwood.errors import (
     AuthenticationError,
@@ -22,6 +20,8 @@ from budwood.types import Instruction, Message
 from budwood_generation import RunBusyError, generate, generate_async, make_plan, resume
 from budwood_generation.journal import read_counts
 from budwood_generation.runs import starting
+from tests.chat_server import ChatServer, completion, echo, failure
+from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
 LOCAL = {"answerer": "local/tiny", "turns": 2, "answerer_options": {"retries": 0}, "asker_options": {"retries": 0}}
 ONE_AT_A_TIME = {"job": LOCAL, "concurrency": 1}

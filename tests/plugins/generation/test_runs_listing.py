@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.chat_server import ChatServer, failure
-from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
 
 from budwood.errors import ConfigurationError
 from budwood_generation import generate, list_runs, show_run
+from tests.chat_server import ChatServer, failure
+from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
 
 LOCAL = {"answerer": "local/tiny", "asker": "local/asker", "turns": 1, "answerer_options": {"retries": 0}}
 
