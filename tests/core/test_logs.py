@@ -175,6 +175,31 @@ def test_async_client_has_the_same_events(async_client, scripted, events):
     assert [event["event"] for event in events] == ["attempt", "attempt", "request"]
 
 
+def test_a_stream_that_is_left_is_a_request_too(client, scripted, events):
+    """
+    Leaving a stream in the middle is how its request ended.
+    """
+    scripted.reply(200, chunks=sse(*chat_chunks(["one", "two", "three"])))
+
+    with client.stream(PROMPT) as stream:
+        next(iter(stream))
+
+    assert [event["error"] for event in named(events, "request")] == ["Abandoned"]
+
+
+def test_embeddings_and_lists_of_models_are_requests_too(client, scripted, events):
+    """
+    Whatever a caller asks of a vendor has one event.
+    """
+    scripted.reply(200, {"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 3}})
+    scripted.reply(200, {"data": [{"id": "gpt-4o"}]})
+
+    client.embed("text")
+    client.models()
+
+    assert [event["input_tokens"] for event in named(events, "request")] == [3, None]
+
+
 def test_tools_have_events_of_their_own(client, scripted, events):
     """
     The tool's name and success are told, its arguments and result are not.

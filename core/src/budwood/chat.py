@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Unpack
+from typing import Protocol, Unpack
 
 from budwood.engine import AskOptions, Conversation, Prompt
 from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import ChatResponse, Message
 
-if TYPE_CHECKING:
-    from budwood.client import AsyncClient, Client
+
+class Asker(Protocol):
+    """What a session needs of `Client`."""
+
+    def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
+        """Ask, and wait for the whole reply."""
+        ...
+
+    def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatStream:
+        """Ask, and read the reply as it is written."""
+        ...
+
+
+class AsyncAsker(Protocol):
+    """What a session needs of `AsyncClient`."""
+
+    async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
+        """Ask, and wait for the whole reply."""
+        ...
+
+    def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
+        """Ask, and read the reply as it is written."""
+        ...
 
 
 class _Session:
@@ -59,7 +80,7 @@ class ChatSession(_Session):
     Not to be shared among threads.
     """
 
-    def __init__(self, client: Client, conversation: Conversation, options: AskOptions) -> None:
+    def __init__(self, client: Asker, conversation: Conversation, options: AskOptions) -> None:
         super().__init__(conversation, options)
         self._client = client
 
@@ -79,7 +100,7 @@ class ChatSession(_Session):
 class AsyncChatSession(_Session):
     """A conversation; see `ChatSession`. Not to be used by several tasks at once."""
 
-    def __init__(self, client: AsyncClient, conversation: Conversation, options: AskOptions) -> None:
+    def __init__(self, client: AsyncAsker, conversation: Conversation, options: AskOptions) -> None:
         super().__init__(conversation, options)
         self._client = client
 

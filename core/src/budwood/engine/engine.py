@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from budwood import logs
 from budwood.contracts import Cache, Clock, EmbeddingProvider, ModelListProvider
 from budwood.engine.attempts import reading, repeated, whole, writing
 from budwood.engine.call import Call, ReplyCache
@@ -18,6 +17,7 @@ from budwood.engine.functions import is_async
 from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery
 from budwood.engine.options import Asked, AskOptions, understood
 from budwood.engine.prompts import Prompt, fits, messages_of, with_files
+from budwood.engine.reporting import reported
 from budwood.engine.structured import ask_structured, prepare
 from budwood.engine.tools import converse
 from budwood.errors import (
@@ -117,7 +117,9 @@ class Engine:
         if not texts:
             raise PromptError("There are no texts to embed.")
         request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
-        response = yield from repeated(call, lambda: _embed_once(call, provider, request))
+        with reported(call, texts[-1]) as report:
+            response = yield from repeated(call, lambda: _embed_once(call, provider, request))
+            report.response = response
         return response.model_copy(
             update={
                 "provider": call.endpoint.name,
@@ -136,9 +138,10 @@ class Engine:
             if not isinstance(remote, ModelListProvider) or Capability.MODELS not in endpoint.capabilities(""):
                 raise UnsupportedError(f"{endpoint.name} does not list its models.")
             call = self._new_call(endpoint, "", self.options, use_cache=False)
-            reply = yield from repeated(call, lambda: whole(call, remote.encode_models()))
-            with reading():
-                models = remote.decode_models(reply)
+            with reported(call):
+                reply = yield from repeated(call, lambda: whole(call, remote.encode_models()))
+                with reading():
+                    models = remote.decode_models(reply)
         return tuple(model.model_copy(update={"provider": endpoint.name}) for model in models)
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
@@ -162,21 +165,19 @@ class Engine:
         self, call: Call, messages: tuple[Message, ...], asked: Asked, delivery: Delivery
     ) -> Flow[ChatResponse]:
         request = asked.request(call.model, messages)
-        started = self.clock.monotonic()
-        try:
-            if asked.wanted is None:
-                response = yield from converse(call, request, asked.toolbox, delivery)
-            else:
-                structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
-                response = yield from ask_structured(call, structured, asked.wanted, delivery)
-        except BudwoodError as error:
-            if isinstance(error, StructuredOutputError | ToolLoopError | StreamInterruptedError) and error.response:
-                error.response = _with_receipts(call, error.response)
-            _log_request(call, messages, self.clock.monotonic() - started, error=error)
-            raise
-        response = _with_receipts(call, response)
-        _log_request(call, messages, self.clock.monotonic() - started, response=response)
-        return response
+        with reported(call, messages[-1].text if messages else "") as report:
+            try:
+                if asked.wanted is None:
+                    response = yield from converse(call, request, asked.toolbox, delivery)
+                else:
+                    structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
+                    response = yield from ask_structured(call, structured, asked.wanted, delivery)
+            except (StructuredOutputError, ToolLoopError, StreamInterruptedError) as error:
+                if error.response:
+                    error.response = _with_receipts(call, error.response)
+                raise
+            report.response = _with_receipts(call, response)
+        return report.response
 
     def _understood(self, given: AskOptions) -> Asked:
         asked = understood(given, self.options)
@@ -291,32 +292,3 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
     return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
-
-
-def _log_request(
-    call: Call,
-    messages: tuple[Message, ...],
-    seconds: float,
-    *,
-    response: ChatResponse | None = None,
-    error: BudwoodError | None = None,
-) -> None:
-    if not logs.wanted():
-        return
-    usage = response.usage if response else None
-    logs.emit(
-        "request",
-        level="info" if error is None else "warning",
-        call=call.id,
-        provider=call.endpoint.name,
-        model=call.model,
-        seconds=round(seconds, 6),
-        attempts=len(call.ledger),
-        cached=bool(response and response.cached),
-        finish_reason=response.finish_reason if response else None,
-        input_tokens=usage.input_tokens if usage else None,
-        output_tokens=usage.output_tokens if usage else None,
-        error=type(error).__name__ if error else None,
-        prompt=messages[-1].text if messages else "",
-        text=response.text if response else None,
-    )
