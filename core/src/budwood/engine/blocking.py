@@ -7,6 +7,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from budwood.contracts import Clock, Transport
@@ -15,7 +16,7 @@ from budwood.errors import ConfigurationError
 from budwood.types import StreamEvent
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -142,29 +143,29 @@ class _Group:
     def run(self, flows: Iterator[Flow[Any]]) -> list[Any]:
         from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait  # not above: few programs run groups
 
-        results: list[Any] = []
+        results: dict[int, Any] = {}
         running: dict[Future[Any], int] = {}
+        waiting = enumerate(flows)
         pool = ThreadPoolExecutor(self._limit, thread_name_prefix="budwood")
         try:
-            exhausted = False
-            while running or not exhausted:
-                while not exhausted and len(running) < self._limit:
-                    flow = next(flows, None)
-                    if flow is None:
-                        exhausted = True
-                    else:
-                        results.append(None)
-                        context = contextvars.copy_context()
-                        running[pool.submit(context.run, self._one, flow)] = len(results) - 1
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+            self._start(pool, waiting, running)
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     results[running.pop(future)] = future.result()
+                self._start(pool, waiting, running)
         except BaseException:
             self._abandon(running)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-        return results
+        return [results[place] for place in sorted(results)]
+
+    def _start(
+        self, pool: ThreadPoolExecutor, waiting: Iterator[tuple[int, Flow[Any]]], running: dict[Future[Any], int]
+    ) -> None:
+        """Start as many flows as there is room for."""
+        for place, flow in islice(waiting, self._limit - len(running)):
+            running[pool.submit(contextvars.copy_context().run, self._one, flow)] = place
 
     def _one(self, flow: Flow[Any]) -> object:
         identifier = threading.get_ident()
