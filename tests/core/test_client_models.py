@@ -146,3 +146,23 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
     assert Capability.TOOLS in capabilities
     with pytest.raises(BudwoodError, match="The client is closed"):
         asyncio.run(async_client.ask("4"))
+
+
+def test_tokens_are_estimated_where_the_vendor_counts_none(client, scripted):
+    """
+    Nothing is sent, and the count says that it is an estimate.
+    """
+    count = client.count_tokens("four characters a token " * 10, system="Be brief.")
+
+    assert not count.exact
+    assert 40 < count.input_tokens < 90
+    assert (count.provider, count.model) == ("openai", "gpt-4o")
+    assert scripted.calls == []
+
+
+def test_an_empty_prompt_has_no_tokens_to_count(client):
+    """
+    Counting refuses what asking refuses.
+    """
+    with pytest.raises(PromptError):
+        client.count_tokens("")

@@ -21,7 +21,7 @@ from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
 from budwood.streams import AsyncChatStream, ChatStream
-from budwood.types import Capability, ChatResponse, EmbeddingResponse, ModelInfo
+from budwood.types import Capability, ChatResponse, EmbeddingResponse, ModelInfo, TokenCount
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""
@@ -184,6 +184,14 @@ class Client:
         """Embed texts in one request; a single text counts as a list of one."""
         return self._driver.run(self._engine.embed(_texts(texts), model, dimensions, extra))
 
+    def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
+        """
+        Count the tokens of a request before it is sent; the arguments are those of `ask`.
+
+        The vendor counts where it can, by a request of its own; otherwise nothing is sent and ``exact`` is False.
+        """
+        return self._driver.run(self._engine.count_tokens(prompt, options))
+
     def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """List the models of a provider, by default of the client's own."""
         return self._driver.run(self._engine.models(provider))
@@ -304,6 +312,10 @@ class AsyncClient:
     ) -> EmbeddingResponse:
         """Embed texts in one request; see `Client.embed`."""
         return await self._driver.run(self._engine.embed(_texts(texts), model, dimensions, extra))
+
+    async def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
+        """Count the tokens of a request before it is sent; see `Client.count_tokens`."""
+        return await self._driver.run(self._engine.count_tokens(prompt, options))
 
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """List the models of a provider; see `Client.models`."""

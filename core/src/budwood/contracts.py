@@ -174,6 +174,19 @@ class ModelListProvider(Protocol):
 
 
 @runtime_checkable
+class TokenCountProvider(Protocol):
+    """A vendor's count of the tokens of a request, in the same form as `Provider`."""
+
+    def encode_token_count(self, request: ChatRequest) -> HTTPCall:
+        """Write the request that asks for the count."""
+        ...
+
+    def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
+        """Read the count of input tokens."""
+        ...
+
+
+@runtime_checkable
 class LocalProvider(Protocol):
     """A model inside the process. The engine gives it a thread where it needs one and derives all else."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from budwood.contracts import Cache, Clock, EmbeddingProvider, ModelListProvider
+from budwood.contracts import Cache, Clock, EmbeddingProvider, ModelListProvider, TokenCountProvider
 from budwood.engine.attempts import reading, repeated, whole, writing
 from budwood.engine.call import Call, ReplyCache
 from budwood.engine.conversation import Conversation
@@ -33,9 +33,11 @@ from budwood.errors import (
 from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
+from budwood.providing import check_messages, estimate_tokens
 from budwood.settings import Options
 from budwood.types import (
     Capability,
+    ChatRequest,
     ChatResponse,
     EmbeddingRequest,
     EmbeddingResponse,
@@ -43,6 +45,7 @@ from budwood.types import (
     ModelInfo,
     Part,
     Timing,
+    TokenCount,
 )
 
 T = TypeVar("T")
@@ -143,6 +146,24 @@ class Engine:
                 with reading():
                     models = remote.decode_models(reply)
         return tuple(model.model_copy(update={"provider": endpoint.name}) for model in models)
+
+    def count_tokens(self, prompt: Prompt, given: AskOptions) -> Flow[TokenCount]:
+        """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
+        asked = self._understood(given)
+        call = self._call(asked)
+        messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
+        request = asked.request(call.model, messages)
+        check_messages(messages)
+        remote = call.endpoint.remote
+        if not isinstance(remote, TokenCountProvider) or Capability.COUNT_TOKENS not in call.endpoint.capabilities(
+            call.model
+        ):
+            tokens, exact = estimate_tokens(messages), False
+        else:
+            with reported(call, messages[-1].text):
+                tokens = yield from repeated(call, lambda: _count_once(call, remote, request))
+            exact = True
+        return TokenCount(input_tokens=tokens, exact=exact, provider=call.endpoint.name, model=call.model)
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Say what a model can do."""
@@ -262,6 +283,14 @@ def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
             "adaptations": tuple(call.adaptations.values()),
         }
     )
+
+
+def _count_once(call: Call, provider: TokenCountProvider, request: ChatRequest) -> Flow[int]:
+    with writing():
+        prepared = provider.encode_token_count(request)
+    reply = yield from whole(call, prepared)
+    with reading():
+        return provider.decode_token_count(request, reply)
 
 
 def _embed_once(call: Call, provider: EmbeddingProvider, request: EmbeddingRequest) -> Flow[EmbeddingResponse]:

@@ -44,7 +44,7 @@ from budwood.types.parts import (
     VendorPart,
 )
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Attempt, RateLimits, Usage
+from budwood.types.usage import Adaptation, Attempt, RateLimits, TokenCount, Usage
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
@@ -96,6 +96,7 @@ __all__ = [
     "TextDelta",
     "TextPart",
     "Timing",
+    "TokenCount",
     "ToolCallDelta",
     "ToolCallPart",
     "ToolChoice",

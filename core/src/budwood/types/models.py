@@ -21,6 +21,7 @@ class Capability(StrEnum):
     REASONING = "reasoning"
     EMBEDDINGS = "embeddings"
     MODELS = "models"
+    COUNT_TOKENS = "count_tokens"
 
 
 class ModelInfo(Record):

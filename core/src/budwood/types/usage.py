@@ -46,6 +46,19 @@ def _sum(first: int | None, second: int | None) -> int | None:
     return None if first is None or second is None else first + second
 
 
+class TokenCount(Record):
+    """
+    How many tokens a request has, before it is sent.
+
+    ``exact`` tells the vendor's own count from an estimate of ours, which may be off by a half.
+    """
+
+    input_tokens: int
+    exact: bool
+    provider: str = ""
+    model: str = ""
+
+
 class RateLimits(Record):
     """
     What the vendor's headers said about the limits at the time of the reply. Unknown is None.
