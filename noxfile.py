@@ -36,6 +36,7 @@ TEST: Final = [
     "coverage>=7.10",
     "hypothesis",
     "jsonschema",
+    "ollama>=0.6",  # the vendor's own client, to agree with
     "openapi-schema-validator",  # with referencing and pyyaml: the vendors' published contracts
     "pytest>=9",
     "pyyaml",

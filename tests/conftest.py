@@ -13,7 +13,21 @@ from budwood.testing import FakeClock, ScriptedTransport
 from tests.servers import LoopbackServer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-VENDOR_PREFIXES = ("BUDWOOD_", "OPENAI_", "OPENROUTER_", "TOGETHER_", "DEEPSEEK_", "MISTRAL_", "VLLM_")
+VENDOR_PREFIXES = (
+    "BUDWOOD_",
+    "ANTHROPIC_",
+    "OPENAI_",
+    "OPENROUTER_",
+    "TOGETHER_",
+    "DEEPSEEK_",
+    "MISTRAL_",
+    "OLLAMA_",
+    "VLLM_",
+    "GEMINI_",
+    "GOOGLE_",
+    "GROQ_",
+    "AZURE_",
+)
 
 settings.register_profile("budwood", deadline=None)  # how fast the machine is decides no test
 settings.load_profile("budwood")

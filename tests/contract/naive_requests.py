@@ -82,7 +82,12 @@ def _is_ours(name, value):
 
 def _is_schema(body):
     wanted = body.get("response_format") or {}
-    return wanted.get("type") == "json_schema" and set(wanted["json_schema"]) <= {"name", "schema", "strict"}
+    return wanted.get("type") == "json_schema" and set(wanted["json_schema"]) <= {
+        "name",
+        "description",
+        "schema",
+        "strict",
+    }
 
 
 def _all_functions(tools):
@@ -103,7 +108,12 @@ def _read_choice(choice):
 
 
 def _read_schema(written):
-    return OutputSchema(name=written["name"], json_schema=written["schema"], strict=written.get("strict"))
+    return OutputSchema(
+        name=written["name"],
+        description=written.get("description") or "",
+        json_schema=written["schema"],
+        strict=written.get("strict"),
+    )
 
 
 def _read_message(message, vendor):

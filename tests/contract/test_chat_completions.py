@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import base64
 import json
-import random
 import struct
 
 import pytest
 
-from budwood.engine.assembly import ResponseBuilder
 from budwood.errors import (
     AuthenticationError,
     InvalidRequestError,
@@ -16,17 +14,14 @@ from budwood.errors import (
     RateLimitError,
 )
 from budwood.types import (
-    ChatRequest,
     EmbeddingRequest,
     HTTPReply,
-    Message,
     ReasoningPart,
     RefusalPart,
     ReplyHead,
 )
 from tests.contract import naive, recorded
-
-REQUEST = ChatRequest(model="recorded", messages=(Message.user("Hello"),))
+from tests.contract.replay import REQUEST, built, cut, head_of, is_stream, play, played_out
 
 SAID_OTHERWISE = ("object", "created", "role", "type", "index", "obfuscation")
 """Fields whose values need not be found again: markers of the form, times, and numbers that become positions."""
@@ -69,20 +64,6 @@ def is_embedding(entry):
     Whether an interaction is an embedding that was answered.
     """
     return recorded.ends_with(entry["url"], "/v1/embeddings") and entry["status"] == 200
-
-
-def head_of(response):
-    """
-    Make the head of a recorded reply, as a transport would hand it over.
-    """
-    return ReplyHead(response.status, {name: values[-1] for name, values in response.replay_headers.items()})
-
-
-def is_stream(response):
-    """
-    Whether a recorded reply is a stream, whatever its headers call it.
-    """
-    return response.body.lstrip().startswith(b"data:")
 
 
 def readings_of(response):
@@ -135,52 +116,6 @@ def assert_same_usage(usage, said):
     assert usage.reasoning_tokens == written.get("reasoning_tokens")
 
 
-def play(provider, head, pieces):
-    """
-    Decode a stream that is complete.
-    """
-    decoder = provider.decoder(REQUEST, head)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
-    return [*events, *decoder.close()]
-
-
-def played_out(provider, head, pieces):
-    """
-    List the events of a stream, and as the last one the error with which it ended, in a form that can be compared.
-    """
-    decoder = provider.decoder(REQUEST, head)
-    events = []
-    try:
-        for piece in pieces:
-            events += decoder.feed(piece)
-        events += decoder.close()
-    except ProviderError as error:
-        events.append((type(error), error.message, error.status, error.code))
-    return events
-
-
-def built(events):
-    """
-    Put the response together.
-    """
-    builder = ResponseBuilder()
-    builder.add(events)
-    return builder.build()
-
-
-def cut(body, seed):
-    """
-    Cut bytes into pieces at random places, some of them one byte long.
-    """
-    chance = random.Random(seed)
-    pieces = []
-    while body:
-        length = chance.choice((1, 2, 7, 64, 1000, 9000))
-        pieces.append(body[:length])
-        body = body[length:]
-    return pieces
-
-
 def assert_whole_reply(provider, head, body):
     """
     Decode a reply and compare it with its JSON.
@@ -202,7 +137,7 @@ def assert_stream(provider, head, body):
     Decode a stream and compare it with the JSON of its chunks.
     """
     chunks = naive.chunks_of(body)
-    events = play(provider, head, [body])
+    events = play(provider.decoder(REQUEST, head), [body])
     response = built(events)
     assert_same(response, naive.read_stream(chunks))
     assert_same_usage(response.usage, naive.last_usage(chunks))
@@ -233,9 +168,9 @@ def test_recorded_streams_may_be_cut_anywhere(shared_folder, provider, file):
         head, body = head_of(one.response), one.response.body
         if not is_stream(one.response):
             continue
-        whole = played_out(provider(file), head, [body])
+        whole = played_out(provider(file).decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert played_out(provider(file), head, cut(body, seed)) == whole
+            assert played_out(provider(file).decoder(REQUEST, head), cut(body, seed)) == whole
 
 
 @pytest.mark.parametrize("file", recorded.files(is_chat, named="tool_use_failed_error_streaming"))
@@ -247,7 +182,7 @@ def test_recorded_errors_inside_a_stream_are_raised(shared_folder, provider, fil
     assert failed
     for response in failed:
         said = naive.error_of(response.body)
-        *events, error = played_out(provider(file), head_of(response), [response.body])
+        *events, error = played_out(provider(file).decoder(REQUEST, head_of(response)), [response.body])
         assert error == (CLASSES[said["status_code"]], said["message"], said["status_code"], said["code"])
         chunks = [chunk for chunk in naive.chunks_of(response.body) if "error" not in chunk]
         assert _joined(built(events).message, ReasoningPart) == naive.read_stream(chunks)[0].reasoning

@@ -30,14 +30,6 @@ def has_model(one):
     return isinstance(one.request.json().get("model"), str)
 
 
-@pytest.fixture(scope="session")
-def openai_schemas(shared_folder):
-    """
-    OpenAI's own description of its API, relaxed to what its clients really send.
-    """
-    return recorded.tool("openapi_check").Schemas.load(shared_folder / "specs" / "openai" / "openapi.yaml")
-
-
 @pytest.mark.parametrize("file", recorded.files(is_chat))
 def test_recorded_requests_are_written_again(shared_folder, provider, file):
     """

@@ -209,3 +209,15 @@ def test_presets_are_found_by_any_spelling():
     """
     assert Catalog().preset("Llama_CPP") is presets()["llama-cpp"]
     assert Catalog().preset("openai") is None
+
+
+def test_another_plugins_rows_hold_where_there_is_none_of_ones_own():
+    """
+    A vendor that serves another's models has the other's rows, after its own, the user's before ours.
+    """
+    rows = {"work/a": {"context_window": 1}, "acme/b": {"context_window": 2}, "maker/*": {"context_window": 3}}
+    catalog = Catalog(rows)
+
+    found = [catalog.rules("work", "acme", model, also=("maker",)).context_window for model in "abc"]
+    assert found == [1, 2, 3]
+    assert catalog.rules("work", "acme", "c") == ModelRules()

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from budwood import Client
 from budwood.errors import (
     BadResponseError,
     BudwoodError,
@@ -148,16 +149,42 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
         asyncio.run(async_client.ask("4"))
 
 
-def test_tokens_are_estimated_where_the_vendor_counts_none(client, scripted):
+def test_tokens_are_estimated_where_the_vendor_counts_none(scripted):
     """
     Nothing is sent, and the count says that it is an estimate.
     """
-    count = client.count_tokens("four characters a token " * 10, system="Be brief.")
+    with Client("openrouter/x", api_key="k", transport=scripted, cache=False) as client:
+        count = client.count_tokens("four characters a token " * 10, system="Be brief.")
 
     assert not count.exact
     assert 40 < count.input_tokens < 90
-    assert (count.provider, count.model) == ("openai", "gpt-4o")
+    assert (count.provider, count.model) == ("openrouter", "x")
     assert scripted.calls == []
+
+
+def test_tokens_are_counted_by_the_vendor(client, scripted):
+    """
+    By a request of its own; a vendor's count is exact.
+    """
+    scripted.reply(body={"input_tokens": 12})
+
+    assert client.count_tokens("Hello").model_dump() == {
+        "input_tokens": 12,
+        "exact": True,
+        "provider": "openai",
+        "model": "gpt-4o",
+    }
+
+
+@pytest.mark.parametrize("body", [{}, {"input_tokens": "12"}, [], "no"])
+def test_a_count_in_no_known_form_is_the_servers_fault(client, scripted, body):
+    """
+    A reply that nobody foresaw is a `BadResponseError`, not a crash.
+    """
+    scripted.reply(body=json.dumps(body))
+
+    with pytest.raises(BadResponseError):
+        client.count_tokens("Hello")
 
 
 def test_an_empty_prompt_has_no_tokens_to_count(client):

@@ -498,3 +498,25 @@ def test_any_environment_is_settings_or_a_configuration_error(tmp_path_factory, 
     nowhere = tmp_path_factory.getbasetemp() / "nowhere"
     with suppress(ConfigurationError):
         Settings.load(folder=nowhere, environment=environment, user_file=nowhere / "budwood.toml")
+
+
+KEYS = ("token", "key")
+KEY_VARIABLES = {"token": ("ACME_TOKEN",), "key": ("ACME_KEY",)}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"ACME_TOKEN": "t", "ACME_KEY": "k"}, {"token": "t"}),
+        ({"ACME_KEY": "k"}, {"key": "k"}),
+        ({"ACME_TOKEN": "t", "file": "[providers.acme]\nkey = 'f'"}, {"token": "t"}),
+        ({"ACME_TOKEN": "t", "BUDWOOD_PROVIDERS__ACME__KEY": "b"}, {"key": "b"}),
+        ({"explicit": {"providers": {"acme": {"key": "e"}}}, "ACME_TOKEN": "t"}, {"key": "e"}),
+        ({"explicit": {"providers": {"acme": {"other": "o"}}}, "ACME_TOKEN": "t"}, {"token": "t", "other": "o"}),
+    ],
+)
+def test_of_exclusive_keys_the_strongest_source_has_its_own(given, wanted, load):
+    """
+    A key of a stronger source is not joined by another of a weaker one; of variables the first in order wins.
+    """
+    assert load(**given).instance("providers", "acme", KEY_VARIABLES, KEYS) == wanted

@@ -12,7 +12,16 @@ from typing import Any, Self, Unpack
 from budwood.chat import AsyncChatSession, ChatSession
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Transport
-from budwood.engine import AskOptions, ClientOptions, Conversation, Engine, Prompt, reply_cache
+from budwood.engine import (
+    AskOptions,
+    ClientOptions,
+    CompletionOptions,
+    Content,
+    Conversation,
+    Engine,
+    Prompt,
+    reply_cache,
+)
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.endpoints import Endpoints
 from budwood.engine.options import override, refuse_unknown
@@ -21,7 +30,15 @@ from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
 from budwood.streams import AsyncChatStream, ChatStream
-from budwood.types import Capability, ChatResponse, EmbeddingResponse, ModelInfo, TokenCount
+from budwood.types import (
+    Capability,
+    ChatResponse,
+    EmbeddingResponse,
+    Message,
+    ModelInfo,
+    ModerationResponse,
+    TokenCount,
+)
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""
@@ -184,6 +201,33 @@ class Client:
         """Embed texts in one request; a single text counts as a list of one."""
         return self._driver.run(self._engine.embed(_texts(texts), model, dimensions, extra))
 
+    def moderate(
+        self,
+        contents: Content | Iterable[Content],
+        *,
+        model: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ModerationResponse:
+        """
+        Have contents judged by the vendor's policy, in one request.
+
+        Args:
+            contents: A text, a message with texts and images, or several of them; each is judged by itself.
+            model: ``provider/model``; by default the model that the vendor of the client's model has for this.
+            extra: The vendor's own parameters, sent as they are.
+        """
+        return self._driver.run(self._engine.moderate(_contents(contents), model, extra))
+
+    def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
+        """
+        Let a model go on with a text, without the form of a conversation.
+
+        Args:
+            prompt: The text.
+            **options: See `budwood.engine.CompletionOptions`.
+        """
+        return self._driver.run(self._engine.complete(prompt, options))
+
     def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
         """
         Count the tokens of a request before it is sent; the arguments are those of `ask`.
@@ -313,6 +357,20 @@ class AsyncClient:
         """Embed texts in one request; see `Client.embed`."""
         return await self._driver.run(self._engine.embed(_texts(texts), model, dimensions, extra))
 
+    async def moderate(
+        self,
+        contents: Content | Iterable[Content],
+        *,
+        model: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ModerationResponse:
+        """Have contents judged by the vendor's policy; see `Client.moderate`."""
+        return await self._driver.run(self._engine.moderate(_contents(contents), model, extra))
+
+    async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
+        """Let a model go on with a text; see `Client.complete`."""
+        return await self._driver.run(self._engine.complete(prompt, options))
+
     async def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
         """Count the tokens of a request before it is sent; see `Client.count_tokens`."""
         return await self._driver.run(self._engine.count_tokens(prompt, options))
@@ -363,6 +421,10 @@ def _resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
 
 def _texts(texts: str | Iterable[str]) -> tuple[str, ...]:
     return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def _contents(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
+    return (contents,) if isinstance(contents, str | Message) else tuple(contents)
 
 
 def _closed() -> BudwoodError:

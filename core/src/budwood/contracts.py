@@ -7,7 +7,7 @@ objects; `budwood.providing` offers a base class to those who like one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from budwood.errors import ProviderError
     from budwood.types import (
+        AccessToken,
         Capability,
         Cell,
         CellDraft,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
         Message,
         ModelInfo,
         ModelRules,
+        ModerationRequest,
+        ModerationResponse,
         Part,
         ReplyHead,
         Row,
@@ -160,6 +163,38 @@ class EmbeddingProvider(Protocol):
         ...
 
 
+class TokenSource(Protocol):
+    """
+    Gets tokens for a vendor who takes one in place of a key.
+
+    It may do I/O, blocking or as a coroutine function: not the provider calls it but the engine, as an effect, before
+    the first call and before a token expires. What it raises becomes a `CredentialError`.
+    """
+
+    def __call__(self) -> AccessToken | Awaitable[AccessToken]:
+        """Get a token."""
+        ...
+
+
+@runtime_checkable
+class TokenProvider(Protocol):
+    """A provider whose settings may say that `Provider.authorize` gets a token in place of ``api_key``."""
+
+    @property
+    def token_source(self) -> TokenSource | None:
+        """Where tokens come from; None where the key serves."""
+        ...
+
+
+@runtime_checkable
+class ModelRulesProvider(Protocol):
+    """A provider whose users give models names of their own, so that it must say what the catalog says of them."""
+
+    def model_rules(self, model: str) -> ModelRules:
+        """Return the rules of a model, by the name that users call it."""
+        ...
+
+
 @runtime_checkable
 class ModelListProvider(Protocol):
     """A vendor's list of models, in the same form as `Provider`."""
@@ -174,6 +209,29 @@ class ModelListProvider(Protocol):
 
 
 @runtime_checkable
+class ModelDetailProvider(Protocol):
+    """A vendor whose list of models leaves out what a call for each of them tells."""
+
+    def encode_model(self, model: ModelInfo) -> HTTPCall:
+        """Write the request for what else is known of a model of the list."""
+        ...
+
+    def decode_model(self, model: ModelInfo, reply: HTTPReply) -> ModelInfo:
+        """Read it, and add it to what the list said."""
+        ...
+
+
+@runtime_checkable
+class ConnectionHintProvider(Protocol):
+    """A vendor that knows better than we do what helps where nobody answers at its address."""
+
+    @property
+    def connection_hint(self) -> str | None:
+        """What to do, in one sentence or two; None leaves it to the general hint."""
+        ...
+
+
+@runtime_checkable
 class TokenCountProvider(Protocol):
     """A vendor's count of the tokens of a request, in the same form as `Provider`."""
 
@@ -183,6 +241,40 @@ class TokenCountProvider(Protocol):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count of input tokens."""
+        ...
+
+
+@runtime_checkable
+class ModerationProvider(Protocol):
+    """A vendor's verdicts on texts and images, in the same form as `Provider`."""
+
+    def encode_moderation(self, request: ModerationRequest) -> HTTPCall:
+        """Write the request in the vendor's form."""
+        ...
+
+    def decode_moderation(self, request: ModerationRequest, reply: HTTPReply) -> ModerationResponse:
+        """Read the reply; the verdicts stand in the order of the contents."""
+        ...
+
+
+@runtime_checkable
+class CompletionProvider(Protocol):
+    """
+    A vendor's plain completions, in the same form as `Provider`: a model goes on with a text.
+
+    The request holds one user's message, the text; the reply is its continuation.
+    """
+
+    def encode_completion(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
+        """Write the request in the vendor's form."""
+        ...
+
+    def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
+        """Read a whole reply."""
+        ...
+
+    def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
+        """Begin to read a streamed reply."""
         ...
 
 

@@ -85,12 +85,18 @@ class ProviderSpec(Spec[S, Provider | LocalProvider]):
         capabilities: The upper bound of what its instances can do.
         environment: The vendor's own names of environment variables, by the field of the settings that they fill.
         needs_credential: Whether nothing may be sent without ``api_key``.
+        exclusive: Fields of the settings that stand for each other, as ways to prove who one is do: where one source of
+            settings gives one of them, what weaker sources say of all of them counts no more. Among variables of the
+            environment the first wins.
+        catalog_of: Further plugins whose rows of the catalog hold for its models, where it has none of its own.
         inline: Of a `LocalProvider`: whether it answers so fast that async code may call it without a thread.
     """
 
     capabilities: frozenset[Capability] = frozenset()
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     needs_credential: bool = False
+    exclusive: tuple[str, ...] = ()
+    catalog_of: tuple[str, ...] = ()
     inline: bool = False
 
 

@@ -179,7 +179,13 @@ class Settings:
         """Tell whether any source has this instance."""
         return any(normalise(name) in source.tree.get(section, {}) for source in self.sources)
 
-    def instance(self, section: str, name: str, variables: Mapping[str, tuple[str, ...]] | None = None) -> Table:
+    def instance(
+        self,
+        section: str,
+        name: str,
+        variables: Mapping[str, tuple[str, ...]] | None = None,
+        exclusive: tuple[str, ...] = (),
+    ) -> Table:
         """
         Merge what all sources say of one instance.
 
@@ -187,12 +193,24 @@ class Settings:
             section: Such as ``"providers"``.
             name: The instance's name.
             variables: The vendor's own names of environment variables, by key.
+            exclusive: Keys that stand for each other; see `budwood.hooks.ProviderSpec`.
         """
         merged: Table = {}
         for source in reversed(self.sources):
-            merged.update(_vendor_values(source.variables, variables or {}))
-            merged.update(source.tree.get(section, {}).get(normalise(name), {}))
+            found = _vendor_values(source.variables, variables or {})
+            for key in [key for key in exclusive if key in found][1:]:
+                del found[key]
+            replace(merged, found, exclusive)
+            replace(merged, source.tree.get(section, {}).get(normalise(name), {}), exclusive)
         return merged
+
+
+def replace(weaker: Table, stronger: Mapping[str, Any], exclusive: tuple[str, ...]) -> None:
+    """Put a stronger source's values over a weaker one's; of exclusive keys only the stronger's are left."""
+    if any(key in stronger for key in exclusive):
+        for key in exclusive:
+            weaker.pop(key, None)
+    weaker.update(stronger)
 
 
 def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:

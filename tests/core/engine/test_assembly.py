@@ -20,8 +20,11 @@ from budwood.types import (
     RefusalPart,
     ResponseMetadata,
     ResponseStarted,
+    Restarted,
+    TextClosed,
     TextDelta,
     TextPart,
+    ToolCallClosed,
     ToolCallDelta,
     ToolCallPart,
     Usage,
@@ -196,6 +199,36 @@ def test_whole_reasoning_replaces_what_grew():
     assert (response.reasoning, response.text) == ("Hm.", "Yes.")
 
 
+def test_whole_texts_replace_what_grew():
+    """
+    Closed texts hold what their vendor wants back, once; several that were open are closed one after the other.
+    """
+    text = TextPart(text="Yes.", provider="openai", data={"id": "1"})
+    no = RefusalPart(text="No.", provider="openai", data={"id": "1"})
+    later = TextPart(text="Or so.", provider="openai", data={"id": "2"})
+
+    response = built(
+        TextDelta("Ye"), TextDelta("s."), RefusalDelta("No."), TextClosed(text), TextClosed(no),
+        TextDelta("Or so."), TextClosed(later), TextDelta("!"),
+    )  # fmt: skip
+
+    assert response.message.parts == (text, no, later, TextPart(text="!"))
+
+
+def test_a_whole_call_replaces_what_grew():
+    """
+    It keeps its place among the parts, and comes without any delta too.
+    """
+    first = ToolCallPart(id="1", name="a", arguments="{}", provider="openai", data={"id": "fc_1"})
+    second = ToolCallPart(id="2", name="b", provider="gemini", data={"signature": "s"})
+
+    response = built(
+        ToolCallDelta(0, "1", "a", "{"), TextDelta("Hm."), ToolCallClosed(0, first), ToolCallClosed(1, second)
+    )
+
+    assert response.message.parts == (first, TextPart(text="Hm."), second)
+
+
 def test_parts_stand_in_the_order_in_which_they_began():
     """
     Text between thoughts stays between them, and empty pieces make no parts.
@@ -246,3 +279,12 @@ def test_content_that_is_not_modelled_is_kept():
     assert streamed(chunk(content="See"), chunk(annotations=[{"type": "url_citation"}])).message.parts == (
         TextPart(text="See"), part
     )  # fmt: skip
+
+
+def test_a_reply_that_begins_anew_forgets_its_first_content():
+    """
+    What a decoder declares void is no part of the response.
+    """
+    response = built(TextDelta("Hel"), ToolCallDelta(0, "a", "f"), Restarted("failed over"), TextDelta("Hello"))
+
+    assert response.message == Message.assistant("Hello")

@@ -33,6 +33,18 @@ PARTS = st.lists(
 ).map(tuple)
 
 
+OWN = {"provider": "vendor", "data": {"id": 1}}
+CLOSED = st.lists(
+    st.builds(TextPart, text=TEXT)
+    | st.builds(TextPart, text=TEXT, **{name: st.just(value) for name, value in OWN.items()})
+    | st.builds(RefusalPart, text=TEXT)
+    | st.builds(RefusalPart, text=TEXT, **{name: st.just(value) for name, value in OWN.items()})
+    | st.builds(ReasoningPart, text=TEXT)
+    | st.builds(ToolCallPart, id=TEXT, name=TEXT, **{name: st.just(value) for name, value in OWN.items()}),
+    max_size=5,
+).map(lambda parts: (*parts, TextPart(text="end", **OWN)))
+
+
 def again(response: ChatResponse) -> ChatResponse:
     """Make a response of its own events."""
     builder = ResponseBuilder()
@@ -50,6 +62,16 @@ def joined(parts):
         else:
             found.append(part)
     return tuple(found)
+
+
+@given(CLOSED)
+def test_what_vendors_want_back_comes_out_as_it_went_in(parts):
+    """
+    Where a text holds what its vendor wants back, no text runs into its neighbour, and each keeps what it holds.
+    """
+    response = ChatResponse(message=Message(role="assistant", parts=parts))
+
+    assert again(response).message.parts == parts
 
 
 @given(PARTS)

@@ -262,3 +262,25 @@ def test_any_complaint_is_an_error_of_ours(status, message, code, body):
     assert isinstance(error, ProviderError)
     assert "\n" not in str(error)
     assert json.dumps(str(error))
+
+
+@pytest.mark.parametrize(("source", "stage"), [("prompt", "prompt"), ("completion", "output")])
+def test_a_filters_verdicts_are_read_in_the_form_of_responses(source, stage):
+    """
+    Of a list of verdicts those that blocked count, and say what they blocked.
+    """
+    verdicts = [
+        {"blocked": False, "source_type": "completion", "content_filter_results": {"sexual": {"filtered": False}}},
+        {"blocked": True, "source_type": source, "content_filter_results": {"hate": {"filtered": True}}},
+    ]
+
+    error = made(400, code="content_filter", details={"content_filters": verdicts})
+
+    assert (error.stage, error.categories) == (stage, {"hate": {"filtered": True}})
+
+
+def test_an_inner_code_tells_a_filter():
+    """
+    Azure has put the telling code inside alone.
+    """
+    assert type(made(400, details={"innererror": {"code": "ResponsibleAIPolicyViolation"}})) is ContentFilterError

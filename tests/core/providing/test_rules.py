@@ -109,3 +109,37 @@ def test_some_parameters_are_taken_only_without_reasoning(effort, default, sent)
     said = {"reasoning_effort": effort} if effort else {}
 
     assert ("temperature" in adapted(request(temperature=0.5, **said), rules).values) is sent
+
+
+def test_a_parameter_that_few_vendors_take_needs_a_name_of_the_vendor():
+    """
+    A budget of reasoning goes only to vendors whose plugin gives it a name; others leave a receipt.
+    """
+    asked = request(reasoning_budget=1000)
+
+    assert adapted(asked, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
+    values, receipts = adapted(asked, ModelRules())
+    assert values == {}
+    assert [(one.parameter, one.action) for one in receipts] == [("reasoning_budget", "dropped")]
+
+
+def test_an_effort_that_the_model_does_not_know_is_changed():
+    """
+    The model's own word for it is sent, with a receipt; an effort that it knows has none.
+    """
+    rules = ModelRules(efforts={"minimal": "low"})
+
+    changed = adapted(request(reasoning_effort="minimal"), rules)
+    assert changed.values == {"reasoning_effort": "low"}
+    assert [(receipt.parameter, receipt.action) for receipt in changed.adaptations] == [("reasoning_effort", "changed")]
+    assert adapted(request(reasoning_effort="high"), rules).adaptations == ()
+
+
+def test_a_models_defaults_yield_to_what_is_said():
+    """
+    What a model wants said is said, unless the caller says otherwise.
+    """
+    rules = ModelRules(defaults={"reasoning_format": "parsed", "temperature": 1.0})
+
+    assert adapted(request(), rules).values == {"reasoning_format": "parsed", "temperature": 1.0}
+    assert adapted(request(temperature=0.5), rules).values["temperature"] == 0.5

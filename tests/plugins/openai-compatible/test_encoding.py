@@ -21,6 +21,7 @@ from budwood.types import (
     ToolDefinition,
     ToolResultPart,
     VendorPart,
+    VendorTool,
 )
 from budwood_openai_compatible.encoding import encode_messages
 
@@ -232,6 +233,39 @@ def test_what_a_vendor_wants_back_is_put_together_again(speaker):
     assert written["audio"] == {"id": "audio_1"}
     assert written["reasoning_details"] == [{"text": "2"}, {"text": "and 2"}]
     assert "annotations" not in written
+
+
+def test_tools_of_the_vendor_itself(speaker):
+    """
+    Tools in the vendor's own form come after ours; those of another vendor are left out, with a receipt.
+    """
+    own = VendorTool(provider=OURS, data={"type": "custom", "custom": {"name": "run"}})
+    other = VendorTool(provider="anthropic", data={"type": "web_search_20250305"})
+    request = ChatRequest(model="m", messages=(Message.user("Hello"),), tools=(TOOL,), vendor_tools=(own, other))
+
+    call = speaker().encode(request, stream=False)
+
+    assert [tool["type"] for tool in json.loads(call.body)["tools"]] == ["function", "custom"]
+    assert [receipt.parameter for receipt in call.adaptations] == ["vendor_tools"]
+
+
+def test_a_plain_completion(speaker):
+    """
+    The text is the prompt, and the bound keeps its name whatever the model calls it in a chat.
+    """
+    rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
+    request = ChatRequest(model="m", messages=(Message.user("Once upon"),), max_tokens=5)
+
+    call = speaker(rules).encode_completion(request, stream=True)
+
+    assert call.url == "http://localhost:8000/v1/completions"
+    assert json.loads(call.body) == {
+        "model": "m",
+        "prompt": "Once upon",
+        "max_tokens": 5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
 
 
 def test_a_user_cannot_say_a_tool_call(speaker):

@@ -85,11 +85,20 @@ def test_headers_of_the_settings_go_with_every_request(speaker):
 
 def test_what_a_server_lacks_is_no_capability(speaker):
     """
-    Capabilities are all but what the settings say that the server lacks.
+    Capabilities are all but what the settings say that the server lacks, and what few servers have.
     """
-    assert speaker(lacks={"tools", "stream_options"}).capabilities == OpenAICompatible.all_capabilities - {
-        Capability.TOOLS
-    }
+    rare = {Capability.MODERATION, Capability.COUNT_TOKENS}
+    most = OpenAICompatible.all_capabilities - rare
+
+    assert speaker(lacks={"tools", "stream_options"}).capabilities == most - {Capability.TOOLS}
+
+
+def test_what_a_server_offers_is_a_capability(speaker):
+    """
+    What few servers can do is claimed only where the settings say so.
+    """
+    assert Capability.COUNT_TOKENS in speaker(offers={"count_tokens"}).capabilities
+    assert Capability.MODERATION not in speaker(offers={"count_tokens"}).capabilities
 
 
 def test_the_key_is_in_the_authorised_call_alone(speaker):

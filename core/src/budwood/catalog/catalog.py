@@ -51,10 +51,18 @@ class Catalog:
             _compared(key): validated(ModelRules, row, where=f"[models.{key!r}]") for key, row in (rows or {}).items()
         }
 
-    def rules(self, instance: str, plugin: str, model: str) -> ModelRules:
-        """Return what is known of a model; nothing known is an empty set of rules."""
+    def rules(self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = ()) -> ModelRules:
+        """
+        Return what is known of a model; nothing known is an empty set of rules.
+
+        Args:
+            instance: The instance whose rows come first.
+            plugin: Its plugin, whose rows come next.
+            model: The model's name.
+            also: Further plugins, whose rows hold where these two have none.
+        """
         model = model.lower()
-        names = [f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin))]
+        names = [f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also))]
         for name in names:
             if pattern := _longest_match(self._own, name):
                 return self._own[pattern]

@@ -3,7 +3,18 @@
 from budwood.engine.conversation import Conversation
 from budwood.engine.effects import Abandoned
 from budwood.engine.engine import Engine, reply_cache
-from budwood.engine.options import AskOptions, ClientOptions
-from budwood.engine.prompts import File, Prompt
+from budwood.engine.options import AskOptions, ClientOptions, CompletionOptions
+from budwood.engine.prompts import Content, File, Prompt
 
-__all__ = ["Abandoned", "AskOptions", "ClientOptions", "Conversation", "Engine", "File", "Prompt", "reply_cache"]
+__all__ = [
+    "Abandoned",
+    "AskOptions",
+    "ClientOptions",
+    "CompletionOptions",
+    "Content",
+    "Conversation",
+    "Engine",
+    "File",
+    "Prompt",
+    "reply_cache",
+]

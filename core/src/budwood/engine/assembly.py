@@ -20,9 +20,12 @@ from budwood.types import (
     RefusalPart,
     ResponseMetadata,
     ResponseStarted,
+    Restarted,
     StreamEvent,
+    TextClosed,
     TextDelta,
     TextPart,
+    ToolCallClosed,
     ToolCallDelta,
     ToolCallPart,
     Usage,
@@ -51,8 +54,11 @@ class _OpenCall:
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
+    whole: ToolCallPart | None = None
 
     def part(self) -> Part:
+        if self.whole is not None:
+            return self.whole
         return ToolCallPart(id=self.id or f"call_{self.index}", name=self.name, arguments="".join(self.pieces))
 
 
@@ -92,6 +98,16 @@ class _Choice:
         if delta.arguments:
             call.pieces.append(delta.arguments)
 
+    def close_call(self, index: int, part: ToolCallPart) -> None:
+        self.add_call(ToolCallDelta(index, part.id, part.name))
+        self.calls[index].whole = part
+
+    def close_text(self, part: TextPart | RefusalPart) -> None:
+        """Replace the text that grew by the whole. What else grew since the last whole is closed by the next event."""
+        while self.slots and isinstance(last := self.slots[-1], _OpenText) and last.kind is not ReasoningPart:
+            self.slots.pop()
+        self.slots.append(_Finished(part))
+
     def close_reasoning(self, part: ReasoningPart) -> None:
         """Replace the reasoning that grew by the whole, which holds what its vendor wants back."""
         last = self.slots[-1] if self.slots else None
@@ -119,12 +135,15 @@ class ResponseBuilder:
             ReasoningDelta: lambda event: self._choice(event.choice).add_text(ReasoningPart, event.text),
             RefusalDelta: lambda event: self._choice(event.choice).add_text(RefusalPart, event.text),
             ReasoningClosed: lambda event: self._choice(event.choice).close_reasoning(event.part),
+            TextClosed: lambda event: self._choice(event.choice).close_text(event.part),
             ToolCallDelta: lambda event: self._choice(event.choice).add_call(event),
+            ToolCallClosed: lambda event: self._choice(event.choice).close_call(event.index, event.part),
             VendorContent: lambda event: self._choice(event.choice).slots.append(_Finished(event.part)),
             ResponseStarted: self._start,
             UsageReported: self._report,
             Finished: self._finish,
             ResponseMetadata: self._describe,
+            Restarted: self._restart,
         }
 
     def add(self, events: Iterable[StreamEvent]) -> None:
@@ -163,6 +182,10 @@ class ResponseBuilder:
     def _start(self, event: ResponseStarted) -> None:
         self._id = event.id or self._id
         self._model = event.model or self._model
+
+    def _restart(self, _event: Restarted) -> None:
+        """Forget the content: a gateway that failed over in mid-reply began a second one."""
+        self._choices = {0: _Choice()}
 
     def _report(self, event: UsageReported) -> None:
         self._usage = event.usage

@@ -15,13 +15,15 @@ from typing import TypeVar
 
 from pydantic_core import PydanticSerializationError
 
-from budwood.contracts import AsyncExchange, Exchange, LocalProvider, Provider
+from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, LocalProvider, Provider
 from budwood.engine.assembly import ResponseBuilder
-from budwood.engine.call import Call
+from budwood.engine.call import Answer, Call
 from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
 from budwood.engine.retrying import pause_before_retry
 from budwood.errors import (
+    AuthenticationError,
     BadResponseError,
+    ConnectionFailedError,
     PromptError,
     ProviderError,
     ResponseTooLargeError,
@@ -34,7 +36,6 @@ from budwood.types import (
     Adaptation,
     ChatRequest,
     ChatResponse,
-    EmbeddingResponse,
     HTTPCall,
     HTTPReply,
     StreamEvent,
@@ -56,6 +57,8 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
             result = yield from send()
         except ProviderError as error:
             call.endpoint.scrub(error.located(call.endpoint.name, call.model))
+            if isinstance(error, AuthenticationError) and call.endpoint.tokens is not None:
+                error.retryable = call.endpoint.tokens.refused()  # a token may be taken back before it expires
             call.record(started, waited, error)
             failures += 1
             pause = pause_before_retry(call, error, failures)
@@ -64,7 +67,7 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
                 raise
             waited = pause
         else:
-            call.record(started, waited, result if isinstance(result, ChatResponse | EmbeddingResponse) else None)
+            call.record(started, waited, result if isinstance(result, Answer) else None)
             return result
         yield Sleep(waited)
 
@@ -72,13 +75,26 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
 def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
     """Send a call and read its whole reply; a reply that is not 2xx is raised as the provider's error."""
     provider = remote_provider(call)
-    exchange = yield Open(call.endpoint.authorized(prepared), call.timing)
+    exchange = yield from _opened(call, prepared)
     try:
         if not exchange.head.ok:
             raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
         return HTTPReply(exchange.head, (yield ReadAll(exchange, prepared.max_reply_bytes)))
     finally:
         yield Close(exchange)
+
+
+def _opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
+    """Send a call; where nobody answers, the vendor may know what helps."""
+    authorized = yield from call.endpoint.authorized(prepared, call.clock.time())
+    try:
+        exchange: Exchange | AsyncExchange = yield Open(authorized, call.timing)
+    except ConnectionFailedError as error:
+        provider = call.endpoint.remote
+        if isinstance(provider, ConnectionHintProvider) and error.retryable:
+            error.hint = provider.connection_hint or error.hint
+        raise
+    return exchange
 
 
 def _error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
@@ -216,7 +232,7 @@ class _StreamReader:
 def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> Flow[None]:
     provider = remote_provider(call)
     prepared = encode(call, request, stream=True)
-    exchange = yield Open(call.endpoint.authorized(prepared), call.timing)
+    exchange = yield from _opened(call, prepared)
     try:
         if not exchange.head.ok:
             raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))

@@ -11,7 +11,10 @@ from budwood.contracts import Cache, Clock
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError
 from budwood.settings import Options
-from budwood.types import Adaptation, Attempt, ChatResponse, EmbeddingResponse, Timing
+from budwood.types import Adaptation, Attempt, ChatResponse, EmbeddingResponse, ModerationResponse, Timing
+
+Answer = ChatResponse | EmbeddingResponse | ModerationResponse
+"""What models answer: the attempt that brought it notes its request id and its usage."""
 
 
 class ReplyCache(NamedTuple):
@@ -54,17 +57,14 @@ class Call:
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
 
-    def record(
-        self, started: float, waited: float, outcome: ChatResponse | EmbeddingResponse | ProviderError | None
-    ) -> None:
+    def record(self, started: float, waited: float, outcome: Answer | ProviderError | None) -> None:
         """Write one attempt into the ledger and the log. None stands for a success without a model's reply."""
         failed = outcome if isinstance(outcome, ProviderError) else None
-        replied = outcome if isinstance(outcome, ChatResponse | EmbeddingResponse) else None
-        credential = self.endpoint.credential
+        replied = outcome if isinstance(outcome, Answer) else None
         attempt = Attempt(
             provider=self.endpoint.name,
             model=self.model,
-            key=credential.label if credential else None,
+            key=self.endpoint.key_label,
             status=_status(self.endpoint, failed),
             duration=self.clock.monotonic() - started,
             waited=waited,

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
-from budwood.contracts import LocalProvider, Provider
+from budwood.contracts import LocalProvider, ModelRulesProvider, Provider, TokenProvider
+from budwood.engine.effects import Flow
+from budwood.engine.tokens import Tokens
 from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
@@ -31,6 +33,7 @@ class Endpoint(NamedTuple):
         rules: What the catalog says of a model.
         identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
         credential: What `authorize` gets; None where the service wants none.
+        tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
         inline: Whether a local provider may run on the event loop.
     """
@@ -42,6 +45,7 @@ class Endpoint(NamedTuple):
     rules: Callable[[str], ModelRules]
     identity: str
     credential: Credential | None = None
+    tokens: Tokens | None = None
     missing_credential: str | None = None
     inline: bool = False
 
@@ -50,22 +54,42 @@ class Endpoint(NamedTuple):
         provider = self.remote or self.local
         return provider.capabilities - self.rules(model).lacks if provider else frozenset()
 
-    def authorized(self, call: HTTPCall) -> HTTPCall:
+    def authorized(self, call: HTTPCall, now: float) -> Flow[HTTPCall]:
         """
         Put the credential in.
 
+        Args:
+            call: What is to be sent.
+            now: Seconds since 1970, for tokens that expire.
+
         Raises:
-            CredentialError: One is needed, and none is configured.
+            CredentialError: One is needed, and none is configured, or its source failed.
         """
         if self.missing_credential is not None:
             raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
-        if self.credential is None or self.remote is None:
+        credential = self.credential
+        if self.tokens is not None:
+            credential = yield from self.tokens.credential(now)
+        if credential is None or self.remote is None:
             return call
-        return self.remote.authorize(call, self.credential)
+        return self.remote.authorize(call, credential)
+
+    @property
+    def key_label(self) -> str | None:
+        """What names the credential in ledgers."""
+        if self.tokens is not None:
+            return "token"
+        return self.credential.label if self.credential else None
+
+    @property
+    def _secret(self) -> str:
+        if self.tokens is not None:
+            return self.tokens.secret
+        return self.credential.secret.get_secret_value() if self.credential else ""
 
     def scrub(self, error: BudwoodError) -> None:
         """Take the credential out of an error and its causes: errors inside a 200 repeat it too."""
-        secret = self.credential.secret.get_secret_value() if self.credential else ""
+        secret = self._secret
         cause: BaseException | None = error
         while secret and cause is not None:
             cause.args = tuple(_without(secret, value) for value in cause.args)
@@ -75,7 +99,7 @@ class Endpoint(NamedTuple):
 
     def scrubbed(self, reply: HTTPReply) -> HTTPReply:
         """Take the credential out of a reply: some servers repeat it in their errors."""
-        secret = self.credential.secret.get_secret_value().encode() if self.credential else b""
+        secret = self._secret.encode()
         if not secret or secret not in reply.body:
             return reply
         return HTTPReply(reply.head, reply.body.replace(secret, _REDACTED.encode()))
@@ -142,17 +166,21 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
             f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
             "which has not the methods of a Provider or a LocalProvider."
         )
-    key = getattr(instance.settings, "api_key", None)
+    source = instance.thing.token_source if isinstance(instance.thing, TokenProvider) else None
+    tokens = Tokens(instance.name, source) if source is not None else None
+    key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    rules = instance.thing.model_rules if isinstance(instance.thing, ModelRulesProvider) else instance.context.rules
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
         remote=instance.thing if isinstance(instance.thing, Provider) else None,
         local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
-        rules=instance.context.rules,
+        rules=rules,
         identity=hashlib.sha256(f"{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()).hexdigest(),
         credential=credential,
-        missing_credential=_missing_credential(instance) if credential is None else None,
+        tokens=tokens,
+        missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
         inline=instance.spec.inline,
     )
 

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from budwood.contracts import Cache, Clock, EmbeddingProvider, ModelListProvider, TokenCountProvider
-from budwood.engine.attempts import reading, repeated, whole, writing
+from budwood.contracts import Cache, Clock
+from budwood.engine import services
 from budwood.engine.call import Call, ReplyCache
 from budwood.engine.conversation import Conversation
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
 from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery
-from budwood.engine.options import Asked, AskOptions, understood
-from budwood.engine.prompts import Prompt, fits, messages_of, with_files
+from budwood.engine.options import Asked, AskOptions, CompletionOptions, understood, understood_completion
+from budwood.engine.prompts import Content, Prompt, contents_of, fits, messages_of, with_files
 from budwood.engine.reporting import reported
 from budwood.engine.structured import ask_structured, prepare
 from budwood.engine.tools import converse
@@ -28,21 +28,20 @@ from budwood.errors import (
     StreamInterruptedError,
     StructuredOutputError,
     ToolLoopError,
-    UnsupportedError,
 )
 from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
-from budwood.providing import check_messages, estimate_tokens
 from budwood.settings import Options
 from budwood.types import (
     Capability,
-    ChatRequest,
     ChatResponse,
     EmbeddingRequest,
     EmbeddingResponse,
     Message,
     ModelInfo,
+    ModerationRequest,
+    ModerationResponse,
     Part,
     Timing,
     TokenCount,
@@ -112,58 +111,34 @@ class Engine:
     ) -> Flow[EmbeddingResponse]:
         """Embed texts, in one request."""
         call = self._call(Asked(self.options, model=model))
-        provider = call.endpoint.remote
-        if not isinstance(provider, EmbeddingProvider) or Capability.EMBEDDINGS not in call.endpoint.capabilities(
-            call.model
-        ):
-            raise UnsupportedError(f"{call.endpoint.name}/{call.model} makes no embeddings.")
-        if not texts:
-            raise PromptError("There are no texts to embed.")
         request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
-        with reported(call, texts[-1]) as report:
-            response = yield from repeated(call, lambda: _embed_once(call, provider, request))
-            report.response = response
-        return response.model_copy(
-            update={
-                "provider": call.endpoint.name,
-                "model": response.model or call.model,
-                "attempts": tuple(call.ledger),
-            }
-        )
+        return services.embed(call, request)
+
+    def moderate(
+        self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
+    ) -> Flow[ModerationResponse]:
+        """Have contents judged, in one request; where no model is named, by the one that the vendor has for it."""
+        endpoint, name = self.endpoints.find(self._address(model))
+        wanted = name if model else None
+        request = ModerationRequest(model=wanted, contents=contents_of(contents), extra=dict(extra or {}))
+        return services.moderate(self._new_call(endpoint, wanted or "", self.options, use_cache=False), request)
+
+    def complete(self, prompt: str, given: CompletionOptions) -> Flow[ChatResponse]:
+        """Let a model go on with a text."""
+        asked = understood_completion(given, self.options)
+        call = self._call(asked)
+        return services.complete(call, asked.request(call.model, (Message.user(prompt),)))
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
-        endpoint = self._provider(provider)
-        if endpoint.local is not None:
-            models: tuple[ModelInfo, ...] = yield Invoke(endpoint.local.models, inline=endpoint.inline)
-        else:
-            remote = endpoint.remote
-            if not isinstance(remote, ModelListProvider) or Capability.MODELS not in endpoint.capabilities(""):
-                raise UnsupportedError(f"{endpoint.name} does not list its models.")
-            call = self._new_call(endpoint, "", self.options, use_cache=False)
-            with reported(call):
-                reply = yield from repeated(call, lambda: whole(call, remote.encode_models()))
-                with reading():
-                    models = remote.decode_models(reply)
-        return tuple(model.model_copy(update={"provider": endpoint.name}) for model in models)
+        return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
 
     def count_tokens(self, prompt: Prompt, given: AskOptions) -> Flow[TokenCount]:
         """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
         asked = self._understood(given)
         call = self._call(asked)
         messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        request = asked.request(call.model, messages)
-        check_messages(messages)
-        remote = call.endpoint.remote
-        if not isinstance(remote, TokenCountProvider) or Capability.COUNT_TOKENS not in call.endpoint.capabilities(
-            call.model
-        ):
-            tokens, exact = estimate_tokens(messages), False
-        else:
-            with reported(call, messages[-1].text):
-                tokens = yield from repeated(call, lambda: _count_once(call, remote, request))
-            exact = True
-        return TokenCount(input_tokens=tokens, exact=exact, provider=call.endpoint.name, model=call.model)
+        return (yield from services.count_tokens(call, asked.request(call.model, messages)))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Say what a model can do."""
@@ -283,22 +258,6 @@ def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
             "adaptations": tuple(call.adaptations.values()),
         }
     )
-
-
-def _count_once(call: Call, provider: TokenCountProvider, request: ChatRequest) -> Flow[int]:
-    with writing():
-        prepared = provider.encode_token_count(request)
-    reply = yield from whole(call, prepared)
-    with reading():
-        return provider.decode_token_count(request, reply)
-
-
-def _embed_once(call: Call, provider: EmbeddingProvider, request: EmbeddingRequest) -> Flow[EmbeddingResponse]:
-    with writing():
-        prepared = provider.encode_embedding(request)
-    reply = yield from whole(call, prepared)
-    with reading():
-        return provider.decode_embedding(request, reply)
 
 
 def _caught(flow: Flow[ChatResponse]) -> Flow[ChatResponse | BudwoodError]:

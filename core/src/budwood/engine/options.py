@@ -16,7 +16,7 @@ from budwood.engine.tools import Toolbox
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean
 from budwood.settings import Options, validated
-from budwood.types import ChatRequest, Message, NamedTool, ReasoningEffort
+from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, VendorTool
 from budwood.types.record import JSON
 
 
@@ -33,14 +33,12 @@ class ClientOptions(TypedDict, total=False):
     max_retry_after: float
 
 
-class AskOptions(ClientOptions, total=False):
+class CompletionOptions(ClientOptions, total=False):
     """
-    Options of a call. All may be left out.
+    Options of a plain completion. All may be left out.
 
     Attributes:
         model: ``provider/model``; by default the client's.
-        system: The system prompt, before all messages.
-        files: Files that the last message holds before its text: text and images.
         temperature: How much chance there is in the reply; from 0, most vendors take up to 2.
         top_p: The share of the likeliest tokens that are drawn from, 0 to 1.
         max_tokens: The most tokens of output, reasoning included.
@@ -48,21 +46,10 @@ class AskOptions(ClientOptions, total=False):
         seed: Makes chance repeatable, as far as the vendor can.
         frequency_penalty: Against repeating words often.
         presence_penalty: Against repeating words at all.
-        reasoning_effort: How long the model may think.
-        schema: A Pydantic model or a JSON schema that the reply must satisfy; see ``response.parsed``.
-        schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
-        tools: Functions that the model may call.
-        tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
-        parallel_tool_calls: Whether the model may ask for several calls at once.
-        execute_tools: Whether calls are run; otherwise they are in ``response.tool_calls``.
-        approve: Asked before each call of a tool; True lets it run, False or a reason for the model does not.
         extra: The vendor's own parameters, sent as they are.
-        cache: False asks the vendor although a reply may be kept, and keeps none.
     """
 
     model: str
-    system: str
-    files: Sequence[File]
     temperature: float
     top_p: float
     max_tokens: int
@@ -70,7 +57,34 @@ class AskOptions(ClientOptions, total=False):
     seed: int
     frequency_penalty: float
     presence_penalty: float
+    extra: Mapping[str, JSON]
+
+
+class AskOptions(CompletionOptions, total=False):
+    """
+    Options of a call: those of `CompletionOptions`, and these. All may be left out.
+
+    Attributes:
+        system: The system prompt, before all messages.
+        files: Files that the last message holds before its text: text and images.
+        reasoning_effort: How long the model may think.
+        reasoning_budget: How many tokens the model may think, for vendors that count them.
+        schema: A Pydantic model or a JSON schema that the reply must satisfy; see ``response.parsed``.
+        schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
+        tools: Functions that the model may call.
+        tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
+        parallel_tool_calls: Whether the model may ask for several calls at once.
+        execute_tools: Whether calls are run; otherwise they are in ``response.tool_calls``.
+        approve: Asked before each call of a tool; True lets it run, False or a reason for the model does not.
+        vendor_tools: Tools that run at the vendor.
+        prompt_cache: That the request comes again, longer: the vendor may keep what it has read, for this long.
+        cache: False asks the vendor although a reply may be kept, and keeps none.
+    """
+
+    system: str
+    files: Sequence[File]
     reasoning_effort: ReasoningEffort
+    reasoning_budget: int
     schema: type[BaseModel] | Mapping[str, Any]
     schema_mode: SchemaMode
     tools: Sequence[Function]
@@ -78,11 +92,13 @@ class AskOptions(ClientOptions, total=False):
     parallel_tool_calls: bool
     execute_tools: bool
     approve: Approval
-    extra: Mapping[str, JSON]
+    vendor_tools: Sequence[VendorTool]
+    prompt_cache: CacheLifetime
     cache: bool
 
 
 _KNOWN: Final = frozenset(AskOptions.__optional_keys__)
+_OF_COMPLETIONS: Final = frozenset(CompletionOptions.__optional_keys__)
 _OF_THE_CALL: Final = frozenset(ClientOptions.__optional_keys__)
 _MADE_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "stop", "extra"})
 _OF_THE_REQUEST: Final = frozenset(ChatRequest.model_fields) - _MADE_HERE
@@ -139,6 +155,17 @@ def understood(given: AskOptions, defaults: Options) -> Asked:
         schema_mode=_mode(said.get("schema_mode", "auto")),
         use_cache=bool(said.get("cache", True)),
     )
+
+
+def understood_completion(given: CompletionOptions, defaults: Options) -> Asked:
+    """
+    Understand the options of a plain completion.
+
+    Raises:
+        ConfigurationError: An option is unknown or has an impossible value.
+    """
+    refuse_unknown(given, _OF_COMPLETIONS)
+    return understood(cast("AskOptions", given), defaults)
 
 
 def override(defaults: Options, overrides: Mapping[str, object]) -> Options:

@@ -25,6 +25,9 @@ from budwood.types import (
 Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
 """A text, a message, or a list of messages; also in the form of OpenAI's Chat Completions."""
 
+Content = str | Message
+"""What is judged by itself: a text, or the texts and images of a message."""
+
 File = str | os.PathLike[str]
 
 ReadFile = Callable[[str, bytes, str], tuple[Part, ...]]
@@ -52,6 +55,27 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
         names.update({wanted.id: wanted.name for wanted in message.tool_calls})
         messages.append(message)
     return tuple(messages)
+
+
+def contents_of(given: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, ...], ...]:
+    """
+    Make contents to be judged of texts and messages.
+
+    Raises:
+        PromptError: Something is neither, or a message holds more than texts and images.
+    """
+    return tuple(_judged(content) for content in given)
+
+
+def _judged(given: Content) -> tuple[TextPart | ImagePart, ...]:
+    if isinstance(given, str):
+        return (TextPart(text=given),)
+    if not isinstance(given, Message):
+        raise PromptError(f"There is a {type(given).__name__} to judge.", hint="Give texts or messages.")
+    parts = tuple(part for part in given.parts if isinstance(part, TextPart | ImagePart))
+    if len(parts) != len(given.parts):
+        raise PromptError("There is a message to judge that holds more than texts and images.")
+    return parts
 
 
 def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadFile) -> tuple[Message, ...]:

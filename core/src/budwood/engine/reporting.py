@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from budwood import logs
-from budwood.engine.call import Call
-from budwood.types import ChatResponse, EmbeddingResponse
+from budwood.engine.call import Answer, Call
+from budwood.types import ChatResponse
 
 
 class Report:
     """What came of a request, once it is known."""
 
-    response: ChatResponse | EmbeddingResponse | None = None
+    response: Answer | None = None
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def _emit(
     call: Call,
     prompt: str,
     seconds: float,
-    response: ChatResponse | EmbeddingResponse | None,
+    response: Answer | None,
     error: BaseException | None,
 ) -> None:
     reply = response if isinstance(response, ChatResponse) else None

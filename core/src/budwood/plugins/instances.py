@@ -16,7 +16,7 @@ from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, listed, normalise
 from budwood.plugins.registry import OURS, Registry
-from budwood.settings import Settings, validated
+from budwood.settings import Settings, replace, validated
 
 T = TypeVar("T", bound=Spec[Any, Any])
 
@@ -76,12 +76,13 @@ class Instances:
         plugin, preset = self._plugin_of(kind, name, section)
         spec = self._load(kind, name, plugin, section.get("distribution"))
         variables = self._variables(spec, name, plugin, preset)
+        exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
-        values |= self.settings.instance(kind.section, name, variables)
-        values |= {key: value for key, value in (explicit or {}).items() if value is not None}
+        replace(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
+        replace(values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive)
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
         settings = validated(spec.settings(), values, where=f"[{kind.section}.{name}]")
-        context = self._context(name, plugin)
+        context = self._context(name, plugin, spec)
         return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset)
 
     def known(self, kind: Kind[T]) -> list[str]:
@@ -122,12 +123,13 @@ class Instances:
             return preset.environment
         return spec.environment if isinstance(spec, ProviderSpec) and name == plugin else {}
 
-    def _context(self, name: str, plugin: str) -> PluginContext:
+    def _context(self, name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
+        also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
         return PluginContext(
             instance=name,
-            rules=functools.partial(self.catalog.rules, name, plugin),
+            rules=functools.partial(self.catalog.rules, name, plugin, also=also),
             log=functools.partial(logs.emit, instance=name),
             clock=self._clock,
             cache_folder=user_cache_path("budwood") / plugin,

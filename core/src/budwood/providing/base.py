@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import ProviderError
-from budwood.providing.failures import Complaint, clip, describe_body, error_from_reply
+from budwood.providing.failures import OPENAI_VOCABULARY, Complaint, Vocabulary, clip, describe_body, error_from_reply
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -30,6 +30,9 @@ class BaseProvider(ABC):
 
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.CHAT, Capability.STREAM})
 
+    vocabulary: ClassVar[Vocabulary] = OPENAI_VOCABULARY
+    """What the vendor's codes of errors mean."""
+
     def __init__(self, context: PluginContext) -> None:
         self._context = context
 
@@ -40,7 +43,11 @@ class BaseProvider(ABC):
 
     def rules(self, request: ChatRequest) -> ModelRules:
         """Return what the catalog says of the model."""
-        return self._context.rules(request.model)
+        return self.model_rules(request.model)
+
+    def model_rules(self, model: str) -> ModelRules:
+        """Return what the catalog says of a model, by its name; see `budwood.contracts.ModelRulesProvider`."""
+        return self._context.rules(model)
 
     @abstractmethod
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
@@ -60,7 +67,7 @@ class BaseProvider(ABC):
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify by status alone; vendors with structured errors override `complaint`."""
-        return error_from_reply(reply, self.complaint(reply))
+        return error_from_reply(reply, self.complaint(reply), self.vocabulary)
 
     def complaint(self, reply: HTTPReply) -> Complaint:
         """Take out of an error's body what the vendor says."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from budwood.types import (
     ChatResponse,
     Finished,
+    Message,
     Part,
     ReasoningClosed,
     ReasoningPart,
@@ -13,8 +16,10 @@ from budwood.types import (
     ResponseMetadata,
     ResponseStarted,
     StreamEvent,
+    TextClosed,
     TextDelta,
     TextPart,
+    ToolCallClosed,
     ToolCallDelta,
     ToolCallPart,
     UsageReported,
@@ -27,7 +32,7 @@ def events_of(response: ChatResponse) -> list[StreamEvent]:
     """Write a whole response as the events that would have made it."""
     events: list[StreamEvent] = [ResponseStarted(response.id, response.model or None)]
     for choice, message in enumerate((response.message, *response.alternatives)):
-        events.extend(_events_of_part(part, index, choice) for index, part in enumerate(message.parts))
+        events.extend(_events_of_message(message, choice))
     events.append(Finished(response.finish_reason, response.raw_finish_reason))
     # Why the alternatives ended is not kept; without an event of their own the empty ones would be lost.
     events.extend(Finished("other", None, choice + 1) for choice in range(len(response.alternatives)))
@@ -37,17 +42,28 @@ def events_of(response: ChatResponse) -> list[StreamEvent]:
     return events
 
 
-def _events_of_part(part: Part, index: int, choice: int) -> StreamEvent:
+def _events_of_message(message: Message, choice: int) -> Iterator[StreamEvent]:
+    """Where one text is closed all are, since a closed text takes the place of all that is open before it."""
+    texts = [part for part in message.parts if isinstance(part, TextPart | RefusalPart)]
+    closes = any(part.provider for part in texts)
+    for index, part in enumerate(message.parts):
+        yield from _events_of_part(part, index, choice)
+        if closes and isinstance(part, TextPart | RefusalPart):
+            yield TextClosed(part, choice)
+
+
+def _events_of_part(part: Part, index: int, choice: int) -> list[StreamEvent]:
     match part:
         case TextPart():
-            return TextDelta(part.text, choice)
+            return [TextDelta(part.text, choice)]
         case ReasoningPart():
-            return ReasoningClosed(part, choice)
+            return [ReasoningClosed(part, choice)]
         case RefusalPart():
-            return RefusalDelta(part.text, choice)
+            return [RefusalDelta(part.text, choice)]
         case ToolCallPart():
-            return ToolCallDelta(index, part.id, part.name, part.arguments, choice)
+            called = ToolCallDelta(index, part.id, part.name, part.arguments, choice)
+            return [called, *([ToolCallClosed(index, part, choice)] if part.provider else ())]
         case VendorPart():
-            return VendorContent(part, choice)
+            return [VendorContent(part, choice)]
         case _:
             raise TypeError(f"a model does not write {type(part).__name__}")

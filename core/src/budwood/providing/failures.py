@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import from_json
 
@@ -152,9 +152,11 @@ def error_from_reply(
 
 def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> ProviderError:
     message, words = clip(complaint.message), complaint.words
-    if words & vocabulary.content_filter:
+    if words & vocabulary.content_filter or str(_inner(complaint.details).get("code")) in vocabulary.content_filter:
+        stage = _stage(complaint)
+        what = "prompt" if stage == "prompt" else "reply"
         return ContentFilterError(
-            f"The content filter refused the prompt: {message}", categories=_categories(complaint.details)
+            f"The content filter refused the {what}: {message}", stage=stage, categories=_categories(complaint.details)
         )
     if words & vocabulary.quota:
         return QuotaExhaustedError(
@@ -191,10 +193,29 @@ def _by_status(status: int, message: str, vocabulary: Vocabulary, words: frozens
 
 def _categories(details: Mapping[str, Any]) -> Mapping[str, Any]:
     """Find what a filter says of its categories, in the forms that Azure is known to use."""
-    for key in ("innererror", "inner_error"):
-        inner = details.get(key)
-        if isinstance(inner, Mapping):
-            result = inner.get("content_filter_result") or inner.get("content_filter_results")
-            if isinstance(result, Mapping):
-                return result
-    return {}
+    for holder in (_inner(details), details):
+        for key in ("content_filter_result", "content_filter_results"):
+            if isinstance(holder.get(key), Mapping):
+                return dict(holder[key])
+    found: dict[str, Any] = {}
+    for verdict in _blocked(details):  # Responses
+        results = verdict.get("content_filter_results")
+        found.update(results if isinstance(results, Mapping) else {})
+    return found
+
+
+def _stage(complaint: Complaint) -> Literal["prompt", "output"]:
+    """Tell whether a filter stopped the prompt or the reply."""
+    of_reply = any(verdict.get("source_type") == "completion" for verdict in _blocked(complaint.details))
+    return "output" if of_reply or complaint.param in ("completion", "response") else "prompt"
+
+
+def _blocked(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    verdicts = details.get("content_filters")
+    verdicts = verdicts if isinstance(verdicts, list) else []
+    return [verdict for verdict in verdicts if isinstance(verdict, Mapping) and verdict.get("blocked")]
+
+
+def _inner(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = (details.get(key) for key in ("innererror", "inner_error"))
+    return next((inner for inner in found if isinstance(inner, Mapping)), {})

@@ -20,6 +20,10 @@ PARAMETERS: Final = (
 """The parameters of `ChatRequest` that most vendors take as they are, under this name or another."""
 
 
+RARE_PARAMETERS: Final = ("reasoning_budget",)
+"""The parameters that few vendors take: written only under a name that the vendor's plugin gives."""
+
+
 class Parameters(NamedTuple):
     """Parameters under the vendor's names, and the receipts for what was changed."""
 
@@ -36,7 +40,7 @@ def adapted(request: ChatRequest, rules: ModelRules, *, names: dict[str, str] | 
         rules: What the model refuses, and under which names it wants the rest.
         names: The vendor's names where they differ from ours for all its models. No receipt is due for these.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(rules.defaults)
     receipts: list[Adaptation] = []
     refused = _refused(request, rules)
     for name in PARAMETERS:
@@ -50,7 +54,20 @@ def adapted(request: ChatRequest, rules: ModelRules, *, names: dict[str, str] | 
         renamed = rules.renames.get(name, wanted)
         if renamed != wanted:
             receipts.append(Adaptation(parameter=name, action="renamed", reason=f"{request.model} wants {renamed}"))
+        if name == "reasoning_effort" and (effort := rules.efforts.get(value, value)) != value:
+            reason = f"{request.model} knows no effort {value}: {effort} was sent"
+            receipts.append(Adaptation(parameter=name, action="changed", reason=reason))
+            value = effort
         values[renamed] = list(value) if isinstance(value, tuple) else value
+    for name in RARE_PARAMETERS:
+        if getattr(request, name) is None:
+            continue
+        if name in refused:
+            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(request, rules)))
+        elif name in (names or {}):
+            values[(names or {})[name]] = getattr(request, name)
+        else:
+            receipts.append(Adaptation(parameter=name, action="dropped", reason="the vendor has no such parameter"))
     return Parameters(values, tuple(receipts))
 
 

@@ -23,7 +23,9 @@ from budwood.types.events import (
     ResponseStarted,
     Restarted,
     StreamEvent,
+    TextClosed,
     TextDelta,
+    ToolCallClosed,
     ToolCallDelta,
     ToolExecuted,
     UsageReported,
@@ -32,7 +34,10 @@ from budwood.types.events import (
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
 from budwood.types.models import Capability, ModelInfo, ModelRules
+from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 from budwood.types.parts import (
+    AccessToken,
+    CacheLifetime,
     Credential,
     ImagePart,
     Part,
@@ -42,6 +47,7 @@ from budwood.types.parts import (
     ToolCallPart,
     ToolResultPart,
     VendorPart,
+    VendorTool,
 )
 from budwood.types.record import JSON, Record
 from budwood.types.usage import Adaptation, Attempt, RateLimits, TokenCount, Usage
@@ -55,8 +61,10 @@ __all__ = [
     "CONTENT_EVENTS",
     "JSON",
     "MAX_REPLY_BYTES",
+    "AccessToken",
     "Adaptation",
     "Attempt",
+    "CacheLifetime",
     "Capability",
     "Cell",
     "CellDraft",
@@ -74,6 +82,8 @@ __all__ = [
     "Message",
     "ModelInfo",
     "ModelRules",
+    "ModerationRequest",
+    "ModerationResponse",
     "NamedTool",
     "OutputSchema",
     "Part",
@@ -93,10 +103,12 @@ __all__ = [
     "Row",
     "SourcePassage",
     "StreamEvent",
+    "TextClosed",
     "TextDelta",
     "TextPart",
     "Timing",
     "TokenCount",
+    "ToolCallClosed",
     "ToolCallDelta",
     "ToolCallPart",
     "ToolChoice",
@@ -108,6 +120,8 @@ __all__ = [
     "UsageReported",
     "VendorContent",
     "VendorPart",
+    "VendorTool",
+    "Verdict",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, SerializeAsAny, SkipValidation
 
 from budwood.types.messages import Message
-from budwood.types.parts import ReasoningPart, ToolCallPart
+from budwood.types.parts import CacheLifetime, ReasoningPart, ToolCallPart, VendorTool
 from budwood.types.record import JSON, Record
 from budwood.types.usage import Adaptation, Attempt, RateLimits, Usage
 
@@ -20,12 +20,18 @@ ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "
 
 
 class ToolDefinition(Record):
-    """A tool as the model sees it; ``parameters`` is a JSON schema."""
+    """
+    A tool as the model sees it; ``parameters`` is a JSON schema.
+
+    ``extra`` holds a vendor's own options of it, for vendors that take some.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: str = ""
     parameters: dict[str, JSON]
     strict: bool | None = None
+    cache: CacheLifetime | None = None
+    extra: dict[str, JSON] = Field(default_factory=dict)
 
 
 class NamedTool(Record):
@@ -38,9 +44,10 @@ ToolChoice = Literal["auto", "none", "required"] | NamedTool
 
 
 class OutputSchema(Record):
-    """The JSON schema that the reply must satisfy, for models that take one."""
+    """The JSON schema that the reply must satisfy, for models that take one; ``description`` says what it is for."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "output"
+    description: str = ""
     json_schema: dict[str, JSON]
     strict: bool | None = None
 
@@ -50,7 +57,9 @@ class ChatRequest(Record):
     What is asked of a model, in one form for all vendors. None leaves a parameter to the vendor's default.
 
     ``model`` is the vendor's name for it, without the provider. ``max_tokens`` bounds the whole output, reasoning
-    included. ``extra`` holds a vendor's own parameters and is sent as it is.
+    included; ``reasoning_budget`` is how many of these tokens the model may think, for vendors that count them.
+    ``prompt_cache`` marks the end of the request as `CacheLifetime` says. ``extra`` holds a vendor's own parameters and
+    is sent as it is.
     """
 
     model: str
@@ -63,10 +72,13 @@ class ChatRequest(Record):
     frequency_penalty: Annotated[float, Field(allow_inf_nan=False)] | None = None
     presence_penalty: Annotated[float, Field(allow_inf_nan=False)] | None = None
     reasoning_effort: ReasoningEffort | None = None
+    reasoning_budget: Annotated[int, Field(ge=1)] | None = None
     tools: tuple[ToolDefinition, ...] = ()
+    vendor_tools: tuple[VendorTool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     output_schema: OutputSchema | None = None
+    prompt_cache: CacheLifetime | None = None
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from budwood.types.chat import FinishReason
-from budwood.types.parts import ReasoningPart, ToolCallPart, ToolResultPart, VendorPart
+from budwood.types.parts import ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart, VendorPart
 from budwood.types.record import JSON
 from budwood.types.usage import RateLimits, Usage
 
@@ -58,6 +58,27 @@ class ToolCallDelta:
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class TextClosed:
+    """
+    Text that came before, or a refusal, is complete, with what its vendor wants back (``data`` of the part).
+
+    It follows the deltas of the same text. Where several texts are closed one after the other, all were open.
+    """
+
+    part: TextPart | RefusalPart
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class ToolCallClosed:
+    """The tool call number ``index`` is complete, with what its vendor wants back (``data`` of the part)."""
+
+    index: int
+    part: ToolCallPart
     choice: int = 0
 
 
@@ -115,7 +136,9 @@ StreamEvent = (
     | ReasoningDelta
     | ReasoningClosed
     | RefusalDelta
+    | TextClosed
     | ToolCallDelta
+    | ToolCallClosed
     | VendorContent
     | UsageReported
     | Finished
@@ -125,5 +148,14 @@ StreamEvent = (
 )
 """Whatever a stream can yield."""
 
-CONTENT_EVENTS = (TextDelta, ReasoningDelta, ReasoningClosed, RefusalDelta, ToolCallDelta, VendorContent)
+CONTENT_EVENTS = (
+    TextDelta,
+    ReasoningDelta,
+    ReasoningClosed,
+    RefusalDelta,
+    TextClosed,
+    ToolCallDelta,
+    ToolCallClosed,
+    VendorContent,
+)
 """The events that the caller sees and that therefore commit a stream to the attempt that sent them."""

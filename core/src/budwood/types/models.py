@@ -22,6 +22,8 @@ class Capability(StrEnum):
     EMBEDDINGS = "embeddings"
     MODELS = "models"
     COUNT_TOKENS = "count_tokens"
+    MODERATION = "moderation"
+    COMPLETION = "completion"
 
 
 class ModelInfo(Record):
@@ -44,7 +46,10 @@ class ModelRules(Record):
         refuses: Parameters that the model refuses.
         refuses_unless_effort_none: Parameters that it refuses while it reasons.
         default_effort: How much it reasons when nothing is said.
+        efforts: What to send for efforts that it does not know by our names.
+        defaults: Parameters of the vendor that are sent where the caller does not give them.
         lacks: Capabilities of the provider that this model has not.
+        traits: What else sets it apart, in words of its vendor's plugin.
         context_window: Tokens of input and output together.
         max_output_tokens: Tokens of output.
         source: Where this is written; ``as_of`` when it was read.
@@ -54,7 +59,10 @@ class ModelRules(Record):
     refuses: frozenset[str] = frozenset()
     refuses_unless_effort_none: frozenset[str] = frozenset()
     default_effort: str | None = None
+    efforts: dict[str, str] = Field(default_factory=dict)
+    defaults: dict[str, JSON] = Field(default_factory=dict)
     lacks: frozenset[Capability] = frozenset()
+    traits: frozenset[str] = frozenset()
     context_window: int | None = None
     max_output_tokens: int | None = None
     source: str | None = None

@@ -10,12 +10,26 @@ from pydantic_core import from_json
 
 from budwood.types.record import JSON, Record
 
+CacheLifetime = Literal["default", "5m", "1h"]
+"""
+A mark: all up to here comes again in later requests, so that the vendor may keep what it has read, for this long.
+
+It changes no reply, only its price and speed. Vendors that find repetitions by themselves pass over it.
+"""
+
 
 class TextPart(Record):
-    """Text that a person or a model wrote."""
+    """
+    Text that a person or a model wrote.
+
+    ``provider`` and ``data`` hold what its vendor wants back with it unchanged (an id, a signature, annotations).
+    """
 
     type: Literal["text"] = "text"
     text: str
+    provider: str | None = None
+    data: JSON = None
+    cache: CacheLifetime | None = None
 
 
 class ReasoningPart(Record):
@@ -32,10 +46,12 @@ class ReasoningPart(Record):
 
 
 class RefusalPart(Record):
-    """The model's own words for not doing what it was asked."""
+    """The model's own words for not doing what it was asked; ``provider`` and ``data`` are as in `TextPart`."""
 
     type: Literal["refusal"] = "refusal"
     text: str
+    provider: str | None = None
+    data: JSON = None
 
 
 class ImagePart(Record):
@@ -50,6 +66,7 @@ class ImagePart(Record):
     media_type: str | None = None
     url: str | None = None
     detail: str | None = None
+    cache: CacheLifetime | None = None
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -66,13 +83,17 @@ class ToolCallPart(Record):
     """
     A tool that the model wants called.
 
-    ``arguments`` is the JSON text as the model wrote it, which need not be valid.
+    ``arguments`` is the JSON text as the model wrote it, which need not be valid; ``provider`` and ``data`` are as in
+    `TextPart`.
     """
 
     type: Literal["tool_call"] = "tool_call"
     id: str
     name: str
     arguments: str = "{}"
+    provider: str | None = None
+    data: JSON = None
+    cache: CacheLifetime | None = None
 
     def parse_arguments(self) -> dict[str, JSON]:
         """
@@ -95,6 +116,7 @@ class ToolResultPart(Record):
     name: str
     content: str
     is_error: bool = False
+    cache: CacheLifetime | None = None
 
 
 class VendorPart(Record):
@@ -110,6 +132,17 @@ class VendorPart(Record):
     data: JSON
 
 
+class VendorTool(Record):
+    """
+    A tool that runs at its vendor, or that only its vendor knows, in the vendor's own form: sent only to that vendor.
+
+    ``provider`` is the vendor's plugin name.
+    """
+
+    provider: str
+    data: dict[str, JSON]
+
+
 Part = Annotated[
     TextPart | ReasoningPart | RefusalPart | ImagePart | ToolCallPart | ToolResultPart | VendorPart,
     Field(discriminator="type"),
@@ -121,8 +154,22 @@ class Credential(Record):
     """
     What `authorize` puts into a call.
 
-    ``label`` names it in ledgers and logs; the secret shows in neither.
+    ``label`` names it in ledgers and logs; the secret shows in neither. ``kind`` tells a key from a token that expires,
+    for vendors who want them in different headers.
     """
 
     secret: SecretStr
     label: str = "default"
+    kind: Literal["key", "token"] = "key"
+
+
+class AccessToken(Record):
+    """
+    A token that stands for a key, for a while.
+
+    ``expires_at`` is seconds since 1970; None where the source itself knows when to get a new one: then it is asked for
+    each request.
+    """
+
+    secret: SecretStr
+    expires_at: float | None = None

@@ -1,13 +1,14 @@
-"""Any server that speaks OpenAI's Chat Completions: a provider, and the codec as a library for vendors' own plugins."""
+"""Any server that speaks OpenAI's API: a provider, and both codecs as a library for vendors' own plugins."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from budwood.hooks import ProviderSpec, hookimpl
+from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.provider import OpenAICompatible
-from budwood_openai_compatible.settings import Address, OpenAICompatibleSettings
+from budwood_openai_compatible.settings import Address, Offer, OpenAICompatibleSettings
 
-__all__ = ["Address", "OpenAICompatible", "OpenAICompatibleSettings", "budwood_providers"]
+__all__ = ["Address", "Body", "Offer", "OpenAICompatible", "OpenAICompatibleSettings", "budwood_providers"]
 
 
 @hookimpl
@@ -19,7 +20,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             settings=lambda: OpenAICompatibleSettings,
             build=OpenAICompatible,
             requires_api=(1, 0),
-            summary="Any server that speaks OpenAI's Chat Completions.",
+            summary="Any server that speaks OpenAI's API.",
             capabilities=OpenAICompatible.all_capabilities,
             environment={"base_url": ("OPENAI_COMPATIBLE_BASE_URL",), "api_key": ("OPENAI_COMPATIBLE_API_KEY",)},
         )

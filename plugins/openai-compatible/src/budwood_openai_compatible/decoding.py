@@ -13,9 +13,12 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
+from budwood.providing import rate_limits, request_id
 from budwood.types import (
     JSON,
+    ChatResponse,
     FinishReason,
+    HTTPReply,
     Message,
     Part,
     ReasoningPart,
@@ -42,6 +45,46 @@ REASONING_FIELDS: Final = ("reasoning_content", "reasoning")
 
 _MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *REASONING_FIELDS})
 _REPLY_FIELDS: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
+
+
+_CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "text", "finish_reason"})
+
+
+def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -> ChatResponse:
+    """
+    Read a whole reply that holds no error.
+
+    Raises:
+        BadResponseError: It has no choices.
+    """
+    choices = body.get("choices") or ()
+    if not choices:
+        raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
+    message, *others = (decode_message(message_of(choice), vendor=vendor) for choice in choices)
+    raw_reason = choices[0].get("finish_reason")
+    notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
+    usage = body.get("usage")
+    return ChatResponse(
+        message=message,
+        alternatives=tuple(others),
+        finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
+        raw_finish_reason=raw_reason,
+        usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
+        id=body.get("id") or None,
+        model=body.get("model") or "",
+        request_id=request_id(reply.headers),
+        rate_limits=rate_limits(reply.headers),
+        metadata={**decode_metadata(body), **notes},
+        raw=dict(body),
+    )
+
+
+def message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the message of a choice, or what of it came in a chunk; a plain completion has a text in its place."""
+    if "text" in choice:
+        return {"content": choice["text"]}
+    message: Mapping[str, Any] = choice.get("delta") or choice.get("message") or {}
+    return message
 
 
 def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
@@ -138,18 +181,23 @@ def arguments_text(arguments: object) -> str:
     return "" if arguments is None else to_json(arguments).decode()
 
 
+def uncached(total: int | None, read: int | None) -> int | None:
+    """Return the input that was not cached; Azure's Grok counts more cached input than input: then nobody knows."""
+    return total - read if total is not None and read is not None and read <= total else None
+
+
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
     """Bring usage into our form. OpenAI's totals include cached input and reasoning, and so do ours."""
-    read = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    read = detail(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
-        read = _count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
-    total = _count(usage.get("prompt_tokens"))
-    reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
+        read = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
+    total = count(usage.get("prompt_tokens"))
+    reasoning = detail(usage, "completion_tokens_details", "reasoning_tokens")
     return Usage(
         input_tokens=total,
-        uncached_input_tokens=total - read if total is not None and read is not None else None,
+        uncached_input_tokens=uncached(total, read),
         cache_read_tokens=read,
-        cache_write_tokens=_detail(usage, "prompt_tokens_details", "cache_write_tokens"),
+        cache_write_tokens=detail(usage, "prompt_tokens_details", "cache_write_tokens"),
         output_tokens=_output(usage, reasoning),
         reasoning_tokens=reasoning,
         raw=dict(usage),
@@ -158,19 +206,21 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
 
 def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
     """Return the output with its reasoning, which xAI counts beside ``completion_tokens``: its total tells."""
-    written = _count(usage.get("completion_tokens"))
-    read, total = _count(usage.get("prompt_tokens")), _count(usage.get("total_tokens"))
+    written = count(usage.get("completion_tokens"))
+    read, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
     if written is None or read is None or not reasoning or total != read + written + reasoning:
         return written
     return written + reasoning
 
 
-def _detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
+def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
+    """Return a count that stands one level deeper, or None where there is none."""
     inner = usage.get(details)
-    return _count(inner.get(name)) if isinstance(inner, Mapping) else None
+    return count(inner.get(name)) if isinstance(inner, Mapping) else None
 
 
-def _count(value: object) -> int | None:
+def count(value: object) -> int | None:
+    """Return what is a count, and None in place of all else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from budwood.errors import UnsupportedError
 from budwood.types import (
+    Adaptation,
     ChatRequest,
     ImagePart,
     Message,
@@ -110,11 +111,12 @@ def _content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may 
             raise UnsupportedError(f"A user's message cannot hold {part.type} here.")
 
 
-def encode_tools(request: ChatRequest, *, with_choice: bool) -> dict[str, Any]:
+def encode_tools(request: ChatRequest, *, vendor: str, with_choice: bool) -> dict[str, Any]:
     """Write the tools of a request, and which of them must be called; nothing where there are none."""
-    if not request.tools:
+    tools = [*map(_tool, request.tools), *own_tools(request, vendor)]
+    if not tools:
         return {}
-    written: dict[str, Any] = {"tools": [_tool(tool) for tool in request.tools]}
+    written: dict[str, Any] = {"tools": tools}
     if request.tool_choice is not None and with_choice:
         written["tool_choice"] = (
             {"type": "function", "function": {"name": request.tool_choice.name}}
@@ -124,18 +126,32 @@ def encode_tools(request: ChatRequest, *, with_choice: bool) -> dict[str, Any]:
     return written
 
 
+def own_tools(request: ChatRequest, vendor: str) -> list[dict[str, Any]]:
+    """Return the tools that the vendor knows in its own form."""
+    return [tool.data for tool in request.vendor_tools if tool.provider == vendor]
+
+
+def foreign_tools(request: ChatRequest, vendor: str) -> tuple[Adaptation, ...]:
+    """Return the receipt for tools of other vendors, where there are some."""
+    if len(own_tools(request, vendor)) == len(request.vendor_tools):
+        return ()
+    return (Adaptation(parameter="vendor_tools", action="dropped", reason="they are tools of another vendor"),)
+
+
 def _tool(tool: ToolDefinition) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
     if tool.description:
         function["description"] = tool.description
     if tool.strict is not None:
         function["strict"] = tool.strict
-    return {"type": "function", "function": function}
+    return {"type": "function", "function": function | tool.extra}
 
 
 def encode_output_schema(schema: OutputSchema) -> dict[str, Any]:
     """Write the JSON schema that the reply must satisfy."""
     written: dict[str, Any] = {"name": schema.name, "schema": schema.json_schema}
+    if schema.description:
+        written["description"] = schema.description
     if schema.strict is not None:
         written["strict"] = schema.strict
     return {"type": "json_schema", "json_schema": written}

@@ -6,15 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-Lack = Literal["tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models"]
+Lack = Literal[
+    "tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models", "completion"
+]
 """What some servers cannot do, or refuse to be asked for."""
+
+Offer = Literal["count_tokens", "moderation"]
+"""What few servers can do besides OpenAI's own."""
 
 
 def _address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("an address begins with http:// or https://")
-    if url.rstrip("/").endswith("/chat/completions"):
-        raise ValueError("leave /chat/completions out: base_url is what stands before it")
+    for path in ("/chat/completions", "/responses"):
+        if url.rstrip("/").endswith(path):
+            raise ValueError(f"leave {path} out: base_url is what stands before it")
     return url.rstrip("/")
 
 
@@ -33,6 +39,8 @@ class OpenAICompatibleSettings(BaseModel):
         system_role: Under which role it wants system and developer messages; None leaves both as they are.
         renames: The server's names of other parameters, by ours.
         lacks: What it cannot do.
+        offers: What it can do that most servers cannot.
+        api: By which API it is asked: Chat Completions, Responses, or whichever model and request want.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -44,3 +52,5 @@ class OpenAICompatibleSettings(BaseModel):
     system_role: Literal["system", "developer"] | None = "system"
     renames: dict[str, str] = Field(default_factory=dict)
     lacks: frozenset[Lack] = frozenset()
+    offers: frozenset[Offer] = frozenset()
+    api: Literal["chat", "responses", "auto"] = "chat"

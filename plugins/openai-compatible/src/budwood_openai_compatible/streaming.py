@@ -6,15 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic_core import from_json
-
-from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import describe_body, events_of, rate_limits, request_id
+from budwood.errors import StreamInterruptedError
+from budwood.providing import rate_limits, request_id
 from budwood.types import (
     JSON,
-    ChatResponse,
     Finished,
-    HTTPReply,
     ReasoningDelta,
     ReasoningPart,
     RefusalDelta,
@@ -29,7 +25,7 @@ from budwood.types import (
     VendorContent,
     VendorPart,
 )
-from budwood.wire import ServerSentEvent, SSEDecoder
+from budwood.wire import ServerSentEvent
 from budwood_openai_compatible.decoding import (
     arguments_text,
     content_piece,
@@ -37,18 +33,17 @@ from budwood_openai_compatible.decoding import (
     decode_usage,
     finish_reason,
     holds_error,
+    message_of,
     pieces_of,
     reasoning_text,
     unknown_fields,
 )
+from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole, parse_event
 
 DONE: Final = b"[DONE]"
 
-Whole = Callable[[HTTPReply], ChatResponse]
-"""Reads a whole reply."""
-
-Failure = Callable[[Mapping[str, Any]], ProviderError]
-"""Makes the error of a chunk that holds one."""
+Standard = Callable[[dict[str, Any]], dict[str, Any]]
+"""Brings a chunk into OpenAI's form."""
 
 
 @dataclass(slots=True)
@@ -113,7 +108,7 @@ class _Choice:
                 gathered.extend(tokens)
 
 
-class ChatStreamDecoder:
+class ChatStreamDecoder(JSONEventDecoder):
     """
     Decodes one streamed reply.
 
@@ -122,64 +117,36 @@ class ChatStreamDecoder:
         vendor: The plugin's name, for vendor parts.
         whole: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
+        standard: Brings each chunk into OpenAI's form, where the vendor says some things in another place.
     """
 
-    def __init__(self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure) -> None:
-        self._head = head
-        self._vendor = vendor
-        self._whole = whole
-        self._failure = failure
-        self._sse = SSEDecoder()
-        self._not_a_stream: list[bytes] | None = None
-        self._begun = False
+    def __init__(
+        self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure, standard: Standard | None = None
+    ) -> None:
+        super().__init__(head, vendor=vendor, whole=whole, failure=failure)
+        self._standard = standard
         self._started = False
         self._done = False
         self._choices: dict[int, _Choice] = {}
         self._early: dict[str, JSON] = {}
         self._said: dict[str, JSON] = {}
-        self._failed: ProviderError | None = None
 
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if not self._begun and (data := data.lstrip()):
-            self._begun = True
-            if data[:1] in (b"{", b"[", b"<"):
-                self._not_a_stream = []
-        if self._not_a_stream is not None:
-            self._not_a_stream.append(data)
-            return []
-        events: list[StreamEvent] = []
-        try:
-            for sent in self._sse.feed(data):
-                events.extend(self._decode(sent))
-        except ProviderError as error:
-            if not events:
-                raise
-            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
-        return events
-
-    def close(self) -> list[StreamEvent]:
-        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if self._not_a_stream is not None:
-            return events_of(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
-        events = [event for sent in self._sse.close() for event in self._decode(sent)]
+    def _end(self) -> list[StreamEvent]:
         unfinished = [index for index, choice in self._choices.items() if not choice.finished]
         if self._choices and not unfinished:
-            return events
+            return []
         if not self._done:
             raise StreamInterruptedError("The stream ended without a finish reason.")
         # [DONE] alone: complete, but the server did not say why
-        return [*events, *(Finished("other", None, index) for index in unfinished or [0])]
+        return [Finished("other", None, index) for index in unfinished or [0]]
 
     def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
         if sent.data == DONE:
             self._done = True
             return
-        chunk = self._parse(sent.data)
+        chunk = parse_event(sent.data)
+        if self._standard is not None:
+            chunk = self._standard(chunk)
         if holds_error(chunk) or sent.event == "error":
             raise self._failure(chunk)
         if not self._started:
@@ -207,19 +174,10 @@ class ChatStreamDecoder:
             self._said.update(new)
             yield ResponseMetadata(new)
 
-    def _parse(self, data: bytes) -> dict[str, Any]:
-        try:
-            chunk = from_json(data)
-        except ValueError:
-            chunk = None
-        if not isinstance(chunk, dict):
-            raise BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(data)}.")
-        return chunk
-
     def _decode_choice(self, choice: Mapping[str, Any]) -> Iterator[StreamEvent]:
         index = choice.get("index") or 0
         state = self._choices.setdefault(index, _Choice())
-        delta = choice.get("delta") or choice.get("message") or {}
+        delta = message_of(choice)
         yield from self._decode_delta(delta, state, index)
         if choice.get("logprobs"):
             state.add_logprobs(choice["logprobs"])
@@ -265,7 +223,7 @@ class ChatStreamDecoder:
         return VendorContent(part, index)
 
 
-_CHOICE_FIELDS: Final = frozenset({"index", "delta", "message", "finish_reason", "logprobs"})
+_CHOICE_FIELDS: Final = frozenset({"index", "delta", "message", "text", "finish_reason", "logprobs"})
 
 
 def _added(said: JSON, more: JSON) -> JSON:

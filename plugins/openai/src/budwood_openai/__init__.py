@@ -1,4 +1,4 @@
-"""OpenAI: Chat Completions, embeddings and the list of models."""
+"""OpenAI: both of its APIs for chat, and what else `budwood_openai_compatible` speaks."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from budwood.contracts import PluginContext
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood_openai_compatible import Address, OpenAICompatible, OpenAICompatibleSettings
+from budwood_openai_compatible import Address, Offer, OpenAICompatible, OpenAICompatibleSettings
 
 __all__ = ["OpenAI", "OpenAISettings", "budwood_providers"]
 
@@ -27,6 +27,8 @@ class OpenAISettings(OpenAICompatibleSettings):
     organization: str | None = None
     project: str | None = None
     system_role: Literal["system", "developer"] | None = None
+    offers: frozenset[Offer] = frozenset({"count_tokens", "moderation"})
+    api: Literal["chat", "responses", "auto"] = "auto"
 
 
 class OpenAI(OpenAICompatible):

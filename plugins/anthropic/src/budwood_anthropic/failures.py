@@ -1,0 +1,148 @@
+"""
+Read what Anthropic says of errors.
+
+Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/shared/*_error*.py``; docs.claude.com, "Errors".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from budwood.errors import ProviderError
+from budwood.providing import Complaint, Vocabulary, describe_body, error_from_reply
+from budwood.types import HTTPReply, ReplyHead
+
+VOCABULARY: Final = Vocabulary(
+    quota=frozenset(
+        {
+            "billing_error",
+            "enforced_spend_limit_reached",
+            "contract_spend_limit_reached",
+            "linked_organization_spend_limit_reached",
+            "linked_organization_billing_unavailable",
+            "quota",
+        }
+    ),
+    capacity=frozenset({"overloaded_error"}),
+    context=frozenset({"context"}),
+    content_filter=frozenset(),
+    unsupported=frozenset({"unsupported"}),
+    model_missing=frozenset(),
+    credential=frozenset({"authentication_error"}),
+)
+"""``quota``, ``context`` and ``unsupported`` are our own words, for errors that only their text tells apart."""
+
+STATUSES: Final[Mapping[str, int]] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The status of each type, for errors that come without one, inside a 200."""
+
+_MEANINGS: Final = (
+    ("quota", re.compile(r"You have reached your specified (?:workspace )?API usage limits")),  # litellm#37599
+    ("quota", re.compile(r"Your credit balance is too low to access the Anthropic API")),
+    ("context", re.compile(r"prompt is too long: ")),
+    ("context", re.compile(r"input length and `max_tokens` exceed context limit: ")),
+    ("unsupported", re.compile(r"`?[a-z_.]+`?(?:: Extra inputs are not permitted| is deprecated for this model)")),
+    ("unsupported", re.compile(r"This model does not support (?:the )?(?:effort|`?[a-z_.]+`? parameter)")),
+)
+"""What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning."""
+
+_PARAMETER: Final = re.compile(r"`?([a-z_]+)`?(?:[.\d]*[a-z_.\d]*: | is deprecated)")
+_OUR_NAMES: Final = {
+    "stop_sequences": "stop",
+    "output_config": "output_schema",
+    "output_format": "output_schema",
+    "thinking": "reasoning_effort",
+    "system": "messages",
+}
+_PARAMETERS: Final = frozenset(
+    {"model", "messages", "max_tokens", "temperature", "top_p", "top_k", "tools", "tool_choice", *_OUR_NAMES}
+)
+
+
+def complaint_of(reply: HTTPReply) -> Complaint:
+    """Take out of an error's body what the vendor says; gateways before it answer in HTML."""
+    try:
+        body = from_json(reply.body)
+    except ValueError:
+        body = None
+    if not isinstance(body, Mapping):
+        return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+    return complaint_in(body, fallback=f"HTTP {reply.status}")
+
+
+def complaint_in(body: Mapping[str, Any], *, fallback: str) -> Complaint:
+    """Read ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}}``."""
+    error = body.get("error")
+    if isinstance(error, str):
+        return Complaint(message=error)
+    error = error if isinstance(error, Mapping) else body
+    message = error.get("message") or fallback
+    message = message if isinstance(message, str) else to_json(message).decode()
+    details = error.get("details")
+    code = details.get("error_code") if isinstance(details, Mapping) else None
+    kind = error.get("type")
+    return Complaint(
+        message=message,
+        code=code if isinstance(code, str) else None,
+        type=kind if isinstance(kind, str) else None,
+        param=parameter_in(message) if kind == "invalid_request_error" else None,
+        details=error,
+    )
+
+
+def parameter_in(message: str) -> str | None:
+    """Find the parameter that a message names first, under our name for it: ``messages.0.content: …``."""
+    if message.startswith("This model does not support effort"):
+        return "reasoning_effort"
+    named = _PARAMETER.match(message)
+    if named is None or named[1] not in _PARAMETERS:
+        return None
+    return _OUR_NAMES.get(named[1], named[1])
+
+
+def error_of(reply: HTTPReply, complaint: Complaint) -> ProviderError:
+    """Classify an error by status and structured code, and where these say nothing by the beginning of its text."""
+    known = complaint
+    if complaint.code is None and complaint.type == "invalid_request_error":
+        meaning = next((word for word, text in _MEANINGS if text.match(complaint.message)), None)
+        known = complaint._replace(code=meaning)
+    error = error_from_reply(reply, known, VOCABULARY)
+    error.code = complaint.code or complaint.type
+    return error
+
+
+def error_inside(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
+    """Make the error of an error inside a 200; of a type that is not known, it counts as the server's failure."""
+    complaint = complaint_in(body, fallback="the vendor reports an error")
+    status = STATUSES.get(complaint.type or "", 500)
+    error = error_of(HTTPReply(ReplyHead(status, head.headers), b""), complaint)
+    error.request_id = error.request_id or _text(body.get("request_id"))
+    return error
+
+
+def reported_id(reply: HTTPReply) -> str | None:
+    """Return the id of the request that an error's body names, for replies whose headers were stripped on the way."""
+    try:
+        body = from_json(reply.body)
+    except ValueError:
+        return None
+    return _text(body.get("request_id")) if isinstance(body, Mapping) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

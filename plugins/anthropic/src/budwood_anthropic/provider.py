@@ -1,0 +1,181 @@
+"""The provider: messages, the count of tokens and the list of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from pydantic_core import to_json
+
+from budwood.contracts import PluginContext, StreamDecoder
+from budwood.errors import BadResponseError, ProviderError
+from budwood.providing import BaseProvider, describe_body, parse_body, request_id
+from budwood.types import (
+    Adaptation,
+    Capability,
+    ChatRequest,
+    ChatResponse,
+    Credential,
+    HTTPCall,
+    HTTPReply,
+    Message,
+    ModelInfo,
+    RateLimits,
+    ReplyHead,
+    Usage,
+)
+from budwood_anthropic.decoding import decode_content, decode_metadata, decode_usage, finish_reason
+from budwood_anthropic.failures import complaint_of, error_inside, error_of, reported_id
+from budwood_anthropic.limits import decode_limits, parse_moment
+from budwood_anthropic.parameters import Body, encode_body
+from budwood_anthropic.settings import AnthropicSettings
+from budwood_anthropic.streaming import MessageStreamDecoder
+
+JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
+
+_COUNTED: Final = frozenset("model messages system tools tool_choice thinking output_config cache_control".split())
+"""What a request for a count may hold. Source: ``types/message_count_tokens_params.py`` of the SDK."""
+
+_MOST_MODELS: Final = 1000
+"""The largest page of the list of models."""
+
+
+class Anthropic(BaseProvider):
+    """
+    Anthropic's own API, and gateways that speak it.
+
+    Args:
+        settings: Where it is, and what every request says.
+        context: What the plugin got besides its settings.
+    """
+
+    all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {
+            Capability.CHAT,
+            Capability.STREAM,
+            Capability.TOOLS,
+            Capability.JSON_SCHEMA,
+            Capability.IMAGE_INPUT,
+            Capability.REASONING,
+            Capability.MODELS,
+            Capability.COUNT_TOKENS,
+        }
+    )
+
+    def __init__(self, settings: AnthropicSettings, context: PluginContext) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._headers = {**JSON_HEADERS, "anthropic-version": settings.version, **settings.headers}
+
+    def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
+        """Write a request for a message."""
+        body = encode_body(request, self.rules(request))
+        if self._settings.service_tier:
+            body.values.setdefault("service_tier", self._settings.service_tier)
+        if stream:
+            body.values["stream"] = True
+        return self._post("/v1/messages", body)
+
+    def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
+        """Put the key into its header."""
+        key = credential.secret.get_secret_value()
+        bearer = self._settings.authentication == "bearer"
+        header = {"authorization": f"Bearer {key}"} if bearer else {"x-api-key": key}
+        return replace(call, headers={**call.headers, **header})
+
+    def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
+        """Read a message."""
+        body = self._object(reply)
+        content = body.get("content")
+        if not isinstance(content, list):
+            raise BadResponseError("The reply holds no content.", request_id=request_id(reply.headers))
+        usage, raw_reason = body.get("usage"), body.get("stop_reason")
+        return ChatResponse(
+            message=Message(role="assistant", parts=decode_content(content)),
+            finish_reason=finish_reason(raw_reason),
+            raw_finish_reason=raw_reason,
+            usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
+            id=body.get("id") or None,
+            model=body.get("model") or "",
+            request_id=request_id(reply.headers),
+            rate_limits=self._limits(reply.head),
+            metadata=decode_metadata(body),
+            raw=body,
+        )
+
+    def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
+        """Begin to read a streamed message."""
+        return MessageStreamDecoder(
+            head,
+            limits=self._limits(head),
+            whole=lambda reply: self.decode(request, reply),
+            failure=lambda said: error_inside(head, said),
+        )
+
+    def error(self, reply: HTTPReply) -> ProviderError:
+        """Classify a reply that is not 2xx."""
+        error = error_of(reply, complaint_of(reply))
+        error.request_id = error.request_id or reported_id(reply)
+        return error
+
+    def encode_token_count(self, request: ChatRequest) -> HTTPCall:
+        """Write a request for the count of its tokens."""
+        body = encode_body(request, self.rules(request))
+        counted = {name: value for name, value in body.values.items() if name in _COUNTED}
+        return self._post("/v1/messages/count_tokens", Body(counted, body.betas, ()))
+
+    def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
+        """Read the count."""
+        count = self._object(reply).get("input_tokens")
+        if not isinstance(count, int):
+            raise BadResponseError("The reply holds no input_tokens.", request_id=request_id(reply.headers))
+        return count
+
+    def encode_models(self) -> HTTPCall:
+        """Write the request for the list of models."""
+        url = f"{self._settings.base_url}/v1/models?limit={_MOST_MODELS}"
+        return HTTPCall(method="GET", url=url, headers=self._headers)
+
+    def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
+        """Read the list of models."""
+        rows = self._object(reply).get("data")
+        if not isinstance(rows, list):
+            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
+        return tuple(_model(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("id"), str))
+
+    def _post(self, path: str, body: Body) -> HTTPCall:
+        betas = dict.fromkeys((*self._settings.betas, *body.betas))
+        headers = {**self._headers, "anthropic-beta": ",".join(betas)} if betas else self._headers
+        receipts: tuple[Adaptation, ...] = body.adaptations
+        return HTTPCall(
+            method="POST",
+            url=self._settings.base_url + path,
+            headers=headers,
+            body=to_json(body.values),
+            adaptations=receipts,
+        )
+
+    def _limits(self, head: ReplyHead) -> RateLimits | None:
+        return decode_limits(head.headers, self._context.clock.time())
+
+    def _object(self, reply: HTTPReply) -> dict[str, Any]:
+        """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
+        body = parse_body(reply)
+        if not isinstance(body, dict):
+            raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+        if body.get("error"):
+            raise error_inside(reply.head, body)
+        return body
+
+
+def _model(row: Mapping[str, Any]) -> ModelInfo:
+    created = parse_moment(row.get("created_at"))
+    window = row.get("max_input_tokens")
+    return ModelInfo(
+        id=row["id"],
+        created=None if created is None or created <= 0 else int(created),  # the epoch means that it is not known
+        owned_by="anthropic",
+        context_window=window if isinstance(window, int) else None,
+        raw=dict(row),
+    )

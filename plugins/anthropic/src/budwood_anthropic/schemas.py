@@ -1,0 +1,58 @@
+"""
+Write the JSON schema of structured output as the vendor takes it.
+
+It takes a part of JSON schema: objects must be closed, and bounds of numbers and lengths are refused. What it does not
+take is told to the model in the description; that the reply satisfies the whole schema is checked by the caller.
+Source: docs.claude.com, "Structured outputs", "JSON Schema limitations"; ``lib/_parse/_transform.py`` of the SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+_FORMATS: Final = frozenset("date-time time date duration email hostname uri ipv4 ipv6 uuid".split())
+
+_TAKEN: Final = frozenset(
+    "$ref $defs definitions type enum const anyOf allOf properties required items description title "
+    "default format".split()
+)
+
+
+def accepted(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema with what the vendor refuses moved into descriptions."""
+    written = {name: _inner(name, value) for name, value in schema.items() if _is_taken(name, value)}
+    if "oneOf" in schema:
+        written["anyOf"] = [*written.get("anyOf", ()), *_inner("oneOf", schema["oneOf"])]
+    if schema.get("type") == "object" or "properties" in schema:
+        written["additionalProperties"] = False
+    refused = {name: value for name, value in schema.items() if name != "oneOf" and not _is_taken(name, value)}
+    if refused:
+        said = to_json(refused).decode()
+        written["description"] = f"{schema['description']}\n\n{said}" if schema.get("description") else said
+    return written
+
+
+def _is_taken(name: str, value: object) -> bool:
+    if name == "format":
+        return value in _FORMATS
+    if name == "minItems":
+        return value in (0, 1)
+    if name == "additionalProperties":
+        return value is False
+    return name in _TAKEN
+
+
+def _inner(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Write the schemas that a keyword holds."""
+    if name in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
+        return {key: _schema(one) for key, one in value.items()}
+    if name in ("anyOf", "oneOf", "allOf") and isinstance(value, list):
+        return [_schema(one) for one in value]
+    return _schema(value) if name == "items" else value
+
+
+def _schema(value: Any) -> Any:  # noqa: ANN401 - a schema may be true or false
+    return accepted(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,198 @@
+"""
+Read streamed replies of Anthropic's Messages API.
+
+Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/raw_message_stream_event.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
+from budwood.providing import describe_body, events_of, request_id
+from budwood.types import (
+    JSON,
+    ChatResponse,
+    Finished,
+    HTTPReply,
+    RateLimits,
+    ReplyHead,
+    ResponseMetadata,
+    ResponseStarted,
+    Restarted,
+    StreamEvent,
+    UsageReported,
+)
+from budwood.wire import ServerSentEvent, SSEDecoder
+from budwood_anthropic.blocks import OpenBlock, open_block
+from budwood_anthropic.decoding import decode_metadata, decode_usage, finish_reason
+
+Whole = Callable[[HTTPReply], ChatResponse]
+"""Reads a whole reply."""
+
+Failure = Callable[[Mapping[str, Any]], ProviderError]
+"""Makes the error of an event that holds one."""
+
+_EVENT_FIELDS: Final = frozenset({"type", "index", "delta", "usage", "message", "content_block"})
+
+
+class MessageStreamDecoder:
+    """
+    Decodes one streamed reply.
+
+    Args:
+        head: The reply's head.
+        limits: What the head says of limits.
+        whole: Reads what a gateway sends that answers a request for a stream with a whole reply.
+        failure: Makes the error of an error inside the stream.
+    """
+
+    def __init__(self, head: ReplyHead, *, limits: RateLimits | None, whole: Whole, failure: Failure) -> None:
+        self._head = head
+        self._limits = limits
+        self._whole = whole
+        self._failure = failure
+        self._sse = SSEDecoder()
+        self._not_a_stream: list[bytes] | None = None
+        self._begun = False
+        self._started = False
+        self._ended = False
+        self._finished = False
+        self._blocks: dict[int, OpenBlock] = {}
+        self._calls = 0
+        self._usage: dict[str, JSON] = {}
+        self._failed: ProviderError | None = None
+        self._take: Final[dict[str, Callable[[dict[str, Any]], Iterator[StreamEvent]]]] = {
+            "message_start": self._start,
+            "content_block_start": self._open,
+            "content_block_delta": self._grow,
+            "content_block_stop": self._close_block,
+            "message_delta": self._change,
+            "message_stop": self._end,
+        }
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Decode what came; see `budwood.contracts.StreamDecoder`."""
+        if self._failed is not None:
+            raise self._failed
+        if not self._begun and (data := data.lstrip()):
+            self._begun = True
+            if data[:1] in (b"{", b"[", b"<"):
+                self._not_a_stream = []
+        if self._not_a_stream is not None:
+            self._not_a_stream.append(data)
+            return []
+        events: list[StreamEvent] = []
+        try:
+            for sent in self._sse.feed(data):
+                events.extend(self._decode(sent))
+        except ProviderError as error:
+            if not events:
+                raise
+            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
+        return events
+
+    def close(self) -> list[StreamEvent]:
+        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
+        if self._failed is not None:
+            raise self._failed
+        if self._not_a_stream is not None:
+            return events_of(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
+        events = [event for sent in self._sse.close() for event in self._decode(sent)]
+        if not self._finished and not self._ended:
+            raise StreamInterruptedError("The stream ended without a stop reason.")
+        if not self._finished:  # message_stop alone: complete, but the server did not say why
+            events.append(Finished("other"))
+        return events
+
+    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
+        said = self._parse(sent)
+        kind = said.get("type")
+        if take := self._take.get(str(kind)):
+            yield from take(said)
+        elif kind != "ping":
+            yield ResponseMetadata({str(kind): said})
+
+    def _parse(self, sent: ServerSentEvent) -> dict[str, Any]:
+        try:
+            said = from_json(sent.data)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(sent.data)}.")
+        if "error" in said or sent.event == "error" or said.get("type") == "error":
+            raise self._failure(said)
+        return said
+
+    def _start(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """Begin a message. A gateway that fails over in mid-reply begins a second one: the first is void."""
+        message = _object(said, "message")
+        if self._started:
+            self._blocks.clear()
+            self._calls = 0
+            self._finished = False
+            yield Restarted("the vendor began the reply anew")
+        self._started = True
+        yield ResponseStarted(message.get("id") or None, message.get("model") or None)
+        yield ResponseMetadata(decode_metadata(message), self._limits, request_id(self._head.headers))
+        self._usage = {}
+        yield from self._report(message.get("usage"))
+        for number, block in enumerate(message.get("content") or ()):
+            yield from self._open({"index": number, "content_block": block})
+
+    def _open(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        block = _object(said, "content_block")
+        opened = open_block(block, call=self._calls)
+        self._calls += block.get("type") == "tool_use"
+        self._blocks[_index(said)] = opened
+        yield from opened.begin()
+
+    def _grow(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        block = self._blocks.get(_index(said))
+        return iter(()) if block is None else block.add(_object(said, "delta"))
+
+    def _close_block(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        block = self._blocks.pop(_index(said), None)
+        return iter(()) if block is None else block.close()
+
+    def _end(self, _said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        self._ended = True
+        return self._close_blocks()
+
+    def _close_blocks(self) -> Iterator[StreamEvent]:
+        """Close what gateways left open."""
+        for block in self._blocks.values():
+            yield from block.close()
+        self._blocks.clear()
+
+    def _change(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        delta = said.get("delta") or {}
+        notes = {name: value for name, value in said.items() if name not in _EVENT_FIELDS}
+        if metadata := decode_metadata({**notes, **delta}):
+            yield ResponseMetadata(metadata)
+        yield from self._report(said.get("usage"))
+        if raw := delta.get("stop_reason"):
+            yield from self._close_blocks()
+            self._finished = True
+            yield Finished(finish_reason(raw), raw)
+
+    def _report(self, usage: object) -> Iterator[StreamEvent]:
+        """Tell what was consumed so far: later counts are totals; those that are left out still hold."""
+        if isinstance(usage, dict) and usage:
+            self._usage |= {name: value for name, value in usage.items() if value is not None}
+            yield UsageReported(decode_usage(self._usage))
+
+
+def _object(said: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = said.get(name)
+    if not isinstance(value, dict):
+        raise BadResponseError(f"An event {said.get('type')} of the stream holds no {name}.")
+    return value
+
+
+def _index(said: Mapping[str, Any]) -> int:
+    index = said.get("index")
+    return index if isinstance(index, int) else 0

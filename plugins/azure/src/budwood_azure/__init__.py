@@ -1,0 +1,40 @@
+"""Azure OpenAI and the models of Azure AI Foundry."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import ProviderSpec, hookimpl
+from budwood_azure.provider import Azure, AzureBase
+from budwood_azure.settings import AzureSettings
+
+__all__ = ["ENVIRONMENT", "Azure", "AzureBase", "AzureSettings", "budwood_providers"]
+
+ENVIRONMENT = {
+    "base_url": ("AZURE_OPENAI_ENDPOINT",),
+    "token": ("AZURE_OPENAI_AD_TOKEN",),
+    "api_key": ("AZURE_OPENAI_API_KEY",),
+    "api_version": ("OPENAI_API_VERSION",),
+}
+"""The variables that OpenAI's own library reads for Azure."""
+
+WAYS_TO_PROVE_IT = ("token_source", "token", "identity", "api_key")
+"""Settings that stand for each other; of the environment's the token wins, as in OpenAI's own library."""
+
+
+@hookimpl
+def budwood_providers() -> Iterable[ProviderSpec[Any]]:
+    """Describe the provider."""
+    return [
+        ProviderSpec(
+            name="azure",
+            settings=lambda: AzureSettings,
+            build=Azure,
+            requires_api=(1, 0),
+            summary="Azure OpenAI, and the models of Azure AI Foundry.",
+            capabilities=Azure.all_capabilities,
+            environment=ENVIRONMENT,
+            needs_credential=True,
+            catalog_of=("openai",),
+            exclusive=WAYS_TO_PROVE_IT,
+        )
+    ]

@@ -1,0 +1,168 @@
+"""
+Read what Gemini answers.
+
+Source: ai.google.dev/api/generate-content, ``GenerateContentResponse``, and google-genai 3.4, ``types.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
+from budwood_gemini.content import ABOUT_THE_REPLY, OUR_ID, VENDOR
+
+FILTERED: Final = frozenset(
+    {
+        "SAFETY",
+        "RECITATION",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "ESCALATION",
+        "MODEL_ARMOR",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_RECITATION",
+    }
+)
+"""Finish reasons with which a filter cuts a reply off."""
+
+_FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "length",
+    "MALFORMED_FUNCTION_CALL": "error",
+    "MALFORMED_RESPONSE": "error",
+    "UNEXPECTED_TOOL_CALL": "error",
+    "TOO_MANY_TOOL_CALLS": "error",
+    "MISSING_THOUGHT_SIGNATURE": "error",
+    **dict.fromkeys(FILTERED, "content_filter"),
+}
+
+_REPLY_FIELDS: Final = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
+_CANDIDATE_FIELDS: Final = frozenset({"content", "finishReason", "index", *ABOUT_THE_REPLY})
+
+
+def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
+    """Bring Gemini's word into our form. It says ``STOP`` after calls of functions as well."""
+    reason = _FINISH_REASONS.get(raw or "", "other")
+    return "tool_calls" if reason == "stop" and called_tools else reason
+
+
+def decode_message(candidate: Mapping[str, Any], reply_id: str | None) -> Message:
+    """Read one candidate; what Budwood does not model becomes vendor parts."""
+    parts: list[Part] = []
+    calls = 0
+    for written in parts_of(candidate):
+        part = decode_part(written, call_id(reply_id, candidate, calls))
+        if part is not None:
+            parts.append(part)
+            calls += isinstance(part, ToolCallPart)
+    return Message(role="assistant", parts=(*parts, *about_the_reply(candidate)))
+
+
+def parts_of(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the parts of a candidate; one that was filtered or cut off may have none."""
+    content = candidate.get("content") or {}
+    return content.get("parts") or []
+
+
+def call_id(reply_id: str | None, candidate: Mapping[str, Any], number: int) -> str:
+    """Make an id for a call that has none: no two calls of a conversation may have the same."""
+    choice = candidate.get("index") or 0
+    return f"{OUR_ID}{reply_id or 'call'}-{f'{choice}-' if choice else ''}{number}"
+
+
+def decode_part(written: Mapping[str, Any], own_id: str) -> TextPart | ReasoningPart | ToolCallPart | VendorPart | None:
+    """
+    Read one part; an empty text says nothing unless it is signed.
+
+    What stands beside text, thoughts and calls, above all ``thoughtSignature``, is kept in the part's ``data``: Gemini
+    wants it back with the same part.
+    """
+    kinds = written.keys() - {"thought", "thoughtSignature"}
+    if "functionCall" in kinds:
+        return _call(written, own_id)
+    if not kinds or (isinstance(written.get("text"), str) and kinds <= {"text", "partMetadata"}):
+        return _text(written)
+    kind = next(kind for kind in written if kind in kinds)
+    return VendorPart(provider=VENDOR, kind=kind, data=dict(written))
+
+
+def _call(written: Mapping[str, Any], own_id: str) -> ToolCallPart:
+    call = written["functionCall"]
+    return ToolCallPart(
+        id=call.get("id") or own_id,
+        name=call.get("name") or "",
+        arguments=to_json(call.get("args") or {}).decode(),
+        provider=VENDOR,
+        data=beside(written, "functionCall"),
+    )
+
+
+def _text(written: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
+    text, own = written.get("text") or "", beside(written, "text", "thought")
+    if not text and not own:
+        return None
+    if written.get("thought"):
+        return ReasoningPart(text=text, provider=VENDOR, data=own)
+    return TextPart(text=text, provider=VENDOR, data=own) if own else TextPart(text=text)
+
+
+def beside(written: Mapping[str, Any], *modelled: str) -> dict[str, Any] | None:
+    """Return what a part holds besides what Budwood models, or None."""
+    return {name: value for name, value in written.items() if name not in modelled} or None
+
+
+def about_the_reply(candidate: Mapping[str, Any]) -> Iterator[VendorPart]:
+    """List what a candidate says of its sources; empty objects say nothing."""
+    for kind in ABOUT_THE_REPLY:
+        if candidate.get(kind):
+            yield VendorPart(provider=VENDOR, kind=kind, data=candidate[kind])
+
+
+def notes_of(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a reply or a chunk says besides what has a field of its own."""
+    return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value}
+
+
+def notes_of_candidate(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a candidate says besides what has a field of its own."""
+    return {name: value for name, value in candidate.items() if name not in _CANDIDATE_FIELDS and value}
+
+
+def decode_usage(usage: Mapping[str, Any]) -> Usage:
+    """
+    Bring usage into our form.
+
+    The prompt includes what was cached. Results of the vendor's own tools are read as well, and thoughts written, but
+    both are counted beside prompt and candidates; ``totalTokenCount`` is the sum of all four.
+    """
+    prompt, tools = _count(usage, "promptTokenCount"), _count(usage, "toolUsePromptTokenCount")
+    total_input = None if prompt is None else prompt + (tools or 0)
+    cached = _count(usage, "cachedContentTokenCount")
+    thoughts = _count(usage, "thoughtsTokenCount")
+    return Usage(
+        input_tokens=total_input,
+        uncached_input_tokens=None if total_input is None or cached is None else total_input - cached,
+        cache_read_tokens=cached,
+        output_tokens=_output(usage, thoughts, total_input),
+        reasoning_tokens=thoughts,
+        raw=dict(usage),
+    )
+
+
+def _output(usage: Mapping[str, Any], thoughts: int | None, total_input: int | None) -> int | None:
+    written = _count(usage, "candidatesTokenCount")
+    if written is not None or thoughts is not None:
+        return (written or 0) + (thoughts or 0)
+    total = _count(usage, "totalTokenCount")  # a count of zero is left out of the JSON
+    return None if total is None or total_input is None else max(total - total_input, 0)
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int | None:
+    value = usage.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,182 @@
+"""
+Make errors of what Gemini says.
+
+Source: ai.google.dev/gemini-api/docs/troubleshooting and google.rpc, ``error_details.proto``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from budwood.errors import ContentFilterError, ProviderError
+from budwood.providing import Complaint, Vocabulary, describe_body, duration, error_from_reply
+from budwood.types import HTTPReply, ReplyHead
+from budwood_gemini.decoding import FILTERED
+from budwood_gemini.encoding import NAMES
+
+_DAILY: Final = "daily quota"
+_TOO_LONG: Final = "too long"
+_UNKNOWN_PARAMETER: Final = "unknown parameter"
+
+_VOCABULARY: Final = Vocabulary(
+    quota=frozenset({_DAILY}),
+    capacity=frozenset(),
+    context=frozenset({_TOO_LONG}),
+    content_filter=frozenset(),
+    unsupported=frozenset({_UNKNOWN_PARAMETER}),
+    model_missing=frozenset(),
+    credential=frozenset({"API_KEY_INVALID", "UNAUTHENTICATED"}),
+)
+
+_MESSAGES: Final = (
+    (_TOO_LONG, re.compile(r"The input token count(?: \(\d+\))? exceeds the maximum")),
+    (
+        _UNKNOWN_PARAMETER,
+        re.compile(
+            r"Invalid JSON payload received\. Unknown name|Penalty is not enabled|Thinking (?:level|budget) "
+            r"|Thinking is not enabled|Budget \d+ is invalid|Function calling with a response mime type"
+        ),
+    ),
+)
+"""What has no code of its own: kinds of a bad request, by how the message begins."""
+
+_FIELDS: Final = {
+    **{theirs: ours for ours, theirs in NAMES.items()},
+    "thinkingLevel": "reasoning_effort",
+    "thinkingConfig": "reasoning_effort",
+    "responseSchema": "output_schema",
+    "responseJsonSchema": "output_schema",
+    "responseMimeType": "output_schema",
+    "functionDeclarations": "tools",
+    "toolConfig": "tool_choice",
+    "contents": "messages",
+    "systemInstruction": "messages",
+}
+
+
+def error_of(reply: HTTPReply) -> ProviderError:
+    """Classify a reply that is not 2xx."""
+    try:
+        body = from_json(reply.body)
+    except ValueError:
+        body = None
+    said = error_in(body)
+    if said is None:
+        text = f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
+        return error_from_reply(reply, Complaint(message=text), _VOCABULARY)
+    return _error(reply.head, said)
+
+
+def error_in(body: object) -> Mapping[str, Any] | None:
+    """Find the error that a body holds, be it one of a reply or of a chunk; some are wrapped in a list."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    said = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(said, str):
+        return {"message": said}
+    return said if isinstance(said, Mapping) and said else None
+
+
+def failure(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
+    """Make the error that stands inside a reply of 200; one without a status of its own is the server's."""
+    code = said.get("code")
+    status = code if isinstance(code, int) and 400 <= code <= 599 else 500
+    return _error(ReplyHead(status, head.headers), said)
+
+
+def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
+    message, status = str(said.get("message") or f"HTTP {head.status}"), said.get("status")
+    code = next((one["reason"] for one in _details(said, "ErrorInfo") if one.get("reason")), status)
+    complaint = Complaint(
+        message=message,
+        code=str(code) if code else None,
+        type=_kind(said, message) or (str(status) if status else None),
+        param=_param(said),
+        details=said,
+    )
+    # What is refused by where or by whom it is asked has the status of a bad request.
+    judged = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
+    error = error_from_reply(HTTPReply(ReplyHead(judged, head.headers), b""), complaint, _VOCABULARY)
+    error.status = head.status
+    if error.retry_after is None:
+        error.retry_after = next((duration(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
+    return error
+
+
+def _kind(said: Mapping[str, Any], message: str) -> str | None:
+    if any("PerDay" in str(one.get("quotaId")) for one in _violations(said, "QuotaFailure", "violations")):
+        return _DAILY  # the retryDelay beside it is of no use
+    return next((kind for kind, begins in _MESSAGES if begins.match(message)), None)
+
+
+def _param(said: Mapping[str, Any]) -> str | None:
+    """Name the field of our request at which the API took offence: ``generation_config.top_p`` is ``top_p``."""
+    for one in _violations(said, "BadRequest", "fieldViolations"):
+        names = [_camel(name) for name in re.findall(r"[A-Za-z_]+", str(one.get("field") or one.get("description")))]
+        known = [_FIELDS.get(name, name) for name in reversed(names) if name in _FIELDS or name in _SAME]
+        if known:
+            return known[0]
+    return None
+
+
+_SAME: Final = frozenset({"temperature", "seed", "tools"})
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _details(said: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    for one in said.get("details") or ():
+        if isinstance(one, Mapping) and str(one.get("@type", "")).endswith(f"google.rpc.{kind}"):
+            yield one
+
+
+def _violations(said: Mapping[str, Any], kind: str, name: str) -> Iterator[Mapping[str, Any]]:
+    for one in _details(said, kind):
+        yield from (violation for violation in one.get(name) or () if isinstance(violation, Mapping))
+
+
+def blocked_prompt(reply: Mapping[str, Any]) -> ContentFilterError | None:
+    """Make the error of a prompt that was refused: a 200 without candidates that says why."""
+    feedback = reply.get("promptFeedback") or {}
+    reason = feedback.get("blockReason")
+    if not reason or reply.get("candidates"):
+        return None
+    said = feedback.get("blockReasonMessage")
+    return ContentFilterError(
+        f"Gemini's filter refused the prompt: {reason}{f' ({said})' if said else ''}.",
+        stage="prompt",
+        categories=_categories(feedback),
+        status=200,
+        code=reason,
+    )
+
+
+def blocked_output(candidate: Mapping[str, Any]) -> ContentFilterError | None:
+    """Make the error of a reply that was cut off by a filter."""
+    reason = candidate.get("finishReason")
+    if reason not in FILTERED:
+        return None
+    said = candidate.get("finishMessage")
+    return ContentFilterError(
+        f"Gemini's filter held the reply back: {reason}{f' ({said})' if said else ''}.",
+        stage="output",
+        categories=_categories(candidate),
+        status=200,
+        code=reason,
+    )
+
+
+def _categories(said: Mapping[str, Any]) -> dict[str, object]:
+    """Bring safety ratings into the form: category, what was found."""
+    ratings = (rating for rating in said.get("safetyRatings") or () if isinstance(rating, Mapping))
+    return {
+        str(rating.get("category")): {name: value for name, value in rating.items() if name != "category"}
+        for rating in ratings
+    }

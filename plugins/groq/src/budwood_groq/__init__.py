@@ -1,0 +1,27 @@
+"""Groq: Chat Completions and the list of models."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import ProviderSpec, hookimpl
+from budwood_groq.provider import Groq
+from budwood_groq.settings import GroqSettings
+
+__all__ = ["Groq", "GroqSettings", "budwood_providers"]
+
+
+@hookimpl
+def budwood_providers() -> Iterable[ProviderSpec[Any]]:
+    """Describe the provider."""
+    return [
+        ProviderSpec(
+            name="groq",
+            settings=lambda: GroqSettings,
+            build=Groq,
+            requires_api=(1, 0),
+            summary="Groq.",
+            capabilities=Groq.all_capabilities,
+            environment={"api_key": ("GROQ_API_KEY",), "base_url": ("GROQ_BASE_URL",)},
+            needs_credential=True,
+        )
+    ]

@@ -1,0 +1,70 @@
+"""Read an address in all the forms in which people write ``OLLAMA_HOST``."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+PORT: Final = 11434
+CLOUD: Final = "ollama.com"
+
+
+class _Authority(NamedTuple):
+    """What stands between ``://`` and the path; an empty host is this machine, and a port may be left out."""
+
+    host: str
+    port: int | None
+
+
+def read_address(written: str) -> str:
+    """
+    Return the address as a URL without ``/api``.
+
+    A host alone means http and port 11434; with ``http://`` or ``https://`` the port is by default that of the scheme;
+    ``ollama.com`` alone is the cloud, by https. A server may listen on ``0.0.0.0`` or ``::``, but nobody can ask there:
+    they become this machine. Source: Ollama's ``envconfig.Host`` and the ``_parse_host`` of its Python client.
+
+    Raises:
+        ValueError: It is none of these forms.
+    """
+    text = written.strip().strip("\"'").strip()
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = ("https" if text.strip("/") == CLOUD else "http"), text
+    if scheme.lower() not in ("http", "https"):
+        raise ValueError("an address begins with http:// or https://, or is HOST or HOST:PORT")
+    authority, _, path = rest.partition("/")
+    host, port = _authority(authority)
+    if port is None and not separator and scheme == "http":
+        port = PORT
+    return f"{scheme.lower()}://{_reachable(host)}{f':{port}' if port is not None else ''}{_path(path)}"
+
+
+def _authority(text: str) -> _Authority:
+    """Split host and port; an address of IPv6 may come without its brackets."""
+    if "@" in text:
+        raise ValueError("an address holds no user and no password: give api_key, or a header")
+    try:
+        return _Authority(f"[{ipaddress.IPv6Address(text)}]", None)
+    except ValueError:
+        pass  # a name, an address of IPv4, or one with a port
+    try:
+        split = urlsplit(f"//{text}")
+        return _Authority(f"[{split.hostname}]" if "[" in text else split.hostname or "", split.port)
+    except ValueError:
+        raise ValueError("an address of IPv6 stands in brackets, and a port is a number up to 65535") from None
+
+
+def _reachable(host: str) -> str:
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - not bound to
+
+
+def _path(path: str) -> str:
+    """Leave ``/api`` out, which the documentation of the cloud writes into the address."""
+    path = path.rstrip("/")
+    if path.split("/")[-1] == "v1":
+        raise ValueError("/v1 is Ollama's imitation of OpenAI: leave it out, or ask ollama-v1/MODEL")
+    if path.endswith(("api/chat", "api/embed", "api/generate")):
+        raise ValueError("leave /api/… out: base_url is what stands before it")
+    return f"/{path}".removesuffix("/api").rstrip("/")

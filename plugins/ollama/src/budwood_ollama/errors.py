@@ -1,0 +1,93 @@
+"""
+Make the right error of what Ollama says went wrong: ``{"error": "text"}``, without a code.
+
+So what the status leaves open is told by the text, anchored at its beginning or its end. Source of the texts: Ollama's
+``server/routes.go`` and ``llm/server.go``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from budwood.errors import (
+    AuthenticationError,
+    ContextLengthError,
+    NotFoundError,
+    ProviderError,
+    ServerError,
+    UnsupportedParameterError,
+)
+from budwood.providing import Complaint, clip, describe_body, error_from_reply
+from budwood.types import HTTPReply, ReplyHead
+
+_NO_MODEL: Final = re.compile(r"""^model ["']?(?P<name>[\w./:@-]+?)["']? not found""")
+_TOO_LONG: Final = re.compile(
+    r"^(?:the )?(?:input|prompt)(?: length)? (?:is too long|exceeds) ?(?:the |maximum |max )*(?:context|$)"
+)
+_NO_MEMORY: Final = re.compile(r"^model requires more system memory")
+_CANNOT: Final = re.compile(r"does not support (?P<what>[a-z]+)$")
+_NO_LEVEL: Final = re.compile(r"^(?:invalid )?think value")
+
+_PARAMETERS: Final[Mapping[str, str]] = {"tools": "tools", "thinking": "reasoning_effort", "vision": "messages"}
+"""The fields of our request that ask for what a model cannot do."""
+
+
+def complaint_of(reply: HTTPReply) -> Complaint:
+    """Take out of an error's body what the server says."""
+    try:
+        body = from_json(reply.body)
+    except ValueError:
+        body = None
+    if isinstance(body, Mapping) and (text := _text(body)):
+        return Complaint(message=text, details=body)
+    return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    error = body.get("error") or body.get("message")
+    if isinstance(error, Mapping):  # as its imitation of OpenAI writes them
+        error = error.get("message")
+    return error if isinstance(error, str) else ""
+
+
+def error_of(reply: HTTPReply) -> ProviderError:
+    """Classify a reply that is not 2xx: by its status, and by the text where that says more."""
+    complaint = complaint_of(reply)
+    general = error_from_reply(reply, complaint)
+    special = _special(clip(complaint.message), reply.status, general)
+    if special is None:
+        return general
+    for field in ("status", "code", "request_id", "retry_after"):
+        setattr(special, field, getattr(general, field))
+    return special
+
+
+def error_in_stream(head: ReplyHead, line: Mapping[str, Any]) -> ProviderError:
+    """Make the error of one inside a 200, with the status that its text has elsewhere; by default 500."""
+    text = _text(line) or "the server reports an error"
+    status = 404 if _NO_MODEL.match(text) else 400 if _CANNOT.search(text) else 500
+    return error_of(HTTPReply(ReplyHead(status, head.headers), to_json({"error": text})))
+
+
+def _special(message: str, status: int, general: ProviderError) -> ProviderError | None:
+    """Find what the text alone tells; None where the status tells all."""
+    if missing := _NO_MODEL.match(message):
+        return NotFoundError(message, hint=f"`ollama pull {missing['name']}` fetches it.")
+    if _TOO_LONG.match(message):
+        return ContextLengthError(message, hint="Shorten the text, or raise num_ctx in the settings' options.")
+    if _NO_MEMORY.match(message):
+        return ServerError(message, hint="Ask a smaller model, or free memory: `ollama ps`.", retryable=False)
+    if status == 400 and (lack := _CANNOT.search(message)):
+        hint = "`ollama show NAME` lists what a model can do."
+        return UnsupportedParameterError(message, hint=hint, param=_PARAMETERS.get(lack["what"]))
+    if status == 400 and _NO_LEVEL.match(message):
+        hint = "`ollama show NAME` lists what a model can do."
+        return UnsupportedParameterError(message, hint=hint, param="reasoning_effort")
+    if isinstance(general, AuthenticationError):
+        hint = "Set OLLAMA_API_KEY, or pass api_key=…; a local server that asks the cloud wants `ollama signin`."
+        return AuthenticationError(general.message, hint=hint)
+    return None

@@ -1,0 +1,139 @@
+"""Decode streamed replies of ``/api/chat``: one JSON object a line, whatever the bytes are cut into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
+from budwood.providing import describe_body, rate_limits, request_id
+from budwood.types import (
+    JSON,
+    ChatRequest,
+    Finished,
+    ReasoningDelta,
+    ReplyHead,
+    ResponseMetadata,
+    ResponseStarted,
+    StreamEvent,
+    TextDelta,
+    ToolCallClosed,
+    ToolCallDelta,
+    UsageReported,
+    VendorContent,
+)
+from budwood.wire import NDJSONDecoder
+from budwood_ollama.decoding import (
+    calls_before,
+    decode_call,
+    decode_metadata,
+    decode_usage,
+    finish_reason,
+    unknown_parts,
+)
+
+_USUAL: Final = ("model", "created_at", "message", "done")
+"""What every line of a stream holds; each has a time of its own, of which only the last is told."""
+
+Failure = Callable[[Mapping[str, Any]], ProviderError]
+"""Makes the error of a line that holds one."""
+
+
+class ChatStreamDecoder:
+    """
+    Decodes one streamed reply.
+
+    Args:
+        request: What was asked: ids of calls go on from those that it holds.
+        head: The reply's head.
+        failure: Makes the error of an error inside the stream.
+    """
+
+    def __init__(self, request: ChatRequest, head: ReplyHead, *, failure: Failure) -> None:
+        self._head = head
+        self._failure = failure
+        self._lines = NDJSONDecoder()
+        self._numbers = count(calls_before(request))
+        self._calls = 0
+        self._started = False
+        self._finished = False
+        self._notes: dict[str, JSON] = {}
+        self._logprobs: list[JSON] = []
+        self._failed: ProviderError | None = None
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Decode what came; see `budwood.contracts.StreamDecoder`."""
+        return self._decoded(self._lines.feed(data))
+
+    def close(self) -> list[StreamEvent]:
+        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
+        events = self._decoded(self._lines.close())
+        if self._failed is not None:
+            raise self._failed
+        if not self._finished:
+            raise StreamInterruptedError("The stream ended before its last line.")
+        return events
+
+    def _decoded(self, lines: list[bytes]) -> list[StreamEvent]:
+        if self._failed is not None:
+            raise self._failed
+        events: list[StreamEvent] = []
+        try:
+            for line in lines:
+                events.extend(self._decode(line))
+        except ProviderError as error:
+            if not events:
+                raise
+            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
+        return events
+
+    def _decode(self, line: bytes) -> Iterator[StreamEvent]:
+        chunk = _parsed(line)
+        if chunk.get("error"):
+            raise self._failure(chunk)
+        if not self._started:
+            self._started = True
+            yield ResponseStarted(None, chunk.get("model") or None)
+            yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+        yield from self._message(chunk.get("message") or {})
+        if len(chunk) > len(_USUAL):
+            self._logprobs.extend(chunk.get("logprobs") or ())
+            self._notes.update(decode_metadata(chunk))
+        if chunk.get("done"):
+            yield from self._finish(chunk)
+
+    def _message(self, message: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        if thinking := message.get("thinking"):
+            yield ReasoningDelta(thinking)
+        if content := message.get("content"):
+            yield TextDelta(content)
+        if len(message) == 2 and "role" in message and "content" in message:  # nearly every line
+            return
+        for call in message.get("tool_calls") or ():
+            whole = decode_call(call, next(self._numbers))
+            yield ToolCallDelta(self._calls, whole.id, whole.name, whole.arguments)
+            if whole.provider:
+                yield ToolCallClosed(self._calls, whole)
+            self._calls += 1
+        yield from map(VendorContent, unknown_parts(message))
+
+    def _finish(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        self._finished = True
+        raw = chunk.get("done_reason")
+        yield Finished(finish_reason(raw, called_tools=self._calls > 0), raw)
+        yield UsageReported(decode_usage(chunk))
+        said = {"logprobs": self._logprobs} if self._logprobs else {}
+        yield ResponseMetadata(self._notes | decode_metadata(chunk) | said)
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        chunk = from_json(line)
+    except ValueError:
+        chunk = None
+    if not isinstance(chunk, dict):
+        raise BadResponseError(f"The stream holds a line that is no JSON object but {describe_body(line)}.")
+    return chunk

@@ -1,0 +1,180 @@
+"""What the APIs of one server have in common: address, headers, errors; and its embeddings, models and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from pydantic_core import from_json, to_json
+
+from budwood.contracts import PluginContext
+from budwood.errors import BadResponseError, ProviderError
+from budwood.providing import (
+    BaseProvider,
+    Complaint,
+    Vocabulary,
+    describe_body,
+    error_from_reply,
+    parse_body,
+    request_id,
+)
+from budwood.types import (
+    Adaptation,
+    Capability,
+    Credential,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    HTTPCall,
+    HTTPReply,
+    ModelInfo,
+    ModerationRequest,
+    ModerationResponse,
+    ReplyHead,
+    Usage,
+)
+from budwood_openai_compatible.decoding import decode_usage, holds_error
+from budwood_openai_compatible.failures import VOCABULARY, complaint_of, status_of
+from budwood_openai_compatible.lists import decode_model, decode_vector, decode_verdict, encode_moderation
+from budwood_openai_compatible.settings import OpenAICompatibleSettings
+
+JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
+
+OFFERED: Final = frozenset({Capability.COUNT_TOKENS, Capability.MODERATION})
+"""What few servers can do: an instance can where its settings say so."""
+
+
+class OpenAIEndpoint(BaseProvider):
+    """
+    A server that speaks OpenAI's API, but for chat.
+
+    Args:
+        settings: Where the server is and in what it differs.
+        context: What the plugin got besides its settings.
+    """
+
+    vendor: ClassVar[str] = "openai-compatible"
+    """Marks vendor parts as this family's own."""
+
+    vocabulary: ClassVar[Vocabulary] = VOCABULARY
+
+    def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._headers = {**JSON_HEADERS, **settings.headers}
+        lacks = set(settings.lacks) | {can.value for can in OFFERED} - set(settings.offers)
+        self._capabilities = frozenset(can for can in self.all_capabilities if can.value not in lacks)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the server can do, by its settings."""
+        return self._capabilities
+
+    def url(self, path: str, model: str | None = None) -> str:
+        """Return the address of an endpoint, such as ``/chat/completions``, for a model."""
+        return self._settings.base_url + path
+
+    def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
+        """Put the key into the header ``Authorization``."""
+        key = credential.secret.get_secret_value()
+        return replace(call, headers={**call.headers, "authorization": f"Bearer {key}"})
+
+    def standard(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Bring a reply or a chunk into OpenAI's form, for vendors who say some things in another place."""
+        return said
+
+    def complaint(self, reply: HTTPReply) -> Complaint:
+        """Take out of an error's body what the server says."""
+        try:
+            body = from_json(reply.body)
+        except ValueError:
+            body = None
+        if isinstance(body, list) and len(body) == 1:
+            body = body[0]  # Gemini wraps its errors in a list
+        if not isinstance(body, Mapping):
+            return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+        return self.complaint_in(body, fallback=f"HTTP {reply.status}")
+
+    def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
+        """Find what a body says of an error, be it the body of an error or of an event inside a stream."""
+        return complaint_of(body, fallback=fallback)
+
+    def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
+        """Write a request for embeddings."""
+        body: dict[str, Any] = {"model": request.model, "input": list(request.texts), "encoding_format": "float"}
+        if request.dimensions is not None:
+            body["dimensions"] = request.dimensions
+        return self._post("/embeddings", body | request.extra)
+
+    def decode_embedding(self, request: EmbeddingRequest, reply: HTTPReply) -> EmbeddingResponse:
+        """Read embeddings, as numbers or in base64."""
+        body = self._object(reply)
+        rows = body.get("data") or ()
+        ordered = sorted(enumerate(rows), key=lambda row: row[0] if row[1].get("index") is None else row[1]["index"])
+        if len(ordered) != len(request.texts):
+            raise BadResponseError(f"The reply holds {len(ordered)} vectors for {len(request.texts)} texts.")
+        return EmbeddingResponse(
+            vectors=tuple(decode_vector(row.get("embedding")) for _, row in ordered),
+            usage=decode_usage(body["usage"]) if isinstance(body.get("usage"), Mapping) else Usage(),
+            model=body.get("model") or "",
+            request_id=request_id(reply.headers),
+            raw=body,
+        )
+
+    def encode_models(self) -> HTTPCall:
+        """Write the request for the list of models."""
+        return HTTPCall(method="GET", url=self.url("/models"), headers=self._headers)
+
+    def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
+        """Read the list of models; some servers send it bare."""
+        body = parse_body(reply)
+        if isinstance(body, Mapping) and holds_error(body):
+            raise self._failure(reply.head, body)
+        rows = body.get("data", body.get("models")) if isinstance(body, Mapping) else body
+        if not isinstance(rows, list):
+            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
+        return tuple(decode_model(row) for row in rows if isinstance(row, Mapping))
+
+    def encode_moderation(self, request: ModerationRequest) -> HTTPCall:
+        """Write a request for verdicts."""
+        return self._post("/moderations", encode_moderation(request))
+
+    def decode_moderation(self, request: ModerationRequest, reply: HTTPReply) -> ModerationResponse:
+        """Read verdicts."""
+        body = self._object(reply)
+        rows = body.get("results") or ()
+        if len(rows) != len(request.contents):
+            raise BadResponseError(f"The reply holds {len(rows)} verdicts for {len(request.contents)} contents.")
+        return ModerationResponse(
+            verdicts=tuple(map(decode_verdict, rows)),
+            model=body.get("model") or "",
+            id=body.get("id"),
+            request_id=request_id(reply.headers),
+            raw=body,
+        )
+
+    def _post(self, path: str, body: dict[str, Any], receipts: tuple[Adaptation, ...] = ()) -> HTTPCall:
+        return HTTPCall(
+            method="POST",
+            url=self.url(path, body.get("model")),
+            headers=self._headers,
+            body=to_json(body),
+            adaptations=receipts,
+        )
+
+    def _object(self, reply: HTTPReply) -> dict[str, Any]:
+        """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
+        body = parse_body(reply)
+        if not isinstance(body, dict):
+            raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+        body = self.standard(body)
+        if holds_error(body):
+            raise self._failure(reply.head, body)
+        return body
+
+    def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
+        """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
+        complaint = self.complaint_in(body, fallback="the server reports an error")
+        return error_from_reply(
+            HTTPReply(ReplyHead(status_of(complaint), head.headers), b""), complaint, self.vocabulary
+        )

@@ -1,0 +1,82 @@
+"""
+Make errors of what servers say of them.
+
+Source: OpenAI's guide to error codes, and ``ResponseErrorCode`` of its API description.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from budwood.providing import OPENAI_VOCABULARY, Complaint, Vocabulary
+
+_BAD_REQUESTS: Final = (
+    "invalid_request_error",
+    "invalid_prompt",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "invalid_image_mode",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_file_too_large",
+    "image_file_not_found",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "data_residency_mismatch",
+)
+
+_STATUSES: Final[Mapping[str, int]] = {
+    **dict.fromkeys(_BAD_REQUESTS, 400),
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+}
+"""The status with which OpenAI sends these types and codes, for errors that come without one, inside a 200."""
+
+VOCABULARY: Final[Vocabulary] = OPENAI_VOCABULARY._replace(
+    content_filter=OPENAI_VOCABULARY.content_filter | {"bio_policy", "image_content_policy_violation"}
+)
+"""What the codes mean, in both APIs."""
+
+
+def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
+    """
+    Find what a body says of an error.
+
+    The form is ``{"error": {"message", "type", "param", "code"}}``; seen are also a text in place of the object, the
+    object without its envelope, ``message`` or ``detail`` at the top (vLLM, FastAPI), and lists of details.
+    """
+    error = body.get("error", body)
+    if isinstance(error, str):
+        return Complaint(message=error)
+    if not isinstance(error, Mapping):
+        error = body
+    message = error.get("message") or error.get("detail") or body.get("message") or fallback
+    return Complaint(
+        message=message if isinstance(message, str) else to_json(message).decode(),
+        code=_word(error.get("code")),
+        type=_word(error.get("type")),
+        param=_word(error.get("param")),
+        details=error,
+    )
+
+
+def status_of(complaint: Complaint) -> int:
+    """Say which status an error inside a 200 would have had; one that does not tell is the server's own failure."""
+    written = (complaint.details.get("status_code"), complaint.details.get("status"), complaint.code)
+    status = next((int(one) for one in map(str, written) if re.fullmatch("[45][0-9][0-9]", one)), None)
+    return status or next((_STATUSES[word] for word in complaint.words if word in _STATUSES), 500)
+
+
+def _word(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" else None

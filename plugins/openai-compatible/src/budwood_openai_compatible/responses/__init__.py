@@ -1,0 +1,15 @@
+"""The codec of OpenAI's Responses API: what `OpenAICompatible` speaks besides Chat Completions."""
+
+from budwood_openai_compatible.responses.choosing import Api, choose_api
+from budwood_openai_compatible.responses.decoding import decode_response
+from budwood_openai_compatible.responses.encoding import COUNTED_FIELDS, encode_response
+from budwood_openai_compatible.responses.streaming import ResponsesStreamDecoder
+
+__all__ = [
+    "COUNTED_FIELDS",
+    "Api",
+    "ResponsesStreamDecoder",
+    "choose_api",
+    "decode_response",
+    "encode_response",
+]

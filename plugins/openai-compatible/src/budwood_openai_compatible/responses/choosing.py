@@ -1,0 +1,103 @@
+"""Choose between Chat Completions and Responses: by what a request needs, and by what its model wants."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from budwood.types import ChatRequest, ModelRules, Part, ReasoningPart, VendorPart, VendorTool
+from budwood_openai_compatible.responses.encoding import MISSING_PARAMETERS
+
+Api = Literal["chat", "responses"]
+
+ONLY_RESPONSES: Final = "responses_only"
+"""Trait in the catalog: the model answers in Responses alone."""
+
+TOOLS_IN_RESPONSES: Final = "tools_in_responses"
+"""Trait in the catalog: while it reasons, the model calls tools in Responses alone."""
+
+_RESPONSES_FIELDS: Final = frozenset(
+    {
+        "background",
+        "context_management",
+        "conversation",
+        "include",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "max_tool_calls",
+        "previous_response_id",
+        "prompt",
+        "reasoning",
+        "text",
+        "truncation",
+    }
+)
+"""Fields of a request that only Responses knows (``CreateResponse``)."""
+
+_CHAT_FIELDS: Final = frozenset(
+    {
+        "audio",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "messages",
+        "modalities",
+        "n",
+        "prediction",
+        "response_format",
+        "verbosity",
+        "web_search_options",
+    }
+)
+"""Fields that only Chat Completions knows (``CreateChatCompletionRequest``)."""
+
+
+_CHAT_PIECES: Final = frozenset({"text", "image_url", "input_audio", "file", "video_url"})
+"""Kinds of content that only Chat Completions knows; the last is vLLM's."""
+
+
+def choose_api(request: ChatRequest, rules: ModelRules, *, vendor: str) -> Api:
+    """
+    Choose the API for a request. The same request always goes to the same one, so that its reply can be read.
+
+    What only Responses can express comes first, then a model that knows nothing else, then what only Chat Completions
+    can express, then tools of a model that reasons. All else goes to Chat Completions.
+    """
+    if _needs_responses(request, vendor) or ONLY_RESPONSES in rules.traits:
+        return "responses"
+    if _needs_chat(request, vendor):
+        return "chat"
+    reasons = (request.reasoning_effort or rules.default_effort) != "none"
+    return "responses" if request.tools and reasons and TOOLS_IN_RESPONSES in rules.traits else "chat"
+
+
+def _needs_responses(request: ChatRequest, vendor: str) -> bool:
+    return (
+        not _RESPONSES_FIELDS.isdisjoint(request.extra)
+        or any(tool.provider == vendor and not _is_tool_of_chat(tool) for tool in request.vendor_tools)
+        or any(tool.extra for tool in request.tools)
+        or any(_is_item(part, vendor) for message in request.messages for part in message.parts)
+    )
+
+
+def _needs_chat(request: ChatRequest, vendor: str) -> bool:
+    return (
+        not _CHAT_FIELDS.isdisjoint(request.extra)
+        or any(getattr(request, name) not in (None, ()) for name in MISSING_PARAMETERS)
+        or any(tool.provider == vendor for tool in request.vendor_tools)
+    )
+
+
+def _is_tool_of_chat(tool: VendorTool) -> bool:
+    """Whether a tool is in the form of Chat Completions, which is one level deeper."""
+    return isinstance(tool.data.get(str(tool.data.get("type"))), dict)
+
+
+def _is_item(part: Part, vendor: str) -> bool:
+    """Whether a part goes back to Responses alone: an item of it, or a piece of its form."""
+    if not isinstance(part, ReasoningPart | VendorPart) or part.provider != vendor:
+        return False
+    kind = part.kind if isinstance(part, VendorPart) else "reasoning"
+    return isinstance(part.data, dict) and part.data.get("type") == kind and kind not in _CHAT_PIECES

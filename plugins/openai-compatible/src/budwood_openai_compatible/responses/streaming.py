@@ -1,0 +1,180 @@
+"""
+Read streamed replies in the form of Responses.
+
+Every event names its type. Deltas are told on as they come; the item that ends each of them holds the whole, and what
+the server wants back. Progress of the server's own tools is passed over: their items say what came of it.
+
+Source: OpenAI's API description, ``ResponseStreamEvent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from budwood.errors import StreamInterruptedError
+from budwood.providing import rate_limits, request_id
+from budwood.types import (
+    Finished,
+    Part,
+    ReasoningClosed,
+    ReasoningDelta,
+    ReasoningPart,
+    RefusalDelta,
+    RefusalPart,
+    ReplyHead,
+    ResponseMetadata,
+    ResponseStarted,
+    StreamEvent,
+    TextClosed,
+    TextDelta,
+    TextPart,
+    ToolCallClosed,
+    ToolCallDelta,
+    ToolCallPart,
+    UsageReported,
+    VendorContent,
+    VendorPart,
+)
+from budwood.wire import ServerSentEvent
+from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole, parse_event
+from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
+from budwood_openai_compatible.responses.items import CALLS, decode_item
+
+DONE: Final = b"[DONE]"
+
+Event = Mapping[str, Any]
+
+
+class ResponsesStreamDecoder(JSONEventDecoder):
+    """Decodes one streamed reply; the arguments are those of `JSONEventDecoder`."""
+
+    def __init__(self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure) -> None:
+        super().__init__(head, vendor=vendor, whole=whole, failure=failure)
+        self._started = False
+        self._finished = False
+        self._parts: list[Part] = []
+        self._closed: set[int] = set()
+        self._told: set[int] = set()
+        self._reasoned: set[int] = set()
+        self._take: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
+            "response.output_text.delta": self._text,
+            "response.refusal.delta": self._refusal,
+            "response.reasoning_summary_part.added": self._summary,
+            "response.reasoning_summary_text.delta": self._reasoning,
+            "response.reasoning_text.delta": self._reasoning,
+            "response.output_item.added": self._item_added,
+            "response.function_call_arguments.delta": self._arguments,
+            "response.custom_tool_call_input.delta": self._arguments,
+            "response.output_item.done": self._item_done,
+            "response.completed": self._ended,
+            "response.incomplete": self._ended,
+            "response.failed": self._raise,
+            "response.error": self._raise,
+            "error": self._raise,
+        }
+
+    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
+        if sent.data == DONE:
+            return
+        event = parse_event(sent.data)
+        kind = event.get("type") or ("error" if event.get("error") else sent.event)
+        response = event.get("response")
+        if not self._started and kind != "error":
+            yield from self._start(response if isinstance(response, Mapping) else {})
+        if take := self._take.get(kind):
+            yield from take(event)
+
+    def _end(self) -> list[StreamEvent]:
+        if not self._finished:
+            raise StreamInterruptedError("The stream ended before the response was complete.")
+        return []
+
+    def _start(self, response: Event) -> Iterator[StreamEvent]:
+        self._started = True
+        yield ResponseStarted(response.get("id") or None, response.get("model") or None)
+        yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+
+    def _text(self, event: Event) -> Iterator[StreamEvent]:
+        self._told.add(event["output_index"])
+        yield TextDelta(event.get("delta") or "")
+
+    def _refusal(self, event: Event) -> Iterator[StreamEvent]:
+        self._told.add(event["output_index"])
+        yield RefusalDelta(event.get("delta") or "")
+
+    def _summary(self, event: Event) -> Iterator[StreamEvent]:
+        """Begin a summary; between two there is an empty line."""
+        if event["output_index"] in self._reasoned:
+            yield ReasoningDelta("\n\n")
+
+    def _reasoning(self, event: Event) -> Iterator[StreamEvent]:
+        self._reasoned.add(event["output_index"])
+        yield ReasoningDelta(event.get("delta") or "")
+
+    def _item_added(self, event: Event) -> Iterator[StreamEvent]:
+        item: Event = event["item"]
+        if item.get("type") in CALLS:
+            yield ToolCallDelta(event["output_index"], item.get("call_id"), item.get("name"))
+
+    def _arguments(self, event: Event) -> Iterator[StreamEvent]:
+        self._told.add(event["output_index"])
+        yield ToolCallDelta(event["output_index"], arguments=event.get("delta") or "")
+
+    def _item_done(self, event: Event) -> Iterator[StreamEvent]:
+        yield from self._close(event["output_index"], event["item"])
+
+    def _close(self, index: int, item: Event) -> Iterator[StreamEvent]:
+        """Tell the whole of an item, once; of what no delta told before also its text."""
+        if index in self._closed:
+            return
+        self._closed.add(index)
+        parts = decode_item(item, self._vendor)
+        self._parts.extend(parts)
+        if index not in self._told:
+            yield from (
+                _delta(part, index) for part in parts if isinstance(part, TextPart | RefusalPart | ToolCallPart)
+            )
+        yield from (_closed(part, index) for part in parts)
+
+    def _ended(self, event: Event) -> Iterator[StreamEvent]:
+        response: Event = event["response"]
+        for index, item in enumerate(response.get("output") or ()):
+            if index not in self._closed:  # the stream was cut off in the middle of it
+                yield from self._close(index, item)
+        if isinstance(response.get("usage"), Mapping):
+            yield UsageReported(decode_usage(response["usage"]))
+        if notes := decode_metadata(response):
+            yield ResponseMetadata(notes)
+        self._finished = True
+        yield Finished(*finish_reason(response, self._parts))
+
+    def _raise(self, event: Event) -> Iterator[StreamEvent]:
+        """Raise the error of an event, which stands at its top, in an envelope, or in the response that failed."""
+        response: Event = event.get("response") or {}
+        said = event.get("error") or response.get("error") or {name: event[name] for name in event if name != "type"}
+        raise self._failure({**response, "error": said})  # Azure's verdicts stand in the response, beside the error
+
+
+def _delta(part: TextPart | RefusalPart | ToolCallPart, index: int) -> StreamEvent:
+    match part:
+        case TextPart():
+            return TextDelta(part.text)
+        case RefusalPart():
+            return RefusalDelta(part.text)
+        case ToolCallPart():
+            return ToolCallDelta(index, part.id, part.name, part.arguments)
+
+
+def _closed(part: Part, index: int) -> StreamEvent:
+    match part:
+        case TextPart() | RefusalPart():
+            return TextClosed(part)
+        case ReasoningPart():
+            return ReasoningClosed(part)
+        case ToolCallPart():
+            return ToolCallClosed(index, part)
+        case VendorPart():
+            return VendorContent(part)
+        case _:
+            raise TypeError(f"a model does not write {type(part).__name__}")

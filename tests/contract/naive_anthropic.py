@@ -1,0 +1,102 @@
+"""
+Read Anthropic's messages as a reader would who knows nothing of the codec: straight from the JSON.
+
+What is read here is compared with what the codec says of the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Reading:
+    """
+    What a reply says.
+    """
+
+    text: str = ""
+    thoughts: list[tuple[str, str | None]] = field(default_factory=list)
+    calls: list[tuple[str, str, object]] = field(default_factory=list)
+    others: list[dict] = field(default_factory=list)
+    finish: str | None = None
+    usage: dict = field(default_factory=dict)
+
+
+def read_message(message):
+    """
+    Read a whole message.
+    """
+    reading = Reading(finish=message["stop_reason"], usage=message["usage"])
+    for block in message["content"]:
+        _read_block(block, reading)
+    return reading
+
+
+def _read_block(block, reading):
+    match block["type"]:
+        case "text":
+            reading.text += block["text"]
+        case "thinking":
+            reading.thoughts.append((block["thinking"], block.get("signature")))
+        case "redacted_thinking":
+            reading.thoughts.append(("", block["data"]))
+        case "tool_use":
+            reading.calls.append((block["id"], block["name"], block["input"]))
+        case _:
+            reading.others.append(block)
+
+
+def events_of(body):
+    """
+    Split a stream into its events.
+    """
+    lines = body.decode().replace("\r\n", "\n").split("\n")
+    return [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
+
+
+def sse_of(lines):
+    """
+    Write events that were kept one a line as the stream that they came in.
+    """
+    written = [line for line in lines.splitlines() if line.strip()]
+    return b"".join(f"event: {json.loads(line)['type']}\ndata: {line}\n\n".encode() for line in written)
+
+
+def read_stream(events):
+    """
+    Put the message of a stream together, as it would stand in a reply that is not streamed.
+
+    A second beginning makes the first void.
+    """
+    message, blocks, inputs = {}, {}, {}
+    for event in events:
+        match event["type"]:
+            case "message_start":
+                message, blocks, inputs = dict(event["message"]), {}, {}
+            case "content_block_start":
+                blocks[event["index"]] = dict(event["content_block"])
+            case "content_block_delta":
+                _grow(blocks[event["index"]], event["delta"], inputs.setdefault(event["index"], []))
+            case "message_delta":
+                message |= event["delta"] | {name: event[name] for name in event if name == "context_management"}
+                message["usage"] = message["usage"] | event["usage"]
+    for index, pieces in inputs.items():
+        if "".join(pieces):
+            blocks[index]["input"] = json.loads("".join(pieces))
+    return message | {"content": [blocks[index] for index in sorted(blocks)]}
+
+
+def _grow(block, delta, pieces):
+    match delta["type"]:
+        case "text_delta":
+            block["text"] += delta["text"]
+        case "thinking_delta":
+            block["thinking"] += delta["thinking"]
+        case "signature_delta":
+            block["signature"] = delta["signature"]
+        case "input_json_delta":
+            pieces.append(delta["partial_json"])
+        case "citations_delta":
+            block["citations"] = [*(block.get("citations") or ()), delta["citation"]]

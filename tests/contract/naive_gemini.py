@@ -1,0 +1,368 @@
+"""
+Read Gemini's traffic as a reader would who knows nothing of the codec: straight from the JSON, both ways.
+
+What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    OutputSchema,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
+
+ABOUT_THE_REPLY = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
+"""What a candidate says of its content."""
+
+GENERATION = {
+    "temperature": "temperature",
+    "topP": "top_p",
+    "maxOutputTokens": "max_tokens",
+    "stopSequences": "stop",
+    "seed": "seed",
+    "frequencyPenalty": "frequency_penalty",
+    "presencePenalty": "presence_penalty",
+}
+"""Gemini's names of the parameters that we have too."""
+
+RENAMED = {
+    "responseSchema": ("responseJsonSchema", "the API takes a JSON schema under this name, its own dialect under that"),
+    "parameters": ("parametersJsonSchema", "the same, of functions"),
+}
+"""Fields that are written under another name, and why."""
+
+MEANS_NOTHING = {
+    "generationConfig": ({}, "no parameters"),
+    "responseModalities": (["TEXT"], "the default"),
+    "candidateCount": (1, "the default"),
+    "includeThoughts": (False, "the default"),
+    "args": ({}, "no arguments"),
+    "description": ("", "no description"),
+}
+"""Fields whose value says no more than their absence, and why."""
+
+NO_PLACE = {
+    "topK": "a parameter of few vendors",
+    "includeServerSideToolInvocations": "where the vendor's tools are the only ones: a flag of Gemini's alone",
+    "responseMimeType": "JSON without a schema, which is no request of ours",
+}
+"""What a user has to give as ``extra``, and why."""
+
+
+@dataclass
+class Reading:
+    """
+    What one candidate says.
+    """
+
+    text: str = ""
+    thoughts: str = ""
+    calls: list[tuple[str, object]] = field(default_factory=list)
+    others: list[dict[str, object]] = field(default_factory=list)
+    signatures: list[str] = field(default_factory=list)
+    about: list[object] = field(default_factory=list)
+    finish: str | None = None
+
+
+def chunks_of(body):
+    """
+    Split a body into its JSON objects: one, the list of a stream, or the events of one.
+    """
+    if body.lstrip().startswith(b"data:"):
+        lines = body.decode().replace("\r\n", "\n").split("\n")
+        return [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
+    said = json.loads(body)
+    return said if isinstance(said, list) else [said]
+
+
+def read(chunks):
+    """
+    Read a reply of one chunk or of many, candidate by candidate.
+    """
+    readings = {}
+    for chunk in chunks:
+        for candidate in chunk.get("candidates", []):
+            reading = readings.setdefault(candidate.get("index", 0), Reading())
+            reading.finish = candidate.get("finishReason") or reading.finish
+            for name in ABOUT_THE_REPLY:
+                if candidate.get(name) and candidate[name] not in reading.about:
+                    reading.about.append(candidate[name])
+            for part in candidate.get("content", {}).get("parts", []):
+                _add(reading, part)
+    return [readings[number] for number in sorted(readings)]
+
+
+def _add(reading, part):
+    if "thoughtSignature" in part:
+        reading.signatures.append(part["thoughtSignature"])
+    if "functionCall" in part:
+        call = part["functionCall"]
+        if "name" in call:
+            reading.calls.append((call["name"], call.get("args") or {}))
+        for piece in call.get("partialArgs", []):
+            _put(reading.calls[-1][1], piece["jsonPath"], piece["stringValue"])
+    elif "text" not in part and set(part) - {"thought", "thoughtSignature"}:
+        reading.others.append(part)
+    elif part.get("thought"):
+        reading.thoughts += part.get("text", "")
+    else:
+        reading.text += part["text"]
+
+
+def _put(arguments, path, text):
+    """
+    Put a piece of text at ``$.a.b[0].c``.
+    """
+    steps = path.removeprefix("$.").replace("[", ".[").split(".")
+    place, key = {"": arguments}, ""
+    for step in steps:
+        number = int(step[1:-1]) if step.startswith("[") else None
+        if isinstance(place, list):
+            place += [None] * (key + 1 - len(place))
+        if place[key] is None if isinstance(place, list) else key not in place:
+            place[key] = {} if number is None else []
+        place, key = place[key], step if number is None else number
+    if isinstance(place, list):
+        place += [""] * (key + 1 - len(place))
+        place[key] += text
+    else:
+        place[key] = place.get(key, "") + text
+
+
+def usage_of(chunks):
+    """
+    Find the counts of a reply: later ones replace earlier ones.
+    """
+    counted = [chunk["usageMetadata"] for chunk in chunks if "totalTokenCount" in chunk.get("usageMetadata", {})]
+    return counted[-1]
+
+
+def parts_said(chunks, *, streamed):
+    """
+    List what the first candidate's content consists of, as it must go back; a stream's unsigned texts in a row are one.
+    """
+    parts = []
+    for chunk in chunks:
+        for candidate in chunk.get("candidates", []):
+            for part in candidate.get("content", {}).get("parts", []):
+                if part == {"text": ""} or candidate.get("index", 0) != 0:
+                    continue
+                last = parts[-1] if parts else {}
+                joins = streamed and "thoughtSignature" not in {**last, **part} and "text" in last and "text" in part
+                if joins and last.get("thought") == part.get("thought"):
+                    parts[-1] = {**last, "text": last["text"] + part["text"]}
+                else:
+                    parts.append(part)
+    return parts
+
+
+def camel(value):
+    """
+    Write all names of fields in one of the two ways that the API takes, but for names that users chose.
+    """
+    if isinstance(value, list):
+        return [camel(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {_camel(name): one if _camel(name) in _THEIRS else camel(one) for name, one in value.items()}
+
+
+_THEIRS = (
+    "args",
+    "response",
+    "parameters",
+    "parametersJsonSchema",
+    "responseSchema",
+    "responseJsonSchema",
+    "codeExecutionResult",
+)
+
+
+def _camel(name):
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def read_request(model, body):
+    """
+    Read a recorded body into a request and the settings of an instance; returns what is given as ``extra`` as well.
+    """
+    body = camel(body)
+    config = body.get("generationConfig", {})
+    thinking = config.get("thinkingConfig", {})
+    calling = body.get("toolConfig", {}).get("functionCallingConfig", {})
+    functions = [one for tool in body.get("tools", []) for one in tool.get("functionDeclarations", [])]
+    own = [tool for tool in body.get("tools", []) if "functionDeclarations" not in tool]
+    schema = config.get("responseJsonSchema") or _json_schema(config.get("responseSchema"))
+    known = {ours: config[theirs] for theirs, ours in GENERATION.items() if config.get(theirs) is not None}
+    extra = _extra(body, config, schema, functions and own)
+    request = ChatRequest(
+        model=model,
+        messages=tuple(_messages(body)),
+        reasoning_effort=_effort(thinking),
+        reasoning_budget=thinking.get("thinkingBudget") or None,
+        tools=tuple(_tool(one, strict=calling.get("mode") == "VALIDATED") for one in functions),
+        vendor_tools=tuple(VendorTool(provider="gemini", data=tool) for tool in own),
+        tool_choice=_choice(calling) if functions else None,
+        output_schema=OutputSchema(json_schema=schema) if schema else None,
+        extra=extra,
+        **known,
+    )
+    safety = {row["category"]: row["threshold"] for row in body.get("safetySettings", [])}
+    return request, {"safety_settings": safety, "include_thoughts": thinking.get("includeThoughts", False)}
+
+
+def _extra(body, config, schema, both):
+    extra = {}
+    generation = {name: config[name] for name in ("topK",) if name in config}
+    if config.get("responseMimeType") == "application/json" and not schema:
+        generation["responseMimeType"] = "application/json"
+    if generation:
+        extra["generationConfig"] = generation
+    if body.get("toolConfig", {}).get("includeServerSideToolInvocations") and not both:
+        extra["toolConfig"] = {"includeServerSideToolInvocations": True}
+        if not both and "functionCallingConfig" in body["toolConfig"]:
+            extra["toolConfig"]["functionCallingConfig"] = body["toolConfig"]["functionCallingConfig"]
+    return extra
+
+
+def _effort(thinking):
+    if thinking.get("thinkingBudget") == 0:
+        return "none"
+    return thinking["thinkingLevel"].lower() if "thinkingLevel" in thinking else None
+
+
+def _choice(calling):
+    if calling.get("allowedFunctionNames"):
+        return NamedTool(name=calling["allowedFunctionNames"][0])
+    return {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "auto"}.get(calling.get("mode"))
+
+
+def _tool(one, *, strict):
+    schema = one.get("parametersJsonSchema") or _json_schema(one.get("parameters")) or {}
+    return ToolDefinition(
+        name=one["name"], description=one.get("description") or "", parameters=schema, strict=strict or None
+    )
+
+
+def _json_schema(schema):
+    """
+    Read a schema in Gemini's dialect, whose types may stand in capitals.
+    """
+    if isinstance(schema, list):
+        return [_json_schema(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: one.lower() if name == "type" and isinstance(one, str) else _json_schema(one)
+        for name, one in schema.items()
+    }
+
+
+def _messages(body):
+    for part in body.get("systemInstruction", {}).get("parts", []):
+        yield Message.system(part["text"])
+    for content in body["contents"]:
+        parts = tuple(_part(part) for part in content["parts"])
+        answers = any(isinstance(part, ToolResultPart) for part in parts)
+        role = {"model": "assistant"}.get(content.get("role"), "tool" if answers else "user")
+        yield Message(role=role, parts=parts)
+
+
+def _part(part):
+    own = {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else None
+    kinds = set(part) - {"thought", "thoughtSignature"}
+    if part.get("thought"):
+        return ReasoningPart(text=part.get("text", ""), provider="gemini", data=own)
+    if kinds == {"text"}:
+        return TextPart(text=part["text"], provider="gemini" if own else None, data=own)
+    if kinds == {"functionCall"}:
+        call = part["functionCall"]
+        arguments = json.dumps(call.get("args") or {})
+        name = call["name"]
+        return ToolCallPart(id=_id(call), name=name, arguments=arguments, provider="gemini", data=own)
+    if kinds == {"functionResponse"} and "parts" not in part["functionResponse"]:
+        answer = part["functionResponse"]
+        return ToolResultPart(call_id=_id(answer), name=answer["name"], content=json.dumps(answer["response"]))
+    if kinds == {"inlineData"} and part["inlineData"]["mimeType"].startswith("image/"):
+        return ImagePart(data=_bytes(part["inlineData"]["data"]), media_type=part["inlineData"]["mimeType"])
+    if kinds == {"fileData"} and part["fileData"].get("mimeType", "").startswith("image/"):
+        return ImagePart(url=part["fileData"]["fileUri"], media_type=part["fileData"]["mimeType"])
+    return VendorPart(provider="gemini", kind=min(kinds), data=part)
+
+
+def _bytes(text):
+    """
+    Read base64 in either of its two alphabets.
+    """
+    return base64.b64decode(text.translate(str.maketrans("-_", "+/")))
+
+
+def _id(call):
+    return call.get("id") or "budwood-nameless"
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which equal requests are equal.
+    """
+    body = _without_nothing(camel(body))
+    instruction = body.get("systemInstruction", {})
+    instruction.pop("role", None)  # there is only one
+    for content in body["contents"]:
+        content.setdefault("role", "user")  # the default
+        for part in content["parts"]:
+            if "inlineData" in part:  # both alphabets are taken
+                part["inlineData"]["data"] = _bytes(part["inlineData"]["data"])
+    body["contents"] = _joined(body["contents"])
+    if "tools" in body:
+        functions = [one for tool in body["tools"] for one in tool.get("functionDeclarations", [])]
+        own = [tool for tool in body["tools"] if "functionDeclarations" not in tool]
+        body["tools"] = [*own, *([{"functionDeclarations": functions}] if functions else [])]
+    thinking = body.get("generationConfig", {}).get("thinkingConfig", {})
+    if "thinkingLevel" in thinking:
+        thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()  # both ways are taken
+    return body
+
+
+def _joined(contents):
+    """
+    Answers of functions that follow each other are one content: the API wants all to one turn together.
+    """
+    joined = []
+    for content in contents:
+        answers = any("functionResponse" in part for part in content["parts"])
+        if answers and joined and any("functionResponse" in part for part in joined[-1]["parts"]):
+            joined[-1] = {**joined[-1], "parts": [*joined[-1]["parts"], *content["parts"]]}
+        else:
+            joined.append(content)
+    return joined
+
+
+def _without_nothing(value):
+    if isinstance(value, list):
+        return [_without_nothing(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    written = {}
+    for name, one in value.items():
+        renamed = RENAMED.get(name, (name,))[0] if name != "parameters" or isinstance(one, dict) else name
+        inner = _without_nothing(_json_schema(one) if renamed != name else one)
+        if inner is None or (name in MEANS_NOTHING and inner == MEANS_NOTHING[name][0]):
+            continue
+        written[renamed] = inner
+    return written

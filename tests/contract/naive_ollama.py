@@ -1,0 +1,138 @@
+"""
+Read Ollama's traffic as a reader would who knows nothing of the codec: straight from the JSON, both ways.
+
+What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    OutputSchema,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+)
+
+OPTIONS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "seed": "seed",
+    "num_predict": "max_tokens",
+    "stop": "stop",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+}
+"""Ollama's names of the parameters that we have too."""
+
+MEANS_NOTHING = {
+    "format": ("", "no format, as clients of 2024 wrote it"),
+    "tools": ([], "no tools"),
+    "options": ({}, "no options"),
+}
+"""Fields whose value says no more than their absence, and why."""
+
+
+@dataclass
+class Reading:
+    """
+    What a reply says.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    calls: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+    finish: str | None = None
+    last: dict[str, object] = field(default_factory=dict)
+
+
+def read(lines):
+    """
+    Read a reply of one line or of many.
+    """
+    reading = Reading()
+    for line in lines:
+        message = line.get("message") or {}
+        reading.text += message.get("content") or ""
+        reading.reasoning += message.get("thinking") or ""
+        for call in message.get("tool_calls") or []:
+            number = f"call_{len(reading.calls)}"
+            reading.calls.append((call.get("id", number), call["function"]["name"], call["function"]["arguments"]))
+        if line.get("done"):
+            reading.finish = line.get("done_reason")
+            reading.last = line
+    return reading
+
+
+def lines_of(body):
+    """
+    Split a body into its JSON objects.
+    """
+    return [json.loads(line) for line in body.decode().splitlines() if line]
+
+
+def read_request(body):
+    """
+    Read a recorded body; what has no field of its own goes into ``extra``, as a user would send it.
+    """
+    said = canonical(body)
+    options = dict(said.pop("options", {}))
+    known = {ours: options.pop(name) for name, ours in OPTIONS.items() if name in options}
+    schema = said.get("format")
+    if isinstance(schema, dict):
+        known["output_schema"] = OutputSchema(json_schema=said.pop("format"))
+    if isinstance(said.get("think"), str):
+        known["reasoning_effort"] = said.pop("think")
+    elif said.get("think") is False:
+        known["reasoning_effort"] = "none"
+        del said["think"]
+    return ChatRequest(
+        model=said.pop("model"),
+        messages=tuple(_read_message(message) for message in said.pop("messages")),
+        tools=tuple(_read_tool(tool["function"]) for tool in said.pop("tools", ())),
+        extra={name: value for name, value in said.items() if name != "stream"}
+        | ({"options": options} if options else {}),
+        **known,
+    )
+
+
+def _read_tool(function):
+    return ToolDefinition(
+        name=function["name"], description=function.get("description", ""), parameters=function["parameters"]
+    )
+
+
+def _read_message(message):
+    if message["role"] == "tool":
+        result = ToolResultPart(
+            call_id=message.get("tool_call_id", ""), name=message["tool_name"], content=message["content"]
+        )
+        return Message(role="tool", parts=(result,))
+    thought = [ReasoningPart(text=message["thinking"])] if message.get("thinking") else []
+    images = [ImagePart(data=base64.b64decode(image)) for image in message.get("images", ())]
+    calls = [
+        ToolCallPart(
+            id=call.get("id", ""), name=call["function"]["name"], arguments=json.dumps(call["function"]["arguments"])
+        )
+        for call in message.get("tool_calls", ())
+    ]
+    return Message(role=message["role"], parts=(*thought, TextPart(text=message["content"]), *images, *calls))
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which equal requests are equal: without null, and without what means nothing.
+    """
+    return {
+        name: value
+        for name, value in body.items()
+        if value is not None and (name not in MEANS_NOTHING or value != MEANS_NOTHING[name][0])
+    }

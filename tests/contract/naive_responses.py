@@ -1,0 +1,126 @@
+"""
+Read Responses as a reader would who knows nothing of the codec: straight from the JSON.
+
+What is read here is compared with what the codec says of the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ECHOES = (
+    "instructions",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_output_tokens",
+    "max_tool_calls",
+    "temperature",
+    "top_p",
+    "top_logprobs",
+    "frequency_penalty",
+    "presence_penalty",
+    "text",
+    "truncation",
+    "store",
+    "user",
+    "safety_identifier",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+)
+"""Fields in which a reply repeats its request."""
+
+SAID_OTHERWISE = ("object", "created_at", "type", "role")
+"""Fields whose values need not be found again: markers of the form, and times."""
+
+FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
+
+
+@dataclass
+class Reading:
+    """
+    What a reply says.
+    """
+
+    text: str = ""
+    refusal: str = ""
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    reasoning: list[dict] = field(default_factory=list)
+    others: list[dict] = field(default_factory=list)
+    finish: str | None = None
+
+
+def read_items(items):
+    """
+    Read the items of a reply.
+    """
+    reading = Reading()
+    for item in items:
+        match item["type"]:
+            case "message":
+                reading.text += "".join(piece.get("text", "") for piece in item["content"])
+                reading.refusal += "".join(piece.get("refusal", "") for piece in item["content"])
+            case "function_call":
+                reading.calls.append((item["call_id"], item["name"], item["arguments"]))
+            case "custom_tool_call":
+                reading.calls.append((item["call_id"], item["name"], item["input"]))
+            case "reasoning":
+                reading.reasoning.append(item)
+            case _:
+                reading.others.append(item)
+    return reading
+
+
+def read_reply(body):
+    """
+    Read a whole reply.
+    """
+    reading = read_items(body["output"])
+    reading.finish = (body.get("incomplete_details") or {}).get("reason") or body["status"]
+    return reading
+
+
+def read_stream(events):
+    """
+    Read a stream: the items that end its pieces, and the last response.
+    """
+    items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
+    last = events[-1]["response"]
+    done = {event["output_index"] for event in events if event["type"] == "response.output_item.done"}
+    items += [item for number, item in enumerate(last["output"]) if number not in done]  # cut off in the middle
+    reading = read_items(items)
+    reading.finish = (last.get("incomplete_details") or {}).get("reason") or last["status"]
+    return reading, items, last
+
+
+def deltas(events, kind):
+    """
+    Join the deltas of a stream, of ``output_text`` or of ``refusal``.
+    """
+    return "".join(event["delta"] for event in events if event["type"] == f"response.{kind}.delta")
+
+
+def streams_of(lines):
+    """
+    Split lines of events into the streams that they were: each begins with ``response.created``.
+    """
+    streams = []
+    for line in filter(None, lines):
+        if b'"type":"response.created"' in line.replace(b" ", b""):
+            streams.append([])
+        streams[-1].append(line)
+    return streams
+
+
+def expected_finish(reading):
+    """
+    Say how our word for the end of a reply must read.
+    """
+    word = FINISH.get(reading.finish, "other")
+    if word != "stop":
+        return word
+    if reading.calls:
+        return "tool_calls"
+    return "refusal" if reading.refusal else "stop"

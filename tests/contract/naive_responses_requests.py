@@ -1,0 +1,222 @@
+"""
+Read recorded requests of Responses into ours, as a reader would who knows nothing of the codec.
+
+What Budwood writes otherwise than the recorded client is said in `canonical`, each with its reason; all else is equal.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    OutputSchema,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
+
+PLAIN = ("temperature", "top_p", "parallel_tool_calls")
+"""Parameters whose names and values are the same on both sides."""
+
+OF_TOOLS = ("type", "name", "description", "parameters", "strict")
+
+VENDORS_OWN = {
+    "background": "runs the request at the vendor, to be asked for later",
+    "context_management": "the vendor's own compaction",
+    "include": "what else the vendor shall say",
+    "moderation": "the vendor's own moderation of the request",
+    "previous_response_id": "a conversation that the vendor keeps",
+    "prompt": "a template that the vendor keeps",
+    "prompt_cache_key": "the vendor's own cache",
+    "prompt_cache_options": "the same",
+    "reasoning": "but for the effort: how the vendor sums it up",
+    "service_tier": "what the vendor charges",
+    "store": "whether the vendor keeps the reply",
+    "text": "where it is no JSON schema: JSON of any form",
+    "truncation": "the vendor's own shortening",
+    "user": "whom the vendor holds responsible",
+}
+"""What has no field of its own and is given as ``extra``: parameters of this vendor alone."""
+
+
+def read_request(body, vendor):
+    """
+    Read a recorded body.
+    """
+    tools = body.get("tools") or ()
+    reasoning = dict(body.get("reasoning") or {})
+    effort = reasoning.pop("effort", None)
+    form = (body.get("text") or {}).get("format") or {}
+    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None}
+    extra.pop("reasoning", None)
+    if reasoning:
+        extra["reasoning"] = reasoning
+    if form.get("type") == "json_schema":
+        del extra["text"]
+    return ChatRequest(
+        model=body["model"],
+        messages=_read_messages(body, vendor),
+        max_tokens=body.get("max_output_tokens"),
+        reasoning_effort=effort,
+        tools=tuple(_read_tool(tool) for tool in tools if tool["type"] == "function"),
+        vendor_tools=tuple(VendorTool(provider=vendor, data=tool) for tool in tools if tool["type"] != "function"),
+        tool_choice=_read_choice(body.get("tool_choice")),
+        output_schema=_read_schema(form) if form.get("type") == "json_schema" else None,
+        extra=extra,
+        **{name: body[name] for name in PLAIN if body.get(name) is not None},
+    )
+
+
+def _read_tool(tool):
+    return ToolDefinition(
+        name=tool["name"],
+        description=tool.get("description") or "",
+        parameters=tool.get("parameters") or {},
+        strict=tool.get("strict"),
+        extra={name: value for name, value in tool.items() if name not in OF_TOOLS},
+    )
+
+
+def _read_choice(choice):
+    return NamedTool(name=choice["name"]) if isinstance(choice, dict) else choice
+
+
+def _read_schema(form):
+    return OutputSchema(
+        name=form["name"],
+        description=form.get("description") or "",
+        json_schema=form["schema"],
+        strict=form.get("strict"),
+    )
+
+
+def _read_messages(body, vendor):
+    given = body.get("input") or []
+    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    start = (Message.system(body["instructions"]),) if body.get("instructions") is not None else ()
+    return (*start, *(_read_item(item, vendor) for item in items))
+
+
+def _read_item(item, vendor):
+    kind = item.get("type", "message")
+    rest = {name: value for name, value in item.items() if name not in ("call_id", "name", "arguments")}
+    match kind:
+        case "message":
+            return _read_message(item, vendor)
+        case "function_call":
+            call = ToolCallPart(
+                id=item["call_id"], name=item["name"], arguments=item["arguments"], provider=vendor, data=rest
+            )
+            return Message(role="assistant", parts=(call,))
+        case "function_call_output":
+            result = ToolResultPart(call_id=item["call_id"], name="", content=item["output"])
+            return Message(role="tool", parts=(result,))
+        case "reasoning":
+            return Message(role="assistant", parts=(ReasoningPart(text="", provider=vendor, data=item),))
+        case _:
+            return Message(role="assistant", parts=(VendorPart(provider=vendor, kind=kind, data=item),))
+
+
+def _read_message(item, vendor):
+    content = item["content"]
+    pieces = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
+    head = {name: value for name, value in item.items() if name not in ("type", "role", "content")}
+    read = tuple(_read_piece(piece, head, vendor) for piece in pieces)
+    return Message(role=item["role"], parts=read)
+
+
+def _read_piece(piece, head, vendor):
+    if head:
+        data = {name: value for name, value in piece.items() if name not in ("type", "text", "refusal")}
+        own = {"provider": vendor, "data": {**data, "message": head}}
+    else:
+        own = {}
+    if piece["type"] == "refusal":
+        return RefusalPart(text=piece["refusal"], **own)
+    if piece["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in piece:
+        return TextPart(text=piece["text"], **own)
+    if piece["type"] != "input_image":
+        return VendorPart(provider=vendor, kind=piece["type"], data=piece)
+    url, detail = piece["image_url"], piece.get("detail")
+    if not url.startswith("data:"):
+        return ImagePart(url=url, detail=detail)
+    media_type, _, data = url.removeprefix("data:").partition(";base64,")
+    return ImagePart(data=base64.b64decode(data), media_type=media_type, detail=detail)
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which equal requests are equal.
+
+    Null means absent. A text alone is a list of one message. A system message at the beginning is ``instructions``.
+    """
+    body = without_nulls(body)
+    if body.get("stream") is False:
+        del body["stream"]
+    if isinstance(body.get("input"), str):
+        body["input"] = [{"role": "user", "content": body["input"]}]
+    items = [_canonical_item(item) for item in body.pop("input", ())]
+    if items and items[0].get("role") == "system" and "instructions" not in body:
+        body["instructions"] = items.pop(0)["content"]
+    if items:
+        body["input"] = items
+    if not body.get("reasoning", True):
+        del body["reasoning"]
+    tools = [_canonical_tool(tool) for tool in body.pop("tools", ())]
+    if tools:
+        body["tools"] = sorted(tools, key=lambda tool: tool["type"] != "function")  # functions come first with us
+    else:
+        body.pop("tool_choice", None)  # it means nothing without tools
+    if body.get("text") == {"format": {"type": "text"}}:
+        del body["text"]  # the default
+    return body
+
+
+def without_nulls(value):
+    """
+    Leave null out, at any depth.
+    """
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return list(map(without_nulls, value)) if isinstance(value, list) else value
+
+
+def _canonical_item(item):
+    if "role" not in item or item.get("type") == "additional_tools":
+        return item
+    item = {name: value for name, value in item.items() if (name, value) != ("type", "message")}
+    content = item["content"]
+    if isinstance(content, list) and all(_is_plain(piece) for piece in content) and "id" not in item:
+        item["content"] = "".join(piece["text"] for piece in content)
+    elif isinstance(content, list):
+        item["content"] = [_canonical_piece(piece) for piece in content]
+    return item
+
+
+def _is_plain(piece):
+    return piece["type"] in ("input_text", "output_text") and not set(piece) - {"type", "text", "annotations"}
+
+
+def _canonical_piece(piece):
+    """
+    What no detail is said of, the vendor looks at as it thinks best.
+    """
+    return {"detail": "auto", **piece} if piece["type"] == "input_image" else piece
+
+
+def _canonical_tool(tool):
+    """
+    A function of which nothing is said is not strict with us, as with Chat Completions; no description is an empty one.
+    """
+    if tool["type"] != "function":
+        return tool
+    return {"description": "", "parameters": {}, "strict": False, **tool}

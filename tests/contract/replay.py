@@ -1,0 +1,69 @@
+"""Play recorded replies through a provider, whole or cut into pieces."""
+
+from __future__ import annotations
+
+import random
+
+from budwood.engine.assembly import ResponseBuilder
+from budwood.errors import ProviderError
+from budwood.types import ChatRequest, Message, ReplyHead
+
+REQUEST = ChatRequest(model="recorded", messages=(Message.user("Hello"),))
+
+
+def head_of(response):
+    """
+    Make the head of a recorded reply, as a transport would hand it over.
+    """
+    return ReplyHead(response.status, {name: values[-1] for name, values in response.replay_headers.items()})
+
+
+def is_stream(response):
+    """
+    Whether a recorded reply is a stream, whatever its headers call it.
+    """
+    return response.body.lstrip().startswith((b"data:", b"event:"))
+
+
+def play(decoder, pieces):
+    """
+    Decode a stream that is complete.
+    """
+    events = [event for piece in pieces for event in decoder.feed(piece)]
+    return [*events, *decoder.close()]
+
+
+def played_out(decoder, pieces):
+    """
+    List the events of a stream, and as the last one the error with which it ended, in a form that can be compared.
+    """
+    events = []
+    try:
+        for piece in pieces:
+            events += decoder.feed(piece)
+        events += decoder.close()
+    except ProviderError as error:
+        events.append((type(error), error.message, error.status, error.code))
+    return events
+
+
+def built(events):
+    """
+    Put the response together.
+    """
+    builder = ResponseBuilder()
+    builder.add(events)
+    return builder.build()
+
+
+def cut(body, seed):
+    """
+    Cut bytes into pieces at random places, some of them one byte long.
+    """
+    chance = random.Random(seed)
+    pieces = []
+    while body:
+        length = chance.choice((1, 2, 7, 64, 1000, 9000))
+        pieces.append(body[:length])
+        body = body[length:]
+    return pieces

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    OutputSchema,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
+from tests.contract import recorded
+from tests.contract.test_anthropic_messages import is_message, of
+
+VENDOR = "anthropic"
+
+PASSED_THROUGH = {
+    "container": "names a machine of the vendor; nothing like it is known of others",
+    "output_config": "an effort for all the model does, without a word on thinking: our effort asks it to think too",
+    "thinking.display": "how much of the thoughts is shown; sent with `thinking` itself",
+    "thinking": "adaptive without an effort: our request says that it thinks only by how much",
+}
+"""What a recorded request holds that goes into ``extra``, and why."""
+
+WRITTEN_OTHERWISE = {
+    "a text alone": "as a text or as a list of one: the vendor takes both for the same",
+    "content of a tool's result": "the same",
+    "users' turns one after the other": "the vendor reads them as one",
+    "output_format": "the older name of output_config.format, with a header for features under test",
+    "tools": "those of the vendor come after the functions; a function needs no `type`",
+    "null, false and empty": "a mark of null is none; no error, no stream, no description are what is meant anyway",
+}
+"""In what our bodies differ from recorded ones that mean the same."""
+
+
+def is_asked_count(entry):
+    """
+    Whether an interaction asks for a count of tokens, answered or not.
+    """
+    return recorded.ends_with(entry["url"], "/v1/messages/count_tokens")
+
+
+def read_request(body):
+    """
+    Read a recorded body as a reader would who knows nothing of the codec.
+    """
+    tools, choice = body.get("tools") or (), body.get("tool_choice") or {}
+    schema = (body.get("output_config") or {}).get("format") or body.get("output_format")
+    thinking, effort = body.get("thinking") or {}, (body.get("output_config") or {}).get("effort")
+    extra = {"container": body["container"]} if "container" in body else {}
+    if effort and not thinking:
+        extra["output_config"] = {"effort": effort}
+    if thinking.get("type") == "adaptive" and (not effort or "display" in thinking):
+        extra["thinking"] = thinking
+    return ChatRequest(
+        model=body["model"],
+        messages=(*_read_system(body.get("system")), *map(_read_message, body["messages"])),
+        max_tokens=body.get("max_tokens"),
+        temperature=body.get("temperature"),
+        stop=tuple(body.get("stop_sequences") or ()),
+        tools=tuple(_read_tool(tool) for tool in tools if "input_schema" in tool),
+        vendor_tools=tuple(VendorTool(provider=VENDOR, data=tool) for tool in tools if "input_schema" not in tool),
+        tool_choice=_read_choice(choice),
+        parallel_tool_calls=False if choice.get("disable_parallel_tool_use") else None,
+        reasoning_budget=thinking.get("budget_tokens"),
+        reasoning_effort=effort if thinking else None,
+        output_schema=OutputSchema(json_schema=schema["schema"]) if schema else None,
+        prompt_cache=_read_mark(body),
+        extra=extra,
+    )
+
+
+def _read_mark(block):
+    mark = block.get("cache_control")
+    return mark.get("ttl", "default") if mark else None
+
+
+def _read_choice(choice):
+    kind = choice.get("type")
+    return NamedTool(name=choice["name"]) if kind == "tool" else {"any": "required"}.get(kind, kind)
+
+
+def _read_tool(tool):
+    known = ("name", "description", "input_schema", "strict", "cache_control", "type")
+    return ToolDefinition(
+        name=tool["name"],
+        description=tool.get("description") or "",
+        parameters=tool["input_schema"],
+        strict=tool.get("strict"),
+        cache=_read_mark(tool),
+        extra={name: value for name, value in tool.items() if name not in known},
+    )
+
+
+def _read_system(system):
+    return [Message(role="system", parts=tuple(_read_blocks(system)))] if system else []
+
+
+def _read_message(message):
+    parts = tuple(_read_blocks(message["content"]))
+    role = "tool" if any(isinstance(part, ToolResultPart) for part in parts) else message["role"]
+    return Message(role=role, parts=parts)
+
+
+def _read_blocks(content):
+    return map(_read_block, [{"type": "text", "text": content}] if isinstance(content, str) else content)
+
+
+def _read_block(block):
+    cache = _read_mark(block)
+    match block["type"]:
+        case "text":
+            data = {"citations": block["citations"]} if block.get("citations") else None
+            return TextPart(text=block["text"], cache=cache, data=data, provider=VENDOR if data else None)
+        case "thinking":
+            return ReasoningPart(text=block["thinking"], provider=VENDOR, data={"signature": block["signature"]})
+        case "tool_use":
+            arguments = json.dumps(block["input"])
+            return ToolCallPart(id=block["id"], name=block["name"], arguments=arguments, cache=cache)
+        case "tool_result" if (content := _only_text(block["content"])) is not None:
+            failed = block.get("is_error", False)
+            return ToolResultPart(call_id=block["tool_use_id"], name="", content=content, is_error=failed, cache=cache)
+        case "image" if block["source"]["type"] == "url":
+            return ImagePart(url=block["source"]["url"], cache=cache)
+        case "image" if block["source"]["type"] == "base64":
+            source = block["source"]
+            data = base64.b64decode(source["data"])
+            return ImagePart(data=data, media_type=source["media_type"], cache=cache)
+    return VendorPart(provider=VENDOR, kind=block["type"], data=block)
+
+
+def _only_text(content):
+    if isinstance(content, str):
+        return content
+    is_text = len(content) == 1 and set(content[0]) == {"type", "text"}
+    return content[0]["text"] if is_text else None
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which requests that mean the same are equal; see `WRITTEN_OTHERWISE`.
+    """
+    body = _without_null(body)
+    body.pop("stream", None)
+    for name in ("tools", "stop_sequences", "system"):
+        if body.get(name) == []:
+            del body[name]
+    if "output_format" in body:
+        body["output_config"] = {**body.get("output_config", {}), "format": body.pop("output_format")}
+    if "tools" in body:
+        tools = [
+            {name: tool[name] for name in tool if (name, tool[name]) not in (("type", "custom"), ("description", ""))}
+            for tool in body["tools"]
+        ]
+        body["tools"] = sorted(tools, key=lambda tool: "input_schema" not in tool)
+    if "system" in body:
+        body["system"] = _as_list(body["system"])
+    turns = []
+    for message in body["messages"]:
+        blocks = [_canonical_block(block) for block in _as_list(message["content"])]
+        if turns and turns[-1][0] == message["role"] == "user":
+            turns[-1][1].extend(blocks)
+        else:
+            turns.append((message["role"], blocks))
+    return body | {"messages": turns}
+
+
+def _without_null(value):
+    if isinstance(value, dict):
+        return {name: _without_null(inner) for name, inner in value.items() if inner is not None}
+    return [_without_null(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _as_list(content):
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _canonical_block(block):
+    if block["type"] == "tool_result":
+        content = {"content": _as_list(block["content"])}
+        return {name: value for name, value in block.items() if (name, value) != ("is_error", False)} | content
+    return {name: value for name, value in block.items() if (name, value) != ("citations", [])}
+
+
+@pytest.mark.parametrize("file", recorded.files(is_message))
+def test_recorded_requests_are_written_again(shared_folder, claude, file):
+    """
+    A recorded request that is read into ours is written as it was, but for what is listed above with a reason.
+    """
+    for one in of(file, is_message):
+        said = one.request.json()
+        try:
+            request = read_request(said)
+        except (ValidationError, TypeError):
+            assert one.response.status == 400  # what our request cannot hold, the vendor refused as well
+            continue
+        call = claude.encode(request, stream=bool(said.get("stream")))
+        assert call.adaptations == ()  # the vendor has taken it as it is
+        assert canonical(json.loads(call.body)) == canonical(said)
+        assert json.loads(call.body).get("stream", False) == said.get("stream", False)
+
+
+@pytest.mark.parametrize("file", recorded.files(is_asked_count))
+def test_recorded_requests_for_a_count_are_written_again(shared_folder, claude, file):
+    """
+    What is asked to be counted is written as it was.
+    """
+    for one in of(file, is_asked_count):
+        said = one.request.json()
+        call = claude.encode_token_count(read_request(said))
+        assert call.url == one.request.url.partition("?")[0]
+        assert canonical(json.loads(call.body)) == canonical(said)
+
+
+def test_the_share_of_requests_that_need_nothing_passed_through(shared_folder, claude, capsys):
+    """
+    Nearly all recorded requests can be said in our form alone: what goes into ``extra`` is listed above.
+    """
+    bodies = [one.request.json() for case in recorded.files(is_message) for one in of(case.values[0], is_message)]
+    extras = [read_request(body).extra for body in bodies if all(isinstance(turn, dict) for turn in body["messages"])]
+    plain = sum(not extra for extra in extras)
+    with capsys.disabled():
+        print(f"\nanthropic: {len(extras)} of {len(bodies)} requests read, {plain} with nothing passed through")  # noqa: T201 - a share to see
+    assert plain / len(bodies) > 0.95

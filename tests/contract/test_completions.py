@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from budwood.errors import AuthenticationError, InvalidRequestError, NotFoundError
+from budwood.types import ChatRequest, HTTPReply, Message
+from tests.contract import naive, recorded
+from tests.contract.replay import REQUEST, built, cut, head_of, is_stream, play, played_out
+
+PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
+"""Parameters whose names and values are the same on both sides."""
+
+VENDORS_OWN = ("best_of", "echo", "logit_bias", "logprobs", "n", "suffix", "user")
+"""Parameters of this API alone, given as ``extra``."""
+
+CLASSES = {400: InvalidRequestError, 401: AuthenticationError, 404: NotFoundError}
+
+SAID_OTHERWISE = ("object", "created", "index")
+
+
+def is_completion(entry):
+    """
+    Whether an interaction asks for a plain completion.
+    """
+    return recorded.ends_with(entry["url"], "/completions") and "chat/completions" not in entry["url"]
+
+
+def completions(file):
+    """
+    List what a recording holds of plain completions.
+    """
+    return [one for one in recorded.interactions(file) if is_completion({"url": one.request.url})]
+
+
+@pytest.fixture
+def speaker(openai):
+    """
+    OpenAI's provider.
+    """
+    return openai()
+
+
+def read_reply(choices):
+    """
+    Read the choices of a reply, or of all chunks of a stream: text and end of each.
+    """
+    readings = {}
+    for choice in choices:
+        text, finish = readings.get(choice["index"], ("", None))
+        readings[choice["index"]] = (text + choice["text"], choice["finish_reason"] or finish)
+    return [readings[number] for number in sorted(readings)]
+
+
+def read_request(body):
+    """
+    Read a recorded body. Several prompts in one request, and prompts in tokens, are this API's own.
+    """
+    prompt = body["prompt"][0] if body["prompt"] and len(body["prompt"]) == 1 else body["prompt"]
+    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None}
+    if not isinstance(prompt, str):
+        extra["prompt"] = prompt
+    stop = body.get("stop") or ()
+    return ChatRequest(
+        model=body["model"],
+        messages=(Message.user(prompt if isinstance(prompt, str) else ""),),
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        extra=extra,
+        **{name: body[name] for name in PLAIN if body.get(name) is not None},
+    )
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which equal requests are equal: one prompt is a text, and usage is always asked for.
+    """
+    body = {name: value for name, value in body.items() if value is not None and name != "stream_options"}
+    if isinstance(body["prompt"], list) and len(body["prompt"]) == 1:
+        (body["prompt"],) = body["prompt"]
+    if isinstance(body.get("stop"), str):
+        body["stop"] = [body["stop"]]
+    return {name: value for name, value in body.items() if (name, value) not in (("stream", False), ("stop", []))}
+
+
+@pytest.mark.parametrize("file", recorded.files(lambda entry: is_completion(entry) and entry["status"] == 200))
+def test_recorded_completions_lose_nothing(shared_folder, speaker, file):
+    """
+    Texts, ends and usage are those of a naive reading, and no value is lost.
+    """
+    for one in completions(file):
+        head, body = head_of(one.response), one.response.body
+        if is_stream(one.response):
+            chunks = naive.chunks_of(body)
+            choices = [choice for chunk in chunks for choice in chunk["choices"]]
+            response, usage = built(play(speaker.completion_decoder(REQUEST, head), [body])), naive.last_usage(chunks)
+        else:
+            said = json.loads(body)
+            choices, usage = said["choices"], said["usage"]
+            response = speaker.decode_completion(REQUEST, HTTPReply(head, body))
+            kept = naive.leaves(response.model_dump(exclude={"raw"}))
+            first = {**said, "choices": said["choices"][:1]}
+            assert naive.leaves(naive.without(first, *SAID_OTHERWISE)) <= kept
+        readings = read_reply(choices)
+        assert [message.text for message in (response.message, *response.alternatives)] == [
+            text for text, _ in readings
+        ]
+        assert response.raw_finish_reason == response.finish_reason == readings[0][1]
+        if usage:
+            assert (response.usage.input_tokens, response.usage.output_tokens) == (
+                usage["prompt_tokens"],
+                usage.get("completion_tokens"),
+            )
+
+
+@pytest.mark.parametrize("file", recorded.files(lambda entry: is_completion(entry) and "stream" in entry["tags"]))
+def test_recorded_streams_may_be_cut_anywhere(shared_folder, speaker, file):
+    """
+    However the bytes of a recorded stream arrive, the events are the same.
+    """
+    for one in filter(lambda one: is_stream(one.response), completions(file)):
+        head, body = head_of(one.response), one.response.body
+        whole = played_out(speaker.completion_decoder(REQUEST, head), [body])
+        for seed in range(3):
+            assert played_out(speaker.completion_decoder(REQUEST, head), cut(body, seed)) == whole
+
+
+@pytest.mark.parametrize("file", recorded.files(lambda entry: is_completion(entry) and entry["status"] >= 400))
+def test_recorded_errors_have_the_class_of_their_status(shared_folder, speaker, file):
+    """
+    A recorded error becomes the class of its status, and says what the vendor said.
+    """
+    for one in completions(file):
+        if one.response.status >= 400:
+            error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
+            assert type(error) is CLASSES[one.response.status]
+            assert one.response.json()["error"]["message"] in str(error)
+
+
+@pytest.mark.parametrize("file", recorded.files(is_completion))
+def test_recorded_requests_are_written_again(shared_folder, speaker, openai_schemas, file):
+    """
+    A recorded request that is read into ours is written as it was, and fits the description of the API.
+    """
+    for one in completions(file):
+        said = one.request.json()
+        try:
+            request = read_request(said)
+        except ValidationError:
+            assert one.response.status == 400
+            continue
+        call = speaker.encode_completion(request, stream=bool(said.get("stream")))
+        written = json.loads(call.body)
+        assert call.url.endswith("/v1/completions")
+        assert canonical(written) == canonical(said)
+        assert openai_schemas.problems("CreateCompletionRequest", written) == []

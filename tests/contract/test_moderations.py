@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.types import HTTPReply, ImagePart, ModerationRequest, TextPart
+from tests.contract import naive, recorded
+from tests.contract.replay import head_of
+
+
+def is_moderation(entry):
+    """
+    Whether an interaction asks for verdicts.
+    """
+    return recorded.ends_with(entry["url"], "/moderations")
+
+
+def read_request(body):
+    """
+    Read a recorded body: a list of texts holds several contents, a list of pieces one.
+    """
+    given = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    if all(isinstance(content, str) for content in given):
+        contents = tuple((TextPart(text=text),) for text in given)
+    else:
+        contents = (tuple(map(_read_piece, given)),)
+    return ModerationRequest(model=body["model"], contents=contents)
+
+
+def _read_piece(piece):
+    return TextPart(text=piece["text"]) if piece["type"] == "text" else ImagePart(url=piece["image_url"]["url"])
+
+
+@pytest.mark.parametrize("file", recorded.files(is_moderation))
+def test_recorded_verdicts_lose_nothing(shared_folder, openai, file):
+    """
+    Verdicts are those of the JSON, in their order, and no value is lost.
+    """
+    for one in recorded.interactions(file):
+        request, said = read_request(one.request.json()), one.response.json()
+        reply = HTTPReply(head_of(one.response), one.response.body)
+        response = openai().decode_moderation(request, reply)
+        assert [verdict.flagged for verdict in response.verdicts] == [row["flagged"] for row in said["results"]]
+        assert [verdict.categories for verdict in response.verdicts] == [row["categories"] for row in said["results"]]
+        assert [verdict.scores for verdict in response.verdicts] == [row["category_scores"] for row in said["results"]]
+        assert naive.leaves(said) <= naive.leaves(response.model_dump(exclude={"raw"}))
+
+
+@pytest.mark.parametrize("file", recorded.files(is_moderation))
+def test_recorded_requests_are_written_again(shared_folder, openai, openai_schemas, file):
+    """
+    A recorded request that is read into ours is written as it was, and fits the description of the API.
+    """
+    for one in recorded.interactions(file):
+        call = openai().encode_moderation(read_request(one.request.json()))
+        assert call.url == "https://api.openai.com/v1/moderations"
+        assert json.loads(call.body) == one.request.json()
+        assert openai_schemas.problems("CreateModerationRequest", json.loads(call.body)) == []

@@ -1,0 +1,43 @@
+"""The provider object, which does no I/O, with settings and model rules of the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood import Client
+from budwood.contracts import PluginContext
+from budwood.testing import FakeClock
+from budwood.types import ModelRules
+from budwood_anthropic import Anthropic, AnthropicSettings
+
+KNOWN = ModelRules(source="the test")
+
+
+@pytest.fixture
+def speaker(tmp_path):
+    """
+    Make a provider whose models all have these rules.
+    """
+
+    def make(rules=KNOWN, **settings):
+        context = PluginContext(
+            instance="anthropic",
+            rules=lambda _model: rules,
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        return Anthropic(AnthropicSettings(**settings), context)
+
+    return make
+
+
+@pytest.fixture
+def claude(scripted, clock):
+    """
+    A blocking client of a Claude model over the scripted transport.
+    """
+    with Client(
+        "anthropic/claude-opus-4-8", api_key="sk-ant-secret", transport=scripted, clock=clock, cache=False
+    ) as made:
+        yield made

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.errors import PromptError, UnsupportedError
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    NamedTool,
+    OutputSchema,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
+from budwood_anthropic.encoding import encode_conversation
+from tests.plugins.anthropic.conftest import KNOWN
+
+WEATHER = ToolDefinition(name="weather", parameters={"type": "object", "properties": {}})
+
+
+def ask(**fields):
+    """
+    Make a request.
+    """
+    return ChatRequest(**{"model": "claude", "messages": (Message.user("Hi"),), **fields})
+
+
+def body_of(provider, **fields):
+    """
+    Encode a request and read its body.
+    """
+    return json.loads(provider.encode(ask(**fields), stream=False).body)
+
+
+def receipts_of(provider, **fields):
+    """
+    Encode a request and list what was not sent as given.
+    """
+    return [(one.parameter, one.action) for one in provider.encode(ask(**fields), stream=False).adaptations]
+
+
+def turns(*messages, inline_system=False):
+    """
+    Encode messages alone.
+    """
+    return encode_conversation(messages, inline_system=inline_system)
+
+
+def test_a_bound_of_the_output_is_always_sent(speaker):
+    """
+    The vendor demands ``max_tokens``: it is what was asked for, else the most that the catalog knows, else 4096.
+    """
+    known = KNOWN.model_copy(update={"max_output_tokens": 64000})
+
+    assert body_of(speaker())["max_tokens"] == 4096
+    assert body_of(speaker(known))["max_tokens"] == 64000
+    assert body_of(speaker(known), max_tokens=7)["max_tokens"] == 7
+
+
+def test_system_messages_are_the_system_prompt():
+    """
+    System and developer messages before all others leave the messages; a mark keeps them blocks.
+    """
+    plain = turns(Message.system("Be brief."), Message.user("Hi"))
+    marked = turns(Message(role="developer", parts=(TextPart(text="Be brief.", cache="1h"),)), Message.user("Hi"))
+
+    assert (plain.system, plain.messages) == ("Be brief.", [{"role": "user", "content": "Hi"}])
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    assert marked.system == [{"type": "text", "text": "Be brief.", "cache_control": mark}]
+
+
+def test_a_later_system_message_stays_only_where_the_model_takes_it():
+    """
+    Models that refuse system messages among the others get them before all others, with a receipt.
+    """
+    messages = (Message.system("A"), Message.user("Hi"), Message.system("B"))
+    moved, kept = turns(*messages), turns(*messages, inline_system=True)
+
+    assert moved.system == [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]
+    assert [(one.parameter, one.action) for one in moved.adaptations] == [("messages", "changed")]
+    assert kept.messages[-1] == {"role": "system", "content": "B"}
+    assert kept.adaptations == ()
+
+
+def test_results_of_one_turn_are_one_message():
+    """
+    Results that come in messages of their own, as in OpenAI's form, follow their calls in one turn of the user.
+    """
+    calls = Message(role="assistant", parts=tuple(ToolCallPart(id=name, name="f") for name in "ab"))
+    results = [
+        Message.tool(ToolResultPart(call_id=name, name="f", content=name, is_error=name == "b")) for name in "ab"
+    ]
+
+    written = turns(Message.user("Hi"), calls, *results).messages
+
+    assert [turn["role"] for turn in written] == ["user", "assistant", "user"]
+    assert written[2]["content"] == [
+        {"type": "tool_result", "tool_use_id": "a", "content": "a"},
+        {"type": "tool_result", "tool_use_id": "b", "content": "b", "is_error": True},
+    ]
+
+
+def test_ids_of_other_vendors_become_ids_that_the_vendor_takes():
+    """
+    Ids with strange characters, and ids that come again in a later turn, still lead each result to its call.
+    """
+    turn = [
+        Message(role="assistant", parts=(ToolCallPart(id="call.0", name="f"),)),
+        Message.tool(ToolResultPart(call_id="call.0", name="f", content="x")),
+    ]
+    written = turns(*turn, *turn).messages
+
+    assert [message["content"][0].get("id") for message in written[::2]] == ["call_0", "call_0_2"]
+    assert [message["content"][0].get("tool_use_id") for message in written[1::2]] == ["call_0", "call_0_2"]
+
+
+@given(st.lists(st.text(max_size=5), min_size=1, max_size=6))
+def test_ids_stay_apart_whatever_they_hold(ids):
+    """
+    Each call has an id of its own that the vendor takes, and its result bears the same.
+    """
+    messages = [
+        message
+        for given_id in ids
+        for message in (
+            Message(role="assistant", parts=(ToolCallPart(id=given_id, name="f"),)),
+            Message.tool(ToolResultPart(call_id=given_id, name="f", content="x")),
+        )
+    ]
+    written = turns(*messages).messages
+    called = [message["content"][0]["id"] for message in written[::2]]
+
+    assert len(set(called)) == len(ids)
+    assert all(one and one.replace("_", "a").replace("-", "a").isalnum() and one.isascii() for one in called)
+    assert [message["content"][0]["tool_use_id"] for message in written[1::2]] == called
+
+
+def test_arguments_that_are_no_json_object_are_wrapped():
+    """
+    A cut-off call goes back in the wrapper that the vendor recommends, with a receipt: it takes objects alone.
+    """
+    written = turns(Message(role="assistant", parts=(ToolCallPart(id="a", name="f", arguments='{"x": '),)))
+
+    assert written.messages[0]["content"][0]["input"] == {"INVALID_JSON": '{"x": '}
+    assert written.adaptations[0].action == "changed"
+
+
+def test_thoughts_go_back_with_their_signature_and_only_to_their_vendor():
+    """
+    Thinking and redacted thinking are written as they came; another vendor's reasoning is left out, with a receipt.
+    """
+    signed = ReasoningPart(text="Hm", provider="anthropic", data={"type": "thinking", "signature": "s"})
+    redacted = ReasoningPart(text="", provider="anthropic", data={"type": "redacted_thinking", "data": "x"})
+    foreign = ReasoningPart(text="So", provider="openai", data={"id": "rs_1"})
+
+    own = turns(Message(role="assistant", parts=(signed, redacted, TextPart(text="Yes"))))
+    other = turns(Message(role="assistant", parts=(foreign, TextPart(text="Yes"))))
+
+    assert own.messages[0]["content"] == [
+        {"type": "thinking", "thinking": "Hm", "signature": "s"},
+        {"type": "redacted_thinking", "data": "x"},
+        {"type": "text", "text": "Yes"},
+    ]
+    assert own.adaptations == ()
+    assert other.messages[0]["content"] == "Yes"
+    assert [(one.parameter, one.action) for one in other.adaptations] == [("messages", "dropped")]
+
+
+def test_vendor_parts_go_back_only_to_their_vendor():
+    """
+    What the vendor's own tools did is sent back as it came; content of other vendors is not.
+    """
+    block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+    parts = [VendorPart(provider=name, kind="server_tool_use", data=block) for name in ("anthropic", "openai")]
+
+    assert turns(Message(role="assistant", parts=tuple(parts))).messages[0]["content"] == [block]
+
+
+def test_citations_and_callers_go_back_with_their_part():
+    """
+    What the vendor keeps with a text or a call is written into its block; another vendor's is not.
+    """
+    cited = TextPart(text="Blue", provider="anthropic", data={"citations": [{"type": "char_location"}]})
+    called = ToolCallPart(id="a", name="f", provider="anthropic", data={"caller": {"type": "code_execution_20260120"}})
+    foreign = TextPart(text="Red", provider="openai", data={"id": "msg_1"})
+    cited_block, call_block, foreign_block = turns(Message(role="assistant", parts=(cited, called, foreign))).messages[
+        0
+    ]["content"]
+
+    assert cited_block == {"type": "text", "text": "Blue", "citations": [{"type": "char_location"}]}
+    assert call_block["caller"] == {"type": "code_execution_20260120"}
+    assert foreign_block == {"type": "text", "text": "Red"}
+
+
+def test_images_are_written_as_bytes_or_as_an_address():
+    """
+    Bytes and data addresses become base64 with their media type, other addresses stay what they are.
+    """
+    images = (
+        ImagePart(data=b"abc", media_type="image/png", cache="default"),
+        ImagePart(url="data:image/gif;base64,YWJj"),
+        ImagePart(url="https://example.com/cat.png", detail="high"),
+    )
+    written = turns(Message(role="user", parts=images))
+    first, second, third = written.messages[0]["content"]
+
+    source = {"type": "base64", "media_type": "image/png", "data": "YWJj"}
+    assert first == {"type": "image", "source": source, "cache_control": {"type": "ephemeral"}}
+    assert second["source"] == {"type": "base64", "media_type": "image/gif", "data": "YWJj"}
+    assert third["source"] == {"type": "url", "url": "https://example.com/cat.png"}
+    assert [one.parameter for one in written.adaptations] == ["image.detail"]
+
+
+def test_what_cannot_be_sent_is_an_error_that_says_so():
+    """
+    An image of no known kind, and an image in a model's own message, are refused before anything is sent.
+    """
+    with pytest.raises(PromptError, match="media type"):
+        turns(Message(role="user", parts=(ImagePart(data=b"abc"),)))
+    with pytest.raises(UnsupportedError, match="'assistant' cannot hold image"):
+        turns(Message(role="assistant", parts=(ImagePart(url="https://example.com/cat.png"),)))
+
+
+def test_empty_texts_and_messages_are_left_out():
+    """
+    The vendor refuses empty texts: they say nothing and are not sent.
+    """
+    written = turns(Message.user("Hi"), Message.assistant(""), Message(role="user", parts=(TextPart(text=""),)))
+
+    assert written.messages == [{"role": "user", "content": "Hi"}]
+
+
+@pytest.mark.parametrize(
+    ("choice", "written"),
+    [
+        ("auto", {"type": "auto"}),
+        ("none", {"type": "none"}),
+        ("required", {"type": "any"}),
+        (NamedTool(name="weather"), {"type": "tool", "name": "weather"}),
+    ],
+)
+def test_the_choice_of_a_tool_has_the_vendors_words(speaker, choice, written):
+    """
+    Each choice has a word of the vendor; one call at a time is part of it, but where none may be called.
+    """
+    alone = {} if choice == "none" else {"disable_parallel_tool_use": True}
+
+    assert body_of(speaker(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == written
+    body = body_of(speaker(), tools=(WEATHER,), tool_choice=choice, parallel_tool_calls=False)
+    assert body["tool_choice"] == written | alone
+    assert "tool_choice" not in body_of(speaker(), tool_choice=choice)
+
+
+def test_tools_keep_their_marks_and_options(speaker):
+    """
+    A function carries its cache mark and its vendor's options; the vendor's own tools follow, other vendors' do not.
+    """
+    tool = WEATHER.model_copy(update={"cache": "5m", "extra": {"defer_loading": True}, "description": "Tells it."})
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    own = [VendorTool(provider=name, data=search) for name in ("anthropic", "openai")]
+
+    written = body_of(speaker(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})["tools"]
+
+    assert written[0]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
+    assert (written[0]["defer_loading"], written[0]["description"]) == (True, "Tells it.")
+    assert written[1:] == [search, {"name": "x"}]
+
+
+def test_a_mark_on_the_request_is_the_vendors_automatic_caching(speaker):
+    """
+    ``prompt_cache`` marks the end of the request.
+    """
+    assert body_of(speaker(), prompt_cache="default")["cache_control"] == {"type": "ephemeral"}
+
+
+def test_parameters_that_the_vendor_does_not_know_are_dropped_with_receipts(speaker):
+    """
+    Seed and penalties leave receipts; a temperature above 1 is 1; stop sequences have another name.
+    """
+    given_parameters = {
+        "seed": 1,
+        "frequency_penalty": 0.5,
+        "presence_penalty": 0.5,
+        "temperature": 1.5,
+        "stop": ("x",),
+    }
+    body = body_of(speaker(), **given_parameters)
+
+    assert body["temperature"] == 1
+    assert body["stop_sequences"] == ["x"]
+    assert not {"seed", "frequency_penalty", "presence_penalty"} & set(body)
+    assert sorted(receipts_of(speaker(), **given_parameters)) == [
+        ("frequency_penalty", "dropped"),
+        ("presence_penalty", "dropped"),
+        ("seed", "dropped"),
+        ("temperature", "changed"),
+    ]
+
+
+def test_features_under_test_are_asked_for_in_a_header(speaker):
+    """
+    Those of the settings and those of the call stand in one header, none twice, and not in the body.
+    """
+    call = speaker(betas=("a", "b")).encode(ask(extra={"betas": ["b", "c"], "top_k": 3}), stream=True)
+
+    assert call.headers["anthropic-beta"] == "a,b,c"
+    assert "betas" not in json.loads(call.body)
+    assert json.loads(call.body)["top_k"] == 3
+    assert "anthropic-beta" not in speaker().encode(ask(), stream=True).headers
+
+
+def test_the_service_tier_is_a_setting_that_a_call_can_change(speaker):
+    """
+    The setting goes into every request that says nothing of it.
+    """
+    provider = speaker(service_tier="standard_only")
+
+    assert body_of(provider)["service_tier"] == "standard_only"
+    assert body_of(provider, extra={"service_tier": "auto"})["service_tier"] == "auto"
+
+
+def test_structured_output_is_asked_for_with_a_schema_that_the_vendor_takes(speaker):
+    """
+    Objects are closed and bounds become words; an effort and an own configuration stand beside the format.
+    """
+    schema = {
+        "type": "object",
+        "properties": {
+            "age": {"type": "integer", "minimum": 0, "description": "In years."},
+            "tags": {"type": "array", "items": {"oneOf": [{"type": "string", "format": "byte"}]}, "maxItems": 3},
+        },
+        "required": ["age"],
+    }
+    rules = KNOWN.model_copy(update={"traits": frozenset({"adaptive", "effort"})})
+    config = body_of(
+        speaker(rules),
+        output_schema=OutputSchema(json_schema=schema),
+        reasoning_effort="low",
+        extra={"output_config": {"task_budget": 5}},
+    )["output_config"]
+
+    assert (config["effort"], config["task_budget"], config["format"]["type"]) == ("low", 5, "json_schema")
+    assert config["format"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "age": {"type": "integer", "description": 'In years.\n\n{"minimum":0}'},
+            "tags": {
+                "type": "array",
+                "items": {"anyOf": [{"type": "string", "description": '{"format":"byte"}'}]},
+                "description": '{"maxItems":3}',
+            },
+        },
+        "required": ["age"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_count_of_tokens_holds_only_what_is_counted(speaker):
+    """
+    A request for the count leaves out the bound, sampling and stop sequences, which its endpoint refuses.
+    """
+    request = ask(messages=(Message.system("S"), Message.user("Hi")), temperature=0.5, stop=("x",), tools=(WEATHER,))
+    call = speaker(betas=("a",)).encode_token_count(request)
+
+    assert call.url == "https://api.anthropic.com/v1/messages/count_tokens"
+    assert set(json.loads(call.body)) == {"model", "messages", "system", "tools"}
+    assert call.headers["anthropic-beta"] == "a"
+
+
+def test_only_authorize_puts_the_key_in(speaker):
+    """
+    The key stands in ``x-api-key``, or as a bearer's token where the settings say so, and in no repr.
+    """
+    from budwood.types import Credential
+
+    credential = Credential(secret="sk-ant-secret")
+    provider = speaker(api_key="sk-ant-secret")
+    call = provider.encode(ask(), stream=False)
+    plain = provider.authorize(call, credential)
+    bearer = speaker(authentication="bearer").authorize(call, credential)
+
+    assert "sk-ant-secret" not in str(call.headers)
+    assert plain.headers["x-api-key"] == "sk-ant-secret"
+    assert bearer.headers["authorization"] == "Bearer sk-ant-secret"
+    assert "sk-ant-secret" not in repr(plain) + repr(bearer)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://gateway.test", "https://gateway.test/v1/", "https://gateway.test/v1/messages"]
+)
+def test_the_address_may_have_the_version_at_its_end(speaker, address):
+    """
+    Users give the address with and without ``/v1``; both are the same.
+    """
+    assert speaker(base_url=address).encode(ask(), stream=False).url == "https://gateway.test/v1/messages"

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import (
+    AuthenticationError,
+    BadResponseError,
+    CapacityError,
+    ContextLengthError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExhaustedError,
+    RateLimitError,
+    ServerError,
+    UnsupportedParameterError,
+)
+from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead
+
+REQUEST = ChatRequest(model="claude", messages=(Message.user("Hi"),))
+
+
+def refused(provider, status, kind, message="x", *, headers=None, **more):
+    """
+    Classify a reply in the vendor's form.
+    """
+    body = {"type": "error", "error": {"type": kind, "message": message, **more}, "request_id": "req_of_body"}
+    return provider.error(HTTPReply(ReplyHead(status, headers or {}), json.dumps(body).encode()))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "error", "retryable"),
+    [
+        (400, "invalid_request_error", InvalidRequestError, False),
+        (401, "authentication_error", AuthenticationError, False),
+        (402, "billing_error", QuotaExhaustedError, False),
+        (403, "permission_error", PermissionDeniedError, False),
+        (404, "not_found_error", NotFoundError, False),
+        (409, "conflict_error", InvalidRequestError, True),
+        (413, "request_too_large", InvalidRequestError, False),
+        (429, "rate_limit_error", RateLimitError, True),
+        (500, "api_error", ServerError, True),
+        (504, "timeout_error", ServerError, True),
+        (529, "overloaded_error", CapacityError, True),
+    ],
+)
+def test_every_type_of_error_has_its_class(speaker, status, kind, error, retryable):
+    """
+    Status and type decide; code, status and the request's id are kept.
+    """
+    made = refused(speaker(), status, kind)
+
+    assert type(made) is error
+    assert (made.status, made.code, made.request_id) == (status, kind, "req_of_body")
+    assert made.retryable is retryable
+
+
+@pytest.mark.parametrize(
+    "code", ["enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"]
+)
+def test_a_spend_cap_is_no_rate_limit(speaker, code):
+    """
+    A 429 whose details name a spend limit is never retried, whatever the headers say; one for a ramp limit is.
+    """
+    headers = {"x-should-retry": "true"}
+    capped = refused(speaker(), 429, "rate_limit_error", headers=headers, details={"error_code": code})
+    ramped = refused(speaker(), 429, "rate_limit_error", details={"error_code": "ramp_limit_exceeded"})
+
+    assert (type(capped), capped.retryable, capped.code) == (QuotaExhaustedError, False, code)
+    assert (type(ramped), ramped.retryable, ramped.code) == (RateLimitError, True, "ramp_limit_exceeded")
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "param"),
+    [
+        ("You have reached your specified API usage limits. You will regain access on", QuotaExhaustedError, None),
+        ("You have reached your specified workspace API usage limits.", QuotaExhaustedError, None),
+        ("Your credit balance is too low to access the Anthropic API.", QuotaExhaustedError, None),
+        ("prompt is too long: 208310 tokens > 200000 maximum", ContextLengthError, None),
+        ("input length and `max_tokens` exceed context limit: 1 + 2 > 3", ContextLengthError, None),
+        ("temperature: Extra inputs are not permitted", UnsupportedParameterError, "temperature"),
+        ("`temperature` is deprecated for this model.", UnsupportedParameterError, "temperature"),
+        ("This model does not support effort level 'xhigh'.", UnsupportedParameterError, "reasoning_effort"),
+        ("messages.0.content.1.image: too large", InvalidRequestError, "messages"),
+        ("max_tokens: 64000 > 8192, which is the maximum", InvalidRequestError, "max_tokens"),
+        ("stop_sequences: each must contain non-whitespace", InvalidRequestError, "stop"),
+        ("He said: prompt is too long: or so", InvalidRequestError, None),
+    ],
+)
+def test_one_type_means_several_things(speaker, message, error, param):
+    """
+    Of ``invalid_request_error`` only the beginning of the text tells more, and which of our parameters it is about.
+    """
+    made = refused(speaker(), 400, "invalid_request_error", message)
+
+    assert type(made) is error
+    assert (made.param, made.code, made.retryable) == (param, "invalid_request_error", False)
+
+
+def test_the_server_says_how_long_to_wait(speaker):
+    """
+    ``retry-after`` is in the error; the header's request id comes before the body's.
+    """
+    made = refused(speaker(), 429, "rate_limit_error", headers={"retry-after": "12", "request-id": "req_of_head"})
+
+    assert (made.retry_after, made.request_id) == (12.0, "req_of_head")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"), [(b"<html><title>Bad gateway</title></html>", "Bad gateway"), (b"", "empty"), (b"[1]", r"\[1\]")]
+)
+def test_what_stands_between_may_answer(speaker, body, text):
+    """
+    A gateway's page is an error of its status, and its text says what came.
+    """
+    with pytest.raises(ServerError, match=text):
+        raise speaker().error(HTTPReply(ReplyHead(502, {}), body))
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": "no"}, {"error": {"message": ["no"]}}, {"message": "no"}, {"error": {"type": 3}}, {}]
+)
+def test_other_forms_of_an_error_are_read_as_well(speaker, body):
+    """
+    Gateways write errors in their own way: whatever it is, the status has its class.
+    """
+    made = speaker().error(HTTPReply(ReplyHead(500, {}), json.dumps(body).encode()))
+
+    assert type(made) is ServerError
+
+
+def test_an_error_inside_a_200_is_raised(speaker):
+    """
+    A whole reply may be an error with status 200; its type tells which.
+    """
+    body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_2"}
+
+    with pytest.raises(CapacityError) as caught:
+        speaker().decode(REQUEST, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))
+    assert (caught.value.request_id, caught.value.code) == ("req_2", "overloaded_error")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"content": "x"}'])
+def test_a_reply_that_is_none_is_a_bad_one(speaker, body):
+    """
+    What is not a message is told as such, for messages, counts and lists alike.
+    """
+    reply = HTTPReply(ReplyHead(200, {}), body)
+    for read in (speaker().decode, speaker().decode_token_count):
+        with pytest.raises(BadResponseError):
+            read(REQUEST, reply)
+    with pytest.raises(BadResponseError):
+        speaker().decode_models(reply)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.types import HTTPReply, RateLimits, ReplyHead
+from budwood_anthropic.limits import decode_limits
+
+HEADERS = {
+    "date": "Wed, 26 Nov 2025 20:02:28 GMT",
+    "anthropic-ratelimit-requests-limit": "50",
+    "anthropic-ratelimit-requests-remaining": "49",
+    "anthropic-ratelimit-requests-reset": "2025-11-26T20:02:26Z",
+    "anthropic-ratelimit-tokens-limit": "38000",
+    "anthropic-ratelimit-tokens-remaining": "37000",
+    "anthropic-ratelimit-tokens-reset": "2025-11-26T20:02:38Z",
+}
+
+
+def test_resets_are_seconds_from_the_reply_on():
+    """
+    The vendor names moments of its own clock: the reply's date makes them durations, never negative ones.
+    """
+    assert decode_limits(HEADERS, now=0.0) == RateLimits(
+        limit_requests=50,
+        remaining_requests=49,
+        reset_requests=0.0,
+        limit_tokens=38000,
+        remaining_tokens=37000,
+        reset_tokens=10.0,
+    )
+
+
+def test_without_a_date_our_clock_counts():
+    """
+    Where a gateway strips the date, resets count from now.
+    """
+    headers = {name: value for name, value in HEADERS.items() if name != "date"}
+
+    assert decode_limits(headers, now=1764187350.0).reset_tokens == 8.0
+
+
+def test_limits_of_the_input_alone_are_read_as_well():
+    """
+    An account without a common limit of tokens has one of the input.
+    """
+    headers = {"anthropic-ratelimit-input-tokens-limit": "9", "anthropic-ratelimit-input-tokens-remaining": "8"}
+
+    limits = decode_limits(headers, now=0.0)
+
+    assert (limits.limit_tokens, limits.remaining_tokens, limits.reset_tokens) == (9, 8, None)
+    assert decode_limits({"x-ratelimit-limit-requests": "1"}, now=0.0) is None
+
+
+@given(st.dictionaries(st.sampled_from(sorted(HEADERS)), st.text(max_size=30)))
+def test_no_header_breaks_the_reading(headers):
+    """
+    Whatever stands in the headers, what is no number and no moment is unknown.
+    """
+    limits = decode_limits(headers, now=0.0)
+
+    assert limits is None or isinstance(limits, RateLimits)
+
+
+def test_the_list_of_models_is_read(speaker):
+    """
+    Each model has its id, the moment of its release and its context window; a release in 1970 means that it is unknown.
+    """
+    rows = [
+        {"id": "claude-a", "created_at": "2026-01-02T00:00:00Z", "max_input_tokens": 200000, "display_name": "A"},
+        {"id": "claude-b", "created_at": "1970-01-01T00:00:00Z"},
+        {"type": "news"},
+    ]
+    models = speaker().decode_models(HTTPReply(ReplyHead(200, {}), json.dumps({"data": rows}).encode()))
+
+    assert [(model.id, model.created, model.context_window) for model in models] == [
+        ("claude-a", 1767312000, 200000),
+        ("claude-b", None, None),
+    ]
+    assert models[0].raw["display_name"] == "A"
+    assert speaker().encode_models().url == "https://api.anthropic.com/v1/models?limit=1000"

@@ -1,0 +1,54 @@
+"""Azure's provider object, and clients that ask it over the scripted transport."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood import AsyncClient, Client
+from budwood.catalog import Catalog
+from budwood.contracts import PluginContext
+from budwood.testing import FakeClock
+from budwood_azure import Azure, AzureSettings
+
+ENDPOINT = "https://res.openai.azure.com"
+SECRET = "azure-very-secret"
+
+
+@pytest.fixture
+def azure(tmp_path):
+    """
+    Make Azure's provider object, with the catalog's own rules.
+    """
+
+    def make(kind=Azure, **settings):
+        context = PluginContext(
+            instance="azure",
+            rules=lambda model: Catalog().rules("azure", "azure", model, also=("openai",)),
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        settings = {"base_url": ENDPOINT, **settings}
+        return kind(AzureSettings(**settings), context)
+
+    return make
+
+
+@pytest.fixture
+def asking(scripted, clock):
+    """
+    Make a client of the deployment ``chat`` over the scripted transport; without settings it has a key.
+    """
+
+    def make(model="azure/chat", *, asynchronous=False, options=None, **settings):
+        settings = {"base_url": ENDPOINT, **(settings or {"api_key": SECRET})}
+        return (AsyncClient if asynchronous else Client)(
+            model,
+            settings={"providers": {"azure": settings}},
+            transport=scripted.asynchronous if asynchronous else scripted,
+            clock=clock,
+            cache=False,
+            **(options or {}),
+        )
+
+    return make

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.errors import ConfigurationError
+from budwood.types import Capability, ChatRequest, EmbeddingRequest, Message
+from budwood_azure.addresses import understood
+
+HOST = "https://res.openai.azure.com"
+REQUEST = ChatRequest(model="my chat", messages=(Message.user("Hello"),))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "version", "address"),
+    [
+        (HOST, None, f"{HOST}/openai/v1/chat/completions"),
+        (f"{HOST}/", "2024-10-21", f"{HOST}/openai/deployments/my%20chat/chat/completions?api-version=2024-10-21"),
+        (f"{HOST}/openai", "v", f"{HOST}/openai/deployments/my%20chat/chat/completions?api-version=v"),
+        (f"{HOST}/openai/v1/", None, f"{HOST}/openai/v1/chat/completions"),
+        (f"{HOST}/openai/v1", "2024-10-21", f"{HOST}/openai/v1/chat/completions"),
+        (f"{HOST}/openai/v1", "preview", f"{HOST}/openai/v1/chat/completions?api-version=preview"),
+        (
+            "https://r.services.ai.azure.com/models",
+            "v",
+            "https://r.services.ai.azure.com/models/chat/completions?api-version=v",
+        ),
+        (
+            f"{HOST}/openai/deployments/other/chat/completions?api-version=2024-06-01",
+            None,
+            f"{HOST}/openai/deployments/other/chat/completions?api-version=2024-06-01",
+        ),
+        (
+            "https://gateway.example.org/ai/openai/deployments/other",
+            "v",
+            "https://gateway.example.org/ai/openai/deployments/other/chat/completions?api-version=v",
+        ),
+    ],
+)
+def test_the_endpoint_tells_the_form(azure, base_url, version, address):
+    """
+    An endpoint, the target of Azure's portal or something between lead to the same operation.
+    """
+    provider = azure(base_url=base_url, api_version=version)
+
+    assert provider.encode(REQUEST, stream=False).url == address
+
+
+@pytest.mark.parametrize(
+    ("form", "address"),
+    [
+        ("deployments", f"{HOST}/openai/deployments/my%20chat/embeddings?api-version=v"),
+        ("v1", f"{HOST}/openai/v1/embeddings"),
+        ("foundry", f"{HOST}/models/embeddings?api-version=v"),
+    ],
+)
+def test_embeddings_have_addresses_of_the_same_form(azure, form, address):
+    """
+    Embeddings stand where chats do.
+    """
+    request = EmbeddingRequest(model="my chat", texts=("a",))
+
+    assert azure(form=form, api_version="v").encode_embedding(request).url == address
+
+
+@pytest.mark.parametrize(
+    ("form", "address"), [("deployments", f"{HOST}/openai/models?api-version=v"), ("v1", f"{HOST}/openai/v1/models")]
+)
+def test_the_list_of_models_belongs_to_the_resource(azure, form, address):
+    """
+    The list stands beside the deployments, not below one.
+    """
+    assert azure(form=form, api_version="v").encode_models().url == address
+
+
+def test_foundry_lists_no_models(azure):
+    """
+    Foundry's inference addresses tell of one model only.
+    """
+    assert Capability.MODELS not in azure(form="foundry", api_version="v").capabilities
+
+
+@pytest.mark.parametrize("form", ["deployments", "foundry"])
+def test_a_missing_version_is_said(azure, form):
+    """
+    The forms that need a version name the variable.
+    """
+    with pytest.raises(ConfigurationError, match="OPENAI_API_VERSION"):
+        azure(form=form)
+
+
+def test_a_missing_endpoint_is_said(azure):
+    """
+    Without an endpoint the error names the variable.
+    """
+    with pytest.raises(ConfigurationError, match="AZURE_OPENAI_ENDPOINT"):
+        azure(base_url="")
+
+
+@given(st.text(min_size=1).filter(lambda name: "/" not in name and name.isprintable()))
+def test_any_deployment_survives_its_address(name):
+    """
+    What is written into an address is what is read out of it again.
+    """
+    try:
+        url = understood(HOST).url("/chat/completions", name, "deployments", "v")
+    except UnicodeEncodeError:
+        return
+    assert understood(url) == (HOST, "deployments", name, "v")

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import (
+    AuthenticationError,
+    CapacityError,
+    ContentFilterError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    StreamInterruptedError,
+)
+from budwood.testing import chat_reply, sse
+from budwood.types import HTTPReply, ReplyHead
+
+CATEGORIES = {
+    "hate": {"filtered": True, "severity": "high"},
+    "jailbreak": {"filtered": False, "detected": False},
+}
+REFUSED = {
+    "message": "The response was filtered due to the prompt triggering content management policy.",
+    "type": None,
+    "param": "prompt",
+    "code": "content_filter",
+    "status": 400,
+}
+INNER = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": CATEGORIES}
+VERDICTS = [
+    {"blocked": False, "source_type": "prompt", "content_filter_results": {"sexual": {"filtered": False}}},
+    {"blocked": True, "source_type": "completion", "content_filter_results": CATEGORIES},
+]
+
+
+def failed(provider, status, body, headers=None):
+    """
+    Read a reply that is not 2xx.
+    """
+    return provider.error(HTTPReply(ReplyHead(status, headers or {}), json.dumps(body).encode()))
+
+
+@pytest.mark.parametrize(
+    ("body", "stage"),
+    [
+        ({"error": {**REFUSED, "innererror": INNER}}, "prompt"),
+        ({"error": {**REFUSED, "inner_error": INNER}}, "prompt"),
+        ({**REFUSED, "innererror": INNER}, "prompt"),
+        ({"error": {**REFUSED, "content_filter_result": CATEGORIES}}, "prompt"),
+        ({"error": {**REFUSED, "innererror": {"content_filter_results": CATEGORIES}}}, "prompt"),
+        ({"error": {"message": "No.", "code": "400", "innererror": INNER}}, "prompt"),
+        ({"error": {**REFUSED, "code": "content_policy_violation", "inner_error": INNER}}, "prompt"),
+        ({"error": {"message": "No.", "code": "content_filter", "content_filters": VERDICTS}}, "output"),
+        ({"error": {"message": "No.", "code": "content_filter"}, "content_filters": VERDICTS}, "output"),
+    ],
+)
+def test_every_shape_of_a_filtered_request(azure, body, stage):
+    """
+    However Azure writes it, a refusal of the filter is one error, with its categories, and is never tried again.
+    """
+    error = failed(azure(), 400, body)
+
+    assert type(error) is ContentFilterError
+    assert error.categories == CATEGORIES
+    assert (error.stage, error.status, error.retryable) == (stage, 400, False)
+
+
+@pytest.mark.parametrize("inner", [None, "text", [], {"code": ["odd"]}, {"content_filter_result": "text"}])
+def test_strange_verdicts_do_no_harm(azure, inner):
+    """
+    A refusal without categories is a refusal all the same.
+    """
+    error = failed(azure(), 400, {"error": {**REFUSED, "innererror": inner}, "content_filters": [None, "x"]})
+
+    assert type(error) is ContentFilterError
+    assert error.categories == {}
+
+
+def test_a_filtered_prompt_is_not_sent_again(asking, scripted):
+    """
+    Through the client: one request, one error with categories.
+    """
+    scripted.reply(400, {"error": {**REFUSED, "innererror": INNER}}, headers={"apim-request-id": "r1"})
+    with asking() as client, pytest.raises(ContentFilterError, match="refused the prompt") as caught:
+        client.ask("Hello")
+
+    assert caught.value.categories == CATEGORIES
+    assert (caught.value.param, caught.value.request_id) == ("prompt", "r1")
+    assert len(scripted.calls) == 1
+
+
+def test_a_reply_that_was_cut_off_says_so(asking, scripted):
+    """
+    A filtered reply is billed, and a reply: what is left of it, why, and what was found.
+    """
+    body = chat_reply("Once upon", finish_reason="content_filter")
+    body["choices"][0]["content_filter_results"] = CATEGORIES
+    scripted.reply(200, body)
+    with asking() as client:
+        reply = client.ask("Hello")
+
+    assert (reply.text, reply.finish_reason) == ("Once upon", "content_filter")
+    assert reply.metadata["content_filter_results"] == CATEGORIES
+    assert reply.usage.output_tokens == 7
+
+
+def test_verdicts_on_good_replies_are_kept(asking, scripted):
+    """
+    What the filter found in prompt and reply is metadata; so is that it was down.
+    """
+    down = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
+    body = chat_reply("Hi")
+    body["choices"][0]["content_filter_results"] = down
+    body["prompt_filter_results"] = [{"prompt_index": 0, "content_filter_results": CATEGORIES}]
+    scripted.reply(200, body)
+    with asking() as client:
+        reply = client.ask("Hello")
+
+    assert (reply.text, reply.finish_reason) == ("Hi", "stop")
+    assert reply.metadata["content_filter_results"] == down
+    assert reply.metadata["prompt_filter_results"][0]["content_filter_results"] == CATEGORIES
+
+
+def streamed(asking, scripted, *chunks, done=True):
+    """
+    Play a stream through a client; return its response.
+    """
+    scripted.reply(200, chunks=sse(*chunks, done=done))
+    with asking() as client, client.stream("Hello") as stream:
+        list(stream)
+    return stream.response
+
+
+def chunk(**choice):
+    """
+    Make a chunk with one choice.
+    """
+    return {"id": "c1", "model": "gpt-4o", "choices": [{"index": 0, "finish_reason": None, **choice}]}
+
+
+def test_verdicts_in_a_stream(asking, scripted):
+    """
+    The prompt's verdict comes first and without id; the reply's come without a delta, and even after the end.
+    """
+    prompt = [{"prompt_index": 0, "content_filter_results": CATEGORIES}]
+    offsets = {"check_offset": 44, "start_offset": 44, "end_offset": 198}
+    response = streamed(
+        asking,
+        scripted,
+        {"id": "", "model": "", "object": "", "choices": [], "prompt_filter_results": prompt},
+        chunk(delta={"role": "assistant", "content": ""}),
+        chunk(delta={"content": "Hi"}),
+        chunk(finish_reason="stop", delta={}),
+        chunk(content_filter_results={"hate": {"filtered": False}}, content_filter_offsets=offsets),
+    )
+
+    assert (response.text, response.finish_reason, response.id, response.model) == ("Hi", "stop", "c1", "gpt-4o")
+    assert response.metadata["prompt_filter_results"] == prompt
+    assert response.metadata["content_filter_results"] == {"hate": {"filtered": False}}
+    assert response.metadata["content_filter_offsets"] == offsets
+
+
+def test_a_stream_that_the_filter_stops(asking, scripted):
+    """
+    The last choice has no delta, and the filter as its reason.
+    """
+    last = chunk(finish_reason="content_filter", content_filter_results=CATEGORIES)
+    response = streamed(asking, scripted, chunk(delta={"content": "Once"}), last)
+
+    assert (response.text, response.finish_reason) == ("Once", "content_filter")
+    assert response.metadata["content_filter_results"] == CATEGORIES
+
+
+def test_a_filter_error_inside_a_stream(asking, scripted):
+    """
+    Before any content it is the error itself, after it the interruption, with what had arrived.
+    """
+    error = {"error": {**REFUSED, "innererror": INNER}}
+    with pytest.raises(ContentFilterError) as caught:
+        streamed(asking, scripted, error, done=False)
+    assert caught.value.categories == CATEGORIES
+
+    with pytest.raises(StreamInterruptedError, match="content filter") as interrupted:
+        streamed(asking, scripted, chunk(delta={"content": "Once"}), error, done=False)
+    assert interrupted.value.response.text == "Once"
+    assert isinstance(interrupted.value.__cause__, ContentFilterError)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Your requests to gpt-4o have exceeded rate limit.", RateLimitError),
+        ("Rate limit is exceeded. Try again in 3 seconds.", RateLimitError),
+        ("The system is currently experiencing high demand and cannot process your request.", CapacityError),
+        ("System is experiencing high demand.", CapacityError),
+        ("Rate limit is exceeded, though the system is currently experiencing high demand.", RateLimitError),
+    ],
+)
+def test_a_429_is_ones_own_quota_or_lack_of_capacity(azure, message, expected):
+    """
+    Only the beginning of the message tells the two apart; waiting is the same.
+    """
+    body = {"error": {"code": "429", "message": message}}
+    error = failed(azure(), 429, body, {"retry-after-ms": "1500", "x-request-id": "r1"})
+
+    assert type(error) is expected
+    assert (error.status, error.code, error.retry_after) == (429, "429", 1.5)
+    assert (error.request_id, error.retryable) == ("r1", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected", "hint"),
+    [
+        (401, "401", AuthenticationError, "of this resource"),
+        (403, "403", PermissionDeniedError, "may not"),
+        (404, "DeploymentNotFound", NotFoundError, "azure/DEPLOYMENT"),
+        (404, "404", NotFoundError, "api_version"),
+        (400, "OperationNotSupported", InvalidRequestError, "complains"),
+        (503, None, CapacityError, "another model"),
+    ],
+)
+def test_errors_say_what_helps_on_azure(azure, status, code, expected, hint):
+    """
+    Each status has its class, and a hint in Azure's own terms.
+    """
+    error = failed(azure(), status, {"error": {"code": code, "message": "No."}})
+
+    assert type(error) is expected
+    assert hint in error.hint
+
+
+def test_rate_limits_are_read(asking, scripted):
+    """
+    Azure writes resets as plain seconds.
+    """
+    limits = {"x-ratelimit-remaining-tokens": "99998", "x-ratelimit-reset-tokens": "60", "x-request-id": "r2"}
+    scripted.reply(200, chat_reply("Hi"), headers=limits)
+    with asking() as client:
+        reply = client.ask("Hello")
+
+    assert (reply.rate_limits.remaining_tokens, reply.rate_limits.reset_tokens) == (99998, 60.0)
+    assert reply.request_id == "r2"
+
+
+def test_more_cached_input_than_input_is_no_negative_number(asking, scripted):
+    """
+    Grok on Azure says so: how much was not cached is unknown then.
+    """
+    usage = {"prompt_tokens": 208, "completion_tokens": 27, "prompt_tokens_details": {"cached_tokens": 314}}
+    scripted.reply(200, chat_reply("Hi", usage=usage))
+    with asking() as client:
+        reply = client.ask("Hello")
+
+    assert (reply.usage.input_tokens, reply.usage.cache_read_tokens) == (208, 314)
+    assert reply.usage.uncached_input_tokens is None
+
+
+def test_tools_and_schemas(asking, scripted):
+    """
+    The loop of tools and native schemas work as with OpenAI.
+    """
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"rain in {city}"
+
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+    scripted.reply(200, chat_reply("", tool_calls=[call], finish_reason="tool_calls"))
+    scripted.reply(200, chat_reply('{"rain": true}'))
+    schema = {"type": "object", "properties": {"rain": {"type": "boolean"}}, "required": ["rain"]}
+    with asking() as client:
+        assert client.ask("Does it rain in Oslo?", tools=[weather], schema=schema).parsed == {"rain": True}
+
+    assert scripted.sent()["messages"][-1]["content"] == "rain in Oslo"
+    assert scripted.sent()["response_format"]["type"] == "json_schema"
+
+
+def test_embeddings_and_models(asking, scripted):
+    """
+    Both come from the same resource, with the same key.
+    """
+    scripted.reply(200, {"data": [{"index": 0, "embedding": [0.5]}], "model": "e", "usage": {"prompt_tokens": 1}})
+    scripted.reply(200, {"data": [{"id": "gpt-4o", "object": "model"}]})
+    with asking() as client:
+        assert client.embed(["a"]).vectors == ((0.5,),)
+        assert [model.id for model in client.models()] == ["gpt-4o"]
+
+    assert [call.headers["api-key"] for call in scripted.calls] == ["azure-very-secret"] * 2

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood import Client
+from budwood.errors import CredentialError
+from budwood.testing import chat_reply
+from budwood.types import ChatRequest, Credential, Message
+from budwood_azure import AzureBase, AzureSettings
+from budwood_openai_compatible import Body
+
+
+def body_of(provider, model="chat", **fields):
+    """
+    Encode a request; return its body and its receipts.
+    """
+    call = provider.encode(ChatRequest(model=model, messages=(Message.user("Hello"),), **fields), stream=False)
+    return json.loads(call.body), {(receipt.parameter, receipt.action) for receipt in call.adaptations}
+
+
+def test_the_vendors_own_variables(scripted, clock, monkeypatch):
+    """
+    Endpoint, key and version come from the variables that OpenAI's own library reads for Azure.
+    """
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://res.openai.azure.com/")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "the-key")
+    monkeypatch.setenv("OPENAI_API_VERSION", "2024-10-21")
+    scripted.reply(200, chat_reply("Hi"))
+    with Client("azure/chat", transport=scripted, clock=clock, cache=False) as client:
+        client.ask("Hello")
+
+    (call,) = scripted.calls
+    assert call.url == "https://res.openai.azure.com/openai/deployments/chat/chat/completions?api-version=2024-10-21"
+    assert call.headers["api-key"] == "the-key"
+    assert "authorization" not in call.headers
+    assert "the-key" not in repr(call)
+
+
+def test_nothing_is_sent_without_a_credential(asking, scripted):
+    """
+    Without key or token the error names the variable.
+    """
+    with asking(api_version="v") as client, pytest.raises(CredentialError, match="AZURE_OPENAI_API_KEY"):
+        client.ask("Hello")
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "header"), [("key", ("api-key", "s3cret")), ("token", ("authorization", "Bearer s3cret"))]
+)
+def test_keys_and_tokens_have_headers_of_their_own(azure, kind, header):
+    """
+    A key goes into ``api-key``, a token into ``Authorization``.
+    """
+    call = azure().encode(ChatRequest(model="m", messages=(Message.user("Hello"),)), stream=False)
+    sent = azure().authorize(call, Credential(secret="s3cret", kind=kind)).headers
+
+    assert {name: value for name, value in sent.items() if "s3cret" in value} == dict([header])
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "adapted"),
+    [
+        (None, "my-chat", False),
+        (None, "gpt-5-mini", True),
+        ("gpt-5-mini", "my-chat", True),
+        ("gpt-4o", "gpt-5-mini", False),
+        ({"fast": "gpt-5-mini"}, "fast", True),
+        ({"fast": "gpt-5-mini"}, "my-chat", False),
+    ],
+)
+def test_the_family_tells_the_rules(azure, family, model, adapted):
+    """
+    The catalog's rules are those of the model behind the deployment, as far as it is known.
+    """
+    body, receipts = body_of(azure(model_family=family), model, max_tokens=5, temperature=0.5)
+
+    assert body["model"] == model
+    assert ("max_completion_tokens" in body, "temperature" not in body) == (adapted, adapted)
+    assert receipts == ({("max_tokens", "renamed"), ("temperature", "dropped")} if adapted else set())
+
+
+def test_the_family_holds_for_a_client_too(asking, scripted):
+    """
+    Through the public client, rules of OpenAI's models hold for deployments of that family.
+    """
+    scripted.reply(200, chat_reply("Hi"))
+    with asking(api_key="k", model_family={"chat": "o3"}) as client:
+        reply = client.ask("Hello", max_tokens=5)
+
+    assert scripted.sent()["max_completion_tokens"] == 5
+    assert [receipt.parameter for receipt in reply.adaptations] == ["max_tokens"]
+
+
+def test_a_row_of_ones_own_comes_first(scripted, clock):
+    """
+    A deployment that wants what no model of its family wants is a row of the user's.
+    """
+    row = {"renames": {"max_tokens": "max_completion_tokens"}, "refuses": ["temperature"]}
+    settings = {
+        "providers": {"azure": {"base_url": "https://res.openai.azure.com", "api_key": "k"}},
+        "models": {"azure/my-4.1-mini": row},
+    }
+    scripted.reply(200, chat_reply("Hi"))
+    with Client("azure/my-4.1-mini", settings=settings, transport=scripted, clock=clock, cache=False) as client:
+        client.ask("Hello", max_tokens=5, temperature=0.5)
+
+    assert scripted.sent()["max_completion_tokens"] == 5
+    assert "temperature" not in scripted.sent()
+
+
+def test_there_is_one_kind_of_instruction(azure):
+    """
+    Azure's reasoning models refuse system and developer messages together.
+    """
+    messages = (Message.system("a"), Message(role="developer", parts=Message.user("b").parts), Message.user("c"))
+    call = azure().encode(ChatRequest(model="m", messages=messages), stream=False)
+
+    assert [message["role"] for message in json.loads(call.body)["messages"]] == ["system", "system", "user"]
+
+
+class Renaming(AzureBase):
+    """A family with a bound of its own name, whose replies have their text in another place."""
+
+    def chat_body(self, request, *, stream):
+        values, receipts = super().chat_body(request, stream=stream)
+        values["max_new_tokens"] = values.pop("max_tokens", 100)
+        return Body(values, receipts)
+
+    def standard(self, said):
+        return {**said, "choices": [{"message": {"content": said["output"]}, "finish_reason": "stop"}]}
+
+
+def test_what_is_sent_and_what_comes_back_can_be_overridden(azure):
+    """
+    Those who add a model override a transform or two.
+    """
+    from budwood.types import HTTPReply, ReplyHead
+
+    provider = azure(Renaming)
+    request = ChatRequest(model="m", messages=(Message.user("Hello"),), max_tokens=7)
+    reply = HTTPReply(ReplyHead(200, {}), b'{"output": "Hi"}')
+
+    assert json.loads(provider.encode(request, stream=False).body)["max_new_tokens"] == 7
+    assert provider.decode(request, reply).text == "Hi"
+
+
+def test_settings_do_not_show_secrets():
+    """
+    Neither key nor token is in any text that settings give of themselves, nor a source of tokens.
+    """
+    for settings in (
+        AzureSettings(api_key="very-secret"),
+        AzureSettings(token="very-secret"),
+        AzureSettings(token_source=lambda: "very-secret"),
+    ):
+        assert "very-secret" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+        assert "token_source" not in settings.model_dump()

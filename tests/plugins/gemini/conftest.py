@@ -1,0 +1,91 @@
+"""Gemini's provider object, which does no I/O, and clients of it over a scripted transport."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood import Client
+from budwood.contracts import PluginContext
+from budwood.engine.assembly import ResponseBuilder
+from budwood.testing import FakeClock
+from budwood.types import ChatRequest, HTTPReply, Message, ModelRules, ReplyHead
+from budwood_gemini import Gemini, GeminiSettings
+
+SECRET = "AIza-very-secret"
+
+
+@pytest.fixture
+def gemini(tmp_path):
+    """
+    Make a provider, with rules of the test's own.
+    """
+
+    def make(rules=None, **settings):
+        context = PluginContext(
+            instance="gemini",
+            rules=lambda _model: rules or ModelRules(),
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        return Gemini(GeminiSettings(**settings), context)
+
+    return make
+
+
+@pytest.fixture
+def written(gemini):
+    """
+    Write a request, and return its body and what its receipts are about.
+    """
+
+    def write(*messages, rules=None, settings=None, **fields):
+        request = ChatRequest(model="gemini-9", messages=messages or (Message.user("Hello"),), **fields)
+        call = gemini(rules, **(settings or {})).encode(request, stream=False)
+        return json.loads(call.body), [(receipt.parameter, receipt.action) for receipt in call.adaptations]
+
+    return write
+
+
+@pytest.fixture
+def read(gemini):
+    """
+    Read a whole reply of these candidates.
+    """
+
+    def reading(*candidates, **fields):
+        body = json.dumps({"candidates": list(candidates), "responseId": "r1", **fields}).encode()
+        return gemini().decode(REQUEST, HTTPReply(ReplyHead(200, {}), body))
+
+    return reading
+
+
+@pytest.fixture
+def streamed(gemini):
+    """
+    Read a stream of these chunks, and put the response together.
+    """
+
+    def reading(*chunks):
+        builder = ResponseBuilder()
+        decoder = gemini().decoder(REQUEST, ReplyHead(200, {}))
+        for chunk in chunks:
+            builder.add(decoder.feed(b"data: " + json.dumps(chunk).encode() + b"\r\n\r\n"))
+        builder.add(decoder.close())
+        return builder.build()
+
+    return reading
+
+
+@pytest.fixture
+def asking(scripted, clock):
+    """
+    A blocking client of a model that takes levels, over the scripted transport.
+    """
+    with Client("gemini/gemini-3-flash", api_key=SECRET, transport=scripted, clock=clock, cache=False) as made:
+        yield made
+
+
+REQUEST = ChatRequest(model="gemini-9", messages=(Message.user("Hello"),))

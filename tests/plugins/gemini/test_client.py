@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from pydantic import BaseModel
+
+from budwood import AsyncClient, Client
+from budwood.errors import AuthenticationError, ContentFilterError, CredentialError, RateLimitError, UnsupportedError
+from budwood.testing import sse
+from budwood.types import Message
+from tests.plugins.gemini.conftest import SECRET
+from tests.plugins.gemini.replies import USAGE, call, reply, text
+
+
+class City(BaseModel):
+    name: str
+    inhabitants: int
+
+
+def weather(city: str) -> str:
+    """
+    Tell the weather.
+    """
+    return f"sunny in {city}"
+
+
+def answer(client, prompt, *, streaming, **options):
+    """
+    Ask, whole or streamed.
+    """
+    if not streaming:
+        return client.ask(prompt, **options)
+    with client.stream(prompt, **options) as stream:
+        list(stream)
+    return stream.response
+
+
+def refusal(status, word, message, **info):
+    """
+    Make the body of an error.
+    """
+    details = [{"@type": f"type.googleapis.com/google.rpc.{kind}", **fields} for kind, fields in info.items()]
+    return {"error": {"code": status, "message": message, "status": word, "details": details}}
+
+
+def test_ask(asking, scripted):
+    """
+    A question goes out with the key in its header, and comes back with usage, finish reason and id.
+    """
+    scripted.reply(200, reply(text("Hi")))
+    response = asking.ask("Hello", temperature=0.5)
+
+    assert (response.text, response.finish_reason, response.id, response.model) == ("Hi", "stop", "r1", "gemini-9")
+    assert response.usage.total_tokens == USAGE["totalTokenCount"]
+    (sent,) = scripted.calls
+    assert sent.url.endswith("/v1beta/models/gemini-3-flash:generateContent")
+    assert sent.headers["x-goog-api-key"] == SECRET
+    assert scripted.sent()["contents"] == [{"role": "user", "parts": [{"text": "Hello"}]}]
+
+
+def test_stream(asking, scripted):
+    """
+    A stream hands over its text as it comes, and then the whole.
+    """
+    chunk = {"candidates": [{"content": {"parts": [text("Hel")]}}]}
+    scripted.reply(200, chunks=sse(chunk, reply(text("lo")), done=False))
+    with asking.stream("Hi") as stream:
+        pieces = list(stream.text_deltas())
+
+    assert pieces == ["Hel", "lo"]
+    assert (stream.response.text, stream.response.usage.output_tokens) == ("Hello", 7)
+    assert scripted.calls[0].url.endswith(":streamGenerateContent?alt=sse")
+
+
+def test_async_client(scripted, clock):
+    """
+    The async client reads the same.
+    """
+
+    async def main():
+        options = {"api_key": SECRET, "transport": scripted.asynchronous, "clock": clock, "cache": False}
+        async with AsyncClient("gemini/gemini-3-flash", **options) as client:
+            return (await client.ask("Hello")).text
+
+    scripted.reply(200, reply(text("Hi")))
+    assert asyncio.run(main()) == "Hi"
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_loop_of_tools_returns_signatures(asking, scripted, streaming):
+    """
+    Functions run, their results go back, and with them the call as it came: signed, and without an id of ours.
+    """
+    first, last = reply(text("Hm.", thought=True), call(args={"city": "Oslo"}, signature="S")), reply(text("Sunny."))
+    for said in (first, last):
+        scripted.reply(200, chunks=sse(said, done=False) if streaming else [json.dumps(said).encode()])
+    response = answer(asking, "Weather?", streaming=streaming, tools=[weather])
+
+    assert response.text == "Sunny."
+    assert response.usage.input_tokens == 10
+    assert scripted.sent()["contents"][1:] == [
+        {
+            "role": "model",
+            "parts": [
+                {"text": "Hm.", "thought": True},
+                {"functionCall": {"name": "weather", "args": {"city": "Oslo"}}, "thoughtSignature": "S"},
+            ],
+        },
+        {
+            "role": "user",
+            "parts": [{"functionResponse": {"name": "weather", "response": {"output": "sunny in Oslo"}}}],
+        },
+    ]
+
+
+def test_a_schema_is_asked_for_and_satisfied(asking, scripted):
+    """
+    A Pydantic model becomes the schema of the reply, and the reply one of its objects.
+    """
+    scripted.reply(200, reply(text('{"name":"Oslo","inhabitants":700000}')))
+    response = asking.ask("A city.", schema=City)
+
+    assert response.parsed == City(name="Oslo", inhabitants=700000)
+    assert scripted.sent()["generationConfig"]["responseJsonSchema"]["required"] == ["name", "inhabitants"]
+
+
+def test_a_schema_and_tools_with_an_older_model(scripted, clock):
+    """
+    A model that takes no schema beside functions is asked in words, and the response says so.
+    """
+    scripted.reply(200, reply(text('{"name":"Oslo","inhabitants":700000}')))
+    with Client("gemini/gemini-2.5-flash", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
+        response = client.ask("A city.", schema=City, tools=[weather])
+
+    assert response.parsed == City(name="Oslo", inhabitants=700000)
+    assert [receipt.parameter for receipt in response.adaptations] == ["output_schema"]
+    assert "generationConfig" not in scripted.sent()
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "thinking"),
+    [
+        ("gemini-3-flash", "none", {"thinkingLevel": "MINIMAL", "includeThoughts": True}),
+        ("gemini-3.1-pro-preview", "minimal", {"thinkingLevel": "LOW", "includeThoughts": True}),
+        ("gemini-2.5-flash", "none", {"thinkingBudget": 0}),
+        ("gemini-2.5-flash", "max", {"thinkingBudget": 24576, "includeThoughts": True}),
+        ("gemini-2.5-pro", "none", {"thinkingBudget": 512, "includeThoughts": True}),
+        ("gemini-2.0-flash", "low", None),
+    ],
+)
+def test_the_catalog_knows_how_models_think(scripted, clock, model, effort, thinking):
+    """
+    What a model cannot do as asked is sent as near as it can, with a receipt.
+    """
+    scripted.reply(200, reply(text("Hi")))
+    with Client(f"gemini/{model}", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
+        response = client.ask("Hello", reasoning_effort=effort)
+
+    assert scripted.sent().get("generationConfig", {}).get("thinkingConfig") == thinking
+    changed = [(receipt.parameter, receipt.action) for receipt in response.adaptations]
+    as_asked = thinking == {"thinkingBudget": 0}
+    assert changed == ([] if as_asked else [("reasoning_effort", "changed" if thinking else "dropped")])
+
+
+def test_a_wrong_key(asking, scripted):
+    """
+    A wrong key is refused once, and the error says what to do.
+    """
+    scripted.reply(400, refusal(400, "INVALID_ARGUMENT", "API key not valid.", ErrorInfo={"reason": "API_KEY_INVALID"}))
+    with pytest.raises(AuthenticationError, match=r"gemini: .*API key not valid.*Check the API key"):
+        asking.ask("Hello")
+    assert len(scripted.calls) == 1
+
+
+def test_no_key(scripted, clock):
+    """
+    Without a key the error names the variable, and nothing is sent.
+    """
+    with (
+        Client("gemini/gemini-3-flash", transport=scripted, clock=clock, cache=False) as client,
+        pytest.raises(CredentialError, match="GEMINI_API_KEY"),
+    ):
+        client.ask("Hello")
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize("variable", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
+def test_the_vendors_own_variables(scripted, clock, monkeypatch, variable):
+    """
+    Key and address come from the variables that Google's own library reads.
+    """
+    monkeypatch.setenv(variable, SECRET)
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://proxy.example.org/v1beta/")
+    scripted.reply(200, reply(text("Hi")))
+    with Client("gemini/gemini-3-flash", transport=scripted, clock=clock, cache=False) as client:
+        client.ask("Hello")
+
+    (sent,) = scripted.calls
+    assert sent.url == "https://proxy.example.org/v1beta/models/gemini-3-flash:generateContent"
+    assert sent.headers["x-goog-api-key"] == SECRET
+
+
+def test_a_rate_limit_is_waited_for(asking, scripted, clock):
+    """
+    A 429 is repeated after as long as its body asks for.
+    """
+    refused = refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "7s"})
+    scripted.reply(429, refused).reply(200, reply(text("Hi")))
+
+    assert asking.ask("Hello").text == "Hi"
+    assert clock.slept == [7.0]
+
+
+def test_a_long_wait_goes_to_the_caller(asking, scripted):
+    """
+    A wait of an hour is not slept through.
+    """
+    scripted.reply(429, refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "3600s"}))
+    with pytest.raises(RateLimitError) as caught:
+        asking.ask("Hello")
+    assert caught.value.retry_after == 3600.0
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_blocked_prompt_is_not_repeated(asking, scripted, streaming):
+    """
+    A filter's refusal is an error with its categories, and is not asked for again.
+    """
+    ratings = [{"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH"}]
+    blocked = {"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": ratings}}
+    scripted.reply(200, chunks=sse(blocked, done=False) if streaming else [json.dumps(blocked).encode()])
+    with pytest.raises(ContentFilterError) as caught:
+        answer(asking, "Hello", streaming=streaming)
+
+    assert caught.value.categories == {"HARM_CATEGORY_HARASSMENT": {"probability": "HIGH"}}
+    assert len(scripted.calls) == 1
+
+
+def test_a_conversation_that_was_saved_goes_on(asking, scripted):
+    """
+    Signatures outlive a message's way through JSON.
+    """
+    scripted.reply(200, reply(text("Hi", thoughtSignature="S"))).reply(200, reply(text("Fine")))
+    message = asking.ask("Hello").message
+    restored = Message.model_validate_json(message.model_dump_json())
+    asking.ask([Message.user("Hello"), restored, Message.user("How are you?")])
+
+    assert scripted.sent()["contents"][1]["parts"] == [{"text": "Hi", "thoughtSignature": "S"}]
+
+
+def test_tokens_embeddings_and_models(asking, scripted):
+    """
+    Counts, vectors and the list of models come by the client's own methods.
+    """
+    scripted.reply(200, {"totalTokens": 31})
+    count = asking.count_tokens("Hello")
+    assert (count.input_tokens, count.exact) == (31, True)
+
+    scripted.reply(200, {"embeddings": [{"values": [1.0]}, {"values": [2.0]}]})
+    assert asking.embed(["a", "b"], model="gemini/gemini-embedding-001").vectors == ((1.0,), (2.0,))
+
+    scripted.reply(200, {"models": [{"name": "models/gemini-9"}]})
+    assert [(model.provider, model.id) for model in asking.models()] == [("gemini", "gemini-9")]
+
+
+def test_what_a_model_lacks_is_said_before_sending(scripted, clock):
+    """
+    A schema that was named as the way is refused for a model that takes none, and nothing is sent.
+    """
+    with (
+        Client("gemini/gemini-2.5-flash-image", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client,
+        pytest.raises(UnsupportedError),
+    ):
+        client.ask("A city.", schema=City, schema_mode="native")
+    assert scripted.calls == []

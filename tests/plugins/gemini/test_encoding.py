@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import PromptError
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    ModelRules,
+    NamedTool,
+    OutputSchema,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
+
+OLD = ModelRules(traits=frozenset({"thinking_budget", "schema_or_tools"}))
+WEATHER = ToolDefinition(name="weather", description="Tell it.", parameters={"type": "object", "properties": {}})
+SCHEMA = OutputSchema(json_schema={"type": "object", "properties": {"city": {"type": "string"}}})
+
+
+def assistant(*parts):
+    """
+    Make a model's message.
+    """
+    return Message(role="assistant", parts=parts)
+
+
+def test_roles_and_the_instruction(written):
+    """
+    System messages become the one instruction, the model's role is ``model``, and everyone else is a user.
+    """
+    body, receipts = written(Message.system("Be brief."), Message.user("Hello"), Message.assistant("Hi"))
+
+    assert body == {
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "Hello"}]},
+            {"role": "model", "parts": [{"text": "Hi"}]},
+        ],
+    }
+    assert receipts == []
+
+
+def test_a_late_instruction_leaves_a_receipt(written):
+    """
+    An instruction in mid-conversation moves to its beginning, and the response will say so.
+    """
+    body, receipts = written(Message.user("Hello"), Message.system("Be brief."), Message.user("Again"))
+
+    assert body["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+    assert receipts == [("messages", "changed")]
+
+
+def test_parameters_go_by_the_vendors_names(written):
+    """
+    Parameters stand in ``generationConfig`` under Gemini's names.
+    """
+    body, receipts = written(
+        temperature=0.5, top_p=0.9, max_tokens=10, stop=("x",), seed=7, frequency_penalty=0.1, presence_penalty=0.2
+    )
+
+    assert body["generationConfig"] == {
+        "temperature": 0.5,
+        "topP": 0.9,
+        "maxOutputTokens": 10,
+        "stopSequences": ["x"],
+        "seed": 7,
+        "frequencyPenalty": 0.1,
+        "presencePenalty": 0.2,
+    }
+    assert receipts == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "fields", "thinking"),
+    [
+        (None, {"reasoning_effort": "low"}, {"thinkingLevel": "LOW", "includeThoughts": True}),
+        (None, {"reasoning_budget": 300}, {"thinkingBudget": 300, "includeThoughts": True}),
+        (OLD, {"reasoning_effort": "high"}, {"thinkingBudget": 24576, "includeThoughts": True}),
+        (OLD, {"reasoning_effort": "none"}, {"thinkingBudget": 0}),
+        (OLD, {"reasoning_budget": 300}, {"thinkingBudget": 300, "includeThoughts": True}),
+    ],
+)
+def test_thinking_is_a_level_or_a_budget(written, rules, fields, thinking):
+    """
+    Models think on a level, older ones for a number of tokens; the reply shows thoughts where they are asked for.
+    """
+    body, receipts = written(rules=rules, **fields)
+
+    assert body["generationConfig"] == {"thinkingConfig": thinking}
+    assert receipts == []
+
+
+def test_of_effort_and_budget_one_is_sent(written):
+    """
+    The API refuses both together: the budget goes, and the effort leaves a receipt.
+    """
+    body, receipts = written(reasoning_effort="low", reasoning_budget=300)
+
+    assert body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 300, "includeThoughts": True}
+    assert receipts == [("reasoning_effort", "dropped")]
+
+
+@pytest.mark.parametrize(("include", "thinking"), [(True, {"includeThoughts": True}), (False, None), (None, None)])
+def test_thoughts_are_shown_as_the_settings_say(written, include, thinking):
+    """
+    The settings may ask for thoughts always, or never.
+    """
+    body, _ = written(settings={"include_thoughts": include})
+    assert body.get("generationConfig", {}).get("thinkingConfig") == thinking
+
+    body, _ = written(settings={"include_thoughts": False}, reasoning_effort="low")
+    assert body["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "LOW"}
+
+
+def test_a_model_that_does_not_think_is_not_asked_to(written):
+    """
+    What a rule refuses is left out with a receipt, budgets too.
+    """
+    rules = ModelRules(refuses=frozenset({"reasoning_effort", "reasoning_budget"}))
+    body, receipts = written(rules=rules, reasoning_effort="low", reasoning_budget=5)
+
+    assert "generationConfig" not in body
+    assert receipts == [("reasoning_effort", "dropped"), ("reasoning_budget", "dropped")]
+
+
+def test_tools_and_their_choice(written):
+    """
+    Functions carry their JSON schema as it is, and each choice has its mode.
+    """
+    body, _ = written(tools=(WEATHER,))
+    assert body["tools"] == [
+        {
+            "functionDeclarations": [
+                {
+                    "name": "weather",
+                    "description": "Tell it.",
+                    "parametersJsonSchema": {"type": "object", "properties": {}},
+                }
+            ]
+        }
+    ]
+    assert "toolConfig" not in body
+
+    modes = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+    for choice, mode in modes.items():
+        body, _ = written(tools=(WEATHER,), tool_choice=choice)
+        assert body["toolConfig"] == {"functionCallingConfig": {"mode": mode}}
+    body, _ = written(tools=(WEATHER,), tool_choice=NamedTool(name="weather"))
+    assert body["toolConfig"] == {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["weather"]}}
+
+
+def test_strict_tools_are_validated(written):
+    """
+    A strict tool makes the API see to it that calls satisfy their schema.
+    """
+    body, _ = written(tools=(WEATHER.model_copy(update={"strict": True}),))
+    assert body["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
+
+
+def test_calls_cannot_be_kept_apart(written):
+    """
+    There is no parameter against parallel calls: to forbid them leaves a receipt, to allow them needs none.
+    """
+    assert written(tools=(WEATHER,), parallel_tool_calls=False)[1] == [("parallel_tool_calls", "dropped")]
+    assert written(tools=(WEATHER,), parallel_tool_calls=True)[1] == []
+
+
+def test_the_vendors_own_tools_stand_beside_functions(written):
+    """
+    Tools that run at Google are sent as they are, with the flag that both together need; others' stay away.
+    """
+    own = VendorTool(provider="gemini", data={"googleSearch": {}})
+    other = VendorTool(provider="anthropic", data={"type": "web_search"})
+
+    body, receipts = written(tools=(WEATHER,), vendor_tools=(own, other))
+    assert body["tools"][0] == {"googleSearch": {}}
+    assert body["toolConfig"] == {"includeServerSideToolInvocations": True}
+    assert receipts == [("vendor_tools", "dropped")]
+
+    body, _ = written(tools=(WEATHER,), vendor_tools=(own,), rules=OLD)
+    assert "toolConfig" not in body
+
+
+def test_the_schema_of_the_reply(written):
+    """
+    A schema is asked for natively.
+    """
+    body, receipts = written(output_schema=SCHEMA)
+
+    assert body["generationConfig"] == {
+        "responseMimeType": "application/json",
+        "responseJsonSchema": SCHEMA.json_schema,
+    }
+    assert receipts == []
+
+
+def test_a_schema_beside_tools_goes_in_words_where_it_must(written):
+    """
+    Models before 3 refuse a schema beside functions: they are asked in words, and the response will say so.
+    """
+    body, receipts = written(output_schema=SCHEMA, tools=(WEATHER,), rules=OLD)
+    assert "generationConfig" not in body
+    assert '"city"' in body["systemInstruction"]["parts"][0]["text"]
+    assert receipts == [("output_schema", "changed")]
+
+    body, receipts = written(output_schema=SCHEMA, tools=(WEATHER,))
+    assert "responseJsonSchema" in body["generationConfig"]
+    assert receipts == []
+
+
+def test_signatures_go_back_with_their_parts(written):
+    """
+    What Gemini said beside a text, a thought or a call goes back in the same part.
+    """
+    signed = {"provider": "gemini", "data": {"thoughtSignature": "S"}}
+    body, _ = written(
+        Message.user("Hello"),
+        assistant(
+            ReasoningPart(text="Hm.", **signed),
+            TextPart(text="Hi", **signed),
+            ToolCallPart(id="1", name="weather", arguments='{"a":1}', **signed),
+        ),
+    )
+
+    assert body["contents"][1]["parts"] == [
+        {"text": "Hm.", "thought": True, "thoughtSignature": "S"},
+        {"text": "Hi", "thoughtSignature": "S"},
+        {"functionCall": {"id": "1", "name": "weather", "args": {"a": 1}}, "thoughtSignature": "S"},
+    ]
+
+
+def test_calls_of_other_models_are_excused_from_signatures(written):
+    """
+    The first call that no Gemini model made bears the word for "do not look"; older models do not look anyway.
+    """
+    foreign = assistant(*(ToolCallPart(id=f"call_{number}", name="weather") for number in range(2)))
+    body, _ = written(Message.user("Hello"), foreign)
+    first, second = body["contents"][1]["parts"]
+    assert first["thoughtSignature"] == "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+    assert "thoughtSignature" not in second
+
+    body, _ = written(Message.user("Hello"), foreign, rules=OLD)
+    assert "thoughtSignature" not in body["contents"][1]["parts"][0]
+
+
+def test_ids_of_our_own_are_not_sent(written):
+    """
+    Most models give calls no ids: those that we gave stay with us, and those of others go along.
+    """
+    body, _ = written(
+        assistant(ToolCallPart(id="budwood-r1-0", name="a", provider="gemini")),
+        Message.tool(ToolResultPart(call_id="budwood-r1-0", name="a", content="1")),
+        assistant(ToolCallPart(id="x", name="b", provider="gemini")),
+        Message.tool(ToolResultPart(call_id="x", name="b", content="2")),
+    )
+
+    assert body["contents"] == [
+        {"role": "model", "parts": [{"functionCall": {"name": "a", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "a", "response": {"output": "1"}}}]},
+        {"role": "model", "parts": [{"functionCall": {"id": "x", "name": "b", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"id": "x", "name": "b", "response": {"output": "2"}}}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_error", "response"),
+    [
+        ("sunny", False, {"output": "sunny"}),
+        ("12", False, {"output": "12"}),
+        ("[1]", False, {"output": [1]}),
+        ('{"sky":"blue"}', False, {"sky": "blue"}),
+        ("it broke", True, {"error": "it broke"}),
+    ],
+)
+def test_results_are_objects(written, content, is_error, response):
+    """
+    A result that is a JSON object is the answer, any other stands under ``output``, and a failure under ``error``.
+    """
+    result = ToolResultPart(call_id="1", name="weather", content=content, is_error=is_error)
+    body, _ = written(Message.tool(result))
+
+    assert body["contents"][0]["parts"][0]["functionResponse"]["response"] == response
+
+
+def test_results_of_one_turn_stand_together(written):
+    """
+    Results that come in several messages are one content, since the API wants as many answers as there were calls.
+    """
+    results = [Message.tool(ToolResultPart(call_id=name, name=name, content=name)) for name in "ab"]
+    body, _ = written(*results, Message.user("And?"), *results)
+
+    assert [len(content["parts"]) for content in body["contents"]] == [2, 1, 2]
+
+
+def test_arguments_that_are_no_json(written):
+    """
+    What another model wrote in place of JSON is not lost.
+    """
+    body, _ = written(assistant(ToolCallPart(id="1", name="a", arguments="{oops", provider="gemini")))
+    assert body["contents"][0]["parts"][0]["functionCall"]["args"] == {"invalid_json": "{oops"}
+
+
+def test_images_as_bytes_and_by_address(written):
+    """
+    Bytes and ``data:`` addresses are sent inline, other addresses for Gemini to fetch.
+    """
+    images = (
+        ImagePart(data=b"png", media_type="image/png"),
+        ImagePart(url="data:image/gif;base64,Z2lm"),
+        ImagePart(url="https://example.org/a.jpg", media_type="image/jpeg"),
+        ImagePart(url="https://example.org/a"),
+    )
+    body, receipts = written(Message.user("Look", *images))
+
+    assert body["contents"][0]["parts"] == [
+        {"text": "Look"},
+        {"inlineData": {"mimeType": "image/png", "data": "cG5n"}},
+        {"inlineData": {"mimeType": "image/gif", "data": "Z2lm"}},
+        {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://example.org/a.jpg"}},
+        {"fileData": {"fileUri": "https://example.org/a"}},
+    ]
+    assert receipts == []
+
+
+def test_an_image_of_no_known_kind_is_refused(written):
+    """
+    The API wants to know the kind: without it nothing is sent.
+    """
+    with pytest.raises(PromptError, match="media_type"):
+        written(Message.user("Look", ImagePart(data=b"png")))
+
+
+def test_the_resolution_of_images(written):
+    """
+    One resolution counts for the whole request; where images want several, a receipt tells.
+    """
+    images = [ImagePart(data=b"", media_type="image/png", detail=detail) for detail in ("low", "high")]
+    body, receipts = written(Message.user("Look", images[0]))
+    assert body["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_LOW"}
+    assert receipts == []
+
+    body, receipts = written(Message.user("Look", *images))
+    assert body["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_HIGH"}
+    assert receipts == [("detail", "changed")]
+
+
+def test_parts_go_back_to_their_vendor_alone(written):
+    """
+    Gemini's own parts go back as they came, what it said about its sources does not, and other vendors' stay away.
+    """
+    code = {"executableCode": {"code": "1"}, "thoughtSignature": "S"}
+    body, receipts = written(
+        assistant(
+            VendorPart(provider="gemini", kind="executableCode", data=code),
+            VendorPart(provider="gemini", kind="groundingMetadata", data={"webSearchQueries": ["x"]}),
+            VendorPart(provider="openai", kind="audio", data={"id": "1"}),
+            ReasoningPart(text="Hm.", provider="anthropic", data="sig"),
+            RefusalPart(text="No."),
+        ),
+    )
+
+    assert body["contents"] == [{"role": "model", "parts": [code, {"text": "No."}]}]
+    assert receipts == [("messages", "changed")]
+
+
+def test_a_message_that_holds_nothing_is_left_out(written):
+    """
+    The API refuses a content without parts.
+    """
+    body, _ = written(Message.user("Hello"), assistant(ReasoningPart(text="Hm.")), Message.user("Well?"))
+    assert [content["parts"] for content in body["contents"]] == [[{"text": "Hello"}], [{"text": "Well?"}]]
+
+
+def test_extra_completes_objects(written):
+    """
+    Gemini's own parameters join those that are set already.
+    """
+    extra = {"generationConfig": {"topK": 3}, "cachedContent": "cachedContents/1"}
+    body, _ = written(temperature=0.5, extra=extra)
+
+    assert body["generationConfig"] == {"temperature": 0.5, "topK": 3}
+    assert body["cachedContent"] == "cachedContents/1"
+
+
+def test_safety_settings_come_from_the_settings(written):
+    """
+    What an instance shall block is sent with every request.
+    """
+    body, _ = written(settings={"safety_settings": {"HARM_CATEGORY_HARASSMENT": "BLOCK_NONE"}})
+    assert body["safetySettings"] == [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gemini-9", "models/gemini-9"),
+        ("models/gemini-9", "models/gemini-9"),
+        ("tunedModels/mine", "tunedModels/mine"),
+        ("a b?key=c", "models/a%20b%3Fkey%3Dc"),
+    ],
+)
+def test_the_model_stands_in_the_address(gemini, model, path):
+    """
+    The address names the model, streams are events, and nothing of a model's name can leave the path.
+    """
+    request = ChatRequest(model=model, messages=(Message.user("Hello"),))
+    base = "https://generativelanguage.googleapis.com/v1beta"
+
+    assert gemini().encode(request, stream=False).url == f"{base}/{path}:generateContent"
+    assert gemini().encode(request, stream=True).url == f"{base}/{path}:streamGenerateContent?alt=sse"
+
+
+def test_names_of_speakers_leave_a_receipt(written):
+    """
+    Gemini has no names for who speaks.
+    """
+    body, receipts = written(Message(role="user", parts=(TextPart(text="Hello"),), name="Ada"))
+    assert "Ada" not in json.dumps(body)
+    assert receipts == [("name", "dropped")]

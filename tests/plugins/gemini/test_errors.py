@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import (
+    AuthenticationError,
+    CapacityError,
+    ContextLengthError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExhaustedError,
+    RateLimitError,
+    ServerError,
+    UnsupportedParameterError,
+)
+from budwood.types import HTTPReply, ReplyHead
+
+RPC = "type.googleapis.com/google.rpc."
+
+
+def detail(kind, **fields):
+    """
+    Make one of an error's details.
+    """
+    return {"@type": RPC + kind, **fields}
+
+
+@pytest.fixture
+def error_of(gemini):
+    """
+    Classify a reply.
+    """
+
+    def classify(status, word="INVALID_ARGUMENT", message="It is so.", *details, headers=None, wrapped=False):
+        said = {"error": {"code": status, "message": message, "status": word, "details": list(details)}}
+        body = json.dumps([said] if wrapped else said).encode()
+        return gemini().error(HTTPReply(ReplyHead(status, headers or {}), body))
+
+    return classify
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "kind", "retryable"),
+    [
+        (400, "INVALID_ARGUMENT", InvalidRequestError, False),
+        (400, "FAILED_PRECONDITION", PermissionDeniedError, False),
+        (401, "UNAUTHENTICATED", AuthenticationError, False),
+        (403, "PERMISSION_DENIED", PermissionDeniedError, False),
+        (404, "NOT_FOUND", NotFoundError, False),
+        (429, "RESOURCE_EXHAUSTED", RateLimitError, True),
+        (500, "INTERNAL", ServerError, True),
+        (503, "UNAVAILABLE", CapacityError, True),
+        (504, "DEADLINE_EXCEEDED", ServerError, True),
+    ],
+)
+def test_each_status_has_its_class(error_of, status, word, kind, retryable):
+    """
+    Status and word decide, also where the error comes in a list of one.
+    """
+    for wrapped in (False, True):
+        error = error_of(status, word, wrapped=wrapped)
+        assert type(error) is kind
+        assert (error.status, error.code, error.retryable) == (status, word, retryable)
+        assert "It is so." in str(error)
+
+
+def test_a_wrong_key_is_a_bad_request_there(error_of):
+    """
+    Google answers 400 to a key that is none; the reason tells.
+    """
+    error = error_of(400, "INVALID_ARGUMENT", "API key not valid.", detail("ErrorInfo", reason="API_KEY_INVALID"))
+
+    assert type(error) is AuthenticationError
+    assert error.code == "API_KEY_INVALID"
+    assert error.hint == "Check the API key."
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [("34s", 34.0), ("34.074824224s", 34.074824224), ("soon", None)])
+def test_the_wait_stands_in_the_body(error_of, delay, seconds):
+    """
+    How long to wait is a detail of the body, not a header.
+    """
+    error = error_of(429, "RESOURCE_EXHAUSTED", "Slow down.", detail("RetryInfo", retryDelay=delay))
+    assert error.retry_after == seconds
+
+
+def test_a_header_that_asks_to_wait_comes_first(error_of):
+    """
+    Where a proxy asks to wait, it is obeyed.
+    """
+    info = detail("RetryInfo", retryDelay="34s")
+    assert error_of(429, "RESOURCE_EXHAUSTED", "Slow.", info, headers={"retry-after": "2"}).retry_after == 2.0
+
+
+def test_a_quota_of_the_day_is_not_waited_for(error_of):
+    """
+    A quota of the day comes back tomorrow, whatever the delay beside it says; one of the minute is waited for.
+    """
+
+    def refused(quota):
+        violations = [{"quotaId": quota, "quotaValue": "50"}]
+        details = detail("QuotaFailure", violations=violations), detail("RetryInfo", retryDelay="34s")
+        return error_of(429, "RESOURCE_EXHAUSTED", "Quota.", *details)
+
+    daily = refused("GenerateRequestsPerDayPerProjectPerModel-FreeTier")
+    assert type(daily) is QuotaExhaustedError
+    assert not daily.retryable
+    assert type(refused("GenerateRequestsPerMinutePerProjectPerModel")) is RateLimitError
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("The input token count (1000001) exceeds the maximum number of tokens allowed (1000000).", ContextLengthError),
+        ("The input token count exceeds the maximum number of tokens allowed 1000.", ContextLengthError),
+        ("Invalid JSON payload received. Unknown name \"top_k\" at 'generation_config'.", UnsupportedParameterError),
+        ("Penalty is not enabled for models/gemini-2.5-pro", UnsupportedParameterError),
+        ("Thinking level is not supported for this model.", UnsupportedParameterError),
+        ("Budget 0 is invalid. This model only works in thinking mode.", UnsupportedParameterError),
+        ("Please use another prompt than: The input token count exceeds the maximum.", InvalidRequestError),
+    ],
+)
+def test_bad_requests_are_told_apart_by_their_first_words(error_of, message, kind):
+    """
+    What has no code of its own is known by how the message begins, not by what it quotes.
+    """
+    assert type(error_of(400, "INVALID_ARGUMENT", message)) is kind
+
+
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [
+        ("generation_config.max_output_tokens", "max_tokens"),
+        ("generation_config.temperature", "temperature"),
+        ("generationConfig.topP", "top_p"),
+        ("generation_config.thinking_config.thinking_level", "reasoning_effort"),
+        ("generation_config.thinking_config.thinking_budget", "reasoning_budget"),
+        ("contents[0].parts[1].inline_data", "messages"),
+        ("tools[0].function_declarations[0].parameters", "tools"),
+        ("something_new", None),
+    ],
+)
+def test_the_parameter_is_named_as_ours(error_of, field, param):
+    """
+    The field at which Google took offence is named as the field of our request.
+    """
+    violation = detail("BadRequest", fieldViolations=[{"field": field, "description": "Wrong."}])
+    assert error_of(400, "INVALID_ARGUMENT", "Wrong.", violation).param == param
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><title>Bad Gateway</title>", b"[]", b"null", b'{"error":{}}', b'"no"'])
+def test_a_body_that_says_nothing(gemini, body):
+    """
+    Where the body is none of Google's, the status decides.
+    """
+    error = gemini().error(HTTPReply(ReplyHead(502, {}), body))
+    assert type(error) is ServerError
+    assert (error.status, error.code) == (502, None)
+
+
+def test_details_in_no_known_form_are_passed_over(error_of):
+    """
+    Details are looked at with care: nothing in them breaks the classification.
+    """
+    odd = ["text", None, {"@type": 5}, detail("QuotaFailure", violations=["x"]), detail("ErrorInfo")]
+    assert type(error_of(429, "RESOURCE_EXHAUSTED", "Slow.", *odd)) is RateLimitError

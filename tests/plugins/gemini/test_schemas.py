@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood_gemini.schemas import known_schema
+
+KNOWN = {
+    "type": "object",
+    "title": "Person",
+    "$defs": {"Name": {"type": "string"}},
+    "properties": {"name": {"$ref": "#/$defs/Name"}, "ages": {"type": "array", "items": {"type": "integer"}}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def test_a_schema_that_gemini_knows_is_left_as_it_is():
+    """
+    Nothing is changed that needs no change.
+    """
+    assert known_schema(KNOWN) == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("schema", "written"),
+    [
+        ({"const": "a"}, {"enum": ["a"], "type": "string"}),
+        ({"const": True}, {"enum": [True], "type": "boolean"}),
+        ({"const": 1, "type": "number"}, {"enum": [1], "type": "number"}),
+        ({"$schema": "x", "type": "integer", "exclusiveMinimum": 0, "examples": [1]}, {"type": "integer"}),
+        ({"oneOf": [{"const": 1}], "discriminator": {}}, {"oneOf": [{"enum": [1], "type": "integer"}]}),
+        ({"type": "string", "format": "email"}, {"type": "string", "description": "Format: email."}),
+        (
+            {"type": "string", "format": "uri", "description": "A page."},
+            {"type": "string", "description": "A page. Format: uri."},
+        ),
+        ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
+    ],
+)
+def test_keywords_that_gemini_does_not_know(schema, written):
+    """
+    Constants become the only choice, unknown formats words; what else is unknown is left out at any depth.
+    """
+    assert known_schema(schema) == written
+    assert known_schema({"properties": {"a": schema}}) == {"properties": {"a": written}}
+
+
+@given(st.sampled_from(["const", "examples", "$schema", "discriminator", "format", "enum"]))
+def test_properties_may_have_the_names_of_keywords(name):
+    """
+    A property that is called like a keyword stays.
+    """
+    schema = {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
+    assert known_schema(schema) == schema
+
+
+def test_values_are_not_taken_for_schemas():
+    """
+    Defaults and choices are data, whatever they look like.
+    """
+    schema = {"type": "object", "default": {"const": 1, "examples": 2}}
+    assert known_schema(schema) == schema

@@ -1,0 +1,52 @@
+"""Groq's provider object, and clients that ask it over the scripted transport."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood import Client
+from budwood.catalog import Catalog
+from budwood.contracts import PluginContext
+from budwood.testing import FakeClock
+from budwood_groq import Groq, GroqSettings
+
+SECRET = "gsk_very_secret"
+
+
+@pytest.fixture
+def groq(tmp_path):
+    """
+    Make Groq's provider object, with the catalog's own rules.
+    """
+
+    def make(**settings):
+        context = PluginContext(
+            instance="groq",
+            rules=lambda model: Catalog().rules("groq", "groq", model),
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        return Groq(GroqSettings(**settings), context)
+
+    return make
+
+
+@pytest.fixture
+def asking(scripted, clock):
+    """
+    Make a client of one of Groq's models over the scripted transport.
+    """
+
+    def make(model="openai/gpt-oss-20b", settings=None, **options):
+        return Client(
+            f"groq/{model}",
+            settings={"providers": {"groq": settings or {}}},
+            api_key=SECRET,
+            transport=scripted,
+            clock=clock,
+            cache=False,
+            **options,
+        )
+
+    return make

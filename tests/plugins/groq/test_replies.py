@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import (
+    AuthenticationError,
+    CapacityError,
+    ContextLengthError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+)
+from budwood.testing import chat_reply, sse
+from budwood.types import HTTPReply, ReplyHead, VendorPart
+
+USAGE = {
+    "queue_time": 0.01,
+    "prompt_tokens": 40,
+    "prompt_time": 0.002,
+    "completion_tokens": 9,
+    "completion_time": 0.03,
+    "total_tokens": 49,
+    "total_time": 0.032,
+    "prompt_tokens_details": {"cached_tokens": 30},
+    "completion_tokens_details": {"reasoning_tokens": 5},
+}
+
+
+def chunk(delta=None, **fields):
+    """
+    Make a chunk; without a delta it has no choice.
+    """
+    finish = fields.pop("finish_reason", None)
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m", "choices": choices, **fields}
+
+
+def failed(provider, status, error, headers=None):
+    """
+    Read a reply that is not 2xx.
+    """
+    return provider.error(HTTPReply(ReplyHead(status, headers or {}), json.dumps({"error": error}).encode()))
+
+
+def test_usage_of_a_stream_is_in_x_groq(asking, scripted):
+    """
+    The last chunk has usage in ``x_groq``, whether or not it was asked for.
+    """
+    first = chunk({"role": "assistant", "content": ""}, x_groq={"id": "req_1"})
+    last = chunk({}, finish_reason="stop", x_groq={"id": "req_1", "usage": USAGE, "seed": 7})
+    scripted.reply(200, chunks=sse(first, chunk({"reasoning": "Well"}), chunk({"content": "Hi"}), last))
+    with asking() as client, client.stream("Hello") as stream:
+        assert "".join(stream.text_deltas()) == "Hi"
+    usage = stream.response.usage
+
+    assert (usage.input_tokens, usage.cache_read_tokens, usage.uncached_input_tokens) == (40, 30, 10)
+    assert (usage.output_tokens, usage.reasoning_tokens) == (9, 5)
+    assert usage.raw == USAGE
+    assert stream.response.reasoning == "Well"
+    assert stream.response.metadata["x_groq"]["seed"] == 7
+
+
+def test_x_groq_of_a_whole_reply_is_not_its_usage(asking, scripted):
+    """
+    In a whole reply ``x_groq.usage`` counts Groq's own caches, and stays what it is.
+    """
+    caches = {"dram_cached_tokens": 1, "sram_cached_tokens": 2}
+    scripted.reply(200, {**chat_reply("Hi", usage=USAGE), "x_groq": {"id": "req_1", "usage": caches}})
+    with asking() as client:
+        reply = client.ask("Hello")
+
+    assert reply.usage.input_tokens == 40
+    assert reply.metadata["x_groq"]["usage"] == caches
+
+
+def test_an_unknown_usage_is_unknown(asking, scripted):
+    """
+    A reply without usage has none, though ``x_groq`` has numbers.
+    """
+    scripted.reply(200, {**chat_reply("Hi", usage=None), "x_groq": {"usage": {"dram_cached_tokens": 1}}})
+    with asking() as client:
+        usage = client.ask("Hello").usage
+
+    assert (usage.input_tokens, usage.raw) == (None, None)
+
+
+@pytest.mark.parametrize("said", ["over_capacity", "The model ran out of time."])
+def test_an_error_in_x_groq_is_raised(asking, scripted, said):
+    """
+    A stream that stops early says why in ``x_groq.error``; what had arrived is kept.
+    """
+    stopped = chunk({}, x_groq={"id": "req_1", "error": said})
+    scripted.reply(200, chunks=sse(chunk({"content": "Half"}), stopped))
+    with asking(retries=0) as client, client.stream("Hello") as stream, pytest.raises(StreamInterruptedError) as caught:
+        list(stream)
+
+    assert said in str(caught.value)
+    assert caught.value.response.text == "Half"
+
+
+def test_an_error_in_x_groq_before_any_content_is_tried_again(asking, scripted):
+    """
+    Before the first content, a stopped stream is the server's failure, and unseen.
+    """
+    scripted.reply(200, chunks=sse(chunk({}, x_groq={"error": "over_capacity"})))
+    scripted.reply(200, chunks=sse(chunk({"content": "Hi"}, finish_reason="stop")))
+    with asking() as client, client.stream("Hello") as stream:
+        assert "".join(stream.text_deltas()) == "Hi"
+    assert [attempt.error for attempt in stream.response.attempts] == ["ServerError", None]
+
+
+def test_a_full_flex_tier_is_tried_again(asking, scripted, clock):
+    """
+    The flex tier without room answers 498: capacity, not a fault of the caller.
+    """
+    scripted.reply(498, {"error": {"message": "flex tier capacity exceeded", "code": "capacity_exceeded"}})
+    scripted.reply(200, {**chat_reply("Hi"), "service_tier": "flex"})
+    with asking(settings={"service_tier": "flex"}) as client:
+        reply = client.ask("Hello")
+
+    assert reply.attempts[0].error == "CapacityError"
+    assert len(clock.slept) == 1
+    assert reply.metadata["service_tier"] == "flex"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected", "retryable"),
+    [
+        (400, "invalid_request_error", InvalidRequestError, False),
+        (400, "context_length_exceeded", ContextLengthError, False),
+        (400, "tool_use_failed", InvalidRequestError, True),
+        (400, "json_validate_failed", InvalidRequestError, True),
+        (401, "invalid_api_key", AuthenticationError, False),
+        (403, None, PermissionDeniedError, False),
+        (413, "rate_limit_exceeded", InvalidRequestError, False),
+        (422, None, InvalidRequestError, True),
+        (424, None, InvalidRequestError, False),
+        (429, "rate_limit_exceeded", RateLimitError, True),
+        (498, None, CapacityError, True),
+        (498, "capacity_exceeded", CapacityError, True),
+        (500, "internal_server_error", ServerError, True),
+        (502, None, ServerError, True),
+        (503, None, CapacityError, True),
+    ],
+)
+def test_errors(groq, status, code, expected, retryable):
+    """
+    Each status and code has its class; what the model itself wrote wrongly may be tried again.
+    """
+    error = failed(groq(), status, {"message": "No.", "type": "some_type", "code": code})
+
+    assert type(error) is expected
+    assert (error.status, error.retryable) == (status, retryable)
+
+
+def test_what_the_model_wrote_is_shown(groq):
+    """
+    The hint of a failed generation shows it, clipped.
+    """
+    wrote = '{"name": "f"} ' + "x" * 1000
+    error = failed(groq(), 400, {"message": "No.", "code": "tool_use_failed", "failed_generation": wrote})
+
+    assert 'It wrote: {"name": "f"}' in str(error)
+    assert len(str(error)) < 500
+
+
+def test_rate_limits_and_retry_after(asking, scripted, clock):
+    """
+    Requests a day and tokens a minute are read, with durations as Groq writes them; a 429 waits as long as it says.
+    """
+    limits = {
+        "x-ratelimit-limit-requests": "14400",
+        "x-ratelimit-limit-tokens": "18000",
+        "x-ratelimit-remaining-requests": "14370",
+        "x-ratelimit-remaining-tokens": "17997",
+        "x-ratelimit-reset-requests": "2m59.56s",
+        "x-ratelimit-reset-tokens": "7.66s",
+    }
+    scripted.reply(429, {"error": {"message": "Slow down."}}, headers={"retry-after": "2"})
+    scripted.reply(200, chat_reply("Hi"), headers={**limits, "x-request-id": "req_9"})
+    with asking() as client:
+        reply = client.ask("Hello")
+
+    assert clock.slept == [2.0]
+    assert (reply.rate_limits.limit_requests, reply.rate_limits.remaining_tokens) == (14400, 17997)
+    assert reply.rate_limits.reset_requests == pytest.approx(179.56)
+    assert reply.rate_limits.reset_tokens == pytest.approx(7.66)
+    assert reply.request_id == "req_9"
+
+
+def test_a_wrong_key(asking, scripted):
+    """
+    A refused key is not tried again, and no error shows it.
+    """
+    scripted.reply(401, {"error": {"message": "Invalid API Key gsk_very_secret", "code": "invalid_api_key"}})
+    with asking() as client, pytest.raises(AuthenticationError, match="Check the API key") as caught:
+        client.ask("Hello")
+    assert "gsk_very_secret" not in repr(caught.value) + str(caught.value)
+
+
+def test_tools_are_called(asking, scripted):
+    """
+    A tool that the model calls is run, and its result goes back.
+    """
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"rain in {city}"
+
+    call = {"id": "fc_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+    scripted.reply(200, chat_reply("", tool_calls=[call], reasoning="Hm", finish_reason="tool_calls"))
+    scripted.reply(200, chat_reply("It rains."))
+    with asking() as client:
+        assert client.ask("How is Oslo?", tools=[weather]).text == "It rains."
+
+    result = scripted.sent()["messages"][-1]
+    assert (result["role"], result["tool_call_id"], result["content"]) == ("tool", "fc_1", "rain in Oslo")
+
+
+@pytest.mark.parametrize(("model", "native"), [("openai/gpt-oss-20b", True), ("llama-3.3-70b-versatile", False)])
+def test_structured_output(asking, scripted, model, native):
+    """
+    Models with schemas get one; for the others the output is a tool's arguments.
+    """
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    call = {"id": "1", "type": "function", "function": {"name": "return_output", "arguments": '{"age": 3}'}}
+    scripted.reply(200, chat_reply('{"age": 3}') if native else chat_reply("", tool_calls=[call]))
+    with asking(model) as client:
+        assert client.ask("Ada is 3.", schema=schema).parsed == {"age": 3}
+    assert ("response_format" in scripted.sent()) is native
+
+
+def test_what_compound_systems_did_is_kept(groq):
+    """
+    Tools that ran at Groq are content of its own, and go nowhere else.
+    """
+    body = chat_reply("Hi", executed_tools=[{"index": 0, "type": "search"}])
+    body["usage_breakdown"] = {"models": [{"model": "a", "usage": USAGE}]}
+    response = groq().decode(None, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))
+
+    assert response.message.parts[-1] == VendorPart(
+        provider="groq", kind="executed_tools", data=[{"index": 0, "type": "search"}]
+    )
+    assert response.metadata["usage_breakdown"]["models"][0]["model"] == "a"
+
+
+def test_the_list_of_models(asking, scripted):
+    """
+    The list tells the context window.
+    """
+    row = {"id": "llama-3.1-8b-instant", "object": "model", "created": 1, "owned_by": "Meta", "context_window": 131072}
+    scripted.reply(200, {"object": "list", "data": [row]})
+    with asking() as client:
+        (model,) = client.models()
+
+    assert (model.id, model.context_window, model.provider) == ("llama-3.1-8b-instant", 131072, "groq")
+    assert scripted.calls[0].url == "https://api.groq.com/openai/v1/models"

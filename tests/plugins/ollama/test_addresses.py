@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood_ollama.addresses import read_address
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("1.2.3.4", "http://1.2.3.4:11434"),
+        ("box", "http://box:11434"),
+        ("box/", "http://box:11434"),
+        ("box:1234", "http://box:1234"),
+        ("box:1234/path/", "http://box:1234/path"),
+        (":1234", "http://127.0.0.1:1234"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("http://0.0.0.0:11434", "http://127.0.0.1:11434"),
+        ("::1", "http://[::1]:11434"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:1337", "http://[::1]:1337"),
+        ("[::]", "http://[::1]:11434"),
+        (" 1.2.3.4 ", "http://1.2.3.4:11434"),
+        ("' 1.2.3.4 '", "http://1.2.3.4:11434"),
+        ('"1.2.3.4"', "http://1.2.3.4:11434"),
+        ("http://1.2.3.4", "http://1.2.3.4"),
+        ("http://1.2.3.4:4321", "http://1.2.3.4:4321"),
+        ("https://example.com", "https://example.com"),
+        ("HTTPS://Example.com:444/", "https://example.com:444"),
+        ("https://example.com/ollama", "https://example.com/ollama"),
+        ("https://ollama.com/api", "https://ollama.com"),
+        ("https://example.com/ollama/api/", "https://example.com/ollama"),
+        ("ollama.com", "https://ollama.com"),
+        ("http://", "http://127.0.0.1"),
+    ],
+)
+def test_every_form_of_an_address_is_read(written, url):
+    """
+    What people write into OLLAMA_HOST becomes the URL that Ollama itself would ask.
+    """
+    assert read_address(written) == url
+
+
+@pytest.mark.parametrize(
+    ("written", "cause"),
+    [
+        ("ftp://box", "http:// or https://"),
+        ("box:eleven", "port"),
+        ("box:66000", "port"),
+        ("http://me:secret@box", "api_key"),
+        ("http://box:11434/v1", "ollama-v1"),
+        ("http://box/api/chat", "leave /api"),
+        ("[::1", "bracket"),
+    ],
+)
+def test_what_is_no_address_is_refused(written, cause):
+    """
+    What Ollama has no use for is an error that says what to write instead, and repeats no password.
+    """
+    with pytest.raises(ValueError, match=cause) as raised:
+        read_address(written)
+    assert "secret" not in str(raised.value)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_address_or_refused(written):
+    """
+    No text makes anything but a URL or a ValueError, and a URL is read as itself.
+    """
+    try:
+        url = read_address(written)
+    except ValueError:
+        return
+    assert url.startswith(("http://", "https://"))
+    assert read_address(url) == url

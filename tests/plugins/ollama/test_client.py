@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from pydantic import BaseModel
+
+from budwood import AsyncClient, Client
+from budwood.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    NotFoundError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from budwood.types import ToolExecuted
+
+
+class City(BaseModel):
+    name: str
+
+
+def weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"rain in {city}"
+
+
+def test_ask(make_client, scripted, answer):
+    """
+    A question is answered, and the reply says by whom.
+    """
+    scripted.reply(body=answer("Blue."))
+    with make_client() as client:
+        response = client.ask("What colour is the sky?", system="Be brief.")
+
+    assert (response.text, response.provider, response.model) == ("Blue.", "ollama", "qwen3")
+    assert [message["role"] for message in scripted.sent()["messages"]] == ["system", "user"]
+
+
+def test_stream(make_client, scripted, lines):
+    """
+    A streamed reply comes in pieces and is whole at its end.
+    """
+    scripted.reply(chunks=lines({"content": "Bl"}, {"content": "ue."}))
+    with make_client() as client, client.stream("What colour is the sky?") as stream:
+        assert list(stream.text_deltas()) == ["Bl", "ue."]
+
+    assert stream.response.usage.output_tokens == 7
+    assert scripted.sent()["stream"] is True
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_tools_are_run_until_the_model_answers(make_client, scripted, answer, lines, streamed):
+    """
+    The call's arguments are an object, its result goes back under the tool's name, and the second reply is the answer.
+    """
+    call = {"tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Oslo"}}}]}
+    with make_client() as client:
+        if streamed:
+            scripted.reply(chunks=lines(call)).reply(chunks=lines({"content": "Rain."}))
+            with client.stream("How is Oslo?", tools=[weather]) as stream:
+                assert [type(event) for event in list(stream)].count(ToolExecuted) == 1
+            response = stream.response
+        else:
+            scripted.reply(body=answer(message=call)).reply(body=answer("Rain."))
+            response = client.ask("How is Oslo?", tools=[weather])
+
+    assert response.text == "Rain."
+    assert response.usage.output_tokens == 14
+    _, wanted, result = scripted.sent()["messages"]
+    assert wanted["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
+    assert result == {"role": "tool", "content": "rain in Oslo", "tool_name": "weather", "tool_call_id": "call_0"}
+
+
+def test_schema(make_client, scripted, answer):
+    """
+    Structured output is asked for by the format, and comes back as an instance.
+    """
+    scripted.reply(body=answer('{"name": "Oslo"}'))
+    with make_client() as client:
+        response = client.ask("Where?", schema=City)
+
+    assert response.parsed == City(name="Oslo")
+    assert scripted.sent()["format"]["properties"] == City.model_json_schema()["properties"]
+    assert response.adaptations == ()
+
+
+def test_receipts_are_an_error_for_those_who_want_it(make_client, scripted):
+    """
+    With on_unsupported="error" nothing is sent that is not sent as given.
+    """
+    with make_client() as client, pytest.raises(UnsupportedError, match="reasoning_effort"):
+        client.ask("Hello", reasoning_effort="high", on_unsupported="error")
+    assert scripted.calls == []
+
+
+def test_without_a_server_the_hint_says_how_to_start_one(scripted, make_client):
+    """
+    No connection is an error that names `ollama serve`, the address that was tried, and how to change it.
+    """
+    scripted.fail()
+    with make_client() as client, pytest.raises(ConnectionFailedError) as raised:
+        client.ask("Hello")
+
+    assert "`ollama serve`" in str(raised.value)
+    assert "http://127.0.0.1:11434" in str(raised.value)
+
+
+def test_a_closed_port_is_no_server(clock):
+    """
+    Over the real transport too, asked, streamed and listed.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with Client("ollama/qwen3", base_url=f"127.0.0.1:{port}", clock=clock, retries=0, cache=False) as client:
+        with pytest.raises(ConnectionFailedError, match="ollama serve"):
+            client.ask("Hello")
+        with pytest.raises(ConnectionFailedError, match="ollama serve"), client.stream("Hello") as stream:
+            list(stream)
+        with pytest.raises(ConnectionFailedError, match="ollama serve"):
+            client.models()
+
+
+def test_the_async_client_says_the_same(scripted, clock):
+    """
+    The hint is the vendor's in both clients.
+    """
+    scripted.fail()
+
+    async def ask():
+        async with AsyncClient(
+            "ollama/qwen3", transport=scripted.asynchronous, clock=clock, cache=False, retries=0
+        ) as client:
+            await client.ask("Hello")
+
+    with pytest.raises(ConnectionFailedError, match="ollama serve"):
+        asyncio.run(ask())
+
+
+def test_nobody_is_told_to_start_the_cloud(make_client, scripted):
+    """
+    For the cloud the general hint stands.
+    """
+    scripted.fail(ConnectionFailedError("No connection.", hint="Is the server running?"))
+    with make_client(base_url="ollama.com", api_key="k") as client, pytest.raises(ConnectionFailedError) as raised:
+        client.ask("Hello")
+
+    assert raised.value.hint == "Is the server running?"
+
+
+def test_a_missing_model_says_how_to_fetch_it(make_client, scripted):
+    """
+    The hint is the command.
+    """
+    scripted.reply(404, {"error": "model 'qwen3' not found"})
+    with make_client() as client, pytest.raises(NotFoundError, match="`ollama pull qwen3`"):
+        client.ask("Hello")
+
+
+def test_a_wrong_key_is_not_repeated(make_client, scripted):
+    """
+    A refused key is an error that does not hold it, though the server says it back.
+    """
+    scripted.reply(401, {"error": "invalid key very-secret"})
+    with make_client(api_key="very-secret") as client, pytest.raises(AuthenticationError) as raised:
+        client.ask("Hello")
+
+    assert "very-secret" not in f"{raised.value!s}{raised.value!r}{vars(raised.value)}"
+
+
+def test_an_error_in_mid_stream_keeps_what_had_arrived(make_client, scripted, lines):
+    """
+    The status was 200 and stays so: the line with the error ends the stream, and the text before it is not lost.
+    """
+    first, _ = lines({"content": "Bl"})
+    scripted.reply(chunks=[first, b'{"error": "an unknown error was encountered"}\n'])
+    with (
+        make_client() as client,
+        client.stream("Hello") as stream,
+        pytest.raises(StreamInterruptedError, match="unknown error") as raised,
+    ):
+        list(stream)
+
+    assert raised.value.response.text == "Bl"
+
+
+def test_an_error_before_the_first_word_is_tried_again(make_client, scripted, lines):
+    """
+    Nothing was seen of the first attempt, so it is repeated in silence.
+    """
+    scripted.reply(chunks=[b'{"error": "llama runner process has terminated"}\n']).reply(
+        chunks=lines({"content": "Hi"})
+    )
+    with make_client(retries=1) as client, client.stream("Hello") as stream:
+        assert list(stream.text_deltas()) == ["Hi"]

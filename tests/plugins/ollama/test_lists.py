@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from budwood import AsyncClient
+from budwood.errors import BadResponseError, NotFoundError, UnsupportedError
+from budwood.testing import ScriptedReply
+from budwood.types import EmbeddingRequest, HTTPReply, ModelInfo, ReplyHead
+
+TAGS = {
+    "models": [
+        {"name": "qwen3:latest", "model": "qwen3:latest", "size": 5, "details": {"family": "qwen3"}},
+        {"name": "gone:1b", "model": "gone:1b", "size": 6},
+    ]
+}
+SHOWN = {
+    "details": {"family": "qwen3", "parent_model": ""},
+    "model_info": {"general.architecture": "qwen3", "clip.context_length": 77, "qwen3.context_length": 40960},
+    "capabilities": ["completion", "tools", "thinking"],
+}
+
+
+def reply(body, status=200):
+    """
+    Hand a body over as a transport would.
+    """
+    return HTTPReply(ReplyHead(status, {}), json.dumps(body).encode())
+
+
+@pytest.fixture
+def shows():
+    """
+    Answer what is asked about a model, whichever comes first.
+    """
+
+    def show(call):
+        gone = json.loads(call.body)["model"] == "gone:1b"
+        body = {"error": "model 'gone:1b' not found"} if gone else SHOWN
+        return ScriptedReply(404 if gone else 200, {}, (json.dumps(body).encode(),))
+
+    return show
+
+
+def test_models_are_listed_with_their_context_windows(make_client, scripted, shows):
+    """
+    The list is asked for, then each model, since only that tells how much it reads; one that has gone stays unknown.
+    """
+    scripted.reply(body=TAGS).answer(shows).answer(shows)
+    with make_client() as client:
+        models = client.models()
+
+    assert [call.url.rpartition("/")[2] for call in scripted.calls] == ["tags", "show", "show"]
+    assert [(model.provider, model.id, model.context_window) for model in models] == [
+        ("ollama", "qwen3:latest", 40960), ("ollama", "gone:1b", None)
+    ]  # fmt: skip
+    assert models[0].raw["capabilities"] == ["completion", "tools", "thinking"]
+    assert models[0].raw["size"] == 5
+
+
+def test_models_are_listed_by_the_async_client_too(scripted, clock, shows):
+    """
+    Both clients ask the same.
+    """
+    scripted.reply(body=TAGS).answer(shows).answer(shows)
+
+    async def listing():
+        async with AsyncClient("ollama/qwen3", transport=scripted.asynchronous, clock=clock, cache=False) as client:
+            return await client.models()
+
+    assert [model.context_window for model in asyncio.run(listing())] == [40960, None]
+
+
+def test_a_server_without_models_has_none(make_client, scripted):
+    """
+    An empty list is no error, and nothing more is asked.
+    """
+    scripted.reply(body={"models": []})
+    with make_client() as client:
+        assert client.models() == ()
+
+
+@pytest.mark.parametrize(
+    ("info", "window"),
+    [
+        ({"general.architecture": "llama", "llama.context_length": 8192}, 8192),
+        ({"bert.context_length": 512}, 512),
+        ({"general.architecture": "llama"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_context_window_stands_under_the_architecture(ollama, info, window):
+    """
+    The key begins with the model's architecture; where it is missing the window is unknown.
+    """
+    details = ollama().decode_model(ModelInfo(id="m"), reply({"model_info": info}))
+
+    assert details.context_window == window
+
+
+@pytest.mark.parametrize("body", [{}, {"models": 7}, []])
+def test_what_is_no_list_of_models_is_the_servers_fault(ollama, body):
+    """
+    The error says what came.
+    """
+    with pytest.raises(BadResponseError):
+        ollama().decode_models(reply(body))
+
+
+def test_texts_are_embedded_at_once(make_client, scripted):
+    """
+    All texts go in one request, with the settings' options and those of the call.
+    """
+    scripted.reply(body={"model": "m", "embeddings": [[0.1, 0.2], [0.3, 0.4]], "prompt_eval_count": 4})
+    with make_client("ollama/m") as client:
+        made = client.embed(["a", "b"], dimensions=2, extra={"truncate": False, "options": {"num_ctx": 512}})
+
+    assert made.vectors == ((0.1, 0.2), (0.3, 0.4))
+    assert (made.provider, made.model, made.usage.input_tokens) == ("ollama", "m", 4)
+    assert scripted.calls[0].url.endswith("/api/embed")
+    assert scripted.sent() == {
+        "model": "m", "input": ["a", "b"], "dimensions": 2, "truncate": False, "options": {"num_ctx": 512}
+    }  # fmt: skip
+
+
+def test_older_servers_embed_one_text(ollama):
+    """
+    /api/embeddings takes a prompt and answers with one vector; several texts are refused before sending.
+    """
+    provider = ollama(embeddings_endpoint="embeddings", keep_alive=60)
+    one = EmbeddingRequest(model="m", texts=("a",))
+    call = provider.encode_embedding(one)
+
+    assert call.url.endswith("/api/embeddings")
+    assert json.loads(call.body) == {"model": "m", "prompt": "a", "keep_alive": "60s"}
+    assert provider.decode_embedding(one, reply({"embedding": [1, 2]})).vectors == ((1, 2),)
+    with pytest.raises(UnsupportedError, match="one text"):
+        provider.encode_embedding(EmbeddingRequest(model="m", texts=("a", "b")))
+
+
+@pytest.mark.parametrize("body", [{}, {"embeddings": [[1.0], [2.0]]}, {"embeddings": [7]}, {"embedding": "x"}])
+def test_vectors_in_no_known_form_are_the_servers_fault(ollama, body):
+    """
+    One text has one vector, and a vector is a list of numbers.
+    """
+    with pytest.raises(BadResponseError):
+        ollama().decode_embedding(EmbeddingRequest(model="m", texts=("a",)), reply(body))
+
+
+def test_an_error_inside_a_200_is_raised(ollama):
+    """
+    Lists and vectors are looked through for errors as chats are.
+    """
+    for decode in (ollama().decode_models, lambda said: ollama().decode_model(ModelInfo(id="m"), said)):
+        with pytest.raises(NotFoundError):
+            decode(reply({"error": "model 'm' not found"}))

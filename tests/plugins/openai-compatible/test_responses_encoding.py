@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    ModelRules,
+    NamedTool,
+    OutputSchema,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
+
+VENDOR = "openai-compatible"
+HELLO = Message.user("Hello")
+WEATHER = ToolDefinition(name="weather", description="Tell the weather.", parameters={"type": "object"})
+
+
+@pytest.fixture
+def encode(speaker):
+    """
+    Write a request to Responses, and return its body and the names of what was not sent as given.
+    """
+
+    def encoding(*messages, stream=False, rules=None, **parameters):
+        provider = speaker(rules or ModelRules(), api="responses", system_role=None)
+        request = ChatRequest(model="m", messages=messages or (HELLO,), **parameters)
+        sent = provider.encode(request, stream=stream)
+        assert sent.url.endswith("/responses")
+        return json.loads(sent.body), [(receipt.parameter, receipt.action) for receipt in sent.adaptations]
+
+    return encoding
+
+
+def test_a_prompt_alone(encode):
+    """
+    A text is one item of the user, and nothing is sent that nobody asked for.
+    """
+    assert encode() == ({"model": "m", "input": [{"role": "user", "content": "Hello"}]}, [])
+
+
+def test_the_first_system_message_is_instructions(encode):
+    """
+    A system message at the beginning is ``instructions``; later ones, and a developer's, are items.
+    """
+    later = Message.system("Be brief.")
+    developer = Message(role="developer", parts=(TextPart(text="Be kind."),))
+    body, _ = encode(Message.system("You are a guide."), developer, HELLO, later)
+
+    assert body["instructions"] == "You are a guide."
+    assert [(item["role"], item["content"]) for item in body["input"]] == [
+        ("developer", "Be kind."),
+        ("user", "Hello"),
+        ("system", "Be brief."),
+    ]
+
+
+def test_the_bound_has_the_name_of_this_api(encode):
+    """
+    The names that the catalog gives to parameters are those of Chat Completions.
+    """
+    rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
+
+    body, receipts = encode(rules=rules, max_tokens=5)
+
+    assert (body["max_output_tokens"], receipts) == (5, [])
+
+
+def test_what_the_model_refuses_is_dropped_here_too(encode):
+    """
+    What the catalog says of refusals holds for both APIs.
+    """
+    body, receipts = encode(rules=ModelRules(refuses=frozenset({"temperature"})), temperature=0.5, top_p=0.5)
+
+    assert ("temperature" in body, body["top_p"]) == (False, 0.5)
+    assert receipts == [("temperature", "dropped")]
+
+
+def test_what_the_api_has_no_parameter_for_is_dropped_with_a_receipt(encode):
+    """
+    Stop texts, seed and penalties do not exist here; none is dropped in silence.
+    """
+    body, receipts = encode(stop=("x",), seed=1, frequency_penalty=0.5, presence_penalty=0.5)
+
+    assert set(body) == {"model", "input"}
+    assert receipts == [
+        ("stop", "dropped"),
+        ("seed", "dropped"),
+        ("frequency_penalty", "dropped"),
+        ("presence_penalty", "dropped"),
+    ]
+
+
+def test_names_of_speakers_are_dropped_with_a_receipt(encode):
+    """
+    Items have no names.
+    """
+    body, receipts = encode(Message(role="user", parts=(TextPart(text="Hi"),), name="Ada"))
+
+    assert body["input"] == [{"role": "user", "content": "Hi"}]
+    assert receipts == [("name", "dropped")]
+
+
+def test_effort_stands_beside_what_else_is_said_of_reasoning(encode):
+    """
+    The effort is one field of ``reasoning``; the vendor's other fields of it come as extra.
+    """
+    body, _ = encode(reasoning_effort="low", extra={"reasoning": {"summary": "auto"}})
+
+    assert body["reasoning"] == {"effort": "low", "summary": "auto"}
+
+
+def test_a_schema_is_flat(encode):
+    """
+    The schema stands in ``text.format`` without an envelope, beside what else is said of the text.
+    """
+    schema = OutputSchema(name="person", json_schema={"type": "object"}, strict=True)
+
+    body, _ = encode(output_schema=schema, extra={"text": {"verbosity": "low"}})
+
+    assert body["text"] == {
+        "format": {"type": "json_schema", "name": "person", "schema": {"type": "object"}, "strict": True},
+        "verbosity": "low",
+    }
+
+
+def test_tools_are_flat_and_not_strict_unasked(encode):
+    """
+    A function has no envelope. Where nothing is said, this API would be strict, and refuse most schemas.
+    """
+    body, _ = encode(tools=(WEATHER,), tool_choice=NamedTool(name="weather"))
+
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "name": "weather",
+            "description": "Tell the weather.",
+            "parameters": {"type": "object"},
+            "strict": False,
+        }
+    ]
+    assert body["tool_choice"] == {"type": "function", "name": "weather"}
+
+
+def test_the_vendors_own_tools_come_after_ours(encode):
+    """
+    Tools of this vendor are sent as they are; those of another are left out, with a receipt.
+    """
+    own = VendorTool(provider=VENDOR, data={"type": "web_search"})
+    other = VendorTool(provider="anthropic", data={"type": "web_search_20250305"})
+
+    body, receipts = encode(tools=(WEATHER,), vendor_tools=(own, other), tool_choice="required")
+
+    assert [tool["type"] for tool in body["tools"]] == ["function", "web_search"]
+    assert body["tool_choice"] == "required"
+    assert receipts == [("vendor_tools", "dropped")]
+
+
+def test_images_and_the_vendors_own_content(encode):
+    """
+    An image is sent with its detail, and a piece of content that only the vendor knows as it is.
+    """
+    image = ImagePart(data=b"\x89PNG", media_type="image/png")
+    file = VendorPart(provider=VENDOR, kind="input_file", data={"type": "input_file", "file_id": "f"})
+    other = VendorPart(provider="gemini", kind="inline_data", data={})
+
+    body, _ = encode(Message.user("Look", image, ImagePart(url="https://x/y", detail="low"), file, other))
+
+    assert body["input"][0]["content"] == [
+        {"type": "input_text", "text": "Look"},
+        {"type": "input_image", "image_url": "data:image/png;base64,iVBORw==", "detail": "auto"},
+        {"type": "input_image", "image_url": "https://x/y", "detail": "low"},
+        {"type": "input_file", "file_id": "f"},
+    ]
+
+
+def test_an_item_of_the_user_stands_by_itself(encode):
+    """
+    What a user answers to the server's own tools is an item, not content.
+    """
+    answer = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    part = VendorPart(provider=VENDOR, kind="mcp_approval_response", data=answer)
+
+    body, _ = encode(HELLO, Message(role="user", parts=(part,)))
+
+    assert body["input"][1:] == [answer]
+
+
+def test_a_round_of_tools(encode):
+    """
+    A call and its result are items, tied by the id of the call.
+    """
+    wanted = ToolCallPart(id="call_1", name="weather", arguments='{"city":"Oslo"}')
+    result = ToolResultPart(call_id="call_1", name="weather", content="rain")
+
+    body, _ = encode(HELLO, Message(role="assistant", parts=(wanted,)), Message.tool(result))
+
+    assert body["input"][1:] == [
+        {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city":"Oslo"}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
+    ]
+
+
+def test_the_result_of_a_custom_tool_has_its_own_kind(encode):
+    """
+    A tool that takes any text is answered by ``custom_tool_call_output``.
+    """
+    own = {"type": "custom_tool_call", "id": "ctc_1", "status": "completed"}
+    wanted = ToolCallPart(id="call_1", name="run", arguments="ls", provider=VENDOR, data=own)
+    result = ToolResultPart(call_id="call_1", name="run", content="a.txt")
+
+    body, _ = encode(HELLO, Message(role="assistant", parts=(wanted,)), Message.tool(result))
+
+    assert body["input"][1:] == [
+        {**own, "call_id": "call_1", "name": "run", "input": "ls"},
+        {"type": "custom_tool_call_output", "call_id": "call_1", "output": "a.txt"},
+    ]
+
+
+def test_reasoning_goes_back_to_its_vendor_alone(encode):
+    """
+    A reasoning item is returned as it came; reasoning of another vendor, or without an item, is not.
+    """
+    item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
+    parts = (
+        ReasoningPart(text="Hm", provider="anthropic", data={"signature": "s"}),
+        ReasoningPart(text="Hm"),
+        ReasoningPart(text="Hm", provider=VENDOR, data=item),
+        TextPart(text="Yes."),
+    )
+
+    body, _ = encode(HELLO, Message(role="assistant", parts=parts), HELLO)
+
+    assert body["input"][1:3] == [item, {"role": "assistant", "content": "Yes."}]
+
+
+def test_reasoning_that_the_vendor_did_not_keep_is_left_out(encode):
+    """
+    A vendor told to store nothing knows no reasoning by its id: without its encrypted content it would refuse it.
+    """
+    lost = {"type": "reasoning", "id": "rs_1", "summary": []}
+    kept = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
+    parts = tuple(ReasoningPart(text="", provider=VENDOR, data=item) for item in (lost, kept))
+
+    body, receipts = encode(HELLO, Message(role="assistant", parts=parts), HELLO, extra={"store": False})
+
+    assert body["input"][1:2] == [kept]
+    assert receipts == [("reasoning", "dropped")]
+
+
+def test_a_message_goes_back_with_what_was_said_of_it(encode):
+    """
+    Pieces of one message are one item again, with its id, its phase and their annotations.
+    """
+    about = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
+    parts = (
+        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": about}),
+        RefusalPart(text="B", provider=VENDOR, data={"message": about}),
+        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**about, "id": "msg_2"}}),
+    )
+
+    body, _ = encode(HELLO, Message(role="assistant", parts=parts), HELLO)
+
+    first, second = body["input"][1:3]
+    assert first == {
+        "type": "message",
+        "role": "assistant",
+        **about,
+        "content": [
+            {"type": "output_text", "text": "A", "annotations": [{"type": "url_citation"}]},
+            {"type": "refusal", "refusal": "B"},
+        ],
+    }
+    assert (second["id"], second["content"][0]["text"]) == ("msg_2", "C")
+
+
+def test_a_message_of_another_vendor_is_its_text(encode):
+    """
+    What another vendor said of its text is not sent.
+    """
+    parts = (TextPart(text="A", provider="gemini", data={"signature": "s"}), TextPart(text="B"), RefusalPart(text="C"))
+
+    body, _ = encode(HELLO, Message(role="assistant", parts=parts), HELLO)
+
+    assert body["input"][1:3] == [
+        {"role": "assistant", "content": "AB"},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "C"}]},
+    ]
+
+
+def test_a_stream_is_asked_for(encode):
+    """
+    Usage comes at the end of every stream of this API, and need not be asked for.
+    """
+    body, _ = encode(stream=True, extra={"previous_response_id": "resp_1"})
+
+    assert (body["stream"], body["previous_response_id"]) == (True, "resp_1")
+    assert "stream_options" not in body
+
+
+def test_tokens_are_counted_in_the_form_of_this_api(speaker):
+    """
+    The count is asked for without what it does not depend on.
+    """
+    provider = speaker(offers={"count_tokens"})
+    request = ChatRequest(model="m", messages=(HELLO,), tools=(WEATHER,), temperature=0.5, extra={"store": False})
+
+    sent = provider.encode_token_count(request)
+
+    assert sent.url.endswith("/responses/input_tokens")
+    assert set(json.loads(sent.body)) == {"model", "input", "tools"}

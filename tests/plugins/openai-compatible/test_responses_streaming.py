@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.engine.assembly import ResponseBuilder
+from budwood.errors import BadResponseError, InvalidRequestError, RateLimitError, ServerError, StreamInterruptedError
+from budwood.testing import sse
+from budwood.types import (
+    ChatRequest,
+    Finished,
+    HTTPReply,
+    Message,
+    ReasoningDelta,
+    ReplyHead,
+    ResponseMetadata,
+    ResponseStarted,
+    TextDelta,
+    ToolCallDelta,
+    VendorPart,
+)
+from budwood_openai_compatible.responses import ResponsesStreamDecoder, decode_response
+from tests.responses import call, events, message, reasoning, refusal, response, stream
+
+REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
+SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+EVERYTHING = (
+    reasoning("Hm."),
+    message("Let me see.", phase="commentary"),
+    SEARCH,
+    call("weather", '{"city":"Malmö"}', 1),
+    call("time", "{}", 2),
+    message("Done.", id="msg_2"),
+    refusal("No more."),
+)
+
+
+@pytest.fixture
+def decoder(speaker):
+    """
+    Begin to read a stream of Responses.
+    """
+    return lambda: speaker(api="responses").decoder(REQUEST, ReplyHead(200, {"x-request-id": "req_1"}))
+
+
+def read(decoder, pieces):
+    """
+    Decode a stream to its end.
+    """
+    told = [event for piece in pieces for event in decoder.feed(piece)]
+    return [*told, *decoder.close()]
+
+
+def built(told):
+    """
+    Put the response together.
+    """
+    builder = ResponseBuilder()
+    builder.add(told)
+    return builder.build()
+
+
+def test_streamed_and_whole_replies_are_the_same(decoder):
+    """
+    The same items make the same message, reason, usage and metadata, streamed or not.
+    """
+    streamed = built(read(decoder(), stream(*EVERYTHING, service_tier="flex")))
+    body = response(*EVERYTHING, service_tier="flex")
+    whole = decode_response(body, HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), b""), vendor="openai-compatible")
+
+    assert streamed == whole.model_copy(update={"raw": None})
+
+
+def test_text_and_arguments_come_as_they_are_written(decoder):
+    """
+    Deltas are told on one by one, calls by the place of their item.
+    """
+    told = read(decoder(), stream(message("Hi"), call("a", "{}", 1), call("b", "[]", 2)))
+
+    assert [event.text for event in told if isinstance(event, TextDelta)] == ["H", "i"]
+    fragments = [(event.index, event.id, event.arguments) for event in told if isinstance(event, ToolCallDelta)]
+    assert fragments == [
+        (1, "call_1", ""),
+        (1, None, "{"),
+        (1, None, "}"),
+        (2, "call_2", ""),
+        (2, None, "["),
+        (2, None, "]"),
+    ]
+
+
+def test_the_start_is_told_first(decoder):
+    """
+    Id and model are known with the first event, and what the headers say.
+    """
+    first, second, *_ = decoder().feed(stream(message("Hi"))[0])
+
+    assert first == ResponseStarted("resp_1", "scripted")
+    assert isinstance(second, ResponseMetadata)
+    assert second.request_id == "req_1"
+
+
+def test_summaries_are_told_apart(decoder):
+    """
+    Between two summaries is an empty line; the item at the end replaces both by itself.
+    """
+    item = reasoning("One.", "Two.")
+    parts = [
+        event
+        for text in ("One.", "Two.")
+        for event in (
+            {"type": "response.reasoning_summary_part.added", "output_index": 0},
+            {"type": "response.reasoning_summary_text.delta", "output_index": 0, "delta": text},
+        )
+    ]
+    first, *rest = events(item)
+    told = read(decoder(), sse(first, *parts, *rest, done=False))
+
+    assert [event.text for event in told if isinstance(event, ReasoningDelta)] == ["One.", "\n\n", "Two."]
+    assert built(told).message.parts[0].data == item
+
+
+def test_an_empty_delta_of_arguments_is_legal(decoder):
+    """
+    It changes nothing.
+    """
+    empty = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": ""}
+    first, added, *rest = events(call("now", "{}"))
+
+    (wanted,) = built(read(decoder(), sse(first, added, empty, *rest, done=False))).tool_calls
+
+    assert (wanted.name, wanted.arguments) == ("now", "{}")
+
+
+def test_what_no_delta_told_is_told_with_its_item(decoder):
+    """
+    Servers that send items whole are read too, each text once.
+    """
+    whole = [event for event in events(*EVERYTHING) if not event["type"].endswith(".delta")]
+    told = read(decoder(), sse(*whole, done=False))
+
+    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == "Let me see.Done."
+    assert built(told).message == built(read(decoder(), stream(*EVERYTHING))).message
+
+
+def test_an_item_that_was_cut_off_comes_with_the_end(decoder):
+    """
+    An incomplete response ends without ending its last item: the response at the end holds it.
+    """
+    cut_off = message("Once upon", status="incomplete")
+    details = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    told = read(
+        decoder(),
+        sse(
+            *(e for e in events(cut_off, end="response.incomplete", **details) if not e["type"].endswith("item.done")),
+            done=False,
+        ),
+    )
+    arrived = built(told)
+
+    assert (arrived.text, arrived.finish_reason, arrived.usage.output_tokens) == ("Once upon", "length", 7)
+    assert arrived.message.parts[0].data["message"]["status"] == "incomplete"
+
+
+def test_progress_and_unknown_events_are_passed_over(decoder):
+    """
+    What the server's own tools do meanwhile shows in their items.
+    """
+    first, *rest = events(SEARCH, message("Hi"))
+    progress = [{"type": kind, "output_index": 0} for kind in ("response.web_search_call.searching", "response.new")]
+
+    parts = built(read(decoder(), sse(first, *progress, *rest, done=False))).message.parts
+
+    assert parts[0] == VendorPart(provider="openai-compatible", kind="web_search_call", data=SEARCH)
+    assert parts[1].text == "Hi"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "code": "rate_limit_exceeded", "message": "Slow down.", "param": None},
+        {"type": "error", "error": {"code": "rate_limit_exceeded", "message": "Slow down."}},
+        {"error": {"type": "rate_limit_error", "message": "Slow down."}},
+        {
+            "type": "response.failed",
+            "response": response(status="failed", error={"code": "rate_limit_exceeded", "message": "Slow down."}),
+        },
+    ],
+)
+def test_errors_inside_a_stream_are_raised(decoder, event):
+    """
+    In each form in which they come, after the events before them.
+    """
+    reading = decoder()
+    told = reading.feed(b"".join(sse(*events(message("Hi"))[:3], event, done=False)))
+
+    assert any(isinstance(one, TextDelta) for one in told)
+    with pytest.raises(RateLimitError, match=r"Slow down\."):
+        reading.feed(b"")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("server_error", ServerError), ("invalid_prompt", InvalidRequestError), (None, ServerError)]
+)
+def test_an_error_has_the_class_of_its_code(decoder, code, kind):
+    """
+    An error without a code is the server's own.
+    """
+    with pytest.raises(kind) as caught:
+        decoder().feed(b"".join(sse({"type": "error", "code": code, "message": "It broke."}, done=False)))
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("length", [1, 3, 5])
+def test_a_stream_without_its_end_was_interrupted(decoder, length):
+    """
+    Neither the end of the bytes nor [DONE] is the end of the response.
+    """
+    reading = decoder()
+    reading.feed(b"".join(sse(*events(message("Hi"))[:length])))
+
+    with pytest.raises(StreamInterruptedError):
+        reading.close()
+
+
+def test_a_whole_reply_in_place_of_a_stream_is_read(decoder):
+    """
+    Some servers answer a request for a stream with a whole reply.
+    """
+    told = read(decoder(), [json.dumps(response(message("Hi"))).encode()])
+
+    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == "Hi"
+    assert isinstance(next(event for event in told if isinstance(event, Finished)), Finished)
+
+
+@pytest.mark.parametrize("data", [b"data: {\n\n", b"data: 7\n\n", b"<html>"])
+def test_what_is_no_event_is_the_servers_fault(decoder, data):
+    """
+    Broken JSON and HTML are a `BadResponseError`.
+    """
+    with pytest.raises(BadResponseError):
+        read(decoder(), [data])
+
+
+@given(st.lists(st.integers(1, 400)))
+def test_any_split_of_the_bytes_gives_the_same_events(lengths):
+    """
+    However the bytes arrive, also in the middle of a character.
+    """
+    body = b"".join(stream(*EVERYTHING))
+    pieces = []
+    for length in lengths:
+        pieces.append(body[:length])
+        body = body[length:]
+
+    assert read(plain_decoder(), [*pieces, body]) == read(plain_decoder(), stream(*EVERYTHING))
+
+
+def plain_decoder():
+    """
+    Begin to read a stream that holds no error.
+    """
+    return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="openai-compatible", whole=None, failure=None)

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import BaseModel
+
+from budwood import Client
+from budwood.catalog import Catalog
+from budwood.contracts import PluginContext
+from budwood.errors import AuthenticationError, ConfigurationError, StreamInterruptedError, UnsupportedError
+from budwood.testing import FakeClock, chat_reply
+from budwood.types import (
+    Capability,
+    ChatRequest,
+    HTTPReply,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    ReplyHead,
+    TextPart,
+    ToolDefinition,
+    VendorPart,
+    VendorTool,
+)
+from budwood_openai import OpenAI, OpenAISettings
+from tests.responses import call, message, reasoning, response, stream
+
+WEATHER = ToolDefinition(name="weather", parameters={"type": "object"})
+ITEM = {"type": "reasoning", "id": "rs_1", "summary": []}
+MODEL = {"settings": {"providers": {"openai": {"api": "responses"}}}}
+
+
+class Person(BaseModel):
+    """
+    Somebody.
+    """
+
+    name: str
+
+
+def weather(city: str) -> str:
+    """
+    Tell the weather.
+    """
+    return f"rain in {city}"
+
+
+@pytest.fixture
+def openai(tmp_path):
+    """
+    Make OpenAI's provider object, with the rules of the catalog.
+    """
+
+    def make(**settings):
+        context = PluginContext(
+            instance="openai",
+            rules=lambda model: Catalog().rules("openai", "openai", model),
+            log=lambda _event, **_fields: None,
+            clock=FakeClock(),
+            cache_folder=tmp_path,
+        )
+        return OpenAI(OpenAISettings(**settings), context)
+
+    return make
+
+
+@pytest.fixture
+def responses(scripted, clock):
+    """
+    A client that is set to Responses.
+    """
+    with Client("openai/gpt-5", api_key="sk-test", transport=scripted, clock=clock, cache=False, **MODEL) as made:
+        yield made
+
+
+def request(model="gpt-4o", *messages, **parameters):
+    """
+    Make a request.
+    """
+    return ChatRequest(model=model, messages=messages or (Message.user("Hello"),), **parameters)
+
+
+@pytest.mark.parametrize(
+    ("asked", "api"),
+    [
+        (request(), "chat"),
+        (request("gpt-5-pro"), "responses"),
+        (request("o3-deep-research-2025-06-26"), "responses"),
+        (request("gpt-5-pro", stop=("x",)), "responses"),
+        (request("gpt-5.4", tools=(WEATHER,), reasoning_effort="low"), "responses"),
+        (request("gpt-5.4", tools=(WEATHER,)), "chat"),
+        (request("gpt-5.6-luna", tools=(WEATHER,)), "responses"),
+        (request("gpt-5.6-luna", tools=(WEATHER,), reasoning_effort="none"), "chat"),
+        (request("gpt-5.6-luna", tools=(WEATHER,), seed=1), "chat"),
+        (request("gpt-5.6-luna"), "chat"),
+        (request(extra={"previous_response_id": "resp_1"}), "responses"),
+        (request(extra={"n": 2}), "chat"),
+        (request(vendor_tools=(VendorTool(provider="openai", data={"type": "web_search"}),)), "responses"),
+        (request(vendor_tools=(VendorTool(provider="groq", data={"type": "browser_search"}),)), "chat"),
+        (
+            request(vendor_tools=(VendorTool(provider="openai", data={"type": "custom", "custom": {"name": "x"}}),)),
+            "chat",
+        ),
+    ],
+)
+def test_the_api_is_chosen_by_model_and_by_need(openai, asked, api):
+    """
+    Where nothing is set: by what only one API can express, and by what the catalog says of the model.
+    """
+    assert openai().api(asked) == api
+
+
+@pytest.mark.parametrize(
+    ("part", "api"),
+    [
+        (ReasoningPart(text="Hm", provider="openai", data=ITEM), "responses"),
+        (ReasoningPart(text="Hm"), "chat"),
+        (ReasoningPart(text="Hm", provider="azure", data=ITEM), "chat"),
+        (VendorPart(provider="openai", kind="web_search_call", data={"type": "web_search_call"}), "responses"),
+        (VendorPart(provider="openai", kind="annotations", data=[1]), "chat"),
+        (VendorPart(provider="openai", kind="audio", data={"id": "audio_1"}), "chat"),
+        (TextPart(text="Hi", provider="openai", data={"message": {"id": "msg_1"}}), "chat"),
+    ],
+)
+def test_a_conversation_goes_on_where_its_parts_can_be_returned(openai, part, api):
+    """
+    Items that only Responses takes back keep a conversation there.
+    """
+    history = (Message.user("Hello"), Message(role="assistant", parts=(part,)), Message.user("And?"))
+
+    assert openai().api(request("gpt-4o", *history)) == api
+
+
+@pytest.mark.parametrize(
+    ("kind", "api"), [("input_file", "responses"), ("file", "chat"), ("input_audio", "chat"), ("image_url", "chat")]
+)
+def test_content_of_one_api_goes_to_it(openai, kind, api):
+    """
+    The two APIs name pieces of content differently.
+    """
+    part = VendorPart(provider="openai", kind=kind, data={"type": kind})
+
+    assert openai().api(request("gpt-4o", Message.user("Look", part))) == api
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_the_setting_decides(openai, api):
+    """
+    An API that is set is taken, whatever model and request want.
+    """
+    speaker = openai(api=api)
+
+    assert {speaker.api(request()), speaker.api(request("gpt-5-pro", extra={"include": []}))} == {api}
+
+
+def test_an_unknown_api_is_no_setting(scripted):
+    """
+    The error names the setting.
+    """
+    settings = {"providers": {"openai": {"api": "completions"}}}
+
+    with pytest.raises(ConfigurationError, match="api"):
+        Client("openai/gpt-5", transport=scripted, settings=settings, cache=False)
+
+
+def test_request_and_reply_stay_with_one_api(openai):
+    """
+    A reply is read by the API to which its request was sent.
+    """
+    speaker = openai()
+    for asked, path, body in (
+        (request("gpt-5-pro"), "/responses", response(message("Hi"))),
+        (request("gpt-4o"), "/chat/completions", chat_reply("Hi")),
+    ):
+        assert speaker.encode(asked, stream=True).url.endswith(path)
+        assert speaker.decode(asked, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode())).text == "Hi"
+
+
+def test_a_question_is_answered(responses, scripted):
+    """
+    Text, usage and the end of the reply are in our form.
+    """
+    scripted.reply(body=response(message("Hi")), headers={"x-request-id": "req_1"})
+
+    reply = responses.ask("Hello", system="Be brief.", max_tokens=9)
+
+    assert (reply.text, reply.finish_reason, reply.request_id) == ("Hi", "stop", "req_1")
+    assert (reply.usage.input_tokens, reply.usage.cache_read_tokens) == (10, 4)
+    assert scripted.calls[0].url == "https://api.openai.com/v1/responses"
+    assert scripted.sent() == {
+        "model": "gpt-5",
+        "instructions": "Be brief.",
+        "input": [{"role": "user", "content": "Hello"}],
+        "max_output_tokens": 9,
+    }
+
+
+def test_a_stream_is_read(responses, scripted):
+    """
+    Text comes as it is written, and the response is complete at the end.
+    """
+    scripted.reply(chunks=stream(reasoning("Hm."), message("Hi")))
+
+    with responses.stream("Hello") as reading:
+        assert list(reading.text_deltas()) == ["H", "i"]
+
+    assert (reading.response.reasoning, reading.response.usage.reasoning_tokens) == ("Hm.", 5)
+    assert scripted.sent()["stream"] is True
+
+
+def test_a_stream_that_breaks_off_hands_over_what_came(responses, scripted):
+    """
+    The error holds the text so far.
+    """
+    scripted.reply(chunks=stream(message("Hi"))[:4])
+
+    with responses.stream("Hello") as reading, pytest.raises(StreamInterruptedError) as caught:
+        list(reading)
+
+    assert caught.value.response.text == "Hi"
+
+
+def test_the_loop_of_tools_returns_the_reasoning(responses, scripted):
+    """
+    Reasoning and call go back as they came, before the result of the tool.
+    """
+    thought, wanted = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
+    scripted.reply(body=response(thought, wanted)).reply(body=response(message("It rains.")))
+
+    reply = responses.ask("Weather?", tools=[weather])
+
+    assert reply.text == "It rains."
+    assert scripted.sent()["input"][1:] == [
+        thought,
+        wanted,
+        {"type": "function_call_output", "call_id": "call_1", "output": "rain in Oslo"},
+    ]
+
+
+def test_the_loop_of_tools_over_streams(responses, scripted):
+    """
+    So they do when they were streamed.
+    """
+    thought, wanted = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
+    scripted.reply(chunks=stream(thought, wanted)).reply(chunks=stream(message("It rains.")))
+
+    with responses.stream("Weather?", tools=[weather]) as reading:
+        list(reading)
+
+    assert reading.response.text == "It rains."
+    assert scripted.sent()["input"][1:3] == [thought, wanted]
+
+
+def test_a_schema_is_asked_for_natively(responses, scripted):
+    """
+    A Pydantic model becomes ``text.format``, and the reply the model.
+    """
+    scripted.reply(body=response(message('{"name":"Ada"}')))
+
+    assert responses.ask("Who?", schema=Person).parsed == Person(name="Ada")
+    assert scripted.sent()["text"]["format"]["type"] == "json_schema"
+
+
+def test_a_kept_reply_goes_back_like_a_new_one(scripted, clock):
+    """
+    What the vendor wants back survives the cache, also when the kept reply is streamed.
+    """
+    scripted.reply(body=response(reasoning("Hm."), message("Hi")))
+    with Client("openai/gpt-5", api_key="sk", transport=scripted, clock=clock, cache="memory", **MODEL) as client:
+        first = client.ask("Hello")
+        with client.stream("Hello") as reading:
+            assert list(reading.text_deltas()) == ["Hi"]
+
+    assert (reading.response.cached, reading.response.message) == (True, first.message)
+
+
+def test_a_wrong_key_is_said_to_be_one(responses, scripted):
+    """
+    The error says what to do, and does not hold the key.
+    """
+    error = {
+        "message": "Incorrect API key provided: sk-test.",
+        "type": "invalid_request_error",
+        "code": "invalid_api_key",
+    }
+    scripted.reply(401, {"error": error})
+
+    with pytest.raises(AuthenticationError, match="Check the API key") as caught:
+        responses.ask("Hello")
+
+    assert "sk-test" not in str(caught.value)
+
+
+def test_tokens_are_counted_by_the_vendor(client, scripted):
+    """
+    The count is exact, and asked for with what it depends on.
+    """
+    scripted.reply(body={"object": "response.input_tokens", "input_tokens": 12})
+
+    count = client.count_tokens("Hello", system="Be brief.", temperature=0.5)
+
+    assert (count.input_tokens, count.exact) == (12, True)
+    assert scripted.calls[0].url == "https://api.openai.com/v1/responses/input_tokens"
+    assert scripted.sent() == {
+        "model": "gpt-4o",
+        "instructions": "Be brief.",
+        "input": [{"role": "user", "content": "Hello"}],
+    }
+
+
+def test_openai_can_do_what_few_servers_can(client):
+    """
+    Counting tokens and judging contents are among its capabilities.
+    """
+    assert {Capability.COUNT_TOKENS, Capability.MODERATION, Capability.COMPLETION} <= client.capabilities()
+
+
+def test_texts_and_images_are_judged(client, scripted):
+    """
+    A message of text and image is one content, judged by the model that OpenAI has for it.
+    """
+    row = {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.9}}
+    scripted.reply(body={"id": "modr-1", "model": "omni", "results": [row]})
+
+    verdict = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).verdicts[0]
+
+    assert (verdict.flagged, verdict.categories, verdict.scores) == (True, {"violence": True}, {"violence": 0.9})
+    assert scripted.sent() == {
+        "input": [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": "https://x/y"}}]
+    }
+
+
+def test_several_contents_are_texts(client, scripted):
+    """
+    OpenAI judges several texts at once, but only one content with an image.
+    """
+    with pytest.raises(UnsupportedError, match="each by itself"):
+        client.moderate(["a", Message.user("b", ImagePart(url="https://x/y"))])
+    assert scripted.calls == []

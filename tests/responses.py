@@ -1,0 +1,115 @@
+"""Replies and streams in the form of OpenAI's Responses, for scripted transports."""
+
+from __future__ import annotations
+
+from budwood.testing import sse
+
+USAGE = {
+    "input_tokens": 10,
+    "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3},
+    "output_tokens": 7,
+    "output_tokens_details": {"reasoning_tokens": 5},
+    "total_tokens": 17,
+}
+
+
+def message(text, **changes):
+    """
+    Make a message of one text.
+    """
+    piece = {"type": "output_text", "text": text, "annotations": []}
+    return {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "status": "completed",
+        "content": [piece],
+        **changes,
+    }
+
+
+def refusal(text):
+    """
+    Make a message that refuses.
+    """
+    return message("", content=[{"type": "refusal", "refusal": text}])
+
+
+def reasoning(*summaries, **changes):
+    """
+    Make a reasoning item.
+    """
+    summary = [{"type": "summary_text", "text": text} for text in summaries]
+    return {"type": "reasoning", "id": "rs_1", "summary": summary, "encrypted_content": "gAAA", **changes}
+
+
+def call(name, arguments="{}", number=1):
+    """
+    Make a call of a function.
+    """
+    return {
+        "type": "function_call",
+        "id": f"fc_{number}",
+        "call_id": f"call_{number}",
+        "name": name,
+        "arguments": arguments,
+        "status": "completed",
+    }
+
+
+def response(*items, **changes):
+    """
+    Make a whole reply.
+    """
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "scripted",
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "output": list(items),
+        "usage": USAGE,
+        "temperature": 1.0,
+        **changes,
+    }
+
+
+def events(*items, end="response.completed", **changes):
+    """
+    List the events of a stream: each item is added, told in deltas of one character, and done.
+    """
+    listed = [{"type": "response.created", "response": response(status="in_progress", usage=None)}]
+    for index, item in enumerate(items):
+        begun = {**item, "content": []} if item["type"] == "message" else {**item, "arguments": ""}
+        listed.append({"type": "response.output_item.added", "output_index": index, "item": begun})
+        listed.extend(deltas(index, item))
+        listed.append({"type": "response.output_item.done", "output_index": index, "item": item})
+    listed.append({"type": end, "response": response(*items, **changes)})
+    return [{**event, "sequence_number": number} for number, event in enumerate(listed)]
+
+
+def deltas(index, item):
+    """
+    List the deltas of an item.
+    """
+    texts = {
+        "message": lambda: [
+            ("output_text" if "text" in piece else "refusal", piece.get("text") or piece.get("refusal"))
+            for piece in item["content"]
+        ],
+        "function_call": lambda: [("function_call_arguments", item["arguments"])],
+    }.get(item["type"], list)()
+    return [
+        {"type": f"response.{kind}.delta", "output_index": index, "delta": character, "obfuscation": "x"}
+        for kind, text in texts
+        for character in text
+    ]
+
+
+def stream(*items, **changes):
+    """
+    Write a stream, event by event.
+    """
+    return sse(*events(*items, **changes), done=False)
