@@ -71,9 +71,6 @@ class OpenAICompatible(BaseProvider):
         context: What the plugin got besides its settings.
     """
 
-    vendor: ClassVar[str] = "openai-compatible"
-    """Marks vendor parts as this family's own."""
-
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {
             Capability.CHAT,
@@ -94,6 +91,11 @@ class OpenAICompatible(BaseProvider):
         self._names = {"max_tokens": settings.max_tokens_parameter, **settings.renames}
         lacks = set(settings.lacks)
         self._capabilities = frozenset(can for can in self.all_capabilities if can.value not in lacks)
+
+    @property
+    def vendor(self) -> str:
+        """To whom vendor parts belong: the instance, whose server may be anyone's; vendors' own plugins name theirs."""
+        return self._context.instance
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -133,7 +135,8 @@ class OpenAICompatible(BaseProvider):
         if not choices:
             raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
         first, *others = (choice.get("message") or choice.get("delta") or {} for choice in choices)
-        message = decode_message(first, vendor=self.vendor)
+        reply_id = body.get("id") or None
+        message = decode_message(first, vendor=self.vendor, reply_id=reply_id)
         raw_reason = choices[0].get("finish_reason")
         notes = {
             name: value
@@ -143,11 +146,11 @@ class OpenAICompatible(BaseProvider):
         usage = body.get("usage")
         return ChatResponse(
             message=message,
-            alternatives=tuple(decode_message(other, vendor=self.vendor) for other in others),
+            alternatives=tuple(decode_message(other, vendor=self.vendor, reply_id=reply_id) for other in others),
             finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
             raw_finish_reason=raw_reason,
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
-            id=body.get("id") or None,
+            id=reply_id,
             model=body.get("model") or "",
             request_id=request_id(reply.headers),
             rate_limits=rate_limits(reply.headers),

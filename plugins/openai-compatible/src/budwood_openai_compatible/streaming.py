@@ -119,7 +119,7 @@ class ChatStreamDecoder:
 
     Args:
         head: The reply's head.
-        vendor: The plugin's name, for vendor parts.
+        vendor: To whom vendor parts belong.
         whole: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
     """

@@ -255,7 +255,7 @@ def _check_pages(connection: sqlite3.Connection) -> None:
 def _counts(connection: sqlite3.Connection) -> Counts:
     (rows,) = connection.execute("SELECT count(*) FROM rows").fetchone()
     (turns,) = connection.execute("SELECT count(*) FROM turns").fetchone()
-    totals = "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM calls"
+    totals = "SELECT count(*), sum(input_tokens), sum(output_tokens) FROM calls"
     calls, input_tokens, output_tokens = connection.execute(totals).fetchone()
     costs = [Decimal(cost) for (cost,) in connection.execute("SELECT cost FROM calls WHERE cost IS NOT NULL")]
     return Counts(
