@@ -21,6 +21,7 @@ from pathlib import Path
 
 BARE = "pass"
 VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
+# It reads the certificates, as a bare client does; Budwood reads them only for an address that needs them.
 HTTPX_CALL = """
 import httpx
 from pydantic import BaseModel

@@ -43,13 +43,16 @@ def _read_choice(choice):
     )
 
 
+MADE = "one that the server did not give"
+
+
 def _read_call(call):
     """
     Read a call of a function, or of a custom tool, whose input is a text.
     """
     if call.get("type") == "custom":
         return call["id"], call["custom"]["name"], call["custom"]["input"]
-    return call.get("id", "call_0"), call["function"]["name"], call["function"]["arguments"]
+    return call.get("id", MADE), call["function"]["name"], call["function"]["arguments"]
 
 
 def chunks_of(body):

@@ -93,9 +93,14 @@ def assert_same(response, readings):
     assert response.raw_finish_reason == raw
     called = readings[0].calls and raw == "stop"
     assert response.finish_reason == ("tool_calls" if called else FINISH.get(raw, "other"))
-    for reading in readings:
+    ours = readings_of(response)
+    for our, reading in zip(ours, readings, strict=True):
         reading.finish = None
-    assert readings_of(response) == readings
+        our.calls = [
+            (naive.MADE if said[0] == naive.MADE and call[0] else call[0], *call[1:])
+            for call, said in zip(our.calls, reading.calls, strict=True)
+        ]
+    assert ours == readings
 
 
 def assert_same_usage(usage, said):

@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from typing import ClassVar
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from budwood.caching import MemoryCache, MemoryCacheSettings
 from budwood.errors import (
@@ -13,6 +14,7 @@ from budwood.errors import (
     PluginNotFoundError,
     PromptError,
     StreamInterruptedError,
+    StructuredOutputError,
     UnsupportedError,
 )
 from budwood.testing import FakeClock, chat_chunks, chat_reply, sse
@@ -144,14 +146,100 @@ def test_the_key_does_not_depend_on_what_does_not_matter(caching, scripted):
     """
     Timeouts, retries, the order of the vendor's own parameters, the form of the prompt and streaming change no reply.
     """
-    scripted.reply(body=chat_reply("Hi"))
+    scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
     caching.ask("Hello", extra={"a": 1, "b": 2})
+    caching.ask("Hello", extra={"plugins": [{"id": "web", "limits": {"a": 1, "b": 2}}]})
 
     assert caching.ask("Hello", extra={"b": 2, "a": 1}, timeout=5, retries=0).cached
     assert caching.ask([{"role": "user", "content": "Hello"}], extra={"b": 2, "a": 1}).cached
     with caching.stream("Hello", extra={"a": 1, "b": 2}) as stream:
         list(stream)
     assert stream.response.cached
+    assert caching.ask("Hello", extra={"plugins": [{"limits": {"b": 2, "a": 1}, "id": "web"}]}).cached
+
+
+def test_the_order_of_a_schemas_properties_matters(caching, scripted):
+    """
+    Models write properties in the order of the schema, and what they wrote first shapes the rest.
+    """
+    scripted.reply(body=chat_reply("{}")).reply(body=chat_reply("{}"))
+
+    def ask(*names):
+        schema = {"properties": {name: {"type": "string"} for name in names}}
+        return caching.ask("Hello", extra={"response_format": {"json_schema": {"schema": schema}}})
+
+    assert [ask("why", "what").cached, ask("what", "why").cached, ask("why", "what").cached] == [False, False, True]
+
+
+AGED = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+
+
+@pytest.mark.parametrize("kind", ["blocking", "streamed", "async"])
+def test_a_reply_that_fails_its_schema_is_not_kept(make_client, make_async_client, scripted, kind):
+    """
+    Asking again asks the vendor again, and the sound reply is kept then.
+    """
+
+    def ask():
+        if kind == "async":
+            return asyncio.run(make_async_client(cache=cache).ask("Hello", schema=AGED, repairs=0))
+        client = make_client(cache=cache)
+        if kind == "blocking":
+            return client.ask("Hello", schema=AGED, repairs=0)
+        with client.stream("Hello", schema=AGED, repairs=0) as stream:
+            list(stream)
+        return stream.response
+
+    cache = MemoryCache(MemoryCacheSettings(), FakeClock())
+    for text in ('{"age": "old"}', '{"age": 36}'):
+        streamed = {"chunks": sse(*chat_chunks([text]))}
+        scripted.reply(**(streamed if kind == "streamed" else {"body": chat_reply(text)}))
+
+    with pytest.raises(StructuredOutputError):
+        ask()
+    assert not cache._entries
+
+    replies = [ask(), ask()]
+    assert [(reply.parsed, reply.cached) for reply in replies] == [({"age": 36}, False), ({"age": 36}, True)]
+
+
+def test_a_kept_reply_that_no_longer_fits_is_asked_for_anew(caching, scripted):
+    """
+    A reply that a stricter validator of the same schema refuses is neither given nor repaired, but replaced.
+    """
+
+    class Name(BaseModel):
+        name: str
+        refused: ClassVar[str] = ""
+
+        @field_validator("name")
+        @classmethod
+        def known(cls, name):
+            if name == cls.refused:
+                raise ValueError("not that one")
+            return name
+
+    scripted.reply(body=chat_reply('{"name": "Ada"}')).reply(body=chat_reply('{"name": "Bea"}'))
+    caching.ask("Hello", schema=Name)
+    Name.refused = "Ada"
+
+    replies = [caching.ask("Hello", schema=Name, repairs=0) for _ in range(2)]
+
+    assert [(reply.parsed.name, reply.cached) for reply in replies] == [("Bea", False), ("Bea", True)]
+
+
+def test_calls_of_tools_before_the_output_are_kept(caching, scripted):
+    """
+    A reply that calls a tool is no output yet, and is kept as any other.
+    """
+    calls = [{"id": "c1", "type": "function", "function": {"name": "tool", "arguments": "{}"}}]
+    scripted.reply(body=chat_reply(None, tool_calls=calls, finish_reason="tool_calls"))
+    scripted.reply(body=chat_reply('{"age": 36}'))
+
+    for _ in range(2):
+        reply = caching.ask("Hello", schema=AGED, tools=[tool])
+
+    assert [attempt.cached for attempt in reply.attempts] == [True, True]
 
 
 def test_another_key_to_the_same_endpoint_finds_the_same_reply(make_client, scripted):

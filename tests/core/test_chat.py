@@ -237,6 +237,35 @@ def test_vendor_parts_go_back_to_their_vendor_alone(make_client, scripted, tmp_p
     assert scripted.sent(2)["messages"][1]["reasoning_details"] == details
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_vendors_that_share_a_plugin_do_not_share_vendor_parts(make_client, scripted, streamed):
+    """
+    What one preset's server wrote for itself is not sent to another's, although the same plugin speaks to both.
+    """
+    details = [{"type": "reasoning.encrypted", "data": "x"}]
+    if streamed:
+        thought = {"choices": [{"index": 0, "delta": {"reasoning_details": details}}]}
+        scripted.reply(chunks=sse(thought, *chat_chunks(["One."])))
+    else:
+        scripted.reply(body=chat_reply("One.", reasoning_details=details))
+    scripted.reply(body=chat_reply("Two.")).reply(body=chat_reply("Three."))
+    providers = {"openrouter": {"api_key": "sk-test-secret"}, "mistral": {"api_key": "sk-test-secret"}}
+    chat = make_client(settings={"providers": providers}, api_key=None).chat(model="openrouter/some/model")
+
+    if streamed:
+        with chat.stream("a") as stream:
+            list(stream)
+    else:
+        chat.ask("a")
+    chat.model = "mistral/mistral-large-latest"
+    chat.ask("b")
+    chat.model = "openrouter/some/model"
+    chat.ask("c")
+
+    assert "reasoning_details" not in json.dumps(scripted.sent(1))
+    assert scripted.sent(2)["messages"][1]["reasoning_details"] == details
+
+
 def test_a_saved_conversation_goes_on(client, scripted, tmp_path):
     """
     Model, system prompt and messages come back from the file.

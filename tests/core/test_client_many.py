@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from budwood.errors import (
+    BudwoodError,
     ConfigurationError,
     InvalidRequestError,
     PromptError,
@@ -52,6 +53,21 @@ def test_an_error_before_sending_stands_in_its_place_too(client, scripted, echo)
 
     assert isinstance(empty, PromptError)
     assert fine.text == "you said fine"
+
+
+def test_a_fault_that_nobody_foresaw_costs_only_its_own_item(client, scripted, echo):
+    """
+    An exception that is none of ours, say of a transport, stands chained in the place of its item.
+    """
+    fault = ZeroDivisionError("a bug of somebody's")
+    scripted.answer(echo).fail(fault).answer(echo)
+
+    first, failed, last = client.ask_many(["1", "2", "3"], concurrency=1)
+
+    assert (first.text, last.text) == ("you said 1", "you said 3")
+    assert isinstance(failed, BudwoodError)
+    assert failed.__cause__ is fault
+    assert "ZeroDivisionError: a bug of somebody's" in str(failed)
 
 
 def test_concurrency_is_at_least_one(client):

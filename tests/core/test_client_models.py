@@ -9,6 +9,9 @@ from budwood import Client
 from budwood.errors import (
     BadResponseError,
     BudwoodError,
+    ConfigurationError,
+    CredentialError,
+    PluginNotFoundError,
     PromptError,
     UnsupportedError,
 )
@@ -108,6 +111,30 @@ def test_capabilities_are_known_without_asking(make_client, scripted):
     assert {Capability.TOOLS, Capability.IMAGE_INPUT} <= client.capabilities()
     assert Capability.TOOLS not in client.capabilities("here/llama")
     assert client.capabilities() - client.capabilities("openai/blind-1") == {Capability.IMAGE_INPUT}
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("options", "refusal"),
+    [
+        ({"model": "plain"}, (ConfigurationError, "PROVIDER/MODEL")),
+        ({"model": "nobody/tiny"}, (PluginNotFoundError, "nobody")),
+        ({"model": "deepseek/tiny"}, (CredentialError, "deepseek: no API key")),
+        ({"temperature": -1}, (ConfigurationError, "temperature")),
+        ({"reasoning_effort": "foo"}, (ConfigurationError, "reasoning_effort")),
+        ({"retries": -5}, (ConfigurationError, "retries")),
+        ({"heat": 1}, (ConfigurationError, "Unknown option 'heat'")),
+    ],
+)
+def test_a_check_finds_what_a_call_would_stumble_over(client, async_client, scripted, options, refusal):
+    """
+    Address, provider, key and options are looked at by both clients, and nothing is sent.
+    """
+    error, said = refusal
+    for checked in (client, async_client):
+        checked.check(system="Be brief.", temperature=0.2, max_tokens=5)
+        with pytest.raises(error, match=said):
+            checked.check(**options)
     assert scripted.calls == []
 
 

@@ -122,7 +122,7 @@ def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, ev
     assert first["waited"] == 0
     assert second["waited"] > 0
     assert (request["attempts"], request["finish_reason"], request["error"]) == (2, "stop", None)
-    assert (request["input_tokens"], request["output_tokens"]) == (5, 7)
+    assert [(event["input_tokens"], event["output_tokens"]) for event in events] == [(None, None), (5, 7), (5, 7)]
     assert request["seconds"] == pytest.approx(second["waited"], abs=1e-6)
 
 

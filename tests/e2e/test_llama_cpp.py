@@ -149,7 +149,8 @@ def test_a_dataset_survives_kills(server, tmp_path):
     """
     A run that is killed twice and resumed makes no committed call again, and ends with all its rows.
     """
-    job = {"answerer": MODEL, "turns": (1, 2), "asker_options": OPTIONS, "answerer_options": OPTIONS}
+    options = OPTIONS | {"keep_truncated": True}
+    job = {"answerer": MODEL, "turns": (1, 2), "asker_options": options, "answerer_options": options}
     spec = conversation_spec(tmp_path, job=job, rows=8, concurrency=2)
     path, act, kept = write_spec(spec), "generate", 0
     for _ in range(2):
@@ -161,7 +162,7 @@ def test_a_dataset_survives_kills(server, tmp_path):
 
     report = resume(spec.run_folder, settings=server)
 
-    plan = make_plan(spec)
+    plan = make_plan(spec, settings=server)
     rows = read_rows(report.output)
     assert report.failures == ()
     assert report.calls + kept == plan.calls

@@ -367,6 +367,19 @@ def test_an_error_with_an_endless_page_keeps_its_status(ask, loopback_server):
     assert "502 Bad Gateway" in error.message
 
 
+def test_an_errors_endless_page_is_not_read_to_its_end(ask, loopback_server):
+    """
+    The connection is left where the beginning was read.
+    """
+    endless = 32 * MAX_ERROR_BYTES
+    loopback_server.play(head(401, length=endless), itertools.repeat(b" " * 65536, endless // 65536))
+
+    failure(ask, AuthenticationError)
+
+    assert loopback_server.left.wait(60)
+    assert loopback_server.sent < endless / 2
+
+
 def test_an_error_cut_short_keeps_its_status(ask, loopback_server):
     """
     A 401 whose body breaks off is a refused key, not a broken connection that is tried again.

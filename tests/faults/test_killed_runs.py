@@ -77,7 +77,7 @@ def test_a_call_that_was_committed_is_never_made_again(tmp_path, concurrency):
             path, act = spec.run_folder, "resume"
         report = resume(spec.run_folder, settings=server.settings)
 
-    calls = make_plan(spec).calls
+    calls = make_plan(spec, settings=server.settings).calls
     bodies = [json.dumps(body, sort_keys=True) for body in server.requests]
     assert report.complete
     assert len(set(bodies)) == calls == 32
@@ -118,7 +118,7 @@ def test_a_run_killed_before_its_first_reply_gives_way_to_another(tmp_path):
     spec = conversation_spec(tmp_path, job=job, rows=2, seed=1, concurrency=1)
     nowhere = {"providers": {"local": {"plugin": "openai-compatible", "base_url": "http://127.0.0.1:1/v1"}}}
     assert run("generate", write_spec(spec), "commit", 2, nowhere) == -signal.SIGKILL
-    assert show_run(spec.run_folder).failures == 2
+    assert len(show_run(spec.run_folder).failures) == 2
 
     with ChatServer() as server:
         report = generate(conversation_spec(tmp_path, job=job, rows=2, seed=2), settings=server.settings)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -94,6 +96,8 @@ class Client:
     """
     Asks models, with blocking I/O. Safe to share among threads. Close it, or use it in a ``with`` block.
 
+    A process that was forked gets connections of its own; a ``transport`` that was handed in has to see to that itself.
+
     Args:
         model: ``provider/model``, asked where a call names none; by default what the settings say.
         settings: Settings in the form of ``budwood.toml``, which win over all files and the environment; or a
@@ -145,6 +149,7 @@ class Client:
         self._lock = threading.Lock()
         self._closed = False
         self._driver = BlockingDriver(self._get_transport, self._clock)
+        _clients.add(self)
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """
@@ -244,6 +249,19 @@ class Client:
         """Say what a model can do. Nothing is sent."""
         return self._engine.capabilities(model)
 
+    def check(self, **options: Unpack[AskOptions]) -> None:
+        """
+        See that a call could be made, before money is spent on others; the options are those of `ask`.
+
+        The model must be named well and have a provider, a key that is needed must be there, and no option may have
+        an impossible value. Nothing is sent: whether the vendor takes key and model is not known.
+
+        Raises:
+            ConfigurationError: Something is not as it must be; `CredentialError` where it is the key.
+            PluginError: The provider cannot be used.
+        """
+        self._engine.check(options)
+
     def close(self) -> None:
         """Close connections and caches. Closing twice is no error."""
         with self._lock:
@@ -264,15 +282,24 @@ class Client:
         return f"Client({self._engine.model!r})"
 
     def _get_transport(self) -> Transport:
-        if self._closed:
-            raise _closed()
-        if self._transport is None:
-            with self._lock:
-                if self._transport is None:
-                    from budwood.wire.transport import HTTPXTransport
+        transport = self._transport
+        if transport is not None and not self._closed:
+            return transport
+        with self._lock:
+            if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
+                raise _closed()
+            if self._transport is None:
+                from budwood.wire.transport import HTTPXTransport
 
-                    self._transport = HTTPXTransport(monotonic=self._clock.monotonic)
-        return self._transport
+                self._transport = HTTPXTransport(monotonic=self._clock.monotonic)
+            return self._transport
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        if self._owns_transport and self._transport is not None:
+            _inherited.append(self._transport)
+            self._transport = None
+        self._engine.random = random.Random()
 
 
 class AsyncClient:
@@ -315,6 +342,7 @@ class AsyncClient:
         from budwood.engine.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
 
         self._driver = AsyncDriver(self._get_transport, self._clock)
+        _clients.add(self)
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Ask a model and wait for the whole reply; see `Client.ask`."""
@@ -383,6 +411,10 @@ class AsyncClient:
         """Say what a model can do; see `Client.capabilities`."""
         return self._engine.capabilities(model)
 
+    def check(self, **options: Unpack[AskOptions]) -> None:
+        """See that a call could be made, without sending anything; see `Client.check`."""
+        self._engine.check(options)
+
     async def close(self) -> None:
         """Close connections and caches. Closing twice is no error."""
         self._closed = True
@@ -410,6 +442,12 @@ class AsyncClient:
             self._transport = AsyncHTTPXTransport(monotonic=self._clock.monotonic)
         return self._transport
 
+    def _after_fork(self) -> None:
+        if self._owns_transport and self._transport is not None:
+            _inherited.append(self._transport)
+            self._transport = None
+        self._engine.random = random.Random()
+
 
 def _resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
     """Read a saved conversation; a model or a system prompt among the options takes the place of the saved one."""
@@ -429,6 +467,23 @@ def _contents(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
 
 def _closed() -> BudwoodError:
     return BudwoodError("The client is closed.", hint="Make a new one, or close it later.")
+
+
+_clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
+_inherited: list[Transport | AsyncTransport] = []
+"""Transports of the process that was forked. They are kept, for closing them is not ours."""
+
+
+def _after_fork() -> None:
+    """Give the clients of a forked process connections and random numbers of their own."""
+    global _shared_lock  # noqa: PLW0603 - a thread that is not here may have held it
+    _shared_lock = threading.Lock()
+    for client in tuple(_clients):
+        client._after_fork()  # noqa: SLF001 - the clients of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 _shared: Client | None = None

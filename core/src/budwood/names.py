@@ -17,7 +17,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Say which known names are near to this one, as a sentence, or None where none is."""
     import difflib  # only mistakes need it
 
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else None
 
 

@@ -132,11 +132,12 @@ class Settings:
     def __init__(self, *sources: Source) -> None:
         self.sources = sources
         for source in sources:
-            validated(_Root, source.tree, where=source.name)
+            if source.tree:
+                validated(_Root, source.tree, where=source.name)
         merged: Table = {}
         for source in reversed(sources):
             _merge(merged, source.tree)
-        root = validated(_Root, merged, where="settings")
+        root = validated(_Root, merged, where="settings") if merged else _Root.model_construct()
         self.model = root.model
         self.cache = root.cache
         self.options = root.options

@@ -12,7 +12,7 @@ from budwood.engine.blocking import FlowEvents
 from budwood.engine.schemas import unwrapped
 from budwood.engine.structured import OUTPUT_TOOL
 from budwood.errors import BudwoodError
-from budwood.types import ChatResponse, Restarted, StreamEvent, TextDelta, ToolCallDelta, ToolExecuted
+from budwood.types import ChatResponse, Finished, Restarted, StreamEvent, TextDelta, ToolCallDelta, ToolExecuted
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class ChatStream:
         growing = _GrowingObject()
         for event in self._events:
             yield from growing.take(event)
+        yield from growing.read()
 
     @property
     def response(self) -> ChatResponse:
@@ -95,6 +96,8 @@ class AsyncChatStream:
         async for event in self._events:
             for value in growing.take(event):
                 yield value
+        for value in growing.read():
+            yield value
 
     @property
     def response(self) -> ChatResponse:
@@ -113,19 +116,30 @@ def _complete(response: ChatResponse | None) -> ChatResponse:
 
 
 class _GrowingObject:
-    """JSON in the making: what of it can be read so far."""
+    """
+    JSON in the making: what of it can be read so far.
+
+    It is read whenever it has grown by a sixteenth: to read it all at each piece would take the square of its length.
+    """
 
     def __init__(self) -> None:
         self._text: list[str] = []
+        self._length = 0
+        self._due = 1
         self._output_call: int | None = None
         self._last: JSON = None
 
     def take(self, event: StreamEvent) -> Iterator[JSON]:
         """Yield the value that the event makes, where it changes what can be read."""
-        piece = self._piece(event)
-        if not piece:
-            return
-        self._text.append(piece)
+        if piece := self._piece(event):
+            self._text.append(piece)
+            self._length += len(piece)
+        if self._length >= self._due or isinstance(event, Finished):
+            yield from self.read()
+
+    def read(self) -> Iterator[JSON]:
+        """Yield the value of all that came, where it is another than the last."""
+        self._due = self._length + max(1, self._length // 16)
         try:
             value = from_json(unwrapped("".join(self._text)).encode(), allow_partial="trailing-strings")
         except ValueError:
@@ -144,6 +158,7 @@ class _GrowingObject:
                 return arguments if index == self._output_call else ""
             case Restarted() | ToolExecuted():
                 self._text.clear()
+                self._length, self._due = 0, 1
                 self._output_call = None
                 self._last = None
             case _:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from typing import Literal
@@ -67,6 +68,50 @@ def test_the_vendors_own_schema_is_preferred(client, scripted, schema, ada):
     assert (wanted["name"], wanted["strict"]) == ("Person", True)
     assert wanted["schema"]["properties"].keys() == {"name", "age"}
     assert "tools" not in scripted.sent()
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_long_object_is_not_read_at_each_piece(client, async_client, scripted, awaited):
+    """
+    Partial objects come ever further apart, so that long output takes no time of its square; the last is the whole.
+    """
+    letters = "x" * 5000
+    scripted.reply(chunks=sse(*chat_chunks(['{"name": "', *letters, '", "age": 3', "6", "}"])))
+
+    async def story():
+        async with async_client.stream("Ada, 36", schema=PERSON) as stream:
+            return [value async for value in stream.partial_objects()]
+
+    if awaited:
+        partial = asyncio.run(story())
+    else:
+        with client.stream("Ada, 36", schema=PERSON) as stream:
+            partial = list(stream.partial_objects())
+
+    assert 50 < len(partial) < 200
+    assert partial[-1] == {"name": letters, "age": 36}
+    sizes = [len(value.get("name", "")) for value in partial]
+    assert all(after - before <= 1 + before / 15 for before, after in itertools.pairwise(sizes))
+
+
+@pytest.mark.parametrize("settings", [{}, NO_SCHEMA, NO_TOOLS])
+def test_no_tool_has_the_name_of_the_output_tool(make_client, scripted, settings):
+    """
+    Whatever the model can do, such a name is refused before anything is sent; without a schema it is any name.
+    """
+
+    def return_output(value: str) -> str:
+        """Return it."""
+        return value
+
+    client = make_client(settings=settings)
+    with pytest.raises(ConfigurationError, match="'return_output'"):
+        client.ask("Ada, 36", schema=PERSON, tools=[return_output])
+    assert scripted.calls == []
+
+    if settings is not NO_TOOLS:
+        scripted.reply(body=chat_reply("Hi"))
+        assert client.ask("Hello", tools=[return_output]).text == "Hi"
 
 
 def test_strict_is_claimed_only_where_it_holds(client, scripted):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from typing import Literal
 
 import pytest
 
-from budwood.errors import ConfigurationError, ToolLoopError, UnsupportedError
+from budwood.errors import ConfigurationError, RequestTimeoutError, ToolLoopError, UnsupportedError
 from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import ToolExecuted
 
@@ -53,6 +54,75 @@ def test_the_model_calls_and_then_answers(client, scripted):
     assert [message.role for message in reply.messages] == ["assistant", "tool", "assistant"]
     assert reply.usage.output_tokens == 14
     assert len(reply.attempts) == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_calls_without_ids_differ_between_rounds(client, scripted, streamed):
+    """
+    A server that gives no ids, and a model that calls the same twice: each result belongs to one call.
+    """
+    called = {"tool_calls": [{"index": 0, "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}]}
+    for number in range(2):
+        body = {"id": f"r{number}", "choices": [{"index": 0, "message": called, "finish_reason": "tool_calls"}]}
+        scripted.reply(**({"chunks": sse(body)} if streamed else {"body": body}))
+    scripted.reply(**({"chunks": sse(*chat_chunks(["Cold."]))} if streamed else {"body": chat_reply("Cold.")}))
+
+    if streamed:
+        with client.stream("How is Oslo?", tools=[weather]) as stream:
+            list(stream)
+    else:
+        client.ask("How is Oslo?", tools=[weather])
+
+    messages = scripted.sent()["messages"]
+    answered = [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+    assert len(set(answered)) == 2
+    assert answered == [message["tool_calls"][0]["id"] for message in messages if "tool_calls" in message]
+
+
+def wrapped(function):
+    """Wrap an async function in a plain one, as decorators do."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+async def born(name: str) -> int:
+    """Tell the year of birth."""
+    return {"Ada": 1815}[name]
+
+
+async def allow(call) -> bool:
+    """Let every call run."""
+    return True
+
+
+@pytest.mark.parametrize("approve", [None, wrapped(allow)])
+def test_a_plain_function_may_return_a_coroutine(async_client, scripted, approve):
+    """
+    An async client awaits it, and the model reads the result; so too with the answer of approve=.
+    """
+    scripted.reply(body=calling(("born", '{"name": "Ada"}'))).reply(body=chat_reply("1815."))
+
+    asyncio.run(async_client.ask("When?", tools=[wrapped(born)], approve=approve))
+
+    assert results(scripted) == ["1815"]
+
+
+@pytest.mark.parametrize(
+    ("options", "culprit"),
+    [({"tools": [wrapped(born)]}, "'born'"), ({"tools": [weather], "approve": wrapped(allow)}, "approve=")],
+)
+def test_a_blocking_client_refuses_a_coroutine(client, scripted, options, culprit):
+    """
+    Nothing here can await it, and the model is not told of coroutine objects.
+    """
+    scripted.reply(body=calling((options["tools"][0].__name__, '{"name": "Ada"}')))
+
+    with pytest.raises(ConfigurationError, match=f"{culprit}.* returned a coroutine"):
+        client.ask("When?", **options)
 
 
 def test_an_async_client_awaits_tools_and_gives_blocking_ones_a_thread(async_client, scripted):
@@ -310,25 +380,6 @@ def test_a_call_runs_only_when_it_is_approved(client, scripted, verdict, told):
     assert reply.messages[1].tool_results[0].is_error == (verdict is not True)
 
 
-def test_an_approval_that_fails_lets_nothing_run(client, scripted):
-    """
-    Its error is the caller's: a call that nobody decided on does not run.
-    """
-    ran = []
-
-    def approve(call):
-        raise BrokenError("nobody there")
-
-    def act() -> None:
-        ran.append(1)
-
-    scripted.reply(body=calling(("act", "{}")))
-
-    with pytest.raises(BrokenError):
-        client.ask("?", tools=[act], approve=approve)
-    assert ran == []
-
-
 def test_an_async_client_awaits_approvals(async_client, scripted):
     """
     An approval may be a function or an object, and be awaited.
@@ -398,3 +449,104 @@ def test_a_stream_goes_on_through_the_rounds(client, scripted):
     assert (executed.call.name, executed.result.content) == ("weather", "10 C in Oslo")
     assert stream.response.text == "It is cold."
     assert [message.role for message in stream.response.messages] == ["assistant", "tool", "assistant"]
+
+
+def test_the_deadline_binds_tools(client, scripted, clock):
+    """
+    A tool that ends after the call's time is the call's last: the error says so, and carries the ledger.
+    """
+
+    def slow() -> str:
+        clock.sleep(2)
+        return "late"
+
+    scripted.reply(body=calling(("slow", "{}")))
+
+    with pytest.raises(RequestTimeoutError) as caught:
+        client.ask("?", tools=[slow], timeout=1.5)
+
+    assert caught.value.phase == "deadline"
+    assert len(caught.value.attempts) == len(scripted.calls) == 1
+
+
+def test_no_tool_begins_after_the_deadline(client, scripted, clock):
+    """
+    Whoever approves a call too late does not start it.
+    """
+    ran = []
+
+    def act() -> None:
+        ran.append("act")
+
+    def approve(call) -> bool:
+        clock.sleep(2)
+        return True
+
+    scripted.reply(body=calling(("act", "{}")))
+
+    with pytest.raises(RequestTimeoutError):
+        client.ask("?", tools=[act], approve=approve, timeout=1.5)
+
+    assert ran == []
+
+
+@pytest.mark.parametrize("endless", ["tool", "approve"])
+def test_an_async_function_is_cancelled_at_the_deadline(async_client, scripted, endless):
+    """
+    Async tools and approvals that would never end are cancelled when the call's time is over.
+    """
+    cancelled = []
+
+    async def wait() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(endless)
+            raise
+        return "never"
+
+    async def approve(call) -> bool:
+        return bool(await wait()) if endless == "approve" else True
+
+    scripted.reply(body=calling(("wait", "{}")))
+
+    with pytest.raises(RequestTimeoutError) as caught:
+        asyncio.run(async_client.ask("?", tools=[wait], approve=approve, timeout=0.02))
+
+    assert caught.value.phase == "deadline"
+    assert cancelled == [endless]
+
+
+def test_a_tool_may_time_out_by_itself(async_client, scripted):
+    """
+    A `TimeoutError` of the tool's own is told to the model like any other failure.
+    """
+
+    async def fetch() -> str:
+        raise TimeoutError("the page did not answer")
+
+    scripted.reply(body=calling(("fetch", "{}"))).reply(body=chat_reply("A pity."))
+
+    assert asyncio.run(async_client.ask("?", tools=[fetch])).text == "A pity."
+    assert results(scripted) == ["TimeoutError: the page did not answer"]
+
+
+def test_an_approval_that_fails_refuses(client, scripted):
+    """
+    Where asking for leave raises, the call does not run, and the model is told why.
+    """
+    ran = []
+
+    def act() -> None:
+        ran.append("act")
+
+    def approve(call) -> bool:
+        raise EOFError("nobody is there to ask")
+
+    scripted.reply(body=calling(("act", "{}"))).reply(body=chat_reply("Then not."))
+
+    assert client.ask("?", tools=[act], approve=approve).text == "Then not."
+    assert ran == []
+    assert results(scripted) == [
+        "This call was not allowed, since asking for leave failed: EOFError: nobody is there to ask"
+    ]

@@ -206,7 +206,10 @@ def test_preset_whose_plugin_is_missing_tells_how_to_get_it(instances):
     with pytest.raises(PluginNotFoundError) as caught:
         instances().build(PROVIDER, "vllm")
 
-    assert caught.value.hint == "pip install budwood-openai-compatible"
+    assert (
+        caught.value.hint
+        == "Install budwood-openai-compatible: in a checkout of Budwood, pip install ./plugins/openai-compatible"
+    )
 
 
 def test_presets_are_providers_alone(instances):

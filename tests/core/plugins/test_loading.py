@@ -180,12 +180,20 @@ def test_unknown_name_where_nothing_is_installed(load):
 @pytest.mark.parametrize(
     ("kind", "name", "command"),
     [
-        (PROVIDER, "openai", "pip install budwood-openai"),
-        (PROVIDER, "OpenAI_Compatible", "pip install budwood-openai-compatible"),
-        (PROVIDER, "offline", "pip install budwood-offline"),
-        (CACHE, "sqlite", "pip install budwood-sqlite-cache"),
-        (STORAGE, "jsonl", "pip install budwood-generation"),
-        (INSTRUCTION_STRATEGY, "persona", "pip install budwood-generation"),
+        (PROVIDER, "openai", "Install budwood-openai: in a checkout of Budwood, pip install ./plugins/openai"),
+        (
+            PROVIDER,
+            "OpenAI_Compatible",
+            "Install budwood-openai-compatible: in a checkout of Budwood, pip install ./plugins/openai-compatible",
+        ),
+        (PROVIDER, "offline", "Install budwood-offline: in a checkout of Budwood, pip install ./plugins/offline"),
+        (CACHE, "sqlite", "Install budwood-sqlite-cache: in a checkout of Budwood, pip install ./plugins/sqlite-cache"),
+        (STORAGE, "jsonl", "Install budwood-generation: in a checkout of Budwood, pip install ./plugins/generation"),
+        (
+            INSTRUCTION_STRATEGY,
+            "persona",
+            "Install budwood-generation: in a checkout of Budwood, pip install ./plugins/generation",
+        ),
     ],
 )
 def test_plugin_of_ours_that_is_not_installed_tells_how_to_get_it(kind, name, command, inventory_of):

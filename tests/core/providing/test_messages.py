@@ -33,12 +33,23 @@ def test_an_empty_prompt(text):
         check_messages([Message.system("Be brief."), Message.user(text)])
 
 
+@pytest.mark.parametrize("last", [Message.user(" "), Message(role="user", parts=())])
+@pytest.mark.parametrize("later", [[], [Message.system("Be brief.")]])
+def test_an_empty_prompt_after_others(last, later):
+    """
+    What was said before does not make an empty prompt a question.
+    """
+    with pytest.raises(PromptError, match="empty"):
+        check_messages([Message.user("hi"), Message.assistant("yes"), last, *later])
+
+
 @pytest.mark.parametrize(
     "messages",
     [
         [Message.user("hi")],
         [WITH_IMAGE],
-        [Message.user("hi"), Message(role="assistant", parts=(TextPart(text="yes"),)), Message.user("")],
+        [Message.user(""), Message.user("hi")],
+        [Message.user("hi"), Message.system("Be brief.")],
         [Message.user("hi"), TOOL_CALL, Message.tool(ToolResultPart(call_id="1", name="f", content=""))],
         [Message(role="assistant", parts=(TextPart(text="Once upon"),))],
     ],

@@ -12,12 +12,19 @@ import sys
 import threading
 import time
 import traceback
+import tracemalloc
 
 import certifi
 import httpx
 import pytest
 
-from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError, ResponseTooLargeError
+from budwood.errors import (
+    BadResponseError,
+    ConfigurationError,
+    ConnectionFailedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+)
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
 from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
@@ -46,7 +53,15 @@ class Awaited:
 
 
 @pytest.fixture(params=["blocking", "async"])
-def make_transport(request):
+def kind(request):
+    """
+    Whether a transport blocks.
+    """
+    return request.param
+
+
+@pytest.fixture
+def make_transport(kind):
     """
     Make transports of one kind, and close them at the end.
     """
@@ -55,8 +70,8 @@ def make_transport(request):
 
         def make(**arguments):
             kinds = {"blocking": HTTPXTransport, "async": AsyncHTTPXTransport}
-            transport = kinds[request.param](**arguments)
-            made.append(Awaited(runner, transport) if request.param == "async" else transport)
+            transport = kinds[kind](**arguments)
+            made.append(Awaited(runner, transport) if kind == "async" else transport)
             return made[-1]
 
         yield make
@@ -135,6 +150,71 @@ def test_a_compressed_body_is_unpacked(transport, loopback_server):
     loopback_server.play(head(length=len(packed), content_encoding="gzip") + packed)
 
     assert fetch(transport, call(loopback_server.url))[1] == b"plain"
+
+
+def test_nothing_is_offered_that_could_not_be_unpacked(transport, make_transport, kind, loopback_server):
+    """
+    Servers are offered gzip and deflate, also where httpx could do more, and less where the user's client says less.
+    """
+    loopback_server.play(reply(), times=3)
+    clients = {"blocking": httpx.Client, "async": httpx.AsyncClient}
+
+    fetch(transport, call(loopback_server.url))
+    for said in ("gzip, deflate, br, zstd", "identity"):
+        fetch(make_transport(client=clients[kind](headers={"accept-encoding": said})), call(loopback_server.url))
+
+    offered = [sent.headers["accept-encoding"] for sent in loopback_server.requests]
+    assert offered == ["gzip, deflate", "gzip, deflate", "identity"]
+
+
+def test_another_encoding_is_a_bad_reply(transport, loopback_server):
+    """
+    An encoding that nobody asked for is refused, whatever is installed.
+    """
+    loopback_server.play(reply(200, b"plain", content_encoding="br"))
+
+    with pytest.raises(BadResponseError, match="'br'"):
+        fetch(transport, call(loopback_server.url))
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_bomb_does_not_fill_the_memory(transport, loopback_server, streamed):
+    """
+    A reply of 64 kB that unpacks to 64 MB is refused at the limit, with little more than the limit in memory.
+    """
+    packed = gzip.compress(bytes(64_000_000))
+    loopback_server.play(head(length=len(packed), content_encoding="gzip") + packed)
+    exchange = transport.open(call(loopback_server.url), timing())
+
+    tracemalloc.start()
+    try:
+        if streamed:
+            assert 0 < len(exchange.read()) <= 65536
+        else:
+            with pytest.raises(ResponseTooLargeError):
+                exchange.read_all(1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+        exchange.close()
+
+
+def test_a_body_that_was_read_before_is_not_unpacked_twice(make_transport, kind, loopback_server):
+    """
+    A hook of the user's client may read the body; it comes out the same.
+    """
+    packed = gzip.compress(b"plain")
+    loopback_server.play(head(length=len(packed), content_encoding="gzip") + packed)
+
+    async def read(response):
+        await response.aread()
+
+    client = {
+        "blocking": lambda: httpx.Client(event_hooks={"response": [lambda response: response.read()]}),
+        "async": lambda: httpx.AsyncClient(event_hooks={"response": [read]}),
+    }[kind]()
+
+    assert fetch(make_transport(client=client), call(loopback_server.url))[1] == b"plain"
 
 
 def test_pieces_come_as_they_are_sent(transport, loopback_server):
@@ -547,11 +627,20 @@ def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, 
         monkeypatch.setenv("SSL_CERT_FILE", str(chosen))
     loopback_server.play(reply(**KEPT), keep=True)
     program = f"""
-import time
+import ssl, time
 from budwood.errors import ConnectionFailedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
 from budwood.wire.transport import HTTPXTransport
+
+loads = []
+load = ssl.SSLContext.load_verify_locations
+
+def counted(context, *files, **named):
+    loads.append(files or named)
+    load(context, *files, **named)
+
+ssl.SSLContext.load_verify_locations = counted
 
 def ask(url):
     timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
@@ -559,15 +648,17 @@ def ask(url):
 
 ask("http://127.0.0.1:{loopback_server.port}/")
 assert not tls.shared_context().get_ca_certs()
-try:
-    ask("https://127.0.0.1:1/")
-except ConnectionFailedError:
-    pass
+assert not loads
+for _ in range(2):
+    try:
+        ask("https://127.0.0.1:1/")
+    except ConnectionFailedError:
+        pass
 count = len(tls.shared_context().get_ca_certs())
 assert (count == 1) is {given}
 assert count > 0
 tls.load_certificates()
-assert len(tls.shared_context().get_ca_certs()) == count
+assert len(loads) == 1, loads
 assert tls.shared_context() is tls.shared_context()
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)

@@ -42,7 +42,7 @@ def test_a_dataset_is_made(budwood, vendor, spec, tmp_path):
     assert (run.returncode, run.stdout) == (0, f"{output}\n")
     assert len(rows_of(output)) == len(vendor.requests) == 4
     first, *_, last = run.stderr.splitlines()
-    assert first == "0/4 rows, 1 call, 8 tokens, 0 errors" or first.startswith("1/4 rows, ")
+    assert first == "0/4 rows, 1 call, 8 tokens, cost unknown, 0 errors" or first.startswith("1/4 rows, ")
     assert last.startswith("4 of 4 rows, 4 calls, 32 tokens, cost unknown, ")
 
 
@@ -109,13 +109,18 @@ def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):
     assert len(rows_of(tmp_path / "talks.jsonl")) == 3
 
     vendor.refuses = None
+    shown = budwood("runs", "show", "talks.jsonl")
+    assert "failed        1\n" in shown.stdout
+    assert f"failed: {failure['reason']}\n" in shown.stderr
+    assert json.loads(budwood("runs", "show", "talks.jsonl", "--json").stdout)["failures"] == [failure]
+
     again = budwood("runs", "resume", "talks.jsonl", "--json")
     assert (again.returncode, json.loads(again.stdout)["rows"], len(vendor.requests)) == (0, 4, 5)
 
 
 def test_what_stops_a_run_keeps_its_own_exit_status(budwood, vendor, spec):
     """
-    A refused key stops the whole run with 4, and the way to go on is told.
+    A refused key stops the whole run with 4; of going on is spoken only where something was finished.
     """
     vendor.status = 401
 
@@ -123,7 +128,7 @@ def test_what_stops_a_run_keeps_its_own_exit_status(budwood, vendor, spec):
 
     assert (run.returncode, run.stdout) == (4, "")
     assert "error: local: " in run.stderr
-    assert "budwood runs resume" in run.stderr
+    assert "budwood runs resume" not in run.stderr
 
 
 def test_a_specification_that_is_wrong_ends_with_3(budwood, spec):
@@ -225,7 +230,7 @@ def test_without_the_package_the_cure_is_told(budwood, spec, tmp_path, command):
     run = budwood(*command, PYTHONPATH=str(folder))
 
     assert run.returncode == 3
-    assert run.stderr.endswith("hint: pip install budwood-generation\n")
+    assert run.stderr.endswith("pip install ./plugins/generation\n")
 
 
 def test_progress_is_live_at_a_terminal(terminal, vendor, spec):

@@ -27,11 +27,15 @@ def progress(**known):
     return Progress(**begun | known)
 
 
-def test_what_is_unknown_is_left_out():
+def test_what_is_unknown_is_never_a_number():
     """
-    At the beginning there is neither a rate, nor a cost, nor a time.
+    At the beginning there is neither a rate nor a time; tokens and costs that nobody knows are said to be unknown.
     """
-    assert line(progress()) == "0/2,000 rows, 1 call, 15 tokens, 0 errors"
+    nothing = progress(input_tokens=None, output_tokens=None)
+
+    assert line(progress()) == "0/2,000 rows, 1 call, 15 tokens, cost unknown, 0 errors"
+    assert line(nothing) == "0/2,000 rows, 1 call, tokens unknown, cost unknown, 0 errors"
+    assert line(progress(calls=0, errors=1)) == "0/2,000 rows, 0 calls, 1 error"
 
 
 def test_what_is_known_is_told():

@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 def names(root: Path, *patterns: str) -> list[str]:
     """Find files and name them."""
-    return [document_name(path, root) for path in find_files(patterns, root)]
+    return [document_name(path, folder) for path, folder in find_files(patterns, root)]
 
 
 def test_files_come_in_the_order_of_their_names_and_once(root):
@@ -77,11 +77,33 @@ def test_a_pattern_takes_readable_files_and_hidden_ones_only_by_name(root, patte
 
 def test_patterns_may_be_absolute_and_lead_out_of_the_root(root):
     """
-    A file elsewhere is found too, and its name is still relative.
+    A file elsewhere is found too; it is named by what follows the last folder of its pattern without a wildcard.
     """
     inside = root / "docs" / "guide"
 
-    assert names(inside, str(root / "*.md"), "../*.rst") == ["../../README.md", "../index.rst"]
+    assert names(inside, str(root / "*.md"), "../*.rst") == ["README.md", "index.rst"]
+    (root / "elsewhere").mkdir()
+    assert names(root / "elsewhere", "../docs/**/*.rst*") == ["_sources/index.rst.txt", "index.rst"]
+    assert names(root / "elsewhere", "../docs/guide/start.md") == ["start.md"]
+
+
+def test_a_pattern_that_leads_out_and_back_names_files_as_any_other(root):
+    """
+    What lies in the root is named relative to it, however it was found.
+    """
+    assert names(root, f"../{root.name}/docs/*.rst", str(root / "*.md")) == ["README.md", "docs/index.rst"]
+
+
+def test_two_documents_of_one_name_are_refused(root):
+    """
+    Rows could not tell them apart; the error names both. The same file found twice is one.
+    """
+    (root / "docs" / "README.md").write_text("other")
+    (root / "elsewhere").mkdir()
+
+    with pytest.raises(ConfigurationError, match=r"Two documents would be called 'README\.md'"):
+        find_files(["../*.md", "../docs/*.md"], root / "elsewhere")
+    assert names(root / "elsewhere", "../*.md", "../README.md") == ["README.md"]
 
 
 def test_the_working_folder_does_not_matter(root, monkeypatch):

@@ -118,7 +118,7 @@ def test_code_html_tables_images_and_definitions_are_no_prose():
         ("<https://example.com> &amp; &copy; \\*", "https://example.com & \u00a9 *"),
         ("line\nbreak  \nhard<br>tag", "line break hard tag"),
         ("E = mc<sup>2</sup><!-- note -->", "E = mc2"),
-        ("press ![icon](i.png) here", "press here"),
+        ("press ![icon](i.png) here", "press icon here"),
         ("a&#xD800;b", "a\ufffdb"),
     ],
 )

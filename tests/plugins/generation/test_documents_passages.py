@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from budwood.errors import ConfigurationError
 from budwood_generation.documents import Document, Section, passages
+from budwood_generation.documents.sentences import has_sentence
 
 SENTENCE = "The leaves of the tea plant are picked by hand in spring."  # 57 characters
 
@@ -120,11 +121,18 @@ def test_a_long_list_of_labels_is_still_divided():
 
 def test_a_section_that_says_next_to_nothing_is_left_out():
     """
-    Less than 80 characters in all are not worth a question; 80 are.
+    Less than 80 characters in all without a sentence are not worth a question; 80 are.
     """
     assert texts(("x" * 39, "y" * 40)) == []
     assert texts(("x" * 40, "y" * 40)) == ["x" * 40 + "\n\n" + "y" * 40]
     assert texts(()) == texts((" ", " " * 100)) == []
+
+
+def test_a_short_section_that_holds_a_sentence_is_kept():
+    """
+    A statement is worth a question however brief it is.
+    """
+    assert texts(("Boil the water first.",), ("See also", "Index")) == ["Boil the water first."]
 
 
 def test_ids_tell_document_position_and_text_apart():
@@ -157,10 +165,15 @@ paragraph = st.text(alphabet='abcXYZ  .!?,)"\u3002\u8336', max_size=400) | st.sa
 )
 def test_nothing_is_lost_and_the_order_is_kept(sections, target):
     """
-    The passages hold every letter of the sections that are large enough, in order, in pieces within the bounds.
+    The passages hold every letter of the sections that say something, in order, in pieces within the bounds.
     """
-    kept = [part for section in sections if sum(len(part.strip()) for part in section) >= 80 for part in section]
-    found = texts(*sections, target_chars=target)
+    for section in sections:
+        parts = [part.strip() for part in section]
+        size = sum(map(len, parts))
+        found = texts(section, target_chars=target)
 
-    assert letters(found) == letters(kept)
-    assert all(text == text.strip() and 40 <= len(text) <= 2 * target + 2 * (40 + 2) for text in found)
+        assert letters(found) == letters(parts if size >= 80 or any(map(has_sentence, parts)) else [])
+        assert all(text == text.strip() and min(40, size) <= len(text) <= 2 * (target + 40 + 2) for text in found)
+    assert texts(*sections, target_chars=target) == [
+        text for section in sections for text in texts(section, target_chars=target)
+    ]

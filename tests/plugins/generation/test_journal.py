@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -105,6 +104,12 @@ def expected(entries) -> tuple[dict, dict, dict, dict]:
     return calls, turns, rows, failures
 
 
+def total(numbers):
+    """Add what is known; None where nothing is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
 def check(journal: SQLiteJournal, entries) -> None:
     """Hold what a journal says against what was written."""
     calls, turns, rows, failures = expected(entries)
@@ -115,14 +120,13 @@ def check(journal: SQLiteJournal, entries) -> None:
         assert journal.turns(row_id) == tuple(turns[key] for key in sorted(turns) if key[0] == row_id)
     assert list(journal.rows()) == [rows[index] for index in sorted(rows)]
     assert journal.finished() == rows.keys()
-    costs = [done.cost for done in calls.values() if done.cost is not None]
     assert journal.counts() == Counts(
         rows=len(rows),
         turns=len(turns),
         calls=len(calls),
-        input_tokens=sum(done.input_tokens or 0 for done in calls.values()),
-        output_tokens=sum(done.output_tokens or 0 for done in calls.values()),
-        cost=sum(costs, Decimal(0)) if costs else None,
+        input_tokens=total(done.input_tokens for done in calls.values()),
+        output_tokens=total(done.output_tokens for done in calls.values()),
+        cost=total(done.cost for done in calls.values()),
         failures=dict(sorted(failures.items())),
     )
 
@@ -417,3 +421,27 @@ def test_a_journal_on_a_networks_filesystem_is_refused(path, monkeypatch):
     with pytest.raises(JournalError, match=r"network's filesystem \(nfs4\).*local disk"):
         SQLiteJournal(path, HEADER)
     assert list(path.parent.iterdir()) == []
+
+
+def test_commits_wait_for_the_disk(tmp_path, monkeypatch):
+    """
+    SQLite syncs at each commit, whatever it would do by itself: finished turns outlast a loss of power.
+    """
+    opened = []
+    connect = sqlite3.connect
+
+    def careless(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        connection.execute("PRAGMA synchronous = OFF")
+        opened.append(connection)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", careless)
+    journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER)
+    known = len(opened)
+    journal.commit(TurnDone(row_id="r1", number=0, turn=Turn(question="q", answer="a"))).result(60)
+
+    (writer,) = opened[known:]
+    full = 2
+    assert writer.execute("PRAGMA synchronous").fetchone() == (full,)
+    journal.close()

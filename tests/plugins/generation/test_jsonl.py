@@ -55,6 +55,19 @@ def test_every_row_is_a_line(tmp_path_factory, tables):
     assert [json.loads(line) for line in lines] == tables
 
 
+@pytest.mark.parametrize("separator", ["\u0085", "\u2028", "\u2029"])
+def test_no_reader_sees_a_line_end_inside_a_row(tmp_path, separator):
+    """
+    What `str.splitlines` takes for the end of a line is escaped, and reads as the same.
+    """
+    path = tmp_path / "rows.jsonl"
+
+    storage(path).write([row(text=f"a{separator}b")])
+
+    (line,) = path.read_text("utf-8").splitlines()
+    assert json.loads(line) == {"text": f"a{separator}b"}
+
+
 def test_text_is_written_as_it_is(tmp_path):
     """
     Letters of all scripts are UTF-8, not escapes, so that people can read the file.

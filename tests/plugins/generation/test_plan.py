@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,26 @@ STRATEGIES = {
     "persona": {"strategy": "persona", "modifiers": ["document-context", "persona"]},
     "seed-list": {"strategy": {"plugin": "seed-list", "seeds": SEEDS}},
 }
+
+GUARDED = """
+from pydantic import SecretStr
+
+from budwood.hooks import InstructionStrategySpec, hookimpl
+from budwood_generation.strategies import DocumentQuestions, DocumentQuestionsSettings
+
+
+class Settings(DocumentQuestionsSettings):
+    api_key: SecretStr
+
+
+@hookimpl
+def budwood_instruction_strategies():
+    return [
+        InstructionStrategySpec(
+            name="guarded", settings=lambda: Settings, build=DocumentQuestions, requires_api=(1, 0)
+        )
+    ]
+"""
 
 
 def without_documents(folder: Path, job: dict[str, object]) -> GenerationSpec:
@@ -54,6 +75,23 @@ def test_ids_tell_cells_apart(tmp_path):
     assert [cell.index for cell in plan.cells] == list(range(200))
 
 
+def test_where_documents_are_kept_is_in_no_row(tmp_path):
+    """
+    Documents outside of the specification's folder make the same cells wherever the two lie to each other.
+    """
+    plans = []
+    for place in ("a/job", "b/c/job"):
+        spec = conversation_spec(tmp_path / "texts")
+        root = tmp_path / place
+        root.mkdir(parents=True)
+        paths = [Path(os.path.relpath(spec.root / "docs", root)).as_posix() + "/*"]
+        documents = spec.documents.model_copy(update={"paths": tuple(paths)})
+        plans.append(make_plan(spec.model_copy(update={"root": root, "documents": documents})))
+
+    assert plans[0].cells == plans[1].cells
+    assert set(plans[0].digests) == set(DOCUMENTS)
+
+
 @pytest.mark.parametrize("changes", [{"concurrency": 3}, {"output": "elsewhere.jsonl"}])
 def test_how_fast_and_whereto_makes_no_other_run(tmp_path, changes):
     """
@@ -66,7 +104,13 @@ def test_how_fast_and_whereto_makes_no_other_run(tmp_path, changes):
 
 
 @pytest.mark.parametrize(
-    "job", [{"system": "Be brief."}, {"answerer_options": {"temperature": 0.5}}, {"modifiers": []}, {"asker": "a/b"}]
+    "job",
+    [
+        {"system": "Be brief."},
+        {"answerer_options": {"temperature": 0.5}},
+        {"modifiers": []},
+        {"asker": "offline/other"},
+    ],
 )
 def test_what_decides_about_the_rows_decides_the_fingerprint(tmp_path, job):
     """
@@ -159,11 +203,12 @@ def test_tokens_of_output_are_bounded_by_the_options(tmp_path):
     assert plan.output_tokens == 6 * (4 + 10)
 
 
-def test_planning_touches_nothing(tmp_path):
+def test_planning_touches_nothing(tmp_path, monkeypatch):
     """
-    Nothing is written, and no model needs to be there.
+    Nothing is written, and no vendor is asked whether it knows the model.
     """
-    spec = conversation_spec(tmp_path, job={"answerer": "openai/gpt-5.1"})
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret")
+    spec = conversation_spec(tmp_path, job={"answerer": "openai/no-such-model"})
     before = set(tmp_path.rglob("*"))
 
     plan = make_plan(spec)
@@ -232,6 +277,35 @@ def test_a_wrong_setting_of_a_plugin_is_named(tmp_path):
     """
     with pytest.raises(ConfigurationError, match="seeds"):
         make_plan(conversation_spec(tmp_path, job={"strategy": {"plugin": "seed-list", "seads": ["x"]}}))
+
+
+@pytest.fixture
+def guarded(tmp_path, monkeypatch):
+    """
+    A strategy of someone else's that wants a key of its own.
+    """
+    information = tmp_path / "site" / "guarded_shoot-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: guarded-shoot\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[budwood.instruction_strategies]\nguarded = guarded_shoot\n")
+    (tmp_path / "site" / "guarded_shoot.py").write_text(GUARDED)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+
+@pytest.mark.usefixtures("guarded")
+def test_a_specification_holds_no_secrets(tmp_path):
+    """
+    They would stand in the journal; the error leads to the settings, where they are welcome, and repeats none.
+    """
+    told = {"plugin": "guarded", "api_key": "sk-plainly-readable"}
+    settings = {"instruction_strategies": {"guarded": {"api_key": "sk-plainly-readable"}}}
+
+    with pytest.raises(ConfigurationError, match=r"a secret, 'api_key'.*\[instruction_strategies\.guarded\]") as raised:
+        make_plan(conversation_spec(tmp_path, job={"strategy": told}))
+    plan = make_plan(conversation_spec(tmp_path, job={"strategy": "guarded"}), settings=settings)
+
+    assert "sk-plainly" not in str(raised.value)
+    assert "sk-plainly" not in repr(plan.header())
 
 
 def test_a_plugin_may_be_an_instance_of_the_settings(tmp_path):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, NotFoundError
 from budwood_generation import (
     GenerationSpec,
     OtherRunError,
@@ -19,7 +19,7 @@ from budwood_generation import (
     resume_async,
 )
 from budwood_generation.journal import SQLiteJournal
-from tests.chat_server import ChatServer
+from tests.chat_server import ChatServer, completion
 from tests.datasets import DOCUMENTS, FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec
 
 TOML = f"""\
@@ -90,6 +90,27 @@ def test_values_are_made_with_a_server(tmp_path):
     assert [row["value"] for row in read_rows(report.output)] == [{"subject": "tea", "fact": "Grün."}] * 2
     assert server.requests[0]["response_format"]["json_schema"]["schema"] == FACT
     assert (report.input_tokens, report.output_tokens, report.cost) == (22, 10, None)
+
+
+def test_tokens_that_no_server_tells_are_unknown(tmp_path):
+    """
+    They are None in the progress and in the report, not 0.
+    """
+
+    def without_usage(_number, body):
+        reply = completion(body["model"], "It is said.")
+        del reply["usage"]
+        return lambda handler: handler.send(200, reply)
+
+    seen = []
+    job = {"answerer": "local/tiny", "turns": 1}
+    with ChatServer(fault=without_usage) as server:
+        report = generate(
+            conversation_spec(tmp_path, job=job, rows=2), settings=server.settings, on_progress=seen.append
+        )
+
+    assert (report.calls, report.input_tokens, report.output_tokens, report.cost) == (4, None, None, None)
+    assert {(told.input_tokens, told.output_tokens) for told in seen} == {(None, None)}
 
 
 def test_a_seed_stands_below_the_instruction(tmp_path):
@@ -252,8 +273,8 @@ def test_a_run_that_finished_nothing_gives_way(tmp_path):
     """
     Who corrects a specification after a run without a single reply need not delete anything.
     """
-    with pytest.raises(ConfigurationError):
-        generate(conversation_spec(tmp_path, job={"answerer": "offline/extractive", "asker": "openai/gpt-4o"}))
+    with pytest.raises(NotFoundError):
+        generate(conversation_spec(tmp_path, job={"answerer": "offline/extractive", "asker": "offline/llama"}))
     assert (tmp_path / "data.jsonl.run").is_dir()
 
     assert generate(conversation_spec(tmp_path)).complete

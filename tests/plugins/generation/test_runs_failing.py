@@ -12,7 +12,9 @@ import pytest
 from budwood.errors import (
     AuthenticationError,
     ConfigurationError,
+    CredentialError,
     NotFoundError,
+    PluginNotFoundError,
     QuotaExhaustedError,
     ServerError,
 )
@@ -42,13 +44,13 @@ def test_a_row_that_fails_is_a_shortfall_that_says_why(tmp_path):
     The others are written; the report holds number and reason of each that is missing.
     """
     spec = conversation_spec(tmp_path, job=LOCAL)
-    plan = make_plan(spec)
-    bad = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
-    assert 0 < len(bad) < 6
 
     with ChatServer(fault=about_bridges) as server:
+        plan = make_plan(spec, settings=server.settings)
         report = generate(spec, settings=server.settings)
 
+    bad = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
+    assert 0 < len(bad) < 6
     assert (report.complete, report.rows, report.rows_wanted) == (False, 6 - len(bad), 6)
     assert {failed.index for failed in report.failures} == bad
     assert all(failed.reason.startswith("InvalidRequestError: local: Not about bridges.") for failed in report.failures)
@@ -116,12 +118,82 @@ def test_what_would_fail_every_row_stops_the_run_at_once(tmp_path, fault, error)
     assert len(server.requests) == 24 - 5
 
 
+def cut_off(_number, body):
+    """Stop every reply at its limit of tokens."""
+    reply = completion(body["model"], "This is cut")
+    reply["choices"][0]["finish_reason"] = "length"
+    return lambda handler: handler.send(200, reply)
+
+
+def test_a_reply_that_was_cut_off_fails_its_row(tmp_path):
+    """
+    Half an answer teaches a model to stop in mid-sentence; the cure is told.
+    """
+    with ChatServer(fault=cut_off) as server:
+        report = generate(conversation_spec(tmp_path, job=LOCAL, rows=2), settings=server.settings)
+
+    assert report.rows == 0
+    assert all("cut off at its limit of tokens" in failed.reason for failed in report.failures)
+    assert all("keep_truncated" in failed.reason for failed in report.failures)
+
+
+def test_replies_that_were_cut_off_are_kept_where_they_are_wanted(tmp_path):
+    """
+    With keep_truncated they count, and the vendor is told nothing of it.
+    """
+    options = {"retries": 0, "keep_truncated": True}
+    job = LOCAL | {"answerer_options": options, "asker_options": options}
+
+    with ChatServer(fault=cut_off) as server:
+        report = generate(conversation_spec(tmp_path, job=job, rows=2), settings=server.settings)
+
+    assert report.complete
+    assert not any("keep_truncated" in body for body in server.requests)
+
+
 def test_a_missing_key_stops_the_run(tmp_path):
     """
     It is the settings' fault, not the row's.
     """
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
         generate(conversation_spec(tmp_path, job={"answerer": "openai/gpt-5.1"}))
+
+
+GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        ({"answerer": "nobody/tiny"}, PluginNotFoundError, "nobody"),
+        ({"answerer": "openai/gpt-5.1"}, CredentialError, r"conversation\.answerer: openai: no API key"),
+        ({"answerer": "plain"}, ConfigurationError, r"conversation\.answerer: 'plain' is no model"),
+        ({"answerer_options": {"temperature": -1}}, ConfigurationError, r"conversation\.answerer: temperature"),
+        ({"answerer_options": {"reasoning_effort": "foo"}}, ConfigurationError, "reasoning_effort"),
+        ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),
+    ],
+)
+def test_nothing_is_spent_before_all_models_can_be_asked(tmp_path, wrong, error, said):
+    """
+    What is wrong with the answerer is found by the plan, not after the asker was paid; no run is begun.
+    """
+    spec = conversation_spec(tmp_path, job=GOOD | wrong)
+
+    with ChatServer() as server:
+        for act in (make_plan, generate):
+            with pytest.raises(error, match=said):
+                act(spec, settings=server.settings)
+
+    assert server.requests == []
+    assert not spec.run_folder.exists()
+
+
+def test_the_model_of_values_is_checked_as_well(tmp_path):
+    """
+    The error says where in the specification it stands.
+    """
+    with pytest.raises(ConfigurationError, match=r"row\.model: top_p"):
+        make_plan(row_spec(tmp_path, job={"options": {"top_p": 2}}))
 
 
 def test_an_unknown_model_of_the_offline_provider_stops_the_run(tmp_path):
@@ -144,7 +216,7 @@ def test_ten_failures_in_a_row_stop_the_run(tmp_path, concurrency, most):
 
     assert max(10, concurrency) <= len(server.requests) <= most
     assert max(10, concurrency) <= len(counted(spec).failures) <= most
-    assert "budwood runs resume" in raised.value.__notes__[0]
+    assert not hasattr(raised.value, "__notes__")  # there is nothing to keep
 
 
 def test_a_success_between_failures_lets_the_run_go_on(tmp_path):

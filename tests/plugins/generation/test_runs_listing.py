@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import time
+
 import pytest
+from filelock import FileLock
 
 from budwood.errors import ConfigurationError
 from budwood_generation import generate, list_runs, show_run
@@ -33,16 +36,18 @@ def test_a_finished_run_is_complete(tmp_path):
     assert info == show_run(report.output)
     assert (info.state, info.run_folder, info.output) == ("complete", report.run_folder, report.output)
     assert (info.rows_done, info.rows, info.turns_done, info.turns) == (6, 6, calls / 2, calls / 2)
-    assert (info.calls, info.failures, info.models, info.problem) == (calls, 0, (OFFLINE,), None)
+    assert (info.calls, info.failures, info.models, info.problem) == (calls, (), (OFFLINE,), None)
 
 
 def test_a_run_that_lacks_rows_is_unfinished(tmp_path):
     """
-    It tells how much is done and how many rows failed.
+    It tells how much is done, which rows failed, and why.
     """
     info = show_run(half_done(tmp_path))
 
-    assert (info.state, info.rows_done, info.rows, info.failures) == ("unfinished", 3, 6, 3)
+    assert (info.state, info.rows_done, info.rows) == ("unfinished", 3, 6)
+    assert [failure.index for failure in info.failures] == [1, 3, 5]
+    assert all(failure.reason.startswith("InvalidRequestError: ") for failure in info.failures)
     assert (info.turns_done, info.turns, info.calls) == (3, 6, 9)
     assert info.models == ("local/asker", "local/tiny")
 
@@ -69,6 +74,30 @@ def test_a_run_at_work_is_running(tmp_path):
     assert {info.state for info in states} == {"running"}
     assert [info.calls for info in states] == list(range(1, report.calls + 1))
     assert show_run(spec.run_folder).state == "complete"
+
+
+def test_looking_leaves_nothing_behind(tmp_path):
+    """
+    A run that was copied without its lock gets none from being looked at.
+    """
+    folder = generate(conversation_spec(tmp_path)).run_folder
+    (folder / "lock").unlink(missing_ok=True)
+
+    assert show_run(folder).state == "complete"
+    assert not (folder / "lock").exists()
+
+
+def test_who_only_looks_keeps_no_run_from_beginning(tmp_path, monkeypatch):
+    """
+    The lock that looking takes for a moment is waited for; it is no other process at work.
+    """
+    spec = conversation_spec(tmp_path)
+    generate(spec)
+    looking = FileLock(spec.run_folder / "lock")
+    looking.acquire()
+    monkeypatch.setattr(time, "sleep", lambda _seconds: looking.release())
+
+    assert generate(spec).complete
 
 
 def test_a_damaged_run_says_so(tmp_path):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from budwood.errors import ConfigurationError
 from budwood_generation import Choice, GenerationSpec, RowSpec, load_spec
+from budwood_generation.spec import ModelOptions
 
 HEAD = 'rows = 3\noutput = "data.jsonl"\n'
 CONVERSATION = HEAD + '[conversation]\nanswerer = "offline/extractive"\n'
@@ -39,7 +40,7 @@ def test_little_has_to_be_said(tmp_path):
     assert spec.conversation.turns == (1, 1)
     assert spec.conversation.strategy.plugin == "document-questions"
     assert spec.conversation.asker is None
-    assert spec.conversation.answerer_options.model_dump(exclude_none=True) == {}
+    assert spec.conversation.answerer_options == ModelOptions()
     assert spec.modifiers == ()
 
 

@@ -66,12 +66,23 @@ def test_nothing_can_be_spread_to_no_end():
 
 def test_questions_are_asked_about_passages_that_say_enough():
     """
-    Passages of a sentence or two are left out, as long as there are others.
+    Passages of fewer sentences than wanted are left out; by default none that holds one is.
     """
-    strategy = made("document-questions")
+    strict = made("document-questions", min_sentences=3)
 
-    assert {draft.passage for draft in drafts(strategy, [SHORT, LONG], 6)} == {LONG}
-    assert {draft.passage for draft in drafts(strategy, [SHORT], 2)} == {SHORT}
+    assert {draft.passage for draft in drafts(strict, [SHORT, LONG], 6)} == {LONG}
+    assert {draft.passage for draft in drafts(made("document-questions"), [SHORT, LONG], 6)} == {SHORT, LONG}
+
+
+def test_passages_that_all_say_too_little_are_refused():
+    """
+    Nothing is asked about what was to be left out; the cure is told.
+    """
+    with pytest.raises(ConfigurationError, match="no passage of 5 sentences") as raised:
+        drafts(made("document-questions", min_sentences=5), [SHORT, LONG], 2)
+
+    assert raised.value.hint is not None
+    assert "Lower min_sentences" in raised.value.hint
 
 
 def test_a_passage_bears_a_turn_for_every_two_sentences():

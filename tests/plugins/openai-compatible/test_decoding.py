@@ -72,7 +72,7 @@ def test_content_may_be_a_list(speaker):
     assert response.text == "It is 4."
     assert response.reasoning == "2 and 2"
     assert response.message.parts[-1] == VendorPart(
-        provider="openai-compatible", kind="reference", data={"type": "reference", "reference_ids": [1]}
+        provider="my-server", kind="reference", data={"type": "reference", "reference_ids": [1]}
     )
 
 
@@ -142,7 +142,7 @@ def test_unknown_fields_are_kept(speaker):
     body["choices"][0] |= {"logprobs": {"content": [1]}, "native_finish_reason": "end_turn", "stop_reason": None}
     response = decoded(speaker, body)
 
-    kept = VendorPart(provider="openai-compatible", kind="annotations", data=[{"url": "u"}])
+    kept = VendorPart(provider="my-server", kind="annotations", data=[{"url": "u"}])
     assert response.message.parts == (TextPart(text="Hi"), kept)
     assert response.metadata == {
         "citations": ["u"],

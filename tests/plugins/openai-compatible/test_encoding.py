@@ -25,7 +25,7 @@ from budwood.types import (
 )
 from budwood_openai_compatible.encoding import encode_messages
 
-OURS = "openai-compatible"
+OURS = "my-server"
 TOOL = ToolDefinition(name="f", description="Does.", parameters={"type": "object"}, strict=True)
 
 

@@ -24,7 +24,7 @@ from budwood.types import (
 )
 from tests.responses import call, message, reasoning, refusal, response
 
-VENDOR = "openai-compatible"
+VENDOR = "my-server"
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 
 

@@ -21,7 +21,7 @@ from budwood.types import (
     VendorTool,
 )
 
-VENDOR = "openai-compatible"
+VENDOR = "my-server"
 HELLO = Message.user("Hello")
 WEATHER = ToolDefinition(name="weather", description="Tell the weather.", parameters={"type": "object"})
 

@@ -69,7 +69,7 @@ def test_streamed_and_whole_replies_are_the_same(decoder):
     """
     streamed = built(read(decoder(), stream(*EVERYTHING, service_tier="flex")))
     body = response(*EVERYTHING, service_tier="flex")
-    whole = decode_response(body, HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), b""), vendor="openai-compatible")
+    whole = decode_response(body, HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), b""), vendor="my-server")
 
     assert streamed == whole.model_copy(update={"raw": None})
 
@@ -174,7 +174,7 @@ def test_progress_and_unknown_events_are_passed_over(decoder):
 
     parts = built(read(decoder(), sse(first, *progress, *rest, done=False))).message.parts
 
-    assert parts[0] == VendorPart(provider="openai-compatible", kind="web_search_call", data=SEARCH)
+    assert parts[0] == VendorPart(provider="my-server", kind="web_search_call", data=SEARCH)
     assert parts[1].text == "Hi"
 
 
@@ -264,4 +264,4 @@ def plain_decoder():
     """
     Begin to read a stream that holds no error.
     """
-    return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="openai-compatible", whole=None, failure=None)
+    return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="my-server", whole=None, failure=None)

@@ -216,7 +216,7 @@ def test_content_may_be_a_list(speaker):
     response = built(play(speaker(), sse(chunk({"content": pieces}), chunk(finish_reason="stop"))))
 
     assert (response.reasoning, response.text) == ("2", "4")
-    assert response.message.parts[-1] == VendorPart(provider="openai-compatible", kind="image", data={"type": "image"})
+    assert response.message.parts[-1] == VendorPart(provider="my-server", kind="image", data={"type": "image"})
 
 
 def test_a_refusal_is_no_text(speaker):
@@ -237,7 +237,7 @@ def test_an_unknown_field_is_kept_once_and_text_stays_whole(speaker):
     events = play(speaker(), sse(*stream, chunk(finish_reason="stop", service_tier="default")))
 
     assert built(events).message.parts == (
-        VendorPart(provider="openai-compatible", kind="channel", data="analysis"),
+        VendorPart(provider="my-server", kind="channel", data="analysis"),
         ReasoningPart(text="2 and 2"),
     )
     assert len([event for event in events if isinstance(event, ResponseMetadata) and event.data]) == 1

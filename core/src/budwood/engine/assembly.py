@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from budwood.providing import call_id
 from budwood.types import (
     ChatResponse,
     Finished,
@@ -51,6 +52,7 @@ class _OpenCall:
     """A tool call that is still growing."""
 
     index: int
+    reply_id: str | None
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -59,7 +61,9 @@ class _OpenCall:
     def part(self) -> Part:
         if self.whole is not None:
             return self.whole
-        return ToolCallPart(id=self.id or f"call_{self.index}", name=self.name, arguments="".join(self.pieces))
+        arguments = "".join(self.pieces)
+        made = self.id or call_id(self.reply_id, self.index, self.name, arguments)
+        return ToolCallPart(id=made, name=self.name, arguments=arguments)
 
 
 @dataclass(slots=True)
@@ -88,10 +92,10 @@ class _Choice:
         elif text:
             self.slots.append(_OpenText(kind, [text]))
 
-    def add_call(self, delta: ToolCallDelta) -> None:
+    def add_call(self, delta: ToolCallDelta, reply_id: str | None) -> None:
         call = self.calls.get(delta.index)
         if call is None:
-            call = self.calls[delta.index] = _OpenCall(delta.index)
+            call = self.calls[delta.index] = _OpenCall(delta.index, reply_id)
             self.slots.append(call)
         call.id = delta.id or call.id
         call.name = delta.name or call.name
@@ -99,7 +103,7 @@ class _Choice:
             call.pieces.append(delta.arguments)
 
     def close_call(self, index: int, part: ToolCallPart) -> None:
-        self.add_call(ToolCallDelta(index, part.id, part.name))
+        self.add_call(ToolCallDelta(index, part.id, part.name), None)
         self.calls[index].whole = part
 
     def close_text(self, part: TextPart | RefusalPart) -> None:
@@ -136,7 +140,7 @@ class ResponseBuilder:
             RefusalDelta: lambda event: self._choice(event.choice).add_text(RefusalPart, event.text),
             ReasoningClosed: lambda event: self._choice(event.choice).close_reasoning(event.part),
             TextClosed: lambda event: self._choice(event.choice).close_text(event.part),
-            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event),
+            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event, self._id),
             ToolCallClosed: lambda event: self._choice(event.choice).close_call(event.index, event.part),
             VendorContent: lambda event: self._choice(event.choice).slots.append(_Finished(event.part)),
             ResponseStarted: self._start,

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
+import warnings
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
-from budwood.contracts import AsyncTransport, Clock
-from budwood.engine.effects import Abandoned, All, Close, Effect, Emit, Ended, Flow, Invoke, Open, Read, ReadAll, Sleep
+from budwood.contracts import AsyncExchange, AsyncTransport, Clock
+from budwood.engine.effects import (
+    Abandoned,
+    All,
+    Close,
+    Effect,
+    Emit,
+    Ended,
+    Flow,
+    Invoke,
+    Open,
+    Overdue,
+    Read,
+    ReadAll,
+    Sleep,
+)
 from budwood.types import StreamEvent
 
 T = TypeVar("T")
@@ -113,11 +130,23 @@ async def _shielded(pending: Awaitable[T]) -> T:
 
 
 async def _invoke(effect: Invoke) -> object:
+    if effect.timeout is None:
+        return await _invoked(effect)
+    bound = asyncio.timeout(effect.timeout)
+    try:
+        async with bound:
+            return await _invoked(effect)
+    except TimeoutError:
+        if bound.expired():
+            raise Overdue from None
+        raise
+
+
+async def _invoked(effect: Invoke) -> object:
     if effect.awaitable:
         return await effect.function()
-    if effect.inline:
-        return effect.function()
-    return await asyncio.to_thread(_called, effect.function)
+    result = effect.function() if effect.inline else await asyncio.to_thread(_called, effect.function)
+    return await result if inspect.isawaitable(result) else result  # a plain function may wrap an async one
 
 
 def _called(function: Callable[[], object]) -> object:
@@ -140,6 +169,7 @@ class AsyncFlowEvents(Generic[T]):
         self._driver = driver
         self._flow: Flow[T] | None = flow
         self._ready: deque[StreamEvent] = deque()
+        self._finalizer: weakref.finalize[..., AsyncFlowEvents[T]] | None = None
         self.result: T | None = None
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
@@ -153,22 +183,64 @@ class AsyncFlowEvents(Generic[T]):
         return self._ready.popleft()
 
     async def _advance(self, flow: Flow[T]) -> None:
+        if self._finalizer is None:
+            self._finalizer = weakref.finalize(self, _dropped, flow, asyncio.get_running_loop())
         try:
             outcome = await self._driver.advance(flow)
         except BaseException:
-            self._flow = None
+            self._end()
             raise
         if isinstance(outcome, Emit):
             self._ready.extend(outcome.events)
         else:
-            self._flow = None
+            self._end()
             self.result = outcome.result
+
+    def _end(self) -> None:
+        self._flow = None
+        if self._finalizer is not None:
+            self._finalizer.detach()
 
     async def close(self) -> None:
         """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
-        flow, self._flow = self._flow, None
+        flow = self._flow
+        self._end()
         self._ready.clear()
         if flow is None:
             return
         with contextlib.suppress(Abandoned):
             await self._driver.finish(flow, Abandoned())
+
+
+_closing: Final[set[asyncio.Task[None]]] = set()
+"""The loop itself keeps no task alive."""
+
+
+def _dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
+    """End a flow whose events nobody can read any more; nobody waits, so the loop closes its connection by the way."""
+    for exchange in _ended(flow):
+        if loop.is_running():
+            loop.call_soon_threadsafe(_close, loop, exchange)
+    warnings.warn("A stream was dropped before its end. Open it by `async with`.", ResourceWarning, stacklevel=2)
+
+
+def _ended(flow: Flow[Any]) -> list[AsyncExchange]:
+    """End a flow without performing what it asks for, and return what it wanted closed."""
+    exchanges: list[AsyncExchange] = []
+    with contextlib.suppress(Abandoned, StopIteration):
+        effect = flow.throw(Abandoned())
+        while True:
+            if isinstance(effect, Close):
+                exchanges.append(cast("AsyncExchange", effect.exchange))
+            effect = flow.send(None)
+    return exchanges
+
+
+def _close(loop: asyncio.AbstractEventLoop, exchange: AsyncExchange) -> None:
+    task = loop.create_task(_closed(exchange))
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+async def _closed(exchange: AsyncExchange) -> None:
+    await exchange.close()

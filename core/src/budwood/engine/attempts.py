@@ -8,17 +8,18 @@ the same deadline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
 from pydantic_core import PydanticSerializationError
 
-from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, LocalProvider, Provider
+from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
 from budwood.engine.assembly import ResponseBuilder
 from budwood.engine.call import Answer, Call
 from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
+from budwood.engine.local import local_events
 from budwood.engine.retrying import pause_before_retry
 from budwood.errors import (
     AuthenticationError,
@@ -142,7 +143,7 @@ def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     local = call.endpoint.local
     if local is not None:
         builder = ResponseBuilder()
-        builder.add((yield Invoke(lambda: list(local.stream(request)), inline=call.endpoint.inline)))
+        builder.add((yield Invoke(lambda: list(local_events(call, local, request)), inline=call.endpoint.inline)))
         return builder.build()
     reply = yield from whole(call, encode(call, request, stream=False))
     with reading():
@@ -157,7 +158,7 @@ def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
         if local is None:
             yield from _remote_events(call, request, reader)
         else:
-            yield from _local_events(local, request, reader, inline=call.endpoint.inline)
+            yield from _local_events(local_events(call, local, request), reader, inline=call.endpoint.inline)
     except StreamInterruptedError as error:
         raise _interrupted(error, reader) from error.__cause__
     except ProviderError as error:
@@ -255,8 +256,7 @@ def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> F
     yield Emit(shown or reader.release())
 
 
-def _local_events(local: LocalProvider, request: ChatRequest, reader: _StreamReader, *, inline: bool) -> Flow[None]:
-    events = local.stream(request)
+def _local_events(events: Iterator[StreamEvent], reader: _StreamReader, *, inline: bool) -> Flow[None]:
     try:
         while batch := (yield Invoke(lambda: list(islice(events, 1)), inline=inline)):
             shown = reader.take(batch)
@@ -269,10 +269,9 @@ def _local_events(local: LocalProvider, request: ChatRequest, reader: _StreamRea
 
 
 def _close(events: Iterator[StreamEvent]) -> None:
-    """Let a local model stop in mid-reply, where it is a generator."""
-    close = getattr(events, "close", None)
-    if callable(close):
-        close()
+    """Let a local model stop in mid-reply."""
+    if isinstance(events, Generator):
+        events.close()
 
 
 def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -200,6 +201,7 @@ class FlowEvents(Generic[T]):
         self._driver = driver
         self._flow: Flow[T] | None = flow
         self._ready: deque[StreamEvent] = deque()
+        self._finalizer: weakref.finalize[..., FlowEvents[T]] | None = None
         self.result: T | None = None
 
     def __iter__(self) -> Iterator[StreamEvent]:
@@ -213,22 +215,46 @@ class FlowEvents(Generic[T]):
         return self._ready.popleft()
 
     def _advance(self, flow: Flow[T]) -> None:
+        if self._finalizer is None:
+            self._finalizer = weakref.finalize(self, _dropped, self._driver, flow)
         try:
             outcome = self._driver.advance(flow)
         except BaseException:
-            self._flow = None
+            self._end()
             raise
         if isinstance(outcome, Emit):
             self._ready.extend(outcome.events)
         else:
-            self._flow = None
+            self._end()
             self.result = outcome.result
+
+    def _end(self) -> None:
+        self._flow = None
+        if self._finalizer is not None:
+            self._finalizer.detach()
 
     def close(self) -> None:
         """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
-        flow, self._flow = self._flow, None
+        flow = self._flow
+        self._end()
         self._ready.clear()
-        if flow is None:
-            return
-        with contextlib.suppress(Abandoned):
-            self._driver.finish(flow, Abandoned())
+        if flow is not None:
+            _leave(self._driver, flow)
+
+
+def _leave(driver: BlockingDriver, flow: Flow[Any]) -> None:
+    with contextlib.suppress(Abandoned):
+        driver.finish(flow, Abandoned())
+
+
+def _dropped(driver: BlockingDriver, flow: Flow[Any]) -> None:
+    """
+    End a flow whose events nobody can read any more.
+
+    This may run wherever garbage is collected, also while this thread holds the lock of the connections that are to be
+    closed: so another thread closes them, but for the end of the program, when no thread can be started.
+    """
+    try:
+        threading.Thread(target=_leave, args=(driver, flow), name="budwood-dropped", daemon=True).start()
+    except RuntimeError:
+        _leave(driver, flow)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from budwood import logs
 from budwood.contracts import Cache, Clock
 from budwood.engine.endpoints import Endpoint
-from budwood.errors import ProviderError
+from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
 from budwood.types import Adaptation, Attempt, ChatResponse, EmbeddingResponse, ModerationResponse, Timing
 
@@ -84,7 +84,31 @@ class Call:
             seconds=round(attempt.duration, 6),
             waited=waited,
             request_id=attempt.request_id,
+            input_tokens=attempt.usage.input_tokens if attempt.usage else None,
+            output_tokens=attempt.usage.output_tokens if attempt.usage else None,
         )
+
+    def seconds_left(self) -> float:
+        """
+        Return how long the call may still take.
+
+        Raises:
+            RequestTimeoutError: No longer.
+        """
+        left = self.timing.deadline - self.clock.monotonic()
+        if left <= 0:
+            raise self.overdue()
+        return left
+
+    def overdue(self) -> RequestTimeoutError:
+        """Say that the call took too long, where no request to the provider is to blame."""
+        error = RequestTimeoutError(
+            "The call, with its tools, took longer than its timeout.",
+            phase="deadline",
+            hint="Raise timeout=… if the tools need the time.",
+        )
+        error.attempts = tuple(self.ledger)
+        return error
 
     def record_cached(self) -> None:
         """Note that the cache answered: nothing was sent."""

@@ -42,19 +42,18 @@ class Conversation:
         return Conversation(self.model, self.system, list(self.messages))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it as JSON, in one step: a reader never sees half a file."""
+        """
+        Write it as JSON, in one step: a reader never sees half a file.
+
+        Raises:
+            ConfigurationError: The file cannot be written.
+        """
         saved = _Saved(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
         target = Path(path)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(saved.model_dump_json(indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            _replace(target, saved.model_dump_json(indent=1) + "\n")
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -76,3 +75,17 @@ class Conversation:
         if saved.format != FORMAT:
             raise ConfigurationError(f"{path} is in the form {saved.format!r}, and this is {FORMAT!r}.")
         return cls(saved.model, saved.system, list(saved.messages))
+
+
+def _replace(target: Path, text: str) -> None:
+    """Write a file in one step."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -23,6 +23,10 @@ class Abandoned(BaseException):
     """Thrown into a flow whose caller has left. Not an `Exception`, so that no policy takes it for a failure."""
 
 
+class Overdue(BaseException):
+    """Thrown into a flow whose `Invoke` was not done in time. Not a `TimeoutError`, which functions may raise."""
+
+
 class Open(NamedTuple):
     """Send a call and wait for the head of its reply. Result: the exchange."""
 
@@ -60,11 +64,13 @@ class Invoke(NamedTuple):
     Call a function that is not ours: a tool, a cache, a model in the process. Result: what it returns.
 
     Unless ``inline``, async code gives a blocking function a thread. ``awaitable`` says that it returns a coroutine.
+    After ``timeout`` seconds async code raises `Overdue`; blocking code cannot stop a function, and waits for it.
     """
 
     function: Callable[[], Any]
     inline: bool = False
     awaitable: bool = False
+    timeout: float | None = None
 
 
 class All(NamedTuple):

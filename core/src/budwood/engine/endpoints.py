@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
 
     Attributes:
         name: The instance's name, the first half of ``provider/model``.
-        plugin: The plugin's name: the vendor to whom vendor parts belong.
+        plugin: The plugin's name, to speak of it in errors.
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says of a model.
@@ -54,6 +54,16 @@ class Endpoint(NamedTuple):
         provider = self.remote or self.local
         return provider.capabilities - self.rules(model).lacks if provider else frozenset()
 
+    def check_credential(self) -> None:
+        """
+        See that a credential is there, where one is needed.
+
+        Raises:
+            CredentialError: None is configured.
+        """
+        if self.missing_credential is not None:
+            raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
+
     def authorized(self, call: HTTPCall, now: float) -> Flow[HTTPCall]:
         """
         Put the credential in.
@@ -65,8 +75,7 @@ class Endpoint(NamedTuple):
         Raises:
             CredentialError: One is needed, and none is configured, or its source failed.
         """
-        if self.missing_credential is not None:
-            raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
+        self.check_credential()
         credential = self.credential
         if self.tokens is not None:
             credential = yield from self.tokens.credential(now)
@@ -157,7 +166,15 @@ class Endpoints:
 
 
 def _without(secret: str, value: object) -> object:
-    return value.replace(secret, _REDACTED) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.replace(secret, _REDACTED)
+    if isinstance(value, Mapping):
+        return {_without(secret, name): _without(secret, inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without(secret, inner) for inner in value]
+    if type(value) is tuple:
+        return tuple(_without(secret, inner) for inner in value)
+    return value
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:

@@ -73,6 +73,7 @@ class Engine:
     clock: Clock
     blocking: bool
     random: random.Random = field(default_factory=random.Random)
+    closed: bool = False
 
     def ask(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
         """Ask, and return the whole reply."""
@@ -86,6 +87,8 @@ class Engine:
         self, prompts: Iterable[Prompt], given: AskOptions, concurrency: int
     ) -> Flow[list[ChatResponse | BudwoodError]]:
         """Ask many things side by side; a failed one is its error."""
+        if isinstance(prompts, str):
+            raise ConfigurationError("ask_many() got one text.", hint="Give a list of prompts.")
         if concurrency < 1:
             raise ConfigurationError(f"concurrency is {concurrency}.", hint="Give 1 or more.")
         replies: list[ChatResponse | BudwoodError] = yield All(
@@ -145,8 +148,16 @@ class Engine:
         endpoint, name = self.endpoints.find(self._address(model))
         return endpoint.capabilities(name)
 
+    def check(self, given: AskOptions) -> None:
+        """See that a call could be sent: its model has a provider and a key, and its options make a request."""
+        asked = self._understood(given)
+        call = self._call(asked)
+        call.endpoint.check_credential()
+        asked.request(call.model, (Message.user("-"),))
+
     def close(self) -> None:
         """Release what local models hold, and the cache that was made here."""
+        self.closed = True
         self.endpoints.close()
         if self.cache is not None and self.cache.owned:
             self.cache.store.close()
@@ -233,6 +244,8 @@ class Engine:
         return self._new_call(endpoint, name, asked.options, use_cache=asked.use_cache)
 
     def _new_call(self, endpoint: Endpoint, model: str, options: Options, *, use_cache: bool) -> Call:
+        if self.closed:
+            raise BudwoodError("The client is closed.", hint="Make a new one, or close it later.")
         return Call(
             id=f"{self.random.getrandbits(64):016x}",
             endpoint=endpoint,
@@ -265,6 +278,10 @@ def _caught(flow: Flow[ChatResponse]) -> Flow[ChatResponse | BudwoodError]:
         return (yield from flow)
     except BudwoodError as error:
         return error
+    except Exception as error:  # noqa: BLE001 - a fault of a plugin in one item must not lose the others
+        failure = BudwoodError(f"The call failed with {type(error).__name__}: {str(error).rstrip('.')}.")
+        failure.__cause__ = error
+        return failure
 
 
 def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:

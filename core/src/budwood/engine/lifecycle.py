@@ -6,7 +6,7 @@ Whether the reply is wanted whole or streamed is decided once, by the `Delivery`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from budwood.engine.attempts import ask_streamed, ask_whole, note, repeated, writing
@@ -54,7 +54,13 @@ class StreamedDelivery:
         yield Emit(events)
 
 
-def respond(call: Call, request: ChatRequest, delivery: Delivery) -> Flow[ChatResponse]:
+Verdict = Callable[[ChatResponse], bool]
+"""Whether a reply is of use. One that is not is neither kept in the cache nor taken from it."""
+
+
+def respond(
+    call: Call, request: ChatRequest, delivery: Delivery, is_sound: Verdict = lambda _: True
+) -> Flow[ChatResponse]:
     """
     Ask one model once, as far as the caller can see.
 
@@ -72,12 +78,13 @@ def respond(call: Call, request: ChatRequest, delivery: Delivery) -> Flow[ChatRe
     with writing():
         key = key_of(call, request) if call.cache else ""
     kept = yield from look_up(call, key)
-    if kept is not None:
+    if kept is not None and is_sound(kept):
         note(call, kept.adaptations)
         call.record_cached()
         yield from delivery.announce(events_of(kept))
         return kept.model_copy(update={"cached": True, "provider": call.endpoint.name})
 
     response = yield from repeated(call, lambda: delivery.ask(call, request))
-    yield from keep(call, key, response)
+    if call.cache is not None and is_sound(response):
+        yield from keep(call, key, response)
     return response.model_copy(update={"provider": call.endpoint.name, "model": response.model or call.model})

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from budwood import logs
 from budwood.engine.call import Call
 from budwood.engine.effects import Flow, Invoke
-from budwood.types import ChatRequest, ChatResponse
+from budwood.types import JSON, ChatRequest, ChatResponse
 
 _FORMAT: Final = b"budwood-reply-1\n"
 """Changes whenever a stored reply could no longer be read."""
@@ -23,11 +23,22 @@ def key_of(call: Call, request: ChatRequest) -> str:
     """
     Name a request: equal requests to equal endpoints have equal keys.
 
-    The key is made of canonical JSON. Its fields stand in the order of the model; those of ``extra`` are sorted.
+    The key is made of canonical JSON. Its fields stand in the order of the model; objects within ``extra`` are sorted.
+    Schemas of tools and of the output stand as given: models write properties in the order of the schema.
     """
-    ordered = request.model_copy(update={"extra": dict(sorted(request.extra.items()))}) if request.extra else request
+    ordered = request.model_copy(update={"extra": _ordered(request.extra)}) if request.extra else request
     content = to_json(ordered, exclude_none=True)
     return hashlib.sha256(b"\n".join((_FORMAT, call.endpoint.identity.encode(), content))).hexdigest()
+
+
+def _ordered(value: JSON, name: str = "") -> JSON:
+    """Sort objects at any depth, but not the properties of a schema."""
+    if isinstance(value, list):
+        return [_ordered(held) for held in value]
+    if not isinstance(value, dict):
+        return value
+    pairs = value.items() if name == "properties" else sorted(value.items())
+    return {key: _ordered(held, key) for key, held in pairs}
 
 
 def look_up(call: Call, key: str) -> Flow[ChatResponse | None]:

@@ -11,7 +11,7 @@ from budwood.engine.effects import Flow
 from budwood.engine.lifecycle import Delivery
 from budwood.engine.schemas import SchemaMismatch, Wanted
 from budwood.engine.tools import Toolbox, converse
-from budwood.errors import StructuredOutputError, UnsupportedError
+from budwood.errors import ConfigurationError, StructuredOutputError, UnsupportedError
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -53,14 +53,35 @@ class StructuredRequest(NamedTuple):
                 return wanted.arguments
         return response.text
 
+    def awaits_calls(self, response: ChatResponse) -> bool:
+        """Tell whether tools come first, ours or those that the caller runs: the reply is no output yet."""
+        runs = bool(self.toolbox.tools) or not self.toolbox.execute
+        return runs and bool(response.tool_calls) and not self.has_output(response)
+
+    def is_sound(self, response: ChatResponse, wanted: Wanted) -> bool:
+        """Tell whether a reply holds the wanted output, or calls of tools that come first."""
+        if self.awaits_calls(response):
+            return True
+        try:
+            wanted.validate(self.output_of(response))
+        except SchemaMismatch:
+            return False
+        return True
+
 
 def prepare(call: Call, request: ChatRequest, toolbox: Toolbox, wanted: Wanted, mode: SchemaMode) -> StructuredRequest:
     """
     Write into a request what output it wants.
 
     Raises:
+        ConfigurationError: A tool has the name by which the output may be asked for.
         UnsupportedError: The mode was named, and the model cannot do it.
     """
+    if OUTPUT_TOOL in toolbox.tools:
+        raise ConfigurationError(
+            f"With schema=, no tool can have the name {OUTPUT_TOOL!r}: models may give the output by it.",
+            hint="Rename the function.",
+        )
     capabilities = call.endpoint.capabilities(call.model)
     match mode if mode != "auto" else _best_mode(capabilities):
         case "native":
@@ -118,10 +139,12 @@ def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, de
     request = structured.request
     usage: Usage | None = None
     for repair in range(call.options.repairs + 1):
-        response = yield from converse(call, request, structured.toolbox, delivery)
+        response = yield from converse(
+            call, request, structured.toolbox, delivery, lambda reply: structured.is_sound(reply, wanted)
+        )
         usage = response.usage if usage is None else usage + response.usage
         response = response.model_copy(update={"usage": usage})
-        if response.tool_calls and not structured.toolbox.execute and not structured.has_output(response):
+        if structured.awaits_calls(response):
             return response  # calls that the caller runs come before the output
         text = structured.output_of(response)
         try:

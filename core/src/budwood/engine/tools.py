@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from budwood import logs
 from budwood.engine.call import Call
-from budwood.engine.effects import All, Flow, Invoke
+from budwood.engine.effects import All, Flow, Invoke, Overdue
 from budwood.engine.functions import Approval, Tool, explained, is_async, shown
-from budwood.engine.lifecycle import Delivery, respond
-from budwood.errors import ToolLoopError
+from budwood.engine.lifecycle import Delivery, Verdict, respond
+from budwood.errors import ConfigurationError, ToolLoopError
 from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolExecuted, ToolResultPart, Usage
 
 
@@ -32,7 +33,9 @@ class Toolbox(NamedTuple):
     final: str | None = None
 
 
-def converse(call: Call, request: ChatRequest, toolbox: Toolbox, delivery: Delivery) -> Flow[ChatResponse]:
+def converse(
+    call: Call, request: ChatRequest, toolbox: Toolbox, delivery: Delivery, is_sound: Verdict = lambda _: True
+) -> Flow[ChatResponse]:
     """
     Ask until the model answers without calling a tool.
 
@@ -45,7 +48,7 @@ def converse(call: Call, request: ChatRequest, toolbox: Toolbox, delivery: Deliv
     added: list[Message] = []
     usage: Usage | None = None
     for rounds in range(call.options.max_tool_rounds + 1):
-        response = yield from respond(call, request, delivery)
+        response = yield from respond(call, request, delivery, is_sound)
         usage = response.usage if usage is None else usage + response.usage
         added.append(response.message)
         response = response.model_copy(update={"messages": tuple(added), "usage": usage})
@@ -80,16 +83,21 @@ def _later_choice(request: ChatRequest) -> object:
 
 
 def _execute(call: Call, wanted: ToolCallPart, toolbox: Toolbox) -> Flow[ToolResultPart]:
-    """Run one call; whatever goes wrong is told to the model."""
+    """
+    Run one call; whatever goes wrong is told to the model.
+
+    Raises:
+        RequestTimeoutError: The call's time is over.
+    """
     started = call.clock.monotonic()
     tool = toolbox.tools.get(wanted.name)
-    refusal = None if tool is None else (yield from _refusal(wanted, toolbox.approve))
+    refusal = None if tool is None else (yield from _refusal(call, wanted, toolbox.approve))
     if tool is None:
         result = _result(wanted, f"There is no tool {wanted.name!r}; there are {', '.join(toolbox.tools)}.", error=True)
     elif refusal is not None:
         result = _result(wanted, refusal, error=True)
     else:
-        result = yield from _run(tool, wanted)
+        result = yield from _run(call, tool, wanted)
     logs.emit(
         "tool",
         call=call.id,
@@ -99,25 +107,49 @@ def _execute(call: Call, wanted: ToolCallPart, toolbox: Toolbox) -> Flow[ToolRes
         arguments=wanted.arguments,
         result=result.content,
     )
+    call.seconds_left()
     return result
 
 
-def _run(tool: Tool, wanted: ToolCallPart) -> Flow[ToolResultPart]:
+def _run(call: Call, tool: Tool, wanted: ToolCallPart) -> Flow[ToolResultPart]:
+    left = call.seconds_left()
     try:
-        answer = yield Invoke(lambda: tool.call(wanted), awaitable=tool.awaitable)
-        return _result(wanted, shown(answer))
+        answer = yield Invoke(lambda: tool.call(wanted), awaitable=tool.awaitable, timeout=left)
+        if not inspect.isawaitable(answer):
+            return _result(wanted, shown(answer))
+    except Overdue:
+        raise call.overdue() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and may do better
         return _result(wanted, explained(error), error=True)
+    raise _not_awaited(f"The tool {wanted.name!r}", answer)
 
 
-def _refusal(wanted: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
-    """Ask whether a call may run; return what to tell the model where it may not."""
+def _refusal(call: Call, wanted: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
+    """Ask whether a call may run; return what to tell the model where it may not. What fails to approve refuses."""
     if approve is None:
         return None
-    verdict = yield Invoke(lambda: approve(wanted), awaitable=is_async(approve))
+    left = call.seconds_left()
+    try:
+        verdict = yield Invoke(lambda: approve(wanted), awaitable=is_async(approve), timeout=left)
+    except Overdue:
+        raise call.overdue() from None
+    except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
+        return f"This call was not allowed, since asking for leave failed: {explained(error)}"
+    if inspect.isawaitable(verdict):
+        raise _not_awaited("approve=", verdict)
     if verdict is True:
         return None
     return verdict if isinstance(verdict, str) else "The user did not allow this call."
+
+
+def _not_awaited(what: str, result: Awaitable[object]) -> ConfigurationError:
+    """Say that blocking code got a coroutine from a plain function; async code has awaited it before."""
+    if inspect.iscoroutine(result):
+        result.close()
+    return ConfigurationError(
+        f"{what} returned a {type(result).__name__}, and Client cannot await it.",
+        hint="Use AsyncClient, or a plain function.",
+    )
 
 
 def _result(wanted: ToolCallPart, content: str, *, error: bool = False) -> ToolResultPart:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic_core import from_json, to_json
@@ -54,9 +55,9 @@ def examine(registry: Registry, *, timeout: float = SECONDS_PER_PLUGIN) -> Itera
 
 
 def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
-    command = [sys.executable, "-c", "from budwood.plugins import doctor; doctor.main()"]
+    command = [sys.executable, "-P", "-c", "from budwood.plugins import doctor; doctor.main()"]
     request = to_json({**plugin._asdict(), "kind": plugin.kind.group})
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())}
     try:
         run = subprocess.run(  # noqa: S603 - this interpreter, with our own code
             command, input=request, capture_output=True, timeout=timeout, check=False, env=environment
@@ -71,6 +72,11 @@ def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
             plugin, "broken", problem=f"Its process ended with status {run.returncode}: {_tail(run.stderr)}"
         )
     return _finding(plugin, state, summary=summary, problem=problem)
+
+
+def _search_path() -> list[str]:
+    """Return where this process finds modules, without the folder that it happens to be started in."""
+    return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
 
 
 def main() -> None:

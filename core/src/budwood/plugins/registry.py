@@ -128,7 +128,7 @@ class Registry:
         if distribution is not None:
             return PluginNotFoundError(f"{message} by the distribution {distribution!r} that the settings name.")
         if normalise(name) in OURS.get(kind.group, ()):
-            return PluginNotFoundError(f"{message}.", hint=f"pip install {_distribution_of(kind, name)}")
+            return PluginNotFoundError(f"{message}.", hint=install_hint(_distribution_of(kind, name)))
         near = did_you_mean(normalise(name), [*installed, *OURS.get(kind.group, ())])
         return PluginNotFoundError(f"{message}; installed: {listed(installed)}.", hint=near)
 
@@ -173,6 +173,12 @@ def conflict(kind: Kind[Any], name: str, claims: Iterable[InstalledPlugin]) -> P
         f"The {kind.label} {name!r} is claimed by {' and by '.join(sorted(plugin.label for plugin in claims))}.",
         hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
     )
+
+
+def install_hint(distribution: str) -> str:
+    """Say how a distribution of ours is installed; none is published on an index."""
+    folder = distribution.removeprefix("budwood-")
+    return f"Install {distribution}: in a checkout of Budwood, pip install ./plugins/{folder}"
 
 
 def _distribution_of(kind: Kind[Any], name: str) -> str:

@@ -19,7 +19,7 @@ def check_messages(messages: Sequence[Message]) -> None:
     if not spoken:
         raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
     last = spoken[-1]
-    if last.role == "user" and not any(_says_something(message) for message in spoken):
+    if last.role == "user" and not _says_something(last):
         raise PromptError("The prompt is empty.", hint="Say what the model shall answer.")
 
 

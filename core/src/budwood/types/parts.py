@@ -123,7 +123,8 @@ class VendorPart(Record):
     """
     Content of a vendor that Budwood does not model: kept, saved, and sent back only to that vendor.
 
-    ``provider`` is the vendor's plugin name; ``kind`` the vendor's own type; ``data`` the vendor's JSON.
+    ``provider`` names the vendor: its plugin, or the instance of a plugin that many vendors share. ``kind`` is the
+    vendor's own type; ``data`` the vendor's JSON.
     """
 
     type: Literal["vendor"] = "vendor"

@@ -7,13 +7,16 @@ certificates and mocks.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx
 
 from budwood.errors import (
+    BudwoodError,
     ConfigurationError,
     ConnectionFailedError,
     ProviderError,
@@ -21,9 +24,11 @@ from budwood.errors import (
     ResponseTooLargeError,
 )
 from budwood.types import HTTPCall, ReplyHead, Timing
+from budwood.wire.compression import ACCEPTED, Unpacker, offered
 from budwood.wire.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 from budwood.wire.tls import load_certificates, shared_context
 
+_PROXY_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 _LIMITS: Final = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30.0)
 
 
@@ -45,7 +50,8 @@ class HTTPXTransport:
         self._client = self._make_client() if client is None else client
 
     def _make_client(self) -> httpx.Client:
-        client = httpx.Client(verify=shared_context(), limits=_LIMITS)
+        with _reading_proxies():
+            client = httpx.Client(verify=shared_context(), limits=_LIMITS)
         # httpx has no argument for the network backend; without this, deadlines bind each read alone.
         for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
             pool: Any = getattr(transport, "_pool", None)
@@ -65,8 +71,10 @@ class HTTPXTransport:
         try:
             response = self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _translated(error, call, timing, self._monotonic()) from error
-        return HTTPXExchange(response, call, timing, self._deadline, self._monotonic)
+            failure = _translated(error, call, timing, self._monotonic())
+        else:
+            return HTTPXExchange(response, call, timing, self._deadline, self._monotonic)
+        raise failure  # out here, so that what it is not chained to is not its context either
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which another thread waits."""
@@ -81,7 +89,7 @@ class HTTPXTransport:
 class HTTPXExchange:
     """One request under way; see `budwood.contracts.Exchange`."""
 
-    __slots__ = ("_call", "_chunks", "_deadline", "_monotonic", "_response", "_timing", "head")
+    __slots__ = ("_call", "_chunks", "_deadline", "_monotonic", "_response", "_timing", "_unpacker", "head")
 
     def __init__(
         self,
@@ -97,19 +105,26 @@ class HTTPXExchange:
         self._deadline = deadline
         self._monotonic = monotonic
         self._chunks: Iterator[bytes] | None = None
+        self._unpacker: Unpacker | None = None
         self.head = _head(response)
 
     def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
         self._deadline.moment = self._timing.deadline
         _check_deadline(self._timing, self._monotonic())
-        if self._chunks is None:
+        if self._chunks is None or self._unpacker is None:
             _set_idle_timeout(self._response, self._timing)
-            self._chunks = self._response.iter_bytes()
+            self._unpacker = _unpacker(self._response)
+            self._chunks = self._response.iter_bytes() if _is_read(self._response) else self._response.iter_raw()
         try:
-            return next(self._chunks, b"")
+            data = self._unpacker.more()
+            while not data and (packed := next(self._chunks, b"")):
+                data = self._unpacker.feed(packed)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            raise _translated(error, self._call, self._timing, self._monotonic()) from error
+            failure = _translated(error, self._call, self._timing, self._monotonic())
+        else:
+            return data
+        raise failure
 
     def read_all(self, limit: int) -> bytes:
         """Wait for the whole body, of at most ``limit`` bytes."""
@@ -142,7 +157,10 @@ class AsyncHTTPXTransport:
     ) -> None:
         self._owned = client is None
         self._monotonic = monotonic
-        self._client = httpx.AsyncClient(verify=shared_context(), limits=_LIMITS) if client is None else client
+        if client is None:
+            with _reading_proxies():
+                client = httpx.AsyncClient(verify=shared_context(), limits=_LIMITS)
+        self._client = client
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncHTTPXExchange:
         """Send the call and wait for the head of the reply; see `budwood.contracts.AsyncTransport`."""
@@ -154,8 +172,10 @@ class AsyncHTTPXTransport:
             async with asyncio.timeout(timing.deadline - now):
                 response = await self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _translated(error, call, timing, self._monotonic()) from error
-        return AsyncHTTPXExchange(response, call, timing, self._monotonic)
+            failure = _translated(error, call, timing, self._monotonic())
+        else:
+            return AsyncHTTPXExchange(response, call, timing, self._monotonic)
+        raise failure  # see `HTTPXTransport.open`
 
     async def close(self) -> None:
         """Close all connections of our own client."""
@@ -166,7 +186,7 @@ class AsyncHTTPXTransport:
 class AsyncHTTPXExchange:
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "head")
+    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
 
     def __init__(
         self, response: httpx.Response, call: HTTPCall, timing: Timing, monotonic: Callable[[], float]
@@ -176,6 +196,7 @@ class AsyncHTTPXExchange:
         self._timing = timing
         self._monotonic = monotonic
         self._chunks: AsyncIterator[bytes] | None = None
+        self._unpacker: Unpacker | None = None
         self.head = _head(response)
 
     async def read(self) -> bytes:
@@ -184,14 +205,20 @@ class AsyncHTTPXExchange:
 
         now = self._monotonic()
         _check_deadline(self._timing, now)
-        if self._chunks is None:
+        if self._chunks is None or self._unpacker is None:
             _set_idle_timeout(self._response, self._timing)
-            self._chunks = self._response.aiter_bytes()
+            self._unpacker = _unpacker(self._response)
+            self._chunks = self._response.aiter_bytes() if _is_read(self._response) else self._response.aiter_raw()
         try:
+            data = self._unpacker.more()
             async with asyncio.timeout(self._timing.deadline - now):
-                return await anext(self._chunks, b"")
+                while not data and (packed := await anext(self._chunks, b"")):
+                    data = self._unpacker.feed(packed)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            raise _translated(error, self._call, self._timing, self._monotonic()) from error
+            failure = _translated(error, self._call, self._timing, self._monotonic())
+        else:
+            return data
+        raise failure
 
     async def read_all(self, limit: int) -> bytes:
         """Wait for the whole body, of at most ``limit`` bytes."""
@@ -210,6 +237,28 @@ class AsyncHTTPXExchange:
         await self._response.aclose()
 
 
+@contextmanager
+def _reading_proxies() -> Iterator[None]:
+    """
+    Blame proxies that cannot be used on the environment. Their addresses are not shown: they may hold a password.
+
+    Raises:
+        ConfigurationError: Names the variables.
+    """
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        named = [name for name in os.environ if name.lower() in _PROXY_VARIABLES and os.environ[name]]
+        socks = isinstance(error, ImportError)
+        if socks:
+            named = [name for name in named if os.environ[name].lower().startswith("socks")] or named
+        raise ConfigurationError(
+            f"The proxy of {' or '.join(sorted(named)) or 'this machine'} cannot be used: "
+            + ("SOCKS needs the package socksio." if socks else "it is no address that begins with http:// or so."),
+            hint="Install httpx[socks], or unset it." if socks else "Give http://HOST:PORT, or unset it.",
+        ) from error
+
+
 def _request(
     client: httpx.Client | httpx.AsyncClient, call: HTTPCall, timing: Timing, now: float, *, secure: bool
 ) -> httpx.Request:
@@ -224,17 +273,32 @@ def _request(
     if secure and (call.url.startswith("https:") or client._mounts):  # noqa: SLF001 - only proxies are mounted
         load_certificates()
     timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
+    request: httpx.Request | None
     try:
         request = client.build_request(
             call.method, call.url, headers=call.headers, content=call.body, extensions={"timeout": timeout}
         )
     except UnicodeEncodeError:
-        raise _bad_header() from None
+        request = None
     except (httpx.InvalidURL, ValueError) as error:
         raise _bad_address(call, str(error)) from None
+    if request is None:  # raised out here: the context would show the header
+        raise _bad_header()
     if (request.url.port or 0) > 65535:
         raise _bad_address(call, "no port has such a number")
+    accepted = request.headers.get("accept-encoding", ACCEPTED)
+    if accepted != ACCEPTED:  # httpx offers what it could unpack, all at once
+        request.headers["accept-encoding"] = offered(accepted)
     return request
+
+
+def _is_read(response: httpx.Response) -> bool:
+    """Say whether a client of the user's, by a hook or a mock, has read and unpacked the body already."""
+    return response.is_stream_consumed
+
+
+def _unpacker(response: httpx.Response) -> Unpacker:
+    return Unpacker("" if _is_read(response) else response.headers.get("content-encoding", ""))
 
 
 def _set_idle_timeout(response: httpx.Response, timing: Timing) -> None:
@@ -287,15 +351,25 @@ def _bad_header() -> ConfigurationError:
     )
 
 
-def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
+def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
     """
-    Say in our own terms what went wrong on the wire.
+    Say in our own terms what went wrong, chained to what httpx said, but without the request: it holds the key.
 
-    Raises:
-        ConfigurationError: Nothing went over the wire: a header cannot be sent.
+    Where a header cannot be sent nothing went over the wire, and what httpx says shows the header.
     """
     if isinstance(error, httpx.LocalProtocolError):
-        raise _bad_header() from None
+        return _bad_header()
+    failure = _failure(error, call, timing, now)
+    failure.__cause__ = error
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, httpx.RequestError):
+            cause._request = None  # noqa: SLF001 - the property takes a request only
+        cause = cause.__cause__ or cause.__context__
+    return failure
+
+
+def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return _bad_address(call, str(error))
     if isinstance(error, TimeoutError | httpx.TimeoutException) and now >= timing.deadline - 0.001:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood_cli import terminal
 from budwood_cli.failures import PartialError
+from budwood_cli.progress import spent
 
 if TYPE_CHECKING:
-    from budwood_generation import Plan, RunReport
+    from budwood_generation import Failure, Plan, RunReport
 
 REASONS_SHOWN: Final = 5
 
@@ -37,10 +37,11 @@ def need_generation() -> None:
     from importlib.util import find_spec
 
     from budwood.errors import ConfigurationError
+    from budwood.plugins.registry import install_hint
 
     if find_spec("budwood_generation") is None:
         raise ConfigurationError(
-            "Datasets are made by budwood-generation, which is not installed.", hint="pip install budwood-generation"
+            "Datasets are made by budwood-generation, which is not installed.", hint=install_hint("budwood-generation")
         )
 
 
@@ -80,20 +81,29 @@ def finish(report: RunReport, *, json_wanted: bool, quiet: bool) -> None:
         PartialError: Rows are missing.
     """
     if json_wanted:
-        failures = [{"index": failure.index, "reason": failure.reason} for failure in report.failures]
-        terminal.write_json(fields(report, REPORT_FIELDS) | {"failures": failures})
+        terminal.write_json(fields(report, REPORT_FIELDS) | {"failures": reasons(report.failures)})
     else:
         terminal.write(f"{report.output}\n")
     if not quiet:
         terminal.note(_summary(report))
     if report.complete:
         return
-    for reason, count in Counter(failure.reason for failure in report.failures).most_common(REASONS_SHOWN):
-        terminal.note(f"failed: {reason}" if count == 1 else f"failed: {reason} ({count} times)")
+    write_reasons(report.failures)
     raise PartialError(
         f"{report.rows_wanted - report.rows:,} of {terminal.counted(report.rows_wanted, 'row')} are missing.",
         hint=f"{_resume(report.run_folder)} tries again.",
     )
+
+
+def write_reasons(failures: Sequence[Failure]) -> None:
+    """Write why rows are missing, the most frequent reasons first."""
+    for reason, count in Counter(failure.reason for failure in failures).most_common(REASONS_SHOWN):
+        terminal.note(f"failed: {reason}" if count == 1 else f"failed: {reason} ({count} times)")
+
+
+def reasons(failures: Sequence[Failure]) -> list[dict[str, Any]]:
+    """List why rows are missing, for JSON."""
+    return [{"index": failure.index, "reason": failure.reason} for failure in failures]
 
 
 def fields(record: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -105,16 +115,9 @@ def _summary(report: RunReport) -> str:
     reused = f" ({report.rows_reused} from before)" if report.rows_reused else ""
     return (
         f"{report.rows:,} of {terminal.counted(report.rows_wanted, 'row')}{reused}, "
-        f"{terminal.counted(report.calls, 'call')}, "
-        f"{terminal.counted(report.input_tokens + report.output_tokens, 'token')}, "
-        f"{_money(report.cost)}, {report.seconds:.1f} s"
+        f"{', '.join(spent(report))}, {report.seconds:.1f} s"
     )
 
 
 def _resume(run_folder: Path) -> str:
     return f"`budwood runs resume {shlex.quote(str(run_folder))}`"
-
-
-def _money(cost: Decimal | None) -> str:
-    """Write an amount of US dollars."""
-    return "cost unknown" if cost is None else f"${cost:.4f}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from budwood_cli import terminal
 
 if TYPE_CHECKING:
-    from budwood_generation import Progress
+    from budwood_generation import Progress, RunReport
 
 SECONDS_BETWEEN_LINES: Final = 5.0
 
@@ -62,13 +62,21 @@ def line(progress: Progress) -> str:
     return ", ".join(parts)
 
 
+def spent(done: Progress | RunReport) -> list[str]:
+    """Say how many calls were made and what they took; what is unknown is said to be."""
+    calls = terminal.counted(done.calls, "call")
+    if not done.calls:
+        return [calls]
+    tokens = "tokens unknown"
+    if done.input_tokens is not None and done.output_tokens is not None:
+        tokens = terminal.counted(done.input_tokens + done.output_tokens, "token")
+    return [calls, tokens, "cost unknown" if done.cost is None else f"${done.cost:.4f}"]
+
+
 def _details(progress: Progress) -> list[str]:
-    tokens = progress.input_tokens + progress.output_tokens
-    parts = [terminal.counted(progress.calls, "call"), terminal.counted(tokens, "token")]
+    parts = spent(progress)
     if progress.rows_per_second is not None:
         parts.insert(0, f"{progress.rows_per_second:.3g} rows/s")
-    if progress.cost is not None:
-        parts.append(f"${progress.cost:.4f}")
     parts.append(terminal.counted(progress.errors, "error"))
     if progress.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FIELDS: Final = (
     *("run_folder", "output", "state", "rows_done", "rows", "turns_done", "turns"),
-    *("calls", "failures", "models", "problem"),
+    *("calls", "models", "problem"),
 )
 
 app = new_group("Look at the runs of `budwood generate`, and go on with one.")
@@ -39,7 +39,9 @@ def list_runs(
     if json_wanted:
         terminal.write_json([_as_json(run) for run in runs])
     else:
-        rows = [(run.state, f"{run.rows_done}/{run.rows}", run.calls, run.failures, run.run_folder) for run in runs]
+        rows = [
+            (run.state, f"{run.rows_done}/{run.rows}", run.calls, len(run.failures), run.run_folder) for run in runs
+        ]
         terminal.write_table(("state", "rows", "calls", "failed", "run folder"), rows)
 
 
@@ -60,11 +62,12 @@ def show(path: Run, *, json_wanted: options.AsJSON = False) -> None:
         f"rows          {run.rows_done:,} of {run.rows:,}\n"
         f"turns         {run.turns_done:,} of {run.turns:,}\n"
         f"calls         {run.calls:,}\n"
-        f"failed        {run.failures}\n"
+        f"failed        {len(run.failures)}\n"
         f"models        {', '.join(run.models)}\n"
         f"output        {run.output}\n"
         f"run folder    {run.run_folder}\n"
     )
+    datasets.write_reasons(run.failures)
     if run.problem:
         terminal.write(f"problem       {run.problem}\n")
 
@@ -84,6 +87,6 @@ def resume(path: Run, *, json_wanted: options.AsJSON = False, quiet: options.Qui
 
 
 def _as_json(run: RunInfo) -> dict[str, Any]:
-    from budwood_cli.datasets import fields
+    from budwood_cli.datasets import fields, reasons
 
-    return fields(run, FIELDS)
+    return fields(run, FIELDS) | {"failures": reasons(run.failures)}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood import check_schema
+from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, SourcePassage
@@ -21,7 +21,7 @@ from budwood_generation.documents import Document, find_files, passages, read_do
 from budwood_generation.estimates import Estimate, estimate
 from budwood_generation.journal import Header
 from budwood_generation.plugins import Chosen, choose
-from budwood_generation.spec import ConversationSpec, Documents, GenerationSpec, RowSpec
+from budwood_generation.spec import ConversationSpec, Documents, GenerationSpec, ModelOptions, RowSpec
 
 _FORM: Final = 1
 """Raised whenever the same specification makes other cells or asks otherwise than before."""
@@ -113,13 +113,17 @@ def make_plan(spec: GenerationSpec, *, settings: Settings | Mapping[str, Any] | 
     """
     Plan a run: read the documents, draft the cells, count the calls. Nothing is sent and nothing written.
 
+    What would stop a run half-way is found here: models without a provider or a key, impossible options.
+
     Raises:
         ConfigurationError: Something in the specification or the documents is not as it must be.
         PluginError: A plugin that it names cannot be used.
     """
     if spec.row is not None:
         _check_schema(spec.row)
-    chosen = choose(spec, settings)
+    known = settings if isinstance(settings, Settings) else Settings.load(settings)
+    chosen = choose(spec, known)
+    _check_models(spec.job, known)
     documents = _documents(spec.documents, spec.root) if spec.documents else []
     sources = [passage for document in documents for passage in _passages(document, spec.documents)]
     cells = tuple(_cells(spec, chosen, sources))
@@ -140,8 +144,30 @@ def models_of(spec: GenerationSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> None:
+    """See that all models can be asked, before anything is paid for."""
+    asked = (
+        {"row.model": (job.model, job.options)}
+        if isinstance(job, RowSpec)
+        else {
+            "conversation.asker": (job.asker or job.answerer, job.asker_options),
+            "conversation.answerer": (job.answerer, job.answerer_options),
+        }
+    )
+    with Client(settings=settings, cache=False) as client:
+        for where, (model, options) in asked.items():
+            _check_model(client, where, model, options)
+
+
+def _check_model(client: Client, where: str, model: str, options: ModelOptions) -> None:
+    try:
+        client.check(**{"model": model, **options.parameters()})
+    except ConfigurationError as error:
+        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+
+
 def _documents(named: Documents, root: Path) -> list[Document]:
-    return [read_document(path, root) for path in find_files(named.paths, root)]
+    return [read_document(path, folder) for path, folder in find_files(named.paths, root)]
 
 
 def _passages(document: Document, named: Documents | None) -> list[SourcePassage]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretBytes, SecretStr
+
 from budwood.contracts import InstructionStrategy, PromptModifier, Storage
+from budwood.errors import ConfigurationError
 from budwood.hooks import INSTRUCTION_STRATEGY, PROMPT_MODIFIER, STORAGE, Kind
 from budwood.plugins import Instance, Instances
 from budwood.settings import Settings
@@ -45,6 +48,7 @@ def choose(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) 
     strategy = _made(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
     modifiers = [_made(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
     storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "path": spec.output_path})
+    _refuse_secrets(STORAGE, spec.storage, storage)
     return Chosen(
         strategy=strategy.thing,
         modifiers=tuple(modifier.thing for modifier in modifiers),
@@ -54,7 +58,29 @@ def choose(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) 
 
 
 def _made(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[Any]:
-    return instances.build(kind, choice.plugin, choice.settings)
+    instance = instances.build(kind, choice.plugin, choice.settings)
+    _refuse_secrets(kind, choice, instance)
+    return instance
+
+
+def _refuse_secrets(kind: Kind[Any], choice: Choice, instance: Instance[Any]) -> None:
+    """See that a specification, which journals keep and people share, holds no secret."""
+    known = instance.settings.model_dump() | instance.settings.model_dump(by_alias=True)
+    for name in choice.settings:
+        if _holds_secret(known.get(name)):
+            section = f"{kind.section}.{choice.plugin}"
+            raise ConfigurationError(
+                f"The specification holds a secret, {name!r} of {choice.plugin!r}, which the journal would keep.",
+                hint=f"Put it into budwood.toml, below [{section}], and leave it out here.",
+            )
+
+
+def _holds_secret(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_secret, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_holds_secret, value))
+    return isinstance(value, SecretStr | SecretBytes)
 
 
 def _identity(instance: Instance[Any]) -> dict[str, JSON]:

@@ -45,7 +45,11 @@ class Choice(BaseModel):
 
 
 class ModelOptions(_Table):
-    """Parameters that a model gets with every call; see `budwood.types.ChatRequest`."""
+    """
+    Parameters that a model gets with every call; see `budwood.types.ChatRequest`.
+
+    With ``keep_truncated``, a reply that was cut off at ``max_tokens`` is taken; otherwise its row fails.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -56,6 +60,11 @@ class ModelOptions(_Table):
     extra: dict[str, JsonValue] | None = None
     retries: int | None = None
     timeout: float | None = None
+    keep_truncated: bool = False
+
+    def parameters(self) -> dict[str, Any]:
+        """List what is set, as options of `budwood.Client.ask`."""
+        return self.model_dump(exclude_none=True, exclude={"keep_truncated"})
 
 
 class Documents(_Table):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import rate_limits, request_id
+from budwood.providing import call_id, rate_limits, request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -60,7 +60,8 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -> Ch
     choices = body.get("choices") or ()
     if not choices:
         raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
-    message, *others = (decode_message(message_of(choice), vendor=vendor) for choice in choices)
+    reply_id = body.get("id") or None
+    message, *others = (decode_message(message_of(choice), vendor=vendor, reply_id=reply_id) for choice in choices)
     raw_reason = choices[0].get("finish_reason")
     notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
     usage = body.get("usage")
@@ -70,7 +71,7 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -> Ch
         finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
         raw_finish_reason=raw_reason,
         usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
-        id=body.get("id") or None,
+        id=reply_id,
         model=body.get("model") or "",
         request_id=request_id(reply.headers),
         rate_limits=rate_limits(reply.headers),
@@ -93,21 +94,21 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     return "tool_calls" if reason == "stop" and called_tools else reason
 
 
-def decode_message(message: Mapping[str, Any], *, vendor: str) -> Message:
+def decode_message(message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
-    return Message(role="assistant", parts=tuple(_parts(message, vendor)))
+    return Message(role="assistant", parts=tuple(_parts(message, vendor, reply_id)))
 
 
-def _parts(message: Mapping[str, Any], vendor: str) -> Iterator[Part]:
+def _parts(message: Mapping[str, Any], vendor: str, reply_id: str | None) -> Iterator[Part]:
     if reasoning := reasoning_text(message):
         yield ReasoningPart(text=reasoning)
     yield from _content(message.get("content"), vendor)
     if message.get("refusal"):
         yield RefusalPart(text=message["refusal"])
     for number, call in enumerate(message.get("tool_calls") or ()):
-        yield decode_call(call, number)
+        yield decode_call(call, number, reply_id)
     if message.get("function_call"):
-        yield decode_call({"function": message["function_call"]}, 0)
+        yield decode_call({"function": message["function_call"]}, 0, reply_id)
     yield from (VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
 
 
@@ -163,15 +164,12 @@ def _joined(written: JSON) -> str:
     return written if isinstance(written, str) else ""
 
 
-def decode_call(call: Mapping[str, Any], number: int) -> ToolCallPart:
-    """Read a tool call; a server that gives none an id gets one by its number."""
+def decode_call(call: Mapping[str, Any], number: int, reply_id: str | None) -> ToolCallPart:
+    """Read a tool call; one that the server gave no id gets one."""
     function = call.get("function") or call.get("custom") or {}
-    arguments = function.get("arguments", function.get("input"))
-    return ToolCallPart(
-        id=call.get("id") or f"call_{number}",
-        name=function.get("name") or "",
-        arguments=arguments_text(arguments),
-    )
+    name = function.get("name") or ""
+    arguments = arguments_text(function.get("arguments", function.get("input")))
+    return ToolCallPart(id=call.get("id") or call_id(reply_id, number, name, arguments), name=name, arguments=arguments)
 
 
 def arguments_text(arguments: object) -> str:

@@ -35,7 +35,7 @@ def encode_messages(messages: Iterable[Message], *, vendor: str, system_role: st
 
     Args:
         messages: A message of tools becomes one message for each result.
-        vendor: The plugin's name: parts of other vendors are left out.
+        vendor: To whom this goes: parts of other vendors are left out.
         system_role: The role of system and developer messages; None leaves each as it is.
     """
     return [written for message in messages for written in _encode_message(message, vendor, system_role)]

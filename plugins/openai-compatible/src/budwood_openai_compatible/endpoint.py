@@ -53,9 +53,6 @@ class OpenAIEndpoint(BaseProvider):
         context: What the plugin got besides its settings.
     """
 
-    vendor: ClassVar[str] = "openai-compatible"
-    """Marks vendor parts as this family's own."""
-
     vocabulary: ClassVar[Vocabulary] = VOCABULARY
 
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
@@ -64,6 +61,11 @@ class OpenAIEndpoint(BaseProvider):
         self._headers = {**JSON_HEADERS, **settings.headers}
         lacks = set(settings.lacks) | {can.value for can in OFFERED} - set(settings.offers)
         self._capabilities = frozenset(can for can in self.all_capabilities if can.value not in lacks)
+
+    @property
+    def vendor(self) -> str:
+        """To whom vendor parts belong: the instance, whose server may be anyone's; vendors' own plugins name theirs."""
+        return self._context.instance
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -114,7 +114,7 @@ class ChatStreamDecoder(JSONEventDecoder):
 
     Args:
         head: The reply's head.
-        vendor: The plugin's name, for vendor parts.
+        vendor: To whom vendor parts belong.
         whole: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
         standard: Brings each chunk into OpenAI's form, where the vendor says some things in another place.

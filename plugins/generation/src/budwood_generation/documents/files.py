@@ -6,6 +6,7 @@ import os
 import re
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -36,9 +37,12 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def find_files(patterns: Sequence[str], root: Path) -> list[Path]:
+def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
     """
     Find the files that the patterns mean, each once, in the order of their names.
+
+    With each comes the folder that it is named relative to, which says nothing of where the machine keeps things:
+    ``root``, or for files outside of it what of their pattern holds no wildcard.
 
     A pattern is a path relative to ``root`` whose parts may hold ``*``, ``?`` and ``[...]``; the part ``**`` stands for
     any number of folders. Wildcards take only files of the kinds in `KINDS`, leave out hidden files and folders, and
@@ -46,20 +50,22 @@ def find_files(patterns: Sequence[str], root: Path) -> list[Path]:
     silence, and runs in circles where a link leads upwards.
 
     Raises:
-        ConfigurationError: A pattern matches nothing, a file of an unknown kind is named, or a folder cannot be read.
+        ConfigurationError: A pattern matches nothing, a file of an unknown kind is named, a folder cannot be read, or
+            two files outside of ``root`` would have one name.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, tuple[Path, Path]] = {}
     for pattern in patterns:
         try:
-            found.update((document_name(path, root), path) for path in _matches(pattern, root))
+            for path in _matches(pattern, root):
+                _add(found, path, _named_from(path, pattern, root))
         except OSError as error:
             raise ConfigurationError(
                 f"The document pattern {pattern!r} cannot be followed: {error}.",
                 hint="Make the folder readable, or narrow the pattern so that it leaves the folder out.",
             ) from error
-    targets: dict[Path, Path] = {}
+    targets: dict[Path, tuple[Path, Path]] = {}
     for name in sorted(found):
-        targets.setdefault(found[name].resolve(), found[name])
+        targets.setdefault(found[name][0].resolve(), found[name])
     return list(targets.values())
 
 
@@ -129,6 +135,28 @@ def _matches(pattern: str, root: Path) -> list[Path]:
         f"The document pattern {pattern!r} matches no file, searched in {root}.",
         hint="Correct it or leave it out; patterns are relative to the folder of the specification.",
     )
+
+
+def _named_from(path: Path, pattern: str, root: Path) -> Path:
+    """Choose the folder that a file is named relative to: the first that it lies in."""
+    start, parts = _split(pattern, root)
+    fixed = start.joinpath(*takewhile(lambda part: not _has_wildcard(part), parts))
+    return next((folder for folder in (root, fixed) if _inside(path, folder)), path.parent)
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    below, above = (Path(os.path.abspath(each)) for each in (path, folder))  # noqa: PTH100 - `resolve` follows links
+    return above in below.parents
+
+
+def _add(found: dict[str, tuple[Path, Path]], path: Path, folder: Path) -> None:
+    name = document_name(path, folder)
+    other, _ = found.setdefault(name, (path, folder))
+    if other.resolve() != path.resolve():
+        raise ConfigurationError(
+            f"Two documents would be called {name!r}: {other} and {path}.",
+            hint="Name them by one pattern that begins in a folder above both.",
+        )
 
 
 def _nothing_at(named: Path, pattern: str, root: Path) -> ConfigurationError:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _NESTING: Final = 200  # at this depth, by default at 20, markdown-it begins to leave out text without a word
+_WORDS: Final = {"text", "text_special", "code_inline"}
 _FIRST_KEY: Final = re.compile(r"(?:#.*\n)*(?:[\w\"'.-]+ ?[:=](?:\s|$)|\[)")
 _TITLE: Final = re.compile(r"^title[ \t]*[:=](?P<title>.*)$", re.MULTILINE)
 
@@ -21,7 +22,8 @@ def read_markdown(text: str) -> Outline:
     """
     Read the prose of a Markdown text: paragraphs, list items, quotations.
 
-    Code blocks, HTML blocks, tables, images and front matter are left out, except that front matter may give the title.
+    Of an image within a text the description is kept. Images that stand alone, code blocks, HTML blocks, tables and
+    front matter are left out, except that front matter may give the title.
     """
     outline = Outline()
     front_matter, body = _split_front_matter(text)
@@ -59,12 +61,15 @@ def _split_front_matter(text: str) -> tuple[str, str]:
 
 
 def _text(inline: Token) -> str:
-    return "".join(map(_inline_text, inline.children or ()))
+    tokens = inline.children or ()
+    if not any(token.type in _WORDS and token.content.strip() for token in tokens):  # badges and pictures
+        return ""
+    return "".join(map(_inline_text, tokens))
 
 
 def _inline_text(token: Token) -> str:
     match token.type:
-        case "text" | "text_special" | "code_inline":
+        case "text" | "text_special" | "code_inline" | "image":  # what an image shows is part of the sentence
             return token.content
         case "softbreak" | "hardbreak":
             return " "

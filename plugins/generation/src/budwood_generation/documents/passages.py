@@ -14,7 +14,7 @@ from budwood_generation.documents.sentences import has_sentence, sentence_ends
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SECTION_CHARS: Final = 80  # a section with less says nothing that could be asked about
+_SECTION_CHARS: Final = 80  # a section with less, and without a sentence, says nothing that could be asked about
 _FRAGMENT_CHARS: Final = 40  # a paragraph with less is a label, not a statement
 
 
@@ -24,8 +24,9 @@ def passages(document: Document, *, target_chars: int = 1200) -> list[SourcePass
 
     Whole paragraphs of a section are joined up to ``target_chars``; one that exceeds twice that is cut, at ends of
     sentences where it has them. Fragments, which are shorter than 40 characters or hold no sentence, stay with the
-    paragraph that they lead to, or else with the one before. Sections of less than 80 characters are left out. Apart
-    from these nothing is lost. No passage exceeds twice the target by more than a short fragment at either end.
+    paragraph that they lead to, or else with the one before. Sections of less than 80 characters without a sentence are
+    left out. Apart from these nothing is lost. No passage exceeds twice the target by more than a short fragment at
+    either end.
 
     Raises:
         ConfigurationError: ``target_chars`` is less than 80.
@@ -53,7 +54,7 @@ def _passage_id(document: str, position: int, text: str) -> str:
 
 def _section_texts(paragraphs: Sequence[str], target: int) -> list[str]:
     texts = [text for paragraph in paragraphs if (text := paragraph.strip())]
-    if sum(map(len, texts)) < _SECTION_CHARS:
+    if sum(map(len, texts)) < _SECTION_CHARS and not any(map(has_sentence, texts)):
         return []
     pieces = [piece for text in texts for piece in _pieces(text, target)]
     return _packed(_with_fragments(pieces, target), target)

@@ -84,12 +84,12 @@ Entry = CallDone | TurnDone | RowDone | RowFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a journal holds, counted. Tokens count where they are known; the cost is None where none is."""
+    """What a journal holds, counted. Sums of tokens and costs are of what is known, and None where nothing is."""
 
     rows: int = 0
     turns: int = 0
     calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     cost: Decimal | None = None
     failures: dict[int, str] = field(default_factory=dict)

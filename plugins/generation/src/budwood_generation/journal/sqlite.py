@@ -255,7 +255,7 @@ def _check_pages(connection: sqlite3.Connection) -> None:
 def _counts(connection: sqlite3.Connection) -> Counts:
     (rows,) = connection.execute("SELECT count(*) FROM rows").fetchone()
     (turns,) = connection.execute("SELECT count(*) FROM turns").fetchone()
-    totals = "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0) FROM calls"
+    totals = "SELECT count(*), sum(input_tokens), sum(output_tokens) FROM calls"
     calls, input_tokens, output_tokens = connection.execute(totals).fetchone()
     costs = [Decimal(cost) for (cost,) in connection.execute("SELECT cost FROM calls WHERE cost IS NOT NULL")]
     return Counts(
@@ -322,7 +322,7 @@ def _translated(path: Path) -> Iterator[None]:
             f"{name}: the journal cannot be used: {error}.",
             hint="Make room on the disk, or see that the folder can be written, and resume; what was finished is kept.",
         ) from error
-    except (sqlite3.DatabaseError, LookupError, TypeError, ValueError) as error:
+    except (sqlite3.DatabaseError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise JournalError(
             f"{name}: the journal is damaged: {error}.",
             hint=f"Restore {path.name} from a copy, or delete the folder {name} and begin anew.",

@@ -76,7 +76,7 @@ class Caller:
         self._meter.kept(done, *entries)
 
     def _options(self, cell: Cell, turn: int, question: Question) -> dict[str, Any]:
-        options = question.options.model_dump(exclude_none=True)
+        options = question.options.parameters()
         seed = request_seed(self._seed, cell.id, question.purpose, turn)
         schema = {} if question.schema is None else {"schema": question.schema}
         return {"model": question.model, "seed": seed, **schema, **options}
@@ -93,10 +93,15 @@ def _check(response: ChatResponse, question: Question) -> None:
 
     Raises:
         ContentFilterError: The model or its vendor declined.
-        BadResponseError: There is no text, or one that no file can hold.
+        BadResponseError: The reply was cut off, or there is no text, or one that no file can hold.
     """
     if response.finish_reason in ("content_filter", "refusal"):
         raise ContentFilterError(f"{question.model} declined to {question.purpose}.")
+    if response.finish_reason == "length" and not question.options.keep_truncated:
+        raise BadResponseError(
+            f"{question.model} was cut off at its limit of tokens.",
+            hint="Raise max_tokens in the options of the model, or set keep_truncated = true there.",
+        )
     if not response.text.strip() and question.schema is None:
         raise BadResponseError(f"{question.model} replied with no text ({response.finish_reason}).")
     try:

@@ -17,6 +17,8 @@ from budwood_generation.plan import UNDECISIVE
 ENDING: Final = ".run"
 JOURNAL: Final = "journal.sqlite"
 LOCK: Final = "lock"
+LOOKING: Final = 1.0
+"""Seconds after which a lock is held by work, and not by someone who only looks whether it is free."""
 
 
 @contextlib.contextmanager
@@ -60,7 +62,9 @@ def run_folder_at(path: Path) -> Path:
 
 
 def in_use(folder: Path) -> bool:
-    """Tell whether a process is at work on the run."""
+    """Tell whether a process is at work on the run. Where no process ever was, no lock is made."""
+    if not (folder / LOCK).exists():
+        return False
     try:
         with FileLock(folder / LOCK, timeout=0):
             return False
@@ -81,7 +85,7 @@ def _make(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / LOCK, timeout=0)
+    lock = FileLock(folder / LOCK, timeout=LOOKING)
     try:
         lock.acquire()
     except Timeout:

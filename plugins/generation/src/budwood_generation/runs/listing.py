@@ -10,6 +10,7 @@ from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.journal import Counts, Header, read_counts, read_header
 from budwood_generation.runs.folder import ENDING, JOURNAL, in_use, run_folder_at
+from budwood_generation.runs.report import Failure
 
 State = Literal["complete", "unfinished", "running", "damaged"]
 
@@ -24,7 +25,7 @@ class RunInfo:
         state: "damaged" where the journal cannot be read; then ``problem`` says why and the numbers are 0.
         rows_done: Of ``rows``, and so on.
         calls: How many calls were made.
-        failures: How many rows could not be made.
+        failures: Rows that could not be made, and why.
         models: The models that are asked.
     """
 
@@ -36,7 +37,7 @@ class RunInfo:
     turns_done: int = 0
     turns: int = 0
     calls: int = 0
-    failures: int = 0
+    failures: tuple[Failure, ...] = ()
     models: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -79,7 +80,7 @@ def _info(folder: Path) -> RunInfo:
         turns_done=counts.turns,
         turns=header.turns,
         calls=counts.calls,
-        failures=len(counts.failures),
+        failures=tuple(Failure(index, reason) for index, reason in counts.failures.items()),
         models=header.models,
     )
 

@@ -15,7 +15,8 @@ class Progress:
     """
     How far a run is. Rows and turns count what was done before as well, the rest counts this time alone.
 
-    Rates and times are None as long as there is nothing to tell them from.
+    Rates and times are None as long as there is nothing to tell them from, sums of tokens and costs as long as nothing
+    is known of them.
     """
 
     rows_done: int
@@ -24,8 +25,8 @@ class Progress:
     turns: int
     calls: int
     errors: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     cost: Decimal | None
     seconds: float
     rows_per_second: float | None
@@ -48,8 +49,8 @@ class Meter:
         self.turns = before.turns
         self.calls = 0
         self.errors = 0
-        self.input_tokens = 0
-        self.output_tokens = 0
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
         self.cost: Decimal | None = None
         self._all_rows = rows
         self._all_turns = turns
@@ -78,8 +79,10 @@ class Meter:
 
     def _call(self, done: CallDone) -> None:
         self.calls += 1
-        self.input_tokens += done.input_tokens or 0
-        self.output_tokens += done.output_tokens or 0
+        if done.input_tokens is not None:
+            self.input_tokens = (self.input_tokens or 0) + done.input_tokens
+        if done.output_tokens is not None:
+            self.output_tokens = (self.output_tokens or 0) + done.output_tokens
         if done.cost is not None:
             self.cost = (self.cost or Decimal(0)) + done.cost
 

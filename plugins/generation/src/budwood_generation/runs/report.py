@@ -26,7 +26,7 @@ class RunReport:
         rows: How many rows there are; ``rows_wanted`` how many there should be.
         failures: Why there are fewer. Resuming the run tries these rows again.
         calls: How many calls were made this time; ``rows_reused`` is how many rows were done before.
-        input_tokens: Sent and reported this time; ``output_tokens`` received.
+        input_tokens: Sent this time, as far as it is known; ``output_tokens`` received. None where nothing is known.
         cost: US dollars this time, or None where no price is known.
         seconds: How long it took.
     """
@@ -38,8 +38,8 @@ class RunReport:
     failures: tuple[Failure, ...]
     calls: int
     rows_reused: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     cost: Decimal | None
     seconds: float
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from budwood import AsyncClient
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.errors import JournalError, OtherRunError, OutputError
+from budwood_generation.errors import JournalError, OutputError
 from budwood_generation.journal import Journal, read_header
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.calling import Caller
@@ -119,14 +119,20 @@ def _run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def _perform(plan: Plan, settings: Settings, watch: Watch | None) -> RunReport:
-    try:
-        with opened(plan.run_folder, plan.output, plan.header()) as journal:
+    with opened(plan.run_folder, plan.output, plan.header()) as journal:
+        try:
             return await _work(plan, settings, journal, watch)
-    except (OtherRunError, ConfigurationError):
-        raise
-    except BaseException as error:
-        error.add_note(f"What was finished is kept. Go on with: budwood runs resume {plan.run_folder}")
-        raise
+        except BaseException as error:
+            if _has_work(journal):
+                error.add_note(f"What was finished is kept. Go on with: budwood runs resume {plan.run_folder}")
+            raise
+
+
+def _has_work(journal: Journal) -> bool:
+    try:
+        return journal.counts().calls > 0
+    except JournalError:
+        return True
 
 
 async def _work(plan: Plan, settings: Settings, journal: Journal, watch: Watch | None) -> RunReport:

@@ -45,9 +45,17 @@ class JSONLStorage:
         count = 0
         with _replacing(self._path) as file:
             for row in rows:
-                file.write(to_json(row.data) + b"\n")
+                file.write(_line(row))
                 count += 1
         return count
+
+
+def _line(row: Row) -> bytes:
+    """Write one row. U+2028 and its like, which many readers take for the end of a line, are escaped."""
+    line = to_json(row.data)
+    for separator in ("\u0085", "\u2028", "\u2029"):
+        line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
+    return line + b"\n"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,22 @@
+"""Name tool calls that have no name of their own."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def call_id(reply_id: str | None, position: int, name: str, arguments: str) -> str:
+    """
+    Return an id for a tool call that its server gives none.
+
+    The same call of the same reply always gets the same id; calls of other rounds, which stand in the same history, get
+    others.
+
+    Args:
+        reply_id: The server's id of the reply.
+        position: Which call of the reply it is.
+        name: The tool's name.
+        arguments: Its arguments, as text.
+    """
+    content = "\0".join((reply_id or "", str(position), name, arguments))
+    return f"call_{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"

@@ -1,0 +1,34 @@
+"""Tool calls without ids get some."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.providing import call_id
+
+CALL = ("chatcmpl-1", 0, "weather", '{"city": "Oslo"}')
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, "chatcmpl-2"), (0, None), (1, 1), (2, "time"), (3, "{}")])
+def test_another_call_has_another_id(place, value):
+    """
+    Reply, position, name and arguments all tell calls apart, and one call always has the same id.
+    """
+    other = [*CALL]
+    other[place] = value
+
+    assert call_id(*CALL) == call_id(*CALL) != call_id(*other)
+
+
+@given(st.text(), st.text(st.characters()))
+def test_any_text_makes_an_id_that_every_vendor_takes(name, arguments):
+    """
+    An id is short, and made of letters, digits and _ alone, whatever the model wrote.
+    """
+    made = call_id(None, 0, name, arguments)
+
+    assert len(made) <= 40
+    assert made.replace("_", "").isalnum()
+    assert made.isascii()

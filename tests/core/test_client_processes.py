@@ -1,0 +1,156 @@
+"""Clients across `os.fork`, and clients that are closed while a thread begins to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+import budwood.client
+from budwood import AsyncClient, Client
+from budwood.errors import BudwoodError
+from tests.chat_server import ChatServer, completion
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+
+@pytest.fixture
+def connections():
+    """
+    The client's port of each request, in order.
+    """
+    return []
+
+
+@pytest.fixture
+def server(connections):
+    """
+    A server that keeps connections open and repeats what it is asked.
+    """
+
+    def answer(handler, body):
+        connections.append(handler.client_address[1])
+        handler.send(200, completion("tiny", body["messages"][-1]["content"]))
+
+    with ChatServer(fault=lambda _number, body: lambda handler: answer(handler, body)) as made:
+        yield made
+
+
+def in_child(work) -> str:
+    """Return what some work gives back in a forked process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, work().encode())
+        except BaseException as error:  # noqa: BLE001 - a forked test must not go on as a second one
+            os.write(writer, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read().decode()
+    os.waitpid(child, 0)
+    return said
+
+
+@forking
+def test_a_forked_process_has_connections_of_its_own(server, connections):
+    """
+    Children leave the parent's connection alone, and it still serves the parent afterwards.
+    """
+    with Client("local/tiny", settings=server.settings) as client:
+        assert client.ask("parent").text == "parent"
+        assert in_child(lambda: client.ask("first").text) == "first"
+        assert in_child(lambda: client.ask("second").text) == "second"
+        assert client.ask("parent again").text == "parent again"
+
+    first, one, two, again = connections
+    assert first == again
+    assert first not in (one, two)
+
+
+@forking
+def test_a_forked_async_client_has_connections_of_its_own(server, connections):
+    """
+    An async client that has asked in the parent can be used on a loop of the child.
+    """
+
+    async def both():
+        await client.ask("parent")
+        return in_child(lambda: in_thread(lambda: asyncio.run(client.ask("child")).text))
+
+    client = AsyncClient("local/tiny", settings=server.settings)
+
+    async def all_of_it():
+        try:
+            return await both()
+        finally:
+            await client.close()
+
+    assert asyncio.run(all_of_it()) == "child"
+    assert len(set(connections)) == 2
+
+
+def in_thread(work):
+    """Return what work gives back in a thread, where no event loop runs."""
+    said = []
+    thread = threading.Thread(target=lambda: said.append(work()))
+    thread.start()
+    thread.join()
+    return said[0]
+
+
+@forking
+def test_the_shared_client_has_connections_of_its_own_in_a_forked_process(server, connections, monkeypatch):
+    """
+    `budwood.ask` may be used before and after a fork, although another thread was making the shared client.
+    """
+    with Client("local/tiny", settings=server.settings) as client:
+        monkeypatch.setattr(budwood.client, "_shared", client)
+        assert budwood.ask("parent").text == "parent"
+        with budwood.client._shared_lock:
+            assert in_child(lambda: str(budwood.client._shared_lock.locked())) == "False"
+        with client._lock:
+            assert in_child(lambda: budwood.ask("child").text) == "child"
+    assert len(set(connections)) == 2
+
+
+@forking
+def test_forked_processes_draw_other_numbers(make_client):
+    """
+    Pauses and identifiers of calls are not the same in all children.
+    """
+    client = make_client()
+
+    def draw():
+        return str(client._engine.random.getrandbits(64))
+
+    assert len({in_child(draw), in_child(draw), draw()}) == 3
+
+
+def test_a_client_that_is_closed_in_the_meantime_makes_no_transport():
+    """
+    A thread that comes to the lock after `close` gets an error, and no connections that nobody would close.
+    """
+    client = Client("openai/gpt-4o", api_key="sk-test-secret", cache=False)
+    lock = client._lock
+
+    class ClosingLock:
+        def __enter__(self):
+            client._lock = lock
+            client.close()
+            return lock.__enter__()
+
+        def __exit__(self, *error):
+            return lock.__exit__(*error)
+
+    client._lock = ClosingLock()
+
+    with pytest.raises(BudwoodError, match="closed"):
+        client.ask("Hi")
+
+    assert client._transport is None

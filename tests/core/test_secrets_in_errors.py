@@ -1,0 +1,124 @@
+"""No error holds the key, nor does anything that is reached from it."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import socket
+
+import pytest
+
+from budwood import AsyncClient, Client
+from budwood.errors import BudwoodError, ConfigurationError, ConnectionFailedError, ContentFilterError
+from budwood.testing import ScriptedTransport
+from tests.servers import head
+
+KEY = "sk-test-very-secret"
+
+
+def told(error: BaseException) -> str:
+    """Write down all that is reached from an error by attributes, its causes and contexts included."""
+    seen: dict[int, object] = {}
+    waiting: list[object] = [error]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, type):
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, BaseException):
+            waiting += [thing.__cause__, thing.__context__, *thing.args, getattr(thing, "object", None)]
+        if isinstance(thing, dict):
+            waiting += [*thing, *thing.values()]
+        elif isinstance(thing, list | tuple | set):
+            waiting += thing
+        waiting += getattr(thing, "__dict__", {}).values()
+        waiting += [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
+    return repr(list(seen.values()))
+
+
+def chain(error: BaseException):
+    """List an error with all its causes and contexts."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.fixture(params=["blocking", "async"])
+def failing(request):
+    """
+    Ask at an address by either client, and return the error.
+    """
+
+    def ask(url: str, key: str = KEY) -> BudwoodError:
+        settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": url}}}
+        given = {"settings": settings, "api_key": key, "retries": 0}
+        with pytest.raises(BudwoodError) as caught:
+            asking[request.param](given)
+        return caught.value
+
+    def ask_blocking(given) -> None:
+        with Client("local/tiny", **given) as client:
+            client.ask("Hi")
+
+    async def ask_async(given) -> None:
+        async with AsyncClient("local/tiny", **given) as client:
+            await client.ask("Hi")
+
+    asking = {"blocking": ask_blocking, "async": lambda given: asyncio.run(ask_async(given))}
+    return ask
+
+
+def test_a_refused_connection_does_not_hold_the_key(failing, loopback_server):
+    """
+    Neither the error of a refused connection nor its causes lead to the request, and so to its headers.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    error = failing(f"http://127.0.0.1:{port}")
+
+    assert isinstance(error, ConnectionFailedError)
+    assert error.__cause__ is not None
+    assert KEY not in told(error)
+    assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
+
+
+@pytest.mark.parametrize("reply", [b"", head(length=99) + b"half"])
+def test_a_broken_connection_does_not_hold_the_key(failing, loopback_server, reply):
+    """
+    The same where the connection breaks before the reply, or within it.
+    """
+    loopback_server.play(reply)
+
+    error = failing(loopback_server.url)
+
+    assert isinstance(error, ConnectionFailedError)
+    assert KEY not in told(error)
+    assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
+
+
+@pytest.mark.parametrize("end", ["\nx", "ä"])
+def test_a_key_that_cannot_be_sent_is_not_in_the_error(failing, loopback_server, end):
+    """
+    What httpx says of a header shows the header: it is neither cause nor context.
+    """
+    error = failing(loopback_server.url, KEY + end)
+
+    assert isinstance(error, ConfigurationError)
+    assert KEY not in told(error)
+
+
+def test_an_error_inside_a_reply_is_scrubbed_to_its_depth(make_client):
+    """
+    A filter's categories, and lists in them, lose the key too.
+    """
+    transport = ScriptedTransport()
+    found = {"jailbreak": {"seen": [f"Bearer {KEY}", {KEY: True}], "sure": 0.5}}
+    transport.fail(ContentFilterError("No.", categories=found))
+
+    with pytest.raises(ContentFilterError) as caught:
+        make_client(transport=transport, api_key=KEY).ask("Hi")
+
+    assert KEY not in told(caught.value)
+    assert caught.value.categories["jailbreak"]["seen"][0] == "Bearer [redacted]"
+    assert caught.value.categories["jailbreak"]["sure"] == 0.5

@@ -1,0 +1,106 @@
+"""Blocking sockets wait no longer than the call has left."""
+
+from __future__ import annotations
+
+import httpcore
+import pytest
+
+from budwood.wire.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
+
+
+class Noted(httpcore.NetworkBackend, httpcore.NetworkStream):
+    """A network on which nothing happens, and which knows how long each step could have taken."""
+
+    def __init__(self):
+        self.timeouts = []
+
+    def connect_tcp(self, host, port, timeout=None, local_address=None, socket_options=None):
+        self.timeouts.append(timeout)
+        return self
+
+    def connect_unix_socket(self, path, timeout=None, socket_options=None):
+        self.timeouts.append(timeout)
+        return self
+
+    def start_tls(self, ssl_context, server_hostname=None, timeout=None):
+        self.timeouts.append(timeout)
+        return self
+
+    def read(self, max_bytes, timeout=None):
+        self.timeouts.append(timeout)
+        return b""
+
+    def write(self, buffer, timeout=None):
+        self.timeouts.append(timeout)
+
+
+@pytest.fixture
+def deadline():
+    """
+    The deadline of this thread.
+    """
+    return ThreadDeadline()
+
+
+@pytest.fixture
+def make_backend(deadline, clock):
+    """
+    Make backends under that deadline, by the test's clock.
+    """
+
+    def make(inner=None):
+        return DeadlineBackend(inner or Noted(), deadline, WaitingSockets(), clock.monotonic)
+
+    return make
+
+
+@pytest.mark.parametrize(("timeout", "granted"), [(60, 3), (3.5, 3), (2.5, 2.5), (None, 3)])
+def test_the_shorter_of_timeout_and_deadline_counts(make_backend, deadline, clock, timeout, granted):
+    """
+    A timeout shrinks to what the call has left, and never grows to it.
+    """
+    deadline.moment = clock.monotonic() + 3
+
+    assert make_backend().left(timeout) == granted
+
+
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_without_a_deadline_timeouts_stay(make_backend, timeout):
+    """
+    Outside of a call there is nothing to shorten them.
+    """
+    assert make_backend().left(timeout) == timeout
+
+
+@pytest.mark.parametrize("late", [0, 1])
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_nothing_begins_after_the_deadline(make_backend, deadline, clock, late, timeout):
+    """
+    At the deadline itself it is over.
+    """
+    deadline.moment = clock.monotonic() - late
+
+    with pytest.raises(httpcore.ReadTimeout):
+        make_backend().left(timeout)
+
+
+def test_each_step_asks_anew(make_backend, deadline, clock):
+    """
+    Connecting, the TLS handshake, writing and reading share what is left, however often each is done.
+    """
+    noted = Noted()
+    backend = make_backend(noted)
+    deadline.moment = clock.monotonic() + 10
+
+    stream = backend.connect_tcp("vendor.example", 443, timeout=60)
+    clock.now += 1
+    stream = stream.start_tls(None, timeout=60)
+    clock.now += 1
+    stream.write(b"", timeout=60)
+    for _ in range(2):
+        clock.now += 1
+        stream.read(1, timeout=60)
+    clock.now += 1
+    backend.connect_unix_socket("socket", timeout=60)
+
+    assert noted.timeouts == [10, 9, 8, 7, 6, 5]

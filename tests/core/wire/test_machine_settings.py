@@ -1,0 +1,88 @@
+"""What the environment says about certificates and proxies, where it cannot be used."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import time
+
+import pytest
+
+from budwood.errors import ConfigurationError
+from budwood.types import HTTPCall, Timing
+from budwood.wire import tls
+from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """
+    No proxy and no certificates of the machine, and nothing read yet.
+    """
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr(tls, "_loaded", False)
+    monkeypatch.setattr(tls, "shared_context", lambda: context)
+    return monkeypatch
+
+
+def open_securely() -> None:
+    """Open a call that needs certificates."""
+    timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
+    HTTPXTransport().open(HTTPCall(method="GET", url="https://127.0.0.1:1/"), timing)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_name_their_variable(environment, tmp_path, content):
+    """
+    A missing or malformed SSL_CERT_FILE is an error of configuration that names the variable and the file.
+    """
+    file = tmp_path / "roots.pem"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    environment.setenv("SSL_CERT_FILE", str(file))
+
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE") as caught:
+        open_securely()
+
+    assert "roots.pem" in str(caught.value)
+    assert "unset it" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [HTTPXTransport, AsyncHTTPXTransport])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "ftp://me:hush@proxy"),
+        ("HTTPS_PROXY", "ftp://me:hush@proxy"),
+        ("https_proxy", "http://me:hush@proxy:port"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_names_its_variable(environment, kind, variable, value):
+    """
+    A proxy of an unknown kind is an error of configuration that shows the variable, and not the password in it.
+    """
+    environment.setenv(variable, value)
+
+    with pytest.raises(ConfigurationError, match=variable) as caught:
+        kind()
+
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [HTTPXTransport, AsyncHTTPXTransport])
+def test_a_socks_proxy_names_the_package_that_it_needs(environment, kind):
+    """
+    A SOCKS proxy without socksio is an error that names variable and cure.
+    """
+    environment.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    environment.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    environment.setitem(sys.modules, "socksio", None)
+
+    with pytest.raises(ConfigurationError, match="ALL_PROXY") as caught:
+        kind()
+
+    assert "httpx[socks]" in str(caught.value)
+    assert "HTTP_PROXY" not in str(caught.value)
