@@ -119,13 +119,25 @@ def _run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def _perform(plan: Plan, settings: Settings, watch: Watch | None) -> RunReport:
-    with opened(plan.run_folder, plan.output, plan.header()) as journal:
-        try:
-            return await _work(plan, settings, journal, watch)
-        except BaseException as error:
-            if _has_work(journal):
-                error.add_note(f"What was finished is kept. Go on with: budwood runs resume {plan.run_folder}")
-            raise
+    try:
+        with opened(plan.run_folder, plan.output, plan.header()) as journal:
+            return await _noted(plan, settings, journal, watch)
+    except JournalError as error:
+        _tell_how_to_resume(error, plan)
+        raise
+
+
+async def _noted(plan: Plan, settings: Settings, journal: Journal, watch: Watch | None) -> RunReport:
+    try:
+        return await _work(plan, settings, journal, watch)
+    except BaseException as error:
+        if not isinstance(error, JournalError) and _has_work(journal):
+            _tell_how_to_resume(error, plan)
+        raise
+
+
+def _tell_how_to_resume(error: BaseException, plan: Plan) -> None:
+    error.add_note(f"What was finished is kept. Go on with: budwood runs resume {plan.run_folder}")
 
 
 def _has_work(journal: Journal) -> bool:
