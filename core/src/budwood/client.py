@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from budwood.chat import AsyncChatSession, ChatSession
 from budwood.clock import SystemClock
@@ -35,12 +35,13 @@ from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import (
     Capability,
     ChatResponse,
-    EmbeddingResponse,
     Message,
     ModelInfo,
-    ModerationResponse,
     TokenCount,
 )
+
+if TYPE_CHECKING:
+    from budwood.types import EmbeddingResponse, ModerationResponse
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""

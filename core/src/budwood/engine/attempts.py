@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
 from budwood.engine.assembly import ResponseBuilder
-from budwood.engine.call import Answer, Call
+from budwood.engine.call import Call
 from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
 from budwood.engine.local import local_events
 from budwood.engine.retrying import pause_before_retry
@@ -35,6 +35,7 @@ from budwood.providing import clip
 from budwood.types import (
     CONTENT_EVENTS,
     Adaptation,
+    Answer,
     ChatRequest,
     ChatResponse,
     HTTPCall,

@@ -12,7 +12,6 @@ from budwood.types.chat import (
     ToolChoice,
     ToolDefinition,
 )
-from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
 from budwood.types.events import (
     CONTENT_EVENTS,
     Finished,
@@ -34,7 +33,6 @@ from budwood.types.events import (
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
 from budwood.types.models import Capability, ModelInfo, ModelRules
-from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 from budwood.types.parts import (
     AccessToken,
     CacheLifetime,
@@ -50,12 +48,27 @@ from budwood.types.parts import (
     VendorTool,
 )
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Attempt, RateLimits, TokenCount, Usage
+from budwood.types.usage import Adaptation, Answer, Attempt, RateLimits, TokenCount, Usage
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
+    from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
+    from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 
-_OF_DATASETS = ("Cell", "CellDraft", "Instruction", "Row", "SourcePassage", "Turn")
+_HOMES = {
+    "Cell": "datasets",
+    "CellDraft": "datasets",
+    "EmbeddingRequest": "embeddings",
+    "EmbeddingResponse": "embeddings",
+    "Instruction": "datasets",
+    "ModerationRequest": "moderations",
+    "ModerationResponse": "moderations",
+    "Row": "datasets",
+    "SourcePassage": "datasets",
+    "Turn": "datasets",
+    "Verdict": "moderations",
+}
+"""Records that most programs never make, by the module that defines them; the others are in the first call's path."""
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -63,6 +76,7 @@ __all__ = [
     "MAX_REPLY_BYTES",
     "AccessToken",
     "Adaptation",
+    "Answer",
     "Attempt",
     "CacheLifetime",
     "Capability",
@@ -126,9 +140,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Look the records of datasets up when they are wanted: most programs make none."""
-    if name not in _OF_DATASETS:
+    """Look a record up where it is defined, when it is wanted."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from budwood.types import datasets
+    from importlib import import_module
 
-    return getattr(datasets, name)
+    value: object = getattr(import_module(f"budwood.types.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
