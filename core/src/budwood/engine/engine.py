@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from budwood.contracts import Cache, Clock
 from budwood.engine.call import Call, ReplyCache
-from budwood.engine.conversation import Conversation
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
@@ -43,6 +42,7 @@ from budwood.types import (
 )
 
 if TYPE_CHECKING:
+    from budwood.engine.conversation import Conversation
     from budwood.types import EmbeddingResponse, ModerationResponse
 
 T = TypeVar("T")

@@ -1,8 +1,9 @@
 """What authors of providers can build on: a base class, classification of errors, model rules, checks."""
 
+from typing import TYPE_CHECKING
+
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import call_id
-from budwood.providing.events import events_of
 from budwood.providing.failures import (
     OPENAI_VOCABULARY,
     Complaint,
@@ -16,6 +17,9 @@ from budwood.providing.headers import duration, rate_limits, request_id, retry_a
 from budwood.providing.messages import check_capabilities, check_messages
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
 from budwood.providing.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from budwood.providing.events import events_of
 
 __all__ = [
     "OPENAI_VOCABULARY",
@@ -39,3 +43,12 @@ __all__ = [
     "request_id",
     "retry_after",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Look up what only streams need: the events are not imported for a call that waits for a whole reply."""
+    if name != "events_of":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from budwood.providing.events import events_of
+
+    return events_of

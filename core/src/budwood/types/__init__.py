@@ -12,24 +12,6 @@ from budwood.types.chat import (
     ToolChoice,
     ToolDefinition,
 )
-from budwood.types.events import (
-    CONTENT_EVENTS,
-    Finished,
-    ReasoningClosed,
-    ReasoningDelta,
-    RefusalDelta,
-    ResponseMetadata,
-    ResponseStarted,
-    Restarted,
-    StreamEvent,
-    TextClosed,
-    TextDelta,
-    ToolCallClosed,
-    ToolCallDelta,
-    ToolExecuted,
-    UsageReported,
-    VendorContent,
-)
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
 from budwood.types.models import Capability, ModelInfo, ModelRules
@@ -53,22 +35,56 @@ from budwood.types.usage import Adaptation, Answer, Attempt, RateLimits, TokenCo
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
     from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
+    from budwood.types.events import (
+        CONTENT_EVENTS,
+        Finished,
+        ReasoningClosed,
+        ReasoningDelta,
+        RefusalDelta,
+        ResponseMetadata,
+        ResponseStarted,
+        Restarted,
+        StreamEvent,
+        TextClosed,
+        TextDelta,
+        ToolCallClosed,
+        ToolCallDelta,
+        ToolExecuted,
+        UsageReported,
+        VendorContent,
+    )
     from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 
 _HOMES = {
+    "CONTENT_EVENTS": "events",
     "Cell": "datasets",
     "CellDraft": "datasets",
     "EmbeddingRequest": "embeddings",
     "EmbeddingResponse": "embeddings",
+    "Finished": "events",
     "Instruction": "datasets",
     "ModerationRequest": "moderations",
     "ModerationResponse": "moderations",
+    "ReasoningClosed": "events",
+    "ReasoningDelta": "events",
+    "RefusalDelta": "events",
+    "ResponseMetadata": "events",
+    "ResponseStarted": "events",
+    "Restarted": "events",
     "Row": "datasets",
     "SourcePassage": "datasets",
+    "StreamEvent": "events",
+    "TextClosed": "events",
+    "TextDelta": "events",
+    "ToolCallClosed": "events",
+    "ToolCallDelta": "events",
+    "ToolExecuted": "events",
     "Turn": "datasets",
+    "UsageReported": "events",
+    "VendorContent": "events",
     "Verdict": "moderations",
 }
-"""Records that most programs never make, by the module that defines them; the others are in the first call's path."""
+"""What a call that waits for a whole reply does not need, by its module: looked up when it is wanted."""
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -140,7 +156,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Look a record up where it is defined, when it is wanted."""
+    """Look a name up where it is defined."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
