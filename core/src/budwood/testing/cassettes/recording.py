@@ -136,21 +136,25 @@ class RecordingTransport:
         self._clock = clock or SystemClock()
         self._recorder = Recorder(path, self._clock, secrets, scrub, times=times)
         self._transport = transport
-        self._own: set[Transport] = set()
+        self._own: list[Transport] = []
         self._lock = threading.Lock()
 
     def open(self, call: HTTPCall, timing: Timing) -> RecordedExchange:
         """Send the call; see `budwood.contracts.Transport`."""
         take = self._recorder.take(call)
-        transport = self._transport or self._connection()
+        transport = self._transport
+        own = None
         try:
-            return RecordedExchange(transport.open(call, timing), take, self, transport)
+            if transport is None:
+                transport = own = self._connection()
+            exchange = transport.open(call, timing)
         except BaseException as error:
-            self.release(transport)
+            self.release(own)
             if isinstance(error, ProviderError):
                 take.failed(error)
                 take.ended()
             raise
+        return RecordedExchange(exchange, take, self, own)
 
     def _connection(self) -> Transport:
         """
@@ -162,16 +166,16 @@ class RecordingTransport:
 
         made = HTTPXTransport(monotonic=self._clock.monotonic)
         with self._lock:
-            self._own.add(made)
+            self._own.append(made)
         return made
 
-    def release(self, transport: Transport) -> None:
+    def release(self, own: Transport | None) -> None:
         """Close a transport that was made for one call."""
+        if own is None:
+            return
         with self._lock:
-            own = transport in self._own
-            self._own.discard(transport)
-        if own:
-            transport.close()
+            self._own = [transport for transport in self._own if transport is not own]
+        own.close()
 
     def interrupt(self, thread: int) -> None:
         """End what another thread waits for."""
@@ -187,12 +191,12 @@ class RecordingTransport:
 class RecordedExchange:
     """One call under way that is recorded; see `budwood.contracts.Exchange`."""
 
-    def __init__(self, exchange: Exchange, take: Take, recording: RecordingTransport, transport: Transport) -> None:
+    def __init__(self, exchange: Exchange, take: Take, recording: RecordingTransport, own: Transport | None) -> None:
         self.head = exchange.head
         self._exchange = exchange
         self._take = take
         self._recording = recording
-        self._transport = transport
+        self._own = own
         take.began(exchange.head)
 
     def read(self) -> bytes:
@@ -218,7 +222,7 @@ class RecordedExchange:
         try:
             self._exchange.close()
         finally:
-            self._recording.release(self._transport)
+            self._recording.release(self._own)
             self._take.ended()
 
 
@@ -242,9 +246,12 @@ class AsyncRecordingTransport:
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncRecordedExchange:
         """Send the call; see `budwood.contracts.AsyncTransport`."""
         take = self._recorder.take(call)
-        own = self._connection() if self._transport is None else None
+        transport = self._transport
+        own = None
         try:
-            exchange = await (own or self._transport or self._connection()).open(call, timing)
+            if transport is None:
+                transport = own = self._connection()
+            exchange = await transport.open(call, timing)
         except BaseException as error:
             if own is not None:
                 await own.close()

@@ -16,7 +16,7 @@ _KEY_LIKE: Final = 20
 """So many characters without a space, with letters and digits, are taken for a key whatever their header is called."""
 
 _NAMES: Final = re.compile(
-    r"auth(?!or)|key|token(?!s)|secret|cookie|session|passw|credential|signature|organi[sz]ation|project|account|tenant",
+    r"auth(?!or(?!i))|key|token(?!s)|secret|cookie|session|passw|credential|signature|organi[sz]ation|project|account|tenant",
     re.IGNORECASE,
 )
 _HARMLESS: Final = re.compile(r"ratelimit|www-authenticate", re.IGNORECASE)
