@@ -50,7 +50,7 @@ class Fault:
     pause: float = 0.0
     failure: Literal["refused", "connect", "deadline"] | None = None
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     body: bytes = b""
     size: int | None = None
     keep: int | None = None
