@@ -338,6 +338,34 @@ def test_key_of_a_later_call_is_taken_out_of_earlier_ones(scripted):
     assert "tick-et-0001" not in TAPE.read_text()
 
 
+def test_key_that_the_network_cut_in_two_does_not_end_the_reply(scripted):
+    """
+    A piece that was a secret's and nothing else is left out, and what follows is played.
+    """
+    sent = HTTPCall(method="GET", url="https://a.example/", headers={"x-api-key": KEY})
+    scripted.reply(200, chunks=[b"<", KEY[:9].encode(), KEY[9:12].encode(), KEY[12:].encode() + b">", b"end"])
+
+    played(RecordingTransport(TAPE, scripted), sent)
+
+    assert len(load(TAPE)[0].reply.body) == 5
+    assert played(ReplayTransport(TAPE), sent) == [b"<", b"[redacted]", b">", b"end"]
+
+
+def test_cookies_and_organisations_of_a_reply_are_taken_out_of_its_body(scripted):
+    """
+    And of what comes after it.
+    """
+    headers = {"set-cookie": "cf=0123456789abcdef; path=/", "openai-organization": "acme-research"}
+    scripted.reply(200, "acme-research", headers=headers).reply(200, "0123456789abcdef")
+    transport = RecordingTransport(TAPE, scripted)
+
+    played(transport, call(b"1"))
+    played(transport, call(b"2"))
+
+    assert [one.reply.body for one in load(TAPE)] == [(b"[redacted]",)] * 2
+    assert load(TAPE)[0].reply.headers == dict.fromkeys(headers, "[redacted]")
+
+
 def test_cassette_is_whole_after_each_call(scripted):
     """
     Whoever crashes keeps what was recorded before.
