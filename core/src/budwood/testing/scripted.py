@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from budwood.errors import ConnectionFailedError, ResponseTooLargeError
+from budwood.errors import ConnectionFailedError
+from budwood.testing.exchanges import gathered
 from budwood.types import HTTPCall, ReplyHead, Timing
 
 
@@ -131,12 +132,7 @@ class ScriptedExchange:
 
     def read_all(self, limit: int) -> bytes:
         """Return the whole body."""
-        body = bytearray()
-        while piece := self.read():
-            body += piece
-            if len(body) > limit:
-                raise ResponseTooLargeError(f"The reply is larger than {limit:,} bytes.")
-        return bytes(body)
+        return gathered(self.read, limit)
 
     def close(self) -> None:
         """Note whether the reply was read to its end."""
