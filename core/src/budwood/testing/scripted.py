@@ -42,10 +42,10 @@ class ScriptedTransport:
         abandoned: How many replies were closed before their end.
     """
 
-    calls: list[HTTPCall] = field(default_factory=list)
-    timings: list[Timing] = field(default_factory=list)
+    calls: list[HTTPCall] = field(default_factory=list, repr=False)  # a test may make thousands
+    timings: list[Timing] = field(default_factory=list, repr=False)
     abandoned: int = 0
-    _script: deque[ScriptedReply | Callable[[HTTPCall], ScriptedReply]] = field(default_factory=deque)
+    _script: deque[ScriptedReply | Callable[[HTTPCall], ScriptedReply]] = field(default_factory=deque, repr=False)
 
     def reply(
         self,
