@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from budwood.chat import AsyncChatSession, ChatSession
 from budwood.clock import SystemClock
@@ -41,6 +41,9 @@ from budwood.types import (
     ModerationResponse,
     TokenCount,
 )
+
+if TYPE_CHECKING:
+    from budwood.types import ModelDetails
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""
@@ -249,6 +252,10 @@ class Client:
         """Say what a model can do. Nothing is sent."""
         return self._engine.capabilities(model)
 
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Say what the catalog knows of a model: abilities, rules, limits, prices, end. Nothing is sent."""
+        return self._engine.model_details(model)
+
     def check(self, **options: Unpack[AskOptions]) -> None:
         """
         See that a call could be made, before money is spent on others; the options are those of `ask`.
@@ -410,6 +417,10 @@ class AsyncClient:
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
         """Say what a model can do; see `Client.capabilities`."""
         return self._engine.capabilities(model)
+
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Say what the catalog knows of a model; see `Client.model`."""
+        return self._engine.model_details(model)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """See that a call could be made, without sending anything; see `Client.check`."""

@@ -33,7 +33,7 @@ from budwood.types.events import (
 )
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
-from budwood.types.models import Capability, ModelInfo, ModelRules
+from budwood.types.models import Capability, ModelInfo, ModelKind, ModelRules
 from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 from budwood.types.parts import (
     AccessToken,
@@ -54,8 +54,18 @@ from budwood.types.usage import Adaptation, Attempt, RateLimits, TokenCount, Usa
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
+    from budwood.types.prices import (
+        Cost,
+        KnownFacts,
+        LongInputPrices,
+        ModelDetails,
+        ModelFacts,
+        ModelPrices,
+        TokenPrices,
+    )
 
 _OF_DATASETS = ("Cell", "CellDraft", "Instruction", "Row", "SourcePassage", "Turn")
+_OF_PRICES = ("Cost", "KnownFacts", "LongInputPrices", "ModelDetails", "ModelFacts", "ModelPrices", "TokenPrices")
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -70,6 +80,7 @@ __all__ = [
     "CellDraft",
     "ChatRequest",
     "ChatResponse",
+    "Cost",
     "Credential",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -79,8 +90,14 @@ __all__ = [
     "HTTPReply",
     "ImagePart",
     "Instruction",
+    "KnownFacts",
+    "LongInputPrices",
     "Message",
+    "ModelDetails",
+    "ModelFacts",
     "ModelInfo",
+    "ModelKind",
+    "ModelPrices",
     "ModelRules",
     "ModerationRequest",
     "ModerationResponse",
@@ -108,6 +125,7 @@ __all__ = [
     "TextPart",
     "Timing",
     "TokenCount",
+    "TokenPrices",
     "ToolCallClosed",
     "ToolCallDelta",
     "ToolCallPart",
@@ -126,9 +144,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Look the records of datasets up when they are wanted: most programs make none."""
-    if name not in _OF_DATASETS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from budwood.types import datasets
+    """Look the records of datasets and of prices up when they are wanted: most programs need them late or never."""
+    if name in _OF_DATASETS:
+        from budwood.types import datasets
 
-    return getattr(datasets, name)
+        return getattr(datasets, name)
+    if name in _OF_PRICES:
+        from budwood.types import prices
+
+        return getattr(prices, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
