@@ -149,8 +149,8 @@ def _builtin_facts(vendor: str, model: str, also: tuple[str, ...]) -> ModelFacts
 
     owners = tuple(dict.fromkeys((vendor, *also)))
     found = next((facts for owner in owners if (facts := known_facts(owner, model))), ModelFacts.model_construct())
-    end = next((row for owner in owners if (row := shutdown(f"{owner}/{model}"))), None)
-    return found if end is None else found.model_copy(update=end)
+    end = shutdown(vendor, model)
+    return found.model_copy(update=end) if end else found
 
 
 @cache

@@ -109,15 +109,14 @@ def known_facts(owner: str, model: str) -> ModelFacts | None:
 
 
 @cache
-def shutdowns() -> Mapping[str, Table]:
-    """Return which models end, by ``PLUGIN/PATTERN``."""
-    return read("shutdowns.json")
+def shutdowns() -> Mapping[str, Mapping[str, Table]]:
+    """Return which models end, by their vendor and name. Who serves another vendor's models has dates of his own."""
+    return {
+        vendor: {name: row for row in rows for name in row["names"]} for vendor, rows in read("shutdowns.json").items()
+    }
 
 
-def shutdown(name: str) -> Table | None:
-    """Return when a model ends, and what takes its place, as fields of `ModelFacts`."""
-    pattern = best_match(shutdowns(), name)
-    if pattern is None:
-        return None
-    row = shutdowns()[pattern]
-    return {"shutdown": date.fromisoformat(row["shutdown"]), "successor": row.get("successor")}
+def shutdown(vendor: str, model: str) -> Table:
+    """Return when a model ends, and what takes its place, as fields of `ModelFacts`; empty where that is not known."""
+    row = shutdowns().get(vendor, {}).get(model)
+    return {"shutdown": date.fromisoformat(row["shutdown"]), "successor": row.get("successor")} if row else {}
