@@ -62,8 +62,7 @@ class Catalog:
             also: Further plugins, whose rows hold where these two have none.
         """
         names = _names(instance, plugin, model, also)
-        pattern = _first_match(_builtin_rows(), names)
-        return self._with_own_rules(_NOTHING_KNOWN if pattern is None else _builtin(pattern), names)
+        return self._with_own_rules(_builtin_rules(names), names)
 
     def facts(
         self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = (), vendor: str | None = None
@@ -85,13 +84,15 @@ class Catalog:
         """Return the preset of that name, or None."""
         return presets().get(normalise(name))
 
-    def _with_own_rules(self, rules: ModelRules, names: list[str]) -> ModelRules:
+    def _with_own_rules(self, rules: ModelRules, names: tuple[str, ...]) -> ModelRules:
         own, said = self._said(ModelRules, names)
         if own is None or not said:
             return rules
         return rules.model_copy(update={**said, "source": own.source, "as_of": own.as_of})
 
-    def _with_own_facts(self, facts: ModelFacts, names: list[str]) -> ModelFacts:
+    def _with_own_facts(self, facts: ModelFacts, names: tuple[str, ...]) -> ModelFacts:
+        if not self._own:
+            return facts
         from budwood.types import KnownFacts
 
         own, said = self._said(KnownFacts, names)
@@ -100,7 +101,7 @@ class Catalog:
         source = {"source": own.source, "as_of": own.as_of} if own.source else {}
         return facts.model_copy(update={**said, **source, "own": frozenset(said)})
 
-    def _said(self, record: type[BaseModel], names: list[str]) -> tuple[Any, dict[str, object]]:
+    def _said(self, record: type[BaseModel], names: tuple[str, ...]) -> tuple[Any, dict[str, object]]:
         """Return the user's row, and what it says of the fields of a record."""
         pattern = _first_match(self._own, names)
         if pattern is None:
@@ -128,9 +129,9 @@ def _row_of_settings() -> type[BaseModel]:
     return Row
 
 
-def _names(instance: str, plugin: str, model: str, also: tuple[str, ...]) -> list[str]:
+def _names(instance: str, plugin: str, model: str, also: tuple[str, ...]) -> tuple[str, ...]:
     model = model.lower()
-    return [f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also))]
+    return tuple(f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also)))
 
 
 def _compared(key: str) -> str:
@@ -140,6 +141,12 @@ def _compared(key: str) -> str:
 
 def _first_match(rows: Mapping[str, object], names: Iterable[str]) -> str | None:
     return next((pattern for name in names if (pattern := best_match(rows, name))), None)
+
+
+@lru_cache(maxsize=1024)  # a call asks for its model's rules several times, and matching takes longer than the rest
+def _builtin_rules(names: tuple[str, ...]) -> ModelRules:
+    pattern = _first_match(_builtin_rows(), names)
+    return _NOTHING_KNOWN if pattern is None else _builtin(pattern)
 
 
 @lru_cache(maxsize=1024)
