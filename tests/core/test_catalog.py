@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.catalog import Catalog, presets
+from budwood.catalog.vendors import vendor
 from budwood.errors import ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.plugins import Registry
 from budwood.settings import Settings, validated
-from budwood.types import Capability, ChatRequest, ModelRules
+from budwood.types import Capability, ChatRequest, ModelFacts, ModelRules
 
 
 def data(name):
@@ -184,6 +185,44 @@ def test_row_speaks_of_parameters_that_exist(pattern):
     row = ModelRules.model_validate(MODELS[pattern])
 
     assert {*row.renames, *row.refuses, *row.refuses_unless_effort_none} <= set(ChatRequest.model_fields)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (resources.files("budwood.catalog") / "facts").iterdir()))
+def test_facts_are_what_the_record_allows(name):
+    """
+    They are made without validation, for speed; each would pass it, and tells its source.
+    """
+    known = vendor(name)
+    if known is None:
+        assert name == "LICENSE"
+        return
+    for model in known.names():
+        facts = known.find(model.replace("*", "").replace("[0-9]", "0").replace("[-@]", "-"))
+        assert facts is not None
+        assert ModelFacts.model_validate(facts.model_dump()) == facts
+        assert facts.source
+        assert facts.as_of
+
+
+def test_shutdowns_say_where_they_are_written():
+    """
+    Each names its models, its day and its source, and no model stands twice.
+    """
+    for rows in data("shutdowns.json").values():
+        names = [name for row in rows for name in row["names"]]
+        assert len(names) == len(set(names))
+        for row in rows:
+            assert date.fromisoformat(row["shutdown"])
+            assert row["source"]
+            assert date.fromisoformat(row["as_of"])
+
+
+@pytest.mark.parametrize("name", ["../presets", "..", "", "a/b", "nobody"])
+def test_no_name_reads_another_file(name):
+    """
+    Names of instances come from users.
+    """
+    assert vendor(name) is None
 
 
 @pytest.mark.parametrize(

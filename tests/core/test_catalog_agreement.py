@@ -61,8 +61,10 @@ def names_of(match):
             text = re.sub(r"\[(.)[^\]]*\]", r"\1", text).replace("\\d", "7").replace("\\", "")
             if "(?" in text:
                 continue
-        yield from (text, f"{text}-20260102", f"{text}-2026-01-02", f"{text}-latest", f"{text}-tts", f"x-{text}")
-        yield from (f"{text}x", f"{text}-preview-tts-1", text.upper(), text[:-1], f"{text}:free", f"{text}@20260102")
+        yield from (text, text.upper(), f"{text}-20260102", f"x-{text}")
+        if "/" not in text:  # names of routers have no versions but these, and there are very many
+            yield from (f"{text}-2026-01-02", f"{text}-latest", f"{text}-tts", f"{text}-preview-tts-1")
+            yield from (f"{text}x", text[:-1], f"{text}:free", f"{text}@20260102")
 
 
 def every_name():

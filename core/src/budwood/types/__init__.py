@@ -54,18 +54,11 @@ from budwood.types.usage import Adaptation, Attempt, RateLimits, TokenCount, Usa
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
-    from budwood.types.prices import (
-        Cost,
-        KnownFacts,
-        LongInputPrices,
-        ModelDetails,
-        ModelFacts,
-        ModelPrices,
-        TokenPrices,
-    )
+    from budwood.types.details import ModelDetails
+    from budwood.types.prices import Cost, KnownFacts, LongInputPrices, ModelFacts, ModelPrices, TokenPrices
 
 _OF_DATASETS = ("Cell", "CellDraft", "Instruction", "Row", "SourcePassage", "Turn")
-_OF_PRICES = ("Cost", "KnownFacts", "LongInputPrices", "ModelDetails", "ModelFacts", "ModelPrices", "TokenPrices")
+_OF_PRICES = ("Cost", "KnownFacts", "LongInputPrices", "ModelFacts", "ModelPrices", "TokenPrices")
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -153,4 +146,8 @@ def __getattr__(name: str) -> object:
         from budwood.types import prices
 
         return getattr(prices, name)
+    if name == "ModelDetails":
+        from budwood.types.details import ModelDetails
+
+        return ModelDetails
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,6 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from budwood.types.models import Capability, ModelRules
 from budwood.types.record import JSON, Record
 from budwood.types.usage import NO_PRICE, Usage
 
@@ -206,24 +205,3 @@ def _mentions(raw: JSON, kind: str) -> bool:
             return any(_mentions(value, kind) for value in raw)
         case _:
             return False
-
-
-class ModelDetails(Record):
-    """
-    All that is known of a model without asking anyone.
-
-    Attributes:
-        provider: The instance; ``model`` is the vendor's name.
-        capabilities: What it can do, as far as is known.
-        rules: What it refuses, and wants under another name.
-        facts: Its limits, prices and end.
-        price: What its tokens cost now, at the standard tier; None where it is not known, as ``price_unknown`` says.
-    """
-
-    provider: str
-    model: str
-    capabilities: frozenset[Capability]
-    rules: ModelRules
-    facts: ModelFacts
-    price: ModelPrices | None = None
-    price_unknown: str | None = None
