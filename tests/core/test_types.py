@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 import pytest
@@ -25,8 +25,13 @@ from budwood.types import (
     HTTPCall,
     HTTPReply,
     ImagePart,
+    KnownFacts,
+    LongInputPrices,
     Message,
+    ModelDetails,
+    ModelFacts,
     ModelInfo,
+    ModelPrices,
     ModelRules,
     ModerationRequest,
     ModerationResponse,
@@ -39,6 +44,7 @@ from budwood.types import (
     ReplyHead,
     TextPart,
     TokenCount,
+    TokenPrices,
     ToolCallPart,
     ToolDefinition,
     ToolResultPart,
@@ -163,12 +169,21 @@ SAMPLES = [
     TokenCount(input_tokens=1, exact=False),
     ModelInfo(id="a"),
     ModelRules(as_of=date(2026, 11, 1)),
+    KnownFacts(context_window=8192),
+    ModelFacts(prices=(ModelPrices(input=Decimal("1.25")),), own=frozenset({"prices"})),
+    ModelPrices(output=Decimal(10), since=date(2026, 11, 1), hours=(time(0, 30), time(8, 30))),
+    TokenPrices(cached_input=Decimal("0.1")),
+    LongInputPrices(tokens=200_000, input=Decimal("2.5")),
+    ModelDetails(
+        provider="a", model="b", capabilities=frozenset({Capability.CHAT}), rules=ModelRules(), facts=ModelFacts()
+    ),
     AccessToken(secret=SecretStr(SECRET), expires_at=1.5),
     Credential(secret=SecretStr(SECRET)),
 ]
 
+PUBLIC = [getattr(types, name) for name in types.__all__]
 DATACLASSES = sorted(
-    {value for value in vars(types).values() if isinstance(value, type) and dataclasses.is_dataclass(value)},
+    {value for value in PUBLIC if isinstance(value, type) and dataclasses.is_dataclass(value)},
     key=lambda kind: kind.__name__,
 )
 
@@ -177,7 +192,7 @@ def test_samples_cover_every_record():
     """
     A new record is to be tested too.
     """
-    records = {value for value in vars(types).values() if isinstance(value, type) and issubclass(value, Record)}
+    records = {value for value in PUBLIC if isinstance(value, type) and issubclass(value, Record)}
 
     assert {type(sample) for sample in SAMPLES} == records - {Record}
 
