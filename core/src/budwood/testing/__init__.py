@@ -1,6 +1,9 @@
-"""What tests of programs and plugins need: a scripted transport and a clock."""
+"""What tests of programs and plugins need: a scripted transport, a clock, and suites that prove a plugin right."""
+
+from typing import TYPE_CHECKING
 
 from budwood.testing.clock import FakeClock
+from budwood.testing.lookup import look_up
 from budwood.testing.scripted import (
     AsyncScriptedTransport,
     ScriptedReply,
@@ -10,12 +13,51 @@ from budwood.testing.scripted import (
     sse,
 )
 
+if TYPE_CHECKING:
+    from budwood.testing.examples import (
+        OpenAIChatExamples,
+        WireBody,
+        WireExamples,
+        WireReply,
+        json_lines,
+        server_sent,
+    )
+    from budwood.testing.suites import (
+        CacheSuite,
+        InstructionStrategySuite,
+        LocalProviderSuite,
+        MediaHandlerSuite,
+        PackagingSuite,
+        PromptModifierSuite,
+        ProviderSuite,
+        StorageSuite,
+    )
+
 __all__ = [
     "AsyncScriptedTransport",
+    "CacheSuite",
     "FakeClock",
+    "InstructionStrategySuite",
+    "LocalProviderSuite",
+    "MediaHandlerSuite",
+    "OpenAIChatExamples",
+    "PackagingSuite",
+    "PromptModifierSuite",
+    "ProviderSuite",
     "ScriptedReply",
     "ScriptedTransport",
+    "StorageSuite",
+    "WireBody",
+    "WireExamples",
+    "WireReply",
     "chat_chunks",
     "chat_reply",
+    "json_lines",
+    "server_sent",
     "sse",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Look suites up when they are wanted: they bring pytest and hypothesis."""
+    return look_up(name)
