@@ -4,6 +4,7 @@ from budwood.testing.suites.cache import CacheSuite
 from budwood.testing.suites.local import LocalProviderSuite
 from budwood.testing.suites.media import MediaHandlerSuite
 from budwood.testing.suites.modifier import PromptModifierSuite
+from budwood.testing.suites.packaging import PackagingSuite
 from budwood.testing.suites.provider import ProviderSuite
 from budwood.testing.suites.storage import StorageSuite
 from budwood.testing.suites.strategy import InstructionStrategySuite
@@ -13,6 +14,7 @@ __all__ = [
     "InstructionStrategySuite",
     "LocalProviderSuite",
     "MediaHandlerSuite",
+    "PackagingSuite",
     "PromptModifierSuite",
     "ProviderSuite",
     "StorageSuite",
