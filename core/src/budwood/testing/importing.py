@@ -12,7 +12,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-_TALKS: Final = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system", "urllib.Request")
+_TALKS: Final = (
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.bind",
+    "subprocess.Popen",
+    "os.system",
+    "urllib.Request",
+)
 _BETWEEN: Final = frozenset({"os", "_collections_abc", "collections.abc", __name__})
 """Modules that stand between a variable of the environment and who reads it."""
 

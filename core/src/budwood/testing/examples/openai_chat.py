@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from budwood.testing.examples.frames import server_sent
 from budwood.testing.examples.wire import Frames, WireBody, WireExamples, WireReply
 from budwood.types import FinishReason, ToolCallPart, Usage
+
+_KINDS: Final[Mapping[int, tuple[str, str]]] = {
+    401: ("invalid_request_error", "invalid_api_key"),
+    404: ("invalid_request_error", "model_not_found"),
+    429: ("requests", "rate_limit_exceeded"),
+}
+"""Types and codes of errors, where OpenAI gives both. Source: its guide to error codes."""
 
 
 class OpenAIChatExamples(WireExamples):
@@ -30,7 +37,8 @@ class OpenAIChatExamples(WireExamples):
 
     def error(self, status: int, message: str) -> WireBody | None:
         """Write the body of an error."""
-        return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
+        kind, code = _KINDS.get(status, ("invalid_request_error" if status < 500 else "server_error", None))
+        return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
     def tool_calls(self, calls: Sequence[ToolCallPart]) -> WireBody | None:
         """Write a reply that calls tools."""

@@ -16,7 +16,9 @@ _UNKNOWN: Final = "no_such_setting"
 
 def check_name(spec: Spec[Any, Any]) -> None:
     """See that the name is in the form in which names are compared."""
-    assert spec.name == normalise(spec.name), f"the name {spec.name!r} is compared as {normalise(spec.name)!r}: use that"
+    assert spec.name == normalise(spec.name), (
+        f"the name {spec.name!r} is compared as {normalise(spec.name)!r}: use that"
+    )
     assert re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", spec.name), f"the name {spec.name!r} is hard to type"
 
 

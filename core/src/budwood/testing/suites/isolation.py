@@ -20,11 +20,10 @@ _TALKS: Final = frozenset(
         "socket.gethostbyname",
         "socket.sendto",
         "subprocess.Popen",
-        "time.sleep",
         "urllib.Request",
     }
 )
-"""Audit events of the network, of other processes, and of waiting. Source: Python's table of audit events."""
+"""Audit events of the network and of other processes. Source: Python's table of audit events."""
 
 _OF_IMPORTS: Final = (".py", ".pyc", ".so", ".pyd", ".dll", ".zip")
 
@@ -44,7 +43,7 @@ _installed = threading.Event()
 @contextmanager
 def forbidden(*, files: bool = True) -> Iterator[None]:
     """
-    Let what talks to anyone, starts a program, sleeps, or opens a file fail.
+    Let what talks to anyone, starts a program, or opens a file fail.
 
     Imports are allowed: plugins import what they need when they need it.
 

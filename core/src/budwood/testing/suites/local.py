@@ -75,9 +75,7 @@ class LocalProviderSuite(PluginSuite):
     def request(self, prompt: str | None = None, **fields: Any) -> ChatRequest:  # noqa: ANN401 - of any parameter
         """Make a request that gives the same answer again, as far as the model can."""
         usual = {"temperature": 0.0, "max_tokens": self.max_tokens, "seed": 7}
-        return ChatRequest(
-            model=self.model, messages=(Message.user(prompt or self.prompt),), **{**usual, **fields}
-        )
+        return ChatRequest(model=self.model, messages=(Message.user(prompt or self.prompt),), **{**usual, **fields})
 
     def test_it_is_a_local_provider(self, provider: Any, spec: ProviderSpec[Any]) -> None:  # noqa: ANN401 - see above
         """The object has the methods of the Protocol, and claims no more than its spec."""

@@ -117,6 +117,6 @@ class PluginSuite:
         check_secrets(spec)
 
     def test_building_it_talks_to_nobody(self, build: Build) -> None:
-        """The object is made without a network, another process, or a pause."""
+        """The object is made without a network or another process."""
         with forbidden(files=False):
             build()

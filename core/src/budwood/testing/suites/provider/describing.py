@@ -44,7 +44,9 @@ class Describing(ProviderUnderTest):
         """What is claimed besides chat brings the methods of its Protocol."""
         for capability, protocol in _PROTOCOLS.items():
             if capability in bench.provider.capabilities:
-                assert isinstance(bench.provider, protocol), f"{capability.value} needs the methods of {protocol.__name__}"
+                assert isinstance(bench.provider, protocol), (
+                    f"{capability.value} needs the methods of {protocol.__name__}"
+                )
 
     def test_variables_fill_settings_that_exist(self, spec: ProviderSpec[Any]) -> None:
         """Each of the vendor's environment variables, and each exclusive setting, belongs to a field."""

@@ -39,7 +39,17 @@ ERRORS: Final[dict[int, type[ProviderError]]] = {
 """The class of each status, where the vendor says nothing more exact."""
 
 _RETRYABLE: Final = frozenset({429, 500, 502, 503, 529})
-_UNREADABLE: Final = (b"", HTML, b"\xff\xfe", b'{"half', b"[]", b"null", b'"gone"', b'{"error": null}', b'{"error": []}')
+_UNREADABLE: Final = (
+    b"",
+    HTML,
+    b"\xff\xfe",
+    b'{"half',
+    b"[]",
+    b"null",
+    b'"gone"',
+    b'{"error": null}',
+    b'{"error": []}',
+)
 _MESSAGE: Final = "The moon is in the way."
 
 every_status = pytest.mark.parametrize("status", ERRORS)

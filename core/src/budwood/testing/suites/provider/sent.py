@@ -58,4 +58,6 @@ def holds_bytes(call: HTTPCall, data: bytes) -> bool:
 def everything_in(call: HTTPCall) -> str:
     """Return all that is sent, as one text, and what is shown of it."""
     headers = "\n".join(f"{name}: {value}" for name, value in call.headers.items())
-    return "\n".join((call.method, call.url, unquote(call.url), headers, call.body.decode("utf-8", "replace"), repr(call)))
+    return "\n".join(
+        (call.method, call.url, unquote(call.url), headers, call.body.decode("utf-8", "replace"), repr(call))
+    )

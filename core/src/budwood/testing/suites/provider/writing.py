@@ -68,7 +68,7 @@ class Writing(ProviderUnderTest):
         assert not call.body or "content-type" in {name.lower() for name in call.headers}
 
     def test_writing_does_no_io(self, bench: Bench) -> None:
-        """Neither network nor files are touched, nor is anything waited for."""
+        """Neither network nor files are touched."""
         bench.claims(Capability.CHAT)
         bench.instance.context.rules(bench.model)  # the catalog reads its own file, once
 
@@ -215,4 +215,3 @@ class Writing(ProviderUnderTest):
 
 def _receipts(call: HTTPCall) -> set[str]:
     return {receipt.parameter for receipt in call.adaptations}
-
