@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 
 from budwood.errors import CredentialError, ProviderError
+from budwood.testing.examples.wire import WireReply
 from budwood.testing.suites.isolation import forbidden
 from budwood.testing.suites.provider.bench import Bench, scripted
 from budwood.testing.suites.provider.sent import everything_in
 from budwood.testing.suites.provider.tested import ProviderUnderTest
-from budwood.testing.examples.wire import WireReply
 from budwood.types import Capability, Credential, HTTPReply, ReplyHead
 
 _OTHER: Final = "another-5ecret-of-conformance"
@@ -71,7 +71,7 @@ class Secrecy(ProviderUnderTest):
         """Some vendors repeat it when they refuse it."""
         bench.claims(Capability.CHAT)
         secret = _key_of(bench)
-        body = bench.needed(bench.examples.error(401, f"Wrong key: {secret}."), "error", Capability.CHAT)
+        body = bench.body(bench.examples.error(401, f"Wrong key: {secret}."), "error", Capability.CHAT)
         with pytest.raises(ProviderError) as caught:
             bench.ask(WireReply(status=401, body=body))
 
