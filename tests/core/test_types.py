@@ -316,7 +316,21 @@ def test_credential_shows_its_label_only():
     assert SECRET not in f"{credential!r} {credential} {credential.model_dump_json()} {credential.model_dump()}"
 
 
-@pytest.mark.parametrize("name", ["Authorization", "api-key", "X-API-Key", "x-goog-api-key", "Cookie", "set-cookie"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "Proxy-Authorization",
+        "api-key",
+        "X-API-Key",
+        "x-goog-api-key",
+        "xi-api-key",
+        "X-Acme-Token",
+        "X-Acme-Secret",
+        "Cookie",
+        "set-cookie",
+    ],
+)
 def test_headers_with_secrets_are_redacted(name):
     """
     Calls and heads can be printed; bodies are counted.
@@ -329,6 +343,13 @@ def test_headers_with_secrets_are_redacted(name):
     assert "'accept': '*/*'" in repr(call)
     assert f"{len(SECRET)} bytes" in repr(call)
     assert call.headers[name] == SECRET
+
+
+def test_headers_without_secrets_are_shown():
+    """
+    What is left of a limit is no secret, though it counts tokens.
+    """
+    assert "'x-ratelimit-remaining-tokens': '77'" in repr(ReplyHead(200, {"x-ratelimit-remaining-tokens": "77"}))
 
 
 @pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (299, True), (300, False), (500, False)])
