@@ -8,18 +8,24 @@ the same deadline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import TypeVar
 
 from pydantic_core import PydanticSerializationError
 
-from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
+from budwood.contracts import (
+    AsyncExchange,
+    ConnectionHintProvider,
+    Exchange,
+    LocalAdaptationProvider,
+    LocalProvider,
+    Provider,
+)
 from budwood.engine.assembly import ResponseBuilder
 from budwood.engine.call import Answer, Call
 from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
-from budwood.engine.local import local_events
+from budwood.engine.local import LocalReply, local_events
 from budwood.engine.retrying import pause_before_retry
 from budwood.errors import (
     AuthenticationError,
@@ -143,7 +149,7 @@ def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     local = call.endpoint.local
     if local is not None:
         builder = ResponseBuilder()
-        builder.add((yield Invoke(lambda: list(local_events(call, local, request)), inline=call.endpoint.inline)))
+        yield from _local_events(call, local, request, builder.add, at_once=call.endpoint.inline)
         return builder.build()
     reply = yield from whole(call, encode(call, request, stream=False))
     with reading():
@@ -158,7 +164,8 @@ def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
         if local is None:
             yield from _remote_events(call, request, reader)
         else:
-            yield from _local_events(local_events(call, local, request), reader, inline=call.endpoint.inline)
+            yield from _local_events(call, local, request, reader.take)
+            yield Emit(reader.release())
     except StreamInterruptedError as error:
         raise _interrupted(error, reader) from error.__cause__
     except ProviderError as error:
@@ -256,22 +263,29 @@ def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> F
     yield Emit(shown or reader.release())
 
 
-def _local_events(events: Iterator[StreamEvent], reader: _StreamReader, *, inline: bool) -> Flow[None]:
+def _local_events(
+    call: Call,
+    local: LocalProvider,
+    request: ChatRequest,
+    take: Callable[[list[StreamEvent]], list[StreamEvent] | None],
+    *,
+    at_once: bool = False,
+) -> Flow[None]:
+    """
+    Read what a model inside the process writes, and emit what `take` returns of it.
+
+    Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
+    """
+    if isinstance(local, LocalAdaptationProvider):
+        note(call, local.adaptations(request))
+    events = LocalReply(local_events(call, local, request))
+    size, inline = None if at_once else 1, call.endpoint.inline
     try:
-        while batch := (yield Invoke(lambda: list(islice(events, 1)), inline=inline)):
-            shown = reader.take(batch)
-            if shown:
+        while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
+            if shown := take(batch):
                 yield Emit(shown)
-        if held := reader.release():
-            yield Emit(held)
     finally:
-        yield Invoke(lambda: _close(events), inline=inline)
-
-
-def _close(events: Iterator[StreamEvent]) -> None:
-    """Let a local model stop in mid-reply."""
-    if isinstance(events, Generator):
-        events.close()
+        yield Invoke(events.leave, inline=inline)
 
 
 def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:

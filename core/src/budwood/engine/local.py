@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import islice
+from threading import Lock
 from typing import get_args
 
 from budwood.contracts import LocalProvider
@@ -13,7 +15,7 @@ from budwood.types import ChatRequest, Finished, StreamEvent
 _EVENTS = frozenset(get_args(StreamEvent))
 
 
-def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:
+def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Generator[StreamEvent, None, None]:
     """
     Yield the events of a reply.
 
@@ -33,6 +35,37 @@ def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Iter
         yield event
     if not finished:
         raise StreamInterruptedError("The model stopped without saying why the reply is complete.")
+
+
+class LocalReply:
+    """
+    The events of a reply, read in one thread after the other.
+
+    Async code that is cancelled leaves while a thread still reads; a generator cannot be closed then, and nobody shall
+    wait for the model. So that thread closes it.
+    """
+
+    def __init__(self, events: Generator[StreamEvent, None, None]) -> None:
+        self._events = events
+        self._reading = Lock()
+        self._left = False
+
+    def read(self, size: int | None) -> list[StreamEvent]:
+        """Return the next events, at most ``size`` of them, or all; none at the end."""
+        with self._reading:
+            batch = [] if self._left else list(islice(self._events, size))
+        if self._left:
+            self.leave()
+        return batch
+
+    def leave(self) -> None:
+        """Let the model stop in mid-reply."""
+        self._left = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._events.close()
+            finally:
+                self._reading.release()
 
 
 def _guarded(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:
