@@ -2,7 +2,7 @@
 What developers and CI run. ``nox -l`` lists the sessions, ``nox -s NAME`` runs one, what follows ``--`` is passed on.
 
 Nothing here knows the name of a plugin: every folder with a ``pyproject.toml`` under ``plugins/`` is a distribution.
-One whose requirements are gigabytes says ``heavy = true`` in its ``[tool.budwood]``; ``local_models`` alone installs it.
+One whose requirements are gigabytes says ``heavy = true`` in its ``[tool.budwood]``; only ``local_models`` installs it.
 """
 
 from __future__ import annotations
