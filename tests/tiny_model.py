@@ -66,6 +66,7 @@ def parrot_weights(says: Sequence[str], *, ends=True):
     Its layers pass on what they get, so that each token decides the next; the first piece follows the prompt's last.
     """
     assert len(set(says)) == len(says)
+    assert all(len(piece) > 1 for piece in says), "a letter is a token already"
     size = BYTES + len(SPECIAL) + len(says)
     size += size % 2  # a head's size must be even
     weights = _with_sampling(LlamaForCausalLM(_config(size, size, WINDOW)))

@@ -18,6 +18,7 @@ from budwood.types import (
     ResponseStarted,
     StreamEvent,
     TextDelta,
+    ToolCallDelta,
     Usage,
     UsageReported,
 )
@@ -216,12 +217,15 @@ class _Page:
             raise _unreadable(error) from error
 
     def _last(self) -> list[StreamEvent]:
+        """Read the rest; a call in which the reply was cut off is none, even where it can be read."""
+        cut_off = self._ended_by is None
         try:
-            return list(self._reader.close())
+            rest = list(self._reader.close())
         except ValueError as error:
-            if self._ended_by is None:  # it was cut off in the middle of a call
+            if cut_off:
                 return []
             raise _unreadable(error) from error
+        return [event for event in rest if not (cut_off and isinstance(event, ToolCallDelta))]
 
     def _show(self, events: list[StreamEvent]) -> bool:
         """Emit what may be shown; tell whether anything was."""
