@@ -74,7 +74,12 @@ def _load_error(model: str, instance: str, error: Exception) -> BudwoodError:
             hint="Is it a model that writes text, and not for images or embeddings? A newer library may know it.",
         )
     if isinstance(error, ImportError):
-        return ConfigurationError(f"{model} needs a library: {_line(error)}.", hint=f"pip install {error.name or '…'}")
+        named = f"pip install {error.name}" if error.name else "Install what it names, or do without in the settings."
+        return ConfigurationError(f"{model} needs a library: {_line(error)}.", hint=named)
+    if "attn_implementation" in said:
+        return ConfigurationError(
+            f"{model} has no such attention: {_line(error)}.", hint=f"Mend attn_implementation in {section}."
+        )
     return ConfigurationError(
         f"{model} cannot be loaded: {type(error).__name__}: {_line(error)}.",
         hint="Are its files whole? It must hold config.json, a tokenizer and weights as safetensors.",
@@ -131,4 +136,4 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _line(error: BaseException) -> str:
     """Return the first line of what an error says: the library's texts go on for pages."""
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    return lines[0].rstrip(".!") if lines else type(error).__name__

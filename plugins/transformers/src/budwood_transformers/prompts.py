@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from budwood.errors import InvalidRequestError, PromptError, UnsupportedError
+from budwood.errors import ConfigurationError, InvalidRequestError, PromptError, UnsupportedError
 from budwood.types import (
     ChatRequest,
     Message,
@@ -26,29 +26,36 @@ def encode_prompt(tokenizer: Any, request: ChatRequest) -> list[int]:  # noqa: A
 
     Raises:
         UnsupportedError: There is no chat template, or it has no place for the tools.
+        ConfigurationError: The template is broken.
         InvalidRequestError: The template refuses the conversation, as some do with system messages.
         PromptError: The text cannot be encoded.
     """
-    from jinja2 import TemplateError
+    from jinja2 import TemplateError, TemplateSyntaxError
 
     messages, tools = messages_for_template(request.messages), tools_for_template(request)
     _check_template(tokenizer, request.model, tools)
     try:
-        text = tokenizer.apply_chat_template(
+        text: str = tokenizer.apply_chat_template(
             messages, tools=tools or None, add_generation_prompt=True, tokenize=False, **template_options(request)
         )
-        tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        text.encode()
+    except TemplateSyntaxError as error:
+        raise ConfigurationError(
+            f"The chat template of {request.model} is broken, in line {error.lineno}: {error}.",
+            hint="Set chat_template to a file with a whole one.",
+        ) from error
     except TemplateError as error:
         raise InvalidRequestError(
             f"The chat template of {request.model} refuses this conversation: {error}.",
             param="messages",
             hint="Some take no system message, or want user and assistant in turn.",
         ) from error
-    except (TypeError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError as error:
         raise PromptError(
             f"The conversation cannot be encoded: {error}.",
             hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
         ) from error
+    tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return tokens
 
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from budwood.errors import InvalidRequestError
 from budwood.types import JSON, Adaptation, ChatRequest, ModelRules, NamedTool
 
-OPTIONS: Final = frozenset(
-    {
-        "do_sample",
-        "encoder_repetition_penalty",
-        "epsilon_cutoff",
-        "eta_cutoff",
-        "min_p",
-        "no_repeat_ngram_size",
-        "repetition_penalty",
-        "top_k",
-        "typical_p",
-    }
-)
-"""What ``extra`` may hold for ``generate``. Beams and several replies at once cannot be streamed."""
+
+class GenerateOptions(BaseModel):
+    """
+    What ``extra`` may hold for ``generate``. Beams and several replies at once cannot be streamed.
+
+    Meanings and ranges: https://huggingface.co/docs/transformers/main_classes/text_generation
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    do_sample: bool | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    typical_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    epsilon_cutoff: Annotated[float, Field(ge=0, lt=1)] | None = None
+    eta_cutoff: Annotated[float, Field(ge=0, lt=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    no_repeat_ngram_size: Annotated[int, Field(ge=0)] | None = None
+
 
 TEMPLATE_OPTIONS: Final = "chat_template_kwargs"
 """What ``extra`` may hold for the chat template, such as ``{"enable_thinking": false}``."""
@@ -31,6 +38,9 @@ _OURS: Final = frozenset(
     "return_tensors tokenize tools truncation".split()
 )
 """What is given to the template in any case, or would change what comes back from it."""
+
+_COLD: Final = 1e-6
+"""Lower temperatures choose as 0 does, but divide by what the arithmetic of scores takes for 0."""
 
 _SAMPLED: Final = ("temperature", "top_p")
 _TAKEN: Final = (*_SAMPLED, "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty")
@@ -71,17 +81,20 @@ def sampling_options(request: ChatRequest) -> dict[str, Any]:
     given is as the model's own ``generation_config.json`` says.
 
     Raises:
-        InvalidRequestError: ``extra`` holds what is no such option.
+        InvalidRequestError: ``extra`` holds what is no such option, or a value that it cannot have.
     """
-    options: dict[str, Any] = {name: value for name, value in request.extra.items() if name != TEMPLATE_OPTIONS}
-    if unknown := sorted(options.keys() - OPTIONS):
+    extra = {name: value for name, value in request.extra.items() if name != TEMPLATE_OPTIONS}
+    try:
+        options = GenerateOptions.model_validate(extra).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, place['loc']))}: {place['msg']}" for place in error.errors())
         raise InvalidRequestError(
-            f"extra= holds {', '.join(unknown)}, which is no option here.",
+            f"extra= cannot be used: {wrong}.",
             param="extra",
-            hint=f"Options are {', '.join(sorted(OPTIONS))} and {TEMPLATE_OPTIONS}.",
-        )
+            hint=f"Options are {', '.join(GenerateOptions.model_fields)} and {TEMPLATE_OPTIONS}.",
+        ) from error
     given = {name: getattr(request, name) for name in _SAMPLED if getattr(request, name) is not None}
-    if given.get("temperature") == 0:
+    if given.get("temperature", 1.0) < _COLD:
         return options | {"do_sample": False}
     return ({"do_sample": True} if given else {}) | given | options
 
