@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -276,6 +277,23 @@ def test_instance_with_a_model_of_its_own_is_asked_by_the_folders_name(tiny_fold
         assert [model.id for model in client.models()] == ["tiny"]
         with pytest.raises(NotFoundError, match="'tiny'"):
             client.ask("hi", model="mine/other")
+
+
+def test_command_line_lists_what_can_be_asked(tiny_folder, tmp_path):
+    """
+    `budwood models list` prints the addresses, without loading anything.
+    """
+    (tmp_path / "budwood.toml").write_text(f'[providers.mine]\nplugin = "transformers"\nmodel_path = "{tiny_folder}"\n')
+
+    done = subprocess.run(
+        [Path(sys.executable).with_name("budwood"), "models", "list", "mine"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "mine/tiny\n"), done.stderr
 
 
 def test_relative_folders_are_found(tiny_folder, monkeypatch):

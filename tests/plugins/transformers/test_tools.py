@@ -184,6 +184,22 @@ def test_call_that_is_no_json_is_an_error_that_can_be_repeated(parrot):
         client.ask("Weather?", temperature=0, tools=[weather], execute_tools=False)
 
 
+def test_stretch_that_the_parser_calls_malformed_is_an_error():
+    """
+    Later releases of the library report it by an event; it is not lost in silence.
+    """
+    from budwood_transformers.replies import TemplateReader
+
+    class Parser:
+        initial_events = ()
+
+        def feed(self, text):
+            return [{"type": "region_malformed", "field": "tool_calls"}]
+
+    with pytest.raises(ValueError, match="tool_calls"):
+        list(TemplateReader(Parser(), "id").add("<call>"))
+
+
 def test_call_that_was_cut_off_is_left_out(parrot):
     """
     The reply says that it ran out of tokens.

@@ -85,6 +85,8 @@ class TemplateReader:
     def _read(self, events: Iterable[dict[str, Any]]) -> Iterator[StreamEvent]:
         for event in events:
             field = event.get("field")
+            if event["type"] == "region_malformed":  # what later releases of the library say in place of an error
+                raise ValueError(f"{field} cannot be read")
             if event["type"] == "region_close" and field == "tool_calls":
                 yield from self._called(event["value"])
             elif event["type"] == "region_chunk" and not event["dirty"] and (make := _delta(field)) is not None:
