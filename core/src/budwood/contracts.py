@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from budwood.errors import ProviderError
     from budwood.types import (
         AccessToken,
+        Adaptation,
         Capability,
         Cell,
         CellDraft,
@@ -302,6 +303,24 @@ class LocalProvider(Protocol):
 
     def models(self) -> tuple[ModelInfo, ...]:
         """List the models that it has."""
+        ...
+
+
+@runtime_checkable
+class LocalAdaptationProvider(Protocol):
+    """A model inside the process that cannot take every parameter as given, and says so before it answers."""
+
+    def adaptations(self, request: ChatRequest) -> tuple[Adaptation, ...]:
+        """Return a receipt for each parameter that is not taken as given. It must be quick: nothing is loaded here."""
+        ...
+
+
+@runtime_checkable
+class LocalTokenCountProvider(Protocol):
+    """A model inside the process that counts the tokens of a request."""
+
+    def count_tokens(self, request: ChatRequest) -> int:
+        """Count the input tokens, as `LocalProvider.stream` would see them."""
         ...
 
 
