@@ -19,6 +19,7 @@ from budwood_openai import OpenAI, OpenAISettings
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from tests.contract import recorded
 from tests.contract.ledger import Ledger
+from tests.servers import LoopbackServer
 
 LEDGER = pytest.StashKey[Ledger]()
 DESELECTED = pytest.StashKey[bool]()
@@ -177,6 +178,18 @@ def ollama(context):
     Make the provider of Ollama's native API.
     """
     return lambda rules=None, **settings: Ollama(OllamaSettings(**settings), context("ollama", rules=rules))
+
+
+@pytest.fixture(scope="module")
+def served():
+    """
+    A server on loopback for all tests of a module, past any proxy: a vendor's SDK takes long to make its client.
+    """
+    with pytest.MonkeyPatch.context() as patch, LoopbackServer() as server:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        yield server
 
 
 @pytest.fixture(scope="session")

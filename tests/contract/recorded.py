@@ -112,9 +112,16 @@ def of(file, fits):
     return [one for one in interactions(file) if fits(one.entry)]
 
 
-def sse_of(path):
+def sse_of(path, *, end=b"data: [DONE]\n\n"):
     """
     Write chunks that were recorded one a line as the stream that they were.
     """
     lines = path.read_bytes().splitlines()
-    return b"".join(b"data: " + line + b"\n\n" for line in lines if line) + b"data: [DONE]\n\n"
+    return b"".join(b"data: " + line + b"\n\n" for line in lines if line) + end
+
+
+def streams_of(path):
+    """
+    List the streams of a file of chunks: one, whose end OpenAI marks.
+    """
+    return [sse_of(path)]
