@@ -33,10 +33,14 @@ BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
 TYPES: Final = ["mypy==2.4.1", "types-docutils", "types-jsonschema"]
 TEST: Final = [
+    "anthropic>=2",  # this one, google-genai, groq, ollama and openai: the vendors' own clients, to agree with
     "coverage>=7.10",
+    "google-genai>=3",
+    "groq>=1.7",
     "hypothesis",
     "jsonschema",
-    "ollama>=0.6",  # the vendor's own client, to agree with
+    "ollama>=0.6",
+    "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: the vendors' published contracts
     "pytest>=9",
     "pyyaml",

@@ -21,11 +21,11 @@ def of_completion(reply):
     """
     Read a whole reply: its first choice.
     """
-    message = reply.choices[0].message
+    message = reply.choices[0].message  # Azure leaves it out of what its filter stopped
     legacy = getattr(message, "function_call", None)
-    calls = [_call(call) for call in message.tool_calls or ()]
+    calls = [_call(call) for call in getattr(message, "tool_calls", None) or ()]
     return sdk.Reading(
-        text=message.content or "",
+        text=getattr(message, "content", None) or "",
         reasoning=_reasoning(message),
         calls=[*calls, *([(None, legacy.name, sdk.parsed(legacy.arguments))] if legacy else ())],
         finish=reply.choices[0].finish_reason,
