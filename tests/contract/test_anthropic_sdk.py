@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from budwood.errors import ProviderError
+from budwood_anthropic.failures import STATUSES, VOCABULARY
 from tests.contract import naive_anthropic, recorded, sdk
 from tests.contract.test_anthropic_messages import is_answered, is_message
 
 anthropic = sdk.installed("anthropic", "anthropic")
+ErrorType = anthropic.types.shared.error_type.ErrorType
+ErrorDetails = anthropic.types.shared.error_details.ErrorDetails
 
 USAGE = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 QUESTION = {"model": "recorded", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}
@@ -106,3 +111,24 @@ def test_both_are_refused(shared_folder, served, theirs, asked, file):
         assert our.value.status == their.value.status_code
         assert our.value.request_id == (their.value.request_id or their.value.body["request_id"])
         assert their.value.body["error"]["message"] in str(our.value)
+
+
+def test_every_type_of_error_that_the_vendor_names_has_a_status():
+    """
+    The types that the SDK knows of are those that an error inside a 200 is told by, but for those of memory stores.
+    """
+    named = set(get_args(ErrorType))
+
+    assert {name for name in named - set(STATUSES) if not name.startswith("memory_")} == set()
+
+
+def test_every_limit_of_spending_that_the_vendor_names_is_a_quota():
+    """
+    The codes of the SDK for what may be spent are ours too: none is taken for a limit of rates.
+    """
+    named = {
+        get_args(details.model_fields["error_code"].annotation)[0] for details in get_args(get_args(ErrorDetails)[0])
+    }
+
+    assert len(named) > 10
+    assert {name for name in named if name.endswith(("spend_limit_reached", "billing_unavailable"))} <= VOCABULARY.quota
