@@ -17,7 +17,7 @@ from budwood_groq import Groq, GroqSettings
 from budwood_ollama import Ollama, OllamaSettings
 from budwood_openai import OpenAI, OpenAISettings
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
-from tests.contract import recorded
+from tests.contract import descriptions
 from tests.contract.ledger import Ledger
 from tests.servers import LoopbackServer
 
@@ -197,4 +197,4 @@ def openai_schemas(shared_folder):
     """
     OpenAI's own description of its API, relaxed to what its clients really send.
     """
-    return recorded.tool("openapi_check").Schemas.load(shared_folder / "specs" / "openai" / "openapi.yaml")
+    return descriptions.load(shared_folder / "specs" / "openai" / "openapi.yaml")

@@ -10,7 +10,7 @@ from tests.contract.endpoints import Endpoint
 
 REFUSED_AS_WELL = "what our request cannot hold, the vendor refused as well"
 
-COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK agrees", "left out")
+COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK agrees", "unsaid")
 
 
 class Ledger:

@@ -6,7 +6,7 @@ import pytest
 
 from budwood.errors import NotFoundError
 from budwood.types import EmbeddingRequest, HTTPReply
-from tests.contract import naive, naive_ollama, recorded
+from tests.contract import descriptions, naive, naive_ollama, recorded
 from tests.contract.replay import REQUEST, built, cut, head_of, play
 
 SAID_OTHERWISE = ("role", "done", "index")
@@ -45,7 +45,7 @@ def ollama_schemas(shared_folder):
     """
     Ollama's own description of its API, relaxed to what servers and clients really send.
     """
-    return recorded.tool("openapi_check").Schemas.load(shared_folder / "specs" / "ollama" / "openapi.yaml")
+    return descriptions.load(shared_folder / "specs" / "ollama" / "openapi.yaml")
 
 
 def assert_nothing_lost(response, lines):
