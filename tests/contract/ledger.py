@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from tests.contract import endpoints, recorded
-from tests.contract.endpoints import Endpoint
+from tests.contract.endpoints import COVERED, Endpoint
 
 REFUSED_AS_WELL = "what our request cannot hold, the vendor refused as well"
 
@@ -79,24 +79,25 @@ class Ledger:
         Write the totals: a line for each endpoint, and what is left out, with the reasons, below.
         """
         everything = {key: place for key, (place,) in endpoints.everything().items()}
-        rows = [COLUMNS, *(self._row(endpoint, everything) for endpoint in endpoints.COVERED)]
+        places = {endpoint: [key for key in everything if everything[key] == endpoint] for endpoint in COVERED}
+        rows = [COLUMNS, *(self._row(endpoint, keys) for endpoint, keys in places.items())]
+        rows.append(self._row(("all", ""), [key for keys in places.values() for key in keys]))
         widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return [*lines, *self._reasons(everything)]
 
-    def _row(self, endpoint, everything):
-        keys = {key for key, place in everything.items() if place == endpoint}
+    def _row(self, name, listed):
+        keys = set(listed)
         asked = {key for key in keys if isinstance(key, tuple)}
         equal = [self.written[key] for key in asked if key in self.written]
         compared = len(keys & self.agreed)
-        out = len(keys & self.unsaid.keys())
         return (
-            *endpoint,
+            *name,
             f"{len(keys & self.decoded)}/{len(keys)}",
             f"{sum(not extra for extra in equal)}/{len(asked)}",
             str(sum(map(bool, equal))),
             f"{compared}/{compared + len(keys & self.no_oracle.keys())}",
-            str(out),
+            str(len(keys & self.unsaid.keys())),
         )
 
     def _reasons(self, everything):

@@ -1,4 +1,4 @@
-"""OpenAI's own SDK and our plugins of OpenAI and Azure, reading the same recorded replies from loopback, agree."""
+"""OpenAI's own SDK and our plugins of its API, reading the same recorded replies from a server on loopback, agree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from budwood.errors import ProviderError
 from tests.contract import naive_responses, recorded, sdk, sdk_chat
-from tests.contract.test_chat_completions import is_answered, is_refused
+from tests.contract.test_chat_completions import FIXTURES, FOLDERS, is_answered, is_refused
 from tests.contract.test_responses import is_answered as is_response
 from tests.contract.test_responses import is_refused as is_refused_response
 
@@ -17,9 +17,9 @@ openai = sdk.installed("openai", "openai")
 USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 
 CHATS = [
-    *recorded.files(is_answered, "openai-chat", "azure"),
-    *recorded.fixtures("openai-chat", suffix=".json"),
-    *recorded.fixtures("openai-chat", suffix=".chunks.txt"),
+    *recorded.files(is_answered, "azure", *FOLDERS),
+    *recorded.fixtures(*FIXTURES, suffix=".json"),
+    *recorded.fixtures(*FIXTURES, suffix=".chunks.txt"),
 ]
 RESPONSES = [
     *recorded.files(is_response, "openai-responses", "azure"),
@@ -42,7 +42,7 @@ def theirs(served):
         openai.OpenAI(api_key="sk-test", base_url=served.url, max_retries=0) as of_openai,
         openai.AzureOpenAI(azure_endpoint=served.url, max_retries=0, **OF_AZURE) as of_azure,
     ):
-        yield {"openai": of_openai, "azure": of_azure}
+        yield {"openai": of_openai, "azure": of_azure, "openai-compatible": of_openai}
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,14 @@ def asked(served):
     with (
         sdk.client("openai/recorded", base_url=served.url, api_key="sk-test", api="chat") as chat,
         sdk.client("openai/recorded", base_url=served.url, api_key="sk-test", api="responses") as responses,
+        sdk.client("openai-compatible/recorded", base_url=served.url) as compatible,
         sdk.client("azure/recorded", base_url=served.url, **OF_AZURE, api="chat") as azure_chat,
         sdk.client("azure/recorded", base_url=served.url, **OF_AZURE, api="responses") as azure_responses,
     ):
         yield {
             ("openai", "chat"): chat,
             ("openai", "responses"): responses,
+            ("openai-compatible", "chat"): compatible,
             ("azure", "chat"): azure_chat,
             ("azure", "responses"): azure_responses,
         }
@@ -66,10 +68,12 @@ def asked(served):
 
 def vendor_of(case):
     """
-    Say whose server was recorded.
+    Say whose server was recorded: its own vendor's, or one of the others who speak OpenAI's API.
     """
-    name = case.name if isinstance(case, Path) else case
-    return "azure" if name.startswith("azure") else "openai"
+    folder, name = Path(case).parts[-2:]
+    if "azure" in (folder, name.partition("-")[0]):
+        return "azure"
+    return "openai" if folder in ("openai-chat", "openai-responses") else "openai-compatible"
 
 
 @pytest.mark.parametrize("case", CHATS)
@@ -153,7 +157,7 @@ def test_both_read_the_same_responses(ledger, served, theirs, asked, case):
         ledger.agrees(said.source)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, "openai-chat", "azure"))
+@pytest.mark.parametrize("file", recorded.files(is_refused, "azure", *FOLDERS))
 def test_both_are_refused_a_chat(shared_folder, served, theirs, asked, file):
     """
     What is an error to the vendor's own client is one to ours, with the same status, code, words and request.
