@@ -45,10 +45,14 @@ TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "types-docutils", "typ
 PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what this release says
 TEST: Final = [
     *PRICES,
+    "anthropic>=2",  # this one, google-genai, groq, ollama and openai: the vendors' own clients, to agree with
     "coverage>=7.10",
+    "google-genai>=3",
+    "groq>=1.7",
     "hypothesis",
     "jsonschema",
-    "ollama>=0.6",  # the vendor's own client, to agree with
+    "ollama>=0.6",
+    "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: the vendors' published contracts
     "pytest>=9",
     "pyyaml",

@@ -63,7 +63,7 @@ class Loader:
             weights = self._weights(model).to(device)
         seconds = round(self.context.clock.monotonic() - started, 3)
         self.context.log("model loaded", model=model, device=str(device), seconds=seconds)
-        window = self.context.rules(model).context_window or context_window(weights.config.to_dict())
+        window = context_window(weights.config.to_dict())
         return LoadedModel(tokenizer, weights, window, self._response_template(tokenizer))
 
     def _weights(self, model: str) -> Any:  # noqa: ANN401 - transformers is not read by mypy
