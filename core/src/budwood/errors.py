@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, Self
 
-    from budwood.types import Attempt, ChatResponse
+    from budwood.types import Attempt, ChatResponse, ModelRules
 
 
 class BudwoodError(Exception):
@@ -235,7 +235,15 @@ class InvalidRequestError(ProviderError):
 
 
 class UnsupportedParameterError(InvalidRequestError):
-    """The vendor refuses one parameter, named by ``param``."""
+    """
+    The vendor refuses one parameter, named by ``param``.
+
+    Attributes:
+        rule: The row that the catalog lacks: with it the request would have been sent right. None where the vendor's
+            words do not tell, or where nothing can take the parameter's place.
+    """
+
+    rule: ModelRules | None = None
 
 
 class ContextLengthError(InvalidRequestError):

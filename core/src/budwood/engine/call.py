@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +12,17 @@ from budwood.contracts import Cache, Clock
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
-from budwood.types import Adaptation, Attempt, ChatResponse, EmbeddingResponse, ModerationResponse, Timing
+from budwood.types import (
+    Adaptation,
+    Attempt,
+    ChatRequest,
+    ChatResponse,
+    EmbeddingResponse,
+    HTTPCall,
+    ModelRules,
+    ModerationResponse,
+    Timing,
+)
 
 Answer = ChatResponse | EmbeddingResponse | ModerationResponse
 """What models answer: the attempt that brought it notes its request id and its usage."""
@@ -34,6 +45,21 @@ class ReplyCache(NamedTuple):
     owned: bool = True
 
 
+class Written(NamedTuple):
+    """
+    A request as it was last written for the vendor: what a refusal of one of its parameters is about.
+
+    Attributes:
+        request: What was asked.
+        body: What was sent for it.
+        again: Writes it anew, by what is known by then.
+    """
+
+    request: ChatRequest
+    body: bytes
+    again: Callable[[], HTTPCall]
+
+
 @dataclass(slots=True)
 class Call:
     """
@@ -44,6 +70,8 @@ class Call:
         timing: The deadline that all attempts share.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given.
+        written: The last chat request that was written.
+        taught: What its server's refusals taught.
     """
 
     id: str
@@ -56,6 +84,8 @@ class Call:
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
+    written: Written | None = None
+    taught: list[ModelRules] = field(default_factory=list)
 
     def record(self, started: float, waited: float, outcome: Answer | ProviderError | None) -> None:
         """Write one attempt into the ledger and the log. None stands for a success without a model's reply."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
+from budwood.catalog import Lessons
 from budwood.contracts import LocalProvider, ModelRulesProvider, Provider, TokenProvider
 from budwood.engine.effects import Flow
 from budwood.engine.tokens import Tokens
@@ -31,6 +32,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says of a model.
+        lessons: Where what its server teaches is kept for as long as the client lives.
         identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
         credential: What `authorize` gets; None where the service wants none.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
@@ -43,6 +45,7 @@ class Endpoint(NamedTuple):
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
+    lessons: Lessons
     identity: str
     credential: Credential | None = None
     tokens: Tokens | None = None
@@ -153,8 +156,8 @@ class Endpoints:
             with self._lock:
                 endpoint = self._made.get(name)
                 if endpoint is None:
-                    endpoint = _endpoint(self._instances.build(PROVIDER, name, self._explicit.get(name)))
-                    self._made[name] = endpoint
+                    instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
+                    endpoint = self._made[name] = _endpoint(instance, self._instances.lessons)
         return endpoint
 
     def close(self) -> None:
@@ -177,7 +180,7 @@ def _without(secret: str, value: object) -> object:
     return value
 
 
-def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
+def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
     if not isinstance(instance.thing, Provider | LocalProvider):
         raise PluginInvalidError(
             f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
@@ -194,6 +197,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
         remote=instance.thing if isinstance(instance.thing, Provider) else None,
         local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
         rules=rules,
+        lessons=lessons,
         identity=hashlib.sha256(f"{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()).hexdigest(),
         credential=credential,
         tokens=tokens,

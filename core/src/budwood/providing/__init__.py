@@ -14,10 +14,12 @@ from budwood.providing.failures import (
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
 from budwood.providing.messages import check_capabilities, check_messages
+from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
 from budwood.providing.tokens import estimate_tokens
 
 __all__ = [
+    "DROPPABLE",
     "OPENAI_VOCABULARY",
     "PARAMETERS",
     "BaseProvider",
@@ -34,8 +36,12 @@ __all__ = [
     "error_from_reply",
     "estimate_tokens",
     "events_of",
+    "nearest_effort",
     "parse_body",
     "rate_limits",
+    "refused_parameter",
+    "refusing",
     "request_id",
     "retry_after",
+    "rule_of",
 ]

@@ -25,6 +25,7 @@ from budwood.errors import (
     UnsupportedParameterError,
 )
 from budwood.providing.headers import request_id, retry_after
+from budwood.providing.refusals import refused_parameter, rule_of
 from budwood.types import HTTPReply
 
 MAX_MESSAGE: Final = 500
@@ -62,14 +63,12 @@ class Vocabulary(NamedTuple):
     content_filter: frozenset[str] = frozenset(
         {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
     )
-    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value"})
+    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
     model_missing: frozenset[str] = frozenset({"model_not_found", "DeploymentNotFound"})
     credential: frozenset[str] = frozenset({"invalid_api_key"})
 
 
 OPENAI_VOCABULARY: Final = Vocabulary()
-
-_UNSUPPORTED_MESSAGE = re.compile(r"^(?:Unsupported (?:parameter|value)|Unrecognized request argument)", re.IGNORECASE)
 
 
 class Complaint(NamedTuple):
@@ -140,6 +139,8 @@ def error_from_reply(
     error.status = reply.status or None
     error.code = complaint.code or complaint.type
     error.param = complaint.param
+    if error.param is None and isinstance(error, UnsupportedParameterError):
+        error.param = refused_parameter(complaint.message)
     error.request_id = request_id(reply.headers)
     error.retry_after = retry_after(reply.headers)
     should_retry = reply.headers.get("x-should-retry")
@@ -168,8 +169,10 @@ def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> Prov
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
     if words & vocabulary.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")
-    if status in (400, 422) and (words & vocabulary.unsupported or _UNSUPPORTED_MESSAGE.match(message)):
-        return UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+    if status in (400, 422) and (words & vocabulary.unsupported or refused_parameter(message)):
+        error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+        error.rule = rule_of(complaint.param or refused_parameter(message), complaint.message)
+        return error
     return _by_status(status, message, vocabulary, words)
 
 
