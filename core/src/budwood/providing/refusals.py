@@ -4,8 +4,9 @@ Read how a server refuses a parameter, and make of it the row that the catalog l
 The texts are matched from their beginning, and only where status or code say that the request was bad. Sources:
 recorded traffic of OpenAI and Azure ("Unsupported parameter", "Unsupported value"); reports of users of Azure
 ("Unrecognized request argument": openai/openai-python#1492), Groq ("property … is unsupported":
-fanenr/chatbot#21), Mistral and vLLM (``extra_forbidden``: mistralai/platform-docs-public#7), and of Gemini's imitation
-of OpenAI's API ("Unknown name": n4ze3m/page-assist#418).
+fanenr/chatbot#21), Mistral and vLLM (``extra_forbidden``: mistralai/platform-docs-public#7), of Gemini's imitation of
+OpenAI's API ("Unknown name": n4ze3m/page-assist#418), and of Anthropic, also through gateways ("cannot both be
+specified": cloud-apim/otoroshi-llm-extension#140).
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ _REFUSALS: Final = tuple(
     )
 )
 
+_BOTH: Final = re.compile(r"['`\"]?(\w+)['`\"]? and ['`\"]?(\w+)['`\"]? cannot both be specified")
 _INSTEAD: Final = re.compile(r"\bUse ['`\"](\w+)['`\"] instead\b")
 _VALUE: Final = re.compile(r"does not support (?:['`\"]?([\w.-]+)['`\"]? with this model|effort level ['`\"](\w+))")
 _ONLY_DEFAULT: Final = re.compile(r"\bOnly the default\b")
@@ -62,6 +64,8 @@ _TAKEN: Final = re.compile(r"\bSupported (?:values|levels)(?: are)?: ([^.]+)")
 
 def refused_parameter(message: str) -> str | None:
     """Return the parameter that a message refuses, under the vendor's name; None where it says something else."""
+    if both := _BOTH.match(message):
+        return both[2]
     found = (form.match(message) for form in _REFUSALS)
     return next((match[1] for match in found if match), None)
 
@@ -80,6 +84,8 @@ def rule_of(parameter: str | None, message: str) -> ModelRules | None:
     """
     if parameter is None:
         return None
+    if both := _BOTH.match(message):
+        return ModelRules(refuses_beside={both[2]: both[1]})
     if instead := _INSTEAD.search(message):
         return ModelRules(renames={parameter: instead[1]})
     value = _VALUE.search(message)

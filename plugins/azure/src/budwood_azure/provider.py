@@ -63,7 +63,7 @@ class AzureBase(OpenAICompatible):
     def model_rules(self, model: str) -> ModelRules:
         """Return what the catalog says of the model behind a deployment, by its family or by its own name."""
         family = self._families.get(model) if isinstance(self._families, Mapping) else self._families
-        return self._context.rules(family or model)
+        return self._context.rules(model, family=family) if family else self._context.rules(model)
 
     def api(self, request: ChatRequest) -> Literal["chat", "responses"]:
         """Say by which API a request is sent: Foundry's own addresses have Chat Completions alone."""

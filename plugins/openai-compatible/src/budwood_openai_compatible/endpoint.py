@@ -34,7 +34,7 @@ from budwood.types import (
     Usage,
 )
 from budwood_openai_compatible.decoding import decode_usage, holds_error
-from budwood_openai_compatible.failures import VOCABULARY, complaint_of, status_of
+from budwood_openai_compatible.failures import VOCABULARY, complaint_of, our_name, status_of
 from budwood_openai_compatible.lists import decode_model, decode_vector, decode_verdict, encode_moderation
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
@@ -99,7 +99,11 @@ class OpenAIEndpoint(BaseProvider):
 
     def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
         """Find what a body says of an error, be it the body of an error or of an event inside a stream."""
-        return complaint_of(body, fallback=fallback)
+        complaint = complaint_of(body, fallback=fallback)
+        if complaint.param is None:
+            return complaint
+        renamed = {"max_tokens": self._settings.max_tokens_parameter, **self._settings.renames}
+        return complaint._replace(param=our_name(complaint.param, renamed))
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
