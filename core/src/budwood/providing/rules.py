@@ -54,12 +54,13 @@ def adapted(
     refused = _refused(request, rules)
     for name in PARAMETERS:
         value = getattr(request, name)
-        if value is None or value == ():
-            continue
+        is_given = value not in (None, ())
         wanted = names.get(name, name)
-        if name in refused:
+        if name in refused and (is_given or wanted in values):
             values.pop(wanted, None)
             receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules)))
+            continue
+        if not is_given:
             continue
         renamed = rules.renames.get(name, wanted)
         if renamed != wanted:
