@@ -158,7 +158,15 @@ def test_row_speaks_of_parameters_that_exist(pattern):
     """
     row = ModelRules.model_validate(MODELS[pattern])
 
-    assert {*row.renames, *row.refuses, *row.refuses_unless_effort_none} <= set(ChatRequest.model_fields)
+    named = {
+        *row.renames,
+        *row.refuses,
+        *row.refuses_unless_effort_none,
+        *row.refuses_beside,
+        *row.refuses_beside.values(),
+    }
+
+    assert named <= set(ChatRequest.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ class ProviderError(BudwoodError):
         model: The model that was asked for.
         status: The HTTP status, where there was a reply.
         code: The vendor's own code or type of error.
-        param: The field of our request at which the vendor took offence.
+        param: The field of our request at which the vendor took offence, or a place inside it: ``messages[0].role``.
         request_id: The vendor's id of the request, for its support.
         retry_after: Seconds that the vendor asks to wait.
         retryable: Whether the same call may succeed later.

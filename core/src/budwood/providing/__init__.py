@@ -1,4 +1,4 @@
-"""What authors of providers can build on: a base class, classification of errors, model rules, checks."""
+"""What authors of providers can build on: base classes, classification of errors, model rules, checks."""
 
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import call_id
@@ -11,33 +11,47 @@ from budwood.providing.failures import (
     describe_body,
     error_from_reply,
     parse_body,
+    parse_object,
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
-from budwood.providing.messages import check_capabilities, check_messages
+from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits, check_images, image_bytes
+from budwood.providing.messages import check_capabilities, check_messages, check_text_output
 from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
-from budwood.providing.tokens import estimate_tokens
+from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
+from budwood.providing.tokens import check_tokens, estimate_tokens
 
 __all__ = [
     "DROPPABLE",
     "OPENAI_VOCABULARY",
     "PARAMETERS",
+    "USUAL_IMAGE_TYPES",
     "BaseProvider",
+    "BaseStreamDecoder",
     "Complaint",
+    "Cutter",
+    "ImageBytes",
+    "ImageLimits",
     "Parameters",
     "Vocabulary",
     "adapted",
     "call_id",
     "check_capabilities",
+    "check_images",
     "check_messages",
+    "check_text_output",
+    "check_tokens",
     "clip",
     "describe_body",
     "duration",
     "error_from_reply",
     "estimate_tokens",
     "events_of",
+    "image_bytes",
     "nearest_effort",
     "parse_body",
+    "parse_object",
+    "parse_piece",
     "rate_limits",
     "refused_parameter",
     "refusing",

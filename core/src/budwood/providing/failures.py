@@ -103,6 +103,23 @@ def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
         ) from None
 
 
+def parse_object(reply: HTTPReply) -> dict[str, Any]:
+    """
+    Parse a body that should be a JSON object.
+
+    Raises:
+        BadResponseError: It is none; the text says what it is instead.
+    """
+    body = parse_body(reply)
+    if not isinstance(body, dict):
+        raise BadResponseError(
+            f"The reply is no JSON object but {describe_body(reply.body)}.",
+            status=reply.status,
+            request_id=request_id(reply.headers),
+        )
+    return body
+
+
 def describe_body(body: bytes) -> str:
     """Say in a few words what a body is that is not what was expected."""
     text = body[:4096].decode("utf-8", "replace").strip()

@@ -17,6 +17,7 @@ from budwood.providing import (
     describe_body,
     error_from_reply,
     parse_body,
+    parse_object,
     request_id,
 )
 from budwood.types import (
@@ -170,9 +171,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
-        body = parse_body(reply)
-        if not isinstance(body, dict):
-            raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+        body = parse_object(reply)
         body = self.standard(body)
         if holds_error(body):
             raise self._failure(reply.head, body)

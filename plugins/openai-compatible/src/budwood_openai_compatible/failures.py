@@ -46,7 +46,7 @@ _STATUSES: Final[Mapping[str, int]] = {
 _OUR_NAMES: Final = {
     "max_completion_tokens": "max_tokens",
     "max_output_tokens": "max_tokens",
-    "reasoning": "reasoning_effort",
+    "reasoning.effort": "reasoning_effort",
     "response_format": "output_schema",
     "text.format": "output_schema",
 }
@@ -85,12 +85,14 @@ def our_name(theirs: str, renamed: Mapping[str, str]) -> str:
     Name a parameter as the field of our request: ``reasoning.effort`` is ``reasoning_effort``.
 
     Args:
-        theirs: The server's name for it, or a place inside it: ``messages[0].role``.
+        theirs: The server's name for it. A place inside it, such as ``messages[0].role``, stays one.
         renamed: The names by which this server calls our parameters.
     """
-    outermost = re.split(r"[.\[]", theirs, maxsplit=1)[0]
     names = {**_OUR_NAMES, **{name: ours for ours, name in renamed.items()}}
-    return names.get(theirs) or names.get(outermost, outermost)
+    if theirs in names:
+        return names[theirs]
+    outermost = re.split(r"[.\[]", theirs, maxsplit=1)[0]
+    return names.get(outermost, outermost) + theirs.removeprefix(outermost)
 
 
 def status_of(complaint: Complaint) -> int:
