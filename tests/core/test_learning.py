@@ -212,6 +212,35 @@ def test_what_cannot_be_spared_is_the_callers_error(client, scripted, message, p
     assert len(scripted.calls) == 1
 
 
+def test_what_was_not_given_teaches_nothing(client, scripted):
+    """
+    A server that takes offence at what it was not sent does not keep a later caller's parameter from it.
+    """
+    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    with pytest.raises(UnsupportedParameterError):
+        client.ask("Hello", model=UNKNOWN)
+
+    reply = client.ask("Hello", model=UNKNOWN, temperature=0.2)
+
+    assert sent(scripted) == {"temperature": 0.2}
+    assert told(reply) == {}
+
+
+def test_the_receipt_is_of_what_was_sent_at_last(client, scripted):
+    """
+    Where the catalog's own way is refused, the lesson's receipt takes the place of the catalog's.
+    """
+    message = "Unsupported parameter: 'max_completion_tokens' is not supported. Use 'most_tokens' instead."
+    refusing(scripted, message, "max_completion_tokens").reply(body=chat_reply("Hi"))
+
+    reply = client.ask("Hello", model="openai/o3", max_tokens=5)
+
+    assert sent(scripted) == {"most_tokens": 5}
+    assert [receipt.reason for receipt in reply.adaptations] == [
+        f"o3 wants most_tokens (learnt from the server: {message})"
+    ]
+
+
 def test_a_server_that_refuses_again_is_not_asked_for_ever(client, scripted):
     """
     The same refusal of a request that was mended is raised.

@@ -12,6 +12,7 @@ from budwood.errors import (
     UnsupportedParameterError,
 )
 from budwood.providing import Parameters
+from budwood.types import ModelRules
 from tests.docs.providers.conftest import ANSWERS
 
 
@@ -70,3 +71,21 @@ def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, inst
     with asking("wise") as client, pytest.raises(UnsupportedParameterError):
         client.ask("Hi", temperature=0.5)
     assert len(scripted.calls) == 3
+
+
+@pytest.mark.parametrize("parameter", ["max_tokens", "messages", "tools"])
+def test_no_provider_can_have_dropped_what_a_request_needs(asking, installed, scripted, monkeypatch, parameter):
+    """
+    A rule that would drop the bound of the output, or what is asked, is not learnt, whoever makes it.
+    """
+
+    def greedy(_self, _reply):
+        error = UnsupportedParameterError("No.", param=parameter)
+        error.rule = ModelRules(refuses={parameter})
+        return error
+
+    monkeypatch.setattr(installed("wise").Wise, "error", greedy)
+    scripted.reply(400)
+    with asking("wise") as client, pytest.raises(UnsupportedParameterError):
+        client.ask("Hi", max_tokens=50)
+    assert len(scripted.calls) == 1
