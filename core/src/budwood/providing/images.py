@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -61,7 +60,7 @@ def image_bytes(part: ImagePart) -> ImageBytes | None:
         return None
     try:
         return ImageBytes(head.removeprefix("data:"), base64.b64decode(content, validate=True))
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise PromptError(f"The address of an image holds no base64: {error}.") from None
 
 

@@ -39,34 +39,32 @@ EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 _NAME: Final = r"[\w.\[\]]+"
 
-_REFUSALS: Final = tuple(
-    re.compile(form, re.IGNORECASE)
-    for form in (
-        rf"Unsupported (?:parameters?|value)(?:\(s\))?: ['`\"]?({_NAME})",
-        rf"(?:Unknown|Unrecognized) parameter: ['`\"]({_NAME})",
-        r"Unrecognized request arguments? supplied: (\w+)",
-        r"property '(?:body\.)?(\w+)' is unsupported",
-        r"Extra inputs are not permitted, field: '(\w+)'",
-        r"Invalid JSON payload received\. Unknown name \"(\w+)\"",
-        r"['`\"]?([a-z_]+)['`\"]? is not supported (?:with|for|by) this model",
-        # One row of Pydantic's errors, as JSON or, in vLLM, as Python writes it; deeper places are no parameter.
-        r"(?:\{\"detail\":\s*)?\[\{\"type\":\s*\"extra_forbidden\",\s*\"loc\":\s*\[\"body\",\s*\"(\w+)\"\]",
-        r"\[\{'type': 'extra_forbidden', 'loc': \('body', '(\w+)'\)",
-    )
+_REFUSALS: Final = (
+    rf"Unsupported (?:parameters?|value)(?:\(s\))?: ['`\"]?({_NAME})",
+    rf"(?:Unknown|Unrecognized) parameter: ['`\"]({_NAME})",
+    r"Unrecognized request arguments? supplied: (\w+)",
+    r"property '(?:body\.)?(\w+)' is unsupported",
+    r"Extra inputs are not permitted, field: '(\w+)'",
+    r"Invalid JSON payload received\. Unknown name \"(\w+)\"",
+    r"['`\"]?([a-z_]+)['`\"]? is not supported (?:with|for|by) this model",
+    # One row of Pydantic's errors, as JSON or, in vLLM, as Python writes it; deeper places are no parameter.
+    r"(?:\{\"detail\":\s*)?\[\{\"type\":\s*\"extra_forbidden\",\s*\"loc\":\s*\[\"body\",\s*\"(\w+)\"\]",
+    r"\[\{'type': 'extra_forbidden', 'loc': \('body', '(\w+)'\)",
 )
+"""How refusals begin. They are compiled when the first error is read: most programs never need them."""
 
-_BOTH: Final = re.compile(r"['`\"]?(\w+)['`\"]? and ['`\"]?(\w+)['`\"]? cannot both be specified")
-_INSTEAD: Final = re.compile(r"\bUse ['`\"](\w+)['`\"] instead\b")
-_VALUE: Final = re.compile(r"does not support (?:['`\"]?([\w.-]+)['`\"]? with this model|effort level ['`\"](\w+))")
-_ONLY_DEFAULT: Final = re.compile(r"\bOnly the default\b")
-_TAKEN: Final = re.compile(r"\bSupported (?:values|levels)(?: are)?: ([^.]+)")
+_BOTH: Final = r"['`\"]?(\w+)['`\"]? and ['`\"]?(\w+)['`\"]? cannot both be specified"
+_INSTEAD: Final = r"\bUse ['`\"](\w+)['`\"] instead\b"
+_VALUE: Final = r"does not support (?:['`\"]?([\w.-]+)['`\"]? with this model|effort level ['`\"](\w+))"
+_ONLY_DEFAULT: Final = r"\bOnly the default\b"
+_TAKEN: Final = r"\bSupported (?:values|levels)(?: are)?: ([^.]+)"
 
 
 def refused_parameter(message: str) -> str | None:
     """Return the parameter that a message refuses, under the vendor's name; None where it says something else."""
-    if both := _BOTH.match(message):
+    if both := re.match(_BOTH, message):
         return both[2]
-    found = (form.match(message) for form in _REFUSALS)
+    found = (re.match(form, message, re.IGNORECASE) for form in _REFUSALS)
     return next((match[1] for match in found if match), None)
 
 
@@ -84,12 +82,12 @@ def rule_of(parameter: str | None, message: str) -> ModelRules | None:
     """
     if parameter is None:
         return None
-    if both := _BOTH.match(message):
+    if both := re.match(_BOTH, message):
         return ModelRules(refuses_beside={both[2]: both[1]})
-    if instead := _INSTEAD.search(message):
+    if instead := re.search(_INSTEAD, message):
         return ModelRules(renames={parameter: instead[1]})
-    value = _VALUE.search(message)
-    if value is not None and not _ONLY_DEFAULT.search(message):
+    value = re.search(_VALUE, message)
+    if value is not None and not re.search(_ONLY_DEFAULT, message):
         return _effort_rule(value[1] or value[2], message) if parameter == "reasoning_effort" else None
     return refusing(parameter) if parameter in DROPPABLE else None
 
@@ -100,7 +98,7 @@ def refusing(*parameters: str) -> ModelRules:
 
 
 def _effort_rule(refused: str, message: str) -> ModelRules | None:
-    taken = _TAKEN.search(message)
+    taken = re.search(_TAKEN, message)
     effort = nearest_effort(refused, re.findall(r"\w+", taken[1])) if taken else None
     return ModelRules(efforts={refused.lower(): effort}) if effort else None
 

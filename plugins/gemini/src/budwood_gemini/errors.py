@@ -52,13 +52,13 @@ _MESSAGES: Final = (
 )
 """What has no code of its own: kinds of a bad request, by how the message begins."""
 
-_ROWS: Final[tuple[tuple[re.Pattern[str], Mapping[str, Any]], ...]] = (
-    (re.compile("Penalty is not enabled"), {"refuses": {"frequency_penalty", "presence_penalty"}}),
-    (re.compile("Thinking is not enabled"), {"refuses": {"reasoning_effort", "reasoning_budget"}}),
-    (re.compile("Thinking level is not supported"), {"traits": {COUNTS_BUDGET}}),
-    (re.compile("Function calling with a response mime type"), {"traits": {SCHEMA_OR_TOOLS}}),
-    (re.compile(r"Budget 0 is invalid\. This model only works in thinking mode"), {"efforts": {"none": "minimal"}}),
-    (re.compile(r"Thinking (?:level|budget) |Budget "), {}),  # only that value is refused
+_ROWS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("Penalty is not enabled", {"refuses": {"frequency_penalty", "presence_penalty"}}),
+    ("Thinking is not enabled", {"refuses": {"reasoning_effort", "reasoning_budget"}}),
+    ("Thinking level is not supported", {"traits": {COUNTS_BUDGET}}),
+    ("Function calling with a response mime type", {"traits": {SCHEMA_OR_TOOLS}}),
+    (r"Budget 0 is invalid\. This model only works in thinking mode", {"efforts": {"none": "minimal"}}),
+    (r"Thinking (?:level|budget) |Budget ", {}),  # only that value is refused
 )
 """The rows of the catalog that these messages tell of, where they name no parameter; an empty one tells nothing."""
 
@@ -129,7 +129,7 @@ def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
 
 def _rule(message: str, param: str | None) -> ModelRules | None:
     """Make the row of the catalog that a refusal tells of."""
-    known = next((row for begins, row in _ROWS if begins.match(message)), None)
+    known = next((row for begins, row in _ROWS if re.match(begins, message)), None)
     if known is not None:
         return ModelRules.model_validate(known) if known else None
     return rule_of(param, message)
