@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Protocol, Unpack
 
-from budwood.engine import AskOptions, Conversation, Prompt
+from budwood.engine import AskOptions, Prompt
+from budwood.engine.conversation import Conversation
 from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import ChatResponse, Message
 

@@ -1,4 +1,9 @@
-"""The clients: a thin face over the engine, once with blocking I/O and once with async I/O."""
+"""
+The clients: a thin face over the engine, once with blocking I/O and once with async I/O.
+
+What a call that waits for a whole reply does not need (streams, conversations, other services) is imported by the
+methods that do: a short program pays for what it uses.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +14,8 @@ import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from budwood.chat import AsyncChatSession, ChatSession
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Transport
 from budwood.engine import (
@@ -19,7 +23,6 @@ from budwood.engine import (
     ClientOptions,
     CompletionOptions,
     Content,
-    Conversation,
     Engine,
     Prompt,
     reply_cache,
@@ -31,16 +34,19 @@ from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
-from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import (
     Capability,
     ChatResponse,
-    EmbeddingResponse,
     Message,
     ModelInfo,
-    ModerationResponse,
     TokenCount,
 )
+
+if TYPE_CHECKING:
+    from budwood.chat import AsyncChatSession, ChatSession
+    from budwood.engine.conversation import Conversation
+    from budwood.streams import AsyncChatStream, ChatStream
+    from budwood.types import EmbeddingResponse, ModerationResponse
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""
@@ -166,6 +172,8 @@ class Client:
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
         """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
+        from budwood.streams import ChatStream
+
         return ChatStream(self._driver.stream(self._engine.stream(prompt, options)))
 
     def ask_many(
@@ -181,10 +189,15 @@ class Client:
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Begin a conversation; the options are defaults of its calls."""
+        from budwood.chat import ChatSession
+        from budwood.engine.conversation import Conversation
+
         return ChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
         """Go on with a conversation that `ChatSession.save` wrote."""
+        from budwood.chat import ChatSession
+
         return ChatSession(self, _resumed(path, options), options)
 
     def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
@@ -193,6 +206,8 @@ class Client:
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatStream:
         """Ask in a conversation, as `ChatSession.stream` does."""
+        from budwood.streams import ChatStream
+
         return ChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
 
     def embed(
@@ -350,6 +365,8 @@ class AsyncClient:
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
         """Ask a model and read the reply as it is written; see `Client.stream`."""
+        from budwood.streams import AsyncChatStream
+
         return AsyncChatStream(self._driver.stream(self._engine.stream(prompt, options)))
 
     async def ask_many(
@@ -360,10 +377,15 @@ class AsyncClient:
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
+        from budwood.chat import AsyncChatSession
+        from budwood.engine.conversation import Conversation
+
         return AsyncChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Go on with a conversation that was saved; see `Client.load_chat`."""
+        from budwood.chat import AsyncChatSession
+
         return AsyncChatSession(self, _resumed(path, options), options)
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
@@ -372,6 +394,8 @@ class AsyncClient:
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
         """Ask in a conversation, as `AsyncChatSession.stream` does."""
+        from budwood.streams import AsyncChatStream
+
         return AsyncChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
 
     async def embed(
@@ -451,6 +475,8 @@ class AsyncClient:
 
 def _resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
     """Read a saved conversation; a model or a system prompt among the options takes the place of the saved one."""
+    from budwood.engine.conversation import Conversation
+
     conversation = Conversation.load(path)
     conversation.model = options.pop("model", conversation.model)
     conversation.system = options.pop("system", conversation.system)

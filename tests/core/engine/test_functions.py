@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from budwood.engine.functions import as_tool, read_docstring, shown
+from budwood.engine.docstrings import read_docstring
+from budwood.engine.functions import as_tool, shown
 from budwood.errors import ConfigurationError
 from budwood.types import ToolCallPart
 

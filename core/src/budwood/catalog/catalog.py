@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -77,6 +78,7 @@ class Catalog:
 
 
 _NOTHING_KNOWN = ModelRules.model_construct()
+_SPECIAL = re.compile(r"[*?[]")
 
 
 def _compared(key: str) -> str:
@@ -85,7 +87,12 @@ def _compared(key: str) -> str:
 
 
 def _longest_match(patterns: Iterable[str], name: str) -> str | None:
-    return max((pattern for pattern in patterns if fnmatchcase(name, pattern)), key=len, default=None)
+    return max((pattern for pattern in patterns if _fits(name, pattern)), key=len, default=None)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Tell whether a pattern fits; its plain beginning is compared first, since `fnmatch` compiles every pattern."""
+    return name.startswith(_SPECIAL.split(pattern, maxsplit=1)[0]) and fnmatchcase(name, pattern)
 
 
 @cache

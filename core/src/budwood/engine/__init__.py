@@ -1,6 +1,5 @@
 """One request's life, written once for blocking and async I/O."""
 
-from budwood.engine.conversation import Conversation
 from budwood.engine.effects import Abandoned
 from budwood.engine.engine import Engine, reply_cache
 from budwood.engine.options import AskOptions, ClientOptions, CompletionOptions
@@ -12,7 +11,6 @@ __all__ = [
     "ClientOptions",
     "CompletionOptions",
     "Content",
-    "Conversation",
     "Engine",
     "File",
     "Prompt",

@@ -8,18 +8,15 @@ the same deadline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import TypeVar
 
 from pydantic_core import PydanticSerializationError
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
-from budwood.engine.assembly import ResponseBuilder
-from budwood.engine.call import Answer, Call, Written
-from budwood.engine.effects import Close, Emit, Flow, Invoke, Open, Read, ReadAll, Sleep
-from budwood.engine.local import local_events
+from budwood.engine.call import Call, Written
+from budwood.engine.effects import Close, Flow, Open, Read, ReadAll, Sleep
 from budwood.engine.retrying import pause_before_retry
 from budwood.errors import (
     AuthenticationError,
@@ -27,20 +24,17 @@ from budwood.errors import (
     ConnectionFailedError,
     PromptError,
     ProviderError,
-    ResponseTooLargeError,
-    StreamInterruptedError,
     UnsupportedError,
     UnsupportedParameterError,
 )
 from budwood.providing import clip
 from budwood.types import (
-    CONTENT_EVENTS,
     Adaptation,
+    Answer,
     ChatRequest,
     ChatResponse,
     HTTPCall,
     HTTPReply,
-    StreamEvent,
 )
 
 T = TypeVar("T")
@@ -88,17 +82,16 @@ def _taught_by(error: ProviderError, call: Call) -> bool:
 
 def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
     """Send a call and read its whole reply; a reply that is not 2xx is raised as the provider's error."""
-    provider = remote_provider(call)
-    exchange = yield from _opened(call, prepared)
+    exchange = yield from opened(call, prepared)
     try:
         if not exchange.head.ok:
-            raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
+            raise (yield from failure(call, exchange))
         return HTTPReply(exchange.head, (yield ReadAll(exchange, prepared.max_reply_bytes)))
     finally:
         yield Close(exchange)
 
 
-def _opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
+def opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
     """Send a call; where nobody answers, the vendor may know what helps."""
     authorized = yield from call.endpoint.authorized(prepared, call.clock.time())
     try:
@@ -109,6 +102,13 @@ def _opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
             error.hint = provider.connection_hint or error.hint
         raise
     return exchange
+
+
+def failure(call: Call, exchange: Exchange | AsyncExchange) -> Flow[ProviderError]:
+    """Read a reply that is not 2xx as the provider's error."""
+    reply = call.endpoint.scrubbed(HTTPReply(exchange.head, (yield from _error_body(exchange))))
+    with reading():
+        return remote_provider(call).error(reply)
 
 
 def _error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
@@ -145,41 +145,15 @@ def writing() -> Iterator[None]:
         ) from error
 
 
-def _error(provider: Provider, call: Call, reply: HTTPReply) -> ProviderError:
-    reply = call.endpoint.scrubbed(reply)
-    with reading():
-        return provider.error(reply)
-
-
 def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     """Ask once, and wait for the whole reply."""
-    local = call.endpoint.local
-    if local is not None:
-        builder = ResponseBuilder()
-        builder.add((yield Invoke(lambda: list(local_events(call, local, request)), inline=call.endpoint.inline)))
-        return builder.build()
+    if call.endpoint.local is not None:
+        from budwood.engine.local import ask_local
+
+        return (yield from ask_local(call, call.endpoint.local, request))
     reply = yield from whole(call, encode(call, request, stream=False))
     with reading():
         return remote_provider(call).decode(request, reply)
-
-
-def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
-    """Ask once, and emit the events of the reply as they come."""
-    reader = _StreamReader()
-    local = call.endpoint.local
-    try:
-        if local is None:
-            yield from _remote_events(call, request, reader)
-        else:
-            yield from _local_events(local_events(call, local, request), reader, inline=call.endpoint.inline)
-    except StreamInterruptedError as error:
-        raise _interrupted(error, reader) from error.__cause__
-    except ProviderError as error:
-        if not reader.committed:
-            raise
-        raise _interrupted(error, reader) from error
-    with reading():
-        return reader.builder.build()
 
 
 def encode(call: Call, request: ChatRequest, *, stream: bool) -> HTTPCall:
@@ -218,95 +192,6 @@ def note(call: Call, adaptations: tuple[Adaptation, ...]) -> None:
             hint='Leave them out, or pass on_unsupported="adapt".',
         )
     warnings.warn(f"{call.endpoint.name}/{call.model}: {said}", UserWarning, stacklevel=2)
-
-
-class _StreamReader:
-    """
-    Gathers the events of one streamed reply.
-
-    What comes before the first content is held back: until then the attempt can fail unseen and be repeated.
-    """
-
-    def __init__(self) -> None:
-        self.builder = ResponseBuilder()
-        self.committed = False
-        self._held: list[StreamEvent] = []
-
-    def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
-        """Take events in; return those that may be shown now."""
-        self.builder.add(events)
-        if self.committed:
-            return events
-        self._held.extend(events)
-        if any(isinstance(event, CONTENT_EVENTS) for event in events):
-            self.committed = True
-            return self.release()
-        return []
-
-    def release(self) -> list[StreamEvent]:
-        """Return what was held back."""
-        held, self._held = self._held, []
-        return held
-
-
-def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> Flow[None]:
-    provider = remote_provider(call)
-    prepared = encode(call, request, stream=True)
-    exchange = yield from _opened(call, prepared)
-    try:
-        if not exchange.head.ok:
-            raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
-        decoder = provider.decoder(request, exchange.head)
-        left = prepared.max_reply_bytes
-        while data := (yield Read(exchange)):
-            left -= len(data)
-            if left < 0:
-                raise ResponseTooLargeError(f"The stream is longer than {prepared.max_reply_bytes:,} bytes.")
-            with reading():
-                shown = reader.take(list(decoder.feed(data)))
-            if shown:
-                yield Emit(shown)
-        with reading():
-            shown = reader.take(list(decoder.close()))
-    finally:
-        yield Close(exchange)
-    if not reader.builder.finished:
-        raise StreamInterruptedError("The stream ended without saying why the reply is complete.")
-    yield Emit(shown or reader.release())
-
-
-def _local_events(events: Iterator[StreamEvent], reader: _StreamReader, *, inline: bool) -> Flow[None]:
-    try:
-        while batch := (yield Invoke(lambda: list(islice(events, 1)), inline=inline)):
-            shown = reader.take(batch)
-            if shown:
-                yield Emit(shown)
-        if held := reader.release():
-            yield Emit(held)
-    finally:
-        yield Invoke(lambda: _close(events), inline=inline)
-
-
-def _close(events: Iterator[StreamEvent]) -> None:
-    """Let a local model stop in mid-reply."""
-    if isinstance(events, Generator):
-        events.close()
-
-
-def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:
-    """Hand over what had arrived; a stream that the caller has seen part of is not repeated."""
-    with reading():
-        arrived = reader.builder.build() if reader.committed else None
-    interrupted = StreamInterruptedError(
-        f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
-        response=arrived,
-        hint=error.hint,
-        code=error.code,
-        retryable=error.retryable and not reader.committed,
-    )
-    interrupted.status = error.status
-    interrupted.request_id = error.request_id
-    return interrupted
 
 
 def remote_provider(call: Call) -> Provider:

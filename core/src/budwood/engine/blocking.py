@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from budwood.contracts import Clock, Transport
 from budwood.engine.effects import Abandoned, All, Close, Effect, Emit, Ended, Flow, Invoke, Open, Read, ReadAll, Sleep
 from budwood.errors import ConfigurationError
-from budwood.types import StreamEvent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
+
+    from budwood.types import StreamEvent
 
 T = TypeVar("T")
 

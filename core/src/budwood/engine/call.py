@@ -12,20 +12,7 @@ from budwood.contracts import Cache, Clock
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
-from budwood.types import (
-    Adaptation,
-    Attempt,
-    ChatRequest,
-    ChatResponse,
-    EmbeddingResponse,
-    HTTPCall,
-    ModelRules,
-    ModerationResponse,
-    Timing,
-)
-
-Answer = ChatResponse | EmbeddingResponse | ModerationResponse
-"""What models answer: the attempt that brought it notes its request id and its usage."""
+from budwood.types import Adaptation, Answer, Attempt, ChatRequest, HTTPCall, ModelRules, Timing
 
 
 class ReplyCache(NamedTuple):

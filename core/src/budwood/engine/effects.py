@@ -11,10 +11,13 @@ early they throw `Abandoned` (or the cancellation) in and then perform what its 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from budwood.contracts import AsyncExchange, Exchange
-from budwood.types import HTTPCall, StreamEvent, Timing
+from budwood.types import HTTPCall, Timing
+
+if TYPE_CHECKING:
+    from budwood.types import StreamEvent
 
 T = TypeVar("T")
 

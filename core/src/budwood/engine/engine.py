@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from budwood.contracts import Cache, Clock
-from budwood.engine import services
 from budwood.engine.call import Call, ReplyCache
-from budwood.engine.conversation import Conversation
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
@@ -36,16 +34,16 @@ from budwood.settings import Options
 from budwood.types import (
     Capability,
     ChatResponse,
-    EmbeddingRequest,
-    EmbeddingResponse,
     Message,
     ModelInfo,
-    ModerationRequest,
-    ModerationResponse,
     Part,
     Timing,
     TokenCount,
 )
+
+if TYPE_CHECKING:
+    from budwood.engine.conversation import Conversation
+    from budwood.types import EmbeddingResponse, ModerationResponse
 
 T = TypeVar("T")
 
@@ -113,6 +111,9 @@ class Engine:
         self, texts: tuple[str, ...], model: str | None, dimensions: int | None, extra: Mapping[str, Any] | None
     ) -> Flow[EmbeddingResponse]:
         """Embed texts, in one request."""
+        from budwood.engine import services
+        from budwood.types import EmbeddingRequest
+
         call = self._call(Asked(self.options, model=model))
         request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
@@ -121,6 +122,9 @@ class Engine:
         self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
     ) -> Flow[ModerationResponse]:
         """Have contents judged, in one request; where no model is named, by the one that the vendor has for it."""
+        from budwood.engine import services
+        from budwood.types import ModerationRequest
+
         endpoint, name = self.endpoints.find(self._address(model))
         wanted = name if model else None
         request = ModerationRequest(model=wanted, contents=contents_of(contents), extra=dict(extra or {}))
@@ -128,16 +132,22 @@ class Engine:
 
     def complete(self, prompt: str, given: CompletionOptions) -> Flow[ChatResponse]:
         """Let a model go on with a text."""
+        from budwood.engine import services
+
         asked = understood_completion(given, self.options)
         call = self._call(asked)
         return services.complete(call, asked.request(call.model, (Message.user(prompt),)))
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
+        from budwood.engine import services
+
         return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
 
     def count_tokens(self, prompt: Prompt, given: AskOptions) -> Flow[TokenCount]:
         """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
+        from budwood.engine import services
+
         asked = self._understood(given)
         call = self._call(asked)
         messages = yield from self._read(messages_of(prompt, system=asked.system), asked)

@@ -20,10 +20,6 @@ from budwood.types.record import JSON
 Function = Callable[..., Any]
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
-_SECTION = re.compile(r"^(Args|Arguments|Parameters):\s*$")
-_OTHER_SECTION = re.compile(r"^(Returns|Raises|Yields|Examples?|Notes?):\s*$")
-_ARGUMENT = re.compile(r"^\s+(\*{0,2}\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
-_FIELD = re.compile(r"^:param\s+(?:\w+\s+)?(\w+):\s*(.+)$")
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,8 @@ def as_tool(function: Function) -> Tool:
             f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",
             hint="Give its parameters type hints that JSON can express.",
         ) from error
+    from budwood.engine.docstrings import read_docstring  # its patterns take a while, and only tools need them
+
     summary, arguments = read_docstring(inspect.getdoc(function) or "")
     return Tool(
         function=function,
@@ -104,33 +102,6 @@ def as_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
             raise ConfigurationError(f"Two tools have the name {tool.definition.name!r}.", hint="Rename one of them.")
         tools[tool.definition.name] = tool
     return tools
-
-
-def read_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """
-    Take a docstring apart: what is said of the function, and what of each argument.
-
-    Sections ``Args:`` in Google's style and fields ``:param name:`` are understood.
-    """
-    summary: list[str] = []
-    arguments: dict[str, str] = {}
-    section, last = "summary", ""
-    for line in text.splitlines():
-        if _SECTION.match(line):
-            section = "arguments"
-        elif _OTHER_SECTION.match(line):
-            section = "other"
-        elif found := _FIELD.match(line.strip()):
-            arguments[found[1]] = found[2].strip()
-            section = "other"
-        elif section == "summary":
-            summary.append(line)
-        elif section == "arguments" and (found := _ARGUMENT.match(line)):
-            last = found[1].lstrip("*")
-            arguments[last] = found[2].strip()
-        elif section == "arguments" and last and line.strip():
-            arguments[last] += " " + line.strip()
-    return "\n".join(summary).strip(), arguments
 
 
 def _described(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:

@@ -7,15 +7,18 @@ Whether the reply is wanted whole or streamed is decided once, by the `Delivery`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from budwood.engine.attempts import ask_streamed, ask_whole, note, repeated, writing
+from budwood.engine.attempts import ask_whole, note, repeated, writing
 from budwood.engine.call import Call
 from budwood.engine.effects import Emit, Flow
 from budwood.engine.replies import keep, key_of, look_up
 from budwood.errors import UnsupportedError
-from budwood.providing import check_capabilities, check_messages, events_of
-from budwood.types import Capability, ChatRequest, ChatResponse, StreamEvent
+from budwood.providing import check_capabilities, check_messages
+from budwood.types import Capability, ChatRequest, ChatResponse
+
+if TYPE_CHECKING:
+    from budwood.types import StreamEvent
 
 
 class Delivery(Protocol):
@@ -23,6 +26,10 @@ class Delivery(Protocol):
 
     def ask(self, call: Call, request: ChatRequest) -> Flow[ChatResponse]:
         """Send one request."""
+        ...
+
+    def replay(self, response: ChatResponse) -> Flow[None]:
+        """Hand on a reply that the cache kept."""
         ...
 
     def announce(self, events: Sequence[StreamEvent]) -> Flow[None]:
@@ -37,6 +44,10 @@ class WholeDelivery:
         """Send one request."""
         return ask_whole(call, request)
 
+    def replay(self, response: ChatResponse) -> Flow[None]:
+        """Nobody listens."""
+        yield from ()
+
     def announce(self, events: Sequence[StreamEvent]) -> Flow[None]:
         """Nobody listens."""
         yield from ()
@@ -47,7 +58,15 @@ class StreamedDelivery:
 
     def ask(self, call: Call, request: ChatRequest) -> Flow[ChatResponse]:
         """Send one request."""
+        from budwood.engine.streaming import ask_streamed
+
         return ask_streamed(call, request)
+
+    def replay(self, response: ChatResponse) -> Flow[None]:
+        """Write it as the events that would have made it."""
+        from budwood.providing import events_of
+
+        yield Emit(events_of(response))
 
     def announce(self, events: Sequence[StreamEvent]) -> Flow[None]:
         """Hand them on."""
@@ -81,7 +100,7 @@ def respond(
     if kept is not None and is_sound(kept):
         note(call, kept.adaptations)
         call.record_cached()
-        yield from delivery.announce(events_of(kept))
+        yield from delivery.replay(kept)
         return kept.model_copy(update={"cached": True, "provider": call.endpoint.name})
 
     response = yield from repeated(call, lambda: delivery.ask(call, request))

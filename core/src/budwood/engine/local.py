@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from typing import get_args
 
 from budwood.contracts import LocalProvider
+from budwood.engine.assembly import ResponseBuilder
 from budwood.engine.call import Call
+from budwood.engine.effects import Flow, Invoke
 from budwood.errors import BudwoodError, ProviderError, RequestTimeoutError, StreamInterruptedError
-from budwood.types import ChatRequest, Finished, StreamEvent
+from budwood.types import ChatRequest, ChatResponse, Finished, StreamEvent
 
 _EVENTS = frozenset(get_args(StreamEvent))
+
+
+def ask_local(call: Call, local: LocalProvider, request: ChatRequest) -> Flow[ChatResponse]:
+    """Ask once, and wait for the whole reply."""
+    builder = ResponseBuilder()
+    builder.add((yield Invoke(lambda: list(local_events(call, local, request)), inline=call.endpoint.inline)))
+    return builder.build()
 
 
 def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:

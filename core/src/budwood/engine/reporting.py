@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from budwood import logs
-from budwood.engine.call import Answer, Call
-from budwood.types import ChatResponse
+from budwood.engine.call import Call
+from budwood.types import Answer, ChatResponse
 
 
 class Report:

@@ -13,7 +13,7 @@ from budwood.engine.effects import All, Flow, Invoke, Overdue
 from budwood.engine.functions import Approval, Tool, explained, is_async, shown
 from budwood.engine.lifecycle import Delivery, Verdict, respond
 from budwood.errors import ConfigurationError, ToolLoopError
-from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolExecuted, ToolResultPart, Usage
+from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolResultPart, Usage
 
 
 class Toolbox(NamedTuple):
@@ -62,6 +62,8 @@ def converse(
             )
         flows = [_execute(call, wanted, toolbox) for wanted in response.tool_calls]
         results: list[ToolResultPart] = yield All(flows)
+        from budwood.types import ToolExecuted
+
         executed = zip(response.tool_calls, results, strict=True)
         yield from delivery.announce([ToolExecuted(wanted, result) for wanted, result in executed])
         added.append(Message.tool(*results))

@@ -1,8 +1,9 @@
 """What authors of providers can build on: base classes, classification of errors, model rules, checks."""
 
+from typing import TYPE_CHECKING
+
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import call_id
-from budwood.providing.events import events_of
 from budwood.providing.failures import (
     OPENAI_VOCABULARY,
     Complaint,
@@ -18,8 +19,13 @@ from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits,
 from budwood.providing.messages import check_capabilities, check_messages, check_text_output
 from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
-from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
 from budwood.providing.tokens import check_tokens, estimate_tokens
+
+if TYPE_CHECKING:
+    from budwood.providing.events import events_of
+    from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
+
+_HOMES = {"BaseStreamDecoder": "streaming", "Cutter": "streaming", "events_of": "events", "parse_piece": "streaming"}
 
 __all__ = [
     "DROPPABLE",
@@ -59,3 +65,15 @@ __all__ = [
     "retry_after",
     "rule_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Look up what only streams need: the events are not imported for a call that waits for a whole reply."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

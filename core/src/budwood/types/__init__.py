@@ -12,29 +12,9 @@ from budwood.types.chat import (
     ToolChoice,
     ToolDefinition,
 )
-from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
-from budwood.types.events import (
-    CONTENT_EVENTS,
-    Finished,
-    ReasoningClosed,
-    ReasoningDelta,
-    RefusalDelta,
-    ResponseMetadata,
-    ResponseStarted,
-    Restarted,
-    StreamEvent,
-    TextClosed,
-    TextDelta,
-    ToolCallClosed,
-    ToolCallDelta,
-    ToolExecuted,
-    UsageReported,
-    VendorContent,
-)
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
 from budwood.types.models import Capability, ModelInfo, ModelRules
-from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 from budwood.types.parts import (
     AccessToken,
     CacheLifetime,
@@ -50,12 +30,61 @@ from budwood.types.parts import (
     VendorTool,
 )
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Attempt, RateLimits, TokenCount, Usage
+from budwood.types.usage import Adaptation, Answer, Attempt, RateLimits, TokenCount, Usage
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
+    from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
+    from budwood.types.events import (
+        CONTENT_EVENTS,
+        Finished,
+        ReasoningClosed,
+        ReasoningDelta,
+        RefusalDelta,
+        ResponseMetadata,
+        ResponseStarted,
+        Restarted,
+        StreamEvent,
+        TextClosed,
+        TextDelta,
+        ToolCallClosed,
+        ToolCallDelta,
+        ToolExecuted,
+        UsageReported,
+        VendorContent,
+    )
+    from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 
-_OF_DATASETS = ("Cell", "CellDraft", "Instruction", "Row", "SourcePassage", "Turn")
+_HOMES = {
+    "CONTENT_EVENTS": "events",
+    "Cell": "datasets",
+    "CellDraft": "datasets",
+    "EmbeddingRequest": "embeddings",
+    "EmbeddingResponse": "embeddings",
+    "Finished": "events",
+    "Instruction": "datasets",
+    "ModerationRequest": "moderations",
+    "ModerationResponse": "moderations",
+    "ReasoningClosed": "events",
+    "ReasoningDelta": "events",
+    "RefusalDelta": "events",
+    "ResponseMetadata": "events",
+    "ResponseStarted": "events",
+    "Restarted": "events",
+    "Row": "datasets",
+    "SourcePassage": "datasets",
+    "StreamEvent": "events",
+    "TextClosed": "events",
+    "TextDelta": "events",
+    "ToolCallClosed": "events",
+    "ToolCallDelta": "events",
+    "ToolExecuted": "events",
+    "Turn": "datasets",
+    "UsageReported": "events",
+    "VendorContent": "events",
+    "Verdict": "moderations",
+}
+"""What a call that waits for a whole reply does not need, by its module: looked up when it is wanted."""
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -63,6 +92,7 @@ __all__ = [
     "MAX_REPLY_BYTES",
     "AccessToken",
     "Adaptation",
+    "Answer",
     "Attempt",
     "CacheLifetime",
     "Capability",
@@ -126,9 +156,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Look the records of datasets up when they are wanted: most programs make none."""
-    if name not in _OF_DATASETS:
+    """Look a name up where it is defined."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from budwood.types import datasets
+    from importlib import import_module
 
-    return getattr(datasets, name)
+    value: object = getattr(import_module(f"budwood.types.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, SkipValidation
 from budwood.types.messages import Message
 from budwood.types.parts import CacheLifetime, ReasoningPart, ToolCallPart, VendorTool
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Attempt, RateLimits, Usage
+from budwood.types.usage import Adaptation, Answer, Attempt, RateLimits, Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"]
 """Why a reply ended, in one form for all vendors; the vendor's own word is beside it."""
@@ -82,7 +82,7 @@ class ChatRequest(Record):
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 
-class ChatResponse(Record):
+class ChatResponse(Answer, Record):
     """
     What a model answered, with all that is known about how.
 

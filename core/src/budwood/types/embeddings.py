@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Attempt, Usage
+from budwood.types.usage import Answer, Attempt, Usage
 
 Vectors = tuple[tuple[float, ...], ...]
 
@@ -26,11 +26,11 @@ class EmbeddingRequest(Record):
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 
-class EmbeddingResponse(Record):
+class EmbeddingResponse(Answer, Record):
     """One vector for each text, in the order of the texts."""
 
     vectors: Annotated[Vectors, WrapValidator(_unless_ours)] = Field(repr=False)
-    usage: Usage = Usage()
+    usage: Usage = Usage.model_construct()
     provider: str = ""
     model: str = ""
     request_id: str | None = None

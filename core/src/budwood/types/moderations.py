@@ -6,7 +6,7 @@ from pydantic import Field, SkipValidation
 
 from budwood.types.parts import ImagePart, TextPart
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Attempt, Usage
+from budwood.types.usage import Answer, Attempt, Usage
 
 
 class ModerationRequest(Record):
@@ -38,11 +38,11 @@ class Verdict(Record):
     applied_to: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class ModerationResponse(Record):
+class ModerationResponse(Answer, Record):
     """One verdict for each content, in their order."""
 
     verdicts: tuple[Verdict, ...]
-    usage: Usage = Usage()
+    usage: Usage = Usage.model_construct()
     provider: str = ""
     model: str = ""
     id: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from budwood.types.record import JSON, Record
 
@@ -106,3 +107,11 @@ class Attempt:
     request_id: str | None = None
     usage: Usage | None = None
     cached: bool = False
+
+
+class Answer:
+    """What every answer of a model tells of itself: `ChatResponse`, `EmbeddingResponse` and `ModerationResponse`."""
+
+    if TYPE_CHECKING:
+        usage: Usage
+        request_id: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic_core import from_json, to_json
 
@@ -24,20 +24,18 @@ from budwood.types import (
     Adaptation,
     Capability,
     Credential,
-    EmbeddingRequest,
-    EmbeddingResponse,
     HTTPCall,
     HTTPReply,
     ModelInfo,
-    ModerationRequest,
-    ModerationResponse,
     ReplyHead,
     Usage,
 )
 from budwood_openai_compatible.decoding import decode_usage, holds_error
 from budwood_openai_compatible.failures import VOCABULARY, complaint_of, our_name, status_of
-from budwood_openai_compatible.lists import decode_model, decode_vector, decode_verdict, encode_moderation
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
+
+if TYPE_CHECKING:
+    from budwood.types import EmbeddingRequest, EmbeddingResponse, ModerationRequest, ModerationResponse
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
 
@@ -115,6 +113,9 @@ class OpenAIEndpoint(BaseProvider):
 
     def decode_embedding(self, request: EmbeddingRequest, reply: HTTPReply) -> EmbeddingResponse:
         """Read embeddings, as numbers or in base64."""
+        from budwood.types import EmbeddingResponse
+        from budwood_openai_compatible.lists import decode_vector
+
         body = self._object(reply)
         rows = body.get("data") or ()
         ordered = sorted(enumerate(rows), key=lambda row: row[0] if row[1].get("index") is None else row[1]["index"])
@@ -134,6 +135,8 @@ class OpenAIEndpoint(BaseProvider):
 
     def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
         """Read the list of models; some servers send it bare."""
+        from budwood_openai_compatible.lists import decode_model
+
         body = parse_body(reply)
         if isinstance(body, Mapping) and holds_error(body):
             raise self._failure(reply.head, body)
@@ -144,10 +147,15 @@ class OpenAIEndpoint(BaseProvider):
 
     def encode_moderation(self, request: ModerationRequest) -> HTTPCall:
         """Write a request for verdicts."""
+        from budwood_openai_compatible.lists import encode_moderation
+
         return self._post("/moderations", encode_moderation(request))
 
     def decode_moderation(self, request: ModerationRequest, reply: HTTPReply) -> ModerationResponse:
         """Read verdicts."""
+        from budwood.types import ModerationResponse
+        from budwood_openai_compatible.lists import decode_verdict
+
         body = self._object(reply)
         rows = body.get("results") or ()
         if len(rows) != len(request.contents):

@@ -1,8 +1,13 @@
-"""The provider: chat with any server that speaks OpenAI's API, by Chat Completions or by Responses."""
+"""
+The provider: chat with any server that speaks OpenAI's API, by Chat Completions or by Responses.
+
+The codec of Responses and the decoders of streams are imported where they are used: what a first call by Chat
+Completions does not need would make it a tenth slower.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
@@ -12,16 +17,10 @@ from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
 from budwood_openai_compatible.encoding import encode_messages, encode_output_schema, encode_tools, foreign_tools
 from budwood_openai_compatible.endpoint import OpenAIEndpoint
-from budwood_openai_compatible.responses import (
-    COUNTED_FIELDS,
-    Api,
-    ResponsesStreamDecoder,
-    choose_api,
-    decode_response,
-    encode_response,
-)
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
-from budwood_openai_compatible.streaming import ChatStreamDecoder
+
+if TYPE_CHECKING:
+    from budwood_openai_compatible.responses import Api
 
 
 class OpenAICompatible(OpenAIEndpoint):
@@ -57,6 +56,8 @@ class OpenAICompatible(OpenAIEndpoint):
         """Say by which API a request is sent and its reply read: by the settings, or by what it needs."""
         if self._settings.api != "auto":
             return self._settings.api
+        from budwood_openai_compatible.responses import choose_api
+
         return choose_api(request, self.rules(request), vendor=self.vendor)
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
@@ -83,18 +84,25 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def responses_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Write the body of a request to Responses, as `chat_body` does for Chat Completions."""
+        from budwood_openai_compatible.responses import encode_response
+
         system_role = self._settings.system_role
         return encode_response(request, self.rules(request), vendor=self.vendor, system_role=system_role, stream=stream)
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""
-        read = decode_response if self.api(request) == "responses" else decode_chat
-        return read(self._object(reply), reply, vendor=self.vendor)
+        if self.api(request) == "chat":
+            return decode_chat(self._object(reply), reply, vendor=self.vendor)
+        from budwood_openai_compatible.responses import decode_response
+
+        return decode_response(self._object(reply), reply, vendor=self.vendor)
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
         if self.api(request) == "chat":
             return self.completion_decoder(request, head)
+        from budwood_openai_compatible.responses import ResponsesStreamDecoder
+
         return ResponsesStreamDecoder(
             head,
             vendor=self.vendor,
@@ -114,6 +122,8 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed plain completion: the chunks are those of chat, with texts in place of deltas."""
+        from budwood_openai_compatible.streaming import ChatStreamDecoder
+
         return ChatStreamDecoder(
             head,
             vendor=self.vendor,
@@ -124,6 +134,8 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Write the request that asks for the count of input tokens; it is that of Responses, whatever the API."""
+        from budwood_openai_compatible.responses import COUNTED_FIELDS
+
         values, receipts = self.responses_body(request, stream=False)
         counted = {name: value for name, value in values.items() if name in COUNTED_FIELDS}
         return self._post("/responses/input_tokens", counted, receipts)

@@ -1,0 +1,122 @@
+"""Ask once and hand on the events of the reply as they come: what `budwood.engine.attempts` repeats for streams."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from itertools import islice
+
+from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.attempts import encode, failure, opened, reading, remote_provider
+from budwood.engine.call import Call
+from budwood.engine.effects import Close, Emit, Flow, Invoke, Read
+from budwood.engine.local import local_events
+from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
+from budwood.types import CONTENT_EVENTS, ChatRequest, ChatResponse, StreamEvent
+
+
+def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
+    """Ask once, and emit the events of the reply as they come."""
+    reader = _StreamReader()
+    local = call.endpoint.local
+    try:
+        if local is None:
+            yield from _remote_events(call, request, reader)
+        else:
+            yield from _local_events(local_events(call, local, request), reader, inline=call.endpoint.inline)
+    except StreamInterruptedError as error:
+        raise _interrupted(error, reader) from error.__cause__
+    except ProviderError as error:
+        if not reader.committed:
+            raise
+        raise _interrupted(error, reader) from error
+    with reading():
+        return reader.builder.build()
+
+
+class _StreamReader:
+    """
+    Gathers the events of one streamed reply.
+
+    What comes before the first content is held back: until then the attempt can fail unseen and be repeated.
+    """
+
+    def __init__(self) -> None:
+        self.builder = ResponseBuilder()
+        self.committed = False
+        self._held: list[StreamEvent] = []
+
+    def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
+        """Take events in; return those that may be shown now."""
+        self.builder.add(events)
+        if self.committed:
+            return events
+        self._held.extend(events)
+        if any(isinstance(event, CONTENT_EVENTS) for event in events):
+            self.committed = True
+            return self.release()
+        return []
+
+    def release(self) -> list[StreamEvent]:
+        """Return what was held back."""
+        held, self._held = self._held, []
+        return held
+
+
+def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> Flow[None]:
+    provider = remote_provider(call)
+    prepared = encode(call, request, stream=True)
+    exchange = yield from opened(call, prepared)
+    try:
+        if not exchange.head.ok:
+            raise (yield from failure(call, exchange))
+        decoder = provider.decoder(request, exchange.head)
+        left = prepared.max_reply_bytes
+        while data := (yield Read(exchange)):
+            left -= len(data)
+            if left < 0:
+                raise ResponseTooLargeError(f"The stream is longer than {prepared.max_reply_bytes:,} bytes.")
+            with reading():
+                shown = reader.take(list(decoder.feed(data)))
+            if shown:
+                yield Emit(shown)
+        with reading():
+            shown = reader.take(list(decoder.close()))
+    finally:
+        yield Close(exchange)
+    if not reader.builder.finished:
+        raise StreamInterruptedError("The stream ended without saying why the reply is complete.")
+    yield Emit(shown or reader.release())
+
+
+def _local_events(events: Iterator[StreamEvent], reader: _StreamReader, *, inline: bool) -> Flow[None]:
+    try:
+        while batch := (yield Invoke(lambda: list(islice(events, 1)), inline=inline)):
+            shown = reader.take(batch)
+            if shown:
+                yield Emit(shown)
+        if held := reader.release():
+            yield Emit(held)
+    finally:
+        yield Invoke(lambda: _close(events), inline=inline)
+
+
+def _close(events: Iterator[StreamEvent]) -> None:
+    """Let a local model stop in mid-reply."""
+    if isinstance(events, Generator):
+        events.close()
+
+
+def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:
+    """Hand over what had arrived; a stream that the caller has seen part of is not repeated."""
+    with reading():
+        arrived = reader.builder.build() if reader.committed else None
+    interrupted = StreamInterruptedError(
+        f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
+        response=arrived,
+        hint=error.hint,
+        code=error.code,
+        retryable=error.retryable and not reader.committed,
+    )
+    interrupted.status = error.status
+    interrupted.request_id = error.request_id
+    return interrupted
