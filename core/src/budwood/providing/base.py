@@ -77,7 +77,7 @@ class BaseProvider(ABC):
             UnsupportedError: The model writes no text, or cannot read what the messages hold.
         """
         model = f"{self._context.instance}/{request.model}"
-        capabilities = self.capabilities - self.rules(request).lacks
+        capabilities = self.rules(request).able(self.capabilities)
         check_text_output(capabilities, model)
         check_messages(request.messages)
         check_capabilities(request.messages, capabilities, model)
