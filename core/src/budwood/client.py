@@ -27,11 +27,12 @@ from budwood.engine import (
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.endpoints import Endpoints
 from budwood.engine.options import override, refuse_unknown
+from budwood.engine.pulling import PULL_IDLE_SECONDS, PULL_SECONDS
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
-from budwood.streams import AsyncChatStream, ChatStream
+from budwood.streams import AsyncChatStream, AsyncPullStream, ChatStream, PullStream
 from budwood.types import (
     Capability,
     ChatResponse,
@@ -245,6 +246,22 @@ class Client:
         """List the models of a provider, by default of the client's own."""
         return self._driver.run(self._engine.models(provider))
 
+    def pull(
+        self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
+    ) -> PullStream:
+        """
+        Have a server fetch a model that it does not have, and read how far it has got.
+
+        Nothing is sent before the first record is wanted. One that is left early, or breaks, can be repeated: the
+        server goes on where it was.
+
+        Args:
+            model: ``provider/model``, by default the client's own.
+            timeout: Seconds for the whole, by default a day.
+            idle_timeout: Seconds of silence, by default ten minutes: a server that checks what it fetched says nothing.
+        """
+        return PullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
+
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
         """Say what a model can do. Nothing is sent."""
         return self._engine.capabilities(model)
@@ -406,6 +423,12 @@ class AsyncClient:
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """List the models of a provider; see `Client.models`."""
         return await self._driver.run(self._engine.models(provider))
+
+    def pull(
+        self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
+    ) -> AsyncPullStream:
+        """Have a server fetch a model, and read how far it has got; see `Client.pull`."""
+        return AsyncPullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
         """Say what a model can do; see `Client.capabilities`."""

@@ -75,17 +75,15 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
 
 def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
     """Send a call and read its whole reply; a reply that is not 2xx is raised as the provider's error."""
-    provider = remote_provider(call)
-    exchange = yield from _opened(call, prepared)
+    exchange = yield from opened(call, prepared)
     try:
-        if not exchange.head.ok:
-            raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
+        yield from check_status(call, exchange)
         return HTTPReply(exchange.head, (yield ReadAll(exchange, prepared.max_reply_bytes)))
     finally:
         yield Close(exchange)
 
 
-def _opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
+def opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
     """Send a call; where nobody answers, the vendor may know what helps."""
     authorized = yield from call.endpoint.authorized(prepared, call.clock.time())
     try:
@@ -96,6 +94,18 @@ def _opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
             error.hint = provider.connection_hint or error.hint
         raise
     return exchange
+
+
+def check_status(call: Call, exchange: Exchange | AsyncExchange) -> Flow[None]:
+    """
+    See that a reply is 2xx.
+
+    Raises:
+        ProviderError: It is not; the provider says what that means.
+    """
+    if not exchange.head.ok:
+        body = yield from _error_body(exchange)
+        raise _error(remote_provider(call), call, HTTPReply(exchange.head, body))
 
 
 def _error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
@@ -233,10 +243,9 @@ class _StreamReader:
 def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> Flow[None]:
     provider = remote_provider(call)
     prepared = encode(call, request, stream=True)
-    exchange = yield from _opened(call, prepared)
+    exchange = yield from opened(call, prepared)
     try:
-        if not exchange.head.ok:
-            raise _error(provider, call, HTTPReply(exchange.head, (yield from _error_body(exchange))))
+        yield from check_status(call, exchange)
         decoder = provider.decoder(request, exchange.head)
         left = prepared.max_reply_bytes
         while data := (yield Read(exchange)):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from budwood.contracts import AsyncExchange, Exchange
-from budwood.types import HTTPCall, StreamEvent, Timing
+from budwood.types import HTTPCall, PullProgress, StreamEvent, Timing
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class All(NamedTuple):
 class Emit(NamedTuple):
     """Hand events to the reader of the stream."""
 
-    events: Sequence[StreamEvent]
+    events: Sequence[StreamEvent] | Sequence[PullProgress]
 
 
 class Ended(NamedTuple):

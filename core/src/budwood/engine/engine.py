@@ -15,8 +15,9 @@ from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
 from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery
-from budwood.engine.options import Asked, AskOptions, CompletionOptions, understood, understood_completion
+from budwood.engine.options import Asked, AskOptions, CompletionOptions, override, understood, understood_completion
 from budwood.engine.prompts import Content, Prompt, contents_of, fits, messages_of, with_files
+from budwood.engine.pulling import pull
 from budwood.engine.reporting import reported
 from budwood.engine.structured import ask_structured, prepare
 from budwood.engine.tools import converse
@@ -135,6 +136,12 @@ class Engine:
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
         return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
+
+    def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
+        """Have a server fetch a model, and emit how far it has got."""
+        endpoint, name = self.endpoints.find(self._address(model))
+        options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
+        return pull(self._new_call(endpoint, name, options, use_cache=False))
 
     def count_tokens(self, prompt: Prompt, given: AskOptions) -> Flow[TokenCount]:
         """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""

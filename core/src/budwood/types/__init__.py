@@ -33,7 +33,7 @@ from budwood.types.events import (
 )
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
-from budwood.types.models import Capability, ModelInfo, ModelRules
+from budwood.types.models import Capability, ModelInfo, ModelRules, PullProgress
 from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
 from budwood.types.parts import (
     AccessToken,
@@ -87,6 +87,7 @@ __all__ = [
     "NamedTool",
     "OutputSchema",
     "Part",
+    "PullProgress",
     "RateLimits",
     "ReasoningClosed",
     "ReasoningDelta",

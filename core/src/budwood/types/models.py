@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
@@ -24,6 +25,7 @@ class Capability(StrEnum):
     COUNT_TOKENS = "count_tokens"
     MODERATION = "moderation"
     COMPLETION = "completion"
+    PULL_MODELS = "pull_models"
 
 
 class ModelInfo(Record):
@@ -35,6 +37,24 @@ class ModelInfo(Record):
     owned_by: str | None = None
     context_window: int | None = None
     raw: dict[str, JSON] = Field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """
+    How far a server has got with a model that it fetches.
+
+    Attributes:
+        status: What it does, in its own words.
+        digest: Which part of the model it speaks of, where it speaks of one.
+        completed: Bytes of that part that it has.
+        total: Bytes of the whole part.
+    """
+
+    status: str
+    digest: str | None = None
+    completed: int | None = None
+    total: int | None = None
 
 
 class ModelRules(Record):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +23,7 @@ def shown(*, quiet: bool) -> Iterator[OnProgress | None]:
     """Give what shows the progress, in the form that fits standard error; None where it shall be quiet."""
     if quiet:
         yield None
-    elif terminal.is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+    elif terminal.is_live():
         with _live() as show:
             yield show
     else:

@@ -91,7 +91,7 @@ class ChatStreamDecoder:
         return events
 
     def _decode(self, line: bytes) -> Iterator[StreamEvent]:
-        chunk = _parsed(line)
+        chunk = parsed(line)
         if chunk.get("error"):
             raise self._failure(chunk)
         if not self._started:
@@ -129,7 +129,13 @@ class ChatStreamDecoder:
         yield ResponseMetadata(self._notes | decode_metadata(chunk) | said)
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def parsed(line: bytes) -> dict[str, Any]:
+    """
+    Parse a line.
+
+    Raises:
+        BadResponseError: It is no JSON object.
+    """
     try:
         chunk = from_json(line)
     except ValueError:
