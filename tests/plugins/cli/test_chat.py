@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 
@@ -116,7 +115,7 @@ def test_a_model_that_cannot_be_used_is_told_before_the_first_turn(budwood):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, vendor):
+def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, interrupt, vendor):
     """
     After Ctrl-C in a reply the next line is answered, and the stopped turn is forgotten.
     """
@@ -126,8 +125,7 @@ def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, vendor):
     process.stdin.flush()
     assert process.stdout.read(5) == b"Hello"
 
-    process.send_signal(signal.SIGINT)
-    assert process.stderr.readline() == b"(stopped)\n"
+    assert interrupt(process, process.stderr) == b"(stopped)\n"
     vendor.held.set()
     output, _ = process.communicate(b"Two\n")
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 
@@ -118,7 +117,7 @@ def test_no_server_to_pull_with(budwood, ollama):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupt_ends_a_pull(started, ollama):
+def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
     """
     Ctrl-C closes the connection, says that nothing is lost, and ends with 130.
     """
@@ -126,11 +125,10 @@ def test_an_interrupt_ends_a_pull(started, ollama):
     process = started("models", "pull", "ollama/llama3.2")
     assert process.stderr.readline() == b"pulling manifest\n"
 
-    process.send_signal(signal.SIGINT)
-    output, told = process.communicate()
+    told = interrupt(process, process.stderr)
 
-    assert (process.returncode, output) == (130, b"")
     assert told.decode() == "stopped: the server keeps what it has, and the same command goes on from there.\n"
+    assert (process.communicate(), process.returncode) == ((b"", b""), 130)
     assert ollama.left.wait(60)
 
 
