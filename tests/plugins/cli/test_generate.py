@@ -169,6 +169,25 @@ def test_an_interrupted_run_goes_on(started, budwood, vendor, spec, tmp_path):
     assert len(vendor.requests) == 5  # four, and the one that was under way
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_two_interrupts_are_told_as_one(started, vendor, spec):
+    """
+    Whatever sends a second one while the run ends: there is one message, and no word of asyncio's.
+    """
+    spec.write_text(spec.read_text().replace("concurrency = 1", "concurrency = 4"))
+    vendor.held = threading.Event()
+    process = started("generate", "spec.toml", "--quiet")
+    for _ in range(4):
+        vendor.arrived.acquire()
+
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+
+    assert process.returncode == 130
+    assert [text.partition(" ")[0] for text in errors.decode().splitlines()] == ["stopped:", "hint:"]
+
+
 def test_runs_are_listed(budwood, vendor, spec, tmp_path):
     """
     A folder's runs are a table or a list of objects; by default those of the current folder.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def interruptible(run_folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; another Ctrl-C would only disturb
         if run_folder.is_dir():
             terminal.note("stopped: what was finished is kept.")
             terminal.note(f"hint: {_resume(run_folder)} goes on.")
