@@ -93,6 +93,19 @@ def test_an_error_ends_a_piped_chat(budwood, vendor):
     assert (run.returncode, vendor.prompts) == (6, ["One"])
 
 
+def test_a_line_that_is_no_text_is_refused(started, vendor):
+    """
+    Bytes that are no UTF-8 are a matter of usage, as they are for `ask`; nothing of the line is sent.
+    """
+    process = started("chat")
+
+    output, errors = process.communicate(b"One\nc\xe9dille\nTwo\n")
+
+    assert (process.returncode, output) == (2, b"Hello there.\n")
+    assert errors.startswith(b"error: The line is no UTF-8 text.\nhint: `iconv")
+    assert vendor.prompts == ["One"]
+
+
 def test_a_file_that_is_no_chat_ends_with_3(budwood, vendor, tmp_path):
     """
     --load says what is wrong with the file.
