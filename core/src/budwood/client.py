@@ -182,7 +182,7 @@ class Client:
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Begin a conversation; the options are defaults of its calls."""
-        return ChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
+        return ChatSession(self, _begun(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
         """Go on with a conversation that `ChatSession.save` wrote."""
@@ -377,7 +377,7 @@ class AsyncClient:
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
-        return AsyncChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
+        return AsyncChatSession(self, _begun(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Go on with a conversation that was saved; see `Client.load_chat`."""
@@ -470,6 +470,11 @@ class AsyncClient:
             _inherited.append(self._transport)
             self._transport = None
         self._engine.random = random.Random()
+
+
+def _begun(model: str | None, options: AskOptions) -> Conversation:
+    """Begin a conversation with the client's model, by its name, so that another client goes on with the same."""
+    return Conversation(options.pop("model", None) or model, options.pop("system", None))
 
 
 def _resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:

@@ -31,7 +31,7 @@ from budwood.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-from budwood.providing import clip
+from budwood.providing import calls_before, clip
 from budwood.types import (
     CONTENT_EVENTS,
     Adaptation,
@@ -152,7 +152,7 @@ def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     """Ask once, and wait for the whole reply."""
     local = call.endpoint.local
     if local is not None:
-        builder = ResponseBuilder()
+        builder = ResponseBuilder(calls_before(request))
         builder.add((yield Invoke(lambda: list(local_events(call, local, request)), inline=call.endpoint.inline)))
         return builder.build()
     reply = yield from whole(call, encode(call, request, stream=False))
@@ -162,7 +162,7 @@ def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
 
 def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     """Ask once, and emit the events of the reply as they come."""
-    reader = _StreamReader()
+    reader = _StreamReader(calls_before(request))
     local = call.endpoint.local
     try:
         if local is None:
@@ -218,8 +218,8 @@ class _StreamReader:
     What comes before the first content is held back: until then the attempt can fail unseen and be repeated.
     """
 
-    def __init__(self) -> None:
-        self.builder = ResponseBuilder()
+    def __init__(self, earlier: int) -> None:
+        self.builder = ResponseBuilder(earlier)
         self.committed = False
         self._held: list[StreamEvent] = []
 

@@ -1,7 +1,7 @@
 """What authors of providers can build on: a base class, classification of errors, model rules, checks."""
 
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import call_id
+from budwood.providing.calls import call_id, calls_before
 from budwood.providing.events import events_of
 from budwood.providing.failures import (
     OPENAI_VOCABULARY,
@@ -26,6 +26,7 @@ __all__ = [
     "Vocabulary",
     "adapted",
     "call_id",
+    "calls_before",
     "check_capabilities",
     "check_messages",
     "clip",

@@ -151,10 +151,12 @@ class GeminiStreamDecoder:
 
     Args:
         head: The reply's head.
+        earlier: How many calls the conversation held before: they tell replies apart that have no id.
     """
 
-    def __init__(self, head: ReplyHead) -> None:
+    def __init__(self, head: ReplyHead, *, earlier: int = 0) -> None:
         self._head = head
+        self._earlier = earlier
         self._sse = SSEDecoder()
         self._not_a_stream: list[bytes] | None = None
         self._begun = False
@@ -239,7 +241,7 @@ class GeminiStreamDecoder:
         index = candidate.get("index") or 0
         state = self._candidates.setdefault(index, _Candidate(index))
         for written in parts_of(candidate):
-            for event in state.take(written, call_id(self._id, candidate, state.calls)):
+            for event in state.take(written, call_id(self._id, candidate, self._earlier, state.calls)):
                 self._spoken = True
                 yield event
         state.about.extend(part for part in about_the_reply(candidate) if part not in state.about)

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError, UnsupportedError
-from budwood.providing import BaseProvider, describe_body, parse_body, rate_limits, request_id
+from budwood.providing import BaseProvider, calls_before, describe_body, parse_body, rate_limits, request_id
 from budwood.types import (
     Adaptation,
     Capability,
@@ -27,7 +27,7 @@ from budwood.types import (
     ReplyHead,
 )
 from budwood_ollama.addresses import CLOUD
-from budwood_ollama.decoding import calls_before, decode_message, decode_metadata, decode_usage, finish_reason
+from budwood_ollama.decoding import decode_message, decode_metadata, decode_usage, finish_reason
 from budwood_ollama.encoding import ChatWriter
 from budwood_ollama.errors import error_in_stream, error_of
 from budwood_ollama.models import decode_details, decode_summary

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import describe_body, rate_limits, request_id
+from budwood.providing import calls_before, describe_body, rate_limits, request_id
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -27,7 +27,6 @@ from budwood.types import (
 )
 from budwood.wire import NDJSONDecoder
 from budwood_ollama.decoding import (
-    calls_before,
     decode_call,
     decode_metadata,
     decode_usage,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
-from budwood.providing import adapted
+from budwood.providing import adapted, calls_before
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
@@ -88,8 +88,10 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""
-        read = decode_response if self.api(request) == "responses" else decode_chat
-        return read(self._object(reply), reply, vendor=self.vendor)
+        body = self._object(reply)
+        if self.api(request) == "responses":
+            return decode_response(body, reply, vendor=self.vendor)
+        return decode_chat(body, reply, vendor=self.vendor, earlier=calls_before(request))
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
