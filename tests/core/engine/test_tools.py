@@ -60,8 +60,7 @@ def test_the_model_calls_and_then_answers(client, scripted):
 @pytest.mark.parametrize("replies", [({"id": "r0"}, {"id": "r1"}), ({}, {})])
 def test_calls_without_ids_differ_between_rounds(client, scripted, replies, streamed):
     """
-    Where calls have no ids, and replies perhaps none either, and a model calls the same twice: each result belongs to
-    one call.
+    A model calls the same twice, and calls have no ids, replies perhaps none either: each result belongs to one call.
     """
     called = {"tool_calls": [{"index": 0, "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}]}
     for reply in replies:
