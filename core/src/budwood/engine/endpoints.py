@@ -31,7 +31,8 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says of a model.
-        identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
+        identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
+            The name counts, since replies hold parts that belong to it: a plugin for many vendors tags them so.
         credential: What `authorize` gets; None where the service wants none.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
@@ -194,12 +195,17 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
         remote=instance.thing if isinstance(instance.thing, Provider) else None,
         local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
         rules=rules,
-        identity=hashlib.sha256(f"{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()).hexdigest(),
+        identity=_identity(instance),
         credential=credential,
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
         inline=instance.spec.inline,
     )
+
+
+def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
+    said = "\n".join((instance.name, instance.spec.name, instance.settings.model_dump_json()))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
