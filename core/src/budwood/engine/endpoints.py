@@ -16,9 +16,12 @@ from budwood.errors import BudwoodError, ConfigurationError, CredentialError, Pl
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
+from budwood.providing.failures import CUT
 from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
 
 _REDACTED = "[redacted]"
+_TELLING = 4
+"""So many characters of a secret tell something of it; all keys of a vendor begin with the same three or so."""
 
 
 class Endpoint(NamedTuple):
@@ -168,7 +171,7 @@ class Endpoints:
 
 def _without(secret: str, value: object) -> object:
     if isinstance(value, str):
-        return value.replace(secret, _REDACTED)
+        return _without_beginning(secret, value.replace(secret, _REDACTED))
     if isinstance(value, Mapping):
         return {_without(secret, name): _without(secret, inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -176,6 +179,14 @@ def _without(secret: str, value: object) -> object:
     if type(value) is tuple:
         return tuple(_without(secret, inner) for inner in value)
     return value
+
+
+def _without_beginning(secret: str, text: str) -> str:
+    """Take out what is left of a secret where the text was cut in the middle of it; a few characters tell nothing."""
+    if CUT in text:
+        for length in range(len(secret) - 1, _TELLING - 1, -1):
+            text = text.replace(secret[:length] + CUT, _REDACTED + CUT)
+    return text
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
@@ -204,7 +215,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
-    said = "\n".join((instance.name, instance.spec.name, instance.settings.model_dump_json()))
+    said = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
     return hashlib.sha256(said.encode()).hexdigest()
 
 
