@@ -11,6 +11,7 @@ from typing import Final, Self
 from pydantic import ValidationError
 
 from budwood.errors import ConfigurationError
+from budwood.providing import replacing
 from budwood.types import Message, Record
 
 FORMAT: Final = "budwood-chat-1"
@@ -78,14 +79,7 @@ class Conversation:
 
 
 def _replace(target: Path, text: str) -> None:
-    """Write a file in one step."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write a file in one step. Several programs may save to it at once, so that each needs a part of its own."""
+    handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with replacing(target, Path(part)), os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)

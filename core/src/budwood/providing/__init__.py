@@ -14,6 +14,7 @@ from budwood.providing.failures import (
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
 from budwood.providing.messages import check_capabilities, check_messages
+from budwood.providing.replacing import replacing
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
 from budwood.providing.tokens import estimate_tokens
 
@@ -37,6 +38,7 @@ __all__ = [
     "events_of",
     "parse_body",
     "rate_limits",
+    "replacing",
     "request_id",
     "retry_after",
 ]
