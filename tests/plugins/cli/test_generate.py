@@ -268,6 +268,21 @@ def test_progress_is_live_at_a_terminal(terminal, vendor, spec):
     assert COLOUR.search(screen.shown)
 
 
+def test_nothing_of_the_progress_is_cut_on_a_narrow_terminal(terminal, vendor, spec):
+    """
+    Eighty columns show all of it, on a second line where need be.
+    """
+    vendor.held, vendor.free = threading.Event(), 2
+    screen = terminal("generate", "spec.toml", COLUMNS="80")
+
+    screen.wait_for("2/4")
+    screen.wait_for("errors")
+    screen.wait_for("left")
+    vendor.held.set()
+
+    assert screen.end() == 0
+
+
 def test_no_colours_where_none_are_wanted(terminal, vendor, spec):
     """
     NO_COLOR is respected.

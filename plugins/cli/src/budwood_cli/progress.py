@@ -86,8 +86,10 @@ def _live() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    said = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
+    columns = (BarColumn(bar_width=16), MofNCompleteColumn(), said)  # on a narrow terminal the text takes two lines
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("rows", total=None)
 
