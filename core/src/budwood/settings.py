@@ -22,7 +22,7 @@ and tables are JSON there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -216,9 +216,9 @@ def replace(weaker: Table, stronger: Mapping[str, Any], exclusive: tuple[str, ..
     _merge(weaker, stronger)
 
 
-def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
+def validated(model: type[M], values: Mapping[str, Any], *, where: str, cure: Callable[[str], str] | None = None) -> M:
     """
-    Make a settings object, or say which key is wrong.
+    Make a settings object, or say which key is wrong; ``cure`` says what to do about one that is missing.
 
     Raises:
         ConfigurationError: With the near matches of an unknown key; never with a value, which may be a secret.
@@ -228,7 +228,9 @@ def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
         problems = "; ".join(_problem(model, detail) for detail in details)
-        raise ConfigurationError(f"{where}: {problems}.") from None
+        missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
+        hint = cure(missing[0]) if cure and missing else None
+        raise ConfigurationError(f"{where}: {problems}.", hint=hint) from None
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
