@@ -74,6 +74,7 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "output_tokens": 12,
         "cost": None,
         "failures": [],
+        "passed_over": {},
     }
 
 
@@ -90,6 +91,31 @@ def test_a_dry_run_sends_and_writes_nothing(budwood, vendor, spec, tmp_path):
     assert plan["output_tokens"] > 0
     assert vendor.requests == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("talks")] == []
+
+
+def test_documents_that_give_nothing_are_named(budwood, vendor, spec, tmp_path):
+    """
+    Files of other kinds are counted, and documents without a passage are named, in a dry run; a run counts as well.
+    """
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name, text in {
+        "tea.md": "Tea is a drink.",
+        "empty.md": "",
+        "a.pdf": "%",
+        "b.PDF": "%",
+        "Makefile": "all:",
+    }.items():
+        (docs / name).write_text(text)
+    spec.write_text(f'{spec.read_text()}[documents]\npaths = ["docs/*", "docs/*.md"]\n')
+
+    plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
+    told = budwood("generate", "spec.toml", "--dry-run").stderr
+    left_out = "note: 3 files of other kinds left out: 2 .pdf, 1 no ending\n"
+
+    assert (plan["without_passages"], plan["passed_over"]) == (["docs/empty.md"], {".pdf": 2, "no ending": 1})
+    assert told == f"note: no passages in docs/empty.md\n{left_out}"
+    assert left_out in budwood("generate", "spec.toml").stderr
 
 
 def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):

@@ -205,4 +205,5 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         output_tokens=meter.output_tokens,
         cost=meter.cost,
         seconds=meter.seconds,
+        passed_over=plan.passed_over,
     )
