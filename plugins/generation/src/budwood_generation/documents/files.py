@@ -47,8 +47,8 @@ def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
 
     A pattern is a path relative to ``root`` whose parts may hold ``*``, ``?`` and ``[...]``; the part ``**`` stands for
     any number of folders. Wildcards take only files of the kinds in `KINDS` (`passed_over` counts the others), leave
-    out hidden files and folders, and ``**`` follows no symbolic links. `glob` is not used because it passes over folders
-    that it may not read in silence, and runs in circles where a link leads upwards.
+    out hidden files and folders, and ``**`` follows no symbolic links. `glob` is not used because it passes over
+    folders that it may not read in silence, and runs in circles where a link leads upwards.
 
     Raises:
         ConfigurationError: A pattern matches nothing, a file of an unknown kind is named, a folder cannot be read, or
