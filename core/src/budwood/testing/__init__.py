@@ -1,4 +1,6 @@
-"""What tests of programs and plugins need: a scripted transport, cassettes, faults and a clock."""
+"""What tests of programs and plugins need: scripted transports, cassettes, faults, a clock, and conformance suites."""
+
+from typing import TYPE_CHECKING
 
 from budwood.testing.cassettes import (
     AsyncRecordingTransport,
@@ -10,6 +12,7 @@ from budwood.testing.cassettes import (
 )
 from budwood.testing.clock import FakeClock
 from budwood.testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+from budwood.testing.lookup import look_up
 from budwood.testing.scripted import (
     AsyncScriptedTransport,
     ScriptedReply,
@@ -19,22 +22,61 @@ from budwood.testing.scripted import (
     sse,
 )
 
+if TYPE_CHECKING:
+    from budwood.testing.examples import (
+        OpenAIChatExamples,
+        WireBody,
+        WireExamples,
+        WireReply,
+        json_lines,
+        server_sent,
+    )
+    from budwood.testing.suites import (
+        CacheSuite,
+        InstructionStrategySuite,
+        LocalProviderSuite,
+        MediaHandlerSuite,
+        PackagingSuite,
+        PromptModifierSuite,
+        ProviderSuite,
+        StorageSuite,
+    )
+
 __all__ = [
     "AsyncFaultyTransport",
     "AsyncRecordingTransport",
     "AsyncReplayTransport",
     "AsyncScriptedTransport",
+    "CacheSuite",
     "FakeClock",
     "Fault",
     "FaultyTransport",
+    "InstructionStrategySuite",
+    "LocalProviderSuite",
+    "MediaHandlerSuite",
+    "OpenAIChatExamples",
+    "PackagingSuite",
+    "PromptModifierSuite",
+    "ProviderSuite",
     "RecordingTransport",
     "ReplayTransport",
     "ScriptedReply",
     "ScriptedTransport",
+    "StorageSuite",
+    "WireBody",
+    "WireExamples",
+    "WireReply",
     "cassette",
     "cassette_async",
     "chat_chunks",
     "chat_reply",
+    "json_lines",
     "random_faults",
+    "server_sent",
     "sse",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Look suites up when they are wanted: they bring pytest and hypothesis."""
+    return look_up(name)
