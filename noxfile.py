@@ -31,7 +31,7 @@ DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests build throw-away distributions too
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
-TYPES: Final = ["mypy==2.4.1", "types-docutils", "types-jsonschema"]
+TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "types-docutils", "types-jsonschema"]
 TEST: Final = [
     "coverage>=7.10",
     "hypothesis",

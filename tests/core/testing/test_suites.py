@@ -12,6 +12,7 @@ SUITES = {
     "local": "LocalProviderSuite",
     "media": "MediaHandlerSuite",
     "modifier": "PromptModifierSuite",
+    "packaging": "PackagingSuite",
     "storage": "StorageSuite",
     "strategy": "InstructionStrategySuite",
 }

@@ -1,5 +1,7 @@
 """Anthropic's plugin, proved by the kit."""
 
+from typing import ClassVar
+
 from budwood.testing import ProviderSuite, WireExamples, server_sent
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "refusal": "refusal"}
@@ -7,7 +9,7 @@ STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_
 
 class AnthropicExamples(WireExamples):
     request_id_header = "request-id"
-    rate_limit_headers = {"anthropic-ratelimit-requests-remaining": "9"}
+    rate_limit_headers: ClassVar = {"anthropic-ratelimit-requests-remaining": "9"}
 
     def reply(self, text, usage, finish="stop"):
         """

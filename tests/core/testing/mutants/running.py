@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[3]
@@ -38,7 +38,7 @@ class Outcomes:
         self.printed = run.stdout
         self.run = defaultdict(set)
         self.failed = defaultdict(set)
-        for case in ElementTree.parse(report).iter("testcase"):
+        for case in ET.parse(report).iter("testcase"):
             kind, test = case.get("classname").rpartition(".")[2], case.get("name").partition("[")[0]
             self.run[kind].add(test)
             if case.find("failure") is not None or case.find("error") is not None:

@@ -58,7 +58,7 @@ class CacheSuite(PluginSuite):
     persists: ClassVar[bool] = False
 
     def broken_settings(self, folder: Path) -> Mapping[str, object] | None:
-        """Return settings of a store that cannot be used, where there can be one: what is not writable, or not there."""
+        """Return settings of a store that cannot be used, where there can be one: not there, or not writable."""
         return None
 
     def other_namespace(self, folder: Path) -> Mapping[str, object] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Final, TypeVar
 
 from hypothesis import HealthCheck, given, settings
@@ -49,8 +50,7 @@ def splits(whole: bytes) -> st.SearchStrategy[list[bytes]]:
 
 def cut(whole: bytes, places: Sequence[int]) -> list[bytes]:
     """Cut bytes at these places."""
-    ends = [0, *places, len(whole)]
-    return [whole[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [whole[start:end] for start, end in pairwise([0, *places, len(whole)])]
 
 
 def for_all(

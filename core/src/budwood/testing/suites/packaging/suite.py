@@ -17,9 +17,9 @@ from budwood.testing.suites.packaging.installed import Imported, Installed
 
 HEAVY: Final = frozenset(
     """
-    aiohttp anthropic azure boto3 botocore cv2 fastapi google groq httpx jax langchain langchain_core matplotlib mistralai
-    numpy ollama openai pandas PIL pyarrow requests scipy sentence_transformers sklearn tensorflow tiktoken tokenizers
-    torch transformers urllib3 vllm
+    aiohttp anthropic azure boto3 botocore cv2 fastapi google groq httpx jax langchain langchain_core matplotlib
+    mistralai numpy ollama openai pandas PIL pyarrow requests scipy sentence_transformers sklearn tensorflow tiktoken
+    tokenizers torch transformers urllib3 vllm
     """.split()
 )
 """Packages that take long to import, or that only some calls need: they belong into `Spec.build` or later."""

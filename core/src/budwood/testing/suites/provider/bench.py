@@ -16,7 +16,7 @@ from budwood.hooks import ProviderSpec
 from budwood.plugins import Instance, Registry
 from budwood.settings import Settings
 from budwood.testing.clock import FakeClock
-from budwood.testing.examples.wire import WireBody, WireExamples, WireReply
+from budwood.testing.examples.wire import Frames, WireBody, WireExamples, WireReply
 from budwood.testing.scripted import ScriptedTransport
 from budwood.types import (
     Capability,
@@ -72,10 +72,22 @@ class Bench:
         if missing:
             pytest.skip(f"{self.instance.name} does not claim {', '.join(missing)}")
 
-    def needed(self, example: T | None, name: str, capability: Capability) -> T:
-        """Return an example that a claim needs, or fail without it."""
+    def frames(self, example: Frames | None, name: str, capability: Capability) -> Frames:
+        """Return a stream that a claim needs, or fail without it."""
         if example is None:
-            _fail(f"{self.instance.name} claims {capability.value}, but its examples hold no {name}(…) to prove it")
+            self._unproved(name, capability)
+        return example
+
+    def body(self, example: WireBody | None, name: str, capability: Capability) -> WireBody:
+        """Return a body that a claim needs, or fail without it."""
+        if example is None:
+            self._unproved(name, capability)
+        return example
+
+    def optional_body(self, example: WireBody | None, name: str) -> WireBody:
+        """Return a body, or skip the test without it."""
+        if example is None:
+            pytest.skip(f"the examples hold no {name}(…): the vendor has none")
         return example
 
     def optional(self, example: T | None, name: str) -> T:
@@ -140,6 +152,10 @@ class Bench:
 
         return asyncio.run(streamed())
 
+    def _unproved(self, name: str, capability: Capability) -> NoReturn:
+        claim = f"{self.instance.name} claims {capability.value}"
+        pytest.fail(f"{claim}, but its examples hold no {name}(…) to prove it")
+
     @property
     def _address(self) -> str:
         return f"{self.instance.name}/{self.model}"
@@ -174,7 +190,3 @@ def built(events: Sequence[StreamEvent]) -> ChatResponse:
     builder = ResponseBuilder()
     builder.add(events)
     return builder.build()
-
-
-def _fail(message: str) -> NoReturn:
-    pytest.fail(message)

@@ -103,7 +103,7 @@ class Failing(ProviderUnderTest):
         _refused(bench, 400)
 
         def check(text: str) -> None:
-            body = bench.needed(bench.examples.error(400, text * 50), "error", Capability.CHAT)
+            body = bench.body(bench.examples.error(400, text * 50), "error", Capability.CHAT)
             said = str(bench.provider.error(HTTPReply(ReplyHead(400, {}), as_bytes(body))))
             assert len(said) < 3000
             assert "\x1b" not in said
@@ -120,7 +120,7 @@ class Failing(ProviderUnderTest):
     def test_limit_is_waited_for_as_long_as_the_vendor_asks(self, bench: Bench) -> None:
         """A 429 with ``Retry-After`` is tried again after exactly that time."""
         refused = _refused(bench, 429, {"retry-after": "7"})
-        reply = bench.needed(bench.examples.reply("Hello.", None), "reply", Capability.CHAT)
+        reply = bench.body(bench.examples.reply("Hello.", None), "reply", Capability.CHAT)
         with bench.client(scripted(refused, reply), retries=1) as client:
             response = client.ask("Hello.")
 
@@ -165,5 +165,5 @@ class Failing(ProviderUnderTest):
 
 def _refused(bench: Bench, status: int, headers: dict[str, str] | None = None) -> WireReply:
     bench.claims(Capability.CHAT)
-    body = bench.needed(bench.examples.error(status, _MESSAGE), "error", Capability.CHAT)
+    body = bench.body(bench.examples.error(status, _MESSAGE), "error", Capability.CHAT)
     return WireReply(status=status, body=body, headers=headers or {})

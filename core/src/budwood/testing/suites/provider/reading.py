@@ -56,7 +56,7 @@ class Reading(ProviderUnderTest):
     def test_end_at_the_limit_is_told(self, bench: Bench) -> None:
         """A reply that was cut off at ``max_tokens`` says so."""
         bench.claims(Capability.CHAT)
-        body = bench.needed(bench.examples.reply("Hello", None, "length"), "reply", Capability.CHAT)
+        body = bench.body(bench.examples.reply("Hello", None, "length"), "reply", Capability.CHAT)
 
         assert bench.decode(body).finish_reason == "length"
 
@@ -86,7 +86,7 @@ class Reading(ProviderUnderTest):
     def test_refusal_is_told(self, bench: Bench) -> None:
         """The model's words for refusing are there, and it can be told that they are no answer."""
         bench.claims(Capability.CHAT)
-        response = bench.ask(bench.optional(bench.examples.refusal("I will not."), "refusal"))
+        response = bench.ask(bench.optional_body(bench.examples.refusal("I will not."), "refusal"))
         words = refusal_of(response.message)
 
         assert words or response.finish_reason == "refusal", "nothing tells the refusal from an answer"
@@ -134,7 +134,7 @@ class Reading(ProviderUnderTest):
     def test_error_inside_a_200_is_an_error(self, bench: Bench) -> None:
         """It says what the vendor says."""
         bench.claims(Capability.CHAT)
-        body = bench.optional(bench.examples.error_in_reply("The engine is on fire."), "error_in_reply")
+        body = bench.optional_body(bench.examples.error_in_reply("The engine is on fire."), "error_in_reply")
         with pytest.raises(ProviderError, match="The engine is on fire"):
             bench.ask(body)
 
@@ -154,7 +154,7 @@ class Reading(ProviderUnderTest):
 
 def _reply(bench: Bench, text: str, usage: Usage | None) -> WireBody:
     bench.claims(Capability.CHAT)
-    return bench.needed(bench.examples.reply(text, usage), "reply", Capability.CHAT)
+    return bench.body(bench.examples.reply(text, usage), "reply", Capability.CHAT)
 
 
 def stranger(value: Any) -> Any:  # noqa: ANN401 - any JSON

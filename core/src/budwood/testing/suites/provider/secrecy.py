@@ -71,7 +71,7 @@ class Secrecy(ProviderUnderTest):
         """Some vendors repeat it when they refuse it."""
         bench.claims(Capability.CHAT)
         secret = _key_of(bench)
-        body = bench.needed(bench.examples.error(401, f"Wrong key: {secret}."), "error", Capability.CHAT)
+        body = bench.body(bench.examples.error(401, f"Wrong key: {secret}."), "error", Capability.CHAT)
         with pytest.raises(ProviderError) as caught:
             bench.ask(WireReply(status=401, body=body))
 

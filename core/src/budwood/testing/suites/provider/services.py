@@ -26,7 +26,7 @@ class Services(ProviderUnderTest):
     def test_texts_are_embedded_in_their_order(self, bench: Bench) -> None:
         """One vector for each text, in the order of the texts."""
         bench.claims(Capability.EMBEDDINGS)
-        body = bench.needed(bench.examples.embeddings(_VECTORS), "embeddings", Capability.EMBEDDINGS)
+        body = bench.body(bench.examples.embeddings(_VECTORS), "embeddings", Capability.EMBEDDINGS)
         script = scripted(body)
         with bench.client(script) as client:
             response = client.embed(_TEXTS)
@@ -37,16 +37,16 @@ class Services(ProviderUnderTest):
     def test_missing_vectors_are_an_error(self, bench: Bench) -> None:
         """Fewer vectors than texts would stand at the wrong ones."""
         bench.claims(Capability.EMBEDDINGS)
-        body = bench.needed(bench.examples.embeddings(_VECTORS[:2]), "embeddings", Capability.EMBEDDINGS)
+        body = bench.body(bench.examples.embeddings(_VECTORS[:2]), "embeddings", Capability.EMBEDDINGS)
         with bench.client(scripted(body)) as client, pytest.raises(ProviderError):
             client.embed(_TEXTS)
 
     def test_models_are_listed(self, bench: Bench) -> None:
         """By the names under which they are asked."""
         bench.claims(Capability.MODELS)
-        replies = [bench.needed(bench.examples.models(_MODELS), "models", Capability.MODELS)]
+        replies = [bench.body(bench.examples.models(_MODELS), "models", Capability.MODELS)]
         if isinstance(bench.provider, ModelDetailProvider):
-            replies += [bench.needed(bench.examples.model(name), "model", Capability.MODELS) for name in _MODELS]
+            replies += [bench.body(bench.examples.model(name), "model", Capability.MODELS) for name in _MODELS]
         with bench.client(scripted(*replies)) as client:
             listed = client.models()
 
@@ -56,7 +56,7 @@ class Services(ProviderUnderTest):
     def test_tokens_are_counted(self, bench: Bench) -> None:
         """The count is the vendor's own."""
         bench.claims(Capability.COUNT_TOKENS)
-        script = scripted(bench.needed(bench.examples.token_count(321), "token_count", Capability.COUNT_TOKENS))
+        script = scripted(bench.body(bench.examples.token_count(321), "token_count", Capability.COUNT_TOKENS))
         with bench.client(script) as client:
             count = client.count_tokens("How many are these?")
 
@@ -66,7 +66,7 @@ class Services(ProviderUnderTest):
     def test_contents_are_judged_in_their_order(self, bench: Bench) -> None:
         """One verdict for each content, in the order of the contents."""
         bench.claims(Capability.MODERATION)
-        script = scripted(bench.needed(bench.examples.moderation(_FLAGGED), "moderation", Capability.MODERATION))
+        script = scripted(bench.body(bench.examples.moderation(_FLAGGED), "moderation", Capability.MODERATION))
         with bench.client(script) as client:
             response = client.moderate(_TEXTS)
 
@@ -76,7 +76,7 @@ class Services(ProviderUnderTest):
     def test_text_is_completed(self, bench: Bench) -> None:
         """The continuation is the response's text."""
         bench.claims(Capability.COMPLETION)
-        script = scripted(bench.needed(bench.examples.completion(" time"), "completion", Capability.COMPLETION))
+        script = scripted(bench.body(bench.examples.completion(" time"), "completion", Capability.COMPLETION))
         with bench.client(script) as client:
             response = client.complete("Once upon a")
 
@@ -88,7 +88,7 @@ class Services(ProviderUnderTest):
         calls = list(self.service_calls(bench))
         if not calls:
             pytest.skip(f"{bench.instance.name} claims no service besides chat")
-        body = bench.needed(bench.examples.error(500, "Broken."), "error", Capability.CHAT)
+        body = bench.body(bench.examples.error(500, "Broken."), "error", Capability.CHAT)
         for ask in calls:
             with pytest.raises(ProviderError, match="Broken"):
                 ask(WireReply(status=500, body=body))

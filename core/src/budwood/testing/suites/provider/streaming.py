@@ -52,14 +52,14 @@ class Streaming(ProviderUnderTest):
     def test_streamed_and_whole_reply_agree(self, bench: Bench) -> None:
         """The caller chooses how to wait, not what to get."""
         frames = _frames(bench)
-        reply = bench.needed(bench.examples.reply(TEXT, USAGE), "reply", Capability.CHAT)
+        reply = bench.body(bench.examples.reply(TEXT, USAGE), "reply", Capability.CHAT)
 
         assert essence(bench.stream(frames).response) == essence(bench.ask(reply))
 
     def test_end_at_the_limit_is_told_in_streams(self, bench: Bench) -> None:
         """A stream that was cut off at ``max_tokens`` says so."""
         _frames(bench)
-        frames = bench.needed(bench.examples.stream(("Hello",), None, "length"), "stream", Capability.STREAM)
+        frames = bench.frames(bench.examples.stream(("Hello",), None, "length"), "stream", Capability.STREAM)
 
         assert bench.read(frames).response.finish_reason == "length"
 
@@ -86,7 +86,7 @@ class Streaming(ProviderUnderTest):
         _frames(bench)
 
         def check(text: str) -> None:
-            frames = bench.needed(bench.examples.stream((text, "|", text), None), "stream", Capability.STREAM)
+            frames = bench.frames(bench.examples.stream((text, "|", text), None), "stream", Capability.STREAM)
             assert bench.read(frames).response.text == f"{text}|{text}"
 
         for_all(texts(), check, always=HOSTILE_TEXTS)
@@ -207,7 +207,7 @@ class Streaming(ProviderUnderTest):
 
 def _frames(bench: Bench, pieces: tuple[str, ...] = PIECES, usage: Usage | None = USAGE) -> Frames:
     bench.claims(Capability.CHAT, Capability.STREAM)
-    return bench.needed(bench.examples.stream(pieces, usage), "stream", Capability.STREAM)
+    return bench.frames(bench.examples.stream(pieces, usage), "stream", Capability.STREAM)
 
 
 def _is_finished(bench: Bench, frames: Frames) -> bool:

@@ -14,6 +14,7 @@ from budwood.testing.suites.provider.bench import Bench, scripted
 from budwood.testing.suites.provider.sent import everything_in, holds_text, holds_value, texts_in
 from budwood.testing.suites.provider.tested import ProviderUnderTest
 from budwood.types import (
+    JSON,
     Capability,
     HTTPCall,
     Message,
@@ -108,7 +109,7 @@ class Writing(ProviderUnderTest):
     def test_half_a_character_is_no_crash(self, bench: Bench) -> None:
         """Text that no JSON can hold is sent in some form, or refused with an error of Budwood."""
         bench.claims(Capability.CHAT)
-        reply = bench.needed(bench.examples.reply("Hello.", None), "reply", Capability.CHAT)
+        reply = bench.body(bench.examples.reply("Hello.", None), "reply", Capability.CHAT)
 
         with bench.client(scripted(reply)) as client:
             try:
@@ -173,7 +174,7 @@ class Writing(ProviderUnderTest):
     def test_what_is_anothers_stays_here(self, bench: Bench) -> None:
         """Parts, signatures and tools of another vendor are not sent to this one."""
         bench.claims(Capability.CHAT)
-        data = {"signature": _ELSEWHERE}
+        data: JSON = {"signature": _ELSEWHERE}
         answer = Message(
             role="assistant",
             parts=(
