@@ -19,8 +19,14 @@ VENDOR: Final = 6
 PARTIAL: Final = 7
 INTERRUPTED: Final = 130
 
+
+class ArgumentError(errors.BudwoodError):
+    """An argument of a command cannot be used as it is."""
+
+
 STATUSES: Final[Mapping[type[errors.BudwoodError], int]] = {
     errors.BudwoodError: GENERAL,
+    ArgumentError: USAGE,
     errors.PromptError: USAGE,
     errors.ConfigurationError: CONFIGURATION,
     errors.PluginError: CONFIGURATION,

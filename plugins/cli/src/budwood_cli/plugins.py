@@ -69,7 +69,7 @@ def new(
     *,
     kind: Annotated[KindOfPlugin, typer.Option("--kind", "-k", help="What kind of plugin it is.")],
     family: Annotated[
-        Family, typer.Option(help="Of a provider: what its vendor speaks, an API of its own or that of OpenAI.")
+        Family, typer.Option(help="Of a provider: an API of its own, that of OpenAI, or models inside the process.")
     ] = Family.OWN,
     module: Annotated[
         str | None, typer.Option(metavar="MODULE", help="What is imported; by default budwood_NAME.")

@@ -19,10 +19,11 @@ class KindOfPlugin(StrEnum):
 
 
 class Family(StrEnum):
-    """What a provider's vendor speaks: an API of its own, or that of OpenAI."""
+    """What a provider speaks: an API of its vendor's own, or that of OpenAI; or it holds its models itself."""
 
     OWN = "own"
     OPENAI = "openai"
+    LOCAL = "local"
 
 
 SECTIONS: Final[Mapping[KindOfPlugin, str]] = {

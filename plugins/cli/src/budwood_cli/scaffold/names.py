@@ -8,15 +8,15 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from budwood.errors import ConfigurationError
 from budwood.names import normalise
+from budwood_cli.failures import ArgumentError
 
-LONGEST: Final = 40
+LONGEST: Final = 30
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
-_TAKEN_WORDS: Final = frozenset({"base", "wire"})
-"""Names whose classes would be called as classes that the templates import: `BaseProvider`, `WireExamples`."""
+_TAKEN_TITLES: Final = frozenset({"Base", "OpenAIChat", "OpenAICompatible", "Wire"})
+"""With these, classes would be called as those that the templates import, such as `BaseProvider`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Names:
             module: By default ``budwood_`` and the name.
 
         Raises:
-            ConfigurationError: One cannot be used; the hint says which could.
+            ArgumentError: One cannot be used; the hint says which could.
         """
         _check_name(name)
         module = f"budwood_{name.replace('-', '_')}" if module is None else module
@@ -57,7 +57,7 @@ class Names:
     @property
     def title(self) -> str:
         """What names of classes begin with."""
-        return "".join(word.capitalize() for word in self.name.split("-"))
+        return _title_of(self.name)
 
     @property
     def variable(self) -> str:
@@ -65,38 +65,42 @@ class Names:
         return self.name.replace("-", "_").upper()
 
 
+def _title_of(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
 def _check_name(name: str) -> None:
     usual = normalise(name).strip("-").removeprefix("budwood-")
     if name.startswith(("budwood-", "budwood_")):
-        raise ConfigurationError(
+        raise ArgumentError(
             f"The name is what users type, without budwood: {usual!r}.", hint="The distribution gets the prefix."
         )
     if not _NAME.fullmatch(name):
         nearest = f" {usual!r} would do." if _NAME.fullmatch(usual) else ""
-        raise ConfigurationError(
+        raise ArgumentError(
             f"{name!r} is no name of a plugin.",
             hint=f"Use lower-case letters and digits, with single hyphens between, and begin with a letter.{nearest}",
         )
     if len(name) > LONGEST:
-        raise ConfigurationError(f"The name has {len(name)} characters.", hint=f"Use {LONGEST} at most.")
-    if name in _TAKEN_WORDS or name in ours():
-        raise ConfigurationError(f"{name!r} is a name of Budwood's own.", hint="Choose another one.")
+        raise ArgumentError(f"The name has {len(name)} characters.", hint=f"Use {LONGEST} at most.")
+    if _title_of(name) in _TAKEN_TITLES or name in ours():
+        raise ArgumentError(f"{name!r} is a name of Budwood's own.", hint="Choose another one.")
 
 
 def _check_module(module: str) -> None:
     if not module.isascii() or not module.isidentifier() or module != module.lower():
-        raise ConfigurationError(
+        raise ArgumentError(
             f"{module!r} is no name of a module.", hint="Use lower-case letters, digits and underscores."
         )
     if keyword.iskeyword(module) or keyword.issoftkeyword(module):
-        raise ConfigurationError(f"{module!r} is a word of Python itself.", hint="Choose another --module.")
+        raise ArgumentError(f"{module!r} is a word of Python itself.", hint="Choose another --module.")
     if module in sys.stdlib_module_names:
-        raise ConfigurationError(
+        raise ArgumentError(
             f"{module!r} is a module of Python's standard library, which it would hide.",
             hint="Choose another --module.",
         )
     if module == "budwood" or (module.startswith("budwood_") and normalise(module[8:]) in ours()):
-        raise ConfigurationError(f"{module!r} is a package of Budwood's own.", hint="Choose another --module.")
+        raise ArgumentError(f"{module!r} is a package of Budwood's own.", hint="Choose another --module.")
 
 
 def ours() -> frozenset[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from budwood.errors import ConfigurationError
+from budwood_cli.failures import ArgumentError
 from budwood_cli.scaffold.kinds import DESCRIPTIONS, SECTIONS, Family, KindOfPlugin, template_folders
 from budwood_cli.scaffold.names import Names
 
@@ -40,7 +40,7 @@ class Package:
     Attributes:
         names: What its parts are called.
         kind: What kind of plugin it is.
-        family: What a provider's vendor speaks.
+        family: What a provider speaks.
     """
 
     names: Names
@@ -77,7 +77,7 @@ class Package:
             The files that were written.
 
         Raises:
-            ConfigurationError: There is something; nothing is overwritten.
+            ArgumentError: There is something; nothing is overwritten.
             OSError: It cannot be written.
         """
         _check_empty(folder)
@@ -97,7 +97,6 @@ class Package:
             "name": self.names.name,
             "title": self.names.title,
             "variable": self.names.variable,
-            "section_variable": self.names.variable,
             "module": self.names.module,
             "distribution": self.names.distribution,
             "description": DESCRIPTIONS[self.kind].format(title=self.names.title),
@@ -121,9 +120,9 @@ def _check_empty(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder} is a file.", hint="Name another folder with --folder.")
+        raise ArgumentError(f"{folder} is a file.", hint="Name another folder with --folder.")
     if any(entry.name != ".git" for entry in folder.iterdir()):
-        raise ConfigurationError(
+        raise ArgumentError(
             f"{folder} is not empty, and nothing is overwritten.",
             hint="Name another folder with --folder, or remove what is there.",
         )
