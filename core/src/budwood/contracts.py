@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from budwood.errors import ProviderError
     from budwood.types import (
         AccessToken,
+        Adaptation,
         Capability,
         Cell,
         CellDraft,
@@ -196,6 +197,15 @@ class ModelRulesProvider(Protocol):
 
 
 @runtime_checkable
+class CatalogNameProvider(Protocol):
+    """A provider that can tell which model stands behind a name of its users' own; see `ModelRulesProvider`."""
+
+    def catalog_name(self, model: str) -> str:
+        """Return the name under which the catalog knows a model, by the name that users call it."""
+        ...
+
+
+@runtime_checkable
 class ModelListProvider(Protocol):
     """A vendor's list of models, in the same form as `Provider`."""
 
@@ -293,6 +303,24 @@ class LocalProvider(Protocol):
 
     def models(self) -> tuple[ModelInfo, ...]:
         """List the models that it has."""
+        ...
+
+
+@runtime_checkable
+class LocalAdaptationProvider(Protocol):
+    """A model inside the process that cannot take every parameter as given, and says so before it answers."""
+
+    def adaptations(self, request: ChatRequest) -> tuple[Adaptation, ...]:
+        """Return a receipt for each parameter that is not taken as given. It must be quick: nothing is loaded here."""
+        ...
+
+
+@runtime_checkable
+class LocalTokenCountProvider(Protocol):
+    """A model inside the process that counts the tokens of a request."""
+
+    def count_tokens(self, request: ChatRequest) -> int:
+        """Count the input tokens, as `LocalProvider.stream` would see them."""
         ...
 
 

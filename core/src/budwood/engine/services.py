@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from budwood.contracts import (
     CompletionProvider,
     EmbeddingProvider,
+    LocalTokenCountProvider,
     ModelDetailProvider,
     ModelListProvider,
     ModerationProvider,
@@ -93,8 +94,10 @@ def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
 def count_tokens(call: Call, request: ChatRequest) -> Flow[TokenCount]:
     """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
     check_messages(request.messages)
-    provider = call.endpoint.remote
-    if not isinstance(provider, TokenCountProvider) or not _can(call, Capability.COUNT_TOKENS):
+    provider, local, able = call.endpoint.remote, call.endpoint.local, _can(call, Capability.COUNT_TOKENS)
+    if isinstance(local, LocalTokenCountProvider) and able:
+        tokens, exact = (yield Invoke(lambda: local.count_tokens(request), inline=call.endpoint.inline)), True
+    elif not isinstance(provider, TokenCountProvider) or not able:
         tokens, exact = estimate_tokens(request.messages), False
     else:
         with reported(call, request.messages[-1].text):
@@ -164,5 +167,10 @@ def _address(call: Call) -> str:
 
 
 def _receipts(call: Call, model: str) -> dict[str, object]:
-    """Say where a reply comes from, and what was sent for it."""
-    return {"provider": call.endpoint.name, "model": model or call.model, "attempts": tuple(call.ledger)}
+    """Say where a reply comes from, what was sent for it, and what that cost."""
+    return {
+        "provider": call.endpoint.name,
+        "model": model or call.model,
+        "attempts": tuple(call.ledger),
+        **call.cost(),
+    }

@@ -58,7 +58,9 @@ class Vocabulary(NamedTuple):
     capacity: frozenset[str] = frozenset(
         {"capacity_exceeded", "server_is_overloaded", "engine_overloaded", "overloaded_error"}
     )
-    context: frozenset[str] = frozenset({"context_length_exceeded"})
+    context: frozenset[str] = frozenset(
+        {"context_length_exceeded", "exceed_context_size_error"}
+    )  # the latter: llama.cpp
     content_filter: frozenset[str] = frozenset(
         {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
     )
@@ -70,6 +72,13 @@ class Vocabulary(NamedTuple):
 OPENAI_VOCABULARY: Final = Vocabulary()
 
 _UNSUPPORTED_MESSAGE = re.compile(r"^(?:Unsupported (?:parameter|value)|Unrecognized request argument)", re.IGNORECASE)
+
+_TOO_LONG_MESSAGE = re.compile(
+    r"^(?:This model's maximum context length is"  # OpenAI once, vLLM
+    r"|You passed \d+ input (?:tokens|characters)[^.]*\. However, the model's context length is"  # vLLM since 0.15
+    r"|prompt too long; exceeded (?:max )?context length)"  # Ollama, also where it imitates OpenAI
+)
+"""How servers without codes begin what they say of too long an input; the last was recorded."""
 
 
 class Complaint(NamedTuple):
@@ -164,7 +173,7 @@ def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> Prov
         )
     if words & vocabulary.capacity:
         return CapacityError(f"The vendor is overloaded: {message}")
-    if words & vocabulary.context:
+    if words & vocabulary.context or (status in (400, 413, 422) and _TOO_LONG_MESSAGE.match(message)):
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
     if words & vocabulary.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")

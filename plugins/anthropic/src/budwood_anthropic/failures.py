@@ -1,13 +1,14 @@
 """
 Read what Anthropic says of errors.
 
-Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/shared/*_error*.py``; docs.claude.com, "Errors".
+Source: the types of its Python SDK, ``anthropic`` 2.12.0: ``types/shared/*_error*.py``; docs.claude.com, "Errors".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -59,7 +60,15 @@ _MEANINGS: Final = (
     ("unsupported", re.compile(r"`?[a-z_.]+`?(?:: Extra inputs are not permitted| is deprecated for this model)")),
     ("unsupported", re.compile(r"This model does not support (?:the )?(?:effort|`?[a-z_.]+`? parameter)")),
 )
-"""What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning."""
+"""
+What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning.
+
+Recorded is the one of the effort. The others are as users quote them: docker/docker-agent#569 and
+anthropics/claude-code#228 (context); for ``temperature``, the sources of many clients.
+"""
+
+_ON_HOLD: Final = "organization_on_hold"
+"""The code of an organisation that the vendor has shut out, with 400 (``OrganizationOnHoldError`` of the SDK)."""
 
 _PARAMETER: Final = re.compile(r"`?([a-z_]+)`?(?:[.\d]*[a-z_.\d]*: | is deprecated)")
 _OUR_NAMES: Final = {
@@ -121,7 +130,9 @@ def error_of(reply: HTTPReply, complaint: Complaint) -> ProviderError:
     if complaint.code is None and complaint.type == "invalid_request_error":
         meaning = next((word for word, text in _MEANINGS if text.match(complaint.message)), None)
         known = complaint._replace(code=meaning)
-    error = error_from_reply(reply, known, VOCABULARY)
+    judged = replace(reply, head=replace(reply.head, status=403)) if complaint.code == _ON_HOLD else reply
+    error = error_from_reply(judged, known, VOCABULARY)
+    error.status = reply.status
     error.code = complaint.code or complaint.type
     return error
 

@@ -64,6 +64,7 @@ class MessageStreamDecoder:
         self._blocks: dict[int, OpenBlock] = {}
         self._calls = 0
         self._usage: dict[str, JSON] = {}
+        self._stop_reason: str | None = None
         self._failed: ProviderError | None = None
         self._take: Final[dict[str, Callable[[dict[str, Any]], Iterator[StreamEvent]]]] = {
             "message_start": self._start,
@@ -139,6 +140,7 @@ class MessageStreamDecoder:
         yield ResponseStarted(message.get("id") or None, message.get("model") or None)
         yield ResponseMetadata(decode_metadata(message), self._limits, request_id(self._head.headers))
         self._usage = {}
+        self._stop_reason = message.get("stop_reason")
         yield from self._report(message.get("usage"))
         for number, block in enumerate(message.get("content") or ()):
             yield from self._open({"index": number, "content_block": block})
@@ -159,8 +161,12 @@ class MessageStreamDecoder:
         return iter(()) if block is None else block.close()
 
     def _end(self, _said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """End the message. One that began whole, as calls made by code do, said at its beginning why it ends."""
         self._ended = True
-        return self._close_blocks()
+        yield from self._close_blocks()
+        if self._stop_reason and not self._finished:
+            self._finished = True
+            yield Finished(finish_reason(self._stop_reason), self._stop_reason)
 
     def _close_blocks(self) -> Iterator[StreamEvent]:
         """Close what gateways left open."""

@@ -37,12 +37,20 @@ _MESSAGES: Final = (
     (
         _UNKNOWN_PARAMETER,
         re.compile(
-            r"Invalid JSON payload received\. Unknown name|Penalty is not enabled|Thinking (?:level|budget) "
+            r"Invalid JSON payload received\. Unknown name|Penalty is not enabled"
+            r"|(?:The t|T)hinking (?:level|budget) "
             r"|Thinking is not enabled|Budget \d+ is invalid|Function calling with a response mime type"
+            r"|Unable to submit request because "
+            r"(?:Thinking can't be disabled|[Tt]he model does not support setting thinking_budget)"
         ),
     ),
 )
-"""What has no code of its own: kinds of a bad request, by how the message begins."""
+"""
+What has no code of its own: kinds of a bad request, by how the message begins.
+
+No recording has one of these. They are as users quote them: google-gemini/gemini-cli#4231 (input), vercel/ai#8027,
+RooCodeInc/Roo-Code#4399 and pydantic/pydantic-ai#1967 (thinking); the others in the sources of many clients.
+"""
 
 _FIELDS: Final = {
     **{theirs: ours for ours, theirs in NAMES.items()},

@@ -26,7 +26,8 @@ from budwood.types import HTTPReply, ReplyHead
 
 _NO_MODEL: Final = re.compile(r"""^model ["']?(?P<name>[\w./:@-]+?)["']? not found""")
 _TOO_LONG: Final = re.compile(
-    r"^(?:the )?(?:input|prompt)(?: length)? (?:is too long|exceeds) ?(?:the |maximum |max )*(?:context|$)"
+    r"^(?:the )?(?:input|prompt)(?: length)? (?:(?:is )?too long|exceeds)"
+    r"(?:; exceeded)? ?(?:the |maximum |max )*(?:context|$)"
 )
 _NO_MEMORY: Final = re.compile(r"^model requires more system memory")
 _CANNOT: Final = re.compile(r"does not support (?P<what>[a-z]+)$")

@@ -55,6 +55,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         self._finished = False
         self._parts: list[Part] = []
         self._closed: set[int] = set()
+        self._ids: set[str] = set()
         self._told: set[int] = set()
         self._reasoned: set[int] = set()
         self._take: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
@@ -129,6 +130,8 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         if index in self._closed:
             return
         self._closed.add(index)
+        if item.get("id"):
+            self._ids.add(item["id"])
         parts = decode_item(item, self._vendor)
         self._parts.extend(parts)
         if index not in self._told:
@@ -140,7 +143,8 @@ class ResponsesStreamDecoder(JSONEventDecoder):
     def _ended(self, event: Event) -> Iterator[StreamEvent]:
         response: Event = event["response"]
         for index, item in enumerate(response.get("output") or ()):
-            if index not in self._closed:  # the stream was cut off in the middle of it
+            # What was cut off in the middle is told now. Some servers number events otherwise than they list items.
+            if index not in self._closed and item.get("id") not in self._ids:
                 yield from self._close(index, item)
         if isinstance(response.get("usage"), Mapping):
             yield UsageReported(decode_usage(response["usage"]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from budwood.testing import PackagingSuite
 
-PLUGINS = sorted(path.parent.name for path in (Path(__file__).parents[1] / "plugins").glob("*/pyproject.toml"))
+PLUGINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml"))
 APPLICATIONS_WITHOUT_PLUGINS = {"cli"}
 
 
