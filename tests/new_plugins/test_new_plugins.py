@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from budwood_cli.scaffold import Family, KindOfPlugin, Names, Package
-from budwood_cli.scaffold.names import LONGEST
+from budwood_cli.scaffold.kinds import Family, KindOfPlugin
+from budwood_cli.scaffold.names import LONGEST, Names
+from budwood_cli.scaffold.packages import Package
 
 NEW = {
     **{f"new-{kind}": ("--kind", kind) for kind in KindOfPlugin},

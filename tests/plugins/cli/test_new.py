@@ -17,9 +17,9 @@ from packaging.requirements import Requirement
 from budwood.hooks import API_VERSION, KINDS
 from budwood.names import normalise
 from budwood_cli.failures import ArgumentError
-from budwood_cli.scaffold import Family, KindOfPlugin, Names, Package
-from budwood_cli.scaffold.kinds import SECTIONS
-from budwood_cli.scaffold.names import LONGEST
+from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin
+from budwood_cli.scaffold.names import LONGEST, Names
+from budwood_cli.scaffold.packages import Package
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = [
@@ -144,6 +144,15 @@ def test_name_that_cannot_be_used_is_refused(name, said):
     """
     with pytest.raises(ArgumentError, match=re.escape(said)):
         Names.of(name)
+
+
+@pytest.mark.parametrize("folder", sorted(file.parent.name for file in (ROOT / "plugins").glob("*/pyproject.toml")))
+def test_name_of_our_own_distribution_is_refused(folder):
+    """
+    Nobody begins a second budwood-groq.
+    """
+    with pytest.raises(ArgumentError, match="Budwood's own"):
+        Names.of(folder)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ def new(
     json_wanted: options.AsJSON = False,
 ) -> None:
     """Write the package of a new plugin, which works, and has tests that prove it. Nothing is overwritten."""
-    from budwood_cli.scaffold import Names, Package, next_steps
+    from budwood_cli.scaffold.names import Names
+    from budwood_cli.scaffold.packages import Package
+    from budwood_cli.scaffold.steps import next_steps
 
     if family is not Family.OWN and kind is not KindOfPlugin.PROVIDER:
         raise typer.BadParameter("only a provider has a family", param_hint="--family")

@@ -28,7 +28,7 @@ $ pytest
 $ ruff check && ruff format --check && mypy
 ```
 
-`grep -rn Change: .` lists what the package was begun with and waits for its author.
+`grep -rn Change: pyproject.toml README.md src tests` lists what the package was begun with and waits for its author.
 """
 
 

@@ -30,7 +30,10 @@ def next_steps(package: Package, folder: Path) -> str:
         "ruff check && ruff format --check && mypy",
         "budwood plugins doctor",
     ]
-    notes = ["`grep -rn Change: .` lists what waits for you; docs/plugin-author-guide.md of Budwood leads through it."]
+    notes = [
+        "`grep -rn Change: pyproject.toml README.md src tests` lists what waits for you.",
+        "The guide docs/plugin-author-guide.md of Budwood's repository leads through all of it.",
+    ]
     if any(source.startswith("CHECKOUT") for source in sources):
         notes.insert(0, "CHECKOUT is a checkout of Budwood's repository: no index has its distributions.")
     return "\n".join(["Next:", *(f"  {line}" for line in lines), *notes])
