@@ -7,7 +7,7 @@ objects; `budwood.providing` offers a base class to those who like one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -74,6 +74,20 @@ class EmitLog(Protocol):
         ...
 
 
+class RulesLookup(Protocol):
+    """How a plugin asks what is known of a model: from the catalog, and from what its server has refused before."""
+
+    def __call__(self, model: str, *, family: str | None = None) -> ModelRules:
+        """
+        Return the rules of a model; nothing known is an empty set of rules.
+
+        Args:
+            model: The name that users call it.
+            family: The model's name in the catalog, where users give models names of their own.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginContext:
     """
@@ -81,14 +95,14 @@ class PluginContext:
 
     Attributes:
         instance: The name that users gave to this instance: ``"my-vllm"``.
-        rules: What the catalog says of a model, by the model's name.
+        rules: What is known of a model, by the model's name.
         log: Writes an event to the log.
         clock: The time.
         cache_folder: Where files may be kept that can be made again. It need not exist yet.
     """
 
     instance: str
-    rules: Callable[[str], ModelRules]
+    rules: RulesLookup
     log: EmitLog
     clock: Clock
     cache_folder: Path

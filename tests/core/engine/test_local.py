@@ -9,12 +9,13 @@ import threading
 import pytest
 
 from budwood.engine.asynchronous import AsyncDriver
-from budwood.engine.attempts import ask_streamed, ask_whole
+from budwood.engine.attempts import ask_whole
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.call import Call
 from budwood.engine.endpoints import Endpoint
 from budwood.engine.local import LocalReply
 from budwood.engine.services import count_tokens
+from budwood.engine.streaming import ask_streamed
 from budwood.errors import UnsupportedError
 from budwood.settings import Options
 from budwood.types import (

@@ -14,7 +14,7 @@ from budwood.contracts import (
     ModerationProvider,
     TokenCountProvider,
 )
-from budwood.engine.attempts import note, reading, repeated, whole, writing
+from budwood.engine.attempts import reading, repeated, whole, written
 from budwood.engine.call import Call
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.reporting import reported
@@ -83,6 +83,7 @@ def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
             call,
             lambda: provider.encode_completion(request, stream=False),
             lambda reply: provider.decode_completion(request, reply),
+            chat=request,
         )
         report.response = response
     adaptations = tuple(call.adaptations.values())
@@ -105,6 +106,7 @@ def count_tokens(call: Call, request: ChatRequest) -> Flow[TokenCount]:
                 call,
                 lambda: provider.encode_token_count(request),
                 lambda reply: provider.decode_token_count(request, reply),
+                chat=request,
             )
         exact = True
     return TokenCount(input_tokens=tokens, exact=exact, provider=call.endpoint.name, model=call.model)
@@ -144,14 +146,13 @@ def _detailed(call: Call, provider: ModelDetailProvider, model: ModelInfo) -> Fl
         return model
 
 
-def _exchanged(call: Call, encode: Callable[[], HTTPCall], decode: Callable[[HTTPReply], T]) -> Flow[T]:
-    """Send one request until it succeeds, and read the reply."""
+def _exchanged(
+    call: Call, encode: Callable[[], HTTPCall], decode: Callable[[HTTPReply], T], *, chat: ChatRequest | None = None
+) -> Flow[T]:
+    """Send one request until it succeeds, and read the reply; ``chat`` has the parameters that may be adapted."""
 
     def once() -> Flow[T]:
-        with writing():
-            prepared = encode()
-        note(call, prepared.adaptations)
-        reply = yield from whole(call, prepared)
+        reply = yield from whole(call, written(call, chat, encode))
         with reading():
             return decode(reply)
 

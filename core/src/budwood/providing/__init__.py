@@ -1,4 +1,4 @@
-"""What authors of providers can build on: a base class, classification of errors, model rules, checks."""
+"""What authors of providers can build on: base classes, classification of errors, model rules, checks."""
 
 from typing import TYPE_CHECKING
 
@@ -12,43 +12,68 @@ from budwood.providing.failures import (
     describe_body,
     error_from_reply,
     parse_body,
+    parse_object,
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
-from budwood.providing.messages import check_capabilities, check_messages
+from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits, check_images, image_bytes
+from budwood.providing.messages import check_capabilities, check_messages, check_text_output
+from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
-from budwood.providing.tokens import estimate_tokens
+from budwood.providing.tokens import check_tokens, estimate_tokens
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
+    from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
+
+_HOMES = {"BaseStreamDecoder": "streaming", "Cutter": "streaming", "events_of": "events", "parse_piece": "streaming"}
 
 __all__ = [
+    "DROPPABLE",
     "OPENAI_VOCABULARY",
     "PARAMETERS",
+    "USUAL_IMAGE_TYPES",
     "BaseProvider",
+    "BaseStreamDecoder",
     "Complaint",
+    "Cutter",
+    "ImageBytes",
+    "ImageLimits",
     "Parameters",
     "Vocabulary",
     "adapted",
     "call_id",
     "check_capabilities",
+    "check_images",
     "check_messages",
+    "check_text_output",
+    "check_tokens",
     "clip",
     "describe_body",
     "duration",
     "error_from_reply",
     "estimate_tokens",
     "events_of",
+    "image_bytes",
+    "nearest_effort",
     "parse_body",
+    "parse_object",
+    "parse_piece",
     "rate_limits",
+    "refused_parameter",
+    "refusing",
     "request_id",
     "retry_after",
+    "rule_of",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Look up what only streams need: the events are not imported for a call that waits for a whole reply."""
-    if name != "events_of":
+    home = _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from budwood.providing.events import events_of
+    from importlib import import_module
 
-    return events_of
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -25,6 +25,7 @@ from budwood.errors import (
     UnsupportedParameterError,
 )
 from budwood.providing.headers import request_id, retry_after
+from budwood.providing.refusals import refused_parameter, rule_of
 from budwood.types import HTTPReply
 
 MAX_MESSAGE: Final = 500
@@ -64,14 +65,12 @@ class Vocabulary(NamedTuple):
     content_filter: frozenset[str] = frozenset(
         {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
     )
-    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value"})
+    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
     model_missing: frozenset[str] = frozenset({"model_not_found", "DeploymentNotFound"})
     credential: frozenset[str] = frozenset({"invalid_api_key"})
 
 
 OPENAI_VOCABULARY: Final = Vocabulary()
-
-_UNSUPPORTED_MESSAGE = re.compile(r"^(?:Unsupported (?:parameter|value)|Unrecognized request argument)", re.IGNORECASE)
 
 _TOO_LONG_MESSAGE = re.compile(
     r"^(?:This model's maximum context length is"  # OpenAI once, vLLM
@@ -113,6 +112,23 @@ def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
         ) from None
 
 
+def parse_object(reply: HTTPReply) -> dict[str, Any]:
+    """
+    Parse a body that should be a JSON object.
+
+    Raises:
+        BadResponseError: It is none; the text says what it is instead.
+    """
+    body = parse_body(reply)
+    if not isinstance(body, dict):
+        raise BadResponseError(
+            f"The reply is no JSON object but {describe_body(reply.body)}.",
+            status=reply.status,
+            request_id=request_id(reply.headers),
+        )
+    return body
+
+
 def describe_body(body: bytes) -> str:
     """Say in a few words what a body is that is not what was expected."""
     text = body[:4096].decode("utf-8", "replace").strip()
@@ -149,6 +165,8 @@ def error_from_reply(
     error.status = reply.status or None
     error.code = complaint.code or complaint.type
     error.param = complaint.param
+    if error.param is None and isinstance(error, UnsupportedParameterError):
+        error.param = refused_parameter(complaint.message)
     error.request_id = request_id(reply.headers)
     error.retry_after = retry_after(reply.headers)
     should_retry = reply.headers.get("x-should-retry")
@@ -177,8 +195,10 @@ def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> Prov
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
     if words & vocabulary.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")
-    if status in (400, 422) and (words & vocabulary.unsupported or _UNSUPPORTED_MESSAGE.match(message)):
-        return UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+    if status in (400, 422) and (words & vocabulary.unsupported or refused_parameter(message)):
+        error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+        error.rule = rule_of(complaint.param or refused_parameter(message), complaint.message)
+        return error
     return _by_status(status, message, vocabulary, words)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from budwood.errors import ProviderError
-from budwood.providing import Complaint, Vocabulary, describe_body, error_from_reply
+from budwood.providing import Complaint, Vocabulary, describe_body, error_from_reply, refused_parameter
 from budwood.types import HTTPReply, ReplyHead
 
 VOCABULARY: Final = Vocabulary(
@@ -59,6 +59,7 @@ _MEANINGS: Final = (
     ("context", re.compile(r"input length and `max_tokens` exceed context limit: ")),
     ("unsupported", re.compile(r"`?[a-z_.]+`?(?:: Extra inputs are not permitted| is deprecated for this model)")),
     ("unsupported", re.compile(r"This model does not support (?:the )?(?:effort|`?[a-z_.]+`? parameter)")),
+    ("unsupported", re.compile(r"`?[a-z_]+`? and `?[a-z_]+`? cannot both be specified")),
 )
 """
 What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning.
@@ -78,6 +79,15 @@ _OUR_NAMES: Final = {
     "thinking": "reasoning_effort",
     "system": "messages",
 }
+_OUR_INNER_NAMES: Final = (
+    ("This model does not support effort", "reasoning_effort"),
+    ("This model does not support the effort", "reasoning_effort"),
+    ("output_config.effort", "reasoning_effort"),
+    ("thinking.budget_tokens", "reasoning_budget"),
+    ("thinking.enabled.budget_tokens", "reasoning_budget"),
+)
+"""What messages begin with that name a part of a parameter, or name it in words."""
+
 _PARAMETERS: Final = frozenset(
     {"model", "messages", "max_tokens", "temperature", "top_p", "top_k", "tools", "tool_choice", *_OUR_NAMES}
 )
@@ -116,8 +126,11 @@ def complaint_in(body: Mapping[str, Any], *, fallback: str) -> Complaint:
 
 def parameter_in(message: str) -> str | None:
     """Find the parameter that a message names first, under our name for it: ``messages.0.content: …``."""
-    if message.startswith("This model does not support effort"):
-        return "reasoning_effort"
+    for beginning, ours in _OUR_INNER_NAMES:
+        if message.startswith(beginning):
+            return ours
+    if both := refused_parameter(message):
+        return both
     named = _PARAMETER.match(message)
     if named is None or named[1] not in _PARAMETERS:
         return None

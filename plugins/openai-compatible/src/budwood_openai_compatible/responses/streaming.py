@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import rate_limits, request_id
+from budwood.providing import parse_piece, rate_limits, request_id
 from budwood.types import (
     Finished,
     Part,
@@ -37,7 +37,7 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent
-from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole, parse_event
+from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
 
@@ -75,11 +75,11 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             "error": self._raise,
         }
 
-    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
-        if sent.data == DONE:
+    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
+        if piece.data == DONE:
             return
-        event = parse_event(sent.data)
-        kind = event.get("type") or ("error" if event.get("error") else sent.event)
+        event = parse_piece(piece.data)
+        kind = event.get("type") or ("error" if event.get("error") else piece.event)
         response = event.get("response")
         if not self._started and kind != "error":
             yield from self._start(response if isinstance(response, Mapping) else {})
