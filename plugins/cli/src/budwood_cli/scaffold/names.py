@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from budwood.names import normalise
+from packaging.utils import canonicalize_name
+
 from budwood_cli.failures import ArgumentError
 
 LONGEST: Final = 30
@@ -70,7 +71,7 @@ def _title_of(name: str) -> str:
 
 
 def _check_name(name: str) -> None:
-    usual = normalise(name).strip("-").removeprefix("budwood-")
+    usual = canonicalize_name(name).strip("-").removeprefix("budwood-")
     if name.startswith(("budwood-", "budwood_")):
         raise ArgumentError(
             f"The name is what users type, without budwood: {usual!r}.", hint="The distribution gets the prefix."
@@ -99,7 +100,7 @@ def _check_module(module: str) -> None:
             f"{module!r} is a module of Python's standard library, which it would hide.",
             hint="Choose another --module.",
         )
-    if module == "budwood" or (module.startswith("budwood_") and normalise(module[8:]) in ours()):
+    if module == "budwood" or (module.startswith("budwood_") and canonicalize_name(module[8:]) in ours()):
         raise ArgumentError(f"{module!r} is a package of Budwood's own.", hint="Choose another --module.")
 
 
