@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from budwood.catalog import Lessons
 from budwood.engine.asynchronous import AsyncDriver
 from budwood.engine.attempts import ask_whole
 from budwood.engine.blocking import BlockingDriver
@@ -78,7 +79,7 @@ def call_of(clock):
     """
 
     def make(local, **options):
-        endpoint = Endpoint("here", "here", None, local, lambda _: ModelRules(), "identity")
+        endpoint = Endpoint("here", "here", None, local, lambda _: ModelRules(), Lessons(), "identity")
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
         return Call("id", endpoint, "m", Options(**options), clock, random.Random(0), timing)
 

@@ -14,7 +14,7 @@ from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
 from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
-from budwood.engine.options import Asked, AskOptions, CompletionOptions, understood, understood_completion
+from budwood.engine.options import Asked, AskOptions, CompletionOptions, override, understood, understood_completion
 from budwood.engine.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
 from budwood.engine.reporting import reported
 from budwood.engine.structured import ask_structured, prepare
@@ -144,6 +144,14 @@ class Engine:
         from budwood.engine import services
 
         return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
+
+    def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
+        """Have a server fetch a model, and emit how far it has got."""
+        from budwood.engine.pulling import pull
+
+        endpoint, name = self.endpoints.find(self._address(model))
+        options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
+        return pull(self._new_call(endpoint, name, options, use_cache=False))
 
     def count_tokens(self, prompt: Prompt, given: AskOptions) -> Flow[TokenCount]:
         """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""

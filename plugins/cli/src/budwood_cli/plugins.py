@@ -58,6 +58,9 @@ def doctor(*, json_wanted: options.AsJSON = False) -> None:
     else:
         columns = (*COLUMNS, "problem")
         terminal.write_table(columns, [[getattr(finding, column) for column in columns] for finding in findings])
+        for finding in findings:
+            if finding.hint:
+                terminal.note(f"hint: {finding.name}: {finding.hint}")
     ill = [finding.name for finding in findings if finding.problem]
     if ill:
         raise PluginError(f"{len(ill)} of {len(findings)} plugins cannot be used: {', '.join(ill)}.")
