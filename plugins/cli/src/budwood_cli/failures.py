@@ -39,10 +39,16 @@ class PartialError(errors.BudwoodError):
     """Part of a batch failed; what was finished is kept."""
 
 
+class ArgumentError(errors.BudwoodError):
+    """An argument of a command cannot be used as it is."""
+
+
 def status_of(error: Exception) -> int:
     """Return the exit status of an error."""
     if isinstance(error, PartialError):
         return PARTIAL
+    if isinstance(error, ArgumentError):
+        return USAGE
     if isinstance(error, _UsageError):
         return error.exit_code
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
