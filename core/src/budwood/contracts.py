@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         SourcePassage,
         StreamEvent,
         Timing,
+        TokenCount,
         Turn,
     )
 
@@ -360,6 +361,19 @@ class PromptModifier(Protocol):
 
     def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
         """Return the messages to send."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Counts tokens on this machine as a model's vendor does. May be called from several threads."""
+
+    def count(self, request: ChatRequest) -> TokenCount | None:
+        """
+        Count the input tokens of a request, or None where it does not know the model.
+
+        Raises:
+            ConfigurationError: Its vocabulary is not on this machine; the hint says how to get it.
+        """
         ...
 
 

@@ -92,6 +92,7 @@ class _Root(BaseModel):
 
     model: str | None = None
     cache: str | None = None
+    tokenizer: str | bool | None = None
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
@@ -100,6 +101,7 @@ class _Root(BaseModel):
     media_handlers: dict[str, Table] = Field(default_factory=dict)
     instruction_strategies: dict[str, Table] = Field(default_factory=dict)
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
+    tokenizers: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
 
 
@@ -140,6 +142,7 @@ class Settings:
         root = validated(_Root, merged, where="settings") if merged else _Root.model_construct()
         self.model = root.model
         self.cache = root.cache
+        self.tokenizer = root.tokenizer
         self.options = root.options
         self.model_rows = root.models
         self.disabled = frozenset(normalise(name) for name in root.plugins.disabled)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from budwood import logs
 from budwood.contracts import Cache, Clock
+from budwood.engine.counting import TokenCounter
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
@@ -39,6 +40,7 @@ class Call:
     Attributes:
         id: Tells calls apart in the log.
         timing: The deadline that all attempts share.
+        counter: Counts tokens, and learns from replies to do it better.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given.
     """
@@ -50,6 +52,7 @@ class Call:
     clock: Clock
     random: random.Random
     timing: Timing
+    counter: TokenCounter
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)

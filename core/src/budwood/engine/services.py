@@ -18,7 +18,7 @@ from budwood.engine.call import Call
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.reporting import reported
 from budwood.errors import NotFoundError, PromptError, UnsupportedError
-from budwood.providing import check_messages, estimate_tokens
+from budwood.providing import check_messages
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -90,21 +90,28 @@ def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     )
 
 
-def count_tokens(call: Call, request: ChatRequest) -> Flow[TokenCount]:
-    """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
+def count_tokens(call: Call, request: ChatRequest, *, offline: bool) -> Flow[TokenCount]:
+    """Count the tokens of a request: exactly by a tokenizer here, else as the vendor does, else as an estimate."""
     check_messages(request.messages)
+    here: TokenCount = yield Invoke(lambda: call.counter.count(call.endpoint, request))
     provider = call.endpoint.remote
-    if not isinstance(provider, TokenCountProvider) or not _can(call, Capability.COUNT_TOKENS):
-        tokens, exact = estimate_tokens(request.messages), False
-    else:
-        with reported(call, request.messages[-1].text):
-            tokens = yield from _exchanged(
-                call,
-                lambda: provider.encode_token_count(request),
-                lambda reply: provider.decode_token_count(request, reply),
-            )
-        exact = True
-    return TokenCount(input_tokens=tokens, exact=exact, provider=call.endpoint.name, model=call.model)
+    if here.exact or offline or not isinstance(provider, TokenCountProvider) or not _can(call, Capability.COUNT_TOKENS):
+        return here
+    with reported(call, request.messages[-1].text):
+        tokens = yield from _exchanged(
+            call,
+            lambda: provider.encode_token_count(request),
+            lambda reply: provider.decode_token_count(request, reply),
+        )
+    return TokenCount(
+        input_tokens=tokens,
+        exact=True,
+        low=tokens,
+        high=tokens,
+        source="vendor",
+        provider=call.endpoint.name,
+        model=call.model,
+    )
 
 
 def models(call: Call) -> Flow[tuple[ModelInfo, ...]]:

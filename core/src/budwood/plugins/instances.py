@@ -85,6 +85,17 @@ class Instances:
         context = self._context(name, plugin, spec)
         return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset)
 
+    def spec(self, kind: Kind[T], name: str) -> T:
+        """
+        Return what the plugin of a name says of itself, without making its object.
+
+        Raises:
+            PluginError: There is no such plugin, or it cannot be used.
+        """
+        name = normalise(name)
+        section = self.settings.instance(kind.section, name)
+        return self._load(kind, name, self._plugin_of(kind, name, section)[0], section.get("distribution"))
+
     def known(self, kind: Kind[T]) -> list[str]:
         """List the names that can be used: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}

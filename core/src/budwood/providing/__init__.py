@@ -14,12 +14,13 @@ from budwood.providing.failures import (
     parse_body,
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
-from budwood.providing.messages import check_capabilities, check_messages
+from budwood.providing.messages import characters, check_capabilities, check_messages
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
-from budwood.providing.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
+    from budwood.providing.text_tokens import TokenEstimate, estimate_text
+    from budwood.providing.tokens import estimate_request, estimate_tokens
 
 __all__ = [
     "OPENAI_VOCABULARY",
@@ -27,15 +28,19 @@ __all__ = [
     "BaseProvider",
     "Complaint",
     "Parameters",
+    "TokenEstimate",
     "Vocabulary",
     "adapted",
     "call_id",
+    "characters",
     "check_capabilities",
     "check_messages",
     "clip",
     "describe_body",
     "duration",
     "error_from_reply",
+    "estimate_request",
+    "estimate_text",
     "estimate_tokens",
     "events_of",
     "parse_body",
@@ -45,10 +50,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Look up what only streams need: the events are not imported for a call that waits for a whole reply."""
-    if name != "events_of":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from budwood.providing.events import events_of
+_WHERE = {
+    "events_of": "events",
+    "TokenEstimate": "text_tokens",
+    "estimate_text": "text_tokens",
+    "estimate_request": "tokens",
+    "estimate_tokens": "tokens",
+}
 
-    return events_of
+
+def __getattr__(name: str) -> object:
+    """Look up what only some calls need: it is not imported for a call that waits for a whole reply."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
