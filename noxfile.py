@@ -33,6 +33,7 @@ BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
 TYPES: Final = ["mypy==2.4.1", "types-docutils", "types-jsonschema"]
 TEST: Final = [
+    "bpe-openai",  # brings OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
     "hypothesis",
     "jsonschema",
