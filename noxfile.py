@@ -31,8 +31,10 @@ DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests build throw-away distributions too
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
-TYPES: Final = ["mypy==2.4.1", "types-docutils", "types-jsonschema"]
+TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "types-docutils", "types-jsonschema"]
+PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what this release says
 TEST: Final = [
+    *PRICES,
     "bpe-openai",  # brings OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
     "hypothesis",
@@ -97,6 +99,13 @@ def contract(session: nox.Session) -> None:
     """Hold what we send and decode against the vendors' published contracts and recorded traffic."""
     install_checkout(session, *TEST)
     pytest(session, "tests/contract")
+
+
+@nox.session
+def catalog(session: nox.Session) -> None:
+    """Write the catalog's prices and limits anew, from the pinned release of genai-prices."""
+    session.install(*PRICES)
+    session.run("python", "core/catalog/update.py")
 
 
 @nox.session

@@ -99,9 +99,9 @@ def test_some_models_take_sampling_only_while_they_do_not_reason(client, scripte
 
 def test_users_rows_come_before_the_catalogs(make_client, scripted):
     """
-    Rows of the settings rename and refuse, for new models and in the place of the catalog's own row.
+    Rows of the settings rename and refuse, for new models and in the place of what the catalog says.
     """
-    settings = {"models": {**RULES["models"], "openai/o3": {}}}
+    settings = {"models": {**RULES["models"], "openai/o3": {"renames": {}, "refuses": []}}}
     client = make_client(settings=settings)
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
 

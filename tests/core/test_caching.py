@@ -36,7 +36,7 @@ def caching(make_client):
 
 def test_the_same_request_is_sent_once(caching, scripted):
     """
-    The second reply comes from the cache, says so, and is the first in all else.
+    The second reply comes from the cache, says so, costs nothing, and is the first in all else.
     """
     scripted.reply(body=chat_reply("Hi"), headers={"x-request-id": "r1"})
 
@@ -45,7 +45,8 @@ def test_the_same_request_is_sent_once(caching, scripted):
 
     assert (first.cached, second.cached) == (False, True)
     assert len(scripted.calls) == 1
-    changed = {"cached", "attempts"}
+    assert (first.cost > 0, second.cost, second.cost_unknown) == (True, 0, None)
+    changed = {"cached", "attempts", "cost"}
     assert second.model_dump(exclude=changed) == first.model_dump(exclude=changed)
 
 

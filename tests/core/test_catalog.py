@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from importlib import resources
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.catalog import Catalog, presets
+from budwood.catalog.vendors import vendor
 from budwood.errors import ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.plugins import Registry
 from budwood.settings import Settings, validated
-from budwood.types import Capability, ChatRequest, ModelRules
+from budwood.types import Capability, ChatRequest, ModelFacts, ModelRules
 
 
 def data(name):
@@ -46,38 +48,62 @@ def test_model_that_nobody_knows_has_no_rules():
 
 def test_longest_pattern_that_fits_wins():
     """
-    The more precise row stands alone: rows are not merged.
+    The more precise row stands alone: of the user's own rows one counts.
     """
     rows = {
-        "acme/*": {"context_window": 1, "max_output_tokens": 1},
-        "acme/big-*": {"context_window": 2},
-        "acme/big-one": {"context_window": 3},
+        "acme/*": {"max_output_tokens": 1, "traits": ["small"]},
+        "acme/big-*": {"max_output_tokens": 2},
+        "acme/big-one": {"max_output_tokens": 3},
     }
 
-    assert [rules(rows, model).context_window for model in ("small", "big-two", "big-one")] == [1, 2, 3]
-    assert rules(rows, "big-one").max_output_tokens is None
+    assert [rules(rows, model).max_output_tokens for model in ("small", "big-two", "big-one")] == [1, 2, 3]
+    assert rules(rows, "big-one").traits == frozenset()
 
 
-def test_rows_of_the_user_come_before_ours():
+def test_name_itself_wins_over_any_pattern():
     """
-    However precise ours are.
+    Also over one that is longer.
+    """
+    rows = {"acme/m": {"max_output_tokens": 1}, "acme/[m]*": {"max_output_tokens": 2}}
+
+    assert rules(rows).max_output_tokens == 1
+    assert rules(rows, "m2").max_output_tokens == 2
+
+
+def test_what_rows_of_the_user_say_comes_before_ours():
+    """
+    However precise ours are; what the user leaves out stays as we know it.
     """
     ours = Catalog().rules("openai", "openai", "gpt-5.1")
     assert ours.refuses_unless_effort_none
 
-    assert Catalog({"openai/*": {"context_window": 7}}).rules("openai", "openai", "gpt-5.1") == ModelRules(
-        context_window=7
+    row = {"openai/*": {"refuses_unless_effort_none": [], "source": "tried"}}
+    changed = Catalog(row).rules("openai", "openai", "gpt-5.1")
+    assert changed == ours.model_copy(
+        update={"refuses_unless_effort_none": frozenset(), "source": "tried", "as_of": None}
     )
+
+
+def test_price_of_the_user_leaves_the_rules_as_they_are():
+    """
+    And the limits, where it says nothing of them.
+    """
+    priced = Catalog({"openai/gpt-5*": {"prices": {"input": "1", "output": "2"}}})
+    rules, facts = priced.rules("openai", "openai", "gpt-5.1"), priced.facts("openai", "openai", "gpt-5.1")
+
+    assert rules == Catalog().rules("openai", "openai", "gpt-5.1")
+    assert facts.context_window == Catalog().facts("openai", "openai", "gpt-5.1").context_window
+    assert (facts.prices[0].input, facts.own) == (Decimal(1), {"prices"})
 
 
 def test_rows_of_the_instance_come_before_those_of_its_plugin():
     """
     One's own server may differ from the vendor's.
     """
-    rows = {"work/*": {"context_window": 1}, "acme/m": {"context_window": 2}}
+    rows = {"work/*": {"max_output_tokens": 1}, "acme/m": {"max_output_tokens": 2}}
 
-    assert rules(rows).context_window == 1
-    assert rules(rows, instance="home").context_window == 2
+    assert rules(rows).max_output_tokens == 1
+    assert rules(rows, instance="home").max_output_tokens == 2
 
 
 def test_instances_of_a_plugin_share_what_is_known_of_it():
@@ -92,7 +118,7 @@ def test_case_does_not_matter(key):
     """
     Neither that of the row nor that of the model.
     """
-    assert rules({key: {"context_window": 1}}, "Llama-3.3-70B").context_window == 1
+    assert rules({key: {"max_output_tokens": 1}}, "Llama-3.3-70B").max_output_tokens == 1
 
 
 @pytest.mark.parametrize("key", ["my-vllm/m", "my_vllm/m", "My.vLLM/m"])
@@ -100,14 +126,14 @@ def test_instance_is_compared_as_all_names_are(key):
     """
     A row finds its instance however both are spelt.
     """
-    assert rules({key: {"context_window": 1}}, instance="my-vllm").context_window == 1
+    assert rules({key: {"max_output_tokens": 1}}, instance="my-vllm").max_output_tokens == 1
 
 
 def test_model_may_have_slashes():
     """
     Only the first one parts the instance from the model.
     """
-    assert rules({"work/meta/llama_3*": {"context_window": 1}}, "meta/llama_3.1").context_window == 1
+    assert rules({"work/meta/llama_3*": {"max_output_tokens": 1}}, "meta/llama_3.1").max_output_tokens == 1
 
 
 def test_rows_come_from_the_settings():
@@ -159,6 +185,44 @@ def test_row_speaks_of_parameters_that_exist(pattern):
     row = ModelRules.model_validate(MODELS[pattern])
 
     assert {*row.renames, *row.refuses, *row.refuses_unless_effort_none} <= set(ChatRequest.model_fields)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (resources.files("budwood.catalog") / "facts").iterdir()))
+def test_facts_are_what_the_record_allows(name):
+    """
+    They are made without validation, for speed; each would pass it, and tells its source.
+    """
+    known = vendor(name)
+    if known is None:
+        assert name == "LICENSE"
+        return
+    for model in known.names():
+        facts = known.find(model.replace("*", "").replace("[0-9]", "0").replace("[-@]", "-"))
+        assert facts is not None
+        assert ModelFacts.model_validate(facts.model_dump()) == facts
+        assert facts.source
+        assert facts.as_of
+
+
+def test_shutdowns_say_where_they_are_written():
+    """
+    Each names its models, its day and its source, and no model stands twice.
+    """
+    for rows in data("shutdowns.json").values():
+        names = [name for row in rows for name in row["names"]]
+        assert len(names) == len(set(names))
+        for row in rows:
+            assert date.fromisoformat(row["shutdown"])
+            assert row["source"]
+            assert date.fromisoformat(row["as_of"])
+
+
+@pytest.mark.parametrize("name", ["../presets", "..", "", "a/b", "nobody"])
+def test_no_name_reads_another_file(name):
+    """
+    Names of instances come from users.
+    """
+    assert vendor(name) is None
 
 
 @pytest.mark.parametrize(
@@ -215,9 +279,9 @@ def test_another_plugins_rows_hold_where_there_is_none_of_ones_own():
     """
     A vendor that serves another's models has the other's rows, after its own, the user's before ours.
     """
-    rows = {"work/a": {"context_window": 1}, "acme/b": {"context_window": 2}, "maker/*": {"context_window": 3}}
+    rows = {"work/a": {"max_output_tokens": 1}, "acme/b": {"max_output_tokens": 2}, "maker/*": {"max_output_tokens": 3}}
     catalog = Catalog(rows)
 
-    found = [catalog.rules("work", "acme", model, also=("maker",)).context_window for model in "abc"]
+    found = [catalog.rules("work", "acme", model, also=("maker",)).max_output_tokens for model in "abc"]
     assert found == [1, 2, 3]
     assert catalog.rules("work", "acme", "c") == ModelRules()

@@ -56,13 +56,13 @@ def test_what_is_known_of_a_reply_is_told(client, scripted):
 
 def test_unknown_cost_and_usage_are_none_and_not_zero(client, scripted):
     """
-    Without a price the cost is None with a reason; without usage all counts are None, and so are sums with them.
+    Without usage the cost is None with a reason, and all counts are None, and so are sums with them.
     """
     scripted.reply(body=chat_reply("Hi", usage=None))
 
     reply = client.ask("Hello")
 
-    assert (reply.cost, reply.cost_unknown) == (None, "no price known")
+    assert (reply.cost, reply.cost_unknown) == (None, "the vendor reported no usage")
     assert reply.usage.input_tokens is None
     assert reply.usage.output_tokens is None
     assert reply.usage.total_tokens is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
 import pytest
@@ -25,8 +25,13 @@ from budwood.types import (
     HTTPCall,
     HTTPReply,
     ImagePart,
+    KnownFacts,
+    LongInputPrices,
     Message,
+    ModelDetails,
+    ModelFacts,
     ModelInfo,
+    ModelPrices,
     ModelRules,
     ModerationRequest,
     ModerationResponse,
@@ -39,6 +44,7 @@ from budwood.types import (
     ReplyHead,
     TextPart,
     TokenCount,
+    TokenPrices,
     ToolCallPart,
     ToolDefinition,
     ToolResultPart,
@@ -163,12 +169,21 @@ SAMPLES = [
     TokenCount(input_tokens=2, exact=False, low=1, high=3, source="estimate"),
     ModelInfo(id="a"),
     ModelRules(as_of=date(2026, 11, 1)),
+    KnownFacts(context_window=8192),
+    ModelFacts(prices=(ModelPrices(input=Decimal("1.25")),), own=frozenset({"prices"})),
+    ModelPrices(output=Decimal(10), since=date(2026, 11, 1), hours=(time(0, 30), time(8, 30))),
+    TokenPrices(cached_input=Decimal("0.1")),
+    LongInputPrices(tokens=200_000, input=Decimal("2.5")),
+    ModelDetails(
+        provider="a", model="b", capabilities=frozenset({Capability.CHAT}), rules=ModelRules(), facts=ModelFacts()
+    ),
     AccessToken(secret=SecretStr(SECRET), expires_at=1.5),
     Credential(secret=SecretStr(SECRET)),
 ]
 
+PUBLIC = [getattr(types, name) for name in types.__all__]
 DATACLASSES = sorted(
-    {value for value in vars(types).values() if isinstance(value, type) and dataclasses.is_dataclass(value)},
+    {value for value in PUBLIC if isinstance(value, type) and dataclasses.is_dataclass(value)},
     key=lambda kind: kind.__name__,
 )
 
@@ -177,7 +192,7 @@ def test_samples_cover_every_record():
     """
     A new record is to be tested too.
     """
-    records = {value for value in vars(types).values() if isinstance(value, type) and issubclass(value, Record)}
+    records = {value for value in PUBLIC if isinstance(value, type) and issubclass(value, Record)}
 
     assert {type(sample) for sample in SAMPLES} == records - {Record}
 
@@ -301,7 +316,21 @@ def test_credential_shows_its_label_only():
     assert SECRET not in f"{credential!r} {credential} {credential.model_dump_json()} {credential.model_dump()}"
 
 
-@pytest.mark.parametrize("name", ["Authorization", "api-key", "X-API-Key", "x-goog-api-key", "Cookie", "set-cookie"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "Proxy-Authorization",
+        "api-key",
+        "X-API-Key",
+        "x-goog-api-key",
+        "xi-api-key",
+        "X-Acme-Token",
+        "X-Acme-Secret",
+        "Cookie",
+        "set-cookie",
+    ],
+)
 def test_headers_with_secrets_are_redacted(name):
     """
     Calls and heads can be printed; bodies are counted.
@@ -314,6 +343,13 @@ def test_headers_with_secrets_are_redacted(name):
     assert "'accept': '*/*'" in repr(call)
     assert f"{len(SECRET)} bytes" in repr(call)
     assert call.headers[name] == SECRET
+
+
+def test_headers_without_secrets_are_shown():
+    """
+    What is left of a limit is no secret, though it counts tokens.
+    """
+    assert "'x-ratelimit-remaining-tokens': '77'" in repr(ReplyHead(200, {"x-ratelimit-remaining-tokens": "77"}))
 
 
 @pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (299, True), (300, False), (500, False)])

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession, ChatSession
     from budwood.engine.conversation import Conversation
     from budwood.streams import AsyncChatStream, ChatStream
-    from budwood.types import EmbeddingResponse, ModerationResponse
+    from budwood.types import EmbeddingResponse, ModelDetails, ModerationResponse
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""
@@ -270,6 +270,10 @@ class Client:
         """Say what a model can do. Nothing is sent."""
         return self._engine.capabilities(model)
 
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Say what the catalog knows of a model: abilities, rules, limits, prices, end. Nothing is sent."""
+        return self._engine.model_details(model)
+
     def check(self, **options: Unpack[AskOptions]) -> None:
         """
         See that a call could be made, before money is spent on others; the options are those of `ask`.
@@ -440,6 +444,10 @@ class AsyncClient:
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
         """Say what a model can do; see `Client.capabilities`."""
         return self._engine.capabilities(model)
+
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Say what the catalog knows of a model; see `Client.model`."""
+        return self._engine.model_details(model)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """See that a call could be made, without sending anything; see `Client.check`."""

@@ -197,6 +197,15 @@ class ModelRulesProvider(Protocol):
 
 
 @runtime_checkable
+class CatalogNameProvider(Protocol):
+    """A provider that can tell which model stands behind a name of its users' own; see `ModelRulesProvider`."""
+
+    def catalog_name(self, model: str) -> str:
+        """Return the name under which the catalog knows a model, by the name that users call it."""
+        ...
+
+
+@runtime_checkable
 class ModelListProvider(Protocol):
     """A vendor's list of models, in the same form as `Provider`."""
 

@@ -88,8 +88,22 @@ def test_a_dry_run_sends_and_writes_nothing(budwood, vendor, spec, tmp_path):
     assert (plan["rows"], plan["turns"], plan["calls"], plan["models"]) == (4, 4, 4, ["local/tiny"])
     assert plan["input_tokens"] > 0
     assert plan["output_tokens"] > 0
+    assert "cost          unknown: local/tiny: no price known: it runs on this machine\n" in table
+    assert plan["cost"] is None
     assert vendor.requests == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("talks")] == []
+
+
+def test_a_dry_run_tells_what_the_run_will_cost(budwood, vendor, spec, monkeypatch):
+    """
+    Where the models' prices are known, here from the settings.
+    """
+    monkeypatch.setenv("BUDWOOD_MODELS", '{"local/*": {"prices": {"input": "1000000", "output": "0"}}}')
+
+    plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
+
+    assert plan["cost"] == f"{plan['input_tokens']}"
+    assert plan["cost_unknown"] is None
 
 
 def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):

@@ -20,6 +20,52 @@ def test_models_as_json(budwood, vendor):
     assert [(model["provider"], model["id"]) for model in models] == [("local", "tiny"), ("local", "large")]
 
 
+def test_models_with_what_is_known_of_them(budwood, vendor, monkeypatch):
+    """
+    With --long there are context windows and prices, those of the settings too; unknown is a dash.
+    """
+    monkeypatch.setenv(
+        "BUDWOOD_MODELS", '{"local/tiny": {"context_window": 4096, "prices": {"input": 0, "output": 1}}}'
+    )
+
+    assert budwood("models", "list", "--long").stdout.splitlines() == [
+        "model        context  input  cached  output",
+        "local/tiny   4,096    0      -       1",
+        "local/large  -        -      -       -",
+    ]
+
+
+def test_a_model_is_shown(budwood):
+    """
+    Limits, abilities, rules, prices, end and sources stand below each other.
+    """
+    shown = budwood("models", "show", "anthropic/claude-sonnet-4-5").stdout
+
+    assert "context window  200,000 tokens\n" in shown
+    assert "prices          input $3, cached input $0.3, " in shown
+    assert "over 200,000 tokens of input: input $6" in shown
+    assert "shut down on    2026-11-30\n" in shown
+    assert "source          genai-prices " in shown
+
+
+def test_a_model_as_json(budwood):
+    """
+    With --json there is one object, prices are text.
+    """
+    shown = json.loads(budwood("models", "show", "openai/gpt-5", "--json").stdout)
+
+    assert (shown["provider"], shown["model"], shown["price"]["input"]) == ("openai", "gpt-5", "1.25")
+    assert "temperature" in shown["rules"]["refuses"]
+    assert (shown["facts"]["shutdown"], shown["facts"]["successor"]) == ("2026-12-11", "gpt-6.1-sol")
+
+
+def test_nobody_knows_the_price_of_a_model_here(budwood, vendor):
+    """
+    The reason stands where the prices would be.
+    """
+    assert "prices          no price known: it runs on this machine\n" in budwood("models", "show").stdout
+
+
 def test_without_any_provider_the_hint_says_how_to_name_one(budwood):
     """
     Nothing is asked of a vendor that nobody named.

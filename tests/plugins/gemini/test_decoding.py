@@ -84,6 +84,15 @@ def test_what_is_not_modelled_is_kept_whole(read):
     assert all(isinstance(part, VendorPart) and part.provider == "gemini" for part in response.message.parts)
 
 
+def test_text_stays_text_whatever_comes_with_it(read):
+    """
+    A field that nobody knows is kept beside the text, and goes back with it.
+    """
+    (part,) = read(candidate(text("Hello", somethingNew={"x": 1}))).message.parts
+
+    assert (part.text, part.provider, part.data) == ("Hello", "gemini", {"somethingNew": {"x": 1}})
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [

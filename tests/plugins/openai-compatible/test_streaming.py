@@ -294,6 +294,14 @@ def test_neither_finish_reason_nor_done_is_an_interruption(speaker, pieces):
         play(speaker(), pieces)
 
 
+def test_done_before_anything_was_said_is_an_interruption(speaker):
+    """
+    ``[DONE]`` completes a reply, and is none: a stream of nothing else is no empty answer.
+    """
+    with pytest.raises(StreamInterruptedError, match="before the reply had begun"):
+        play(speaker(), sse())
+
+
 def test_one_of_two_choices_without_an_end_is_an_interruption(speaker):
     """
     A stream of several choices is complete when all have ended.

@@ -1,22 +1,22 @@
-"""Look up rules and presets in the data files, with the user's own rows before them."""
+"""Look up rules, facts and presets in the data files, with what the user's own rows say before them."""
 
 from __future__ import annotations
 
-import pkgutil
-import re
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic_core import from_json
+from pydantic import BaseModel
 
+from budwood.catalog.files import Table, exists, read
+from budwood.catalog.matching import best_match
 from budwood.names import normalise
 from budwood.settings import validated
 from budwood.types import ModelRules
 
-Table = dict[str, Any]
+if TYPE_CHECKING:
+    from budwood.types import ModelFacts
 
 
 class Preset(NamedTuple):
@@ -41,20 +41,19 @@ class Catalog:
     What is known about models and services.
 
     Args:
-        rows: Rows of the user's settings, by ``INSTANCE/PATTERN`` or ``PLUGIN/PATTERN``; they come before ours.
+        rows: Rows of the user's settings, by ``INSTANCE/PATTERN`` or ``PLUGIN/PATTERN``: fields of `ModelRules` and of
+            `budwood.types.KnownFacts`. What they say holds instead of what ours say; what they leave out stays.
 
     Raises:
-        ConfigurationError: A row of the user has an unknown key.
+        ConfigurationError: A row of the user has an unknown key or an impossible value.
     """
 
     def __init__(self, rows: Mapping[str, Table] | None = None) -> None:
-        self._own = {
-            _compared(key): validated(ModelRules, row, where=f"[models.{key!r}]") for key, row in (rows or {}).items()
-        }
+        self._own = {_compared(key): _own_row(key, row) for key, row in (rows or {}).items()}
 
     def rules(self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = ()) -> ModelRules:
         """
-        Return what is known of a model; nothing known is an empty set of rules.
+        Return what a model takes and refuses; nothing known is an empty set of rules.
 
         Args:
             instance: The instance whose rows come first.
@@ -62,23 +61,81 @@ class Catalog:
             model: The model's name.
             also: Further plugins, whose rows hold where these two have none.
         """
-        model = model.lower()
-        names = [f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also))]
-        for name in names:
-            if pattern := _longest_match(self._own, name):
-                return self._own[pattern]
-        for name in names:
-            if pattern := _longest_match(_builtin_rows(), name):
-                return _builtin(pattern)
-        return _NOTHING_KNOWN
+        names = _names(instance, plugin, model, also)
+        return self._with_own_rules(_builtin_rules(names), names)
+
+    def facts(
+        self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = (), vendor: str | None = None
+    ) -> ModelFacts:
+        """
+        Return what else is known of a model: its limits, its prices, its end. The files are read when first wanted.
+
+        Args:
+            instance: The instance whose rows in the settings come first.
+            plugin: Its plugin, whose rows come next.
+            model: The model's name.
+            also: Further plugins, whose rows hold where these two have none.
+            vendor: By which name ours know whoever serves the model, where it is not the plugin's: that of a preset.
+        """
+        names = _names(instance, plugin, model, also)
+        return self._with_own_facts(_builtin_facts(vendor or plugin, model.lower(), also), names)
+
+    def knows(self, *owners: str) -> bool:
+        """Tell whether there may be facts of models that one of these owners serves. Nothing is read."""
+        return bool(self._own) or any(exists(f"facts/{owner}.json") for owner in owners)
 
     def preset(self, name: str) -> Preset | None:
         """Return the preset of that name, or None."""
         return presets().get(normalise(name))
 
+    def _with_own_rules(self, rules: ModelRules, names: tuple[str, ...]) -> ModelRules:
+        own, said = self._said(ModelRules, names)
+        if own is None or not said:
+            return rules
+        return rules.model_copy(update={**said, "source": own.source, "as_of": own.as_of})
+
+    def _with_own_facts(self, facts: ModelFacts, names: tuple[str, ...]) -> ModelFacts:
+        if not self._own:
+            return facts
+        from budwood.types import KnownFacts
+
+        own, said = self._said(KnownFacts, names)
+        if own is None or not said:
+            return facts
+        source = {"source": own.source, "as_of": own.as_of} if own.source else {}
+        return facts.model_copy(update={**said, **source, "own": frozenset(said)})
+
+    def _said(self, record: type[BaseModel], names: tuple[str, ...]) -> tuple[Any, dict[str, object]]:
+        """Return the user's row, and what it says of the fields of a record."""
+        pattern = _first_match(self._own, names)
+        if pattern is None:
+            return None, {}
+        own = self._own[pattern]
+        given = own.model_fields_set & set(record.model_fields) - {"source", "as_of"}
+        return own, {name: getattr(own, name) for name in sorted(given)}
+
 
 _NOTHING_KNOWN = ModelRules.model_construct()
-_SPECIAL = re.compile(r"[*?[]")
+
+
+def _own_row(key: str, row: Mapping[str, Any]) -> BaseModel:
+    return validated(_row_of_settings(), row, where=f"[models.{key!r}]")
+
+
+@cache
+def _row_of_settings() -> type[BaseModel]:
+    """Make the record of a user's row when there is one: most programs have none."""
+    from budwood.types import KnownFacts
+
+    class Row(ModelRules, KnownFacts):
+        """What a row of the settings may say."""
+
+    return Row
+
+
+def _names(instance: str, plugin: str, model: str, also: tuple[str, ...]) -> tuple[str, ...]:
+    model = model.lower()
+    return tuple(f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also)))
 
 
 def _compared(key: str) -> str:
@@ -86,19 +143,31 @@ def _compared(key: str) -> str:
     return f"{normalise(owner)}{slash}{pattern.lower()}"
 
 
-def _longest_match(patterns: Iterable[str], name: str) -> str | None:
-    return max((pattern for pattern in patterns if _fits(name, pattern)), key=len, default=None)
+def _first_match(rows: Mapping[str, object], names: Iterable[str]) -> str | None:
+    return next((pattern for name in names if (pattern := best_match(rows, name))), None)
 
 
-def _fits(name: str, pattern: str) -> bool:
-    """Tell whether a pattern fits; its plain beginning is compared first, since `fnmatch` compiles every pattern."""
-    return name.startswith(_SPECIAL.split(pattern, maxsplit=1)[0]) and fnmatchcase(name, pattern)
+@lru_cache(maxsize=1024)  # a call asks for its model's rules several times, and matching takes longer than the rest
+def _builtin_rules(names: tuple[str, ...]) -> ModelRules:
+    pattern = _first_match(_builtin_rows(), names)
+    return _NOTHING_KNOWN if pattern is None else _builtin(pattern)
+
+
+@lru_cache(maxsize=1024)
+def _builtin_facts(vendor: str, model: str, also: tuple[str, ...]) -> ModelFacts:
+    from budwood.catalog.vendors import known_facts, shutdown
+    from budwood.types import ModelFacts
+
+    owners = tuple(dict.fromkeys((vendor, *also)))
+    found = next((facts for owner in owners if (facts := known_facts(owner, model))), ModelFacts.model_construct())
+    end = shutdown(vendor, model)
+    return found.model_copy(update=end) if end else found
 
 
 @cache
 def presets() -> Mapping[str, Preset]:
     """Return all presets by name."""
-    return {name: _preset(row) for name, row in _read("presets.json").items()}
+    return {name: _preset(row) for name, row in read("presets.json").items()}
 
 
 def _preset(row: Table) -> Preset:
@@ -120,9 +189,4 @@ def _builtin(pattern: str) -> ModelRules:
 
 @cache
 def _builtin_rows() -> Mapping[str, Table]:
-    return _read("models.json")
-
-
-def _read(name: str) -> Table:
-    table: Table = from_json(pkgutil.get_data(__name__, name) or b"")
-    return table
+    return read("models.json")

@@ -107,10 +107,11 @@ class _Ratio:
         if not self.count or not LEAST_TOKENS <= estimate.tokens <= LONGER * self.longest:
             return None
         tokens = estimate.tokens * math.exp(self.mean)
-        low, high = min(estimate.low, tokens), max(estimate.high, tokens)
-        if self.count >= ENOUGH:
-            margin = math.exp(max(MARGIN, 3 * self.spread))
-            low, high = max(low, tokens / margin), min(high, tokens * margin)
+        if self.count < ENOUGH:
+            return estimate._replace(low=min(estimate.low, tokens), tokens=tokens, high=max(estimate.high, tokens))
+        margin = math.exp(max(MARGIN, 3 * self.spread))
+        low = max(estimate.low, tokens / margin) if estimate.low < tokens else tokens / margin
+        high = min(estimate.high, tokens * margin) if estimate.high > tokens else tokens * margin
         return estimate._replace(low=low, tokens=tokens, high=high)
 
 

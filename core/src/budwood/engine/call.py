@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from budwood import logs
@@ -12,7 +13,7 @@ from budwood.engine.counting import TokenCounter
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
-from budwood.types import Adaptation, Answer, Attempt, Timing
+from budwood.types import Adaptation, Answer, Attempt, Cost, Timing
 
 
 class ReplyCache(NamedTuple):
@@ -61,6 +62,7 @@ class Call:
         """Write one attempt into the ledger and the log. None stands for a success without a model's reply."""
         failed = outcome if isinstance(outcome, ProviderError) else None
         replied = outcome if isinstance(outcome, Answer) else None
+        cost = self._cost(outcome)
         attempt = Attempt(
             provider=self.endpoint.name,
             model=self.model,
@@ -71,6 +73,8 @@ class Call:
             error=type(failed).__name__ if failed else None,
             request_id=outcome.request_id if outcome is not None else None,
             usage=replied.usage if replied else None,
+            cost=cost.dollars,
+            cost_unknown=cost.unknown,
         )
         self.ledger.append(attempt)
         logs.emit(
@@ -87,6 +91,24 @@ class Call:
             input_tokens=attempt.usage.input_tokens if attempt.usage else None,
             output_tokens=attempt.usage.output_tokens if attempt.usage else None,
         )
+
+    def _cost(self, outcome: Answer | ProviderError | None) -> Cost:
+        from budwood.engine import costs  # when something has been asked: what costs are made of is not needed before
+
+        match outcome:
+            case None:
+                return costs.FREE
+            case ProviderError():
+                return costs.cost_of_failure(outcome)
+            case _:
+                return costs.cost_of_reply(self.endpoint, self.model, outcome, self.clock.time())
+
+    def cost(self) -> dict[str, object]:
+        """Say what all attempts cost, as the fields of a response."""
+        from budwood.engine.costs import total
+
+        cost = total(self.ledger)
+        return {"cost": cost.dollars, "cost_unknown": cost.unknown}
 
     def seconds_left(self) -> float:
         """
@@ -113,7 +135,15 @@ class Call:
     def record_cached(self) -> None:
         """Note that the cache answered: nothing was sent."""
         self.ledger.append(
-            Attempt(provider=self.endpoint.name, model=self.model, key=None, status=None, duration=0.0, cached=True)
+            Attempt(
+                provider=self.endpoint.name,
+                model=self.model,
+                key=None,
+                status=None,
+                duration=0.0,
+                cached=True,
+                cost=Decimal(0),
+            )
         )
 
     def note(self, adaptations: tuple[Adaptation, ...]) -> None:

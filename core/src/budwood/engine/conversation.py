@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
 from pydantic import ValidationError
 
+from budwood.engine.files import write_whole
 from budwood.errors import ConfigurationError
 from budwood.types import Message, Record
 
@@ -51,7 +51,7 @@ class Conversation:
         saved = _Saved(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
         target = Path(path)
         try:
-            _replace(target, saved.model_dump_json(indent=1) + "\n")
+            write_whole(target, saved.model_dump_json(indent=1) + "\n")
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
 
@@ -75,17 +75,3 @@ class Conversation:
         if saved.format != FORMAT:
             raise ConfigurationError(f"{path} is in the form {saved.format!r}, and this is {FORMAT!r}.")
         return cls(saved.model, saved.system, list(saved.messages))
-
-
-def _replace(target: Path, text: str) -> None:
-    """Write a file in one step."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

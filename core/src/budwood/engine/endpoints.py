@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from budwood.contracts import LocalProvider, ModelRulesProvider, Provider, TokenProvider
+from budwood.contracts import CatalogNameProvider, LocalProvider, ModelRulesProvider, Provider, TokenProvider
 from budwood.engine.effects import Flow
 from budwood.engine.tokens import Tokens
 from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
@@ -17,6 +18,10 @@ from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
 from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
+from budwood.types.usage import NO_PRICE
+
+if TYPE_CHECKING:
+    from budwood.types import ModelFacts
 
 _REDACTED = "[redacted]"
 
@@ -30,7 +35,9 @@ class Endpoint(NamedTuple):
         plugin: The plugin's name, to speak of it in errors.
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
-        rules: What the catalog says of a model.
+        rules: What the catalog says that a model takes and refuses.
+        facts: What else it knows of a model; None where it knows nothing of any.
+        no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
         credential: What `authorize` gets; None where the service wants none.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
@@ -50,11 +57,13 @@ class Endpoint(NamedTuple):
     missing_credential: str | None = None
     inline: bool = False
     counts_output: bool = False
+    facts: Callable[[str], ModelFacts] | None = None
+    no_price: str = NO_PRICE
 
     def capabilities(self, model: str) -> frozenset[Capability]:
         """Say what the provider can do with this model."""
         provider = self.remote or self.local
-        return provider.capabilities - self.rules(model).lacks if provider else frozenset()
+        return self.rules(model).able(provider.capabilities) if provider else frozenset()
 
     def check_credential(self) -> None:
         """
@@ -202,7 +211,27 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,
+        facts=_facts(instance),
+        no_price=_no_price(instance),
     )
+
+
+def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
+    """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
+    provider, facts = instance.thing, instance.facts
+    if facts is not None and isinstance(provider, CatalogNameProvider):
+        return lambda model: facts(provider.catalog_name(model))
+    return facts
+
+
+def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
+    """Say why a model has no price, where the catalog has none."""
+    if isinstance(instance.thing, LocalProvider):
+        return f"{NO_PRICE}: it runs in this process"
+    host = urlsplit(getattr(instance.settings, "base_url", None) or "").hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return f"{NO_PRICE}: it runs on this machine"
+    return NO_PRICE
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:

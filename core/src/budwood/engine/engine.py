@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from budwood.contracts import Cache, Clock
@@ -13,7 +14,7 @@ from budwood.engine.counting import TokenCounter
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
-from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery
+from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
 from budwood.engine.options import Asked, AskOptions, CompletionOptions, understood, understood_completion
 from budwood.engine.prompts import Content, Prompt, contents_of, fits, messages_of, with_files
 from budwood.engine.reporting import reported
@@ -44,7 +45,7 @@ from budwood.types import (
 
 if TYPE_CHECKING:
     from budwood.engine.conversation import Conversation
-    from budwood.types import EmbeddingResponse, ModerationResponse
+    from budwood.types import EmbeddingResponse, ModelDetails, ModerationResponse
 
 T = TypeVar("T")
 
@@ -164,10 +165,28 @@ class Engine:
         endpoint, name = self.endpoints.find(self._address(model))
         return endpoint.capabilities(name)
 
+    def model_details(self, model: str | None) -> ModelDetails:
+        """Say all that is known of a model."""
+        from budwood.types import ModelDetails, ModelFacts
+
+        endpoint, name = self.endpoints.find(self._address(model))
+        facts = endpoint.facts(name) if endpoint.facts else ModelFacts()
+        price = facts.price(datetime.fromtimestamp(self.clock.time(), UTC))
+        return ModelDetails(
+            provider=endpoint.name,
+            model=name,
+            capabilities=endpoint.capabilities(name),
+            rules=endpoint.rules(name),
+            facts=facts,
+            price=price,
+            price_unknown=endpoint.no_price if price is None else None,
+        )
+
     def check(self, given: AskOptions) -> None:
-        """See that a call could be sent: its model has a provider and a key, and its options make a request."""
+        """See that a call could be sent: its model chats, has a provider and a key, and its options make a request."""
         asked = self._understood(given)
         call = self._call(asked)
+        check_chats(call)
         call.endpoint.check_credential()
         asked.request(call.model, (Message.user("-"),))
 
@@ -286,6 +305,7 @@ def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
             "model": response.model or call.model,
             "attempts": tuple(call.ledger),
             "adaptations": tuple(call.adaptations.values()),
+            **call.cost(),
         }
     )
 

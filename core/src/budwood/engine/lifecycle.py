@@ -7,7 +7,7 @@ Whether the reply is wanted whole or streamed is decided once, by the `Delivery`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from budwood.engine.attempts import ask_whole, note, repeated, writing
 from budwood.engine.call import Call
@@ -74,6 +74,32 @@ class StreamedDelivery:
         yield Emit(events)
 
 
+_MADE_FOR: Final = {
+    "embedding": ("makes embeddings", "client.embed(…) asks it; to be answered, ask a model that chats."),
+    "moderation": ("judges contents", "client.moderate(…) asks it; to be answered, ask a model that chats."),
+    "image": ("makes images", "Ask a model that chats."),
+    "video": ("makes videos", "Ask a model that chats."),
+    "speech": ("speaks texts", "Ask a model that chats."),
+    "transcription": ("writes down what is said", "Ask a model that chats."),
+    "realtime": ("talks over an open line", "Ask a model that chats."),
+}
+"""What models of other kinds do, and the cure where one is asked all the same."""
+
+
+def check_chats(call: Call) -> None:
+    """
+    See that a model is one that answers texts.
+
+    Raises:
+        UnsupportedError: It is made for something else.
+    """
+    if Capability.CHAT in call.endpoint.capabilities(call.model):
+        return
+    address, kind = f"{call.endpoint.name}/{call.model}", call.endpoint.rules(call.model).kind
+    does, hint = _MADE_FOR.get(kind, ("does not chat", "Ask a model that does."))
+    raise UnsupportedError(f"{address} {does}{'' if kind == 'chat' else ' and does not chat'}.", hint=hint)
+
+
 Verdict = Callable[[ChatResponse], bool]
 """Whether a reply is of use. One that is not is neither kept in the cache nor taken from it."""
 
@@ -91,6 +117,7 @@ def respond(
         ProviderError: The last attempt failed.
     """
     check_messages(request.messages)
+    check_chats(call)
     capabilities = call.endpoint.capabilities(call.model)
     check_capabilities(request.messages, capabilities, f"{call.endpoint.name}/{call.model}")
     if request.tools and Capability.TOOLS not in capabilities:

@@ -14,8 +14,11 @@ from budwood.types import Adaptation, ChatRequest
 MOST_PER_CHARACTER: Final = 4
 """A character has at most four bytes, and no vocabulary has tokens of less than a byte."""
 
-SHORTENED_BY: Final = ("truncation", "transforms", "context_management")
-"""Vendors' own parameters that ask them to leave something out of a request that is too long."""
+ROUNDING: Final = 1.05
+"""The catalog's round figures may stand for somewhat larger ones: a million for 1,048,576."""
+
+FITTED_BY: Final = ("truncation", "transforms", "context_management", "betas")
+"""Vendors' own parameters that may have them leave something out of what is too long, or take more than usual."""
 
 
 def fitted(call: Call, request: ChatRequest) -> Flow[ChatRequest]:
@@ -29,9 +32,9 @@ def fitted(call: Call, request: ChatRequest) -> Flow[ChatRequest]:
         UnsupportedError: ``max_tokens`` is too large, and the caller wants that to be an error.
     """
     request = _within_output_limit(call, request)
-    window = context_window(call)
+    window = _context_window(call)
     output = request.max_tokens or 0 if call.endpoint.counts_output else 0
-    if window is None or not _may_exceed(request, window - output) or _is_shortened(request):
+    if window is None or not _may_exceed(request, window - output) or _is_fitted(request):
         return request
     least: int = yield Invoke(lambda: call.counter.least(call.endpoint, request))
     if least + output > window:
@@ -39,9 +42,14 @@ def fitted(call: Call, request: ChatRequest) -> Flow[ChatRequest]:
     return request
 
 
-def context_window(call: Call) -> int | None:
-    """Return how many tokens the model holds, or None where that is not known."""
-    return call.endpoint.rules(call.model).context_window
+def _context_window(call: Call) -> int | None:
+    """Return how many tokens the model may hold, or None where that is not known."""
+    if call.endpoint.facts is None:
+        return None
+    facts = call.endpoint.facts(call.model)
+    if facts.context_window is None or "context_window" in facts.own or facts.context_window % 1000:
+        return facts.context_window
+    return round(facts.context_window * ROUNDING)
 
 
 def _within_output_limit(call: Call, request: ChatRequest) -> ChatRequest:
@@ -58,8 +66,8 @@ def _may_exceed(request: ChatRequest, room: int) -> bool:
     return MOST_PER_CHARACTER * characters(request.messages) > room
 
 
-def _is_shortened(request: ChatRequest) -> bool:
-    return any(request.extra.get(name) not in (None, "disabled") for name in SHORTENED_BY)
+def _is_fitted(request: ChatRequest) -> bool:
+    return any(request.extra.get(name) not in (None, "disabled") for name in FITTED_BY)
 
 
 def _too_long(call: Call, least: int, output: int, window: int) -> ContextLengthError:
@@ -67,9 +75,9 @@ def _too_long(call: Call, least: int, output: int, window: int) -> ContextLength
     asked = f" and asks for up to {output:,} more (max_tokens)" if output else ""
     lower = ", lower max_tokens" if output else ""
     error = ContextLengthError(
-        f"The request has at least {least:,} tokens{asked}; {call.model} holds {window:,}.",
+        f"The request has at least {least:,} tokens{asked}; {call.model} holds no more than {window:,}.",
         hint=f"Shorten the messages{lower}, or ask a model with a larger context window. "
-        f'If {window:,} is wrong, set context_window in [models."{address}"].',
+        f'If that is wrong, set context_window in [models."{address}"].',
         param="messages",
     )
     return error.located(call.endpoint.name, call.model)

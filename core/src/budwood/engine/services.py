@@ -171,5 +171,10 @@ def _address(call: Call) -> str:
 
 
 def _receipts(call: Call, model: str) -> dict[str, object]:
-    """Say where a reply comes from, and what was sent for it."""
-    return {"provider": call.endpoint.name, "model": model or call.model, "attempts": tuple(call.ledger)}
+    """Say where a reply comes from, what was sent for it, and what that cost."""
+    return {
+        "provider": call.endpoint.name,
+        "model": model or call.model,
+        "attempts": tuple(call.ledger),
+        **call.cost(),
+    }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -17,6 +17,9 @@ from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, listed, normalise
 from budwood.plugins.registry import OURS, Registry
 from budwood.settings import Settings, replace, validated
+
+if TYPE_CHECKING:
+    from budwood.types import ModelFacts
 
 T = TypeVar("T", bound=Spec[Any, Any])
 
@@ -32,6 +35,7 @@ class Instance(NamedTuple, Generic[T]):
         thing: The object that works, of the Protocol of its kind.
         context: What it was given.
         preset: The preset that it comes from, if any.
+        facts: What the catalog knows of a model besides its rules, by the model's name; None where it has no file.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Instance(NamedTuple, Generic[T]):
     thing: Any
     context: PluginContext
     preset: Preset | None = None
+    facts: Callable[[str], ModelFacts] | None = None
 
 
 class Instances:
@@ -83,7 +88,8 @@ class Instances:
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
         settings = validated(spec.settings(), values, where=f"[{kind.section}.{name}]")
         context = self._context(name, plugin, spec)
-        return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset)
+        facts = self._facts(name, plugin, spec, preset)
+        return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset, facts)
 
     def spec(self, kind: Kind[T], name: str) -> T:
         """
@@ -133,6 +139,16 @@ class Instances:
         if preset is not None:
             return preset.environment
         return spec.environment if isinstance(spec, ProviderSpec) and name == plugin else {}
+
+    def _facts(
+        self, name: str, plugin: str, spec: Spec[Any, Any], preset: Preset | None
+    ) -> Callable[[str], ModelFacts] | None:
+        if not isinstance(spec, ProviderSpec):
+            return None
+        vendor = name if preset else plugin
+        if not self.catalog.knows(vendor, *spec.catalog_of):
+            return None
+        return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
 
     def _context(self, name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path

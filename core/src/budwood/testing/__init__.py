@@ -1,6 +1,18 @@
-"""What tests of programs and plugins need: a scripted transport and a clock."""
+"""What tests of programs and plugins need: scripted transports, cassettes, faults, a clock, and conformance suites."""
 
+from typing import TYPE_CHECKING
+
+from budwood.testing.cassettes import (
+    AsyncRecordingTransport,
+    AsyncReplayTransport,
+    RecordingTransport,
+    ReplayTransport,
+    cassette,
+    cassette_async,
+)
 from budwood.testing.clock import FakeClock
+from budwood.testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+from budwood.testing.lookup import look_up
 from budwood.testing.scripted import (
     AsyncScriptedTransport,
     ScriptedReply,
@@ -10,12 +22,65 @@ from budwood.testing.scripted import (
     sse,
 )
 
+if TYPE_CHECKING:
+    from budwood.testing.examples import (
+        OpenAIChatExamples,
+        WireBody,
+        WireExamples,
+        WireReply,
+        json_lines,
+        server_sent,
+    )
+    from budwood.testing.suites import (
+        CacheSuite,
+        InstructionStrategySuite,
+        LocalProviderSuite,
+        MediaHandlerSuite,
+        PackagingSuite,
+        PromptModifierSuite,
+        ProviderSuite,
+        StorageSuite,
+    )
+
 __all__ = [
+    "AsyncFaultyTransport",
+    "AsyncRecordingTransport",
+    "AsyncReplayTransport",
     "AsyncScriptedTransport",
+    "CacheSuite",
     "FakeClock",
+    "Fault",
+    "FaultyTransport",
+    "RecordingTransport",
+    "ReplayTransport",
     "ScriptedReply",
     "ScriptedTransport",
+    "cassette",
+    "cassette_async",
     "chat_chunks",
     "chat_reply",
+    "random_faults",
+    "InstructionStrategySuite",
+    "LocalProviderSuite",
+    "MediaHandlerSuite",
+    "OpenAIChatExamples",
+    "PackagingSuite",
+    "PromptModifierSuite",
+    "ProviderSuite",
+    "ScriptedReply",
+    "ScriptedTransport",
+    "StorageSuite",
+    "WireBody",
+    "WireExamples",
+    "WireReply",
+    "chat_chunks",
+    "chat_reply",
+    "json_lines",
+    "server_sent",
     "sse",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Look suites up when they are wanted: they bring pytest and hypothesis."""
+    return look_up(name)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from budwood.errors import ConnectionFailedError, ResponseTooLargeError
+from budwood.errors import ConnectionFailedError
+from budwood.testing.exchanges import gathered
 from budwood.types import HTTPCall, ReplyHead, Timing
 
 
@@ -41,10 +42,10 @@ class ScriptedTransport:
         abandoned: How many replies were closed before their end.
     """
 
-    calls: list[HTTPCall] = field(default_factory=list)
-    timings: list[Timing] = field(default_factory=list)
+    calls: list[HTTPCall] = field(default_factory=list, repr=False)  # a test may make thousands
+    timings: list[Timing] = field(default_factory=list, repr=False)
     abandoned: int = 0
-    _script: deque[ScriptedReply | Callable[[HTTPCall], ScriptedReply]] = field(default_factory=deque)
+    _script: deque[ScriptedReply | Callable[[HTTPCall], ScriptedReply]] = field(default_factory=deque, repr=False)
 
     def reply(
         self,
@@ -131,12 +132,7 @@ class ScriptedExchange:
 
     def read_all(self, limit: int) -> bytes:
         """Return the whole body."""
-        body = bytearray()
-        while piece := self.read():
-            body += piece
-            if len(body) > limit:
-                raise ResponseTooLargeError(f"The reply is larger than {limit:,} bytes.")
-        return bytes(body)
+        return gathered(self.read, limit)
 
     def close(self) -> None:
         """Note whether the reply was read to its end."""

@@ -14,7 +14,7 @@ from budwood.types.chat import (
 )
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
-from budwood.types.models import Capability, ModelInfo, ModelRules
+from budwood.types.models import Capability, ModelInfo, ModelKind, ModelRules
 from budwood.types.parts import (
     AccessToken,
     CacheLifetime,
@@ -30,10 +30,11 @@ from budwood.types.parts import (
     VendorTool,
 )
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Answer, Attempt, RateLimits, TokenCount, Usage
+from budwood.types.usage import Adaptation, Answer, Attempt, Cost, RateLimits, TokenCount, Usage
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
+    from budwood.types.details import ModelDetails
     from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
     from budwood.types.events import (
         CONTENT_EVENTS,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         VendorContent,
     )
     from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
+    from budwood.types.prices import KnownFacts, LongInputPrices, ModelFacts, ModelPrices, TokenPrices
 
 _HOMES = {
     "CONTENT_EVENTS": "events",
@@ -63,6 +65,11 @@ _HOMES = {
     "EmbeddingResponse": "embeddings",
     "Finished": "events",
     "Instruction": "datasets",
+    "KnownFacts": "prices",
+    "LongInputPrices": "prices",
+    "ModelDetails": "details",
+    "ModelFacts": "prices",
+    "ModelPrices": "prices",
     "ModerationRequest": "moderations",
     "ModerationResponse": "moderations",
     "ReasoningClosed": "events",
@@ -76,6 +83,7 @@ _HOMES = {
     "StreamEvent": "events",
     "TextClosed": "events",
     "TextDelta": "events",
+    "TokenPrices": "prices",
     "ToolCallClosed": "events",
     "ToolCallDelta": "events",
     "ToolExecuted": "events",
@@ -100,6 +108,7 @@ __all__ = [
     "CellDraft",
     "ChatRequest",
     "ChatResponse",
+    "Cost",
     "Credential",
     "EmbeddingRequest",
     "EmbeddingResponse",
@@ -109,8 +118,14 @@ __all__ = [
     "HTTPReply",
     "ImagePart",
     "Instruction",
+    "KnownFacts",
+    "LongInputPrices",
     "Message",
+    "ModelDetails",
+    "ModelFacts",
     "ModelInfo",
+    "ModelKind",
+    "ModelPrices",
     "ModelRules",
     "ModerationRequest",
     "ModerationResponse",
@@ -138,6 +153,7 @@ __all__ = [
     "TextPart",
     "Timing",
     "TokenCount",
+    "TokenPrices",
     "ToolCallClosed",
     "ToolCallDelta",
     "ToolCallPart",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, SkipValidation
 from budwood.types.messages import Message
 from budwood.types.parts import CacheLifetime, ReasoningPart, ToolCallPart, VendorTool
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Answer, Attempt, RateLimits, Usage
+from budwood.types.usage import NO_PRICE, Adaptation, Answer, Attempt, RateLimits, Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"]
 """Why a reply ended, in one form for all vendors; the vendor's own word is beside it."""
@@ -91,7 +91,7 @@ class ChatResponse(Answer, Record):
         messages: All messages that this call added to the conversation: rounds of tools, then the last message.
         finish_reason: Why the reply ended; ``raw_finish_reason`` is the vendor's own word.
         usage: Tokens, summed over all rounds; unknown counts are None.
-        cost: US dollars, or None; then ``cost_unknown`` says why.
+        cost: US dollars for the tokens of all rounds, or None; then ``cost_unknown`` says why. From the cache, 0.
         provider: The instance that answered; ``model`` is the name by which the vendor says that it answered.
         id: The vendor's id of the reply; ``request_id`` that of the HTTP request.
         cached: Whether the reply came from the cache.
@@ -109,7 +109,7 @@ class ChatResponse(Answer, Record):
     raw_finish_reason: str | None = None
     usage: Usage = Usage.model_construct()
     cost: Decimal | None = None
-    cost_unknown: str | None = "no price known"
+    cost_unknown: str | None = NO_PRICE
     provider: str = ""
     model: str = ""
     id: str | None = None

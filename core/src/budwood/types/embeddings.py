@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Answer, Attempt, Usage
+from budwood.types.usage import NO_PRICE, Answer, Attempt, Usage
 
 Vectors = tuple[tuple[float, ...], ...]
 
@@ -27,12 +28,14 @@ class EmbeddingRequest(Record):
 
 
 class EmbeddingResponse(Answer, Record):
-    """One vector for each text, in the order of the texts."""
+    """One vector for each text, in the order of the texts; ``cost`` as in `ChatResponse`."""
 
     vectors: Annotated[Vectors, WrapValidator(_unless_ours)] = Field(repr=False)
     usage: Usage = Usage.model_construct()
     provider: str = ""
     model: str = ""
     request_id: str | None = None
+    cost: Decimal | None = None
+    cost_unknown: str | None = NO_PRICE
     attempts: tuple[Attempt, ...] = ()
     raw: SkipValidation[JSON] = Field(default=None, repr=False)

@@ -10,11 +10,15 @@ from budwood.types.usage import Adaptation
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 """The largest reply that is kept in memory: 64 MiB."""
 
-_SECRET_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "set-cookie"})
+_SECRET_WORDS = frozenset({"authorization", "auth", "key", "apikey", "token", "secret", "password", "cookie"})
+"""Words in the name of a header that holds a secret: each vendor has a name of its own for the same thing."""
 
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "[redacted]" if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
+    return {
+        name: value if _SECRET_WORDS.isdisjoint(name.lower().split("-")) else "[redacted]"
+        for name, value in headers.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -37,11 +38,21 @@ class ModelInfo(Record):
     raw: dict[str, JSON] = Field(default_factory=dict, repr=False)
 
 
+ModelKind = Literal["chat", "embedding", "moderation", "image", "video", "speech", "transcription", "realtime"]
+"""What a model is made for."""
+
+_ABILITIES: Final[dict[ModelKind, frozenset[Capability]]] = {
+    "embedding": frozenset({Capability.EMBEDDINGS}),
+    "moderation": frozenset({Capability.MODERATION}),
+}
+
+
 class ModelRules(Record):
     """
-    What the catalog says of a model. An empty set of rules knows nothing and changes nothing.
+    What the catalog says that a model takes and refuses. An empty set of rules knows nothing and changes nothing.
 
     Attributes:
+        kind: What it is made for; a model that is not for chat is not asked.
         renames: Parameters of `ChatRequest` by the name under which the vendor wants them.
         refuses: Parameters that the model refuses.
         refuses_unless_effort_none: Parameters that it refuses while it reasons.
@@ -50,11 +61,11 @@ class ModelRules(Record):
         defaults: Parameters of the vendor that are sent where the caller does not give them.
         lacks: Capabilities of the provider that this model has not.
         traits: What else sets it apart, in words of its vendor's plugin.
-        context_window: Tokens of input and output together.
         max_output_tokens: Tokens of output.
         source: Where this is written; ``as_of`` when it was read.
     """
 
+    kind: ModelKind = "chat"
     renames: dict[str, str] = Field(default_factory=dict)
     refuses: frozenset[str] = frozenset()
     refuses_unless_effort_none: frozenset[str] = frozenset()
@@ -63,7 +74,12 @@ class ModelRules(Record):
     defaults: dict[str, JSON] = Field(default_factory=dict)
     lacks: frozenset[Capability] = frozenset()
     traits: frozenset[str] = frozenset()
-    context_window: int | None = None
-    max_output_tokens: int | None = None
+    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     source: str | None = None
     as_of: date | None = None
+
+    def able(self, capabilities: frozenset[Capability]) -> frozenset[Capability]:
+        """Leave of what a provider can do what it can do with this model."""
+        if self.kind != "chat":
+            capabilities &= _ABILITIES.get(self.kind, frozenset()) | {Capability.MODELS}
+        return capabilities - self.lacks

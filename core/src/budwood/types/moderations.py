@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from pydantic import Field, SkipValidation
 
 from budwood.types.parts import ImagePart, TextPart
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Answer, Attempt, Usage
+from budwood.types.usage import NO_PRICE, Answer, Attempt, Usage
 
 
 class ModerationRequest(Record):
@@ -39,7 +41,7 @@ class Verdict(Record):
 
 
 class ModerationResponse(Answer, Record):
-    """One verdict for each content, in their order."""
+    """One verdict for each content, in their order; ``cost`` as in `ChatResponse`."""
 
     verdicts: tuple[Verdict, ...]
     usage: Usage = Usage.model_construct()
@@ -47,6 +49,8 @@ class ModerationResponse(Answer, Record):
     model: str = ""
     id: str | None = None
     request_id: str | None = None
+    cost: Decimal | None = None
+    cost_unknown: str | None = NO_PRICE
     attempts: tuple[Attempt, ...] = ()
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from budwood.types.record import JSON, Record
+
+NO_PRICE: Final = "no price known"
+"""Why a cost is unknown, where there is no more to say."""
 
 
 class Usage(Record):
@@ -13,6 +17,7 @@ class Usage(Record):
     Tokens of one call, or the sum over several, in one form for all vendors. Unknown is None, never 0.
 
     ``input_tokens`` and ``output_tokens`` are totals: cached input and reasoning are part of them.
+    ``cache_write_1h_tokens`` are those of ``cache_write_tokens`` that the cache keeps for an hour, where that is told.
     ``raw`` is what the vendor said, in its own form; a sum has none.
     """
 
@@ -20,6 +25,7 @@ class Usage(Record):
     uncached_input_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
     raw: dict[str, JSON] | None = None
@@ -37,6 +43,7 @@ class Usage(Record):
             uncached_input_tokens=_sum(self.uncached_input_tokens, other.uncached_input_tokens),
             cache_read_tokens=_sum(self.cache_read_tokens, other.cache_read_tokens),
             cache_write_tokens=_sum(self.cache_write_tokens, other.cache_write_tokens),
+            cache_write_1h_tokens=_sum(self.cache_write_1h_tokens, other.cache_write_1h_tokens),
             output_tokens=_sum(self.output_tokens, other.output_tokens),
             reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
         )
@@ -109,7 +116,8 @@ class Attempt:
     One line of a call's ledger: one request that was sent, and what became of it.
 
     ``duration`` and ``waited`` (the pause before this attempt) are seconds; ``error`` is the error's class name;
-    ``cached`` marks a reply that came from the cache, for which nothing was sent.
+    ``cached`` marks a reply that came from the cache, for which nothing was sent. ``cost`` is US dollars, or None; then
+    ``cost_unknown`` says why.
     """
 
     provider: str
@@ -122,6 +130,15 @@ class Attempt:
     request_id: str | None = None
     usage: Usage | None = None
     cached: bool = False
+    cost: Decimal | None = None
+    cost_unknown: str | None = None
+
+
+class Cost(NamedTuple):
+    """US dollars, or None; then ``unknown`` says why."""
+
+    dollars: Decimal | None
+    unknown: str | None = None
 
 
 class Answer:
@@ -129,4 +146,5 @@ class Answer:
 
     if TYPE_CHECKING:
         usage: Usage
+        model: str
         request_id: str | None

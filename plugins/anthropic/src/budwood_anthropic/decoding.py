@@ -105,12 +105,15 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
     uncached = _count(usage.get("input_tokens"))
     read = _count(usage.get("cache_read_input_tokens"))
     written = _count(usage.get("cache_creation_input_tokens"))
-    details = usage.get("output_tokens_details")
+    lasting, details = usage.get("cache_creation"), usage.get("output_tokens_details")
     return Usage(
         input_tokens=None if uncached is None else uncached + (read or 0) + (written or 0),
         uncached_input_tokens=uncached,
         cache_read_tokens=read,
         cache_write_tokens=written,
+        cache_write_1h_tokens=_count(lasting.get("ephemeral_1h_input_tokens"))
+        if isinstance(lasting, Mapping)
+        else None,
         output_tokens=_count(usage.get("output_tokens")),
         reasoning_tokens=_count(details.get("thinking_tokens")) if isinstance(details, Mapping) else None,
         raw=dict(usage),

@@ -62,8 +62,12 @@ class AzureBase(OpenAICompatible):
 
     def model_rules(self, model: str) -> ModelRules:
         """Return what the catalog says of the model behind a deployment, by its family or by its own name."""
+        return self._context.rules(self.catalog_name(model))
+
+    def catalog_name(self, model: str) -> str:
+        """Return the family of a deployment, or its own name; see `budwood.contracts.CatalogNameProvider`."""
         family = self._families.get(model) if isinstance(self._families, Mapping) else self._families
-        return self._context.rules(family or model)
+        return family or model
 
     def api(self, request: ChatRequest) -> Literal["chat", "responses"]:
         """Say by which API a request is sent: Foundry's own addresses have Chat Completions alone."""

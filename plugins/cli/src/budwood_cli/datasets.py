@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 REASONS_SHOWN: Final = 5
 
 PLAN_FIELDS: Final = (
-    *("output", "run_folder", "documents", "passages", "turns", "calls", "input_tokens", "output_tokens", "models"),
+    *("output", "run_folder", "documents", "passages", "turns", "calls", "input_tokens", "output_tokens"),
+    *("cost", "cost_unknown", "models"),
 )
 REPORT_FIELDS: Final = (
     *("output", "run_folder", "complete", "rows", "rows_wanted", "rows_reused"),
@@ -68,9 +69,14 @@ def write_plan(plan: Plan, *, json_wanted: bool) -> None:
         f"models        {', '.join(plan.models)}\n"
         f"calls         {plan.calls:,}\n"
         f"tokens        about {plan.input_tokens:,} of input, {plan.output_tokens:,} of output\n"
+        f"cost          {_about(plan)}\n"
         f"output        {plan.output}\n"
         f"run folder    {plan.run_folder}\n"
     )
+
+
+def _about(plan: Plan) -> str:
+    return f"unknown: {plan.cost_unknown}" if plan.cost is None else f"about ${plan.cost:.4f}"
 
 
 def finish(report: RunReport, *, json_wanted: bool, quiet: bool) -> None:

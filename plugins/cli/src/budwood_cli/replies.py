@@ -76,7 +76,18 @@ def as_json(response: ChatResponse) -> dict[str, Any]:
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         name: getattr(attempt, name)
-        for name in ("provider", "model", "status", "duration", "waited", "error", "request_id", "cached")
+        for name in (
+            "provider",
+            "model",
+            "status",
+            "duration",
+            "waited",
+            "error",
+            "request_id",
+            "cached",
+            "cost",
+            "cost_unknown",
+        )
     }
 
 

@@ -110,7 +110,7 @@ def _cell(value: object) -> str:
 def _as_json(value: object) -> object:
     match value:
         case Decimal():
-            return float(value)
+            return format(value, "f")  # as text: a float would change the last digits of an amount
         case Path():
             return str(value)
         case set() | frozenset():

@@ -76,6 +76,12 @@ def call_id(reply_id: str | None, candidate: Mapping[str, Any], number: int) -> 
     return f"{OUR_ID}{reply_id or 'call'}-{f'{choice}-' if choice else ''}{number}"
 
 
+_OTHER_CONTENT: Final = frozenset(
+    {"inlineData", "fileData", "functionResponse", "executableCode", "codeExecutionResult"}
+)
+"""What a part may hold in place of text. Source: ai.google.dev/api/caching#Part, the union ``data``."""
+
+
 def decode_part(written: Mapping[str, Any], own_id: str) -> TextPart | ReasoningPart | ToolCallPart | VendorPart | None:
     """
     Read one part; an empty text says nothing unless it is signed.
@@ -86,7 +92,7 @@ def decode_part(written: Mapping[str, Any], own_id: str) -> TextPart | Reasoning
     kinds = written.keys() - {"thought", "thoughtSignature"}
     if "functionCall" in kinds:
         return _call(written, own_id)
-    if not kinds or (isinstance(written.get("text"), str) and kinds <= {"text", "partMetadata"}):
+    if not kinds or (isinstance(written.get("text"), str) and kinds.isdisjoint(_OTHER_CONTENT)):
         return _text(written)
     kind = next(kind for kind in written if kind in kinds)
     return VendorPart(provider=VENDOR, kind=kind, data=dict(written))

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from pydantic_core import to_json
 from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood.types import Cell, CellDraft, SourcePassage
+from budwood.types import Cell, CellDraft, ModelDetails, SourcePassage
 from budwood.types.record import JSON
 from budwood_generation.chance import chance
 from budwood_generation.documents import Document, find_files, passages, read_document
@@ -41,7 +42,7 @@ class Plan:
         cells: One a row, in the order of the rows.
         digests: The SHA-256 of each document, by name.
         passages: How many passages the documents have.
-        estimate: How many calls that takes, and about how many tokens.
+        estimate: How many calls that takes, about how many tokens, and about what they cost.
     """
 
     spec: GenerationSpec
@@ -75,6 +76,16 @@ class Plan:
     def output_tokens(self) -> int:
         """About how many tokens will come back."""
         return self.estimate.output_tokens
+
+    @property
+    def cost(self) -> Decimal | None:
+        """About how many US dollars these tokens will cost, or None; then ``cost_unknown`` says why."""
+        return self.estimate.cost
+
+    @property
+    def cost_unknown(self) -> str | None:
+        """Why it is not known what they will cost."""
+        return self.estimate.cost_unknown
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -123,7 +134,7 @@ def make_plan(spec: GenerationSpec, *, settings: Settings | Mapping[str, Any] | 
         _check_schema(spec.row)
     known = settings if isinstance(settings, Settings) else Settings.load(settings)
     chosen = choose(spec, known)
-    _check_models(spec.job, known)
+    models = _checked_models(spec.job, known)
     documents = _documents(spec.documents, spec.root) if spec.documents else []
     sources = [passage for document in documents for passage in _passages(document, spec.documents)]
     cells = tuple(_cells(spec, chosen, sources))
@@ -133,7 +144,7 @@ def make_plan(spec: GenerationSpec, *, settings: Settings | Mapping[str, Any] | 
         cells=cells,
         digests={document.name: document.digest for document in documents},
         passages=len(sources),
-        estimate=estimate(spec, chosen, cells),
+        estimate=estimate(spec, chosen, cells, models),
     )
 
 
@@ -144,8 +155,8 @@ def models_of(spec: GenerationSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> None:
-    """See that all models can be asked, before anything is paid for."""
+def _checked_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[str, ModelDetails]:
+    """See that all models can be asked, before anything is paid for; return what is known of each."""
     asked = (
         {"row.model": (job.model, job.options)}
         if isinstance(job, RowSpec)
@@ -157,6 +168,7 @@ def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> None:
     with Client(settings=settings, cache=False) as client:
         for where, (model, options) in asked.items():
             _check_model(client, where, model, options)
+        return {model: client.model(model) for model, _ in asked.values()}
 
 
 def _check_model(client: Client, where: str, model: str, options: ModelOptions) -> None:

@@ -137,6 +137,8 @@ class ChatStreamDecoder(JSONEventDecoder):
             return []
         if not self._done:
             raise StreamInterruptedError("The stream ended without a finish reason.")
+        if not self._started:
+            raise StreamInterruptedError("The stream ended before the reply had begun.")
         # [DONE] alone: complete, but the server did not say why
         return [Finished("other", None, index) for index in unfinished or [0]]
 

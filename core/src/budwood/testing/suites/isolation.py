@@ -1,0 +1,78 @@
+"""Forbid the network and files for a while: what is a pure translation needs neither."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_TALKS: Final = frozenset(
+    {
+        "os.exec",
+        "os.posix_spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.gethostbyaddr",
+        "socket.gethostbyname",
+        "socket.sendto",
+        "subprocess.Popen",
+        "urllib.Request",
+    }
+)
+"""Audit events of the network and of other processes. Source: Python's table of audit events."""
+
+_OF_IMPORTS: Final = (".py", ".pyc", ".so", ".pyd", ".dll", ".zip")
+
+
+class _Watch(threading.local):
+    """What is forbidden to this thread at the moment, and what it did all the same."""
+
+    talks = False
+    files = False
+    found: list[str] | None = None
+
+
+_watch: Final = _Watch()
+_installed = threading.Event()
+
+
+@contextmanager
+def forbidden(*, files: bool = True) -> Iterator[None]:
+    """
+    Let what talks to anyone, starts a program, or opens a file fail.
+
+    Imports are allowed: plugins import what they need when they need it.
+
+    Args:
+        files: Whether files are forbidden too.
+
+    Raises:
+        AssertionError: One of these was done, also where whoever did it swallowed the error.
+    """
+    if not _installed.is_set():
+        sys.addaudithook(_audit)  # hooks cannot be taken away again: this one does nothing outside of the block
+        _installed.set()
+    _watch.talks, _watch.files, _watch.found = True, files, []
+    try:
+        yield
+    finally:
+        found, _watch.talks, _watch.files, _watch.found = _watch.found, False, False, None
+    assert not found, f"this must do no I/O, and did {', '.join(found)}"
+
+
+def _audit(event: str, args: tuple[object, ...]) -> None:
+    if not _watch.talks or _watch.found is None:
+        return
+    opened = event == "open" and _watch.files and isinstance(args[0], str | bytes) and not _is_import(args[0])
+    if opened or event in _TALKS:
+        said = f"{event} {args[0]!r}" if opened else event
+        _watch.found.append(said)
+        raise PermissionError(f"this must do no I/O, and did {said}")
+
+
+def _is_import(path: str | bytes) -> bool:
+    return (path if isinstance(path, str) else path.decode("utf-8", "replace")).endswith(_OF_IMPORTS)

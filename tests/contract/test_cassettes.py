@@ -1,0 +1,132 @@
+"""Real traffic of vendors goes through a cassette, and comes out as it went in."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from budwood.testing import RecordingTransport, ReplayTransport
+from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
+from tests.contract import recorded
+from tests.contract.replay import REQUEST, is_stream, played_out
+from tests.servers import CHUNKED, chunk, head, reply
+
+TIMING = Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=1e8)
+
+FOLDERS = "anthropic azure gemini groq ollama openai-chat openai-media openai-responses".split()
+
+
+def some(fits, *folders, every):
+    """
+    List a part of the recordings of some vendors.
+    """
+    found = []
+    for folder in folders:
+        found += [name for name in recorded.files(fits, f"{folder}/") if name.values[0] is not None][::every]
+    return found or [pytest.param(None, id="no-recordings")]
+
+
+def is_answer(entry):
+    """
+    Whether a recorded interaction has a reply.
+    """
+    return entry["status"] >= 200
+
+
+def is_chat_at(endpoint):
+    """
+    Make a test of whether a recorded interaction is an answered chat.
+    """
+    return lambda entry: (
+        entry["method"] == "POST" and entry["status"] == 200 and recorded.ends_with(entry["url"], endpoint)
+    )
+
+
+@pytest.fixture
+def through_cassette(loopback_server, tmp_path):
+    """
+    Serve recorded replies on loopback, record asking for them, and play the cassette: calls, and what was replied.
+    """
+
+    def run(interactions):
+        path, calls, live = tmp_path / "cassette.json", [], []
+        transport = RecordingTransport(path)
+        for number, one in enumerate(interactions):
+            loopback_server.play(*steps(one.response, number))
+            calls.append(HTTPCall(method="POST", url=f"{loopback_server.url}/{number}", body=one.request.body))
+            live.append(read(transport, calls[-1]))
+        replay = ReplayTransport(path)
+        again = [read(replay, call) for call in calls]
+        assert replay.unused == ()
+        return live, again
+
+    return run
+
+
+def steps(response, seed):
+    """
+    Write a recorded reply for the server: a stream in pieces, anything else whole.
+    """
+    kind = response.replay_headers.get("content-type", [""])[-1]
+    if not is_stream(response) and "ndjson" not in kind:
+        return (reply(response.status, response.body, content_type=kind),)
+    chance, body, pieces = random.Random(seed), response.body, []
+    while body:
+        length = chance.choice((3, 64, 1000, 9000))
+        pieces.append(chunk(body[:length]))
+        body = body[length:]
+    return (head(response.status, content_type=kind, **CHUNKED), *pieces, chunk(b""))
+
+
+def read(transport, call):
+    """
+    Read a reply: its status, its type, and its pieces.
+    """
+    exchange = transport.open(call, TIMING)
+    pieces = list(iter(exchange.read, b""))
+    exchange.close()
+    return exchange.head.status, exchange.head.headers.get("content-type"), pieces
+
+
+@pytest.mark.parametrize("file", some(is_answer, *FOLDERS, every=9))
+def test_replies_of_vendors_come_out_as_they_went_in(file, shared_folder, through_cassette):
+    """
+    Status, type and every byte, in the same pieces: event streams, lines of JSON, JSON, audio.
+    """
+    interactions = recorded.interactions(file)
+
+    live, again = through_cassette(interactions)
+
+    assert again == live
+    for (status, _, pieces), one in zip(again, interactions, strict=True):
+        assert (status, b"".join(pieces)) == (one.response.status, one.response.body)
+
+
+@pytest.mark.parametrize(
+    "file",
+    some(is_chat_at("/chat/completions"), "openai-chat", "groq", every=9)
+    + some(is_chat_at("/api/chat"), "ollama", every=3),
+)
+def test_replayed_chats_are_read_alike(file, shared_folder, through_cassette, provider, ollama):
+    """
+    The events of a stream, or the response, are those of the recorded bytes themselves.
+    """
+    reader = ollama() if file.startswith("ollama") else provider(file)
+    endpoint = "/api/chat" if file.startswith("ollama") else "/chat/completions"
+    chats = [
+        one
+        for one in recorded.interactions(file)
+        if one.request.method == "POST" and one.response.status == 200 and recorded.ends_with(one.request.url, endpoint)
+    ]
+
+    _, again = through_cassette(chats)
+
+    for (status, kind, pieces), one in zip(again, chats, strict=True):
+        whole = ReplyHead(status, {"content-type": kind})
+        if is_stream(one.response) or "ndjson" in kind:
+            events = played_out(reader.decoder(REQUEST, whole), pieces)
+            assert events == played_out(reader.decoder(REQUEST, whole), [one.response.body])
+        else:
+            decoded = reader.decode(REQUEST, HTTPReply(whole, b"".join(pieces)))
+            assert decoded == reader.decode(REQUEST, HTTPReply(whole, one.response.body))

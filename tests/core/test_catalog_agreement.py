@@ -1,0 +1,260 @@
+"""Our facts and our arithmetic against the package that the facts are from: each model, each recorded name."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+from genai_prices import types as theirs
+from genai_prices.data import providers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.catalog import Catalog
+from budwood.types import Usage
+
+ROOT = Path(__file__).resolve().parents[2]
+THEIRS = {provider.id: provider for provider in providers}
+TOKENS = {
+    "input_mtok",
+    "cache_read_mtok",
+    "cache_write_mtok",
+    "cache_write_1h_mtok",
+    "output_mtok",
+}
+
+
+def program():
+    """
+    Load the program that writes the files.
+    """
+    spec = importlib.util.spec_from_file_location("update", ROOT / "core/catalog/update.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+UPDATE = program()
+
+
+def clauses(match):
+    """
+    List the simple clauses of one of their rules.
+    """
+    inner = getattr(match, "or_", None) or getattr(match, "and_", None)
+    return [leaf for clause in inner for leaf in clauses(clause)] if inner else [match]
+
+
+def names_of(match):
+    """
+    Make names that one of their rules is about, and some that it might be about by mistake.
+    """
+    for clause in clauses(match):
+        (text,) = vars(clause).values()
+        if isinstance(clause, theirs.ClauseRegex):
+            text = re.sub(r"\\d\{(\d+)\}", lambda found: "2" * int(found[1]), text.strip("^$"))
+            text = re.sub(r"\[(.)[^\]]*\]", r"\1", text).replace("\\d", "7").replace("\\", "")
+            if "(?" in text:
+                continue
+        yield from (text, text.upper(), f"{text}-20260102", f"x-{text}")
+        if "/" not in text:  # names of routers have no versions but these, and there are very many
+            yield from (f"{text}-2026-01-02", f"{text}-latest", f"{text}-tts", f"{text}-preview-tts-1")
+            yield from (f"{text}x", text[:-1], f"{text}:free", f"{text}@20260102")
+
+
+def every_name():
+    """
+    List vendors, by our name and theirs, with every name that is to be tried with them.
+    """
+    for ours, other in UPDATE.VENDORS.items():
+        provider = THEIRS[other]
+        makers = [provider, *(THEIRS[name] for name in provider.fallback_model_providers or () if name in THEIRS)]
+        for maker in makers:
+            for model in maker.models:
+                for name in {model.id, *names_of(model.match)}:
+                    if name:
+                        yield ours, other, name
+
+
+def recorded_names(folder):
+    """
+    List the models that recorded traffic names, with the vendor.
+    """
+    ours = {"openai": "openai", "azure": "azure", "anthropic": "anthropic", "gemini": "gemini", "groq": "groq"}
+    found = set()
+    for line in (folder / "cassettes/index.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        for interaction in row["interactions"]:
+            in_address = re.search(r"/models/([^:/?]+):", interaction["url"])
+            name = interaction.get("model") or (in_address and in_address[1])
+            if name and row["provider"] in ours:
+                found.add((ours[row["provider"]], name))
+    return sorted(found)
+
+
+def facts(vendor, model):
+    """
+    Look a model up as an instance of its vendor does.
+    """
+    return Catalog().facts(vendor, vendor, model)
+
+
+def their_model(other, name):
+    """
+    Look a model up in the package, without its second try for dates without dashes, which we leave to the reply's name.
+    """
+    return THEIRS[other]._match_model(name.lower(), all_providers=providers)
+
+
+def priced(model):
+    """
+    Tell whether a model has prices of input, of tokens alone.
+    """
+    rows = [row.prices for row in model.prices] if isinstance(model.prices, list) else [model.prices]
+    return all(getattr(row, "input_mtok", None) is not None for row in rows)
+
+
+@cache
+def named(vendor):
+    """
+    List the models of a vendor that have prices of tokens, each with a name that means it.
+    """
+    other = UPDATE.VENDORS[vendor]
+    found = []
+    for model in THEIRS[other].models:
+        names = (name for name in [model.id, *names_of(model.match)] if name and their_model(other, name) is model)
+        if priced(model) and (name := next(names, None)):
+            found.append((name, model))
+    return found
+
+
+def agree_on_the_match(ours, other, name):
+    """
+    See that both know the same model by a name, told by its window and its prices, or both know none.
+    """
+    model = their_model(other, name)
+    expected = UPDATE._model(model) if model else {}
+    found = facts(ours, name)
+    assert found.context_window == expected.get("context_window"), name
+    assert len(found.prices) == len(expected.get("prices", ())), name
+    for mine, row in zip(found.prices, expected.get("prices", ()), strict=True):
+        assert [str(price) for price in (mine.input, mine.output)] == [str(row.get("input")), str(row.get("output"))]
+
+
+def test_files_are_what_the_program_writes():
+    """
+    Nobody has changed them by hand, and none is left over.
+    """
+    written = UPDATE.files()
+
+    assert {path.name: path.read_text("utf-8") for path in UPDATE.FOLDER.iterdir()} == written
+
+
+@pytest.mark.parametrize("vendor", UPDATE.VENDORS)
+def test_names_mean_the_same_models(vendor):
+    """
+    For names, dated names, aliases and names that only look alike, both find the same row or none.
+    """
+    names = {(ours, other, name) for ours, other, name in every_name() if ours == vendor}
+
+    assert len(names) > 50
+    for ours, other, name in sorted(names):
+        agree_on_the_match(ours, other, name)
+
+
+def test_recorded_names_mean_the_same_models(shared_folder):
+    """
+    The models that real traffic names are found as the package finds them.
+    """
+    recorded = recorded_names(shared_folder)
+
+    assert len(recorded) > 50
+    for ours, name in recorded:
+        agree_on_the_match(ours, UPDATE.VENDORS[ours], name)
+
+
+COUNTS = st.integers(0, 2_000_000)
+MOMENTS = st.datetimes(datetime(2023, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
+
+
+@st.composite
+def usages(draw):
+    """
+    Make a call's usage: what was read from a cache and written to it are parts of the input.
+    """
+    read, written, rest, output = draw(COUNTS), draw(COUNTS), draw(COUNTS), draw(COUNTS)
+    hour = draw(st.integers(0, written))
+    return Usage(
+        input_tokens=read + written + rest,
+        uncached_input_tokens=rest,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=hour,
+        output_tokens=output,
+    )
+
+
+def their_cost(model, usage, moment, context=None):
+    """
+    Have the package price the tokens of a call.
+    """
+    prices = model.get_prices(moment, context)
+    counted = theirs.Usage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        output_tokens=usage.output_tokens,
+    )
+    tokens = theirs.ModelPrice(**{key: value for key, value in vars(prices).items() if key in TOKENS})
+    return tokens.calc_price(counted)["total_price"], prices
+
+
+@pytest.mark.parametrize("vendor", UPDATE.VENDORS)
+@given(data=st.data())
+def test_calls_cost_the_same(vendor, data):
+    """
+    Any usage of any model at any time costs what the package says, to the last digit.
+    """
+    name, model = data.draw(st.sampled_from(named(vendor)))
+    usage, moment = data.draw(usages()), data.draw(MOMENTS)
+    expected, prices = their_cost(model, usage, moment)
+
+    cost = facts(vendor, name).cost(usage, moment)
+
+    if usage.output_tokens and getattr(prices, "output_mtok", None) is None:
+        assert (cost.dollars, cost.unknown) == (None, "no price known for output")
+    else:
+        assert (cost.dollars, cost.unknown) == (expected, None)
+
+
+TIERED = [
+    (ours, name, model, context, tier)
+    for ours in UPDATE.VENDORS
+    for name, model in named(ours)
+    for tier, context in UPDATE._contexts(model).items()
+]
+
+
+@given(st.sampled_from(TIERED), usages(), st.integers(0, 500))
+def test_calls_of_other_tiers_cost_the_same(tiered, usage, days):
+    """
+    From the day on which a tier has prices, its calls cost what the package says; before it that is not known.
+    """
+    vendor, name, model, context, tier = tiered
+    first = UPDATE._days(model, context)[0]
+    moment = datetime.combine(first, datetime.min.time(), UTC) if first else datetime(2026, 11, 1, tzinfo=UTC)
+    expected, prices = their_cost(model, usage, moment + timedelta(days=days), context)
+
+    found = facts(vendor, name)
+
+    if getattr(prices, "output_mtok", None) is not None:
+        assert found.cost(usage, moment + timedelta(days=days), tier).dollars == expected
+    if first:
+        early = found.cost(usage, moment - timedelta(seconds=1), tier)
+        assert early == (None, f"no price known for the service tier {tier}")

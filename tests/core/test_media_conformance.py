@@ -1,0 +1,28 @@
+"""The built-in media handlers, proved by the kit."""
+
+from budwood.testing import MediaHandlerSuite
+
+
+class TestTextHandler(MediaHandlerSuite):
+    plugin = "text"
+
+    def samples(self):
+        """
+        Text with and without markup.
+        """
+        return {"text/plain": "Größe".encode(), "text/markdown": b"# Title\n\nWords."}
+
+
+class TestImageHandler(MediaHandlerSuite):
+    plugin = "image"
+
+    def samples(self):
+        """
+        The beginnings of images, as far as the handler looks.
+        """
+        return {
+            "image/png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+            "image/jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF",
+            "image/gif": b"GIF89a\x01\x00\x01\x00",
+            "image/webp": b"RIFF\x24\x00\x00\x00WEBPVP8 ",
+        }

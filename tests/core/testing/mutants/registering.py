@@ -1,0 +1,23 @@
+"""Plugins that are not installed, found all the same."""
+
+import sys
+from itertools import count
+from types import ModuleType
+
+from budwood.hooks import hookimpl
+from budwood.names import normalise
+from budwood.plugins import InstalledPlugin, Inventory, Registry
+
+_numbers = count()
+
+
+def registry_of(kind, spec, name=None):
+    """
+    Make a registry that knows one plugin.
+    """
+    module = ModuleType(f"mutant_{next(_numbers)}")
+    setattr(module, kind.hook, hookimpl(lambda: [spec]))
+    sys.modules[module.__name__] = module
+    name = name or spec.name
+    plugin = InstalledPlugin(kind, name, module.__name__, "mutants", "1.0")
+    return Registry(inventory=Inventory({(kind.group, normalise(name)): (plugin,)}))

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from budwood.catalog import Catalog
+from budwood_anthropic.decoding import decode_usage
+
+USAGE = {
+    "input_tokens": 100,
+    "cache_read_input_tokens": 1000,
+    "cache_creation_input_tokens": 300,
+    "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200},
+    "output_tokens": 10,
+}
+
+
+def test_what_a_cache_keeps_for_an_hour_costs_more():
+    """
+    The vendor's usage tells it apart, and each kind has its price.
+    """
+    facts = Catalog().facts("anthropic", "anthropic", "claude-haiku-4-5")
+    usage = decode_usage(USAGE)
+
+    assert (usage.input_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens) == (1400, 300, 200)
+    dollars = 100 * 1 + 1000 * Decimal("0.1") + 100 * Decimal("1.25") + 200 * 2 + 10 * 5
+    assert facts.cost(usage, datetime(2026, 11, 1, tzinfo=UTC)).dollars == dollars / 1_000_000

@@ -1,0 +1,49 @@
+"""Azure's plugin, proved by the kit, with each form of its addresses."""
+
+from budwood.testing import OpenAIChatExamples, ProviderSuite, WireReply
+
+
+class AzureExamples(OpenAIChatExamples):
+    request_id_header = "apim-request-id"
+
+    def filtered(self, message):
+        """
+        Azure's filter says what it found.
+        """
+        found = {"violence": {"filtered": True, "severity": "high"}}
+        inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": found}
+        error = {"message": message, "type": None, "param": "prompt", "code": "content_filter", "innererror": inner}
+        return WireReply(status=400, body={"error": error})
+
+
+class TestAzure(ProviderSuite):
+    plugin = "azure"
+    examples = AzureExamples()
+
+    def settings(self, folder):
+        """
+        An endpoint whose addresses need no version.
+        """
+        return {"base_url": "https://acme.openai.azure.com", "offers": ["count_tokens", "moderation"]}
+
+
+class TestAzureDeployments(ProviderSuite):
+    plugin = "azure"
+    examples = AzureExamples()
+
+    def settings(self, folder):
+        """
+        An endpoint with a version, whose addresses name deployments.
+        """
+        return {"base_url": "https://acme.openai.azure.com", "api_version": "2024-10-21"}
+
+
+class TestFoundry(ProviderSuite):
+    plugin = "azure"
+    examples = AzureExamples()
+
+    def settings(self, folder):
+        """
+        An endpoint of Foundry's own form.
+        """
+        return {"base_url": "https://acme.services.ai.azure.com/models", "api_version": "2024-05-01-preview"}

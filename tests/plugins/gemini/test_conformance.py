@@ -1,0 +1,122 @@
+"""Gemini's plugin, proved by the kit."""
+
+from budwood.testing import ProviderSuite, WireExamples, WireReply, server_sent
+
+REASONS = {"stop": "STOP", "length": "MAX_TOKENS"}
+STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+STATUSES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 502: "INTERNAL", 503: "UNAVAILABLE"}
+
+
+class GeminiExamples(WireExamples):
+    has_call_ids = False
+    request_id_header = "x-goog-request-id"
+
+    def reply(self, text, usage, finish="stop"):
+        """
+        A candidate of one text.
+        """
+        return chunk([{"text": text}], usage, finish)
+
+    def stream(self, pieces, usage, finish="stop"):
+        """
+        A candidate a chunk; the last has the reason and the counts.
+        """
+        return server_sent(*(chunk([{"text": piece}]) for piece in pieces), chunk([{"text": ""}], usage, finish))
+
+    def error(self, status, message):
+        """
+        Google's envelope.
+        """
+        return {"error": {"code": status, "message": message, "status": STATUSES.get(status, "UNKNOWN")}}
+
+    def tool_calls(self, calls):
+        """
+        Calls without ids.
+        """
+        return chunk([called(one) for one in calls], None, "stop")
+
+    def tool_call_stream(self, calls):
+        """
+        A call comes whole.
+        """
+        return server_sent(*(chunk([called(one)]) for one in calls), chunk([], None, "stop"))
+
+    def reasoning(self, thought, text):
+        """
+        A thought is a part that says that it is one.
+        """
+        return chunk([{"text": thought, "thought": True}, {"text": text}], None, "stop")
+
+    def reasoning_stream(self, thought, text):
+        """
+        Both, each in a chunk.
+        """
+        return server_sent(chunk([{"text": thought, "thought": True}]), chunk([{"text": text}], None, "stop"))
+
+    def filtered(self, message):
+        """
+        A prompt that is blocked comes with 200, and with no word of why but the category.
+        """
+        return WireReply(body={"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": []}})
+
+    def error_in_reply(self, message):
+        """
+        Some errors come with 200.
+        """
+        return self.error(500, message)
+
+    def error_in_stream(self, pieces, message):
+        """
+        An error in place of a chunk.
+        """
+        return [*self.stream(pieces, None)[: len(pieces)], *server_sent(self.error(503, message))]
+
+    def noise(self):
+        """
+        A comment, and a chunk that holds nothing of the reply.
+        """
+        return [b": keep-alive\r\n\r\n", *server_sent({"ofALaterKind": {"progress": 1}, "responseId": "r1"})]
+
+    def embeddings(self, vectors):
+        """
+        A batch.
+        """
+        return {"embeddings": [{"values": list(vector)} for vector in vectors]}
+
+    def models(self, names):
+        """
+        Names of resources.
+        """
+        return {"models": [{"name": f"models/{name}", "inputTokenLimit": 1000} for name in names]}
+
+    def token_count(self, tokens):
+        """
+        The whole request's count.
+        """
+        return {"totalTokens": tokens}
+
+
+def called(call):
+    """
+    Make a part that calls a function.
+    """
+    return {"functionCall": {"name": call.name, "args": call.parse_arguments()}}
+
+
+def chunk(parts, usage=None, finish=None):
+    """
+    Make a reply, or a chunk of one.
+    """
+    candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
+    if finish is not None:
+        candidate["finishReason"] = REASONS[finish]
+    made = {"candidates": [candidate], "modelVersion": "gemini", "responseId": "r1"}
+    if usage is not None:
+        counts = {"promptTokenCount": usage.input_tokens, "candidatesTokenCount": usage.output_tokens}
+        made["usageMetadata"] = {**counts, "totalTokenCount": usage.total_tokens}
+    return made
+
+
+class TestGemini(ProviderSuite):
+    plugin = "gemini"
+    examples = GeminiExamples()

@@ -1,0 +1,8 @@
+"""The offline provider, proved by the kit."""
+
+from budwood.testing import LocalProviderSuite
+
+
+class TestOffline(LocalProviderSuite):
+    plugin = "offline"
+    model = "extractive"

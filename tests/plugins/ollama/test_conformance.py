@@ -1,0 +1,118 @@
+"""Ollama's plugin, proved by the kit."""
+
+from budwood.testing import ProviderSuite, WireExamples, json_lines
+
+
+class OllamaExamples(WireExamples):
+    has_call_ids = False
+    request_id_header = None
+
+    def reply(self, text, usage, finish="stop"):
+        """
+        A message and how it ended.
+        """
+        return ended({"content": text}, usage, finish)
+
+    def stream(self, pieces, usage, finish="stop"):
+        """
+        A message a line; the last line has the counts.
+        """
+        return json_lines(*(line({"content": piece}) for piece in pieces), ended({"content": ""}, usage, finish))
+
+    def error(self, status, message):
+        """
+        A text alone.
+        """
+        return {"error": message}
+
+    def tool_calls(self, calls):
+        """
+        Calls whose arguments are objects.
+        """
+        return ended({"content": "", "tool_calls": [called(one) for one in calls]}, None, "stop")
+
+    def tool_call_stream(self, calls):
+        """
+        A call comes whole.
+        """
+        lines = [line({"content": "", "tool_calls": [called(one)]}) for one in calls]
+        return json_lines(*lines, ended({"content": ""}, None, "stop"))
+
+    def reasoning(self, thought, text):
+        """
+        A field of its own.
+        """
+        return ended({"content": text, "thinking": thought}, None, "stop")
+
+    def reasoning_stream(self, thought, text):
+        """
+        Thoughts come first.
+        """
+        thinking = line({"content": "", "thinking": thought})
+        return json_lines(thinking, line({"content": text}), ended({"content": ""}, None, "stop"))
+
+    def error_in_reply(self, message):
+        """
+        Some errors come with 200.
+        """
+        return {"error": message}
+
+    def error_in_stream(self, pieces, message):
+        """
+        A line that holds an error.
+        """
+        return json_lines(*(line({"content": piece}) for piece in pieces), {"error": message})
+
+    def noise(self):
+        """
+        An empty line, and one that says nothing.
+        """
+        return [b"\n", *json_lines(line({"content": ""}))]
+
+    def embeddings(self, vectors):
+        """
+        One after the other.
+        """
+        return {"model": "m", "embeddings": [list(vector) for vector in vectors]}
+
+    def models(self, names):
+        """
+        The list, which tells little.
+        """
+        return {"models": [{"name": name, "model": name} for name in names]}
+
+    def model(self, name):
+        """
+        What is told of one.
+        """
+        return {"model_info": {"llama.context_length": 4096}, "capabilities": ["completion"]}
+
+
+def called(call):
+    """
+    Make a call.
+    """
+    return {"function": {"name": call.name, "arguments": call.parse_arguments()}}
+
+
+def line(message, **fields):
+    """
+    Make a line of a stream.
+    """
+    return {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", **message}} | {
+        "done": False,
+        **fields,
+    }
+
+
+def ended(message, usage, finish):
+    """
+    Make a whole reply, or the last line of a stream.
+    """
+    counts = {} if usage is None else {"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens}
+    return line(message, done=True, done_reason=finish, **counts)
+
+
+class TestOllama(ProviderSuite):
+    plugin = "ollama"
+    examples = OllamaExamples()

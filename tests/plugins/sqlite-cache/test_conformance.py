@@ -1,0 +1,27 @@
+"""The SQLite cache, proved by the kit."""
+
+from budwood.testing import CacheSuite
+
+
+class TestSQLiteCache(CacheSuite):
+    plugin = "sqlite"
+    persists = True
+
+    def settings(self, folder):
+        """
+        A file of the test's own.
+        """
+        return {"path": folder / "cache.sqlite3"}
+
+    def other_namespace(self, folder):
+        """
+        The same file.
+        """
+        return {"namespace": "another"}
+
+    def broken_settings(self, folder):
+        """
+        A file below what is no folder.
+        """
+        (folder / "file").write_text("")
+        return {"path": folder / "file" / "cache.sqlite3"}
