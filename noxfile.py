@@ -2,6 +2,7 @@
 What developers and CI run. ``nox -l`` lists the sessions, ``nox -s NAME`` runs one, what follows ``--`` is passed on.
 
 Nothing here knows the name of a plugin: every folder with a ``pyproject.toml`` under ``plugins/`` is a distribution.
+One whose requirements are gigabytes says ``heavy = true`` in its ``[tool.budwood]``; only ``local_models`` installs it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -22,10 +24,18 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False  # in CI too: a machine has the Pythons that it has
 nox.options.download_python = "never"
 
-DISTRIBUTIONS: Final = [
-    "./core",
-    *(f"./{file.parent.as_posix()}" for file in sorted(Path("plugins").glob("*/pyproject.toml"))),
-]
+
+def is_heavy(file: Path) -> bool:
+    """Tell whether a distribution is left out of the environments that need it not."""
+    tool = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]
+    return bool(tool.get("budwood", {}).get("heavy"))
+
+
+PLUGINS: Final = {
+    f"./{file.parent.as_posix()}": is_heavy(file) for file in sorted(Path("plugins").glob("*/pyproject.toml"))
+}
+HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
+DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
 TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/e2e"]
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
@@ -35,23 +45,29 @@ TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "types-docutils", "typ
 PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what this release says
 TEST: Final = [
     *PRICES,
+    "anthropic>=2",  # this one, google-genai, groq, ollama and openai: the vendors' own clients, to agree with
     "bpe-openai",  # brings OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
+    "google-genai>=3",
+    "groq>=1.7",
     "hypothesis",
     "jsonschema",
-    "ollama>=0.6",  # the vendor's own client, to agree with
+    "ollama>=0.6",
+    "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: the vendors' published contracts
     "pytest>=9",
     "pyyaml",
     "referencing",
 ]
+LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release that comes without gigabytes of CUDA
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: a new release compiles anew
 
 
-def install_checkout(session: nox.Session, *others: str) -> None:
-    """Install all our distributions, editable, and what else the session needs."""
+def install_checkout(session: nox.Session, *others: str, heavy: bool = False) -> None:
+    """Install our distributions, editable, and what else the session needs."""
     session.install(*BUILD, *others)
-    editable = [argument for folder in DISTRIBUTIONS for argument in ("--editable", folder)]
+    folders = [*DISTRIBUTIONS, *(HEAVY if heavy else ())]
+    editable = [argument for folder in folders for argument in ("--editable", folder)]
     session.install("--no-build-isolation", *editable)
 
 
@@ -109,6 +125,14 @@ def catalog(session: nox.Session) -> None:
 
 
 @nox.session
+def local_models(session: nox.Session) -> None:
+    """Run a tiny model inside the process, with torch and transformers as they are."""
+    install_checkout(session, *LOCAL_MODELS, *TEST, heavy=True)
+    session.env["BUDWOOD_TEST_LOCAL_MODELS"] = "yes"  # where something is missing, they fail
+    pytest(session, "tests/plugins/transformers")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Check README.md and docs/: the code in them runs as printed."""
     install_checkout(session, *TEST)
@@ -142,9 +166,11 @@ def wheels(session: nox.Session) -> None:
     """Build all distributions into dist/, install the wheels outside the checkout, and run the demo there."""
     session.install(*BUILD)
     shutil.rmtree("dist", ignore_errors=True)
-    for folder in DISTRIBUTIONS:  # the sdist first, then the wheel from it
+    for folder in [*DISTRIBUTIONS, *HEAVY]:  # the sdist first, then the wheel from it
         session.run("python", "-m", "build", "--no-isolation", "--outdir", "dist", folder)
-    core, *plugins = [str(wheel.resolve()) for wheel in sorted(Path("dist").glob("*.whl"))]
+    heavy = tuple(f"budwood_{Path(folder).name.replace('-', '_')}-" for folder in HEAVY)
+    wheels = [wheel for wheel in sorted(Path("dist").glob("*.whl")) if not wheel.name.startswith(heavy)]
+    core, *plugins = [str(wheel.resolve()) for wheel in wheels]
 
     with tempfile.TemporaryDirectory(prefix="budwood-wheels-") as elsewhere, session.chdir(elsewhere):
         session.run("python", "-m", "venv", "venv")

@@ -26,6 +26,7 @@ VENDOR_PREFIXES = (
     "GEMINI_",
     "GOOGLE_",
     "GROQ_",
+    "HF_",
     "AZURE_",
 )
 

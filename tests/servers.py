@@ -79,6 +79,11 @@ class LoopbackServer:
         self._scripts.extend([(steps, keep)] * times)
         return self
 
+    def forget(self) -> Self:
+        """Drop the replies that nobody has asked for."""
+        self._scripts.clear()
+        return self
+
     def __enter__(self) -> Self:
         return self
 

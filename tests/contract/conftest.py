@@ -1,6 +1,9 @@
-"""Provider objects for recorded traffic."""
+"""Provider objects for recorded traffic, and the ledger of what was replayed."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -8,86 +11,186 @@ from budwood.catalog import Catalog
 from budwood.contracts import PluginContext
 from budwood.testing import FakeClock
 from budwood_anthropic import Anthropic, AnthropicSettings
+from budwood_azure import Azure, AzureSettings
+from budwood_gemini import Gemini, GeminiSettings
+from budwood_groq import Groq, GroqSettings
 from budwood_ollama import Ollama, OllamaSettings
 from budwood_openai import OpenAI, OpenAISettings
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
-from tests.contract import recorded
+from tests.contract import descriptions
+from tests.contract.ledger import Ledger
+from tests.servers import LoopbackServer
+
+LEDGER = pytest.StashKey[Ledger]()
+DESELECTED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config):
+    """
+    Open the ledger.
+    """
+    config.stash[LEDGER], config.stash[DESELECTED] = Ledger(), False
+
+
+def pytest_deselected(items):
+    """
+    Remember that not all tests run.
+    """
+    for item in items:
+        item.config.stash[DESELECTED] = True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """
+    Balance the books after all else.
+    """
+    items.sort(key=lambda item: item.path.name == "test_ledger.py")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """
+    Print the totals, where anything was replayed.
+    """
+    if config.stash[LEDGER].decoded:
+        terminalreporter.section("recorded traffic")
+        for line in config.stash[LEDGER].table():
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def ledger(shared_folder, pytestconfig):
+    """
+    Where tests note what they have replayed.
+    """
+    return pytestconfig.stash[LEDGER]
+
+
+@pytest.fixture(scope="session")
+def run_is_whole(request):
+    """
+    Whether all tests of this folder run, but for those that want a vendor's SDK.
+    """
+    files = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
+    chosen = any("::" in argument for argument in request.config.args) or request.config.stash[DESELECTED]
+    needed = {path.name for path in Path(__file__).parent.glob("test_*.py") if not path.name.endswith("_sdk.py")}
+    return not chosen and files >= needed
 
 
 @pytest.fixture
-def provider(tmp_path):
+def context(tmp_path):
     """
-    Make the provider for a recording: OpenAI's own, or the one for whoever else speaks its API.
+    Make what a plugin gets besides its settings, with the rules of the catalog.
     """
 
-    def make(file):
-        name = "openai" if file.startswith("openai-chat") else "openai-compatible"
-        context = PluginContext(
+    def make(name, *, rules=None, also=()):
+        return PluginContext(
             instance=name,
-            rules=lambda model: Catalog().rules(name, name, model),
+            rules=lambda model: Catalog().rules(name, name, model, also=also) if rules is None else rules,
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
         )
-        if name == "openai":
-            return OpenAI(OpenAISettings(), context)
-        settings = OpenAICompatibleSettings(base_url="http://localhost:8000/v1", system_role=None)
-        return OpenAICompatible(settings, context)
 
     return make
 
 
 @pytest.fixture
-def ollama(tmp_path):
+def openai(context):
     """
-    Make the provider of Ollama's native API, by default with the rules of the catalog.
+    Make OpenAI's provider.
+    """
+    return lambda **settings: OpenAI(OpenAISettings(**settings), context("openai"))
+
+
+@pytest.fixture
+def compatible(context):
+    """
+    Make the provider of a server that speaks OpenAI's API.
+    """
+    settings = OpenAICompatibleSettings(base_url="http://localhost:8000/v1", system_role=None)
+    return lambda: OpenAICompatible(settings, context("openai-compatible"))
+
+
+@pytest.fixture
+def provider(openai, compatible):
+    """
+    Make the provider for a chat: OpenAI's own, or the one for whoever else speaks its API.
+    """
+    return lambda file: openai() if file.startswith("openai-chat") else compatible()
+
+
+@pytest.fixture
+def azure(context):
+    """
+    Make Azure's provider for a recorded address.
     """
 
-    def make(rules=None, **settings):
-        context = PluginContext(
-            instance="ollama",
-            rules=lambda model: Catalog().rules("ollama", "ollama", model) if rules is None else rules,
-            log=lambda _event, **_fields: None,
-            clock=FakeClock(),
-            cache_folder=tmp_path,
-        )
-        return Ollama(OllamaSettings(**settings), context)
+    def make(url, **settings):
+        parts = urlsplit(url)
+        version = parse_qs(parts.query).get("api-version", ["2024-10-21"])[0]
+        form = "foundry" if parts.path.startswith("/models/") else "v1" if "/openai/v1/" in url else "deployments"
+        host = f"{parts.scheme}://{parts.netloc}"
+        made = AzureSettings(base_url=host, api_version=version, form=form, **settings)
+        return Azure(made, context("azure", also=("openai",)))
 
     return make
 
 
 @pytest.fixture
-def claude(tmp_path):
+def speaker(request, openai, azure):
     """
-    Anthropic's provider, with the rules of the catalog.
+    Whoever was recorded in the case at hand, OpenAI or Azure, asked by Responses.
     """
-    context = PluginContext(
-        instance="anthropic",
-        rules=lambda model: Catalog().rules("anthropic", "anthropic", model),
-        log=lambda _event, **_fields: None,
-        clock=FakeClock(),
-        cache_folder=tmp_path,
+    case = str(request.node.callspec.params.get("file") or request.node.callspec.params["path"])
+    of_azure = "azure" in Path(case).parts
+    return (
+        azure("https://recorded.openai.azure.com/openai/v1/", api="responses") if of_azure else openai(api="responses")
     )
-    return Anthropic(AnthropicSettings(), context)
 
 
 @pytest.fixture
-def openai(tmp_path):
+def groq(context):
     """
-    Make OpenAI's provider, with the rules of the catalog.
+    Make Groq's provider.
     """
+    return lambda **settings: Groq(GroqSettings(**settings), context("groq"))
 
-    def make(**settings):
-        context = PluginContext(
-            instance="openai",
-            rules=lambda model: Catalog().rules("openai", "openai", model),
-            log=lambda _event, **_fields: None,
-            clock=FakeClock(),
-            cache_folder=tmp_path,
-        )
-        return OpenAI(OpenAISettings(**settings), context)
 
-    return make
+@pytest.fixture
+def claude(context):
+    """
+    Anthropic's provider.
+    """
+    return Anthropic(AnthropicSettings(), context("anthropic"))
+
+
+@pytest.fixture
+def gemini(context):
+    """
+    Make Gemini's provider.
+    """
+    return lambda **settings: Gemini(GeminiSettings(**settings), context("gemini"))
+
+
+@pytest.fixture
+def ollama(context):
+    """
+    Make the provider of Ollama's native API.
+    """
+    return lambda rules=None, **settings: Ollama(OllamaSettings(**settings), context("ollama", rules=rules))
+
+
+@pytest.fixture(scope="module")
+def served():
+    """
+    A server on loopback for all tests of a module, past any proxy: a vendor's SDK takes long to make its client.
+    """
+    with pytest.MonkeyPatch.context() as patch, LoopbackServer() as server:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -95,4 +198,4 @@ def openai_schemas(shared_folder):
     """
     OpenAI's own description of its API, relaxed to what its clients really send.
     """
-    return recorded.tool("openapi_check").Schemas.load(shared_folder / "specs" / "openai" / "openapi.yaml")
+    return descriptions.load(shared_folder / "specs" / "openai" / "openapi.yaml")

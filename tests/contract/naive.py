@@ -112,9 +112,10 @@ def error_of(body):
 
 def last_usage(chunks):
     """
-    Find the usage that a stream reports last.
+    Find the usage that a stream reports last; Groq has a place of its own for it.
     """
-    return next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None)
+    said = [chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") for chunk in chunks]
+    return next((usage for usage in reversed(said) if usage), None)
 
 
 def leaves(value):

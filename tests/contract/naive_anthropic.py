@@ -56,12 +56,17 @@ def events_of(body):
     return [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
 
 
-def sse_of(lines):
+def streams_of(path):
     """
-    Write events that were kept one a line as the stream that they came in.
+    Write events that were kept one a line as the streams that they came in: each ends with ``message_stop``.
     """
-    written = [line for line in lines.splitlines() if line.strip()]
-    return b"".join(f"event: {json.loads(line)['type']}\ndata: {line}\n\n".encode() for line in written)
+    streams = [b""]
+    for line in filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())):
+        kind = json.loads(line)["type"]
+        streams[-1] += f"event: {kind}\ndata: {line}\n\n".encode()
+        if kind == "message_stop":
+            streams.append(b"")
+    return list(filter(None, streams))
 
 
 def read_stream(events):
@@ -74,7 +79,8 @@ def read_stream(events):
     for event in events:
         match event["type"]:
             case "message_start":
-                message, blocks, inputs = dict(event["message"]), {}, {}
+                message, inputs = dict(event["message"]), {}
+                blocks = dict(enumerate(map(dict, message["content"])))
             case "content_block_start":
                 blocks[event["index"]] = dict(event["content_block"])
             case "content_block_delta":

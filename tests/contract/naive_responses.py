@@ -89,7 +89,10 @@ def read_stream(events):
     items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     last = events[-1]["response"]
     done = {event["output_index"] for event in events if event["type"] == "response.output_item.done"}
-    items += [item for number, item in enumerate(last["output"]) if number not in done]  # cut off in the middle
+    known = {item.get("id") for item in items} - {None}
+    items += [  # cut off in the middle
+        item for number, item in enumerate(last["output"]) if number not in done and item.get("id") not in known
+    ]
     reading = read_items(items)
     reading.finish = (last.get("incomplete_details") or {}).get("reason") or last["status"]
     return reading, items, last

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,22 +40,27 @@ def index():
     return tuple(json.loads(line) for line in lines)
 
 
-def files(fits, named=""):
+def files(fits, *folders, named=""):
     """
-    List the recordings that hold a fitting interaction, and ``named`` in their names, each as one case of a test.
+    List the recordings that hold a fitting exchange, each as one case of a test; folders and names choose among them.
 
     Where the folder is absent there is one case, whose test skips or fails by the fixture `shared_folder`.
     """
-    names = [entry["file"] for entry in index() if named in entry["file"] and any(map(fits, entry["interactions"]))]
+    names = [
+        entry["file"]
+        for entry in index()
+        if named in entry["file"] and (not folders or entry["provider"] in folders)
+        if any(map(fits, entry["interactions"]))
+    ]
     return [pytest.param(name, id=name) for name in names] or [pytest.param(None, id="no-recordings")]
 
 
-def fixtures(*folders, suffix):
+def fixtures(*folders, suffix, prefix=""):
     """
-    List chats that were recorded without their requests; a transcription lies among them.
+    List replies that were recorded without their requests; a transcription lies among them.
     """
     found = [path for name in folders for path in sorted((CASSETTES / "response-fixtures" / name).glob(f"*{suffix}"))]
-    found = [path for path in found if "transcription" not in path.name]
+    found = [path for path in found if path.name.startswith(prefix) and "transcription" not in path.name]
     named = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for path in found]
     return named or [pytest.param(None, id="no-recordings")]
 
@@ -65,22 +72,56 @@ def ends_with(url, ending):
     return urlsplit(url).path.endswith(ending)
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """
+    A recorded request and its reply: the ``number``-th of a ``file``, and what the index says of it.
+    """
+
+    file: str
+    number: int
+    entry: dict[str, Any]
+    request: Any
+    response: Any
+
+    @property
+    def key(self):
+        """
+        What no other exchange has.
+        """
+        return self.file, self.number
+
+
 @cache
 def interactions(file):
     """
     Read one recording.
     """
-    return tuple(tool("recordings").read_interactions(CASSETTES / file))
+    (entries,) = (recording["interactions"] for recording in index() if recording["file"] == file)
+    read = tool("recordings").read_interactions(CASSETTES / file)
+    return tuple(
+        Exchange(file, number, entry, one.request, one.response)
+        for number, (entry, one) in enumerate(zip(entries, read, strict=True))
+    )
 
 
-def chats(file):
+def of(file, fits):
     """
-    List the chats of a recording: those that were sent in JSON.
+    List the fitting exchanges of a recording.
     """
-    return [
-        one
-        for one in interactions(file)
-        if one.request.method == "POST"
-        and ends_with(one.request.url, "/chat/completions")
-        and one.request.body.startswith(b"{")
-    ]
+    return [one for one in interactions(file) if fits(one.entry)]
+
+
+def sse_of(path, *, end=b"data: [DONE]\n\n"):
+    """
+    Write chunks that were recorded one a line as the stream that they were.
+    """
+    lines = path.read_bytes().splitlines()
+    return b"".join(b"data: " + line + b"\n\n" for line in lines if line) + end
+
+
+def streams_of(path):
+    """
+    List the streams of a file of chunks: one, whose end OpenAI marks.
+    """
+    return [sse_of(path)]

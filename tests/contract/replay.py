@@ -43,7 +43,7 @@ def played_out(decoder, pieces):
             events += decoder.feed(piece)
         events += decoder.close()
     except ProviderError as error:
-        events.append((type(error), error.message, error.status, error.code))
+        events.append((type(error), error.message, error.status, error.code, error.retryable))
     return events
 
 
@@ -67,3 +67,16 @@ def cut(body, seed):
         pieces.append(body[:length])
         body = body[length:]
     return pieces
+
+
+def assert_says(error, response):
+    """
+    Find the vendor's words in an error.
+    """
+    said = response.json()["error"]
+    said = {"message": said} if isinstance(said, str) else said
+    assert " ".join(said["message"].split())[:400] in str(error)
+    assert error.code == (said.get("code") or said.get("type"))
+    assert error.param == said.get("param")
+    if "x-request-id" in response.headers:
+        assert error.request_id == response.headers["x-request-id"][-1]

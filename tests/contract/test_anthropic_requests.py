@@ -21,7 +21,8 @@ from budwood.types import (
     VendorTool,
 )
 from tests.contract import recorded
-from tests.contract.test_anthropic_messages import is_message, of
+from tests.contract.ledger import REFUSED_AS_WELL
+from tests.contract.test_anthropic_messages import is_message
 
 VENDOR = "anthropic"
 
@@ -194,42 +195,34 @@ def _canonical_block(block):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_message))
-def test_recorded_requests_are_written_again(shared_folder, claude, file):
+def test_recorded_requests_are_written_again(ledger, claude, file):
     """
     A recorded request that is read into ours is written as it was, but for what is listed above with a reason.
     """
-    for one in of(file, is_message):
+    for one in recorded.of(file, is_message):
         said = one.request.json()
         try:
             request = read_request(said)
         except (ValidationError, TypeError):
-            assert one.response.status == 400  # what our request cannot hold, the vendor refused as well
+            assert one.response.status == 400
+            ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
         call = claude.encode(request, stream=bool(said.get("stream")))
         assert call.adaptations == ()  # the vendor has taken it as it is
         assert canonical(json.loads(call.body)) == canonical(said)
         assert json.loads(call.body).get("stream", False) == said.get("stream", False)
+        ledger.has_written(one, extra=request.extra)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_asked_count))
-def test_recorded_requests_for_a_count_are_written_again(shared_folder, claude, file):
+def test_recorded_requests_for_a_count_are_written_again(ledger, claude, file):
     """
     What is asked to be counted is written as it was.
     """
-    for one in of(file, is_asked_count):
+    for one in recorded.of(file, is_asked_count):
         said = one.request.json()
-        call = claude.encode_token_count(read_request(said))
+        request = read_request(said)
+        call = claude.encode_token_count(request)
         assert call.url == one.request.url.partition("?")[0]
         assert canonical(json.loads(call.body)) == canonical(said)
-
-
-def test_the_share_of_requests_that_need_nothing_passed_through(shared_folder, claude, capsys):
-    """
-    Nearly all recorded requests can be said in our form alone: what goes into ``extra`` is listed above.
-    """
-    bodies = [one.request.json() for case in recorded.files(is_message) for one in of(case.values[0], is_message)]
-    extras = [read_request(body).extra for body in bodies if all(isinstance(turn, dict) for turn in body["messages"])]
-    plain = sum(not extra for extra in extras)
-    with capsys.disabled():
-        print(f"\nanthropic: {len(extras)} of {len(bodies)} requests read, {plain} with nothing passed through")  # noqa: T201 - a share to see
-    assert plain / len(bodies) > 0.95
+        ledger.has_written(one, extra=request.extra)

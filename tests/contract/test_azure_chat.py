@@ -1,22 +1,15 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from budwood.catalog import Catalog
-from budwood.contracts import PluginContext
-from budwood.errors import AuthenticationError, NotFoundError, RateLimitError
-from budwood.testing import FakeClock
-from budwood.types import ChatRequest, EmbeddingRequest, HTTPReply, Message
-from budwood_azure import Azure, AzureSettings
-from tests.contract import naive, recorded
+from budwood.types import ChatRequest, EmbeddingRequest, HTTPReply, Message, ReplyHead
+from tests.contract import descriptions, naive, recorded
+from tests.contract.chat_replies import assert_stream, assert_whole_reply
 from tests.contract.naive_requests import canonical, read_request
 from tests.contract.replay import REQUEST, built, head_of, is_stream, play
-
-SAID_OTHERWISE = ("object", "created", "role", "type", "index", "obfuscation")
-"""Fields whose values need not be found again: markers of the form, times, and numbers that become positions."""
 
 OTHERWISE = {
     "model": "of the deployments: Azure goes by the address, and some clients leave it out or give another",
@@ -55,94 +48,65 @@ def is_completion(entry):
     return recorded.ends_with(entry["url"], "/completions") and not is_chat(entry)
 
 
-CHATS = recorded.files(is_chat, named="azure/")
-EMBEDDINGS = recorded.files(is_embedding, named="azure/")
-
-
-@pytest.fixture
-def azure(tmp_path):
+def is_answered(entry):
     """
-    Make Azure's provider object for a recorded address, with the catalog's own rules.
+    Whether a chat was answered.
     """
-
-    def make(url, **settings):
-        context = PluginContext(
-            instance="azure",
-            rules=lambda model: Catalog().rules("azure", "azure", model, also=("openai",)),
-            log=lambda _event, **_fields: None,
-            clock=FakeClock(),
-            cache_folder=tmp_path,
-        )
-        parts = urlsplit(url)
-        version = parse_qs(parts.query).get("api-version", ["2024-10-21"])[0]
-        form = "foundry" if parts.path.startswith("/models/") else "v1" if "/openai/v1/" in url else "deployments"
-        host = f"{parts.scheme}://{parts.netloc}"
-        return Azure(AzureSettings(base_url=host, api_version=version, form=form, **settings), context)
-
-    return make
+    return is_chat(entry) and entry["status"] == 200
 
 
-def assert_same(response, reading):
+def is_refused(entry):
     """
-    Compare a response with the naive reading of its first choice.
+    Whether a chat was refused.
     """
-    assert response.text == reading.text
-    assert response.reasoning == reading.reasoning
-    assert [(call.id, call.name, call.arguments) for call in response.tool_calls] == reading.calls
-    assert response.raw_finish_reason == reading.finish
-    assert (response.finish_reason == "content_filter") is (reading.finish == "content_filter")
+    return is_chat(entry) and entry["status"] >= 400
 
 
-def assert_whole(provider, head, body):
+CHATS = recorded.files(is_chat, "azure")
+FIXTURE = "https://recorded.openai.azure.com/openai/deployments/recorded/chat/completions"
+
+
+@pytest.mark.parametrize("file", recorded.files(is_answered, "azure"))
+def test_recorded_replies_lose_nothing(ledger, azure, file):
     """
-    Decode a whole reply, and find all that its JSON says: the filter's verdicts among it.
+    A recorded reply decodes into what a naive reading finds, the filter's verdicts among it, and no value is lost.
     """
-    response = provider.decode(REQUEST, HTTPReply(head, body))
-    reply = json.loads(body)
-    assert_same(response, naive.read_reply(reply)[0])
-    assert response.usage.raw == reply["usage"]
-    if reply["choices"][0].get("content_filter_results"):
-        assert response.metadata["content_filter_results"] == reply["choices"][0]["content_filter_results"]
+    for one in recorded.of(file, is_answered):
+        provider, head, body = azure(one.request.url), head_of(one.response), one.response.body
+        if is_stream(one.response):
+            assert_stream(provider, head, body)
+        else:
+            assert_verdicts(assert_whole_reply(provider, head, body), json.loads(body))
+        ledger.has_decoded(one)
+
+
+def assert_verdicts(response, reply):
+    """
+    Find the filter's verdicts on the prompt and on the first choice.
+    """
+    said = reply["choices"][0].get("content_filter_results")
+    assert response.metadata.get("content_filter_results") == (said or None)
     assert response.metadata.get("prompt_filter_results") == reply.get("prompt_filter_results")
-    kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    assert naive.leaves(naive.without(reply, *SAID_OTHERWISE)) <= kept
 
 
-def assert_stream(provider, head, body):
+@pytest.mark.parametrize("path", recorded.fixtures("openai-chat", prefix="azure-", suffix=".chunks.txt"))
+def test_recorded_chunks_lose_nothing(ledger, azure, path):
     """
-    Decode a stream, however it is cut, and find all that its chunks say.
+    Chunks that were recorded one a line decode as the stream that they were.
     """
-    chunks = naive.chunks_of(body)
-    events = play(provider.decoder(REQUEST, head), [body])
-    response = built(events)
-    assert_same(response, naive.read_stream(chunks)[0])
-    assert response.usage.raw == naive.last_usage(chunks)
-    assert response.id == next(chunk["id"] for chunk in chunks if chunk["id"])
-    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *SAID_OTHERWISE)) <= naive.leaves(
-        response.model_dump()
-    )
-    for size in (1, 23):
-        pieces = [body[start : start + size] for start in range(0, len(body), size)]
-        assert play(provider.decoder(REQUEST, head), pieces) == events
+    assert_stream(azure(FIXTURE), ReplyHead(200, {}), recorded.sse_of(path))
+    ledger.has_decoded(path)
 
 
 @pytest.mark.parametrize("file", CHATS)
-def test_recorded_replies_lose_nothing(shared_folder, azure, file):
-    """
-    Every recorded reply, whole or streamed, decodes into what a naive reading finds, and no value is lost.
-    """
-    for one in recorded.interactions(file):
-        if recorded.ends_with(one.request.url, "/chat/completions") and one.response.status == 200:
-            check = assert_stream if is_stream(one.response) else assert_whole
-            check(azure(one.request.url), head_of(one.response), one.response.body)
-
-
-@pytest.mark.parametrize("file", CHATS)
-def test_recorded_requests_are_written_again(shared_folder, azure, file):
+def test_recorded_requests_are_written_again(ledger, azure, file):
     """
     A recorded request that is read into ours goes to the recorded address with the recorded body.
     """
-    for one in recorded.chats(file):
+    for one in recorded.of(file, is_chat):
+        if not one.request.body:
+            ledger.cannot_say(one, "a request whose body was not recorded")
+            continue
         said = one.request.json()
         path = urlsplit(one.request.url).path
         deployment = unquote(path.split("/deployments/")[1].split("/")[0]) if "/deployments/" in path else None
@@ -162,54 +126,55 @@ def test_recorded_requests_are_written_again(shared_folder, azure, file):
         written, address = urlsplit(call.url), urlsplit(one.request.url)
         assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))
         assert written.query == (address.query or "api-version=2024-10-21")  # a gateway adds it to one recording
+        ledger.has_written(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(lambda entry: is_chat(entry) and entry["status"] >= 400, "azure/"))
-def test_recorded_errors(shared_folder, azure, file):
+@pytest.mark.parametrize("file", recorded.files(is_refused, "azure"))
+def test_recorded_errors_say_what_azure_said(ledger, azure, file):
     """
-    Recorded errors have the class of their status, say what Azure said, and what to do about it.
+    Recorded errors have Azure's words and code, and say what to do about it.
     """
-    for one in recorded.chats(file):
-        if one.response.status < 400:
-            continue
+    for one in recorded.of(file, is_refused):
         error = azure(one.request.url).error(HTTPReply(head_of(one.response), one.response.body))
         said = one.response.json()["error"]
-        classes = {401: AuthenticationError, 404: NotFoundError, 429: RateLimitError}
-        assert type(error) is classes[one.response.status]
         assert (error.status, error.code) == (one.response.status, said["code"])
         assert said["message"] in str(error)
         assert error.retryable is (one.response.status == 429)
         assert error.retry_after == (1.0 if one.response.status == 429 else None)
         assert error.hint
+        ledger.has_decoded(one)
 
 
-@pytest.mark.parametrize("file", EMBEDDINGS)
-def test_recorded_embeddings(shared_folder, azure, file):
+@pytest.mark.parametrize("file", recorded.files(is_embedding, "azure"))
+def test_recorded_embeddings(ledger, azure, file):
     """
     Recorded embeddings are asked for as they were, and read as a naive reader does.
     """
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_embedding):
         said, reply = one.request.json(), one.response.json()
         texts = said["input"] if isinstance(said["input"], list) else [said["input"]]
-        request = EmbeddingRequest(model=said["model"], texts=tuple(texts))
+        dimensions = said.get("dimensions")
+        request = EmbeddingRequest(model=said["model"], texts=tuple(texts), dimensions=dimensions)
         provider = azure(one.request.url)
         call = provider.encode_embedding(request)
         response = provider.decode_embedding(request, HTTPReply(head_of(one.response), one.response.body))
 
         assert call.url == one.request.url
-        assert json.loads(call.body) == {"model": said["model"], "input": texts, "encoding_format": "float"}
+        assert json.loads(call.body) == {**said, "input": texts, "encoding_format": "float"}
         assert [list(vector) for vector in response.vectors] == [row["embedding"] for row in reply["data"]]
         assert response.usage.raw == reply["usage"]
+        ledger.has_decoded(one)
+        ledger.has_written(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_response, named="azure/"))
-def test_recorded_responses(shared_folder, azure, file):
+@pytest.mark.parametrize("file", recorded.files(is_response, "azure"))
+def test_verdicts_on_recorded_responses_are_kept(azure, file):
     """
     Responses go to the same resource, and the filter's verdicts on them are kept.
 
-    Whether anything else is lost is tested for all vendors of the API together.
+    Whether anything else is lost, and whether requests are written again, is tested with all vendors of the API.
     """
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_response):
         provider = azure(one.request.url, api="responses")
         assert provider.encode(REQUEST, stream=False).url == one.request.url
         head, body = head_of(one.response), one.response.body
@@ -222,12 +187,12 @@ def test_recorded_responses(shared_folder, azure, file):
         assert response.metadata.get("content_filters") == (last["content_filters"] or None)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_completion, named="azure/"))
-def test_recorded_completions(shared_folder, azure, file):
+@pytest.mark.parametrize("file", recorded.files(is_completion, "azure"))
+def test_recorded_completions(ledger, azure, file):
     """
     A recorded plain completion is asked for and read as it was, with the filter's verdicts.
     """
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_completion):
         said, reply = one.request.json(), one.response.json()
         provider = azure(one.request.url)
         request = ChatRequest(
@@ -245,27 +210,8 @@ def test_recorded_completions(shared_folder, azure, file):
         assert response.text == reply["choices"][0]["text"]
         assert response.finish_reason == reply["choices"][0]["finish_reason"]
         assert response.metadata["content_filter_results"] == reply["choices"][0]["content_filter_results"]
-
-
-LEFT_OUT = {
-    "/realtime/client_secrets": "realtime sessions",
-    "/realtime/calls": "realtime sessions",
-}
-"""Endpoints that are not replayed, and why."""
-
-
-def test_every_endpoint_is_replayed_or_left_out_with_a_reason(shared_folder, capsys):
-    """
-    Of what was recorded of Azure, nothing falls between the tests.
-    """
-    entries = [entry for file in recorded.index() if file["provider"] == "azure" for entry in file["interactions"]]
-    kinds = (is_chat, is_embedding, is_response, is_completion)
-    replayed = [entry for entry in entries if any(fits(entry) for fits in kinds)]
-    others = [entry for entry in entries if entry not in replayed]
-
-    assert all(any(recorded.ends_with(entry["url"], path) for path in LEFT_OUT) for entry in others)
-    with capsys.disabled():
-        print(f"\nazure: {len(replayed)} of {len(entries)} interactions are replayed")  # noqa: T201 - asked for
+        ledger.has_decoded(one)
+        ledger.has_written(one, extra=request.extra)
 
 
 DESCRIPTIONS = {
@@ -276,26 +222,29 @@ DESCRIPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def descriptions(shared_folder):
+def microsofts(shared_folder):
     """
     Microsoft's descriptions, relaxed to what its clients really send.
     """
-    load = recorded.tool("openapi_check").Schemas.load
-    return {form: load(shared_folder / "specs" / "azure" / file) for form, (file, _) in DESCRIPTIONS.items()}
+    return {
+        form: descriptions.load(shared_folder / "specs" / "azure" / file) for form, (file, _) in DESCRIPTIONS.items()
+    }
 
 
 @pytest.mark.parametrize("form", DESCRIPTIONS)
 @pytest.mark.parametrize("file", CHATS)
-def test_what_is_written_fits_the_api_description(shared_folder, azure, descriptions, file, form):
+def test_what_is_written_fits_the_api_description(azure, microsofts, file, form):
     """
     Where a recorded request fits Microsoft's description of the API, so does the one that is written for it.
     """
     _, schema = DESCRIPTIONS[form]
     url = "https://res.openai.azure.com" + ("/openai/v1/" if form == "v1" else "/?api-version=2025-03-01-preview")
-    for one in recorded.chats(file):
+    for one in recorded.of(file, is_chat):
+        if not one.request.body:
+            continue
         said = {**one.request.json(), "model": "chat"}
-        if descriptions[form].problems(schema, said):
+        if microsofts[form].problems(schema, said):
             continue
         for stream in (False, True):
             call = azure(url).encode(read_request(said, "azure"), stream=stream)
-            assert descriptions[form].problems(schema, json.loads(call.body)) == []
+            assert microsofts[form].problems(schema, json.loads(call.body)) == []

@@ -23,7 +23,7 @@ def some(fits, *folders, every):
     """
     found = []
     for folder in folders:
-        found += [name for name in recorded.files(fits, f"{folder}/") if name.values[0] is not None][::every]
+        found += [name for name in recorded.files(fits, named=f"{folder}/") if name.values[0] is not None][::every]
     return found or [pytest.param(None, id="no-recordings")]
 
 

@@ -6,14 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.contract import recorded
+from tests.contract.ledger import REFUSED_AS_WELL
 from tests.contract.naive_requests import BOUNDS, canonical, read_request
-
-
-def is_chat(entry):
-    """
-    Whether an interaction is a chat, answered or not.
-    """
-    return entry["method"] == "POST" and recorded.ends_with(entry["url"], "/chat/completions")
+from tests.contract.test_chat_completions import FOLDERS, is_chat
 
 
 def is_taken_by_openai(entry):
@@ -23,25 +18,19 @@ def is_taken_by_openai(entry):
     return is_chat(entry) and entry["status"] == 200 and "api.openai.com" in entry["url"]
 
 
-def has_model(one):
-    """
-    Azure's deployments stand in the address, and some clients leave the model out.
-    """
-    return isinstance(one.request.json().get("model"), str)
-
-
-@pytest.mark.parametrize("file", recorded.files(is_chat))
-def test_recorded_requests_are_written_again(shared_folder, provider, file):
+@pytest.mark.parametrize("file", recorded.files(is_chat, *FOLDERS))
+def test_recorded_requests_are_written_again(ledger, provider, file):
     """
     A recorded request that is read into ours is written as it was, but for what `naive_requests` lists with a reason.
     """
     speaker = provider(file)
-    for one in filter(has_model, recorded.chats(file)):
+    for one in recorded.of(file, is_chat):
         said = one.request.json()
         try:
             request = read_request(said, speaker.vendor)
         except ValidationError:
-            assert one.response.status == 400  # what our request cannot hold, the vendor refused as well
+            assert one.response.status == 400
+            ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
         call = speaker.encode(request, stream=bool(said.get("stream")))
         expected = canonical(said)
@@ -49,6 +38,7 @@ def test_recorded_requests_are_written_again(shared_folder, provider, file):
             if receipt.action == "dropped":
                 del expected[receipt.parameter]
         assert canonical(json.loads(call.body)) == expected
+        ledger.has_written(one, extra=request.extra)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_taken_by_openai))
@@ -59,9 +49,7 @@ def test_what_openai_took_is_sent_unchanged(shared_folder, provider, file):
     A temperature of 1 is what models have that refuse it: to drop it changes nothing.
     """
     speaker = provider(file)
-    for one in filter(has_model, recorded.chats(file)):
-        if one.response.status != 200:
-            continue
+    for one in recorded.of(file, is_taken_by_openai):
         said = one.request.json()
         call = speaker.encode(read_request(said, speaker.vendor), stream=False)
         dropped = {receipt.parameter for receipt in call.adaptations if receipt.action == "dropped"}
@@ -76,7 +64,7 @@ def test_what_is_written_fits_the_api_description(shared_folder, provider, opena
     Where a recorded request fits OpenAI's description of its API, so does the one that is written for it.
     """
     speaker = provider(file)
-    for one in filter(has_model, recorded.chats(file)):
+    for one in recorded.of(file, is_taken_by_openai):
         said = one.request.json()
         if openai_schemas.problems("CreateChatCompletionRequest", said):
             continue

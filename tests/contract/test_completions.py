@@ -5,10 +5,10 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from budwood.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from budwood.types import ChatRequest, HTTPReply, Message
 from tests.contract import naive, recorded
-from tests.contract.replay import REQUEST, built, cut, head_of, is_stream, play, played_out
+from tests.contract.ledger import REFUSED_AS_WELL
+from tests.contract.replay import REQUEST, assert_says, built, cut, head_of, is_stream, play, played_out
 
 PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
 """Parameters whose names and values are the same on both sides."""
@@ -16,7 +16,7 @@ PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "pre
 VENDORS_OWN = ("best_of", "echo", "logit_bias", "logprobs", "n", "suffix", "user")
 """Parameters of this API alone, given as ``extra``."""
 
-CLASSES = {400: InvalidRequestError, 401: AuthenticationError, 404: NotFoundError}
+FOLDER = "openai-completions"
 
 SAID_OTHERWISE = ("object", "created", "index")
 
@@ -28,11 +28,18 @@ def is_completion(entry):
     return recorded.ends_with(entry["url"], "/completions") and "chat/completions" not in entry["url"]
 
 
-def completions(file):
+def is_answered(entry):
     """
-    List what a recording holds of plain completions.
+    Whether a completion was answered.
     """
-    return [one for one in recorded.interactions(file) if is_completion({"url": one.request.url})]
+    return is_completion(entry) and entry["status"] == 200
+
+
+def is_refused(entry):
+    """
+    Whether a completion was refused.
+    """
+    return is_completion(entry) and entry["status"] >= 400
 
 
 @pytest.fixture
@@ -84,12 +91,12 @@ def canonical(body):
     return {name: value for name, value in body.items() if (name, value) not in (("stream", False), ("stop", []))}
 
 
-@pytest.mark.parametrize("file", recorded.files(lambda entry: is_completion(entry) and entry["status"] == 200))
-def test_recorded_completions_lose_nothing(shared_folder, speaker, file):
+@pytest.mark.parametrize("file", recorded.files(is_answered, FOLDER))
+def test_recorded_completions_lose_nothing(ledger, speaker, file):
     """
     Texts, ends and usage are those of a naive reading, and no value is lost.
     """
-    for one in completions(file):
+    for one in recorded.of(file, is_answered):
         head, body = head_of(one.response), one.response.body
         if is_stream(one.response):
             chunks = naive.chunks_of(body)
@@ -112,46 +119,49 @@ def test_recorded_completions_lose_nothing(shared_folder, speaker, file):
                 usage["prompt_tokens"],
                 usage.get("completion_tokens"),
             )
+        ledger.has_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(lambda entry: is_completion(entry) and "stream" in entry["tags"]))
-def test_recorded_streams_may_be_cut_anywhere(shared_folder, speaker, file):
+@pytest.mark.parametrize("file", recorded.files(lambda entry: is_answered(entry) and "stream" in entry["tags"], FOLDER))
+def test_recorded_streams_may_be_cut_anywhere(speaker, file):
     """
     However the bytes of a recorded stream arrive, the events are the same.
     """
-    for one in filter(lambda one: is_stream(one.response), completions(file)):
+    for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
         head, body = head_of(one.response), one.response.body
         whole = played_out(speaker.completion_decoder(REQUEST, head), [body])
         for seed in range(3):
             assert played_out(speaker.completion_decoder(REQUEST, head), cut(body, seed)) == whole
 
 
-@pytest.mark.parametrize("file", recorded.files(lambda entry: is_completion(entry) and entry["status"] >= 400))
-def test_recorded_errors_have_the_class_of_their_status(shared_folder, speaker, file):
+@pytest.mark.parametrize("file", recorded.files(is_refused, FOLDER))
+def test_recorded_errors_say_what_the_vendor_said(ledger, speaker, file):
     """
-    A recorded error becomes the class of its status, and says what the vendor said.
+    A recorded error has the vendor's words, code and parameter; asking again would not help.
     """
-    for one in completions(file):
-        if one.response.status >= 400:
-            error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
-            assert type(error) is CLASSES[one.response.status]
-            assert one.response.json()["error"]["message"] in str(error)
+    for one in recorded.of(file, is_refused):
+        error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
+        assert (error.status, error.retryable) == (one.response.status, False)
+        assert_says(error, one.response)
+        ledger.has_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_completion))
-def test_recorded_requests_are_written_again(shared_folder, speaker, openai_schemas, file):
+@pytest.mark.parametrize("file", recorded.files(is_completion, FOLDER))
+def test_recorded_requests_are_written_again(ledger, speaker, openai_schemas, file):
     """
     A recorded request that is read into ours is written as it was, and fits the description of the API.
     """
-    for one in completions(file):
+    for one in recorded.of(file, is_completion):
         said = one.request.json()
         try:
             request = read_request(said)
         except ValidationError:
             assert one.response.status == 400
+            ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
         call = speaker.encode_completion(request, stream=bool(said.get("stream")))
         written = json.loads(call.body)
         assert call.url.endswith("/v1/completions")
         assert canonical(written) == canonical(said)
         assert openai_schemas.problems("CreateCompletionRequest", written) == []
+        ledger.has_written(one, extra=request.extra)

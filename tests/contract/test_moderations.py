@@ -33,11 +33,11 @@ def _read_piece(piece):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_moderation))
-def test_recorded_verdicts_lose_nothing(shared_folder, openai, file):
+def test_recorded_verdicts_lose_nothing(ledger, openai, file):
     """
     Verdicts are those of the JSON, in their order, and no value is lost.
     """
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_moderation):
         request, said = read_request(one.request.json()), one.response.json()
         reply = HTTPReply(head_of(one.response), one.response.body)
         response = openai().decode_moderation(request, reply)
@@ -45,15 +45,17 @@ def test_recorded_verdicts_lose_nothing(shared_folder, openai, file):
         assert [verdict.categories for verdict in response.verdicts] == [row["categories"] for row in said["results"]]
         assert [verdict.scores for verdict in response.verdicts] == [row["category_scores"] for row in said["results"]]
         assert naive.leaves(said) <= naive.leaves(response.model_dump(exclude={"raw"}))
+        ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_moderation))
-def test_recorded_requests_are_written_again(shared_folder, openai, openai_schemas, file):
+def test_recorded_requests_are_written_again(ledger, openai, openai_schemas, file):
     """
     A recorded request that is read into ours is written as it was, and fits the description of the API.
     """
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_moderation):
         call = openai().encode_moderation(read_request(one.request.json()))
         assert call.url == "https://api.openai.com/v1/moderations"
         assert json.loads(call.body) == one.request.json()
         assert openai_schemas.problems("CreateModerationRequest", json.loads(call.body)) == []
+        ledger.has_written(one)

@@ -1,28 +1,18 @@
 from __future__ import annotations
 
 import json
-import random
-import sys
 
 import pytest
 
-from budwood.engine.assembly import ResponseBuilder
 from budwood.errors import NotFoundError
-from budwood.types import ChatRequest, EmbeddingRequest, HTTPReply, Message, ReplyHead
-from tests.contract import naive, naive_ollama, recorded
-
-REQUEST = ChatRequest(model="recorded", messages=(Message.user("Hello"),))
+from budwood.types import EmbeddingRequest, HTTPReply
+from tests.contract import descriptions, naive, naive_ollama, recorded
+from tests.contract.replay import REQUEST, built, cut, head_of, play
 
 SAID_OTHERWISE = ("role", "done", "index")
 """Fields whose values need not be found again: markers of the form, and a number that becomes a position."""
 
 FINISH = {"stop": "stop", "length": "length"}
-
-LEFT_OUT = {
-    "/api/generate": "completion of bare prompts: ours is chat",
-    "/v1/chat/completions": "Ollama's imitation of OpenAI: tested with the codec of Chat Completions",
-}
-"""Endpoints of Ollama's recordings that are not replayed here, and why."""
 
 
 def of_endpoint(*endings):
@@ -36,49 +26,26 @@ is_chat = of_endpoint("/api/chat")
 is_embedding = of_endpoint("/api/embed", "/api/embeddings")
 
 
+def is_answered(entry):
+    """
+    Whether a chat was answered.
+    """
+    return is_chat(entry) and entry["status"] == 200
+
+
+def reply_of(one):
+    """
+    Hand a recorded reply over as a transport would.
+    """
+    return HTTPReply(head_of(one.response), one.response.body)
+
+
 @pytest.fixture(scope="session")
 def ollama_schemas(shared_folder):
     """
     Ollama's own description of its API, relaxed to what servers and clients really send.
     """
-    return recorded.tool("openapi_check").Schemas.load(shared_folder / "specs" / "ollama" / "openapi.yaml")
-
-
-def reply_of(response):
-    """
-    Hand a recorded reply over as a transport would.
-    """
-    headers = {name: values[-1] for name, values in response.replay_headers.items()}
-    return HTTPReply(ReplyHead(response.status, headers), response.body)
-
-
-def events_of(provider, head, pieces):
-    """
-    Decode a stream that arrives in these pieces.
-    """
-    decoder = provider.decoder(REQUEST, head)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
-    return [*events, *decoder.close()]
-
-
-def built(events):
-    """
-    Put the response together.
-    """
-    builder = ResponseBuilder()
-    builder.add(events)
-    return builder.build()
-
-
-def cut(body, seed):
-    """
-    Cut bytes into pieces at random places, some of them one byte long.
-    """
-    chance = random.Random(seed)
-    while body:
-        length = chance.choice((1, 2, 7, 64, 1000, 9000))
-        yield body[:length]
-        body = body[length:]
+    return descriptions.load(shared_folder / "specs" / "ollama" / "openapi.yaml")
 
 
 def assert_nothing_lost(response, lines):
@@ -101,70 +68,70 @@ def assert_nothing_lost(response, lines):
     assert naive.leaves([*besides, {"created_at": reading.last["created_at"]}]) <= kept
 
 
-@pytest.mark.parametrize("file", recorded.files(is_chat, named="ollama/"))
-def test_recorded_replies_lose_nothing(shared_folder, ollama, file):
+@pytest.mark.parametrize("file", recorded.files(is_answered))
+def test_recorded_replies_lose_nothing(ledger, ollama, file):
     """
     A recorded reply, whole or streamed, decodes into what a naive reading of its JSON finds, and no value is lost.
     """
-    for one in recorded.interactions(file):
-        if one.response.status != 200:
-            continue
-        reply, lines = reply_of(one.response), naive_ollama.lines_of(one.response.body)
+    for one in recorded.of(file, is_answered):
+        reply, lines = reply_of(one), naive_ollama.lines_of(one.response.body)
         if len(lines) == 1:
             assert_nothing_lost(ollama().decode(REQUEST, reply), lines)
-        assert_nothing_lost(built(events_of(ollama(), reply.head, [reply.body])), lines)
+        assert_nothing_lost(built(play(ollama().decoder(REQUEST, reply.head), [reply.body])), lines)
+        ledger.has_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_chat, named="ollama/"))
+@pytest.mark.parametrize("file", recorded.files(is_answered))
 def test_recorded_streams_may_be_cut_anywhere(shared_folder, ollama, file):
     """
     However the bytes of a recorded reply arrive, the events are the same; a whole one is a stream of one line.
     """
-    for one in recorded.interactions(file):
-        if one.response.status != 200:
-            continue
-        reply = reply_of(one.response)
-        whole = events_of(ollama(), reply.head, [reply.body])
+    for one in recorded.of(file, is_answered):
+        reply = reply_of(one)
+        whole = play(ollama().decoder(REQUEST, reply.head), [reply.body])
         for seed in range(5):
-            assert events_of(ollama(), reply.head, cut(reply.body, seed)) == whole
+            assert play(ollama().decoder(REQUEST, reply.head), cut(reply.body, seed)) == whole
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_chat(entry) and entry["status"] == 404))
-def test_a_recorded_missing_model_is_not_found(shared_folder, ollama, file):
+def test_a_recorded_missing_model_is_not_found(ledger, ollama, file):
     """
     The recorded 404 says what Ollama said, and how to fetch the model.
     """
     (one,) = recorded.interactions(file)
-    error = ollama().error(reply_of(one.response))
+    error = ollama().error(reply_of(one))
 
     assert type(error) is NotFoundError
     assert (error.message, error.status) == (one.response.json()["error"], 404)
     assert f"ollama pull {one.request.json()['model']}" in str(error)
+    ledger.has_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_embedding, named="ollama/"))
-def test_recorded_embeddings_are_read_and_asked_for_again(shared_folder, ollama, file):
+@pytest.mark.parametrize("file", recorded.files(is_embedding))
+def test_recorded_embeddings_are_read_and_asked_for_again(ledger, ollama, file):
     """
     The recorded vector is read as it is, and the request is written again as it was.
     """
     provider = ollama(embeddings_endpoint="embeddings")
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_embedding):
         said = naive_ollama.canonical(one.request.json())
         request = EmbeddingRequest(model=said["model"], texts=(said["prompt"],))
-        response = provider.decode_embedding(request, reply_of(one.response))
+        response = provider.decode_embedding(request, reply_of(one))
         assert list(response.vectors) == [tuple(one.response.json()["embedding"])]
         assert response.usage.input_tokens is None
         assert json.loads(provider.encode_embedding(request).body) == said
+        ledger.has_decoded(one)
+        ledger.has_written(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_chat, named="ollama/"))
-def test_recorded_requests_are_written_again(shared_folder, ollama, ollama_schemas, file):
+@pytest.mark.parametrize("file", recorded.files(is_chat))
+def test_recorded_requests_are_written_again(ledger, ollama, ollama_schemas, file):
     """
     A recorded request that is read into ours, with nothing passed through, is written as it was, but for nulls.
 
     What is written fits Ollama's description of its API.
     """
-    for one in recorded.interactions(file):
+    for one in recorded.of(file, is_chat):
         said = one.request.json()
         request = naive_ollama.read_request(said)
         assert request.extra == {}
@@ -173,34 +140,4 @@ def test_recorded_requests_are_written_again(shared_folder, ollama, ollama_schem
         assert call.adaptations == ()
         assert json.loads(call.body) == naive_ollama.canonical(said)
         assert ollama_schemas.problems("ChatRequest", json.loads(call.body)) == []
-
-
-def test_every_recording_of_ollama_is_replayed(shared_folder, ollama, capsys):
-    """
-    Every recorded chat that was answered is decoded and written again; all else is left out with a reason.
-    """
-    recordings = [entry for entry in recorded.index() if entry["provider"] == "ollama"]
-    ones = [one for entry in recordings for one in recorded.interactions(entry["file"])]
-    chats = [one for one in ones if recorded.ends_with(one.request.url, "/api/chat")]
-    others = [
-        one for one in ones if not is_chat({"url": one.request.url}) and not is_embedding({"url": one.request.url})
-    ]
-    answered = [one for one in chats if one.response.status == 200]
-    decoded = sum(bool(events_of(ollama(), ReplyHead(200, {}), [one.response.body])) for one in answered)
-    equal = sum(is_written_again(ollama(), one.request.json()) for one in chats)
-
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nollama: {decoded}/{len(answered)} chats decoded, {equal}/{len(chats)} requests equal, "
-            f"{len(others)} of other endpoints left out\n"
-        )
-    assert (decoded, equal, len(chats)) == (len(answered), len(chats), 11)
-    assert all(any(recorded.ends_with(one.request.url, ending) for ending in LEFT_OUT) for one in others)
-
-
-def is_written_again(provider, said):
-    """
-    Tell whether a recorded request is written as it was.
-    """
-    call = provider.encode(naive_ollama.read_request(said), stream=said["stream"])
-    return json.loads(call.body) == naive_ollama.canonical(said)
+        ledger.has_written(one)

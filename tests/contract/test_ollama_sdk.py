@@ -8,10 +8,10 @@ import pytest
 
 from budwood import Client
 from budwood.errors import NotFoundError
-from tests.contract import recorded
+from tests.contract import recorded, sdk
 from tests.servers import reply
 
-sdk = pytest.importorskip("ollama", reason="Ollama's own client is not installed")
+ollama = sdk.installed("ollama", "ollama")
 
 
 def chats(status):
@@ -23,11 +23,11 @@ def chats(status):
 
 def played(server, file, *, times):
     """
-    Let the server play a recording, and return what was asked.
+    Let the server play a recording, and return it.
     """
     (one,) = recorded.interactions(file)
     server.play(reply(one.response.status, one.response.body), times=times)
-    return one.request.json()
+    return one
 
 
 @pytest.fixture
@@ -40,12 +40,13 @@ def asked(loopback_server, clock):
 
 
 @pytest.mark.parametrize("file", chats(200))
-def test_both_read_the_same(shared_folder, loopback_server, asked, file):
+def test_both_read_the_same(ledger, loopback_server, asked, file):
     """
     Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
     """
-    said = played(loopback_server, file, times=2)
-    theirs = sdk.Client(host=loopback_server.url)
+    one = played(loopback_server, file, times=2)
+    said = one.request.json()
+    theirs = ollama.Client(host=loopback_server.url)
     if said["stream"]:
         lines = list(theirs.chat("recorded", messages=said["messages"], stream=True))
         with asked.stream("Hello") as stream:
@@ -66,6 +67,7 @@ def test_both_read_the_same(shared_folder, loopback_server, asked, file):
     )
     assert response.raw_finish_reason == lines[-1].done_reason
     assert response.metadata["total_duration"] == lines[-1].total_duration
+    ledger.agrees(one)
 
 
 @pytest.mark.parametrize("file", chats(404))
@@ -74,8 +76,8 @@ def test_both_miss_the_same_model(shared_folder, loopback_server, asked, file):
     What is an error to Ollama's client is one to ours, in the same words.
     """
     played(loopback_server, file, times=2)
-    with pytest.raises(sdk.ResponseError) as theirs:
-        sdk.Client(host=loopback_server.url).chat("recorded")
+    with pytest.raises(ollama.ResponseError) as theirs:
+        ollama.Client(host=loopback_server.url).chat("recorded")
     with pytest.raises(NotFoundError) as ours:
         asked.ask("Hello")
 
@@ -89,7 +91,7 @@ def test_both_ask_the_same(loopback_server, asked):
     body = {"model": "recorded", "message": {"role": "assistant", "content": "{}"}, "done": True, "done_reason": "stop"}
     loopback_server.play(reply(200, body), times=2)
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    sdk.Client(host=loopback_server.url).chat(
+    ollama.Client(host=loopback_server.url).chat(
         "recorded",
         messages=[{"role": "user", "content": "Hello"}],
         options={"temperature": 0.5, "num_predict": 9},

@@ -184,7 +184,15 @@ def test_row_speaks_of_parameters_that_exist(pattern):
     """
     row = ModelRules.model_validate(MODELS[pattern])
 
-    assert {*row.renames, *row.refuses, *row.refuses_unless_effort_none} <= set(ChatRequest.model_fields)
+    named = {
+        *row.renames,
+        *row.refuses,
+        *row.refuses_unless_effort_none,
+        *row.refuses_beside,
+        *row.refuses_beside.values(),
+    }
+
+    assert named <= set(ChatRequest.model_fields)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (resources.files("budwood.catalog") / "facts").iterdir()))
@@ -285,3 +293,27 @@ def test_another_plugins_rows_hold_where_there_is_none_of_ones_own():
     found = [catalog.rules("work", "acme", model, also=("maker",)).max_output_tokens for model in "abc"]
     assert found == [1, 2, 3]
     assert catalog.rules("work", "acme", "c") == ModelRules()
+
+
+@pytest.mark.parametrize(
+    ("model", "takes_a_schema"),
+    [
+        ("gpt-3.5-turbo", False),
+        ("gpt-3.5-turbo-0125", False),
+        ("gpt-4", False),
+        ("gpt-4-turbo", False),
+        ("gpt-4o-2024-05-13", False),
+        ("gpt-4o-2024-08-06", True),
+        ("gpt-4o", True),
+        ("gpt-4o-mini", True),
+        ("gpt-4.1", True),
+        ("gpt-5.1", True),
+    ],
+)
+def test_the_oldest_models_of_openai_take_no_schema(model, takes_a_schema):
+    """
+    A JSON schema of the reply came with gpt-4o-mini and gpt-4o-2024-08-06: others are asked for the output in a tool.
+    """
+    lacks = Catalog().rules("openai", "openai", model).lacks
+
+    assert (Capability.JSON_SCHEMA not in lacks) == takes_a_schema

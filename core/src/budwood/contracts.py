@@ -7,7 +7,7 @@ objects; `budwood.providing` offers a base class to those who like one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from budwood.errors import ProviderError
     from budwood.types import (
         AccessToken,
+        Adaptation,
         Capability,
         Cell,
         CellDraft,
@@ -74,6 +75,20 @@ class EmitLog(Protocol):
         ...
 
 
+class RulesLookup(Protocol):
+    """How a plugin asks what is known of a model: from the catalog, and from what its server has refused before."""
+
+    def __call__(self, model: str, *, family: str | None = None) -> ModelRules:
+        """
+        Return the rules of a model; nothing known is an empty set of rules.
+
+        Args:
+            model: The name that users call it.
+            family: The model's name in the catalog, where users give models names of their own.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginContext:
     """
@@ -81,14 +96,14 @@ class PluginContext:
 
     Attributes:
         instance: The name that users gave to this instance: ``"my-vllm"``.
-        rules: What the catalog says of a model, by the model's name.
+        rules: What is known of a model, by the model's name.
         log: Writes an event to the log.
         clock: The time.
         cache_folder: Where files may be kept that can be made again. It need not exist yet.
     """
 
     instance: str
-    rules: Callable[[str], ModelRules]
+    rules: RulesLookup
     log: EmitLog
     clock: Clock
     cache_folder: Path
@@ -206,6 +221,15 @@ class CatalogNameProvider(Protocol):
 
 
 @runtime_checkable
+class ContextWindowProvider(Protocol):
+    """A provider that knows how much its models hold, where the catalog does not."""
+
+    def context_window(self, model: str) -> int | None:
+        """Return how many tokens a model reads and writes together, or None where that is not known."""
+        ...
+
+
+@runtime_checkable
 class ModelListProvider(Protocol):
     """A vendor's list of models, in the same form as `Provider`."""
 
@@ -303,6 +327,24 @@ class LocalProvider(Protocol):
 
     def models(self) -> tuple[ModelInfo, ...]:
         """List the models that it has."""
+        ...
+
+
+@runtime_checkable
+class LocalAdaptationProvider(Protocol):
+    """A model inside the process that cannot take every parameter as given, and says so before it answers."""
+
+    def adaptations(self, request: ChatRequest) -> tuple[Adaptation, ...]:
+        """Return a receipt for each parameter that is not taken as given. It must be quick: nothing is loaded here."""
+        ...
+
+
+@runtime_checkable
+class LocalTokenCountProvider(Protocol):
+    """A model inside the process that counts the tokens of a request."""
+
+    def count_tokens(self, request: ChatRequest) -> int:
+        """Count the input tokens, as `LocalProvider.stream` would see them."""
         ...
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, Self
 
-    from budwood.types import Attempt, ChatResponse
+    from budwood.types import Attempt, ChatResponse, ModelRules
 
 
 class BudwoodError(Exception):
@@ -170,7 +170,7 @@ class ProviderError(BudwoodError):
         model: The model that was asked for.
         status: The HTTP status, where there was a reply.
         code: The vendor's own code or type of error.
-        param: The field of our request at which the vendor took offence.
+        param: The field of our request at which the vendor took offence, or a place inside it: ``messages[0].role``.
         request_id: The vendor's id of the request, for its support.
         retry_after: Seconds that the vendor asks to wait.
         retryable: Whether the same call may succeed later.
@@ -235,7 +235,15 @@ class InvalidRequestError(ProviderError):
 
 
 class UnsupportedParameterError(InvalidRequestError):
-    """The vendor refuses one parameter, named by ``param``."""
+    """
+    The vendor refuses one parameter, named by ``param``.
+
+    Attributes:
+        rule: The row that the catalog lacks: with it the request would have been sent right. None where the vendor's
+            words do not tell, or where nothing can take the parameter's place.
+    """
+
+    rule: ModelRules | None = None
 
 
 class ContextLengthError(InvalidRequestError):

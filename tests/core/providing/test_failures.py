@@ -78,6 +78,7 @@ def test_each_status_has_its_class(status, kind, retryable):
         (429, "engine_overloaded", CapacityError, True),
         (200, "overloaded_error", CapacityError, True),
         (400, "context_length_exceeded", ContextLengthError, False),
+        (500, "exceed_context_size_error", ContextLengthError, False),
         (400, "content_filter", ContentFilterError, False),
         (400, "ResponsibleAIPolicyViolation", ContentFilterError, False),
         (400, "unsupported_parameter", UnsupportedParameterError, False),
@@ -116,6 +117,23 @@ def test_an_anchored_message_is_the_last_resort(message):
     """
     assert type(made(400, message=message, param="top_k")) is UnsupportedParameterError
     assert made(400, message=message, param="top_k").param == "top_k"
+    assert type(made(500, message=message)) is ServerError
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens.",
+        "You passed 31 input tokens and requested 10 output tokens. However, the model's context length is only 8.",
+        "prompt too long; exceeded max context length by 4 tokens (ref: 1)",
+    ],
+)
+def test_too_long_an_input_is_known_by_how_servers_without_codes_begin(message):
+    """
+    Servers such as vLLM and Ollama have no code for it: their own first words tell, and only these.
+    """
+    assert type(made(400, message=message)) is ContextLengthError
+    assert type(made(400, message=f"You wrote: {message}")) is InvalidRequestError
     assert type(made(500, message=message)) is ServerError
 
 

@@ -143,3 +143,36 @@ def test_a_models_defaults_yield_to_what_is_said():
 
     assert adapted(request(), rules).values == {"reasoning_format": "parsed", "temperature": 1.0}
     assert adapted(request(temperature=0.5), rules).values["temperature"] == 0.5
+
+
+def test_some_parameters_are_refused_beside_others():
+    """
+    A parameter that is taken alone is dropped beside another, and not where that other is itself refused or absent.
+    """
+    rules = ModelRules(refuses_beside={"top_p": "temperature"}, source="a page")
+
+    both = adapted(request(temperature=0.5, top_p=0.9), rules)
+    alone = adapted(request(top_p=0.9), rules)
+    other_refused = adapted(
+        request(temperature=0.5, top_p=0.9), rules.model_copy(update={"refuses": frozenset({"temperature"})})
+    )
+
+    assert both.values == {"temperature": 0.5}
+    assert both.adaptations == (
+        Adaptation(parameter="top_p", action="dropped", reason="m refuses it beside temperature (a page)"),
+    )
+    assert (alone.values, alone.adaptations) == ({"top_p": 0.9}, ())
+    assert other_refused.values == {"top_p": 0.9}
+
+
+def test_defaults_lie_below_what_is_asked():
+    """
+    The instance's defaults come after the catalog's, and both after the request; what is refused has no default.
+    """
+    rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
+    mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
+
+    written = adapted(request(seed=2), rules, defaults=mine)
+
+    assert written.values == {"verbosity": "low", "seed": 2, "user": "me"}
+    assert [(receipt.parameter, receipt.action) for receipt in written.adaptations] == [("temperature", "dropped")]

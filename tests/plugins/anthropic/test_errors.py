@@ -72,6 +72,15 @@ def test_a_spend_cap_is_no_rate_limit(speaker, code):
     assert (type(ramped), ramped.retryable, ramped.code) == (RateLimitError, True, "ramp_limit_exceeded")
 
 
+def test_an_organization_on_hold_is_not_permitted(speaker):
+    """
+    What the vendor answers with 400 to an organisation that it has shut out is no fault of the request.
+    """
+    made = refused(speaker(), 400, "invalid_request_error", details={"error_code": "organization_on_hold"})
+
+    assert (type(made), made.status, made.retryable) == (PermissionDeniedError, 400, False)
+
+
 @pytest.mark.parametrize(
     ("message", "error", "param"),
     [

@@ -375,3 +375,15 @@ def test_a_reply_and_its_stream_agree(speaker):
 
     assert streamed.model_dump(exclude={"raw"}) == whole.model_dump(exclude={"raw"})
     assert not any(isinstance(event, ResponseMetadata) and event.data for event in play(speaker(), sse(start, end)))
+
+
+def test_a_message_that_begins_whole_ends_for_the_reason_that_it_began_with(speaker):
+    """
+    Calls that the vendor's code makes come in ``message_start`` alone, with the reason for the end.
+    """
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
+    message = {"id": "m", "model": "claude", "content": [call], "stop_reason": "tool_use", "usage": {}}
+    response = built(play(speaker(), sse({"type": "message_start", "message": message}, {"type": "message_stop"})))
+
+    assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", "tool_use")
+    assert [(call.name, call.parse_arguments()) for call in response.tool_calls] == [("f", {"x": 1})]

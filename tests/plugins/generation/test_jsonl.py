@@ -29,7 +29,7 @@ def storage(path):
     return instances.build(STORAGE, "jsonl", {"path": path}).thing
 
 
-def row(index=0, **data) -> Row:
+def row(index=0, /, **data) -> Row:
     """Make a row."""
     return Row(id=str(index), index=index, data=data)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from budwood_ollama.addresses import read_address
@@ -66,6 +66,8 @@ def test_what_is_no_address_is_refused(written, cause):
 
 
 @given(st.text(max_size=40))
+@example("#[")
+@example("host?x")
 def test_any_text_is_an_address_or_refused(written):
     """
     No text makes anything but a URL or a ValueError, and a URL is read as itself.

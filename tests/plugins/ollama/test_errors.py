@@ -84,6 +84,7 @@ def test_a_hint_is_no_command_of_the_servers(failed, name):
         (400, "input length exceeds maximum context length"),
         (500, "the input length exceeds the context length"),
         (413, "the input length exceeds the context length"),
+        (400, "prompt too long; exceeded max context length by 1119046 tokens (ref: 96164522)"),
     ],
 )
 def test_a_text_that_is_too_long_is_known_by_its_words(failed, status, text):

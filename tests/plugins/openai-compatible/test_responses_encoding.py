@@ -294,7 +294,7 @@ def test_a_message_of_another_vendor_is_its_text(encode):
 
     assert body["input"][1:3] == [
         {"role": "assistant", "content": "AB"},
-        {"role": "assistant", "content": [{"type": "refusal", "refusal": "C"}]},
+        {"role": "assistant", "content": "C"},
     ]
 
 

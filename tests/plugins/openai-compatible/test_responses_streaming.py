@@ -265,3 +265,12 @@ def plain_decoder():
     Begin to read a stream that holds no error.
     """
     return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="my-server", whole=None, failure=None)
+
+
+def test_an_item_is_told_once_however_it_is_numbered(decoder):
+    """
+    Where events number an item otherwise than the list at the end does, its id says that it was told.
+    """
+    told = [{**event, "output_index": 2} if "output_index" in event else event for event in events(message("Hi"))]
+
+    assert built(read(decoder(), sse(*told, done=False))).text == "Hi"

@@ -8,8 +8,11 @@ licence lies beside them) by ``core/catalog/update.py`` of the repository. ``pre
 without a settings section, where no installed plugin has their name; ``environment`` names variables that fill a key.
 Each row, or its file, says where it is written, and when that was read. JSON, because TOML takes ten times as long to
 read.
+
+What is in none of them is learnt from the servers' refusals (`Lessons`).
 """
 
 from budwood.catalog.catalog import Catalog, Preset, presets
+from budwood.catalog.learnt import Lessons
 
-__all__ = ["Catalog", "Preset", "presets"]
+__all__ = ["Catalog", "Lessons", "Preset", "presets"]

@@ -15,7 +15,7 @@ from typing import TypeVar
 from pydantic_core import PydanticSerializationError
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
-from budwood.engine.call import Call
+from budwood.engine.call import Call, Written
 from budwood.engine.effects import Close, Flow, Open, Read, ReadAll, Sleep
 from budwood.engine.retrying import pause_before_retry
 from budwood.errors import (
@@ -25,6 +25,7 @@ from budwood.errors import (
     PromptError,
     ProviderError,
     UnsupportedError,
+    UnsupportedParameterError,
 )
 from budwood.providing import clip
 from budwood.types import (
@@ -55,6 +56,9 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
             if isinstance(error, AuthenticationError) and call.endpoint.tokens is not None:
                 error.retryable = call.endpoint.tokens.refused()  # a token may be taken back before it expires
             call.record(started, waited, error)
+            if _taught_by(error, call):
+                waited = 0.0
+                continue
             failures += 1
             pause = pause_before_retry(call, error, failures)
             if pause is None:
@@ -65,6 +69,15 @@ def repeated(call: Call, send: Callable[[], Flow[T]]) -> Flow[T]:
             call.record(started, waited, result if isinstance(result, Answer) else None)
             return result
         yield Sleep(waited)
+
+
+def _taught_by(error: ProviderError, call: Call) -> bool:
+    """Tell whether a refusal taught how to send the request right, which is then worth another attempt at once."""
+    if not isinstance(error, UnsupportedParameterError):
+        return False
+    from budwood.engine.learning import learns
+
+    return learns(call, error)
 
 
 def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
@@ -150,8 +163,14 @@ def encode(call: Call, request: ChatRequest, *, stream: bool) -> HTTPCall:
     Raises:
         UnsupportedError: Something could not be sent as given, and the caller wants that to be an error.
     """
+    return written(call, request, lambda: remote_provider(call).encode(request, stream=stream))
+
+
+def written(call: Call, request: ChatRequest | None, encode: Callable[[], HTTPCall]) -> HTTPCall:
+    """Write a request, and keep it in mind in case the server refuses a parameter of it; see `encode`."""
     with writing():
-        prepared = remote_provider(call).encode(request, stream=stream)
+        prepared = encode()
+    call.written = Written(request, prepared.body, encode) if request is not None else None
     note(call, prepared.adaptations)
     return prepared
 

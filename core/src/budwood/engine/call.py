@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from budwood.engine.counting import TokenCounter
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
-from budwood.types import Adaptation, Answer, Attempt, Cost, Timing
+from budwood.types import Adaptation, Answer, Attempt, ChatRequest, Cost, HTTPCall, ModelRules, Timing
 
 
 class ReplyCache(NamedTuple):
@@ -33,6 +34,21 @@ class ReplyCache(NamedTuple):
     owned: bool = True
 
 
+class Written(NamedTuple):
+    """
+    A request as it was last written for the vendor: what a refusal of one of its parameters is about.
+
+    Attributes:
+        request: What was asked.
+        body: What was sent for it.
+        again: Writes it anew, by what is known by then.
+    """
+
+    request: ChatRequest
+    body: bytes
+    again: Callable[[], HTTPCall]
+
+
 @dataclass(slots=True)
 class Call:
     """
@@ -44,6 +60,8 @@ class Call:
         counter: Counts tokens, and learns from replies to do it better.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given.
+        written: The last chat request that was written.
+        taught: What its server's refusals taught.
     """
 
     id: str
@@ -57,6 +75,8 @@ class Call:
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
+    written: Written | None = None
+    taught: list[ModelRules] = field(default_factory=list)
 
     def record(self, started: float, waited: float, outcome: Answer | ProviderError | None) -> None:
         """Write one attempt into the ledger and the log. None stands for a success without a model's reply."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from budwood.catalog import Lessons
 from budwood.contracts import CatalogNameProvider, LocalProvider, ModelRulesProvider, Provider, TokenProvider
 from budwood.engine.effects import Flow
 from budwood.engine.tokens import Tokens
@@ -36,6 +37,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
+        lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
@@ -51,6 +53,7 @@ class Endpoint(NamedTuple):
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
+    lessons: Lessons
     identity: str
     credential: Credential | None = None
     tokens: Tokens | None = None
@@ -164,8 +167,8 @@ class Endpoints:
             with self._lock:
                 endpoint = self._made.get(name)
                 if endpoint is None:
-                    endpoint = _endpoint(self._instances.build(PROVIDER, name, self._explicit.get(name)))
-                    self._made[name] = endpoint
+                    instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
+                    endpoint = self._made[name] = _endpoint(instance, self._instances.lessons)
         return endpoint
 
     def close(self) -> None:
@@ -188,7 +191,7 @@ def _without(secret: str, value: object) -> object:
     return value
 
 
-def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
+def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
     if not isinstance(instance.thing, Provider | LocalProvider):
         raise PluginInvalidError(
             f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
@@ -205,6 +208,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]]) -> Endpoint:
         remote=instance.thing if isinstance(instance.thing, Provider) else None,
         local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
         rules=rules,
+        lessons=lessons,
         identity=hashlib.sha256(f"{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()).hexdigest(),
         credential=credential,
         tokens=tokens,

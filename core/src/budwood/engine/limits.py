@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from budwood.contracts import ContextWindowProvider
 from budwood.engine.attempts import note
 from budwood.engine.call import Call
 from budwood.engine.effects import Flow, Invoke
@@ -43,13 +44,15 @@ def fitted(call: Call, request: ChatRequest) -> Flow[ChatRequest]:
 
 
 def _context_window(call: Call) -> int | None:
-    """Return how many tokens the model may hold, or None where that is not known."""
-    if call.endpoint.facts is None:
-        return None
-    facts = call.endpoint.facts(call.model)
-    if facts.context_window is None or "context_window" in facts.own or facts.context_window % 1000:
-        return facts.context_window
-    return round(facts.context_window * ROUNDING)
+    """Return how many tokens the model may hold: as the user says, or the provider, or the catalog, or None."""
+    facts = call.endpoint.facts(call.model) if call.endpoint.facts else None
+    window = facts.context_window if facts else None
+    if facts and "context_window" in facts.own:
+        return window
+    provider = call.endpoint.remote or call.endpoint.local
+    if isinstance(provider, ContextWindowProvider) and (known := provider.context_window(call.model)) is not None:
+        return known
+    return window if window is None or window % 1000 else round(window * ROUNDING)
 
 
 def _within_output_limit(call: Call, request: ChatRequest) -> ChatRequest:

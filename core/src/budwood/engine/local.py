@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
+from threading import Lock
 from typing import get_args
 
-from budwood.contracts import LocalProvider
+from budwood.contracts import LocalAdaptationProvider, LocalProvider
 from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.attempts import note
 from budwood.engine.call import Call
-from budwood.engine.effects import Flow, Invoke
+from budwood.engine.effects import Emit, Flow, Invoke
 from budwood.errors import BudwoodError, ProviderError, RequestTimeoutError, StreamInterruptedError
 from budwood.types import ChatRequest, ChatResponse, Finished, StreamEvent
 
@@ -18,11 +21,36 @@ _EVENTS = frozenset(get_args(StreamEvent))
 def ask_local(call: Call, local: LocalProvider, request: ChatRequest) -> Flow[ChatResponse]:
     """Ask once, and wait for the whole reply."""
     builder = ResponseBuilder()
-    builder.add((yield Invoke(lambda: list(local_events(call, local, request)), inline=call.endpoint.inline)))
+    yield from read_local(call, local, request, builder.add, at_once=call.endpoint.inline)
     return builder.build()
 
 
-def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:
+def read_local(
+    call: Call,
+    local: LocalProvider,
+    request: ChatRequest,
+    take: Callable[[list[StreamEvent]], list[StreamEvent] | None],
+    *,
+    at_once: bool = False,
+) -> Flow[None]:
+    """
+    Read what a model inside the process writes, and emit what `take` returns of it.
+
+    Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
+    """
+    if isinstance(local, LocalAdaptationProvider):
+        note(call, local.adaptations(request))
+    events = LocalReply(local_events(call, local, request))
+    size, inline = None if at_once else 1, call.endpoint.inline
+    try:
+        while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
+            if shown := take(batch):
+                yield Emit(shown)
+    finally:
+        yield Invoke(events.leave, inline=inline)
+
+
+def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Generator[StreamEvent, None, None]:
     """
     Yield the events of a reply.
 
@@ -42,6 +70,37 @@ def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Iter
         yield event
     if not finished:
         raise StreamInterruptedError("The model stopped without saying why the reply is complete.")
+
+
+class LocalReply:
+    """
+    The events of a reply, read in one thread after the other.
+
+    Async code that is cancelled leaves while a thread still reads; a generator cannot be closed then, and nobody shall
+    wait for the model. So that thread closes it.
+    """
+
+    def __init__(self, events: Generator[StreamEvent, None, None]) -> None:
+        self._events = events
+        self._reading = Lock()
+        self._left = False
+
+    def read(self, size: int | None) -> list[StreamEvent]:
+        """Return the next events, at most ``size`` of them, or all; none at the end."""
+        with self._reading:
+            batch = [] if self._left else list(islice(self._events, size))
+        if self._left:
+            self.leave()
+        return batch
+
+    def leave(self) -> None:
+        """Let the model stop in mid-reply."""
+        self._left = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._events.close()
+            finally:
+                self._reading.release()
 
 
 def _guarded(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:

@@ -8,12 +8,13 @@ from typing import Final, TypeVar
 from budwood.contracts import (
     CompletionProvider,
     EmbeddingProvider,
+    LocalTokenCountProvider,
     ModelDetailProvider,
     ModelListProvider,
     ModerationProvider,
     TokenCountProvider,
 )
-from budwood.engine.attempts import note, reading, repeated, whole, writing
+from budwood.engine.attempts import reading, repeated, whole, written
 from budwood.engine.call import Call
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.reporting import reported
@@ -82,6 +83,7 @@ def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
             call,
             lambda: provider.encode_completion(request, stream=False),
             lambda reply: provider.decode_completion(request, reply),
+            chat=request,
         )
         report.response = response
     adaptations = tuple(call.adaptations.values())
@@ -93,16 +95,25 @@ def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
 def count_tokens(call: Call, request: ChatRequest, *, offline: bool) -> Flow[TokenCount]:
     """Count the tokens of a request: exactly by a tokenizer here, else as the vendor does, else as an estimate."""
     check_messages(request.messages)
+    provider, local, able = call.endpoint.remote, call.endpoint.local, _can(call, Capability.COUNT_TOKENS)
+    if isinstance(local, LocalTokenCountProvider) and able:
+        tokens: int = yield Invoke(lambda: local.count_tokens(request), inline=call.endpoint.inline)
+        return _exactly(call, tokens)
     here: TokenCount = yield Invoke(lambda: call.counter.count(call.endpoint, request))
-    provider = call.endpoint.remote
-    if here.exact or offline or not isinstance(provider, TokenCountProvider) or not _can(call, Capability.COUNT_TOKENS):
+    if here.exact or offline or not isinstance(provider, TokenCountProvider) or not able:
         return here
     with reported(call, request.messages[-1].text):
         tokens = yield from _exchanged(
             call,
             lambda: provider.encode_token_count(request),
             lambda reply: provider.decode_token_count(request, reply),
+            chat=request,
         )
+    return _exactly(call, tokens)
+
+
+def _exactly(call: Call, tokens: int) -> TokenCount:
+    """Say what the vendor, or the model inside this process, counted."""
     return TokenCount(
         input_tokens=tokens,
         exact=True,
@@ -148,14 +159,13 @@ def _detailed(call: Call, provider: ModelDetailProvider, model: ModelInfo) -> Fl
         return model
 
 
-def _exchanged(call: Call, encode: Callable[[], HTTPCall], decode: Callable[[HTTPReply], T]) -> Flow[T]:
-    """Send one request until it succeeds, and read the reply."""
+def _exchanged(
+    call: Call, encode: Callable[[], HTTPCall], decode: Callable[[HTTPReply], T], *, chat: ChatRequest | None = None
+) -> Flow[T]:
+    """Send one request until it succeeds, and read the reply; ``chat`` has the parameters that may be adapted."""
 
     def once() -> Flow[T]:
-        with writing():
-            prepared = encode()
-        note(call, prepared.adaptations)
-        reply = yield from whole(call, prepared)
+        reply = yield from whole(call, written(call, chat, encode))
         with reading():
             return decode(reply)
 

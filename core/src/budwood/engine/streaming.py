@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from itertools import islice
-
 from budwood.engine.assembly import ResponseBuilder
 from budwood.engine.attempts import encode, failure, opened, reading, remote_provider
 from budwood.engine.call import Call
-from budwood.engine.effects import Close, Emit, Flow, Invoke, Read
-from budwood.engine.local import local_events
+from budwood.engine.effects import Close, Emit, Flow, Read
+from budwood.engine.local import read_local
 from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
 from budwood.types import CONTENT_EVENTS, ChatRequest, ChatResponse, StreamEvent
 
@@ -22,7 +19,8 @@ def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
         if local is None:
             yield from _remote_events(call, request, reader)
         else:
-            yield from _local_events(local_events(call, local, request), reader, inline=call.endpoint.inline)
+            yield from read_local(call, local, request, reader.take)
+            yield Emit(reader.release())
     except StreamInterruptedError as error:
         raise _interrupted(error, reader) from error.__cause__
     except ProviderError as error:
@@ -86,24 +84,6 @@ def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> F
     if not reader.builder.finished:
         raise StreamInterruptedError("The stream ended without saying why the reply is complete.")
     yield Emit(shown or reader.release())
-
-
-def _local_events(events: Iterator[StreamEvent], reader: _StreamReader, *, inline: bool) -> Flow[None]:
-    try:
-        while batch := (yield Invoke(lambda: list(islice(events, 1)), inline=inline)):
-            shown = reader.take(batch)
-            if shown:
-                yield Emit(shown)
-        if held := reader.release():
-            yield Emit(held)
-    finally:
-        yield Invoke(lambda: _close(events), inline=inline)
-
-
-def _close(events: Iterator[StreamEvent]) -> None:
-    """Let a local model stop in mid-reply."""
-    if isinstance(events, Generator):
-        events.close()
 
 
 def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:

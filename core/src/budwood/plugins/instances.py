@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from budwood import logs
-from budwood.catalog import Catalog, Preset, presets
+from budwood.catalog import Catalog, Lessons, Preset, presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
@@ -17,6 +17,7 @@ from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, listed, normalise
 from budwood.plugins.registry import OURS, Registry
 from budwood.settings import Settings, replace, validated
+from budwood.types import ModelRules
 
 if TYPE_CHECKING:
     from budwood.types import ModelFacts
@@ -61,6 +62,7 @@ class Instances:
         self.settings = settings
         self.registry = registry or Registry(settings.disabled)
         self.catalog = Catalog(settings.model_rows)
+        self.lessons = Lessons()
         self._clock = clock or SystemClock()
 
     def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
@@ -154,9 +156,14 @@ class Instances:
         from platformdirs import user_cache_path
 
         also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
+
+        def rules(model: str, *, family: str | None = None) -> ModelRules:
+            known = self.catalog.rules(name, plugin, family or model, also=also)
+            return self.lessons.over(name, model, known)
+
         return PluginContext(
             instance=name,
-            rules=functools.partial(self.catalog.rules, name, plugin, also=also),
+            rules=rules,
             log=functools.partial(logs.emit, instance=name),
             clock=self._clock,
             cache_folder=user_cache_path("budwood") / plugin,

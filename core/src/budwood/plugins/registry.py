@@ -27,7 +27,9 @@ from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
 from budwood.plugins.metadata import read_metadata, satisfies
 
 OURS: Final = {
-    "budwood.providers": ("openai-compatible", "openai", "anthropic", "azure", "gemini", "groq", "offline", "ollama"),
+    "budwood.providers": tuple(
+        "openai-compatible openai anthropic azure gemini groq offline ollama transformers".split()
+    ),
     "budwood.caches": ("sqlite",),
     "budwood.storages": ("jsonl",),
     "budwood.instruction_strategies": ("seed-list", "document-questions", "persona"),

@@ -1,4 +1,4 @@
-"""What authors of providers can build on: a base class, classification of errors, model rules, checks."""
+"""What authors of providers can build on: base classes, classification of errors, model rules, checks."""
 
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,43 @@ from budwood.providing.failures import (
     describe_body,
     error_from_reply,
     parse_body,
+    parse_object,
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
-from budwood.providing.messages import characters, check_capabilities, check_messages
+from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits, check_images, image_bytes
+from budwood.providing.messages import characters, check_capabilities, check_messages, check_text_output
+from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
+    from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
-    from budwood.providing.tokens import estimate_request, estimate_tokens
+    from budwood.providing.tokens import check_tokens, estimate_request, estimate_tokens
+
+_HOMES = {
+    "BaseStreamDecoder": "streaming",
+    "Cutter": "streaming",
+    "TokenEstimate": "text_tokens",
+    "check_tokens": "tokens",
+    "estimate_request": "tokens",
+    "estimate_text": "text_tokens",
+    "estimate_tokens": "tokens",
+    "events_of": "events",
+    "parse_piece": "streaming",
+}
 
 __all__ = [
+    "DROPPABLE",
     "OPENAI_VOCABULARY",
     "PARAMETERS",
+    "USUAL_IMAGE_TYPES",
     "BaseProvider",
+    "BaseStreamDecoder",
     "Complaint",
+    "Cutter",
+    "ImageBytes",
+    "ImageLimits",
     "Parameters",
     "TokenEstimate",
     "Vocabulary",
@@ -34,7 +56,10 @@ __all__ = [
     "call_id",
     "characters",
     "check_capabilities",
+    "check_images",
     "check_messages",
+    "check_text_output",
+    "check_tokens",
     "clip",
     "describe_body",
     "duration",
@@ -43,26 +68,27 @@ __all__ = [
     "estimate_text",
     "estimate_tokens",
     "events_of",
+    "image_bytes",
+    "nearest_effort",
     "parse_body",
+    "parse_object",
+    "parse_piece",
     "rate_limits",
+    "refused_parameter",
+    "refusing",
     "request_id",
     "retry_after",
+    "rule_of",
 ]
 
 
-_WHERE = {
-    "events_of": "events",
-    "TokenEstimate": "text_tokens",
-    "estimate_text": "text_tokens",
-    "estimate_request": "tokens",
-    "estimate_tokens": "tokens",
-}
-
-
 def __getattr__(name: str) -> object:
-    """Look up what only some calls need: it is not imported for a call that waits for a whole reply."""
-    if name not in _WHERE:
+    """Look up what only streams and counts need: it is not imported for a call that waits for a whole reply."""
+    home = _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

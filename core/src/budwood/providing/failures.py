@@ -25,6 +25,7 @@ from budwood.errors import (
     UnsupportedParameterError,
 )
 from budwood.providing.headers import request_id, retry_after
+from budwood.providing.refusals import refused_parameter, rule_of
 from budwood.types import HTTPReply
 
 MAX_MESSAGE: Final = 500
@@ -58,18 +59,25 @@ class Vocabulary(NamedTuple):
     capacity: frozenset[str] = frozenset(
         {"capacity_exceeded", "server_is_overloaded", "engine_overloaded", "overloaded_error"}
     )
-    context: frozenset[str] = frozenset({"context_length_exceeded"})
+    context: frozenset[str] = frozenset(
+        {"context_length_exceeded", "exceed_context_size_error"}
+    )  # the latter: llama.cpp
     content_filter: frozenset[str] = frozenset(
         {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
     )
-    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value"})
+    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
     model_missing: frozenset[str] = frozenset({"model_not_found", "DeploymentNotFound"})
     credential: frozenset[str] = frozenset({"invalid_api_key"})
 
 
 OPENAI_VOCABULARY: Final = Vocabulary()
 
-_UNSUPPORTED_MESSAGE = re.compile(r"^(?:Unsupported (?:parameter|value)|Unrecognized request argument)", re.IGNORECASE)
+_TOO_LONG_MESSAGE = re.compile(
+    r"^(?:This model's maximum context length is"  # OpenAI once, vLLM
+    r"|You passed \d+ input (?:tokens|characters)[^.]*\. However, the model's context length is"  # vLLM since 0.15
+    r"|prompt too long; exceeded (?:max )?context length)"  # Ollama, also where it imitates OpenAI
+)
+"""How servers without codes begin what they say of too long an input; the last was recorded."""
 
 
 class Complaint(NamedTuple):
@@ -102,6 +110,23 @@ def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
             status=reply.status,
             request_id=request_id(reply.headers),
         ) from None
+
+
+def parse_object(reply: HTTPReply) -> dict[str, Any]:
+    """
+    Parse a body that should be a JSON object.
+
+    Raises:
+        BadResponseError: It is none; the text says what it is instead.
+    """
+    body = parse_body(reply)
+    if not isinstance(body, dict):
+        raise BadResponseError(
+            f"The reply is no JSON object but {describe_body(reply.body)}.",
+            status=reply.status,
+            request_id=request_id(reply.headers),
+        )
+    return body
 
 
 def describe_body(body: bytes) -> str:
@@ -140,6 +165,8 @@ def error_from_reply(
     error.status = reply.status or None
     error.code = complaint.code or complaint.type
     error.param = complaint.param
+    if error.param is None and isinstance(error, UnsupportedParameterError):
+        error.param = refused_parameter(complaint.message)
     error.request_id = request_id(reply.headers)
     error.retry_after = retry_after(reply.headers)
     should_retry = reply.headers.get("x-should-retry")
@@ -164,12 +191,14 @@ def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> Prov
         )
     if words & vocabulary.capacity:
         return CapacityError(f"The vendor is overloaded: {message}")
-    if words & vocabulary.context:
+    if words & vocabulary.context or (status in (400, 413, 422) and _TOO_LONG_MESSAGE.match(message)):
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
     if words & vocabulary.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")
-    if status in (400, 422) and (words & vocabulary.unsupported or _UNSUPPORTED_MESSAGE.match(message)):
-        return UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+    if status in (400, 422) and (words & vocabulary.unsupported or refused_parameter(message)):
+        error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
+        error.rule = rule_of(complaint.param or refused_parameter(message), complaint.message)
+        return error
     return _by_status(status, message, vocabulary, words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from budwood.types import Adaptation, ChatRequest, ModelRules
@@ -31,31 +32,42 @@ class Parameters(NamedTuple):
     adaptations: tuple[Adaptation, ...] = ()
 
 
-def adapted(request: ChatRequest, rules: ModelRules, *, names: dict[str, str] | None = None) -> Parameters:
+def adapted(
+    request: ChatRequest,
+    rules: ModelRules,
+    *,
+    names: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Parameters:
     """
     Write the parameters that a request sets.
 
     Args:
         request: What was asked for; what is None or empty is not written.
-        rules: What the model refuses, and under which names it wants the rest.
+        rules: What the model refuses, and under which names it wants the rest. Its defaults come before the instance's.
         names: The vendor's names where they differ from ours for all its models. No receipt is due for these.
+        defaults: What is sent where neither the request nor the rules say it, under the vendor's names.
     """
-    values: dict[str, Any] = dict(rules.defaults)
+    names = names or {}
+    values: dict[str, Any] = {**(defaults or {}), **rules.defaults}
     receipts: list[Adaptation] = []
     refused = _refused(request, rules)
     for name in PARAMETERS:
         value = getattr(request, name)
-        if value is None or value == ():
+        is_given = value not in (None, ())
+        wanted = names.get(name, name)
+        if name in refused and (is_given or wanted in values):
+            values.pop(wanted, None)
+            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules)))
             continue
-        if name in refused:
-            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(request, rules)))
+        if not is_given:
             continue
-        wanted = (names or {}).get(name, name)
         renamed = rules.renames.get(name, wanted)
         if renamed != wanted:
-            receipts.append(Adaptation(parameter=name, action="renamed", reason=f"{request.model} wants {renamed}"))
+            reason = f"{request.model} wants {renamed}{_lesson(name, rules)}"
+            receipts.append(Adaptation(parameter=name, action="renamed", reason=reason))
         if name == "reasoning_effort" and (effort := rules.efforts.get(value, value)) != value:
-            reason = f"{request.model} knows no effort {value}: {effort} was sent"
+            reason = f"{request.model} knows no effort {value}: {effort} was sent{_lesson(name, rules)}"
             receipts.append(Adaptation(parameter=name, action="changed", reason=reason))
             value = effort
         values[renamed] = list(value) if isinstance(value, tuple) else value
@@ -63,9 +75,9 @@ def adapted(request: ChatRequest, rules: ModelRules, *, names: dict[str, str] | 
         if getattr(request, name) is None:
             continue
         if name in refused:
-            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(request, rules)))
-        elif name in (names or {}):
-            values[(names or {})[name]] = getattr(request, name)
+            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules)))
+        elif name in names:
+            values[names[name]] = getattr(request, name)
         else:
             receipts.append(Adaptation(parameter=name, action="dropped", reason="the vendor has no such parameter"))
     return Parameters(values, tuple(receipts))
@@ -73,11 +85,24 @@ def adapted(request: ChatRequest, rules: ModelRules, *, names: dict[str, str] | 
 
 def _refused(request: ChatRequest, rules: ModelRules) -> frozenset[str]:
     effort = request.reasoning_effort or rules.default_effort
-    if effort == "none":
-        return rules.refuses
-    return rules.refuses | rules.refuses_unless_effort_none
+    refused = rules.refuses if effort == "none" else rules.refuses | rules.refuses_unless_effort_none
+    beside = (
+        name
+        for name, other in rules.refuses_beside.items()
+        if other not in refused and getattr(request, other, None) not in (None, ())
+    )
+    return refused.union(beside)
 
 
-def _reason(request: ChatRequest, rules: ModelRules) -> str:
+def _reason(name: str, request: ChatRequest, rules: ModelRules) -> str:
+    beside = f" beside {rules.refuses_beside[name]}" if _only_beside(name, rules) else ""
     source = f" ({rules.source})" if rules.source else ""
-    return f"{request.model} refuses it{source}"
+    return f"{request.model} refuses it{beside}{_lesson(name, rules) or source}"
+
+
+def _only_beside(name: str, rules: ModelRules) -> bool:
+    return name in rules.refuses_beside and name not in rules.refuses | rules.refuses_unless_effort_none
+
+
+def _lesson(name: str, rules: ModelRules) -> str:
+    return f" (learnt from the server: {rules.learnt[name]})" if name in rules.learnt else ""

@@ -56,12 +56,14 @@ class ModelRules(Record):
         renames: Parameters of `ChatRequest` by the name under which the vendor wants them.
         refuses: Parameters that the model refuses.
         refuses_unless_effort_none: Parameters that it refuses while it reasons.
+        refuses_beside: Parameters that it refuses where another is given, by name; the value is that other.
         default_effort: How much it reasons when nothing is said.
         efforts: What to send for efforts that it does not know by our names.
         defaults: Parameters of the vendor that are sent where the caller does not give them.
         lacks: Capabilities of the provider that this model has not.
         traits: What else sets it apart, in words of its vendor's plugin.
         max_output_tokens: Tokens of output.
+        learnt: What the server itself said of a parameter, by our name: the source of its rule in place of ``source``.
         source: Where this is written; ``as_of`` when it was read.
     """
 
@@ -69,12 +71,14 @@ class ModelRules(Record):
     renames: dict[str, str] = Field(default_factory=dict)
     refuses: frozenset[str] = frozenset()
     refuses_unless_effort_none: frozenset[str] = frozenset()
+    refuses_beside: dict[str, str] = Field(default_factory=dict)
     default_effort: str | None = None
     efforts: dict[str, str] = Field(default_factory=dict)
     defaults: dict[str, JSON] = Field(default_factory=dict)
     lacks: frozenset[Capability] = frozenset()
     traits: frozenset[str] = frozenset()
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    learnt: dict[str, str] = Field(default_factory=dict)
     source: str | None = None
     as_of: date | None = None
 

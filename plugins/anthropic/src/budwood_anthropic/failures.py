@@ -1,19 +1,20 @@
 """
 Read what Anthropic says of errors.
 
-Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/shared/*_error*.py``; docs.claude.com, "Errors".
+Source: the types of its Python SDK, ``anthropic`` 2.12.0: ``types/shared/*_error*.py``; docs.claude.com, "Errors".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from budwood.errors import ProviderError
-from budwood.providing import Complaint, Vocabulary, describe_body, error_from_reply
+from budwood.providing import Complaint, Vocabulary, describe_body, error_from_reply, refused_parameter
 from budwood.types import HTTPReply, ReplyHead
 
 VOCABULARY: Final = Vocabulary(
@@ -58,8 +59,17 @@ _MEANINGS: Final = (
     ("context", re.compile(r"input length and `max_tokens` exceed context limit: ")),
     ("unsupported", re.compile(r"`?[a-z_.]+`?(?:: Extra inputs are not permitted| is deprecated for this model)")),
     ("unsupported", re.compile(r"This model does not support (?:the )?(?:effort|`?[a-z_.]+`? parameter)")),
+    ("unsupported", re.compile(r"`?[a-z_]+`? and `?[a-z_]+`? cannot both be specified")),
 )
-"""What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning."""
+"""
+What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning.
+
+Recorded is the one of the effort. The others are as users quote them: docker/docker-agent#569 and
+anthropics/claude-code#228 (context); for ``temperature``, the sources of many clients.
+"""
+
+_ON_HOLD: Final = "organization_on_hold"
+"""The code of an organisation that the vendor has shut out, with 400 (``OrganizationOnHoldError`` of the SDK)."""
 
 _PARAMETER: Final = re.compile(r"`?([a-z_]+)`?(?:[.\d]*[a-z_.\d]*: | is deprecated)")
 _OUR_NAMES: Final = {
@@ -69,6 +79,15 @@ _OUR_NAMES: Final = {
     "thinking": "reasoning_effort",
     "system": "messages",
 }
+_OUR_INNER_NAMES: Final = (
+    ("This model does not support effort", "reasoning_effort"),
+    ("This model does not support the effort", "reasoning_effort"),
+    ("output_config.effort", "reasoning_effort"),
+    ("thinking.budget_tokens", "reasoning_budget"),
+    ("thinking.enabled.budget_tokens", "reasoning_budget"),
+)
+"""What messages begin with that name a part of a parameter, or name it in words."""
+
 _PARAMETERS: Final = frozenset(
     {"model", "messages", "max_tokens", "temperature", "top_p", "top_k", "tools", "tool_choice", *_OUR_NAMES}
 )
@@ -107,8 +126,11 @@ def complaint_in(body: Mapping[str, Any], *, fallback: str) -> Complaint:
 
 def parameter_in(message: str) -> str | None:
     """Find the parameter that a message names first, under our name for it: ``messages.0.content: …``."""
-    if message.startswith("This model does not support effort"):
-        return "reasoning_effort"
+    for beginning, ours in _OUR_INNER_NAMES:
+        if message.startswith(beginning):
+            return ours
+    if both := refused_parameter(message):
+        return both
     named = _PARAMETER.match(message)
     if named is None or named[1] not in _PARAMETERS:
         return None
@@ -121,7 +143,9 @@ def error_of(reply: HTTPReply, complaint: Complaint) -> ProviderError:
     if complaint.code is None and complaint.type == "invalid_request_error":
         meaning = next((word for word, text in _MEANINGS if text.match(complaint.message)), None)
         known = complaint._replace(code=meaning)
-    error = error_from_reply(reply, known, VOCABULARY)
+    judged = replace(reply, head=replace(reply.head, status=403)) if complaint.code == _ON_HOLD else reply
+    error = error_from_reply(judged, known, VOCABULARY)
+    error.status = reply.status
     error.code = complaint.code or complaint.type
     return error
 

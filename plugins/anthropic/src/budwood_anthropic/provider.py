@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_body, request_id
+from budwood.providing import BaseProvider, describe_body, parse_object, request_id
 from budwood.types import (
     Adaptation,
     Capability,
@@ -161,9 +161,7 @@ class Anthropic(BaseProvider):
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
-        body = parse_body(reply)
-        if not isinstance(body, dict):
-            raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+        body = parse_object(reply)
         if body.get("error"):
             raise error_inside(reply.head, body)
         return body

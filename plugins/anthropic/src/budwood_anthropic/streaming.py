@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import describe_body, events_of, request_id
+from budwood.providing import BaseStreamDecoder, events_of, parse_piece, request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -39,7 +37,7 @@ Failure = Callable[[Mapping[str, Any]], ProviderError]
 _EVENT_FIELDS: Final = frozenset({"type", "index", "delta", "usage", "message", "content_block"})
 
 
-class MessageStreamDecoder:
+class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
     Decodes one streamed reply.
 
@@ -51,81 +49,41 @@ class MessageStreamDecoder:
     """
 
     def __init__(self, head: ReplyHead, *, limits: RateLimits | None, whole: Whole, failure: Failure) -> None:
-        self._head = head
+        super().__init__(head, SSEDecoder(), whole=lambda reply: events_of(whole(reply)))
         self._limits = limits
-        self._whole = whole
         self._failure = failure
-        self._sse = SSEDecoder()
-        self._not_a_stream: list[bytes] | None = None
-        self._begun = False
         self._started = False
-        self._ended = False
+        self._stopped = False
         self._finished = False
         self._blocks: dict[int, OpenBlock] = {}
         self._calls = 0
         self._usage: dict[str, JSON] = {}
-        self._failed: ProviderError | None = None
+        self._stop_reason: str | None = None
         self._take: Final[dict[str, Callable[[dict[str, Any]], Iterator[StreamEvent]]]] = {
             "message_start": self._start,
             "content_block_start": self._open,
             "content_block_delta": self._grow,
             "content_block_stop": self._close_block,
             "message_delta": self._change,
-            "message_stop": self._end,
+            "message_stop": self._stop,
         }
 
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if not self._begun and (data := data.lstrip()):
-            self._begun = True
-            if data[:1] in (b"{", b"[", b"<"):
-                self._not_a_stream = []
-        if self._not_a_stream is not None:
-            self._not_a_stream.append(data)
+    def _end(self) -> list[StreamEvent]:
+        if self._finished:
             return []
-        events: list[StreamEvent] = []
-        try:
-            for sent in self._sse.feed(data):
-                events.extend(self._decode(sent))
-        except ProviderError as error:
-            if not events:
-                raise
-            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
-        return events
-
-    def close(self) -> list[StreamEvent]:
-        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if self._not_a_stream is not None:
-            return events_of(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
-        events = [event for sent in self._sse.close() for event in self._decode(sent)]
-        if not self._finished and not self._ended:
+        if not self._stopped:
             raise StreamInterruptedError("The stream ended without a stop reason.")
-        if not self._finished:  # message_stop alone: complete, but the server did not say why
-            events.append(Finished("other"))
-        return events
+        return [Finished("other")]  # message_stop alone: complete, but the server did not say why
 
-    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
-        said = self._parse(sent)
+    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
+        said = parse_piece(piece.data)
+        if "error" in said or piece.event == "error" or said.get("type") == "error":
+            raise self._failure(said)
         kind = said.get("type")
         if take := self._take.get(str(kind)):
             yield from take(said)
         elif kind != "ping":
             yield ResponseMetadata({str(kind): said})
-
-    def _parse(self, sent: ServerSentEvent) -> dict[str, Any]:
-        try:
-            said = from_json(sent.data)
-        except ValueError:
-            said = None
-        if not isinstance(said, dict):
-            raise BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(sent.data)}.")
-        if "error" in said or sent.event == "error" or said.get("type") == "error":
-            raise self._failure(said)
-        return said
 
     def _start(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """Begin a message. A gateway that fails over in mid-reply begins a second one: the first is void."""
@@ -139,6 +97,7 @@ class MessageStreamDecoder:
         yield ResponseStarted(message.get("id") or None, message.get("model") or None)
         yield ResponseMetadata(decode_metadata(message), self._limits, request_id(self._head.headers))
         self._usage = {}
+        self._stop_reason = message.get("stop_reason")
         yield from self._report(message.get("usage"))
         for number, block in enumerate(message.get("content") or ()):
             yield from self._open({"index": number, "content_block": block})
@@ -158,9 +117,13 @@ class MessageStreamDecoder:
         block = self._blocks.pop(_index(said), None)
         return iter(()) if block is None else block.close()
 
-    def _end(self, _said: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        self._ended = True
-        return self._close_blocks()
+    def _stop(self, _said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """End the message. One that began whole, as calls made by code do, said at its beginning why it ends."""
+        self._stopped = True
+        yield from self._close_blocks()
+        if self._stop_reason and not self._finished:
+            self._finished = True
+            yield Finished(finish_reason(self._stop_reason), self._stop_reason)
 
     def _close_blocks(self) -> Iterator[StreamEvent]:
         """Close what gateways left open."""

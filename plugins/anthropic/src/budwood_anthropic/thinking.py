@@ -25,7 +25,8 @@ LEAST_BUDGET: Final = 1024
 BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 32768}
 """How many tokens an effort means, for models that are told a budget."""
 
-_NEWEST: Final = {"traits": frozenset({"adaptive", "effort", "thinks"}), "efforts": {"minimal": "low"}}
+_NEWEST: Final = {"traits": frozenset({"adaptive", "effort", "thinks"})}
+_NEWEST_EFFORTS: Final = {"minimal": "low"}
 
 
 class Thinking(NamedTuple):
@@ -52,11 +53,15 @@ class Thinking(NamedTuple):
 
 def with_traits(rules: ModelRules) -> ModelRules:
     """Give a model that the catalog does not know the traits of the newest."""
-    return rules if rules.source or rules.traits else rules.model_copy(update=_NEWEST)
+    if rules.source or rules.traits:
+        return rules
+    return rules.model_copy(update={**_NEWEST, "efforts": {**_NEWEST_EFFORTS, **rules.efforts}})
 
 
 def encode_thinking(request: ChatRequest, rules: ModelRules) -> Thinking:
-    """Write what the request says of thinking; the receipt for an effort under another name is the caller's."""
+    """Write what the request says of thinking; receipts for what the rules refuse or rename are the caller's."""
+    if refused := rules.refuses & {"reasoning_effort", "reasoning_budget"}:
+        request = request.model_copy(update=dict.fromkeys(refused))
     wanted, budget = request.reasoning_effort, request.reasoning_budget
     if wanted is None and budget is None:
         return Thinking()

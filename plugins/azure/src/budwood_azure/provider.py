@@ -62,7 +62,8 @@ class AzureBase(OpenAICompatible):
 
     def model_rules(self, model: str) -> ModelRules:
         """Return what the catalog says of the model behind a deployment, by its family or by its own name."""
-        return self._context.rules(self.catalog_name(model))
+        name = self.catalog_name(model)
+        return self._context.rules(model) if name == model else self._context.rules(model, family=name)
 
     def catalog_name(self, model: str) -> str:
         """Return the family of a deployment, or its own name; see `budwood.contracts.CatalogNameProvider`."""

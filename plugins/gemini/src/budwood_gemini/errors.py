@@ -12,11 +12,19 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from budwood.errors import ContentFilterError, ProviderError
-from budwood.providing import Complaint, Vocabulary, describe_body, duration, error_from_reply
-from budwood.types import HTTPReply, ReplyHead
+from budwood.errors import ContentFilterError, ProviderError, UnsupportedParameterError
+from budwood.providing import (
+    Complaint,
+    Vocabulary,
+    describe_body,
+    duration,
+    error_from_reply,
+    refused_parameter,
+    rule_of,
+)
+from budwood.types import HTTPReply, ModelRules, ReplyHead
 from budwood_gemini.decoding import FILTERED
-from budwood_gemini.encoding import NAMES
+from budwood_gemini.encoding import COUNTS_BUDGET, NAMES, SCHEMA_OR_TOOLS
 
 _DAILY: Final = "daily quota"
 _TOO_LONG: Final = "too long"
@@ -37,12 +45,30 @@ _MESSAGES: Final = (
     (
         _UNKNOWN_PARAMETER,
         re.compile(
-            r"Invalid JSON payload received\. Unknown name|Penalty is not enabled|Thinking (?:level|budget) "
+            r"Invalid JSON payload received\. Unknown name|Penalty is not enabled"
+            r"|(?:The t|T)hinking (?:level|budget) "
             r"|Thinking is not enabled|Budget \d+ is invalid|Function calling with a response mime type"
+            r"|Unable to submit request because "
+            r"(?:Thinking can't be disabled|[Tt]he model does not support setting thinking_budget)"
         ),
     ),
 )
-"""What has no code of its own: kinds of a bad request, by how the message begins."""
+"""
+What has no code of its own: kinds of a bad request, by how the message begins.
+
+No recording has one of these. They are as users quote them: google-gemini/gemini-cli#4231 (input), vercel/ai#8027,
+RooCodeInc/Roo-Code#4399 and pydantic/pydantic-ai#1967 (thinking); the others in the sources of many clients.
+"""
+
+_ROWS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+    ("Penalty is not enabled", {"refuses": {"frequency_penalty", "presence_penalty"}}),
+    ("Thinking is not enabled", {"refuses": {"reasoning_effort", "reasoning_budget"}}),
+    ("Thinking level is not supported", {"traits": {COUNTS_BUDGET}}),
+    ("Function calling with a response mime type", {"traits": {SCHEMA_OR_TOOLS}}),
+    (r"Budget 0 is invalid\. This model only works in thinking mode", {"efforts": {"none": "minimal"}}),
+    (r"Thinking (?:level|budget) |Budget ", {}),  # only that value is refused
+)
+"""The rows of the catalog that these messages tell of, where they name no parameter; an empty one tells nothing."""
 
 _FIELDS: Final = {
     **{theirs: ours for ours, theirs in NAMES.items()},
@@ -95,7 +121,7 @@ def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
         message=message,
         code=str(code) if code else None,
         type=_kind(said, message) or (str(status) if status else None),
-        param=_param(said),
+        param=_param(said, message),
         details=said,
     )
     # What is refused by where or by whom it is asked has the status of a bad request.
@@ -104,7 +130,17 @@ def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     error.status = head.status
     if error.retry_after is None:
         error.retry_after = next((duration(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
+    if isinstance(error, UnsupportedParameterError):
+        error.rule = _rule(message, complaint.param)
     return error
+
+
+def _rule(message: str, param: str | None) -> ModelRules | None:
+    """Make the row of the catalog that a refusal tells of."""
+    known = next((row for begins, row in _ROWS if re.match(begins, message)), None)
+    if known is not None:
+        return ModelRules.model_validate(known) if known else None
+    return rule_of(param, message)
 
 
 def _kind(said: Mapping[str, Any], message: str) -> str | None:
@@ -113,14 +149,21 @@ def _kind(said: Mapping[str, Any], message: str) -> str | None:
     return next((kind for kind, begins in _MESSAGES if begins.match(message)), None)
 
 
-def _param(said: Mapping[str, Any]) -> str | None:
+def _param(said: Mapping[str, Any], message: str) -> str | None:
     """Name the field of our request at which the API took offence: ``generation_config.top_p`` is ``top_p``."""
     for one in _violations(said, "BadRequest", "fieldViolations"):
-        names = [_camel(name) for name in re.findall(r"[A-Za-z_]+", str(one.get("field") or one.get("description")))]
-        known = [_FIELDS.get(name, name) for name in reversed(names) if name in _FIELDS or name in _SAME]
-        if known:
-            return known[0]
-    return None
+        described = str(one.get("description") or "")
+        unknown = refused_parameter(described)
+        named = _known(unknown) if unknown else _known(str(one.get("field") or described))
+        if named:
+            return named
+    return _known(refused_parameter(message) or "")
+
+
+def _known(place: str) -> str | None:
+    """Find the innermost name of a place that is a field of our request."""
+    names = [_camel(name) for name in reversed(re.findall(r"[A-Za-z_]+", place))]
+    return next((_FIELDS.get(name, name) for name in names if name in _FIELDS or name in _SAME), None)
 
 
 _SAME: Final = frozenset({"temperature", "seed", "tools"})

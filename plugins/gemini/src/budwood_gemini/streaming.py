@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import describe_body, rate_limits, request_id
+from budwood.errors import BadResponseError, StreamInterruptedError
+from budwood.providing import BaseStreamDecoder, describe_body, parse_piece, rate_limits, request_id
 from budwood.types import (
     JSON,
     Finished,
+    HTTPReply,
     ReasoningClosed,
     ReasoningDelta,
     ReasoningPart,
@@ -145,7 +146,7 @@ class _Candidate:
             yield ToolCallClosed(self.calls - 1, whole, self.index)
 
 
-class GeminiStreamDecoder:
+class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
     Decodes one streamed reply: server-sent events, or the JSON list of chunks that comes without ``alt=sse``.
 
@@ -154,69 +155,35 @@ class GeminiStreamDecoder:
     """
 
     def __init__(self, head: ReplyHead) -> None:
-        self._head = head
-        self._sse = SSEDecoder()
-        self._not_a_stream: list[bytes] | None = None
-        self._begun = False
+        super().__init__(head, SSEDecoder(), whole=self._list)
         self._started = False
         self._spoken = False
         self._id: str | None = None
         self._candidates: dict[int, _Candidate] = {}
         self._usage: dict[str, JSON] = {}
         self._said: dict[str, JSON] = {}
-        self._failed: ProviderError | None = None
 
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if not self._begun and (data := data.lstrip()):
-            self._begun = True
-            if data[:1] in (b"{", b"[", b"<"):
-                self._not_a_stream = []
-        if self._not_a_stream is not None:
-            self._not_a_stream.append(data)
-            return []
-        return self._events(map(_parsed, self._sse.feed(data)))
-
-    def close(self) -> list[StreamEvent]:
-        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        events = self._events(self._left())
-        if self._failed is not None:
-            raise self._failed
+    def _end(self) -> list[StreamEvent]:
         if not self._candidates or any(one.finished is None for one in self._candidates.values()):
             raise StreamInterruptedError("The stream ended without a finish reason.")
-        return events
+        return []
 
-    def _left(self) -> Iterator[dict[str, Any]]:
-        if self._not_a_stream is None:
-            yield from map(_parsed, self._sse.close())
-            return
-        body = b"".join(self._not_a_stream)
+    def _list(self, reply: HTTPReply) -> Iterator[StreamEvent]:
+        """Decode the JSON list of all chunks."""
         try:
-            chunks = from_json(body)
+            chunks = from_json(reply.body)
         except ValueError:
             chunks = None
         for chunk in chunks if isinstance(chunks, list) else [chunks]:
             if not isinstance(chunk, dict):
-                raise BadResponseError(f"The reply is no stream but {describe_body(body)}.")
-            yield chunk
+                raise BadResponseError(f"The reply is no stream but {describe_body(reply.body)}.")
+            yield from self._decode_chunk(chunk)
+        yield from self._end()
 
-    def _events(self, chunks: Iterator[dict[str, Any]]) -> list[StreamEvent]:
-        """Decode chunks; what came before an error, in the same read, is not lost: the error is raised next time."""
-        events: list[StreamEvent] = []
-        try:
-            for chunk in chunks:
-                events.extend(self._decode(chunk))
-        except ProviderError as error:
-            if not events:
-                raise
-            self._failed = error
-        return events
+    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
+        return self._decode_chunk(parse_piece(piece.data))
 
-    def _decode(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
+    def _decode_chunk(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         if said := error_in(chunk):
             raise failure(self._head, said)
         if refusal := blocked_prompt(chunk):
@@ -267,13 +234,3 @@ class GeminiStreamDecoder:
         if new:
             self._said.update(new)
             yield ResponseMetadata(new)
-
-
-def _parsed(sent: ServerSentEvent) -> dict[str, Any]:
-    try:
-        chunk = from_json(sent.data)
-    except ValueError:
-        chunk = None
-    if not isinstance(chunk, dict):
-        raise BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(sent.data)}.")
-    return chunk

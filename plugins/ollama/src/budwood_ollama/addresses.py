@@ -45,6 +45,8 @@ def _authority(text: str) -> _Authority:
     """Split host and port; an address of IPv6 may come without its brackets."""
     if "@" in text:
         raise ValueError("an address holds no user and no password: give api_key, or a header")
+    if "?" in text or "#" in text:
+        raise ValueError("an address holds no ? and no #")
     try:
         return _Authority(f"[{ipaddress.IPv6Address(text)}]", None)
     except ValueError:

@@ -21,12 +21,13 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.providing import Complaint, clip, describe_body, error_from_reply
+from budwood.providing import Complaint, clip, describe_body, error_from_reply, refusing
 from budwood.types import HTTPReply, ReplyHead
 
 _NO_MODEL: Final = re.compile(r"""^model ["']?(?P<name>[\w./:@-]+?)["']? not found""")
 _TOO_LONG: Final = re.compile(
-    r"^(?:the )?(?:input|prompt)(?: length)? (?:is too long|exceeds) ?(?:the |maximum |max )*(?:context|$)"
+    r"^(?:the )?(?:input|prompt)(?: length)? (?:(?:is )?too long|exceeds)"
+    r"(?:; exceeded)? ?(?:the |maximum |max )*(?:context|$)"
 )
 _NO_MEMORY: Final = re.compile(r"^model requires more system memory")
 _CANNOT: Final = re.compile(r"does not support (?P<what>[a-z]+)$")
@@ -83,7 +84,9 @@ def _special(message: str, status: int, general: ProviderError) -> ProviderError
         return ServerError(message, hint="Ask a smaller model, or free memory: `ollama ps`.", retryable=False)
     if status == 400 and (lack := _CANNOT.search(message)):
         hint = "`ollama show NAME` lists what a model can do."
-        return UnsupportedParameterError(message, hint=hint, param=_PARAMETERS.get(lack["what"]))
+        refusal = UnsupportedParameterError(message, hint=hint, param=_PARAMETERS.get(lack["what"]))
+        refusal.rule = refusing("reasoning_effort") if lack["what"] == "thinking" else None
+        return refusal
     if status == 400 and _NO_LEVEL.match(message):
         hint = "`ollama show NAME` lists what a model can do."
         return UnsupportedParameterError(message, hint=hint, param="reasoning_effort")

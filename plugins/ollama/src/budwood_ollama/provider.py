@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError, UnsupportedError
-from budwood.providing import BaseProvider, describe_body, parse_body, rate_limits, request_id
+from budwood.providing import BaseProvider, describe_body, parse_object, rate_limits, request_id
 from budwood.types import (
     Adaptation,
     Capability,
@@ -176,9 +176,7 @@ class Ollama(BaseProvider):
 
 def _object(reply: HTTPReply) -> dict[str, Any]:
     """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
-    body = parse_body(reply)
-    if not isinstance(body, dict):
-        raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+    body = parse_object(reply)
     if body.get("error"):
         raise error_in_stream(reply.head, body)
     return body

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import describe_body, rate_limits, request_id
+from budwood.providing import BaseStreamDecoder, describe_body, rate_limits, request_id
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -42,7 +42,7 @@ Failure = Callable[[Mapping[str, Any]], ProviderError]
 """Makes the error of a line that holds one."""
 
 
-class ChatStreamDecoder:
+class ChatStreamDecoder(BaseStreamDecoder[bytes]):
     """
     Decodes one streamed reply.
 
@@ -53,45 +53,22 @@ class ChatStreamDecoder:
     """
 
     def __init__(self, request: ChatRequest, head: ReplyHead, *, failure: Failure) -> None:
-        self._head = head
+        super().__init__(head, NDJSONDecoder())
         self._failure = failure
-        self._lines = NDJSONDecoder()
         self._numbers = count(calls_before(request))
         self._calls = 0
         self._started = False
         self._finished = False
         self._notes: dict[str, JSON] = {}
         self._logprobs: list[JSON] = []
-        self._failed: ProviderError | None = None
 
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came; see `budwood.contracts.StreamDecoder`."""
-        return self._decoded(self._lines.feed(data))
-
-    def close(self) -> list[StreamEvent]:
-        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
-        events = self._decoded(self._lines.close())
-        if self._failed is not None:
-            raise self._failed
+    def _end(self) -> list[StreamEvent]:
         if not self._finished:
             raise StreamInterruptedError("The stream ended before its last line.")
-        return events
+        return []
 
-    def _decoded(self, lines: list[bytes]) -> list[StreamEvent]:
-        if self._failed is not None:
-            raise self._failed
-        events: list[StreamEvent] = []
-        try:
-            for line in lines:
-                events.extend(self._decode(line))
-        except ProviderError as error:
-            if not events:
-                raise
-            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
-        return events
-
-    def _decode(self, line: bytes) -> Iterator[StreamEvent]:
-        chunk = _parsed(line)
+    def _decode(self, piece: bytes) -> Iterator[StreamEvent]:
+        chunk = _parsed(piece)
         if chunk.get("error"):
             raise self._failure(chunk)
         if not self._started:

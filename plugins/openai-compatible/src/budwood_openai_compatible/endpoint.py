@@ -17,6 +17,7 @@ from budwood.providing import (
     describe_body,
     error_from_reply,
     parse_body,
+    parse_object,
     request_id,
 )
 from budwood.types import (
@@ -30,7 +31,7 @@ from budwood.types import (
     Usage,
 )
 from budwood_openai_compatible.decoding import decode_usage, holds_error
-from budwood_openai_compatible.failures import VOCABULARY, complaint_of, status_of
+from budwood_openai_compatible.failures import VOCABULARY, complaint_of, our_name, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
@@ -97,7 +98,11 @@ class OpenAIEndpoint(BaseProvider):
 
     def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
         """Find what a body says of an error, be it the body of an error or of an event inside a stream."""
-        return complaint_of(body, fallback=fallback)
+        complaint = complaint_of(body, fallback=fallback)
+        if complaint.param is None:
+            return complaint
+        renamed = {"max_tokens": self._settings.max_tokens_parameter, **self._settings.renames}
+        return complaint._replace(param=our_name(complaint.param, renamed))
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
@@ -174,9 +179,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
-        body = parse_body(reply)
-        if not isinstance(body, dict):
-            raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+        body = parse_object(reply)
         body = self.standard(body)
         if holds_error(body):
             raise self._failure(reply.head, body)

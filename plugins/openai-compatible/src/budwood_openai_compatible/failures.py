@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import OPENAI_VOCABULARY, Complaint, Vocabulary
+from budwood.providing import OPENAI_VOCABULARY, Complaint, Vocabulary, refused_parameter
 
 _BAD_REQUESTS: Final = (
     "invalid_request_error",
@@ -43,6 +43,14 @@ _STATUSES: Final[Mapping[str, int]] = {
 }
 """The status with which OpenAI sends these types and codes, for errors that come without one, inside a 200."""
 
+_OUR_NAMES: Final = {
+    "max_completion_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens",
+    "reasoning.effort": "reasoning_effort",
+    "response_format": "output_schema",
+    "text.format": "output_schema",
+}
+
 VOCABULARY: Final[Vocabulary] = OPENAI_VOCABULARY._replace(
     content_filter=OPENAI_VOCABULARY.content_filter | {"bio_policy", "image_content_policy_violation"}
 )
@@ -61,14 +69,30 @@ def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
         return Complaint(message=error)
     if not isinstance(error, Mapping):
         error = body
-    message = error.get("message") or error.get("detail") or body.get("message") or fallback
+    said = error.get("message") or error.get("detail") or body.get("message") or fallback
+    message = said if isinstance(said, str) else to_json(said).decode()
     return Complaint(
-        message=message if isinstance(message, str) else to_json(message).decode(),
+        message=message,
         code=_word(error.get("code")),
         type=_word(error.get("type")),
-        param=_word(error.get("param")),
+        param=_word(error.get("param")) or refused_parameter(message),
         details=error,
     )
+
+
+def our_name(theirs: str, renamed: Mapping[str, str]) -> str:
+    """
+    Name a parameter as the field of our request: ``reasoning.effort`` is ``reasoning_effort``.
+
+    Args:
+        theirs: The server's name for it. A place inside it, such as ``messages[0].role``, stays one.
+        renamed: The names by which this server calls our parameters.
+    """
+    names = {**_OUR_NAMES, **{name: ours for ours, name in renamed.items()}}
+    if theirs in names:
+        return names[theirs]
+    outermost = re.split(r"[.\[]", theirs, maxsplit=1)[0]
+    return names.get(outermost, outermost) + theirs.removeprefix(outermost)
 
 
 def status_of(complaint: Complaint) -> int:

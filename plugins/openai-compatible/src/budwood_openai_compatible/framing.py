@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
-from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import describe_body, events_of
-from budwood.types import ChatResponse, HTTPReply, ReplyHead, StreamEvent
+from budwood.errors import ProviderError
+from budwood.providing import BaseStreamDecoder, events_of
+from budwood.types import ChatResponse, HTTPReply, ReplyHead
 from budwood.wire import ServerSentEvent, SSEDecoder
 
 Whole = Callable[[HTTPReply], ChatResponse]
@@ -20,7 +17,7 @@ Failure = Callable[[Mapping[str, Any]], ProviderError]
 """Makes the error of a chunk that holds one."""
 
 
-class JSONEventDecoder(ABC):
+class JSONEventDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
     Decodes one streamed reply, however its bytes are cut.
 
@@ -32,65 +29,6 @@ class JSONEventDecoder(ABC):
     """
 
     def __init__(self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure) -> None:
-        self._head = head
+        super().__init__(head, SSEDecoder(), whole=lambda reply: events_of(whole(reply)))
         self._vendor = vendor
-        self._whole = whole
         self._failure = failure
-        self._sse = SSEDecoder()
-        self._not_a_stream: list[bytes] | None = None
-        self._begun = False
-        self._failed: ProviderError | None = None
-
-    @abstractmethod
-    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
-        """Decode one event of the stream."""
-
-    @abstractmethod
-    def _end(self) -> list[StreamEvent]:
-        """Return what is still to be told when the stream has ended, or raise `StreamInterruptedError`."""
-
-    def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if not self._begun and (data := data.lstrip()):
-            self._begun = True
-            if data[:1] in (b"{", b"[", b"<"):
-                self._not_a_stream = []
-        if self._not_a_stream is not None:
-            self._not_a_stream.append(data)
-            return []
-        events: list[StreamEvent] = []
-        try:
-            for sent in self._sse.feed(data):
-                events.extend(self._decode(sent))
-        except ProviderError as error:
-            if not events:
-                raise
-            self._failed = error  # what came before it, in the same read, is not lost: it is raised next time
-        return events
-
-    def close(self) -> list[StreamEvent]:
-        """Decode what is left; see `budwood.contracts.StreamDecoder`."""
-        if self._failed is not None:
-            raise self._failed
-        if self._not_a_stream is not None:
-            return events_of(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
-        events = [event for sent in self._sse.close() for event in self._decode(sent)]
-        return [*events, *self._end()]
-
-
-def parse_event(data: bytes) -> dict[str, Any]:
-    """
-    Parse the data of one event.
-
-    Raises:
-        BadResponseError: It is no JSON object.
-    """
-    try:
-        parsed = from_json(data)
-    except ValueError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(data)}.")
-    return parsed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import rate_limits, request_id
+from budwood.providing import parse_piece, rate_limits, request_id
 from budwood.types import (
     JSON,
     Finished,
@@ -38,7 +38,7 @@ from budwood_openai_compatible.decoding import (
     reasoning_text,
     unknown_fields,
 )
-from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole, parse_event
+from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole
 
 DONE: Final = b"[DONE]"
 
@@ -142,14 +142,14 @@ class ChatStreamDecoder(JSONEventDecoder):
         # [DONE] alone: complete, but the server did not say why
         return [Finished("other", None, index) for index in unfinished or [0]]
 
-    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
-        if sent.data == DONE:
+    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
+        if piece.data == DONE:
             self._done = True
             return
-        chunk = parse_event(sent.data)
+        chunk = parse_piece(piece.data)
         if self._standard is not None:
             chunk = self._standard(chunk)
-        if holds_error(chunk) or sent.event == "error":
+        if holds_error(chunk) or piece.event == "error":
             raise self._failure(chunk)
         if not self._started:
             if not (chunk.get("id") or chunk.get("choices") or chunk.get("usage")):

@@ -859,6 +859,9 @@ class TestPassesOverMalformedEvents(Sound):
             except BadResponseError:
                 return [Finished("stop")]
 
+        def close(self):
+            return []
+
     Mutant = streaming(Decoder)
 
 

@@ -125,7 +125,7 @@ class InputWriter:
                 begun = None
                 self.items.extend(self._item(part))
 
-    def _add_text(self, part: TextPart | RefusalPart, begun: dict[str, Any] | None) -> dict[str, Any]:
+    def _add_text(self, part: TextPart | RefusalPart, begun: dict[str, Any] | None) -> dict[str, Any] | None:
         """Write text as it came: pieces of one message into one item, with what the vendor said of it."""
         own = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
         said: Any = own.get("message")
@@ -140,16 +140,14 @@ class InputWriter:
         written: dict[str, Any] = self.items[-1]
         return written
 
-    def _add_plain(self, part: TextPart | RefusalPart, begun: dict[str, Any] | None) -> dict[str, Any]:
-        if isinstance(part, RefusalPart):
-            self.items.append({"role": "assistant", "content": [_refusal(part)]})
-        elif begun is not None and isinstance(begun["content"], str):
+    def _add_plain(self, part: TextPart | RefusalPart, begun: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Write what another vendor's model said. A refusal goes as its words: as such it needs an id."""
+        if isinstance(part, TextPart) and begun is not None and isinstance(begun["content"], str):
             begun["content"] += part.text
             return begun
-        else:
-            self.items.append({"role": "assistant", "content": part.text})
-        written: dict[str, Any] = self.items[-1]
-        return written
+        written: dict[str, Any] = {"role": "assistant", "content": part.text}
+        self.items.append(written)
+        return written if isinstance(part, TextPart) else None
 
     def _item(self, part: Part) -> Iterator[Any]:
         match part:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import rate_limits, request_id
+from budwood.providing import parse_piece, rate_limits, request_id
 from budwood.types import (
     Finished,
     Part,
@@ -37,7 +37,7 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent
-from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole, parse_event
+from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
 
@@ -55,6 +55,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         self._finished = False
         self._parts: list[Part] = []
         self._closed: set[int] = set()
+        self._ids: set[str] = set()
         self._told: set[int] = set()
         self._reasoned: set[int] = set()
         self._take: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
@@ -74,11 +75,11 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             "error": self._raise,
         }
 
-    def _decode(self, sent: ServerSentEvent) -> Iterator[StreamEvent]:
-        if sent.data == DONE:
+    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
+        if piece.data == DONE:
             return
-        event = parse_event(sent.data)
-        kind = event.get("type") or ("error" if event.get("error") else sent.event)
+        event = parse_piece(piece.data)
+        kind = event.get("type") or ("error" if event.get("error") else piece.event)
         response = event.get("response")
         if not self._started and kind != "error":
             yield from self._start(response if isinstance(response, Mapping) else {})
@@ -129,6 +130,8 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         if index in self._closed:
             return
         self._closed.add(index)
+        if item.get("id"):
+            self._ids.add(item["id"])
         parts = decode_item(item, self._vendor)
         self._parts.extend(parts)
         if index not in self._told:
@@ -140,7 +143,8 @@ class ResponsesStreamDecoder(JSONEventDecoder):
     def _ended(self, event: Event) -> Iterator[StreamEvent]:
         response: Event = event["response"]
         for index, item in enumerate(response.get("output") or ()):
-            if index not in self._closed:  # the stream was cut off in the middle of it
+            # What was cut off in the middle is told now. Some servers number events otherwise than they list items.
+            if index not in self._closed and item.get("id") not in self._ids:
                 yield from self._close(index, item)
         if isinstance(response.get("usage"), Mapping):
             yield UsageReported(decode_usage(response["usage"]))

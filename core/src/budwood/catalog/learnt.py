@@ -1,0 +1,42 @@
+"""What servers taught: rules that the catalog lacks, for the life of a client."""
+
+from __future__ import annotations
+
+import threading
+
+from budwood.types import ModelRules
+
+
+class Lessons:
+    """Keeps what was learnt, by instance and model. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._rules: dict[tuple[str, str], ModelRules] = {}
+        self._lock = threading.Lock()
+
+    def add(self, instance: str, model: str, rule: ModelRules) -> None:
+        """Remember one more rule of a model."""
+        key = (instance, model.lower())
+        with self._lock:
+            known = self._rules.get(key)
+            self._rules[key] = rule if known is None else laid_over(known, rule)
+
+    def over(self, instance: str, model: str, rules: ModelRules) -> ModelRules:
+        """Lay what was learnt of a model over what the catalog says of it."""
+        learnt = self._rules.get((instance, model.lower()))
+        return rules if learnt is None else laid_over(rules, learnt)
+
+
+def laid_over(rules: ModelRules, learnt: ModelRules) -> ModelRules:
+    """Add rules to others; where they disagree those that came later hold."""
+    efforts = {wanted: learnt.efforts.get(sent, sent) for wanted, sent in rules.efforts.items()}
+    return rules.model_copy(
+        update={
+            "renames": {**rules.renames, **learnt.renames},
+            "refuses": rules.refuses | learnt.refuses,
+            "refuses_beside": {**rules.refuses_beside, **learnt.refuses_beside},
+            "efforts": {**learnt.efforts, **efforts},
+            "traits": rules.traits | learnt.traits,
+            "learnt": {**rules.learnt, **learnt.learnt},
+        }
+    )

@@ -1,0 +1,115 @@
+"""What streams of replies have in common, whatever stands in them; nothing in Budwood asks whether a decoder has it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic_core import from_json
+
+from budwood.errors import BadResponseError, ProviderError
+from budwood.providing.failures import describe_body
+from budwood.types import HTTPReply, ReplyHead, StreamEvent
+
+P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
+
+
+class Cutter(Protocol[P_co]):
+    """Cuts bytes into pieces: `budwood.wire.SSEDecoder` into events, `budwood.wire.NDJSONDecoder` into lines."""
+
+    def feed(self, data: bytes) -> Sequence[P_co]:
+        """Return the pieces that these bytes complete."""
+        ...
+
+    def close(self) -> Sequence[P_co]:
+        """Return the piece that nothing ends, if there is one."""
+        ...
+
+
+class BaseStreamDecoder(ABC, Generic[P]):
+    """
+    Decodes one streamed reply, however its bytes are cut; see `budwood.contracts.StreamDecoder`.
+
+    What comes before an error in the same read is told first, and the error is raised by the next call.
+
+    Args:
+        head: The reply's head.
+        cutter: Cuts the bytes into the pieces that `_decode` gets.
+        whole: Reads a body that is no stream at all but one JSON value, or HTML: some servers and gateways answer a
+            request for a stream so. None where a stream itself begins with JSON.
+    """
+
+    def __init__(
+        self,
+        head: ReplyHead,
+        cutter: Cutter[P],
+        *,
+        whole: Callable[[HTTPReply], Iterable[StreamEvent]] | None = None,
+    ) -> None:
+        self._head = head
+        self._cutter = cutter
+        self._whole = whole
+        self._begun = whole is None
+        self._not_a_stream: list[bytes] | None = None
+        self._failed: ProviderError | None = None
+
+    @abstractmethod
+    def _decode(self, piece: P) -> Iterable[StreamEvent]:
+        """Decode one piece; raise the `ProviderError` of an error that it holds."""
+
+    @abstractmethod
+    def _end(self) -> Iterable[StreamEvent]:
+        """Return what is still to be told when the stream has ended, or raise `StreamInterruptedError`."""
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Decode what came."""
+        if self._failed is not None:
+            raise self._failed
+        if not self._begun and (data := data.lstrip()):
+            self._begun = True
+            if data[:1] in (b"{", b"[", b"<"):
+                self._not_a_stream = []
+        if self._not_a_stream is not None:
+            self._not_a_stream.append(data)
+            return []
+        return self._decoded(self._cutter.feed(data))
+
+    def close(self) -> list[StreamEvent]:
+        """Decode what is left."""
+        if self._failed is not None:
+            raise self._failed
+        if self._whole is not None and self._not_a_stream is not None:
+            return list(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
+        events = self._decoded(self._cutter.close())
+        if self._failed is not None:
+            raise self._failed
+        return [*events, *self._end()]
+
+    def _decoded(self, pieces: Iterable[P]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        try:
+            for piece in pieces:
+                events.extend(self._decode(piece))
+        except ProviderError as error:
+            if not events:
+                raise
+            self._failed = error
+        return events
+
+
+def parse_piece(data: bytes) -> dict[str, Any]:
+    """
+    Parse the JSON object that a piece of a stream is.
+
+    Raises:
+        BadResponseError: It is none.
+    """
+    try:
+        parsed = from_json(data)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(data)}.")
+    return parsed

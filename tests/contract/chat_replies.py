@@ -1,0 +1,112 @@
+"""Compare what the codec of Chat Completions says of a reply with a naive reading of its JSON."""
+
+from __future__ import annotations
+
+import json
+
+from budwood.types import HTTPReply, ReasoningPart, RefusalPart
+from tests.contract import naive
+from tests.contract.replay import REQUEST, built, cut, play
+
+SAID_OTHERWISE = ("object", "created", "role", "type", "index", "obfuscation")
+"""Fields whose values need not be found again: markers of the form, times, and numbers that become positions."""
+
+FINISH = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+def readings_of(response):
+    """
+    Say of a response what the naive reader says of the same reply.
+    """
+    return [
+        naive.Reading(
+            text=message.text,
+            reasoning=joined(message, ReasoningPart),
+            refusal=joined(message, RefusalPart),
+            calls=[(call.id, call.name, call.arguments) for call in message.tool_calls],
+        )
+        for message in (response.message, *response.alternatives)
+    ]
+
+
+def joined(message, kind):
+    """
+    Join the texts of all parts of a kind.
+    """
+    return "".join(part.text for part in message.parts if isinstance(part, kind))
+
+
+def assert_same(response, readings):
+    """
+    Compare the response with the naive reading; of alternatives it holds no finish reason.
+    """
+    raw = readings[0].finish
+    assert response.raw_finish_reason == raw
+    called = readings[0].calls and raw == "stop"
+    assert response.finish_reason == ("tool_calls" if called else FINISH.get(raw, "other"))
+    ours = readings_of(response)
+    for our, reading in zip(ours, readings, strict=True):
+        reading.finish = None
+        our.calls = [
+            (naive.MADE if said[0] == naive.MADE and call[0] else call[0], *call[1:])
+            for call, said in zip(our.calls, reading.calls, strict=True)
+        ]
+    assert ours == readings
+
+
+def assert_same_usage(usage, said):
+    """
+    Compare usage with the vendor's own numbers; what it does not say is unknown, not 0.
+    """
+    if said is None:
+        assert usage.raw is None
+        assert usage.input_tokens is None
+        return
+    read = said.get("prompt_tokens_details") or {}
+    written = said.get("completion_tokens_details") or {}
+    beside = said["total_tokens"] - said["prompt_tokens"] - said["completion_tokens"]
+    assert usage.raw == said
+    assert usage.input_tokens == said["prompt_tokens"]
+    assert usage.output_tokens == said["completion_tokens"] + beside
+    assert usage.cache_read_tokens == read.get("cached_tokens")
+    assert usage.reasoning_tokens == written.get("reasoning_tokens")
+
+
+def assert_whole_reply(provider, head, body):
+    """
+    Decode a reply, compare it with its JSON, and return it.
+    """
+    response = provider.decode(REQUEST, HTTPReply(head, body))
+    reply = json.loads(body)
+    assert_same(response, naive.read_reply(reply))
+    assert_same_usage(response.usage, reply.get("usage"))
+    assert response.id == (reply["id"] or None)
+    assert response.model == reply["model"]
+    kept = naive.leaves(response.model_dump(exclude={"raw"}))
+    lost = naive.leaves(naive.without(reply, *SAID_OTHERWISE)) - kept
+    alternatives = naive.leaves([naive.without(choice, "message") for choice in reply["choices"][1:]])
+    assert lost <= alternatives
+    return response
+
+
+def assert_stream(provider, head, body):
+    """
+    Decode a stream, compare it with the JSON of its chunks, and return it; no cut changes its events.
+    """
+    chunks = naive.chunks_of(body)
+    events = play(provider.decoder(REQUEST, head), [body])
+    response = built(events)
+    assert_same(response, naive.read_stream(chunks))
+    assert_same_usage(response.usage, naive.last_usage(chunks))
+    assert response.id == next((chunk["id"] for chunk in chunks if chunk["id"]), None)
+    kept = naive.leaves(response.model_dump())
+    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *SAID_OTHERWISE)) <= kept
+    for seed in range(3):
+        assert play(provider.decoder(REQUEST, head), cut(body, seed)) == events
+    return response

@@ -1,0 +1,122 @@
+"""What the tests have replayed: each of them notes here what it has proved, and at the end the books must balance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.contract import endpoints, recorded
+from tests.contract.endpoints import COVERED, Endpoint
+
+REFUSED_AS_WELL = "what our request cannot hold, the vendor refused as well"
+
+COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK agrees", "unsaid")
+
+
+class Ledger:
+    """
+    Notes of what was proved, by the keys of `endpoints.everything`.
+
+    A note is made by the last line of a proof: what fails is not noted.
+
+    Attributes:
+        decoded: Replies that were read, errors among them.
+        written: Requests that were written again as they were, each with the names of what went into ``extra``.
+        unsaid: Requests that ours cannot say, each with the reason.
+        agreed: Replies that the vendor's own SDK reads as we do.
+        no_oracle: Replies that the vendor's own SDK cannot read, each with the reason.
+    """
+
+    def __init__(self) -> None:
+        self.decoded: set[Any] = set()
+        self.written: dict[Any, frozenset[str]] = {}
+        self.unsaid: dict[Any, str] = {}
+        self.agreed: set[Any] = set()
+        self.no_oracle: dict[Any, str] = {}
+
+    def has_decoded(self, one):
+        """
+        Note that the reply of an exchange, or one without its request, was read.
+        """
+        self.decoded.add(_key(one))
+
+    def has_written(self, one, *, extra=()):
+        """
+        Note that the request of an exchange was written again as it was.
+        """
+        self.written[one.key] = frozenset(extra)
+
+    def cannot_say(self, one, reason):
+        """
+        Note that a request has no like here.
+        """
+        self.unsaid[one.key] = reason
+
+    def agrees(self, one):
+        """
+        Note that the vendor's own SDK reads a reply as we do.
+        """
+        self.agreed.add(_key(one))
+
+    def has_no_oracle(self, one, reason):
+        """
+        Note that the vendor's own SDK cannot read a reply.
+        """
+        self.no_oracle[_key(one)] = reason
+
+    def missing(self):
+        """
+        List what nobody replayed and what nobody wrote again, though it is of an endpoint that is covered.
+        """
+        covered = [key for key, (place,) in endpoints.everything().items() if isinstance(place, Endpoint)]
+        unread = [key for key in covered if key not in self.decoded]
+        asked = [key for key in covered if isinstance(key, tuple)]
+        unwritten = [key for key in asked if key not in self.written and key not in self.unsaid]
+        return unread, unwritten
+
+    def table(self):
+        """
+        Write the totals: a line for each endpoint, and what is left out, with the reasons, below.
+        """
+        everything = {key: place for key, (place,) in endpoints.everything().items()}
+        places = {endpoint: [key for key in everything if everything[key] == endpoint] for endpoint in COVERED}
+        rows = [COLUMNS, *(self._row(endpoint, keys) for endpoint, keys in places.items())]
+        rows.append(self._row(("all", ""), [key for keys in places.values() for key in keys]))
+        widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return [*lines, *self._reasons(everything)]
+
+    def _row(self, name, listed):
+        keys = set(listed)
+        asked = {key for key in keys if isinstance(key, tuple)}
+        equal = [self.written[key] for key in asked if key in self.written]
+        compared = len(keys & self.agreed)
+        return (
+            *name,
+            f"{len(keys & self.decoded)}/{len(keys)}",
+            f"{sum(not extra for extra in equal)}/{len(asked)}",
+            str(sum(map(bool, equal))),
+            f"{compared}/{compared + len(keys & self.no_oracle.keys())}",
+            str(len(keys & self.unsaid.keys())),
+        )
+
+    def _reasons(self, everything):
+        names = Counter(name for extra in self.written.values() for name in extra)
+        listed = {
+            "Recordings left out": Counter(place for place in everything.values() if isinstance(place, str)),
+            "Requests that ours cannot say": Counter(self.unsaid.values()),
+            "Requests with these in extra": names,
+            "Replies that the vendor's SDK cannot read": Counter(self.no_oracle.values()),
+        }
+        for title, counts in listed.items():
+            if counts:
+                yield ""
+                yield f"{title}:"
+                yield from (f"  {count:4} {reason}" for reason, count in counts.most_common())
+
+
+def _key(one):
+    """
+    Name an exchange by its key, a reply without its request by its folder and name.
+    """
+    return one.key if isinstance(one, recorded.Exchange) else f"{one.parent.name}/{one.name}"

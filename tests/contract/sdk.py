@@ -1,0 +1,146 @@
+"""What tests share in which a vendor's own SDK and our plugin read the same replies from a server on loopback."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from budwood import Client
+from budwood.settings import Settings, Source
+from budwood.testing import FakeClock
+from tests.contract import recorded
+from tests.contract.replay import is_stream
+from tests.servers import reply
+
+IDS = ("x-request-id", "request-id")
+"""Headers that are played as they were recorded; all others have no say in what a reply means."""
+
+
+class Reply(NamedTuple):
+    """
+    A reply to play, and where it stands: an exchange, or the path of a reply without its request.
+    """
+
+    source: Any
+    status: int
+    body: bytes
+    streamed: bool
+    headers: dict[str, str]
+
+
+class Reading(NamedTuple):
+    """
+    What a reply says, whoever reads it.
+    """
+
+    text: str
+    reasoning: str
+    calls: list[tuple[str | None, str, Any]]
+    finish: str | None
+    usage: tuple[int | None, ...]
+    id: str | None
+    model: str | None
+
+
+def installed(name, distribution):
+    """
+    Import a vendor's own SDK; where it is missing, the tests of the module skip, and in CI they fail.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        if os.environ.get("CI"):
+            raise
+        return pytest.skip(f"`pip install {distribution}` for the vendor's own SDK", allow_module_level=True)
+
+
+def client(model, **settings):
+    """
+    Make a client of ours with these settings of its provider, and none of the machine's user.
+    """
+    source = Source("arguments", {"providers": {model.partition("/")[0]: settings}})
+    return Client(model, settings=Settings(source), clock=FakeClock(), cache=False, retries=0)
+
+
+def replies(case, fits, *, streams_of=recorded.streams_of):
+    """
+    List the replies of a case: the fitting ones of a recording, or one that was recorded without its request.
+    """
+    if not isinstance(case, Path):
+        return [_recorded(one) for one in recorded.of(case, fits)]
+    if not case.name.endswith(".chunks.txt"):
+        return [Reply(case, 200, case.read_bytes(), streamed=False, headers={})]
+    return [Reply(case, 200, body, streamed=True, headers={}) for body in streams_of(case)]
+
+
+def _recorded(one):
+    kept = {name.replace("-", "_"): values[-1] for name, values in one.response.headers.items() if name in IDS}
+    streamed = is_stream(one.response) or recorded.ends_with(one.request.url, ":streamGenerateContent")
+    return Reply(one, one.response.status, one.response.body, streamed, kept)
+
+
+def play(server, said):
+    """
+    Let the server play a reply to both, whatever a test that failed has left.
+    """
+    is_text = said.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
+    content_type = "application/json" if is_text else "text/event-stream"
+    server.forget().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
+
+
+def ours(client, said):
+    """
+    Ask with our client, whole or streamed as the reply is.
+    """
+    if not said.streamed:
+        return client.ask("Hello")
+    with client.stream("Hello") as stream:
+        for _ in stream:
+            pass
+    return stream.response
+
+
+def reading_of(response, usage):
+    """
+    Say of our response what is compared, with the numbers of ``usage`` by name.
+    """
+    return Reading(
+        text=response.text,
+        reasoning=response.reasoning,
+        calls=[(call.id, call.name, parsed(call.arguments)) for call in response.tool_calls],
+        finish=response.raw_finish_reason,
+        usage=tuple(getattr(response.usage, name) for name in usage),
+        id=response.id,
+        model=response.model,
+    )
+
+
+def nameless(reading, expected):
+    """
+    Leave out the ids that we made for calls that came without one.
+    """
+    calls = [(said[0] and call[0], *call[1:]) for call, said in zip(reading.calls, expected.calls, strict=True)]
+    return reading._replace(calls=calls)
+
+
+def parsed(arguments):
+    """
+    Parse a call's arguments; text that is no JSON stays what it is, and none are an empty object.
+    """
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
+
+
+def first(reasons, source):
+    """
+    Find why an SDK cannot read a reply, by a part of its name; None where it can.
+    """
+    name = source.name if isinstance(source, Path) else source.file
+    return next((reason for part, reason in reasons.items() if part in name), None)

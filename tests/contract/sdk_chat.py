@@ -1,0 +1,96 @@
+"""Read what SDKs in the form of OpenAI's return for Chat Completions: whole, or chunk by chunk."""
+
+from __future__ import annotations
+
+from tests.contract import sdk
+
+USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
+
+
+def ask(client, *, streamed):
+    """
+    Ask with a vendor's own client, and say what is compared.
+    """
+    question = {"model": "recorded", "messages": [{"role": "user", "content": "Hello"}]}
+    if streamed:
+        return of_chunks(list(client.chat.completions.create(**question, stream=True)))
+    return of_completion(client.chat.completions.create(**question))
+
+
+def of_completion(reply):
+    """
+    Read a whole reply: its first choice.
+    """
+    message = reply.choices[0].message  # Azure leaves it out of what its filter stopped
+    legacy = getattr(message, "function_call", None)
+    calls = [_call(call) for call in getattr(message, "tool_calls", None) or ()]
+    return sdk.Reading(
+        text=getattr(message, "content", None) or "",
+        reasoning=_reasoning(message),
+        calls=[*calls, *([(None, legacy.name, sdk.parsed(legacy.arguments))] if legacy else ())],
+        finish=reply.choices[0].finish_reason,
+        usage=_usage(reply.usage),
+        id=reply.id or None,
+        model=reply.model,
+    )
+
+
+def of_chunks(chunks):
+    """
+    Read a stream: its first choice.
+    """
+    choices = [choice for chunk in chunks for choice in chunk.choices or () if choice.index == 0]
+    deltas = [choice.delta for choice in choices if choice.delta is not None]
+    usages = [chunk.usage or _of_groq(chunk) for chunk in chunks]
+    return sdk.Reading(
+        text="".join(delta.content or "" for delta in deltas),
+        reasoning="".join(map(_reasoning, deltas)),
+        calls=_joined([call for delta in deltas for call in delta.tool_calls or ()]),
+        finish=next((choice.finish_reason for choice in reversed(choices) if choice.finish_reason), None),
+        usage=_usage(next((usage for usage in reversed(usages) if usage), None)),
+        id=next((chunk.id for chunk in chunks if chunk.id), None),
+        model=next((chunk.model for chunk in chunks if chunk.model), None),
+    )
+
+
+def _call(call):
+    if call.type == "custom":
+        return call.id, call.custom.name, sdk.parsed(call.custom.input)
+    return call.id, call.function.name, sdk.parsed(call.function.arguments)
+
+
+def _joined(pieces):
+    """
+    Put calls together: the first piece of each names it.
+    """
+    calls = {}
+    for piece in pieces:
+        call = calls.setdefault(piece.index, [None, "", ""])
+        call[0] = call[0] or piece.id
+        call[1] = call[1] or piece.function.name
+        call[2] += piece.function.arguments or ""
+    return [(call[0], call[1], sdk.parsed(call[2])) for _, call in sorted(calls.items())]
+
+
+def _reasoning(message):
+    return getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None) or ""
+
+
+def _of_groq(chunk):
+    """
+    Find the usage where Groq has it.
+    """
+    return getattr(getattr(chunk, "x_groq", None), "usage", None)
+
+
+def _usage(said):
+    if said is None:
+        return None, None, None, None
+    read = getattr(said, "prompt_tokens_details", None)
+    written = getattr(said, "completion_tokens_details", None)
+    return (
+        said.prompt_tokens,
+        said.total_tokens - said.prompt_tokens,  # what some servers leave out of completion_tokens is in the total
+        getattr(read, "cached_tokens", None),
+        getattr(written, "reasoning_tokens", None),
+    )

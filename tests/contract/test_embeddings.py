@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import base64
+import json
+import struct
+
+import pytest
+
+from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead
+from tests.contract import recorded
+from tests.contract.replay import assert_says, head_of
+
+
+def is_embedding(entry):
+    """
+    Whether an exchange is an embedding.
+    """
+    return recorded.ends_with(entry["url"], "/v1/embeddings")
+
+
+def is_embedded(entry):
+    """
+    Whether an embedding was answered.
+    """
+    return is_embedding(entry) and entry["status"] == 200
+
+
+def is_refused(entry):
+    """
+    Whether an embedding was refused.
+    """
+    return is_embedding(entry) and entry["status"] >= 400
+
+
+def read_request(body):
+    """
+    Read a recorded body: a text, a list of them, or what was made of them already, tokens, which are a user's extra.
+    """
+    given = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    rows = [given] if isinstance(given[0], int) else given
+    said = all(isinstance(row, str) for row in rows)
+    return EmbeddingRequest(
+        model=body["model"],
+        texts=tuple(rows) if said else ("",) * len(rows),
+        dimensions=body.get("dimensions"),
+        extra={} if said else {"input": body["input"]},
+    )
+
+
+def canonical(body):
+    """
+    Bring a body into the form in which equal requests are equal.
+
+    One text is a list of one; whether vectors come as numbers or in base64 changes nothing that they say.
+    """
+    body = {name: value for name, value in body.items() if name != "encoding_format"}
+    return body | {"input": [body["input"]] if isinstance(body["input"], str) else body["input"]}
+
+
+def naive_vector(embedding):
+    """
+    Read a vector as the API description says: numbers, or little-endian floats in base64.
+    """
+    if isinstance(embedding, str):
+        data = base64.b64decode(embedding)
+        return struct.unpack(f"<{len(data) // 4}f", data)
+    return tuple(embedding)
+
+
+def assert_vectors(provider, request, head, body):
+    """
+    Decode vectors and compare them with their JSON.
+    """
+    said = json.loads(body)
+    response = provider.decode_embedding(request, HTTPReply(head, body))
+    assert list(response.vectors) == [naive_vector(row["embedding"]) for row in said["data"]]
+    assert response.usage.input_tokens == said["usage"]["prompt_tokens"]
+    assert response.usage.raw == said["usage"]
+    assert response.model == said["model"]
+
+
+@pytest.mark.parametrize("file", recorded.files(is_embedded, "openai-embeddings"))
+def test_recorded_vectors_are_read_in_both_forms(ledger, openai, file):
+    """
+    Recorded vectors, as numbers or in base64, are the numbers that a naive reading finds.
+    """
+    for one in recorded.of(file, is_embedded):
+        assert_vectors(openai(), read_request(one.request.json()), head_of(one.response), one.response.body)
+        ledger.has_decoded(one)
+
+
+@pytest.mark.parametrize("path", recorded.fixtures("openai-embeddings", suffix=".json"))
+def test_recorded_vectors_without_their_request_are_read(ledger, openai, path):
+    """
+    Vectors that were recorded without their requests are read like all others.
+    """
+    request = EmbeddingRequest(model="recorded", texts=("text",) * len(json.loads(path.read_bytes())["data"]))
+    assert_vectors(openai(), request, ReplyHead(200, {}), path.read_bytes())
+    ledger.has_decoded(path)
+
+
+@pytest.mark.parametrize("file", recorded.files(is_refused, "openai-embeddings"))
+def test_recorded_errors_say_what_the_vendor_said(ledger, openai, file):
+    """
+    A recorded error has the vendor's words, code and parameter; asking again would not help.
+    """
+    for one in recorded.of(file, is_refused):
+        error = openai().error(HTTPReply(head_of(one.response), one.response.body))
+        assert (error.status, error.retryable) == (one.response.status, False)
+        assert_says(error, one.response)
+        ledger.has_decoded(one)
+
+
+@pytest.mark.parametrize("file", recorded.files(is_embedding, "openai-embeddings"))
+def test_recorded_requests_are_written_again(ledger, openai, openai_schemas, file):
+    """
+    A recorded request that is read into ours is written as it was, and fits the description of the API where that did.
+    """
+    for one in recorded.of(file, is_embedding):
+        said = one.request.json()
+        request = read_request(said)
+        call = openai().encode_embedding(request)
+        assert call.url == one.request.url
+        assert canonical(json.loads(call.body)) == canonical(said)
+        if not openai_schemas.problems("CreateEmbeddingRequest", said):
+            assert openai_schemas.problems("CreateEmbeddingRequest", json.loads(call.body)) == []
+        ledger.has_written(one, extra=request.extra)

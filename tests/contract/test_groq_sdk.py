@@ -1,0 +1,83 @@
+"""Groq's own SDK and our plugin, reading the same recorded replies from a server on loopback, agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import ProviderError
+from tests.contract import naive, recorded, sdk, sdk_chat
+from tests.contract.test_groq_chat import is_answered, is_refused
+
+groq = sdk.installed("groq", "groq")
+
+CASES = [
+    *recorded.files(is_answered, "groq"),
+    *recorded.fixtures("groq", suffix=".json"),
+    *recorded.fixtures("groq", suffix=".chunks.txt"),
+]
+
+NO_ORACLE = {}
+"""What Groq's own SDK cannot read, by a part of the name, and why."""
+
+
+@pytest.fixture(scope="module")
+def theirs(served):
+    """
+    The vendor's own client.
+    """
+    with groq.Groq(api_key="gsk-test", base_url=served.url, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def asked(served):
+    """
+    A client of ours.
+    """
+    with sdk.client("groq/recorded", base_url=served.url, api_key="gsk-test") as client:
+        yield client
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_read_the_same(ledger, served, theirs, asked, case):
+    """
+    Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    """
+    for said in sdk.replies(case, is_answered):
+        if reason := sdk.first(NO_ORACLE, said.source):
+            ledger.has_no_oracle(said.source, reason)
+            continue
+        sdk.play(served, said)
+        if naive.error_of(said.body):
+            assert_both_fail(theirs, asked, said)
+        else:
+            expected = sdk_chat.ask(theirs, streamed=said.streamed)
+            assert sdk.reading_of(sdk.ours(asked, said), sdk_chat.USAGE) == expected
+        ledger.agrees(said.source)
+
+
+def assert_both_fail(theirs, asked, said):
+    """
+    See that an error inside a stream is raised by both, in the same words.
+    """
+    with pytest.raises(groq.APIError) as their:
+        sdk_chat.ask(theirs, streamed=True)
+    with pytest.raises(ProviderError) as our:
+        sdk.ours(asked, said)
+    assert their.value.message in str(our.value)
+
+
+@pytest.mark.parametrize("file", recorded.files(is_refused, "groq"))
+def test_both_are_refused(shared_folder, served, theirs, asked, file):
+    """
+    What is an error to the vendor's own client is one to ours, with the same status and words.
+    """
+    for said in sdk.replies(file, is_refused):
+        sdk.play(served, said)
+        with pytest.raises(groq.APIStatusError) as their:
+            sdk_chat.ask(theirs, streamed=False)
+        with pytest.raises(ProviderError) as our:
+            asked.ask("Hello")
+
+        assert our.value.status == their.value.status_code
+        assert their.value.body["error"]["message"][:200] in str(our.value)

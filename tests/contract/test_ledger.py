@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.contract import endpoints, recorded
+from tests.contract.endpoints import LEFT_OUT, LEFT_OUT_FIXTURES, Endpoint
+
+
+def test_every_recording_has_one_place(shared_folder):
+    """
+    Each recorded exchange and each reply alone is of one endpoint that is covered, or left out for one reason.
+    """
+    found = endpoints.everything()
+
+    assert {key: places for key, places in found.items() if len(places) != 1} == {}
+    indexed = sum(len(recording["interactions"]) for recording in recorded.index())
+    lying = [path for path in (shared_folder / "cassettes" / "response-fixtures").rglob("*") if path.is_file()]
+    assert len(found) == indexed + len(lying)
+
+
+def test_every_file_is_in_the_index(shared_folder):
+    """
+    No recording lies in the folder that the index, and so all other tests, pass over.
+    """
+    folder = shared_folder / "cassettes"
+    lying = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.is_file()}
+
+    assert {name for name in lying if not name.startswith("response-fixtures/")} == {
+        recording["file"] for recording in recorded.index()
+    }
+
+
+def test_every_reason_leaves_something_out(shared_folder):
+    """
+    A reason to leave something out that fits nothing is not kept.
+    """
+    used = Counter(place for places in endpoints.everything().values() for place in places)
+
+    assert {reason for reason in (*LEFT_OUT.values(), *LEFT_OUT_FIXTURES.values()) if not used[reason]} == set()
+    assert not any(isinstance(reason, Endpoint) for reason in LEFT_OUT.values())
+
+
+def test_nothing_falls_between_the_tests(ledger, run_is_whole):
+    """
+    Every reply of a covered endpoint was read by a test, and every request written again or listed with a reason.
+    """
+    if not run_is_whole:
+        pytest.skip("only part of tests/contract runs: what has been replayed cannot be all")
+    unread, unwritten = ledger.missing()
+
+    assert unread == []
+    assert unwritten == []

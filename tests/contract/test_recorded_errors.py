@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import (
+    AuthenticationError,
+    ContextLengthError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitError,
+    UnsupportedParameterError,
+)
+from budwood.types import HTTPReply
+from tests.contract import endpoints, recorded
+from tests.contract.endpoints import Endpoint
+from tests.contract.replay import head_of
+
+CLASSES = {
+    ("openai", 400, "decimal_below_min_value"): InvalidRequestError,
+    ("openai", 400, "empty_array"): InvalidRequestError,
+    ("openai", 400, "integer_below_min_value"): InvalidRequestError,
+    ("openai", 400, "invalid_function_parameters"): InvalidRequestError,
+    ("openai", 400, "invalid_image_url"): InvalidRequestError,
+    ("openai", 400, "invalid_request_error"): InvalidRequestError,
+    ("openai", 400, "model_not_found"): NotFoundError,
+    ("openai", 400, "unsupported_parameter"): UnsupportedParameterError,
+    ("openai", 400, "unsupported_value"): UnsupportedParameterError,
+    ("openai", 401, "invalid_api_key"): AuthenticationError,
+    ("openai", 404, "model_not_found"): NotFoundError,
+    ("azure", 401, "401"): AuthenticationError,
+    ("azure", 404, "DeploymentNotFound"): NotFoundError,
+    ("azure", 429, "RateLimitReached"): RateLimitError,
+    ("groq", 400, "tool_use_failed"): InvalidRequestError,
+    ("groq", 404, "model_not_found"): NotFoundError,
+    ("anthropic", 400, "invalid_request_error: messages.0: Input"): InvalidRequestError,
+    ("anthropic", 400, "invalid_request_error: This model does not support effort"): UnsupportedParameterError,
+    ("anthropic", 401, "authentication_error"): AuthenticationError,
+    ("anthropic", 404, "not_found_error"): NotFoundError,
+    ("gemini", 400, "API_KEY_INVALID"): AuthenticationError,
+    ("gemini", 404, "NOT_FOUND"): NotFoundError,
+    ("gemini", 429, "RESOURCE_EXHAUSTED"): RateLimitError,
+    ("ollama", 404, "None: model 'nonexistent-model:latest' not found"): NotFoundError,
+    ("ollama", 400, "invalid_request_error: prompt too long;"): ContextLengthError,
+    ("ollama", 401, "api_error: Unauthorized"): AuthenticationError,
+}
+"""
+The class of each recorded error, by vendor, status and code.
+
+Where vendors have one code for many things, or none, the beginning of the text stands behind it.
+"""
+
+
+def refused(entry):
+    """
+    Whether an exchange was refused.
+    """
+    return entry["status"] >= 400
+
+
+def covered(file):
+    """
+    List the refused exchanges of a recording that are of a covered endpoint, each with the endpoint.
+    """
+    placed = [(one, *endpoints.places(one.key, one.entry)) for one in recorded.of(file, refused)]
+    return [(one, place) for one, place in placed if isinstance(place, Endpoint)]
+
+
+def expected(provider, status, name):
+    """
+    Find the row that an error falls under.
+    """
+    rows = [row for row in CLASSES if row[:2] == (provider, status) and name.startswith(row[2])]
+    assert len(rows) == 1, f"no row, or several, for {provider} {status} {name}"
+    return rows[0]
+
+
+@pytest.fixture
+def speakers(openai, azure, *, groq, claude, gemini, ollama, compatible):
+    """
+    The provider of each vendor, and of each API that Ollama serves.
+    """
+    return {
+        "openai": openai(),
+        "azure": azure("https://recorded.openai.azure.com/"),
+        "groq": groq(),
+        "anthropic": claude,
+        "gemini": gemini(),
+        "ollama": ollama(),
+        "v1/chat/completions": compatible(),
+    }
+
+
+def test_every_recorded_error_has_its_class(shared_folder, speakers):
+    """
+    The class of each recorded error is the one of the table, exactly, and each row of the table has an error.
+    """
+    used = set()
+    for case in recorded.files(refused):
+        for one, (provider, name) in covered(case.values[0]):
+            speaker = speakers.get(name) or speakers[provider]
+            error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
+            said = f"{error.code}: {error.message.removeprefix('The credential was refused: ')}"
+            row = expected(provider, one.response.status, said)
+            assert (type(error), error.status) == (CLASSES[row], row[1]), said
+            used.add(row)
+
+    assert used == set(CLASSES)

@@ -1,0 +1,153 @@
+"""The base class for decoders of streams: what it does for those who inherit from it."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.errors import BadResponseError, ServerError, StreamInterruptedError
+from budwood.providing import BaseStreamDecoder, parse_piece
+from budwood.types import ReplyHead, TextDelta
+from budwood.wire import NDJSONDecoder, SSEDecoder
+
+HEAD = ReplyHead(200, {})
+
+
+class Lines(BaseStreamDecoder[bytes]):
+    """Reads one text a line; ``{"stop": true}`` is the end, ``{"oops": …}`` an error."""
+
+    def __init__(self, **whole):
+        super().__init__(HEAD, NDJSONDecoder(), **whole)
+        self.ended = False
+
+    def _decode(self, piece):
+        said = parse_piece(piece)
+        if "oops" in said:
+            raise ServerError(said["oops"])
+        self.ended = self.ended or "stop" in said
+        if "text" in said:
+            yield TextDelta(said["text"])
+
+    def _end(self):
+        if not self.ended:
+            raise StreamInterruptedError("no end")
+        return [TextDelta("(the end)")]
+
+
+class Events(Lines):
+    """The same in server-sent events, where a whole reply may come in place of a stream."""
+
+    def __init__(self):
+        BaseStreamDecoder.__init__(self, HEAD, SSEDecoder(), whole=lambda reply: [TextDelta(reply.body.decode())])
+        self.ended = False
+
+    def _decode(self, piece):
+        return super()._decode(piece.data)
+
+
+def line(**fields):
+    """
+    Write one line.
+    """
+    return json.dumps(fields).encode() + b"\n"
+
+
+def texts(events):
+    """
+    Return what was said.
+    """
+    return [event.text for event in events]
+
+
+@given(st.lists(st.text(min_size=1), max_size=5), st.lists(st.integers(0, 60), max_size=8))
+def test_any_cut_gives_the_same_events(said, cuts):
+    """
+    However the bytes are cut, the same texts come, and what is told at the end.
+    """
+    written = b"".join(line(text=text) for text in said) + line(stop=True)
+    places = sorted({0, *(min(cut, len(written)) for cut in cuts), len(written)})
+    decoder = Lines()
+
+    events = [event for a, b in pairwise(places) for event in decoder.feed(written[a:b])]
+
+    assert texts([*events, *decoder.close()]) == [*said, "(the end)"]
+
+
+def test_what_came_before_an_error_is_told_first():
+    """
+    An error in the same read is raised by the next call, and by each after it.
+    """
+    decoder = Lines()
+
+    assert texts(decoder.feed(line(text="a") + line(oops="broken") + line(text="b"))) == ["a"]
+    for ask in (lambda: decoder.feed(line(text="c")), decoder.close):
+        with pytest.raises(ServerError, match="broken"):
+            ask()
+
+
+def test_an_error_alone_is_raised_at_once():
+    """
+    Where nothing came before it there is nothing to wait for.
+    """
+    with pytest.raises(ServerError):
+        Lines().feed(line(oops="broken"))
+
+
+def test_an_error_in_what_is_left_is_raised():
+    """
+    The last line may lack its newline, and hold an error.
+    """
+    decoder = Lines()
+    decoder.feed(line(text="a") + b'{"oops": "late"}')
+
+    with pytest.raises(ServerError, match="late"):
+        decoder.close()
+
+
+def test_a_stream_without_its_end_is_interrupted():
+    """
+    What the class says of the end is asked for once the bytes are over.
+    """
+    decoder = Lines()
+    decoder.feed(line(text="a"))
+
+    with pytest.raises(StreamInterruptedError):
+        decoder.close()
+
+
+@pytest.mark.parametrize("body", [b'{"answer": 1}', b"[1, 2]", b"<html></html>", b'  \n {"answer": 1}'])
+def test_a_whole_reply_in_place_of_a_stream(body):
+    """
+    JSON or HTML where events should be is read as a whole reply, however it is cut.
+    """
+    decoder = Events()
+    for number in range(len(body)):
+        assert decoder.feed(body[number : number + 1]) == []
+
+    assert texts(decoder.close()) == [body.decode().strip()]
+
+
+def test_events_are_no_whole_reply():
+    """
+    A stream of events is read as one, also after empty lines.
+    """
+    decoder = Events()
+
+    assert texts(decoder.feed(b'\n\ndata: {"text": "a"}\n\ndata: {"stop": true}\n\n')) == ["a"]
+    assert texts(decoder.close()) == ["(the end)"]
+
+
+@given(st.binary())
+def test_a_piece_is_an_object_or_an_error(data):
+    """
+    No bytes make the reader fail in another way.
+    """
+    try:
+        parsed = parse_piece(data)
+    except BadResponseError:
+        return
+    assert isinstance(parsed, dict)

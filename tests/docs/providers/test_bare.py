@@ -1,0 +1,91 @@
+"""A provider that inherits nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.contracts import Provider
+from budwood.errors import (
+    NotFoundError,
+    QuotaExhaustedError,
+    UnsupportedError,
+    UnsupportedParameterError,
+)
+from budwood.providing import Parameters
+from budwood.types import ModelRules
+from tests.docs.providers.conftest import ANSWERS
+
+
+def test_the_bare_one_inherits_nothing(installed, context):
+    """
+    Having the methods is enough.
+    """
+    module = installed("wise")
+
+    assert module.Wise.__mro__ == (module.Wise, object)
+    assert isinstance(module.Wise(module.WiseSettings(), context), Provider)
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "kind"), [(404, "no-such-model", NotFoundError), (402, "no-credit", QuotaExhaustedError)]
+)
+def test_the_vendors_words_are_understood(asking, scripted, status, word, kind):
+    """
+    A structured code is more exact than the status.
+    """
+    scripted.reply(status, {"wrong": word, "text": "Sorry."})
+    with asking("wise") as client, pytest.raises(kind, match="Sorry"):
+        client.ask("Hi")
+
+
+def test_what_the_vendor_has_not_is_told(asking, scripted):
+    """
+    Parameters that the vendor does not know are dropped with a receipt, and a conversation is refused before sending.
+    """
+    scripted.reply(200, ANSWERS["wise"])
+    with asking("wise") as client:
+        reply = client.ask("Hi", max_tokens=50, seed=3, extra={"mood": "calm"})
+        with pytest.raises(UnsupportedError, match="no conversations"):
+            client.ask("Hi", system="Be brief.")
+
+    sent = {"model": "wise-1", "question": "Hi", "length": 50, "mood": "calm"}
+    assert scripted.sent() == sent
+    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("seed", "dropped")]
+    assert len(scripted.calls) == 1
+
+
+def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, installed, scripted, monkeypatch):
+    """
+    A refused parameter is learnt by a provider that looks rules up; one that does not is sent nothing twice.
+    """
+    refusal = {"wrong": "bad", "text": "Unsupported parameter: 'temperature' is not supported."}
+    scripted.reply(400, refusal).reply(200, ANSWERS["wise"]).reply(400, refusal)
+    with asking("wise") as client:
+        assert len(client.ask("Hi", temperature=0.5).attempts) == 2
+    assert "temperature" not in scripted.sent()
+
+    def heedless(request, _rules, **_):
+        return Parameters({"temperature": request.temperature})
+
+    monkeypatch.setattr(installed("wise"), "adapted", heedless)
+    with asking("wise") as client, pytest.raises(UnsupportedParameterError):
+        client.ask("Hi", temperature=0.5)
+    assert len(scripted.calls) == 3
+
+
+@pytest.mark.parametrize("parameter", ["max_tokens", "messages", "tools"])
+def test_no_provider_can_have_dropped_what_a_request_needs(asking, installed, scripted, monkeypatch, parameter):
+    """
+    A rule that would drop the bound of the output, or what is asked, is not learnt, whoever makes it.
+    """
+
+    def greedy(_self, _reply):
+        error = UnsupportedParameterError("No.", param=parameter)
+        error.rule = ModelRules(refuses={parameter})
+        return error
+
+    monkeypatch.setattr(installed("wise").Wise, "error", greedy)
+    scripted.reply(400)
+    with asking("wise") as client, pytest.raises(UnsupportedParameterError):
+        client.ask("Hi", max_tokens=50)
+    assert len(scripted.calls) == 1

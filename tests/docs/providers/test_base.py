@@ -1,0 +1,175 @@
+"""A provider on the helper base."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import (
+    CapacityError,
+    ContextLengthError,
+    PromptError,
+    UnsupportedError,
+)
+from budwood.providing import BaseProvider
+from budwood.types import ChatRequest, ImagePart, Message
+from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, piece
+
+
+def test_the_helper_base_is_inherited(installed):
+    """
+    The example builds on it.
+    """
+    assert issubclass(installed("seer").Seer, BaseProvider)
+
+
+def test_parameters_are_merged_in_order(asking, scripted):
+    """
+    The caller's come before the catalog's, these before the instance's; `extra` is sent over all.
+    """
+    settings = {
+        "providers": {"seer": {"safety": "strict"}, "mild": {"plugin": "seer", "api_key": SECRET, "safety": "mild"}},
+        "models": {"seer/seer-2": {"defaults": {"safety": "none", "heat": 1.5}}},
+    }
+    for _ in range(5):
+        scripted.reply(200, ANSWERS["seer"])
+    with asking("seer", settings=settings) as client:
+        client.ask("Hi")
+        client.ask("Hi", model="mild/seer-1")
+        client.ask("Hi", model="seer/seer-2")
+        client.ask("Hi", model="seer/seer-2", temperature=0.5, max_tokens=9)
+        client.ask("Hi", model="seer/seer-2", temperature=0.5, extra={"heat": 2, "safety": "off"})
+
+    told = [
+        {key: scripted.sent(n).get(key) for key in ("safety", "heat", "longest") if key in scripted.sent(n)}
+        for n in range(5)
+    ]
+    assert told == [
+        {"safety": "strict"},
+        {"safety": "mild"},
+        {"safety": "none", "heat": 1.5},
+        {"safety": "none", "heat": 0.5, "longest": 9},
+        {"safety": "off", "heat": 2},
+    ]
+
+
+def test_images_go_out_in_the_vendors_form(asking, scripted, tmp_path):
+    """
+    A file, bytes and a data address become pieces of the turn.
+    """
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    scripted.reply(200, ANSWERS["seer"]).reply(200, ANSWERS["seer"])
+    with asking("seer") as client:
+        client.ask("What is it?", files=[tmp_path / "photo.png"])
+        client.ask(Message.user("And this?", PNG, ImagePart(url=PNG.data_url)))
+
+    from_file = scripted.sent(0)["turns"][0]["pieces"]
+    assert {"image": "iVBORw0KGgo=", "kind": "image/png"} in from_file
+    assert scripted.sent()["turns"][0]["pieces"][1:] == [{"image": "iVBORw==", "kind": "image/png"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "said"),
+    [
+        (ImagePart(data=b"GIF89a", media_type="image/gif"), UnsupportedError, "reads no image/gif"),
+        (ImagePart(data=b"x" * 1_000_001, media_type="image/png"), PromptError, "1,000,001 bytes"),
+        (ImagePart(data=b"", media_type="image/png"), PromptError, "empty"),
+        (ImagePart(url="https://example.com/a.png"), UnsupportedError, "fetches no images"),
+        (ImagePart(url="data:image/png;base64,?"), PromptError, "no base64"),
+    ],
+)
+def test_images_that_the_vendor_does_not_take_are_refused_before_sending(asking, scripted, image, kind, said):
+    """
+    Kind, size and place of each image are checked against the vendor's limits.
+    """
+    with asking("seer") as client, pytest.raises(kind, match=said):
+        client.ask(Message.user("What is it?", image))
+    assert scripted.calls == []
+
+
+def test_a_model_that_writes_no_text_is_not_asked_for_any(asking, scripted):
+    """
+    A row that says that a model does not chat is enough for an error that says so.
+    """
+    settings = {"models": {"seer/seer-paints": {"lacks": ["chat"]}}}
+    with asking("seer", settings=settings) as client, pytest.raises(UnsupportedError, match="seer/seer-paints"):
+        client.ask("Hi", model="seer/seer-paints")
+    assert scripted.calls == []
+
+
+def test_what_cannot_fit_is_refused_before_sending(asking, scripted):
+    """
+    Messages that are too long even by the lower bound of their estimate are not sent; the longer window takes them.
+    """
+    story = "once upon a time " * 6_000
+    scripted.reply(200, ANSWERS["seer"])
+    with asking("seer") as client:
+        with pytest.raises(ContextLengthError, match="8,000") as caught:
+            client.ask(story)
+        assert caught.value.attempts == ()
+        assert client.ask(story, model="seer/seer-1-long").text == "Hello"
+    assert len(scripted.calls) == 1
+
+
+def test_the_base_checks_for_who_encodes_without_the_engine(installed, context):
+    """
+    `check` sees to messages and capabilities as well.
+    """
+    module = installed("seer")
+    seer = module.Seer(module.SeerSettings(), context)
+
+    with pytest.raises(PromptError, match="empty"):
+        seer.encode(ChatRequest(model="seer-1", messages=(Message.user(" "),)), stream=False)
+
+
+def test_tools_are_called_and_answered(asking, scripted):
+    """
+    A call goes out and back in pieces of the vendor's, whole and streamed.
+    """
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"rain in {city}"
+
+    call = {"call": "c1", "tool": "weather", "with": '{"city": "Oslo"}'}
+    scripted.reply(200, {**ANSWERS["seer"], "pieces": [call], "ended": "calls"}).reply(200, ANSWERS["seer"])
+    scripted.reply(200, chunks=[piece(id="t", piece=call), piece(ended="calls")]).reply(200, chunks=STREAMS["seer"])
+    with asking("seer") as client:
+        reply = client.ask("Weather?", tools=[weather], tool_choice="required")
+        with client.stream("Weather?", tools=[weather]) as stream:
+            list(stream)
+
+    assert (reply.text, stream.response.text) == ("Hello", "Hello")
+    for number in (1, 3):
+        assert [turn["pieces"] for turn in scripted.sent(number)["turns"][1:]] == [
+            [call],
+            [{"result_of": "c1", "text": "rain in Oslo"}],
+        ]
+    assert [receipt.parameter for receipt in reply.adaptations] == ["tool_choice"]
+
+
+@pytest.mark.parametrize(("code", "kind"), [("too-long", ContextLengthError), ("busy", CapacityError)])
+def test_a_problem_inside_a_200_is_an_error(asking, scripted, code, kind):
+    """
+    Problems are classified wherever they stand: in a whole reply and in a stream.
+    """
+    said = {"problem": {"code": code, "text": "Sorry."}}
+    scripted.reply(200, said).reply(200, chunks=[piece(**said)])
+    with asking("seer", retries=0) as client:
+        with pytest.raises(kind, match="Sorry"):
+            client.ask("Hi")
+        with client.stream("Hi") as stream, pytest.raises(kind, match="Sorry"):
+            list(stream)
+
+
+def test_the_vendors_names_are_learnt_under_ours(asking, scripted):
+    """
+    A refusal of ``heat`` is one of the temperature, and is learnt.
+    """
+    problem = {"problem": {"code": "unknown-field", "about": "heat", "text": "There is no heat."}}
+    scripted.reply(422, problem).reply(200, ANSWERS["seer"]).reply(200, ANSWERS["seer"])
+    with asking("seer") as client:
+        replies = [client.ask("Hi", temperature=0.5) for _ in range(2)]
+
+    assert [len(reply.attempts) for reply in replies] == [2, 1]
+    assert [receipt.parameter for receipt in replies[1].adaptations] == ["temperature"]
+    assert "heat" not in scripted.sent()

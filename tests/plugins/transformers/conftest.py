@@ -1,0 +1,83 @@
+"""
+A tiny model of random weights, and the plugin over it.
+
+Where torch or the plugin is missing these tests skip; in the session that is there to run them, that is a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import pytest
+
+MISSING = [name for name in ("torch", "transformers", "budwood_transformers") if importlib.util.find_spec(name) is None]
+HINT = f"{', '.join(MISSING)} missing; `nox -s local_models` installs what these tests need"
+
+if MISSING and os.environ.get("BUDWOOD_TEST_LOCAL_MODELS"):
+    raise pytest.UsageError(HINT)
+
+
+class SkippedModule(pytest.Module):
+    """A module of tests that cannot even be imported here."""
+
+    def collect(self):
+        """Skip."""
+        pytest.skip(HINT, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """
+    Take the place of each module where something is missing.
+    """
+    return SkippedModule.from_parent(parent, path=module_path) if MISSING else None
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """
+    The folder of a model of random weights.
+    """
+    from tests.tiny_model import save_tiny_model
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def parrot(tmp_path):
+    """
+    Makes a model that says these pieces, one token each, and returns its folder.
+    """
+    from tests.tiny_model import save_tiny_model
+
+    def make(*says, **options):
+        return save_tiny_model(tmp_path / "parrot", says=says, **options)
+
+    return make
+
+
+@pytest.fixture
+def local(clock, tmp_path):
+    """
+    Makes the provider from settings, as the engine would; closed at the end.
+    """
+    from budwood.contracts import PluginContext
+    from budwood.types import ModelRules
+    from budwood_transformers import Transformers, TransformersSettings
+
+    made = []
+
+    def make(rules=None, **settings):
+        context = PluginContext(
+            instance="local",
+            rules=lambda _: rules or ModelRules(),
+            log=lambda _, **__: None,
+            clock=clock,
+            cache_folder=tmp_path,
+        )
+        made.append(Transformers(TransformersSettings(**settings), context))
+        return made[-1]
+
+    yield make
+    for provider in made:
+        provider.close()

@@ -1,0 +1,306 @@
+"""Models come into memory once, when they are wanted, and leave it."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+from pathlib import Path
+
+import pytest
+
+from budwood import Client
+from budwood.errors import StreamInterruptedError
+from budwood.types import ChatRequest, Message, TextDelta
+from tests.tiny_model import random_weights, save_tiny_model
+
+
+def request_of(folder, **changes):
+    """Ask for a few tokens."""
+    return ChatRequest(
+        **{"model": str(folder), "messages": (Message.user("hi"),), "max_tokens": 4, "seed": 1} | changes
+    )
+
+
+def weights_of(provider):
+    """Return the weights of the one model that is loaded."""
+    [slot] = provider._models._slots.values()
+    return slot.thing.weights
+
+
+def test_neither_torch_nor_transformers_is_imported_before_the_first_request():
+    """
+    A program that makes a client, asks what it can do and closes it pays for neither.
+    """
+    program = (
+        "import sys, budwood\n"
+        "with budwood.Client('transformers/./nowhere') as client:\n"
+        "    client.capabilities()\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
+
+
+def test_model_is_loaded_at_its_first_request_and_once(local, tiny_folder):
+    """
+    The second request finds the same weights.
+    """
+    provider = local()
+    assert not provider._models._slots
+
+    list(provider.stream(request_of(tiny_folder)))
+    first = weights_of(provider)
+    list(provider.stream(request_of(tiny_folder)))
+
+    assert weights_of(provider) is first
+
+
+def test_close_frees_the_weights(local, tiny_folder):
+    """
+    Nothing holds them afterwards, neither a module nor one tensor.
+    """
+    provider = local()
+    list(provider.stream(request_of(tiny_folder)))
+    module = weakref.ref(weights_of(provider))
+    tensor = weakref.ref(next(weights_of(provider).parameters()))
+
+    provider.close()
+
+    assert (module(), tensor()) == (None, None)
+
+
+def test_leaving_the_client_frees_the_weights(tiny_folder):
+    """
+    The client closes what it made.
+    """
+    with Client(f"transformers/{tiny_folder}") as client:
+        client.ask("hi", max_tokens=1)
+        tensor = weakref.ref(next(weights_of(client._engine.endpoints.get("transformers").local).parameters()))
+        assert tensor() is not None
+
+    assert tensor() is None
+
+
+def test_provider_that_is_dropped_frees_the_weights(tiny_folder, local):
+    """
+    A program that forgets to close loses no memory either.
+    """
+    from budwood_transformers import Transformers
+
+    kept = local()
+    provider = Transformers(kept._settings, kept._context)
+    list(provider.stream(request_of(tiny_folder)))
+    tensor = weakref.ref(next(weights_of(provider).parameters()))
+
+    del provider
+    gc.collect()
+
+    assert tensor() is None
+
+
+def test_failed_reply_keeps_no_weights(local, tmp_path):
+    """
+    An error that somebody holds on to does not hold the model.
+    """
+    from budwood.errors import ProviderError
+
+    weights = random_weights()
+    weights.lm_head.weight.data.fill_(float("nan"))
+    provider = local()
+    with pytest.raises(ProviderError, match="no numbers") as caught:
+        list(provider.stream(request_of(save_tiny_model(tmp_path / "broken", weights=weights))))
+    tensor = weakref.ref(next(weights_of(provider).parameters()))
+    provider.close()
+
+    assert caught.value.__traceback__ is not None
+    assert tensor() is None
+
+
+def test_another_model_takes_the_place_of_the_first(local, tiny_folder, tmp_path):
+    """
+    With `max_models = 1` two are never in memory together.
+    """
+    other = save_tiny_model(tmp_path / "other", weights=random_weights(1))
+    provider = local(max_models=1)
+    list(provider.stream(request_of(tiny_folder)))
+    first = weakref.ref(weights_of(provider))
+    list(provider.stream(request_of(other)))
+
+    assert first() is None
+    list(provider.stream(request_of(tiny_folder)))
+
+
+def test_as_many_models_stay_as_the_settings_allow(local, tiny_folder, tmp_path):
+    """
+    With `max_models = 2` both stay.
+    """
+    other = save_tiny_model(tmp_path / "other", weights=random_weights(1))
+    provider = local(max_models=2)
+    for folder in (tiny_folder, other, tiny_folder):
+        list(provider.stream(request_of(folder)))
+
+    assert sorted(provider._models._slots) == sorted([str(tiny_folder), str(other)])
+
+
+def test_threads_load_a_model_once(local, tiny_folder):
+    """
+    All of them get an answer from the same weights, one after the other.
+    """
+    provider = local()
+    logged = []
+    object.__setattr__(provider._context, "log", lambda event, **_: logged.append(event))
+    texts = []
+    threads = [
+        threading.Thread(
+            target=lambda: texts.append(
+                "".join(
+                    event.text for event in provider.stream(request_of(tiny_folder)) if isinstance(event, TextDelta)
+                )
+            )
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert logged == ["model loaded"]
+    assert len(texts) == 4
+    assert len(set(texts)) == 1
+
+
+def held_at(provider, step):
+    """Make the model wait at one of its steps; return what tells that it waits, what lets it go on, and its steps."""
+    waiting, gate, steps = threading.Event(), threading.Event(), []
+
+    def hold(*_):
+        steps.append(1)
+        if len(steps) == step:
+            waiting.set()
+            assert gate.wait(60)
+
+    weights_of(provider).register_forward_hook(hold)
+    return waiting, gate, steps
+
+
+def test_model_stops_at_the_next_token_when_the_reader_leaves(local, parrot):
+    """
+    What was computed when the reader left is the last.
+    """
+    folder = parrot("la", " le", ends=False)
+    provider = local()
+    list(provider.stream(request_of(folder)))
+    waiting, gate, steps = held_at(provider, 3)
+    events = provider.stream(request_of(folder, max_tokens=400))
+    for event in events:
+        if isinstance(event, TextDelta):
+            break
+    assert waiting.wait(60)
+
+    events.close()
+    gate.set()
+    list(provider.stream(request_of(folder, max_tokens=1)))  # waits until the first has ended
+
+    assert len(steps) == 3 + 1
+
+
+def test_close_stops_a_reply_in_the_middle(local, parrot):
+    """
+    It waits for no more than the token at which the model is, and whoever reads is told.
+    """
+    folder = parrot("la", " le", ends=False)
+    provider = local()
+    list(provider.stream(request_of(folder)))
+    waiting, gate, steps = held_at(provider, 3)
+    events = provider.stream(request_of(folder, max_tokens=400))
+    next(events)
+    assert waiting.wait(60)
+    closing = threading.Thread(target=provider.close)
+    closing.start()
+    assert provider._models.closing.wait(60)
+    gate.set()
+    closing.join()
+
+    with pytest.raises(StreamInterruptedError, match="was closed"):
+        list(events)
+    assert len(steps) == 3
+
+
+def test_program_that_ends_in_the_middle_of_a_reply_ends(tiny_folder):
+    """
+    Neither a hang nor a crash: the thread that writes stops first.
+    """
+    program = (
+        "import sys, budwood\n"
+        "client = budwood.Client(f'transformers/{sys.argv[1]}')\n"
+        "stream = iter(client.stream('hi', max_tokens=400))\n"
+        "next(stream)\n"
+        "print('read')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tiny_folder)], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
+
+
+def test_settings_say_where_and_how_weights_are_loaded(local, tiny_folder):
+    """
+    Type and attention are as asked for; a device can be named or found.
+    """
+    import torch
+
+    provider = local(dtype="bfloat16", device="cpu", attn_implementation="eager")
+    events = list(provider.stream(request_of(tiny_folder)))
+
+    assert next(weights_of(provider).parameters()).dtype == torch.bfloat16
+    assert weights_of(provider).config._attn_implementation == "eager"
+    assert events[-1].data["device"] == "cpu"
+
+
+def test_instance_with_a_model_of_its_own_is_asked_by_the_folders_name(tiny_folder):
+    """
+    `model_path` fixes the weights, and any other name is an error that says the right one.
+    """
+    from budwood.errors import NotFoundError
+
+    settings = {"providers": {"mine": {"plugin": "transformers", "model_path": str(tiny_folder)}}}
+    with Client("mine/tiny", settings=settings) as client:
+        assert client.ask("hi", max_tokens=2, seed=1).usage.output_tokens == 2
+        assert [model.id for model in client.models()] == ["tiny"]
+        with pytest.raises(NotFoundError, match="'tiny'"):
+            client.ask("hi", model="mine/other")
+
+
+def test_command_line_lists_what_can_be_asked(tiny_folder, tmp_path):
+    """
+    `budwood models list` prints the addresses, without loading anything.
+    """
+    (tmp_path / "budwood.toml").write_text(f'[providers.mine]\nplugin = "transformers"\nmodel_path = "{tiny_folder}"\n')
+
+    done = subprocess.run(
+        [Path(sys.executable).with_name("budwood"), "models", "list", "mine"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "mine/tiny\n"), done.stderr
+
+
+def test_relative_folders_are_found(tiny_folder, monkeypatch):
+    """
+    `transformers/./tiny` is the folder beside the program.
+    """
+    monkeypatch.chdir(tiny_folder.parent)
+
+    with Client("transformers/./tiny") as client:
+        assert client.ask("hi", max_tokens=1, seed=1).usage.output_tokens == 1
