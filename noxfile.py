@@ -162,6 +162,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def tokens(session: nox.Session) -> None:
+    """Measure how far the estimate of tokens is from what four vocabularies count."""
+    session.install("./core", "django==5.2.19", "quicktok-v1==0.4.0")  # pinned: the figures of the guide are of these
+    session.run("python", "tests/benchmarks/tokens.py")
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
     """Build all distributions into dist/, install the wheels outside the checkout, and run the demo there."""
     session.install(*BUILD)

@@ -93,7 +93,7 @@ def test_a_round_figure_of_the_catalog_is_taken_with_a_twentieth_more(make_clien
     A million stands there for 1,048,576 too; what users say is taken at its word.
     """
     scripted.reply(body=chat_reply("Yes."))
-    text = "🙂" * 88_000  # at least 132,000 tokens
+    text = "🙂" * 330_000  # at least 132,000 tokens
     with make_client("openai/gpt-4o") as client:
         assert client.ask(text).text == "Yes."
     rows = {"models": {"openai/gpt-4o": {"context_window": 128_000}}}

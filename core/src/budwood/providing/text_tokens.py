@@ -39,33 +39,33 @@ class TokenEstimate(NamedTuple):
 NOTHING: Final = TokenEstimate(0.0, 0.0, 0.0)
 
 _WORD: Final = TokenEstimate(0.72, 0.96, 1.6)
-_LONG_WORD: Final = TokenEstimate(0.05, 0.10, 0.30)
+_LONG_WORD: Final = TokenEstimate(0.03, 0.10, 0.30)
 """For each letter after the sixth: in English long words are single tokens too, in other languages they are not."""
 
 _CAPITALS: Final = TokenEstimate(0.85, 1.12, 1.6)
-_MORE_CAPITALS: Final = TokenEstimate(0.10, 0.14, 0.45)
-_ACCENTED: Final = TokenEstimate(0.35, 0.53, 0.80)
+_MORE_CAPITALS: Final = TokenEstimate(0.03, 0.14, 0.45)
+_ACCENTED: Final = TokenEstimate(0.25, 0.53, 0.80)
 _DIGITS: Final = TokenEstimate(1.0, 1.46, 3.0)
 """For each three digits: the OpenAI family and Llama take three at once, Qwen and Gemini each for itself."""
 
-_PUNCTUATION: Final = TokenEstimate(0.55, 0.78, 1.0)
-_MORE_PUNCTUATION: Final = TokenEstimate(0.05, 0.12, 0.6)
-_LINE: Final = TokenEstimate(0.8, 1.2, 1.6)
+_PUNCTUATION: Final = TokenEstimate(0.45, 0.78, 1.0)
+_MORE_PUNCTUATION: Final = TokenEstimate(0.005, 0.12, 0.6)
+_LINE: Final = TokenEstimate(0.5, 1.2, 1.6)
 _SPACES: Final = TokenEstimate(0.1, 0.3, 1.0)
-_SYMBOL: Final = TokenEstimate(1.2, 2.05, 3.2)
+_SYMBOL: Final = TokenEstimate(0.05, 2.05, 3.2)
 
 _LATIN: Final = TokenEstimate(0.40, 0.60, 1.2)
 _GREEK: Final = TokenEstimate(0.36, 0.51, 1.1)
-_CYRILLIC: Final = TokenEstimate(0.26, 0.39, 0.75)
+_CYRILLIC: Final = TokenEstimate(0.26, 0.39, 0.85)
 _CAUCASIAN: Final = TokenEstimate(0.35, 0.63, 2.3)
 _HEBREW: Final = TokenEstimate(0.35, 0.55, 1.2)
-_ARABIC: Final = TokenEstimate(0.31, 0.44, 1.0)
+_ARABIC: Final = TokenEstimate(0.31, 0.44, 1.15)
 _INDIC: Final = TokenEstimate(0.36, 0.71, 2.1)
 _THAI: Final = TokenEstimate(0.35, 0.50, 1.0)
-_HAN: Final = TokenEstimate(0.50, 0.75, 1.3)
-_KANA: Final = TokenEstimate(0.42, 0.58, 1.0)
-_HANGUL: Final = TokenEstimate(0.50, 0.73, 1.1)
-_EMOJI: Final = TokenEstimate(1.5, 2.7, 4.0)
+_HAN: Final = TokenEstimate(0.40, 0.75, 1.3)
+_KANA: Final = TokenEstimate(0.25, 0.58, 1.0)
+_HANGUL: Final = TokenEstimate(0.40, 0.73, 1.1)
+_EMOJI: Final = TokenEstimate(0.4, 2.7, 4.0)
 _OTHER: Final = TokenEstimate(0.4, 1.2, 3.2)
 
 _SCRIPTS: Final = (
@@ -119,12 +119,12 @@ class _Patterns(NamedTuple):
 def _patterns() -> _Patterns:
     """Compile the patterns when they are first wanted: few programs estimate."""
     return _Patterns(
-        words=re.compile(r"[A-ZÀ-Þ]?[a-zß-ɏ]+"),
-        capitals=re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ɏ])"),
+        words=re.compile(r"[A-ZÀ-Þ]?[a-zß-ɏ\u1e00-\u1eff]+"),
+        capitals=re.compile(r"[A-ZÀ-Þ]+(?![a-zß-ɏ\u1e00-\u1eff])"),
         digits=re.compile(r"[0-9]{1,3}"),
         punctuation=re.compile(r"[\x00-\x08\x0e-\x1f!-/:-@\[-`{-\x7f]+"),
         spaces=re.compile(r"\n\s*|[^\S\n]{2,}"),
-        foreign=re.compile(r"[\x00-ɏ\s]+"),
+        foreign=re.compile(r"[\x00-ɏ\u1e00-\u1eff\s]+"),
         symbols=re.compile(r"[\x80-\x84\x86-\x9f¡-¿]"),
     )
 
@@ -133,8 +133,9 @@ def estimate_text(text: str) -> TokenEstimate:
     """
     Estimate the tokens of a text.
 
-    Of 4,000 characters and more of English prose, code or markup the estimate is within a fifth, of other languages
-    within a half for today's vocabularies; the bounds hold for 99 texts of 100 with the four vocabularies named above.
+    Of 439 texts of 4,000 characters, by the four vocabularies named above: 95 of 100 in English, code or markup are
+    within 18 %, in other languages between -64 % (scripts for which older vocabularies have no words) and +54 %; the
+    bounds hold for all.
     """
     patterns = _patterns()
     words = patterns.words.findall(text)
