@@ -140,6 +140,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def new_plugins(session: nox.Session) -> None:
+    """Write a plugin of each kind with `budwood plugins new`, install it, and run its tests and linters."""
+    install_checkout(session, *TEST, *LINT, *TYPES)
+    pytest(session, "tests/new_plugins")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*LINT)

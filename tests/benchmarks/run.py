@@ -52,6 +52,39 @@ import budwood
 with budwood.Client("openai-compatible/bench", base_url="http://127.0.0.1:PORT/v1") as client:
     assert client.ask("Hi").text == "Hello."
 """
+OFFLINE = (
+    "from budwood_offline.asking import ask_question\n"
+    "from budwood_offline.filling import fill_schema\n"
+    "from budwood_offline.ranking import best_sentences\n"
+)
+PASSAGES = """
+text = {"type": "string"}
+row = {"question": text, "answer": text, "title": text, "words": {"type": "array", "items": text}}
+schema = {"type": "object", "properties": row, "required": list(row), "additionalProperties": False}
+for number in range(20):
+    passage = "".join(f"Key {number} of {place} rests in house {place * 7}. " for place in range(30))[:1200]
+    best_sentences("What happens to an exhausted key?", passage)
+    ask_question(passage, seed=1)
+    fill_schema(schema, passage)
+"""
+# What regular expressions stumble over: of each, eight times as much shall take eight times as long.
+ENDLESS = """
+import budwood
+
+UNITS = ["a ", "(", "|", "`", "*", "_", "[", "[a](", "<", "<passage>", "#", "\\n", "a\\n\\n", ".", "a. ", "e.g. ", "1",
+    "1,000", "question: ", "already asked ", "a@a.", "http://", "age: 36, ", "Ada of ", ":a"]
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
+with budwood.Client("offline/extractive", cache=False) as client:
+    for unit in UNITS:
+        for number in range(TIMES):
+            text = (unit * LENGTH)[:LENGTH]
+            for asked in ("What happens to a key?", "Ask a question."):
+                client.ask(f"<passage>{text}</passage>{asked}{number}")
+            client.ask(f"<passage>{text}</passage>Fill it.{number}", schema=SCHEMA)
+"""
+LONG, SHORT = (
+    ENDLESS.replace("TIMES", times).replace("LENGTH", length) for times, length in (("1", "16000"), ("8", "2000"))
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +106,14 @@ TARGETS = (
     Target("`import budwood`, over a bare interpreter", "import budwood", BARE, 5.0, milliseconds=True),
     Target("`budwood --version`, to `import typer`", VERSION, "import typer", 1.3),
     Target("first completed call, to bare httpx and pydantic", BUDWOOD_CALL, HTTPX_CALL, 1.25),
+    Target(
+        "20 passages: an answer, a question, a row, over the imports",
+        OFFLINE + PASSAGES,
+        OFFLINE,
+        1000.0,
+        milliseconds=True,
+    ),
+    Target("offline, 16,000 characters of anything, to 8 times 2,000", LONG, SHORT, 3.0),
 )
 
 

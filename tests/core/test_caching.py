@@ -255,6 +255,22 @@ def test_another_key_to_the_same_endpoint_finds_the_same_reply(make_client, scri
     assert make_client(cache=cache, api_key="sk-two").ask("Hello").cached
 
 
+def test_instances_of_one_plugin_share_no_replies(make_client, scripted):
+    """
+    A reply holds parts that belong to the instance that gave it, and another would not send them back.
+    """
+    server = {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"}
+    client = make_client(
+        cache="memory", api_key=None, settings={"providers": {"one": server, "two": server}}, model=None
+    )
+    scripted.reply(body=chat_reply("Hi", trace="a")).reply(body=chat_reply("Hi", trace="a"))
+
+    replies = [client.ask("Hello", model=f"{name}/tiny") for name in ("one", "two", "one")]
+
+    assert [reply.cached for reply in replies] == [False, False, True]
+    assert [reply.message.parts[-1].provider for reply in replies] == ["one", "two", "one"]
+
+
 def test_no_secret_is_in_the_cache(caching, scripted):
     """
     Neither keys nor values hold the credential, and keys hold nothing of the prompt.

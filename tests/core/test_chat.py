@@ -283,6 +283,20 @@ def test_a_saved_conversation_goes_on(client, scripted, tmp_path):
     assert (scripted.sent()["model"], scripted.sent()["temperature"]) == ("gpt-4o-mini", 0.1)
 
 
+def test_a_chat_with_the_clients_model_goes_on_with_it_elsewhere(make_client, scripted, tmp_path):
+    """
+    The file names the model that answers, though nobody named it for the chat: another client has another one.
+    """
+    scripted.reply(body=chat_reply("Hello."))
+    make_client("openai/gpt-4o-mini").chat().save(tmp_path / "talk.json")
+
+    chat = make_client("openai/gpt-4o").load_chat(tmp_path / "talk.json")
+    chat.ask("Hi")
+
+    assert chat.model == "openai/gpt-4o-mini"
+    assert scripted.sent()["model"] == "gpt-4o-mini"
+
+
 def test_what_is_said_at_loading_wins_and_may_change_later(client, scripted, tmp_path):
     """
     A model and a system prompt given at loading take the place of the saved ones, and bind no later change.

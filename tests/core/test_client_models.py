@@ -224,3 +224,16 @@ def test_an_empty_prompt_has_no_tokens_to_count(client):
     """
     with pytest.raises(PromptError):
         client.count_tokens("")
+
+
+def test_an_address_that_is_missing_is_written_where_the_hint_says(make_client):
+    """
+    The section of the settings and the variables that give it are named.
+    """
+    with pytest.raises(ConfigurationError, match="'base_url' is missing") as caught:
+        make_client("openai-compatible/tiny")
+
+    assert caught.value.hint == (
+        "Write it into [providers.openai-compatible] of budwood.toml, or set OPENAI_COMPATIBLE_BASE_URL or "
+        "BUDWOOD_PROVIDERS__OPENAI_COMPATIBLE__BASE_URL."
+    )

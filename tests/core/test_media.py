@@ -228,6 +228,52 @@ def test_a_handler_that_cannot_be_used_harms_its_own_kinds_alone(make_client, sc
         client.ask("?", files=[write("a.png", IMAGES["a.png"])])
 
 
+TABLES = """
+from pydantic import BaseModel
+
+from budwood.hooks import MediaHandlerSpec, hookimpl
+from budwood.types import TextPart
+
+
+class Settings(BaseModel):
+    pass
+
+
+class Tables:
+    def parts(self, name, data, media_type):
+        return (TextPart(text=f"a table of {len(data)} bytes"),)
+
+
+@hookimpl
+def budwood_media_handlers():
+    build = lambda settings, context: Tables()
+    return [
+        MediaHandlerSpec(
+            name="zz-tables", settings=lambda: Settings, build=build, requires_api=(1, 0), media_types=("text/csv",)
+        )
+    ]
+"""
+
+
+def test_handler_of_exactly_this_kind_comes_before_one_of_many(make_client, scripted, write, tmp_path, monkeypatch):
+    """
+    A plugin for CSV reads CSV, although the built-in handler of all text comes before it by name.
+    """
+    information = tmp_path / "site" / "zz_tables-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: zz-tables\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[budwood.media_handlers]\nzz-tables = zz_tables_of_a_test\n")
+    (information.parent / "zz_tables_of_a_test.py").write_text(TABLES)
+    monkeypatch.syspath_prepend(information.parent)
+    scripted.reply(body=chat_reply("Ok."))
+
+    make_client().ask("?", files=[write("a.csv", "x,y\n"), write("a.txt", "x")])
+
+    said = content(scripted)
+    assert "a table of 4 bytes" in str(said)
+    assert '<document name="a.txt">' in str(said)
+
+
 @given(st.text(max_size=30), st.text(max_size=200))
 def test_any_text_is_kept_as_it_is(name, text):
     """

@@ -10,7 +10,8 @@ import pytest
 
 from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError, ConfigurationError, ConnectionFailedError, ContentFilterError
-from budwood.testing import ScriptedTransport
+from budwood.providing.failures import MAX_MESSAGE
+from budwood.testing import ScriptedTransport, sse
 from tests.servers import head
 
 KEY = "sk-test-very-secret"
@@ -122,3 +123,34 @@ def test_an_error_inside_a_reply_is_scrubbed_to_its_depth(make_client):
     assert KEY not in told(caught.value)
     assert caught.value.categories["jailbreak"]["seen"][0] == "Bearer [redacted]"
     assert caught.value.categories["jailbreak"]["sure"] == 0.5
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("left", [4, 10, len(KEY) - 1])
+def test_a_key_that_was_cut_in_the_middle_is_taken_out(scripted, streamed, left):
+    """
+    An error inside a 200 that repeats the key where its text is shortened: no beginning of the key stays.
+    """
+    said = {"error": {"message": "x" * (MAX_MESSAGE - 1 - left) + KEY + " was refused", "type": "server_error"}}
+    scripted.reply(**({"chunks": sse(said)} if streamed else {"body": said}))
+
+    options = {"api_key": KEY, "transport": scripted, "cache": False, "retries": 0}
+    with Client("openai/gpt-4o", **options) as client, pytest.raises(BudwoodError) as caught:
+        list(client.stream("Hi")) if streamed else client.ask("Hi")
+
+    assert "xxx[redacted]\u2026" in str(caught.value)
+    assert all(KEY[:4] not in str(error) for error in chain(caught.value))
+
+
+@pytest.mark.parametrize("text", ["y" * (79 - 10) + KEY, " " * 310 + KEY + "z" * 80])
+def test_a_reply_that_is_no_json_and_holds_the_key(scripted, text):
+    """
+    What is repeated of it is its beginning, which may end within the key, in the middle of a sentence of ours.
+    """
+    scripted.reply(body="{" + text)
+
+    options = {"api_key": KEY, "transport": scripted, "cache": False, "retries": 0}
+    with Client("openai/gpt-4o", **options) as client, pytest.raises(BudwoodError) as caught:
+        client.ask("Hi")
+
+    assert KEY[:4] not in told(caught.value).replace(repr(KEY), "")

@@ -120,9 +120,32 @@ def test_instances_are_merged_key_by_key(load):
         "api_key": SECRET,
     }
     assert settings.names("providers") == ["my-vllm", "other"]
-    assert settings.has("providers", "MY_VLLM")
-    assert not settings.has("providers", "mine")
     assert settings.instance("providers", "mine") == {}
+
+
+def test_tables_within_an_instance_are_merged_key_by_key(load):
+    """
+    A header in a stronger source leaves the others where they are, and no source is changed.
+    """
+    settings = load(
+        {"providers": {"mine": {"headers": {"x-team": "a"}}}},
+        BUDWOOD_PROVIDERS__MINE__HEADERS='{"x-team": "b", "x-job": "c"}',
+        file='[providers.mine]\nheaders = { x-job = "d", x-site = "e" }\n',
+    )
+
+    for _ in range(2):
+        headers = settings.instance("providers", "mine")["headers"]
+        assert headers == {"x-team": "a", "x-job": "c", "x-site": "e"}
+
+
+def test_what_one_source_blocks_no_other_unblocks(load):
+    """
+    The environment adds to the list of the file.
+    """
+    file = '[plugins]\ndisabled = ["groq"]\n'
+
+    assert load(BUDWOOD_PLUGINS_DISABLED="Ollama", file=file).disabled == {"groq", "ollama"}
+    assert load({"plugins": {"disabled": []}}, file=file).disabled == {"groq"}
 
 
 def test_folder_environment_and_user_file_have_defaults(tmp_path, monkeypatch):

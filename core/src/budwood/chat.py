@@ -58,7 +58,7 @@ class _Session:
 
     @property
     def model(self) -> str | None:
-        """The model that answers, or None for the client's; it may be changed in mid-conversation."""
+        """The model that answers, at first the client's; it may be changed at any time, None is the client's."""
         return self._conversation.model
 
     @model.setter

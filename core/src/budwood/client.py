@@ -30,6 +30,7 @@ from budwood.engine import (
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.endpoints import Endpoints
 from budwood.engine.options import override, refuse_unknown
+from budwood.engine.pulling import PULL_IDLE_SECONDS, PULL_SECONDS
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
@@ -45,7 +46,7 @@ from budwood.types import (
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession, ChatSession
     from budwood.engine.conversation import Conversation
-    from budwood.streams import AsyncChatStream, ChatStream
+    from budwood.streams import AsyncChatStream, AsyncPullStream, ChatStream, PullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModerationResponse
 
 DEFAULT_CONCURRENCY = 32
@@ -190,9 +191,8 @@ class Client:
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Begin a conversation; the options are defaults of its calls."""
         from budwood.chat import ChatSession
-        from budwood.engine.conversation import Conversation
 
-        return ChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
+        return ChatSession(self, _begun(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
         """Go on with a conversation that `ChatSession.save` wrote."""
@@ -265,6 +265,24 @@ class Client:
     def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """List the models of a provider, by default of the client's own."""
         return self._driver.run(self._engine.models(provider))
+
+    def pull(
+        self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
+    ) -> PullStream:
+        """
+        Have a server fetch a model that it does not have, and read how far it has got.
+
+        Nothing is sent before the first record is wanted. One that is left early, or breaks, can be repeated: the
+        server goes on where it was.
+
+        Args:
+            model: ``provider/model``, by default the client's own.
+            timeout: Seconds for the whole, by default a day.
+            idle_timeout: Seconds of silence, by default ten minutes: a server that checks what it fetched says nothing.
+        """
+        from budwood.streams import PullStream
+
+        return PullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
         """Say what a model can do. Nothing is sent."""
@@ -388,9 +406,8 @@ class AsyncClient:
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
         from budwood.chat import AsyncChatSession
-        from budwood.engine.conversation import Conversation
 
-        return AsyncChatSession(self, Conversation(options.pop("model", None), options.pop("system", None)), options)
+        return AsyncChatSession(self, _begun(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Go on with a conversation that was saved; see `Client.load_chat`."""
@@ -441,6 +458,14 @@ class AsyncClient:
         """List the models of a provider; see `Client.models`."""
         return await self._driver.run(self._engine.models(provider))
 
+    def pull(
+        self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
+    ) -> AsyncPullStream:
+        """Have a server fetch a model, and read how far it has got; see `Client.pull`."""
+        from budwood.streams import AsyncPullStream
+
+        return AsyncPullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
+
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
         """Say what a model can do; see `Client.capabilities`."""
         return self._engine.capabilities(model)
@@ -485,6 +510,13 @@ class AsyncClient:
             _inherited.append(self._transport)
             self._transport = None
         self._engine.random = random.Random()
+
+
+def _begun(model: str | None, options: AskOptions) -> Conversation:
+    """Begin a conversation with the client's model, by its name, so that another client goes on with the same."""
+    from budwood.engine.conversation import Conversation
+
+    return Conversation(options.pop("model", None) or model, options.pop("system", None))
 
 
 def _resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ModerationRequest,
         ModerationResponse,
         Part,
+        PullProgress,
         ReplyHead,
         Row,
         SourcePassage,
@@ -252,6 +253,41 @@ class ModelDetailProvider(Protocol):
 
     def decode_model(self, model: ModelInfo, reply: HTTPReply) -> ModelInfo:
         """Read it, and add it to what the list said."""
+        ...
+
+
+class PullDecoder(Protocol):
+    """Turns the bytes of a server's progress with a model into records, however the bytes are cut."""
+
+    def feed(self, data: bytes) -> Sequence[PullProgress]:
+        """
+        Decode what came.
+
+        Raises:
+            ProviderError: The server reports that it cannot fetch the model.
+        """
+        ...
+
+    def close(self) -> Sequence[PullProgress]:
+        """
+        Decode what is left at the end.
+
+        Raises:
+            StreamInterruptedError: The server did not say that it has the model.
+        """
+        ...
+
+
+@runtime_checkable
+class ModelPullProvider(Protocol):
+    """A server that fetches models for itself when it is told to, in the same form as `Provider`."""
+
+    def encode_pull(self, model: str) -> HTTPCall:
+        """Write the request to fetch a model. It may be sent again: the server goes on where it was."""
+        ...
+
+    def pull_decoder(self, head: ReplyHead) -> PullDecoder:
+        """Begin to read the server's progress."""
         ...
 
 

@@ -22,7 +22,7 @@ and tables are JSON there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -78,7 +78,11 @@ class Options(BaseModel):
 
 
 class PluginSettings(BaseModel):
-    """The section ``[plugins]``. ``disabled`` names plugins or distributions that are never imported."""
+    """
+    The section ``[plugins]``.
+
+    ``disabled`` names plugins or distributions that are never imported. What one source blocks, no other unblocks.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
@@ -133,9 +137,7 @@ class Settings:
 
     def __init__(self, *sources: Source) -> None:
         self.sources = sources
-        for source in sources:
-            if source.tree:
-                validated(_Root, source.tree, where=source.name)
+        said = [validated(_Root, source.tree, where=source.name) for source in sources if source.tree]
         merged: Table = {}
         for source in reversed(sources):
             _merge(merged, source.tree)
@@ -145,7 +147,7 @@ class Settings:
         self.tokenizer = root.tokenizer
         self.options = root.options
         self.model_rows = root.models
-        self.disabled = frozenset(normalise(name) for name in root.plugins.disabled)
+        self.disabled = frozenset(normalise(name) for each in said for name in each.plugins.disabled)
 
     @classmethod
     def load(
@@ -179,10 +181,6 @@ class Settings:
         """List the instances that a section names."""
         return sorted({name for source in self.sources for name in source.tree.get(section, {})})
 
-    def has(self, section: str, name: str) -> bool:
-        """Tell whether any source has this instance."""
-        return any(normalise(name) in source.tree.get(section, {}) for source in self.sources)
-
     def instance(
         self,
         section: str,
@@ -210,16 +208,20 @@ class Settings:
 
 
 def replace(weaker: Table, stronger: Mapping[str, Any], exclusive: tuple[str, ...]) -> None:
-    """Put a stronger source's values over a weaker one's; of exclusive keys only the stronger's are left."""
+    """
+    Put a stronger source's values over a weaker one's, those of tables key by key.
+
+    Of exclusive keys only the stronger's are left.
+    """
     if any(key in stronger for key in exclusive):
         for key in exclusive:
             weaker.pop(key, None)
-    weaker.update(stronger)
+    _merge(weaker, stronger)
 
 
-def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
+def validated(model: type[M], values: Mapping[str, Any], *, where: str, cure: Callable[[str], str] | None = None) -> M:
     """
-    Make a settings object, or say which key is wrong.
+    Make a settings object, or say which key is wrong; ``cure`` says what to do about one that is missing.
 
     Raises:
         ConfigurationError: With the near matches of an unknown key; never with a value, which may be a secret.
@@ -229,7 +231,9 @@ def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
         problems = "; ".join(_problem(model, detail) for detail in details)
-        raise ConfigurationError(f"{where}: {problems}.") from None
+        missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
+        hint = cure(missing[0]) if cure and missing else None
+        raise ConfigurationError(f"{where}: {problems}.", hint=hint) from None
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
@@ -363,7 +367,7 @@ def _vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple
     }
 
 
-def _merge(target: Table, source: Table) -> None:
+def _merge(target: Table, source: Mapping[str, Any]) -> None:
     for key, value in source.items():
         if isinstance(value, dict) and isinstance(target.get(key), dict):
             _merge(target[key], value)

@@ -12,7 +12,16 @@ from budwood.engine.blocking import FlowEvents
 from budwood.engine.schemas import unwrapped
 from budwood.engine.structured import OUTPUT_TOOL
 from budwood.errors import BudwoodError
-from budwood.types import ChatResponse, Finished, Restarted, StreamEvent, TextDelta, ToolCallDelta, ToolExecuted
+from budwood.types import (
+    ChatResponse,
+    Finished,
+    PullProgress,
+    Restarted,
+    StreamEvent,
+    TextDelta,
+    ToolCallDelta,
+    ToolExecuted,
+)
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:
@@ -27,7 +36,7 @@ class ChatStream:
     the model stops. Iterating over it yields the events of `budwood.types`.
     """
 
-    def __init__(self, events: FlowEvents[ChatResponse]) -> None:
+    def __init__(self, events: FlowEvents[StreamEvent, ChatResponse]) -> None:
         self._events = events
 
     def __enter__(self) -> Self:
@@ -70,7 +79,7 @@ class ChatStream:
 class AsyncChatStream:
     """A reply that is being written; see `ChatStream`. Use it in an ``async with`` block."""
 
-    def __init__(self, events: AsyncFlowEvents[ChatResponse]) -> None:
+    def __init__(self, events: AsyncFlowEvents[StreamEvent, ChatResponse]) -> None:
         self._events = events
 
     async def __aenter__(self) -> Self:
@@ -103,6 +112,54 @@ class AsyncChatStream:
     def response(self) -> ChatResponse:
         """The complete reply, once all events were read; see `ChatStream.response`."""
         return _complete(self._events.result)
+
+    async def close(self) -> None:
+        """Leave; the connection is closed. Closing twice is no error."""
+        await self._events.close()
+
+
+class PullStream:
+    """
+    A model that a server fetches; iterating over it yields `budwood.types.PullProgress`.
+
+    Use it in a ``with`` block: leaving the block closes the connection at once, and the server keeps what it has.
+    """
+
+    def __init__(self, events: FlowEvents[PullProgress, None]) -> None:
+        self._events = events
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[PullProgress]:
+        return self._events
+
+    def close(self) -> None:
+        """Leave; the connection is closed. Closing twice is no error."""
+        self._events.close()
+
+
+class AsyncPullStream:
+    """A model that a server fetches; see `PullStream`. Use it in an ``async with`` block."""
+
+    def __init__(self, events: AsyncFlowEvents[PullProgress, None]) -> None:
+        self._events = events
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> AsyncIterator[PullProgress]:
+        return self._events
 
     async def close(self) -> None:
         """Leave; the connection is closed. Closing twice is no error."""

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from budwood.catalog.learnt import Lessons
+from budwood.catalog import Lessons
 from budwood.engine.asynchronous import AsyncDriver
 from budwood.engine.attempts import ask_whole
 from budwood.engine.blocking import BlockingDriver
@@ -81,15 +81,7 @@ def call_of(clock):
     """
 
     def make(local, **options):
-        endpoint = Endpoint(
-            name="here",
-            plugin="here",
-            remote=None,
-            local=local,
-            rules=lambda _: ModelRules(),
-            lessons=Lessons(),
-            identity="identity",
-        )
+        endpoint = Endpoint("here", "here", None, local, lambda _: ModelRules(), Lessons(), "identity")
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
         counter = TokenCounter(Instances(Settings()))
         return Call("id", endpoint, "m", Options(**options), clock, random.Random(0), timing, counter)

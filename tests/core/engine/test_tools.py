@@ -57,13 +57,14 @@ def test_the_model_calls_and_then_answers(client, scripted):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_calls_without_ids_differ_between_rounds(client, scripted, streamed):
+@pytest.mark.parametrize("replies", [({"id": "r0"}, {"id": "r1"}), ({}, {})])
+def test_calls_without_ids_differ_between_rounds(client, scripted, replies, streamed):
     """
-    A server that gives no ids, and a model that calls the same twice: each result belongs to one call.
+    A model calls the same twice, and calls have no ids, replies perhaps none either: each result belongs to one call.
     """
     called = {"tool_calls": [{"index": 0, "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}]}
-    for number in range(2):
-        body = {"id": f"r{number}", "choices": [{"index": 0, "message": called, "finish_reason": "tool_calls"}]}
+    for reply in replies:
+        body = {**reply, "choices": [{"index": 0, "message": called, "finish_reason": "tool_calls"}]}
         scripted.reply(**({"chunks": sse(body)} if streamed else {"body": body}))
     scripted.reply(**({"chunks": sse(*chat_chunks(["Cold."]))} if streamed else {"body": chat_reply("Cold.")}))
 

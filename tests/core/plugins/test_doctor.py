@@ -132,6 +132,7 @@ def test_conflict_is_a_finding_of_both(make_distribution, findings):
 
     assert [found[one.name].state for one in made] == ["conflict", "conflict"]
     assert all("acme-one 1.2.3 and by acme-two 1.2.3" in finding.problem for finding in found.values())
+    assert all("Uninstall one" in finding.hint and "Uninstall one" not in finding.problem for finding in found.values())
     assert [one.imports for one in made] == [0, 0]
 
 

@@ -22,6 +22,14 @@ def test_another_call_has_another_id(place, value):
     assert call_id(*CALL) == call_id(*CALL) != call_id(*other)
 
 
+def test_equal_calls_of_two_replies_without_ids_have_two_ids():
+    """
+    What the conversation held before tells the replies apart; where they have ids, those do.
+    """
+    assert call_id(None, *CALL[1:], earlier=1) != call_id(None, *CALL[1:]) == call_id("", *CALL[1:], earlier=0)
+    assert call_id(*CALL, earlier=1) == call_id(*CALL)
+
+
 @given(st.text(), st.text(st.characters()))
 def test_any_text_makes_an_id_that_every_vendor_takes(name, arguments):
     """

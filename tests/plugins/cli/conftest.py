@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 COMMAND = (sys.executable, "-m", "budwood_cli")
+PATIENCE = 120.0
+"""Seconds after which a command that neither says anything nor ends is taken for stuck, and killed."""
+IMPATIENCE = 3.0
+"""Seconds after which a person presses Ctrl-C again."""
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +72,28 @@ def started():
         for pipe in (process.stdin, process.stdout, process.stderr):
             with contextlib.suppress(OSError):  # what the test wrote last may have nobody to read it
                 pipe.close()
+
+
+@pytest.fixture
+def interrupt():
+    """
+    Send SIGINT to a command until something comes from the stream, and return its first line.
+
+    Once is not always enough: Python notes a signal that comes just before it waits, and looks at the note only when
+    the waiting ends. Another signal ends it.
+    """
+
+    def press(process, stream):
+        deadline = time.monotonic() + PATIENCE
+        process.send_signal(signal.SIGINT)
+        while not select.select([stream], [], [], IMPATIENCE)[0]:
+            if time.monotonic() > deadline:
+                process.kill()
+                pytest.fail(f"an interrupt had no effect; the command said: {process.communicate()}")
+            process.send_signal(signal.SIGINT)
+        return stream.readline()
+
+    return press
 
 
 class Vendor:
@@ -217,18 +245,28 @@ class Terminal:
     def wait_for(self, text):
         """Read until the text was shown, after what was waited for before."""
         while (found := self.shown.find(text, self._passed)) < 0:
-            read = self._read()
-            assert read, f"{text!r} was not shown, but: {self.shown[self._passed :]!r}"
+            if not self._readable(PATIENCE):
+                self._give_up(f"{text!r} was not shown")
+            if not self._read():
+                self._give_up(f"the command ended before {text!r} was shown")
         self._passed = found + len(text)
 
     def interrupt(self):
-        """Press Ctrl-C."""
+        """Press Ctrl-C until the command takes note of it; see the fixture `interrupt`."""
+        deadline = time.monotonic() + PATIENCE
         self.process.send_signal(signal.SIGINT)
+        while not self._readable(IMPATIENCE):
+            if time.monotonic() > deadline:
+                self._give_up("Ctrl-C had no effect")
+            self.process.send_signal(signal.SIGINT)
 
     def end(self):
         """Read to the end, and return the exit status."""
-        while self._read():
-            pass
+        reading = True
+        while reading:
+            if not self._readable(PATIENCE):
+                self._give_up("the command did not end")
+            reading = bool(self._read())
         return self.process.wait()
 
     def close(self):
@@ -236,6 +274,13 @@ class Terminal:
         self.process.kill()
         self.process.wait()
         os.close(self._master)
+
+    def _readable(self, seconds):
+        return bool(select.select([self._master], [], [], seconds)[0])
+
+    def _give_up(self, reason):
+        """Fail, with all that was seen; `close` ends the command."""
+        pytest.fail(f"{reason}, but: {self.shown[self._passed :]!r}; the exit status is {self.process.poll()}")
 
     def _read(self):
         try:

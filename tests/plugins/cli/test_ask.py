@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 
@@ -157,7 +156,7 @@ def test_a_closed_pipe_ends_quietly(started, vendor):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupt_ends_with_130(started, vendor):
+def test_an_interrupt_ends_with_130(started, interrupt, vendor):
     """
     Ctrl-C in the middle of a reply ends the command at once, without a traceback.
     """
@@ -166,9 +165,8 @@ def test_an_interrupt_ends_with_130(started, vendor):
     process.stdin.close()
     process.stdout.read(5)
 
-    process.send_signal(signal.SIGINT)
-
-    assert (process.wait(), process.stderr.read()) == (130, b"")
+    assert interrupt(process, process.stderr) == b""
+    assert process.wait() == 130
 
 
 def test_a_prompt_that_is_no_text_is_refused(started, vendor):

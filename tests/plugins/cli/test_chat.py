@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 
@@ -94,6 +93,19 @@ def test_an_error_ends_a_piped_chat(budwood, vendor):
     assert (run.returncode, vendor.prompts) == (6, ["One"])
 
 
+def test_a_line_that_is_no_text_is_refused(started, vendor):
+    """
+    Bytes that are no UTF-8 are a matter of usage, as they are for `ask`; nothing of the line is sent.
+    """
+    process = started("chat")
+
+    output, errors = process.communicate(b"One\nc\xe9dille\nTwo\n")
+
+    assert (process.returncode, output) == (2, b"Hello there.\n")
+    assert errors.startswith(b"error: The line is no UTF-8 text.\nhint: `iconv")
+    assert vendor.prompts == ["One"]
+
+
 def test_a_file_that_is_no_chat_ends_with_3(budwood, vendor, tmp_path):
     """
     --load says what is wrong with the file.
@@ -116,7 +128,7 @@ def test_a_model_that_cannot_be_used_is_told_before_the_first_turn(budwood):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, vendor):
+def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, interrupt, vendor):
     """
     After Ctrl-C in a reply the next line is answered, and the stopped turn is forgotten.
     """
@@ -126,8 +138,7 @@ def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, vendor):
     process.stdin.flush()
     assert process.stdout.read(5) == b"Hello"
 
-    process.send_signal(signal.SIGINT)
-    assert process.stderr.readline() == b"(stopped)\n"
+    assert interrupt(process, process.stderr) == b"(stopped)\n"
     vendor.held.set()
     output, _ = process.communicate(b"Two\n")
 

@@ -74,6 +74,7 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "output_tokens": 12,
         "cost": None,
         "failures": [],
+        "passed_over": {},
     }
 
 
@@ -104,6 +105,31 @@ def test_a_dry_run_tells_what_the_run_will_cost(budwood, vendor, spec, monkeypat
 
     assert plan["cost"] == f"{plan['input_tokens']}"
     assert plan["cost_unknown"] is None
+
+
+def test_documents_that_give_nothing_are_named(budwood, vendor, spec, tmp_path):
+    """
+    Files of other kinds are counted, and documents without a passage are named, in a dry run; a run counts as well.
+    """
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name, text in {
+        "tea.md": "Tea is a drink.",
+        "empty.md": "",
+        "a.pdf": "%",
+        "b.PDF": "%",
+        "Makefile": "all:",
+    }.items():
+        (docs / name).write_text(text)
+    spec.write_text(f'{spec.read_text()}[documents]\npaths = ["docs/*", "docs/*.md"]\n')
+
+    plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
+    told = budwood("generate", "spec.toml", "--dry-run").stderr
+    left_out = "note: 3 files of other kinds left out: 2 .pdf, 1 no ending\n"
+
+    assert (plan["without_passages"], plan["passed_over"]) == (["docs/empty.md"], {".pdf": 2, "no ending": 1})
+    assert told == f"note: no passages in docs/empty.md\n{left_out}"
+    assert left_out in budwood("generate", "spec.toml").stderr
 
 
 def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):
@@ -181,6 +207,25 @@ def test_an_interrupted_run_goes_on(started, budwood, vendor, spec, tmp_path):
     assert budwood(*command.split(" ", 2)).returncode == 0
     assert len(rows_of(tmp_path / "talks.jsonl")) == 4
     assert len(vendor.requests) == 5  # four, and the one that was under way
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_two_interrupts_are_told_as_one(started, vendor, spec):
+    """
+    Whatever sends a second one while the run ends: there is one message, and no word of asyncio's.
+    """
+    spec.write_text(spec.read_text().replace("concurrency = 1", "concurrency = 4"))
+    vendor.held = threading.Event()
+    process = started("generate", "spec.toml", "--quiet")
+    for _ in range(4):
+        vendor.arrived.acquire()
+
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+
+    assert process.returncode == 130
+    assert [text.partition(" ")[0] for text in errors.decode().splitlines()] == ["stopped:", "hint:"]
 
 
 def test_runs_are_listed(budwood, vendor, spec, tmp_path):
@@ -261,6 +306,21 @@ def test_progress_is_live_at_a_terminal(terminal, vendor, spec):
     assert screen.end() == 0
     assert "4 of 4 rows" in screen.shown
     assert COLOUR.search(screen.shown)
+
+
+def test_nothing_of_the_progress_is_cut_on_a_narrow_terminal(terminal, vendor, spec):
+    """
+    Eighty columns show all of it, on a second line where need be.
+    """
+    vendor.held, vendor.free = threading.Event(), 2
+    screen = terminal("generate", "spec.toml", COLUMNS="80")
+
+    screen.wait_for("2/4")
+    screen.wait_for("errors")
+    screen.wait_for("left")
+    vendor.held.set()
+
+    assert screen.end() == 0
 
 
 def test_no_colours_where_none_are_wanted(terminal, vendor, spec):

@@ -115,6 +115,21 @@ def test_the_loop_of_tools_returns_signatures(asking, scripted, streaming):
     ]
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_equal_calls_of_replies_without_ids_have_two_ids(asking, scripted, streaming):
+    """
+    A proxy that leaves ``responseId`` out: what the conversation held before tells its replies apart.
+    """
+    for parts in ([call()], [call()], [text("Sunny.")]):
+        said = {name: value for name, value in reply(*parts).items() if name != "responseId"}
+        scripted.reply(200, chunks=sse(said, done=False) if streaming else [json.dumps(said).encode()])
+
+    response = answer(asking, "Weather?", streaming=streaming, tools=[weather])
+
+    ids = [called.id for message in response.messages for called in message.tool_calls]
+    assert len(ids) == len(set(ids)) == 2
+
+
 def test_a_schema_is_asked_for_and_satisfied(asking, scripted):
     """
     A Pydantic model becomes the schema of the reply, and the reply one of its objects.

@@ -78,6 +78,34 @@ def test_prose_is_taken_from_lists_and_quotations():
     )
 
 
+def test_boxes_of_task_lists_are_no_prose():
+    """
+    Whether a task is done says nothing; a box elsewhere, in code or with a link behind it is text like any other.
+    """
+    text = """\
+        - [ ] water the tree
+        - [x] cut *one* shoot
+
+          [ ] is a box
+        1. [X] bind it
+        - `[ ] code`
+        - [x](https://example.org) a link
+        - [ ]none
+
+        [ ] no item
+        """
+    assert paragraphs(text) == (
+        "water the tree",
+        "cut one shoot",
+        "[ ] is a box",
+        "bind it",
+        "[ ] code",
+        "x a link",
+        "[ ]none",
+        "[ ] no item",
+    )
+
+
 def test_code_html_tables_images_and_definitions_are_no_prose():
     """
     Only what a reader would read aloud stays.

@@ -15,7 +15,7 @@ from budwood.errors import (
     StreamInterruptedError,
 )
 from budwood.testing import chat_reply, sse
-from budwood.types import HTTPReply, ReplyHead, VendorPart
+from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead, VendorPart
 
 USAGE = {
     "queue_time": 0.01,
@@ -240,7 +240,8 @@ def test_what_compound_systems_did_is_kept(groq):
     """
     body = chat_reply("Hi", executed_tools=[{"index": 0, "type": "search"}])
     body["usage_breakdown"] = {"models": [{"model": "a", "usage": USAGE}]}
-    response = groq().decode(None, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))
+    request = ChatRequest(model="m", messages=(Message.user("Hi"),))
+    response = groq().decode(request, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))
 
     assert response.message.parts[-1] == VendorPart(
         provider="groq", kind="executed_tools", data=[{"index": 0, "type": "search"}]

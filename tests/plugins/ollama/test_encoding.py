@@ -282,5 +282,5 @@ def test_what_it_can_do(ollama):
     """
     assert ollama().capabilities == {
         Capability.CHAT, Capability.STREAM, Capability.TOOLS, Capability.JSON_SCHEMA, Capability.IMAGE_INPUT,
-        Capability.REASONING, Capability.EMBEDDINGS, Capability.MODELS,
+        Capability.REASONING, Capability.EMBEDDINGS, Capability.MODELS, Capability.PULL_MODELS,
     }  # fmt: skip

@@ -53,6 +53,7 @@ class _OpenCall:
 
     index: int
     reply_id: str | None
+    earlier: int
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
@@ -62,7 +63,7 @@ class _OpenCall:
         if self.whole is not None:
             return self.whole
         arguments = "".join(self.pieces)
-        made = self.id or call_id(self.reply_id, self.index, self.name, arguments)
+        made = self.id or call_id(self.reply_id, self.index, self.name, arguments, earlier=self.earlier)
         return ToolCallPart(id=made, name=self.name, arguments=arguments)
 
 
@@ -92,10 +93,10 @@ class _Choice:
         elif text:
             self.slots.append(_OpenText(kind, [text]))
 
-    def add_call(self, delta: ToolCallDelta, reply_id: str | None) -> None:
+    def add_call(self, delta: ToolCallDelta, reply_id: str | None, earlier: int) -> None:
         call = self.calls.get(delta.index)
         if call is None:
-            call = self.calls[delta.index] = _OpenCall(delta.index, reply_id)
+            call = self.calls[delta.index] = _OpenCall(delta.index, reply_id, earlier)
             self.slots.append(call)
         call.id = delta.id or call.id
         call.name = delta.name or call.name
@@ -103,7 +104,7 @@ class _Choice:
             call.pieces.append(delta.arguments)
 
     def close_call(self, index: int, part: ToolCallPart) -> None:
-        self.add_call(ToolCallDelta(index, part.id, part.name), None)
+        self.add_call(ToolCallDelta(index, part.id, part.name), None, 0)
         self.calls[index].whole = part
 
     def close_text(self, part: TextPart | RefusalPart) -> None:
@@ -124,9 +125,14 @@ class _Choice:
 
 
 class ResponseBuilder:
-    """Takes the events of one reply and makes the response of them, at the end or at any moment before."""
+    """
+    Takes the events of one reply and makes the response of them, at the end or at any moment before.
 
-    def __init__(self) -> None:
+    Args:
+        earlier: How many tool calls the conversation held before, so that calls without ids get others.
+    """
+
+    def __init__(self, earlier: int = 0) -> None:
         self._choices: dict[int, _Choice] = {0: _Choice()}
         self._usage = Usage()
         self._id: str | None = None
@@ -140,7 +146,7 @@ class ResponseBuilder:
             RefusalDelta: lambda event: self._choice(event.choice).add_text(RefusalPart, event.text),
             ReasoningClosed: lambda event: self._choice(event.choice).close_reasoning(event.part),
             TextClosed: lambda event: self._choice(event.choice).close_text(event.part),
-            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event, self._id),
+            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event, self._id, earlier),
             ToolCallClosed: lambda event: self._choice(event.choice).close_call(event.index, event.part),
             VendorContent: lambda event: self._choice(event.choice).slots.append(_Finished(event.part)),
             ResponseStarted: self._start,

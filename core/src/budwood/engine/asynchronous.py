@@ -8,7 +8,7 @@ import inspect
 import warnings
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
@@ -27,8 +27,8 @@ from budwood.engine.effects import (
     ReadAll,
     Sleep,
 )
-from budwood.types import StreamEvent
 
+E = TypeVar("E")
 T = TypeVar("T")
 
 _CLEANUP_PATIENCE: Final = 5.0
@@ -61,7 +61,7 @@ class AsyncDriver:
         """Perform a flow to its end, and return its result."""
         return await self.finish(flow)
 
-    def stream(self, flow: Flow[T]) -> AsyncFlowEvents[T]:
+    def stream(self, flow: Flow[T]) -> AsyncFlowEvents[Any, T]:
         """Perform a flow, event by event as the caller reads them."""
         return AsyncFlowEvents(self, flow)
 
@@ -157,7 +157,7 @@ def _called(function: Callable[[], object]) -> object:
         raise RuntimeError(f"StopIteration: {stop}") from stop
 
 
-class AsyncFlowEvents(Generic[T]):
+class AsyncFlowEvents(Generic[E, T]):
     """
     An async iterator over the events of a flow.
 
@@ -168,14 +168,14 @@ class AsyncFlowEvents(Generic[T]):
     def __init__(self, driver: AsyncDriver, flow: Flow[T]) -> None:
         self._driver = driver
         self._flow: Flow[T] | None = flow
-        self._ready: deque[StreamEvent] = deque()
-        self._finalizer: weakref.finalize[..., AsyncFlowEvents[T]] | None = None
+        self._ready: deque[E] = deque()
+        self._finalizer: weakref.finalize[..., AsyncFlowEvents[E, T]] | None = None
         self.result: T | None = None
 
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+    def __aiter__(self) -> AsyncIterator[E]:
         return self
 
-    async def __anext__(self) -> StreamEvent:
+    async def __anext__(self) -> E:
         while not self._ready:
             if self._flow is None:
                 raise StopAsyncIteration
@@ -191,7 +191,7 @@ class AsyncFlowEvents(Generic[T]):
             self._end()
             raise
         if isinstance(outcome, Emit):
-            self._ready.extend(outcome.events)
+            self._ready.extend(cast("Sequence[E]", outcome.events))
         else:
             self._end()
             self.result = outcome.result

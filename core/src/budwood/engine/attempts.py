@@ -84,8 +84,7 @@ def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
     """Send a call and read its whole reply; a reply that is not 2xx is raised as the provider's error."""
     exchange = yield from opened(call, prepared)
     try:
-        if not exchange.head.ok:
-            raise (yield from failure(call, exchange))
+        yield from check_status(call, exchange)
         return HTTPReply(exchange.head, (yield ReadAll(exchange, prepared.max_reply_bytes)))
     finally:
         yield Close(exchange)
@@ -104,11 +103,18 @@ def opened(call: Call, prepared: HTTPCall) -> Flow[Exchange | AsyncExchange]:
     return exchange
 
 
-def failure(call: Call, exchange: Exchange | AsyncExchange) -> Flow[ProviderError]:
-    """Read a reply that is not 2xx as the provider's error."""
-    reply = call.endpoint.scrubbed(HTTPReply(exchange.head, (yield from _error_body(exchange))))
-    with reading():
-        return remote_provider(call).error(reply)
+def check_status(call: Call, exchange: Exchange | AsyncExchange) -> Flow[None]:
+    """
+    See that a reply is 2xx.
+
+    Raises:
+        ProviderError: It is not; the provider says what that means.
+    """
+    if not exchange.head.ok:
+        reply = call.endpoint.scrubbed(HTTPReply(exchange.head, (yield from _error_body(exchange))))
+        with reading():
+            error = remote_provider(call).error(reply)
+        raise error
 
 
 def _error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:

@@ -9,17 +9,17 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import Clock, Transport
 from budwood.engine.effects import Abandoned, All, Close, Effect, Emit, Ended, Flow, Invoke, Open, Read, ReadAll, Sleep
 from budwood.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from budwood.types import StreamEvent
-
+E = TypeVar("E")
 T = TypeVar("T")
 
 _INTERRUPTS: Final = 100
@@ -55,7 +55,7 @@ class BlockingDriver:
         """Perform a flow to its end, and return its result."""
         return self.finish(flow)
 
-    def stream(self, flow: Flow[T]) -> FlowEvents[T]:
+    def stream(self, flow: Flow[T]) -> FlowEvents[Any, T]:
         """Perform a flow, event by event as the caller reads them."""
         return FlowEvents(self, flow)
 
@@ -190,7 +190,7 @@ class _Group:
                 return
 
 
-class FlowEvents(Generic[T]):
+class FlowEvents(Generic[E, T]):
     """
     An iterator over the events of a flow.
 
@@ -201,14 +201,14 @@ class FlowEvents(Generic[T]):
     def __init__(self, driver: BlockingDriver, flow: Flow[T]) -> None:
         self._driver = driver
         self._flow: Flow[T] | None = flow
-        self._ready: deque[StreamEvent] = deque()
-        self._finalizer: weakref.finalize[..., FlowEvents[T]] | None = None
+        self._ready: deque[E] = deque()
+        self._finalizer: weakref.finalize[..., FlowEvents[E, T]] | None = None
         self.result: T | None = None
 
-    def __iter__(self) -> Iterator[StreamEvent]:
+    def __iter__(self) -> Iterator[E]:
         return self
 
-    def __next__(self) -> StreamEvent:
+    def __next__(self) -> E:
         while not self._ready:
             if self._flow is None:
                 raise StopIteration
@@ -224,7 +224,7 @@ class FlowEvents(Generic[T]):
             self._end()
             raise
         if isinstance(outcome, Emit):
-            self._ready.extend(outcome.events)
+            self._ready.extend(cast("Sequence[E]", outcome.events))
         else:
             self._end()
             self.result = outcome.result

@@ -9,8 +9,8 @@ from typing import Final, Self
 
 from pydantic import ValidationError
 
-from budwood.engine.files import write_whole
 from budwood.errors import ConfigurationError
+from budwood.providing import write_whole
 from budwood.types import Message, Record
 
 FORMAT: Final = "budwood-chat-1"

@@ -17,7 +17,7 @@ from budwood.contracts import AsyncExchange, Exchange
 from budwood.types import HTTPCall, Timing
 
 if TYPE_CHECKING:
-    from budwood.types import StreamEvent
+    from budwood.types import PullProgress, StreamEvent
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class All(NamedTuple):
 class Emit(NamedTuple):
     """Hand events to the reader of the stream."""
 
-    events: Sequence[StreamEvent]
+    events: Sequence[StreamEvent] | Sequence[PullProgress]
 
 
 class Ended(NamedTuple):

@@ -18,6 +18,7 @@ from budwood.errors import BudwoodError, ConfigurationError, CredentialError, Pl
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
+from budwood.providing.failures import CUT
 from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
 from budwood.types.usage import NO_PRICE
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 _REDACTED = "[redacted]"
+_TELLING = 4
+"""So many characters of a secret tell something of it; all keys of a vendor begin with the same three or so."""
 
 
 class Endpoint(NamedTuple):
@@ -40,7 +43,8 @@ class Endpoint(NamedTuple):
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         no_price: Why a call that has no price in the catalog has none.
-        identity: Tells endpoints apart in cache keys: a hash of the plugin and its settings without secrets.
+        identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
+            The name counts, since replies hold parts that belong to it: a plugin for many vendors tags them so.
         credential: What `authorize` gets; None where the service wants none.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
@@ -181,7 +185,7 @@ class Endpoints:
 
 def _without(secret: str, value: object) -> object:
     if isinstance(value, str):
-        return value.replace(secret, _REDACTED)
+        return _without_beginning(secret, value.replace(secret, _REDACTED))
     if isinstance(value, Mapping):
         return {_without(secret, name): _without(secret, inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -189,6 +193,14 @@ def _without(secret: str, value: object) -> object:
     if type(value) is tuple:
         return tuple(_without(secret, inner) for inner in value)
     return value
+
+
+def _without_beginning(secret: str, text: str) -> str:
+    """Take out what is left of a secret where the text was cut in the middle of it; a few characters tell nothing."""
+    if CUT in text:
+        for length in range(len(secret) - 1, _TELLING - 1, -1):
+            text = text.replace(secret[:length] + CUT, _REDACTED + CUT)
+    return text
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
@@ -209,7 +221,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
         rules=rules,
         lessons=lessons,
-        identity=hashlib.sha256(f"{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()).hexdigest(),
+        identity=_identity(instance),
         credential=credential,
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
@@ -236,6 +248,11 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     if host in ("localhost", "::1") or host.startswith("127."):
         return f"{NO_PRICE}: it runs on this machine"
     return NO_PRICE
+
+
+def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
+    said = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:

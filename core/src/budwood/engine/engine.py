@@ -15,8 +15,8 @@ from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
 from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
-from budwood.engine.options import Asked, AskOptions, CompletionOptions, understood, understood_completion
-from budwood.engine.prompts import Content, Prompt, contents_of, fits, messages_of, with_files
+from budwood.engine.options import Asked, AskOptions, CompletionOptions, override, understood, understood_completion
+from budwood.engine.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
 from budwood.engine.reporting import reported
 from budwood.engine.structured import ask_structured, prepare
 from budwood.engine.tools import converse
@@ -151,6 +151,14 @@ class Engine:
 
         return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
 
+    def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
+        """Have a server fetch a model, and emit how far it has got."""
+        from budwood.engine.pulling import pull
+
+        endpoint, name = self.endpoints.find(self._address(model))
+        options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
+        return pull(self._new_call(endpoint, name, options, use_cache=False))
+
     def count_tokens(self, prompt: Prompt, given: AskOptions, *, offline: bool) -> Flow[TokenCount]:
         """Count the tokens of a request; ``offline`` does so without asking the vendor."""
         from budwood.engine import services
@@ -241,7 +249,7 @@ class Engine:
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
         """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
-        kinds: list[str] = []
+        kinds: dict[str, str] = {}
         broken: list[str] = []
         for handler in self.instances.known(MEDIA_HANDLER):
             try:
@@ -249,15 +257,17 @@ class Engine:
             except PluginError as error:
                 broken.append(f" {error}")
                 continue
-            if fits(media_type, spec.media_types):
-                parts: tuple[Part, ...] = self.instances.build(MEDIA_HANDLER, handler).thing.parts(
-                    name, data, media_type
-                )
-                return parts
-            kinds.extend(spec.media_types)
-        raise PromptError(
-            f"{name} is {media_type}, which nothing here can read.", hint=f"Known are {listed(kinds)}.{''.join(broken)}"
-        )
+            for kind in spec.media_types:
+                kinds.setdefault(kind, handler)
+        pattern = best_fit(media_type, kinds)
+        if pattern is None:
+            raise PromptError(
+                f"{name} is {media_type}, which nothing here can read.",
+                hint=f"Known are {listed(kinds)}.{''.join(broken)}",
+            )
+        handler = self.instances.build(MEDIA_HANDLER, kinds[pattern]).thing
+        parts: tuple[Part, ...] = handler.parts(name, data, media_type)
+        return parts
 
     def _address(self, model: str | None) -> str:
         address = model or self.model

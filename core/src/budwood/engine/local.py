@@ -13,6 +13,7 @@ from budwood.engine.attempts import note
 from budwood.engine.call import Call
 from budwood.engine.effects import Emit, Flow, Invoke
 from budwood.errors import BudwoodError, ProviderError, RequestTimeoutError, StreamInterruptedError
+from budwood.providing import calls_before
 from budwood.types import ChatRequest, ChatResponse, Finished, StreamEvent
 
 _EVENTS = frozenset(get_args(StreamEvent))
@@ -20,7 +21,7 @@ _EVENTS = frozenset(get_args(StreamEvent))
 
 def ask_local(call: Call, local: LocalProvider, request: ChatRequest) -> Flow[ChatResponse]:
     """Ask once, and wait for the whole reply."""
-    builder = ResponseBuilder()
+    builder = ResponseBuilder(calls_before(request))
     yield from read_local(call, local, request, builder.add, at_once=call.endpoint.inline)
     return builder.build()
 

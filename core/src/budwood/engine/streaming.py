@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from budwood.engine.assembly import ResponseBuilder
-from budwood.engine.attempts import encode, failure, opened, reading, remote_provider
+from budwood.engine.attempts import check_status, encode, opened, reading, remote_provider
 from budwood.engine.call import Call
 from budwood.engine.effects import Close, Emit, Flow, Read
 from budwood.engine.local import read_local
 from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
+from budwood.providing import calls_before
 from budwood.types import CONTENT_EVENTS, ChatRequest, ChatResponse, StreamEvent
 
 
 def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     """Ask once, and emit the events of the reply as they come."""
-    reader = _StreamReader()
+    reader = _StreamReader(calls_before(request))
     local = call.endpoint.local
     try:
         if local is None:
@@ -38,8 +39,8 @@ class _StreamReader:
     What comes before the first content is held back: until then the attempt can fail unseen and be repeated.
     """
 
-    def __init__(self) -> None:
-        self.builder = ResponseBuilder()
+    def __init__(self, earlier: int) -> None:
+        self.builder = ResponseBuilder(earlier)
         self.committed = False
         self._held: list[StreamEvent] = []
 
@@ -65,8 +66,7 @@ def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> F
     prepared = encode(call, request, stream=True)
     exchange = yield from opened(call, prepared)
     try:
-        if not exchange.head.ok:
-            raise (yield from failure(call, exchange))
+        yield from check_status(call, exchange)
         decoder = provider.decoder(request, exchange.head)
         left = prepared.max_reply_bytes
         while data := (yield Read(exchange)):

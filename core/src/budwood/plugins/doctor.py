@@ -25,7 +25,7 @@ SECONDS_PER_PLUGIN: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is the matter with one plugin; ``problem`` is empty where nothing is."""
+    """What is the matter with one plugin, and what helps; both are empty where nothing is."""
 
     kind: str
     name: str
@@ -35,6 +35,7 @@ class Finding:
     state: State
     summary: str = ""
     problem: str = ""
+    hint: str = ""
 
 
 def examine(registry: Registry, *, timeout: float = SECONDS_PER_PLUGIN) -> Iterable[Finding]:
@@ -49,7 +50,8 @@ def examine(registry: Registry, *, timeout: float = SECONDS_PER_PLUGIN) -> Itera
         if registry.is_disabled(plugin):
             yield _finding(plugin, "disabled")
         elif len(claims := registry.claims(plugin.kind, plugin.name)) > 1:
-            yield _finding(plugin, "conflict", problem=str(conflict(plugin.kind, plugin.name, claims)))
+            error = conflict(plugin.kind, plugin.name, claims)
+            yield _finding(plugin, "conflict", problem=error.message, hint=error.hint or "")
         else:
             yield _examine_apart(plugin, timeout)
 
@@ -66,12 +68,12 @@ def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
         return _finding(plugin, "broken", problem=f"It is still loading after {timeout:g} seconds.")
     last_line = run.stdout.strip().rpartition(b"\n")[2]
     try:
-        state, summary, problem = from_json(last_line)
+        state, summary, problem, hint = from_json(last_line)
     except ValueError:
         return _finding(
             plugin, "broken", problem=f"Its process ended with status {run.returncode}: {_tail(run.stderr)}"
         )
-    return _finding(plugin, state, summary=summary, problem=problem)
+    return _finding(plugin, state, summary=summary, problem=problem, hint=hint)
 
 
 def _search_path() -> list[str]:
@@ -89,13 +91,13 @@ def main() -> None:
     try:
         spec: Spec[Any, Any] = Registry(inventory=inventory).load(kind, plugin.name)
         spec.settings()
-        answer = ("ok", spec.summary, "")
+        answer = ("ok", spec.summary, "", "")
     except PluginError as error:
-        answer = ("broken", "", str(error))
+        answer = ("broken", "", error.message, error.hint or "")
     sys.stdout.buffer.write(b"\n" + to_json(answer) + b"\n")
 
 
-def _finding(plugin: InstalledPlugin, state: State, *, summary: str = "", problem: str = "") -> Finding:
+def _finding(plugin: InstalledPlugin, state: State, *, summary: str = "", problem: str = "", hint: str = "") -> Finding:
     return Finding(
         kind=plugin.kind.label,
         name=plugin.name,
@@ -105,6 +107,7 @@ def _finding(plugin: InstalledPlugin, state: State, *, summary: str = "", proble
         state=state,
         summary=summary,
         problem=problem,
+        hint=hint,
     )
 
 

@@ -88,7 +88,10 @@ class Instances:
         replace(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
         replace(values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive)
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
-        settings = validated(spec.settings(), values, where=f"[{kind.section}.{name}]")
+        where = f"[{kind.section}.{name}]"
+        settings = validated(
+            spec.settings(), values, where=where, cure=lambda key: _how_to_set(kind.section, name, key, variables)
+        )
         context = self._context(name, plugin, spec)
         facts = self._facts(name, plugin, spec, preset)
         return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset, facts)
@@ -168,6 +171,11 @@ class Instances:
             clock=self._clock,
             cache_folder=user_cache_path("budwood") / plugin,
         )
+
+
+def _how_to_set(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:
+    own = f"BUDWOOD_{section.upper()}__{name.upper().replace('-', '_')}__{key.upper()}"
+    return f"Write it into [{section}.{name}] of budwood.toml, or set {' or '.join((*variables.get(key, ()), own))}."
 
 
 def _built(kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: PluginContext) -> object:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import call_id
+from budwood.providing.calls import call_id, calls_before
 from budwood.providing.failures import (
     OPENAI_VOCABULARY,
     Complaint,
@@ -18,6 +18,7 @@ from budwood.providing.headers import duration, rate_limits, request_id, retry_a
 from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits, check_images, image_bytes
 from budwood.providing.messages import characters, check_capabilities, check_messages, check_text_output
 from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
+from budwood.providing.replacing import replacing, write_whole
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ __all__ = [
     "Vocabulary",
     "adapted",
     "call_id",
+    "calls_before",
     "characters",
     "check_capabilities",
     "check_images",
@@ -76,9 +78,11 @@ __all__ = [
     "rate_limits",
     "refused_parameter",
     "refusing",
+    "replacing",
     "request_id",
     "retry_after",
     "rule_of",
+    "write_whole",
 ]
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
+from budwood.types import ChatRequest
 
-def call_id(reply_id: str | None, position: int, name: str, arguments: str) -> str:
+
+def calls_before(request: ChatRequest) -> int:
+    """Count the tool calls that a request's conversation holds."""
+    return sum(len(message.tool_calls) for message in request.messages)
+
+
+def call_id(reply_id: str | None, position: int, name: str, arguments: str, *, earlier: int = 0) -> str:
     """
     Return an id for a tool call that its server gives none.
 
@@ -17,6 +24,7 @@ def call_id(reply_id: str | None, position: int, name: str, arguments: str) -> s
         position: Which call of the reply it is.
         name: The tool's name.
         arguments: Its arguments, as text.
+        earlier: How many calls the conversation held before (`calls_before`): they tell replies apart that have no id.
     """
-    content = "\0".join((reply_id or "", str(position), name, arguments))
+    content = "\0".join((reply_id or str(earlier or ""), str(position), name, arguments))
     return f"call_{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"

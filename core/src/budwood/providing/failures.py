@@ -31,6 +31,9 @@ from budwood.types import HTTPReply
 MAX_MESSAGE: Final = 500
 """So many characters of a vendor's message are repeated in ours."""
 
+CUT: Final = "…"
+"""What ends a text that was shortened."""
+
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 425})
 """Statuses below 500, besides 429, after which the same request may succeed."""
 
@@ -131,7 +134,7 @@ def parse_object(reply: HTTPReply) -> dict[str, Any]:
 
 def describe_body(body: bytes) -> str:
     """Say in a few words what a body is that is not what was expected."""
-    text = body[:4096].decode("utf-8", "replace").strip()
+    text = body.strip()[:4096].decode("utf-8", "replace").strip()
     if not text:
         return "empty"
     if text[:1] == "<":
@@ -142,8 +145,9 @@ def describe_body(body: bytes) -> str:
 
 def clip(text: str, length: int = MAX_MESSAGE) -> str:
     """Shorten text, on one line; what is not printable is left out, since it may steer a terminal."""
-    text = " ".join("".join(character for character in text[: 4 * length] if _shown(character)).split())
-    return text if len(text) <= length else text[: length - 1] + "…"
+    looked_at = text[: 4 * length]
+    shown = " ".join("".join(character for character in looked_at if _shown(character)).split())
+    return shown if len(shown) <= length and len(looked_at) == len(text) else shown[: length - 1] + CUT
 
 
 def _shown(character: str) -> bool:

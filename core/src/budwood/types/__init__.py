@@ -14,7 +14,7 @@ from budwood.types.chat import (
 )
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
-from budwood.types.models import Capability, ModelInfo, ModelKind, ModelRules
+from budwood.types.models import Capability, ModelInfo, ModelKind, ModelRules, PullProgress
 from budwood.types.parts import (
     AccessToken,
     CacheLifetime,
@@ -132,6 +132,7 @@ __all__ = [
     "NamedTool",
     "OutputSchema",
     "Part",
+    "PullProgress",
     "RateLimits",
     "ReasoningClosed",
     "ReasoningDelta",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -25,6 +26,7 @@ class Capability(StrEnum):
     COUNT_TOKENS = "count_tokens"
     MODERATION = "moderation"
     COMPLETION = "completion"
+    PULL_MODELS = "pull_models"
 
 
 class ModelInfo(Record):
@@ -45,6 +47,24 @@ _ABILITIES: Final[dict[ModelKind, frozenset[Capability]]] = {
     "embedding": frozenset({Capability.EMBEDDINGS}),
     "moderation": frozenset({Capability.MODERATION}),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """
+    How far a server has got with a model that it fetches.
+
+    Attributes:
+        status: What it does, in its own words.
+        digest: Which part of the model it speaks of, where it speaks of one.
+        completed: Bytes of that part that it has.
+        total: Bytes of the whole part.
+    """
+
+    status: str
+    digest: str | None = None
+    completed: int | None = None
+    total: int | None = None
 
 
 class ModelRules(Record):

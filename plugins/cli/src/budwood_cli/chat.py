@@ -89,6 +89,7 @@ class Talk:
         from budwood_cli.failures import report
 
         try:
+            _check(line)
             self._command(line) if line.startswith("/") else self._say(line)
         except (BudwoodError, OSError) as error:
             if not self._interactive:
@@ -132,18 +133,22 @@ def _prepare_line_editing() -> None:
 
 def _typed_line() -> str:
     if terminal.is_terminal(sys.stdout):
-        return _text(input("> "))
+        return input("> ")
     terminal.note("> ", end="")
-    return _text(input())
+    return input()
 
 
 def _piped_line() -> str | None:
     if sys.stdin is None:
         return None
     line = sys.stdin.buffer.readline()
-    return line.decode("utf-8-sig", "replace").rstrip("\r\n") if line else None
+    return line.decode("utf-8-sig", "surrogateescape").rstrip("\r\n") if line else None
 
 
-def _text(line: str) -> str:
-    """Replace bytes that are no text, which Python hands over as lone surrogates."""
-    return line.encode("utf-8", "replace").decode()
+def _check(line: str) -> None:
+    """Refuse a line that is no text."""
+    from budwood.errors import PromptError
+    from budwood_cli.prompts import is_text
+
+    if not is_text(line):
+        raise PromptError("The line is no UTF-8 text.", hint="`iconv -t UTF-8` turns other encodings into it.")

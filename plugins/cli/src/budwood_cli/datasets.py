@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,12 +20,25 @@ if TYPE_CHECKING:
 REASONS_SHOWN: Final = 5
 
 PLAN_FIELDS: Final = (
-    *("output", "run_folder", "documents", "passages", "turns", "calls", "input_tokens", "output_tokens"),
-    *("cost", "cost_unknown", "models"),
+    *(
+        "output",
+        "run_folder",
+        "documents",
+        "passages",
+        "without_passages",
+        "passed_over",
+        "turns",
+        "calls",
+        "input_tokens",
+        "output_tokens",
+        "cost",
+        "cost_unknown",
+        "models",
+    ),
 )
 REPORT_FIELDS: Final = (
     *("output", "run_folder", "complete", "rows", "rows_wanted", "rows_reused"),
-    *("calls", "input_tokens", "output_tokens", "cost", "seconds"),
+    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "passed_over"),
 )
 
 
@@ -52,6 +66,7 @@ def interruptible(run_folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; another Ctrl-C would only disturb
         if run_folder.is_dir():
             terminal.note("stopped: what was finished is kept.")
             terminal.note(f"hint: {_resume(run_folder)} goes on.")
@@ -73,6 +88,16 @@ def write_plan(plan: Plan, *, json_wanted: bool) -> None:
         f"output        {plan.output}\n"
         f"run folder    {plan.run_folder}\n"
     )
+    if plan.without_passages:
+        terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
+    write_passed_over(plan.passed_over)
+
+
+def write_passed_over(kinds: Mapping[str, int]) -> None:
+    """Say which files the patterns of the documents match that cannot be read."""
+    if kinds:
+        named = ", ".join(f"{count:,} {ending}" for ending, count in kinds.items())
+        terminal.note(f"note: {terminal.counted(sum(kinds.values()), 'file')} of other kinds left out: {named}")
 
 
 def _about(plan: Plan) -> str:
@@ -92,6 +117,7 @@ def finish(report: RunReport, *, json_wanted: bool, quiet: bool) -> None:
         terminal.write(f"{report.output}\n")
     if not quiet:
         terminal.note(_summary(report))
+        write_passed_over(report.passed_over)
     if report.complete:
         return
     write_reasons(report.failures)

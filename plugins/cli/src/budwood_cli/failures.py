@@ -9,6 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from budwood import errors
 from budwood_cli import terminal
+from budwood_cli.hints import in_words_of_commands
 
 GENERAL: Final = 1
 USAGE: Final = 2
@@ -38,10 +39,16 @@ class PartialError(errors.BudwoodError):
     """Part of a batch failed; what was finished is kept."""
 
 
+class ArgumentError(errors.BudwoodError):
+    """An argument of a command cannot be used as it is."""
+
+
 def status_of(error: Exception) -> int:
     """Return the exit status of an error."""
     if isinstance(error, PartialError):
         return PARTIAL
+    if isinstance(error, ArgumentError):
+        return USAGE
     if isinstance(error, _UsageError):
         return error.exit_code
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
@@ -66,7 +73,8 @@ def _told(error: Exception) -> tuple[str, str | None]:
     """Put an error into words: what happened, and the cure where there is one."""
     if isinstance(error, errors.BudwoodError):
         provider = error.provider if isinstance(error, errors.ProviderError) else None
-        return (f"{provider}: {error.message}" if provider else error.message), error.hint
+        hint = in_words_of_commands(error.hint) if error.hint else None
+        return (f"{provider}: {error.message}" if provider else error.message), hint
     if isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "budwood"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
@@ -61,3 +62,29 @@ def show_model(
         return
     for name, value in lines(details):
         terminal.write(f"{name:<16}{value}\n")
+
+
+@app.command("pull")
+def pull_model(
+    model: Annotated[str, typer.Argument(metavar="PROVIDER/MODEL", help="The model, as in ollama/llama3.2.")],
+    *,
+    json_wanted: Annotated[
+        bool, typer.Option("--json", help="Write every step as a line of JSON, for programs.")
+    ] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Have a server fetch a model; its name goes to standard output. A pull that was stopped goes on where it was."""
+    from budwood import Client
+    from budwood_cli import pulling
+
+    with Client() as client, client.pull(model) as steps, pulling.shown(quiet=quiet or json_wanted) as show:
+        try:
+            for step in steps:
+                show(step)
+                if json_wanted:
+                    terminal.write_json(asdict(step))
+        except KeyboardInterrupt:
+            terminal.note("stopped: the server keeps what it has, and the same command goes on from there.")
+            raise
+    if not json_wanted:
+        terminal.write(f"{model}\n")

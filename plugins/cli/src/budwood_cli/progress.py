@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +23,7 @@ def shown(*, quiet: bool) -> Iterator[OnProgress | None]:
     """Give what shows the progress, in the form that fits standard error; None where it shall be quiet."""
     if quiet:
         yield None
-    elif terminal.is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+    elif terminal.is_live():
         with _live() as show:
             yield show
     else:
@@ -88,8 +86,10 @@ def _live() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    said = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
+    columns = (BarColumn(bar_width=16), MofNCompleteColumn(), said)  # on a narrow terminal the text takes two lines
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("rows", total=None)
 

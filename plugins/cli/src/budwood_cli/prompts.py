@@ -23,9 +23,14 @@ def prompt_of(argument: str | None) -> str:
     return "\n\n".join(parts)
 
 
+def is_text(text: str) -> bool:
+    """Tell whether all of it is text: Python hands bytes that are none over as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _checked(argument: str | None) -> str | None:
-    """Refuse bytes that are no text: Python hands them over as lone surrogates, which no vendor takes."""
-    if argument is not None and any("\ud800" <= character <= "\udfff" for character in argument):
+    """Refuse bytes that are no text, which no vendor takes."""
+    if argument is not None and not is_text(argument):
         raise typer.BadParameter("it is no UTF-8 text.", param_hint="PROMPT")
     return argument
 

@@ -36,6 +36,11 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and not stream.closed and stream.isatty()
 
 
+def is_live() -> bool:
+    """Tell whether standard error can show what moves: a terminal that can move its cursor."""
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+
 def escaped(text: str) -> str:
     r"""
     Make control characters visible, as ``\u001b``: a model's text could otherwise rule the terminal.

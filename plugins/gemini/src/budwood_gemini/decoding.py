@@ -52,12 +52,12 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     return "tool_calls" if reason == "stop" and called_tools else reason
 
 
-def decode_message(candidate: Mapping[str, Any], reply_id: str | None) -> Message:
+def decode_message(candidate: Mapping[str, Any], reply_id: str | None, earlier: int = 0) -> Message:
     """Read one candidate; what Budwood does not model becomes vendor parts."""
     parts: list[Part] = []
     calls = 0
     for written in parts_of(candidate):
-        part = decode_part(written, call_id(reply_id, candidate, calls))
+        part = decode_part(written, call_id(reply_id, candidate, earlier, calls))
         if part is not None:
             parts.append(part)
             calls += isinstance(part, ToolCallPart)
@@ -70,10 +70,11 @@ def parts_of(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
     return content.get("parts") or []
 
 
-def call_id(reply_id: str | None, candidate: Mapping[str, Any], number: int) -> str:
+def call_id(reply_id: str | None, candidate: Mapping[str, Any], earlier: int, number: int) -> str:
     """Make an id for a call that has none: no two calls of a conversation may have the same."""
     choice = candidate.get("index") or 0
-    return f"{OUR_ID}{reply_id or 'call'}-{f'{choice}-' if choice else ''}{number}"
+    reply = reply_id or (f"call{earlier}" if earlier else "call")
+    return f"{OUR_ID}{reply}-{f'{choice}-' if choice else ''}{number}"
 
 
 _OTHER_CONTENT: Final = frozenset(

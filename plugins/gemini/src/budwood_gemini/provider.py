@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_body, rate_limits, request_id
+from budwood.providing import BaseProvider, calls_before, describe_body, parse_body, rate_limits, request_id
 from budwood.types import (
     Adaptation,
     Capability,
@@ -82,7 +82,7 @@ class Gemini(BaseProvider):
         if not candidates:
             raise BadResponseError("The reply holds no candidates.", retryable=True)
         reply_id = body.get("responseId") or None
-        message, *others = (decode_message(candidate, reply_id) for candidate in candidates)
+        message, *others = (decode_message(candidate, reply_id, calls_before(request)) for candidate in candidates)
         first = candidates[0]
         if not any(one.parts for one in (message, *others)) and (refusal := blocked_output(first)):
             raise refusal
@@ -103,7 +103,7 @@ class Gemini(BaseProvider):
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
-        return GeminiStreamDecoder(head)
+        return GeminiStreamDecoder(head, earlier=calls_before(request))
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""

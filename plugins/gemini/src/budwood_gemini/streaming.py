@@ -152,10 +152,12 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
 
     Args:
         head: The reply's head.
+        earlier: How many calls the conversation held before: they tell replies apart that have no id.
     """
 
-    def __init__(self, head: ReplyHead) -> None:
+    def __init__(self, head: ReplyHead, *, earlier: int = 0) -> None:
         super().__init__(head, SSEDecoder(), whole=self._list)
+        self._earlier = earlier
         self._started = False
         self._spoken = False
         self._id: str | None = None
@@ -206,7 +208,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         index = candidate.get("index") or 0
         state = self._candidates.setdefault(index, _Candidate(index))
         for written in parts_of(candidate):
-            for event in state.take(written, call_id(self._id, candidate, state.calls)):
+            for event in state.take(written, call_id(self._id, candidate, self._earlier, state.calls)):
                 self._spoken = True
                 yield event
         state.about.extend(part for part in about_the_reply(candidate) if part not in state.about)

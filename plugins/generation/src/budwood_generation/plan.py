@@ -18,13 +18,13 @@ from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, ModelDetails, SourcePassage
 from budwood.types.record import JSON
 from budwood_generation.chance import chance
-from budwood_generation.documents import Document, find_files, passages, read_document
+from budwood_generation.documents import Document, find_files, passages, passed_over, read_document
 from budwood_generation.estimates import Estimate, estimate
 from budwood_generation.journal import Header
 from budwood_generation.plugins import Chosen, choose
 from budwood_generation.spec import ConversationSpec, Documents, GenerationSpec, ModelOptions, RowSpec
 
-_FORM: Final = 1
+_FORM: Final = 2
 """Raised whenever the same specification makes other cells or asks otherwise than before."""
 
 UNDECISIVE: Final = {"output", "storage", "concurrency"}
@@ -42,6 +42,8 @@ class Plan:
         cells: One a row, in the order of the rows.
         digests: The SHA-256 of each document, by name.
         passages: How many passages the documents have.
+        without_passages: The names of documents that have none.
+        passed_over: How many files the patterns of the documents match that cannot be read, by ending.
         estimate: How many calls that takes, about how many tokens, and about what they cost.
     """
 
@@ -50,6 +52,8 @@ class Plan:
     cells: tuple[Cell, ...]
     digests: Mapping[str, str]
     passages: int
+    without_passages: tuple[str, ...]
+    passed_over: Mapping[str, int]
     estimate: Estimate
 
     @property
@@ -136,7 +140,8 @@ def make_plan(spec: GenerationSpec, *, settings: Settings | Mapping[str, Any] | 
     chosen = choose(spec, known)
     models = _checked_models(spec.job, known)
     documents = _documents(spec.documents, spec.root) if spec.documents else []
-    sources = [passage for document in documents for passage in _passages(document, spec.documents)]
+    read = {document.name: _passages(document, spec.documents) for document in documents}
+    sources = [passage for found in read.values() for passage in found]
     cells = tuple(_cells(spec, chosen, sources))
     return Plan(
         spec=spec,
@@ -144,6 +149,8 @@ def make_plan(spec: GenerationSpec, *, settings: Settings | Mapping[str, Any] | 
         cells=cells,
         digests={document.name: document.digest for document in documents},
         passages=len(sources),
+        without_passages=tuple(name for name, found in read.items() if not found),
+        passed_over=passed_over(spec.documents.paths, spec.root) if spec.documents else {},
         estimate=estimate(spec, chosen, cells, models),
     )
 

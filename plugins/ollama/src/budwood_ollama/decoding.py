@@ -12,7 +12,6 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.types import (
-    ChatRequest,
     FinishReason,
     Message,
     Part,
@@ -80,11 +79,6 @@ def unknown_parts(message: Mapping[str, Any]) -> Iterator[VendorPart]:
         for kind, data in message.items()
         if kind not in _MESSAGE_FIELDS and data not in (None, "", [], {})
     )
-
-
-def calls_before(request: ChatRequest) -> int:
-    """Count the calls that the conversation holds: numbers go on from there, so that no two calls have one id."""
-    return sum(len(message.tool_calls) for message in request.messages)
 
 
 def decode_usage(reply: Mapping[str, Any]) -> Usage:

@@ -33,6 +33,9 @@ _NO_MEMORY: Final = re.compile(r"^model requires more system memory")
 _CANNOT: Final = re.compile(r"does not support (?P<what>[a-z]+)$")
 _NO_LEVEL: Final = re.compile(r"^(?:invalid )?think value")
 
+_NOT_PUBLISHED: Final = re.compile(r"^pull model manifest: file does not exist$")
+_PULL_REFUSED: Final = re.compile(r"^pull model manifest: (?P<status>4\d\d)\b")
+
 _PARAMETERS: Final[Mapping[str, str]] = {"tools": "tools", "thinking": "reasoning_effort", "vision": "messages"}
 """The fields of our request that ask for what a model cannot do."""
 
@@ -70,14 +73,23 @@ def error_of(reply: HTTPReply) -> ProviderError:
 def error_in_stream(head: ReplyHead, line: Mapping[str, Any]) -> ProviderError:
     """Make the error of one inside a 200, with the status that its text has elsewhere; by default 500."""
     text = _text(line) or "the server reports an error"
-    status = 404 if _NO_MODEL.match(text) else 400 if _CANNOT.search(text) else 500
-    return error_of(HTTPReply(ReplyHead(status, head.headers), to_json({"error": text})))
+    return error_of(HTTPReply(ReplyHead(_status(text), head.headers), to_json({"error": text})))
+
+
+def _status(text: str) -> int:
+    if _NO_MODEL.match(text) or _NOT_PUBLISHED.match(text):
+        return 404
+    if refused := _PULL_REFUSED.match(text):
+        return int(refused["status"])
+    return 400 if _CANNOT.search(text) else 500
 
 
 def _special(message: str, status: int, general: ProviderError) -> ProviderError | None:
     """Find what the text alone tells; None where the status tells all."""
     if missing := _NO_MODEL.match(message):
         return NotFoundError(message, hint=f"`ollama pull {missing['name']}` fetches it.")
+    if _NOT_PUBLISHED.match(message):
+        return NotFoundError(message, hint="No model is published under this name: look it up in Ollama's library.")
     if _TOO_LONG.match(message):
         return ContextLengthError(message, hint="Shorten the text, or raise num_ctx in the settings' options.")
     if _NO_MEMORY.match(message):

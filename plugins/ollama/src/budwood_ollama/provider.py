@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError, UnsupportedError
-from budwood.providing import BaseProvider, describe_body, parse_object, rate_limits, request_id
+from budwood.providing import BaseProvider, calls_before, describe_body, parse_object, rate_limits, request_id
 from budwood.types import (
     Adaptation,
     Capability,
@@ -27,10 +27,11 @@ from budwood.types import (
     ReplyHead,
 )
 from budwood_ollama.addresses import CLOUD
-from budwood_ollama.decoding import calls_before, decode_message, decode_metadata, decode_usage, finish_reason
+from budwood_ollama.decoding import decode_message, decode_metadata, decode_usage, finish_reason
 from budwood_ollama.encoding import ChatWriter
 from budwood_ollama.errors import error_in_stream, error_of
 from budwood_ollama.models import decode_details, decode_summary
+from budwood_ollama.pulling import PullDecoder
 from budwood_ollama.settings import OllamaSettings
 from budwood_ollama.streaming import ChatStreamDecoder
 
@@ -56,6 +57,7 @@ class Ollama(BaseProvider):
             Capability.REASONING,
             Capability.EMBEDDINGS,
             Capability.MODELS,
+            Capability.PULL_MODELS,
         }
     )
 
@@ -163,6 +165,14 @@ class Ollama(BaseProvider):
     def decode_model(self, model: ModelInfo, reply: HTTPReply) -> ModelInfo:
         """Read what else is known of a model: its context window and what it can do."""
         return decode_details(model, _object(reply))
+
+    def encode_pull(self, model: str) -> HTTPCall:
+        """Write the request to fetch a model."""
+        return self._post("/api/pull", {"model": model, "stream": True})
+
+    def pull_decoder(self, head: ReplyHead) -> PullDecoder:
+        """Begin to read how far the server has got with a model."""
+        return PullDecoder(failure=lambda line: error_in_stream(head, line))
 
     def _post(self, path: str, body: Mapping[str, Any], receipts: tuple[Adaptation, ...] = ()) -> HTTPCall:
         return HTTPCall(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, rate_limits, request_id
+from budwood.providing import BaseStreamDecoder, calls_before, describe_body, rate_limits, request_id
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -27,7 +27,6 @@ from budwood.types import (
 )
 from budwood.wire import NDJSONDecoder
 from budwood_ollama.decoding import (
-    calls_before,
     decode_call,
     decode_metadata,
     decode_usage,
@@ -68,7 +67,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         return []
 
     def _decode(self, piece: bytes) -> Iterator[StreamEvent]:
-        chunk = _parsed(piece)
+        chunk = parsed(piece)
         if chunk.get("error"):
             raise self._failure(chunk)
         if not self._started:
@@ -106,7 +105,13 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         yield ResponseMetadata(self._notes | decode_metadata(chunk) | said)
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def parsed(line: bytes) -> dict[str, Any]:
+    """
+    Parse a line.
+
+    Raises:
+        BadResponseError: It is no JSON object.
+    """
     try:
         chunk = from_json(line)
     except ValueError:

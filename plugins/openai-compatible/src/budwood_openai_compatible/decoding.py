@@ -50,9 +50,9 @@ _REPLY_FIELDS: Final = frozenset({"id", "object", "created", "model", "choices",
 _CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "text", "finish_reason"})
 
 
-def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -> ChatResponse:
+def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, earlier: int = 0) -> ChatResponse:
     """
-    Read a whole reply that holds no error.
+    Read a whole reply that holds no error; ``earlier`` is how many calls the conversation held before.
 
     Raises:
         BadResponseError: It has no choices.
@@ -61,7 +61,9 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -> Ch
     if not choices:
         raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
     reply_id = body.get("id") or None
-    message, *others = (decode_message(message_of(choice), vendor=vendor, reply_id=reply_id) for choice in choices)
+    message, *others = (
+        decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, earlier=earlier) for choice in choices
+    )
     raw_reason = choices[0].get("finish_reason")
     notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
     usage = body.get("usage")
@@ -94,21 +96,23 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     return "tool_calls" if reason == "stop" and called_tools else reason
 
 
-def decode_message(message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None) -> Message:
+def decode_message(
+    message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, earlier: int = 0
+) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
-    return Message(role="assistant", parts=tuple(_parts(message, vendor, reply_id)))
+    return Message(role="assistant", parts=tuple(_parts(message, vendor, reply_id, earlier)))
 
 
-def _parts(message: Mapping[str, Any], vendor: str, reply_id: str | None) -> Iterator[Part]:
+def _parts(message: Mapping[str, Any], vendor: str, reply_id: str | None, earlier: int) -> Iterator[Part]:
     if reasoning := reasoning_text(message):
         yield ReasoningPart(text=reasoning)
     yield from _content(message.get("content"), vendor)
     if message.get("refusal"):
         yield RefusalPart(text=message["refusal"])
     for number, call in enumerate(message.get("tool_calls") or ()):
-        yield decode_call(call, number, reply_id)
+        yield decode_call(call, number, reply_id, earlier)
     if message.get("function_call"):
-        yield decode_call({"function": message["function_call"]}, 0, reply_id)
+        yield decode_call({"function": message["function_call"]}, 0, reply_id, earlier)
     yield from (VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
 
 
@@ -164,12 +168,13 @@ def _joined(written: JSON) -> str:
     return written if isinstance(written, str) else ""
 
 
-def decode_call(call: Mapping[str, Any], number: int, reply_id: str | None) -> ToolCallPart:
+def decode_call(call: Mapping[str, Any], number: int, reply_id: str | None, earlier: int) -> ToolCallPart:
     """Read a tool call; one that the server gave no id gets one."""
     function = call.get("function") or call.get("custom") or {}
     name = function.get("name") or ""
     arguments = arguments_text(function.get("arguments", function.get("input")))
-    return ToolCallPart(id=call.get("id") or call_id(reply_id, number, name, arguments), name=name, arguments=arguments)
+    made = call.get("id") or call_id(reply_id, number, name, arguments, earlier=earlier)
+    return ToolCallPart(id=made, name=name, arguments=arguments)
 
 
 def arguments_text(arguments: object) -> str:

@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError
 
-from budwood.engine.files import write_whole
 from budwood.errors import (
     BadResponseError,
     ConfigurationError,
@@ -19,6 +18,7 @@ from budwood.errors import (
     RequestTimeoutError,
     ResponseTooLargeError,
 )
+from budwood.providing import write_whole
 from budwood.types import Record
 
 FORMAT: Final = "budwood-cassette-1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import takewhile
@@ -45,9 +46,9 @@ def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
     ``root``, or for files outside of it what of their pattern holds no wildcard.
 
     A pattern is a path relative to ``root`` whose parts may hold ``*``, ``?`` and ``[...]``; the part ``**`` stands for
-    any number of folders. Wildcards take only files of the kinds in `KINDS`, leave out hidden files and folders, and
-    ``**`` follows no symbolic links. `glob` is not used because it passes over folders that it may not read in
-    silence, and runs in circles where a link leads upwards.
+    any number of folders. Wildcards take only files of the kinds in `KINDS` (`passed_over` counts the others), leave
+    out hidden files and folders, and ``**`` follows no symbolic links. `glob` is not used because it passes over
+    folders that it may not read in silence, and runs in circles where a link leads upwards.
 
     Raises:
         ConfigurationError: A pattern matches nothing, a file of an unknown kind is named, a folder cannot be read, or
@@ -67,6 +68,15 @@ def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
     for name in sorted(found):
         targets.setdefault(found[name][0].resolve(), found[name])
     return list(targets.values())
+
+
+def passed_over(patterns: Sequence[str], root: Path) -> dict[str, int]:
+    """Count the files that wildcards match and nothing here can read, by ending, in small letters."""
+    matched = {
+        path.resolve() for pattern in patterns if not (root / pattern).is_file() for path in _found(pattern, root)
+    }
+    kinds = Counter(path.suffix.lower() or "no ending" for path in matched if ending_of(path.name) is None)
+    return dict(sorted(kinds.items()))
 
 
 def document_name(path: Path, root: Path) -> str:
@@ -121,8 +131,7 @@ def _matches(pattern: str, root: Path) -> list[Path]:
         return [named]
     if not _has_wildcard(pattern):
         raise _nothing_at(named, pattern, root)
-    start, parts = _split(pattern, root)
-    matched = list(_expand(start, parts))
+    matched = list(_found(pattern, root))
     readable = [path for path in matched if ending_of(path.name)]
     if readable:
         return readable
@@ -135,6 +144,10 @@ def _matches(pattern: str, root: Path) -> list[Path]:
         f"The document pattern {pattern!r} matches no file, searched in {root}.",
         hint="Correct it or leave it out; patterns are relative to the folder of the specification.",
     )
+
+
+def _found(pattern: str, root: Path) -> Iterator[Path]:
+    return _expand(*_split(pattern, root))
 
 
 def _named_from(path: Path, pattern: str, root: Path) -> Path:

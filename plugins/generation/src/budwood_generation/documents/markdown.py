@@ -1,4 +1,4 @@
-"""Markdown: CommonMark with the tables and the strikethrough of GitHub, and front matter."""
+"""Markdown: CommonMark with the tables, the task lists and the strikethrough of GitHub, and front matter."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from markdown_it import MarkdownIt
 from budwood_generation.documents.outline import Outline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from markdown_it.token import Token
 
 _NESTING: Final = 200  # at this depth, by default at 20, markdown-it begins to leave out text without a word
 _WORDS: Final = {"text", "text_special", "code_inline"}
 _FIRST_KEY: Final = re.compile(r"(?:#.*\n)*(?:[\w\"'.-]+ ?[:=](?:\s|$)|\[)")
+_TASK: Final = re.compile(r"^\[[ xX]\][ \t]+")
+"""The box of a task list; source: GitHub Flavored Markdown, "task list items"."""
 _TITLE: Final = re.compile(r"^title[ \t]*[:=](?P<title>.*)$", re.MULTILINE)
 
 
@@ -35,7 +39,7 @@ def read_markdown(text: str) -> Outline:
     tokens = parser.parse(body)
     if any(token.level >= _NESTING - 1 for token in tokens):
         raise RecursionError  # as the parsers do that know no such bound
-    for token in tokens:
+    for place, token in enumerate(tokens):
         match token.type:
             case "table_open" | "table_close":
                 in_table = token.nesting > 0
@@ -45,8 +49,13 @@ def read_markdown(text: str) -> Outline:
                 outline.heading(level, _text(token))
                 level = 0
             case "inline" if not in_table:
-                outline.paragraph(_text(token))
+                boxed = _begins_item(tokens, place) and _TASK.match(token.content)
+                outline.paragraph(_TASK.sub("", _text(token)) if boxed else _text(token))
     return outline
+
+
+def _begins_item(tokens: Sequence[Token], place: int) -> bool:
+    return [token.type for token in tokens[max(0, place - 2) : place]] == ["list_item_open", "paragraph_open"]
 
 
 def _split_front_matter(text: str) -> tuple[str, str]:

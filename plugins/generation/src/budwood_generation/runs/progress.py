@@ -16,7 +16,7 @@ class Progress:
     How far a run is. Rows and turns count what was done before as well, the rest counts this time alone.
 
     Rates and times are None as long as there is nothing to tell them from, sums of tokens and costs as long as nothing
-    is known of them.
+    is known of them. They are told from the turns that were made this time: a row may have been begun before.
     """
 
     rows_done: int
@@ -41,9 +41,17 @@ class Meter:
         before: What was done before.
         rows: How many rows there will be; ``turns`` how many turns.
         report: Called after every change.
+        monotonic: The time.
     """
 
-    def __init__(self, before: Counts, rows: int, turns: int, report: Callable[[Progress], None] | None) -> None:
+    def __init__(
+        self,
+        before: Counts,
+        rows: int,
+        turns: int,
+        report: Callable[[Progress], None] | None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.before = before
         self.rows = before.rows
         self.turns = before.turns
@@ -55,12 +63,13 @@ class Meter:
         self._all_rows = rows
         self._all_turns = turns
         self._report = report
-        self._started = time.monotonic()
+        self._monotonic = monotonic
+        self._started = monotonic()
 
     @property
     def seconds(self) -> float:
         """How long it has taken."""
-        return time.monotonic() - self._started
+        return self._monotonic() - self._started
 
     def kept(self, *entries: Entry) -> None:
         """Count what was committed."""
@@ -89,7 +98,7 @@ class Meter:
     def progress(self) -> Progress:
         """Say how far it is."""
         seconds = self.seconds
-        rows, turns = self.rows - self.before.rows, self.turns - self.before.turns
+        turns = self.turns - self.before.turns
         return Progress(
             rows_done=self.rows,
             rows=self._all_rows,
@@ -101,6 +110,6 @@ class Meter:
             output_tokens=self.output_tokens,
             cost=self.cost,
             seconds=seconds,
-            rows_per_second=rows / seconds if rows and seconds else None,
+            rows_per_second=turns * self._all_rows / self._all_turns / seconds if turns and seconds else None,
             seconds_left=(self._all_turns - self.turns) * seconds / turns if turns else None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +30,7 @@ class RunReport:
         input_tokens: Sent this time, as far as it is known; ``output_tokens`` received. None where nothing is known.
         cost: US dollars this time, or None where no price is known.
         seconds: How long it took.
+        passed_over: How many files the patterns of the documents match that cannot be read, by ending.
     """
 
     output: Path
@@ -42,6 +44,7 @@ class RunReport:
     output_tokens: int | None
     cost: Decimal | None
     seconds: float
+    passed_over: Mapping[str, int]
 
     @property
     def complete(self) -> bool:

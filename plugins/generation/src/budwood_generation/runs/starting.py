@@ -15,6 +15,7 @@ from budwood_generation.journal import Journal, read_header
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.calling import Caller
 from budwood_generation.runs.folder import ENDING, JOURNAL, opened, run_folder_at
+from budwood_generation.runs.interrupts import patient
 from budwood_generation.runs.making import ConversationMaker, RowMaker, ValueMaker
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
@@ -112,10 +113,16 @@ def _run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(make())
+        with patient() as be_patient:
+            return asyncio.run(_begun(make, be_patient))
     raise ConfigurationError(
         "This is called from within an event loop, which it would block.", hint="Await the form that ends in _async."
     )
+
+
+async def _begun(make: Callable[[], Coroutine[Any, Any, T]], be_patient: Callable[[], None]) -> T:
+    be_patient()
+    return await make()
 
 
 async def _perform(plan: Plan, settings: Settings, watch: Watch | None) -> RunReport:
@@ -198,4 +205,5 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         output_tokens=meter.output_tokens,
         cost=meter.cost,
         seconds=meter.seconds,
+        passed_over=plan.passed_over,
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from budwood.contracts import PluginContext
+from budwood.providing import replacing
 from budwood.types import Row
 
 
@@ -43,7 +40,8 @@ class JSONLStorage:
             OSError: It cannot be written; then the old file is as it was.
         """
         count = 0
-        with _replacing(self._path) as file:
+        part = self._path.with_name(f".{self._path.name}.part")
+        with replacing(self._path, part), part.open("wb") as file:
             for row in rows:
                 file.write(_line(row))
                 count += 1
@@ -56,21 +54,3 @@ def _line(row: Row) -> bytes:
     for separator in ("\u0085", "\u2028", "\u2029"):
         line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
     return line + b"\n"
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside the path, and put it in its place when all went well."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise

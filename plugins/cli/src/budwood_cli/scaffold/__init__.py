@@ -1,0 +1,1 @@
+"""What ``budwood plugins new`` writes: the package of a plugin that works, with tests that prove it."""

@@ -1,0 +1,140 @@
+"""A new package: its files, made of templates, and written where there is nothing yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Final
+
+from budwood_cli.failures import ArgumentError
+from budwood_cli.scaffold.kinds import DESCRIPTIONS, SECTIONS, Family, KindOfPlugin, template_folders
+from budwood_cli.scaffold.names import Names
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+_ENDING: Final = ".template"
+_VERBATIM: Final = frozenset({"LICENSE"})
+
+_DEVELOPMENT: Final = """
+## Development
+
+```console
+$ python -m pip install --editable ".[test,lint]"
+$ pytest
+$ ruff check && ruff format --check && mypy
+```
+
+`grep -rn Change: pyproject.toml README.md src tests` lists what the package was begun with and waits for its author.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """
+    A package that brings one plugin.
+
+    Attributes:
+        names: What its parts are called.
+        kind: What kind of plugin it is.
+        family: What a provider speaks.
+    """
+
+    names: Names
+    kind: KindOfPlugin
+    family: Family = Family.OWN
+
+    @property
+    def group(self) -> str:
+        """The entry-point group."""
+        return f"budwood.{SECTIONS[self.kind]}"
+
+    @property
+    def requirements(self) -> list[str]:
+        """What it requires: no Budwood before the present one, and none that may be another."""
+        bounds = _bounds()
+        family = [f"budwood-openai-compatible{bounds}"] if self.family is Family.OPENAI else []
+        return [f"budwood{bounds}", *family, "pydantic>=2.11"]
+
+    def files(self) -> dict[str, str]:
+        """Return the text of each file, by its path in the package."""
+        values = self._values()
+        made = {}
+        for folder in template_folders(self.kind, self.family):
+            for path, text in _templates(files("budwood_cli.scaffold") / "templates" / folder):
+                name = Template(path).substitute(values)
+                made[name] = text if name in _VERBATIM else Template(text).substitute(values)
+        return dict(sorted(made.items()))
+
+    def write(self, folder: Path) -> list[Path]:
+        """
+        Write the package into a folder that does not exist, or holds nothing but a new repository of git.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            ArgumentError: There is something; nothing is overwritten.
+            OSError: It cannot be written.
+        """
+        _check_empty(folder)
+        written = []
+        for name, text in self.files().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            written.append(path)
+        return written
+
+    def _values(self) -> Mapping[str, str]:
+        from budwood.hooks import API_VERSION
+
+        return {
+            "name": self.names.name,
+            "title": self.names.title,
+            "variable": self.names.variable,
+            "module": self.names.module,
+            "distribution": self.names.distribution,
+            "description": DESCRIPTIONS[self.kind].format(title=self.names.title),
+            "group": self.group,
+            "requires_api": repr(API_VERSION),
+            "requirements": "\n".join(f'  "{requirement}",' for requirement in self.requirements),
+            "development": _DEVELOPMENT.rstrip("\n"),
+        }
+
+
+def _templates(folder: Traversable, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each template below a folder."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _templates(entry, f"{path}{entry.name}/")
+        elif entry.name.endswith(_ENDING):
+            yield f"{path}{entry.name.removesuffix(_ENDING)}", entry.read_text("utf-8")
+
+
+def _check_empty(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ArgumentError(f"{folder} is a file.", hint="Name another folder with --folder.")
+    if any(entry.name != ".git" for entry in folder.iterdir()):
+        raise ArgumentError(
+            f"{folder} is not empty, and nothing is overwritten.",
+            hint="Name another folder with --folder, or remove what is there.",
+        )
+
+
+def _bounds() -> str:
+    """Bound Budwood's version: from the present one on, up to the next that may break what plugins see."""
+    from packaging.version import Version
+
+    from budwood import __version__
+
+    version = Version(__version__)
+    lower = version.public if version.is_prerelease else f"{version.major}.{version.minor}"
+    upper = f"0.{version.minor + 1}" if version.major == 0 else f"{version.major + 1}"
+    return f">={lower},<{upper}"

@@ -1,0 +1,52 @@
+"""What an author does next with a new package."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from budwood_cli.scaffold.kinds import Family
+from budwood_cli.scaffold.packages import Package
+
+
+def next_steps(package: Package, folder: Path) -> str:
+    """Write the commands that install, prove, lint and build the package."""
+    activate = r".venv\Scripts\activate" if sys.platform == "win32" else ". .venv/bin/activate"
+    family = ["budwood-openai-compatible"] if package.family is Family.OPENAI else []
+    needed = ["budwood", "budwood-cli", *family]
+    sources = [_source(name) for name in needed]
+    lines = [
+        f"cd {shlex.quote(str(folder))}",
+        "python -m venv .venv",
+        activate,
+        f"python -m pip install {' '.join(sources)}",
+        'python -m pip install --editable ".[test,lint]"',
+        "pytest",
+        "ruff check && ruff format --check && mypy",
+        "budwood plugins doctor",
+    ]
+    notes = [
+        "`grep -rn Change: pyproject.toml README.md src tests` lists what waits for you.",
+        "The guide docs/plugin-author-guide.md of Budwood's repository leads through all of it.",
+    ]
+    if any(source.startswith("CHECKOUT") for source in sources):
+        notes.insert(0, "CHECKOUT is a checkout of Budwood's repository: no index has its distributions.")
+    return "\n".join(["Next:", *(f"  {line}" for line in lines), *notes])
+
+
+def _source(name: str) -> str:
+    """Say from where pip can install a distribution of ours: from where it was installed, as PEP 610 records it."""
+    try:
+        recorded = json.loads(distribution(name).read_text("direct_url.json") or "{}").get("url", "")
+    except PackageNotFoundError:
+        recorded = ""
+    address = urlsplit(recorded)
+    path = Path(url2pathname(address.path))
+    if address.scheme == "file" and path.exists():
+        return shlex.quote(str(path))
+    return f"CHECKOUT/{'core' if name == 'budwood' else 'plugins/' + name.removeprefix('budwood-')}"

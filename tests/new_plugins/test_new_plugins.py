@@ -1,0 +1,113 @@
+"""What `budwood plugins new` writes installs, passes its tests and lints, as it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from budwood_cli.scaffold.kinds import Family, KindOfPlugin
+from budwood_cli.scaffold.names import LONGEST, Names
+from budwood_cli.scaffold.packages import Package
+
+NEW = {
+    **{f"new-{kind}": ("--kind", kind) for kind in KindOfPlugin},
+    **{f"new-{family}": ("--kind", "provider", "--family", family) for family in Family if family is not Family.OWN},
+}
+every_package = pytest.mark.parametrize("name", NEW)
+
+
+def run(*command, folder, **environment):
+    """
+    Run a program to its end, and return what it printed.
+    """
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+        env=os.environ | environment,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """
+    All packages, each in a folder of its own.
+    """
+    folder = tmp_path_factory.mktemp("written")
+    for name, options in NEW.items():
+        run(sys.executable, "-m", "budwood_cli", "plugins", "new", name, *options, folder=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory, written):
+    """
+    A fresh environment in which all packages are installed, as wheels; what this one has can be imported there too.
+    """
+    folder = tmp_path_factory.mktemp("fresh")
+    run(sys.executable, "-m", "venv", "--without-pip", "venv", folder=folder)
+    scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    python = scripts / ("python.exe" if os.name == "nt" else "python")
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own = Path(run(python, "-c", where, folder=folder).strip())
+    ours = sysconfig.get_path("purelib")
+    (own / "this_environment.pth").write_text(f"import site; site.addsitedir({ours!r})\n", "utf-8")
+    packages = [written / f"budwood-{name}" for name in NEW]
+    install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
+    run(python, *install, *packages, folder=folder)
+    return python
+
+
+@every_package
+def test_tests_pass(python, written, name):
+    """
+    The suites of its kind and of its packaging, and its own tests.
+    """
+    shown = run(python, "-m", "pytest", "-p", "no:cacheprovider", folder=written / f"budwood-{name}")
+
+    assert " passed" in shown
+    assert "xfailed" not in shown
+
+
+def test_the_doctor_finds_nothing(python, written):
+    """
+    All new plugins can be used, side by side.
+    """
+    findings = json.loads(run(python, "-m", "budwood_cli", "plugins", "doctor", "--json", folder=written))
+
+    found = {finding["name"]: finding["state"] for finding in findings}
+    assert {name: found.get(name) for name in NEW} == dict.fromkeys(NEW, "ok")
+
+
+@every_package
+def test_types_are_right(written, tmp_path_factory, name):
+    """
+    By its own configuration of mypy, which is strict.
+    """
+    cache = tmp_path_factory.getbasetemp() / "mypy"
+    run(sys.executable, "-m", "mypy", "--cache-dir", cache, folder=written / f"budwood-{name}")
+
+
+@pytest.mark.parametrize("name", ["a", "acme", "a" + "-b" * (LONGEST // 2 - 1) + "c"], ids=["short", "usual", "long"])
+def test_style_is_right_whatever_the_name(tmp_path, name):
+    """
+    By its own configuration of ruff: an author's first check is clean, and so is the format.
+    """
+    names = Names.of(name)
+    for kind in KindOfPlugin:
+        for family in Family if kind is KindOfPlugin.PROVIDER else (Family.OWN,):
+            Package(names=names, kind=kind, family=family).write(tmp_path / f"{kind}-{family}")
+
+    run(sys.executable, "-m", "ruff", "check", "--no-cache", folder=tmp_path)
+    run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", folder=tmp_path)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from budwood_cli.hints import in_words_of_commands
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("Raise timeout=… if the model needs the time.", "Raise BUDWOOD_OPTIONS__TIMEOUT if the model needs the time."),
+        (
+            'Leave them out, or pass on_unsupported="adapt".',
+            "Leave them out, or set BUDWOOD_OPTIONS__ON_UNSUPPORTED=adapt.",
+        ),
+        ("Raise max_tokens=….", "Raise --max-tokens."),
+        ('Pass model="PROVIDER/MODEL", or set `model`.', "Give -m PROVIDER/MODEL, or set `model`."),
+        (
+            "Set X_API_KEY, or pass api_key=….",
+            "Set X_API_KEY, or write `api_key` into the provider's section of budwood.toml.",
+        ),
+        ("A vendor's own parameters go into extra={…}.", "A vendor's own parameters go into extra={…}."),
+        ("Is the server running, and base_url right?", "Is the server running, and base_url right?"),
+    ],
+)
+def test_arguments_of_calls_become_what_a_user_can_type(hint, told):
+    """
+    What the core words for programs is said in options, variables and settings; all else stays as it is.
+    """
+    assert in_words_of_commands(hint) == told
+
+
+def test_an_error_is_told_in_words_of_the_command_line(budwood, vendor):
+    """
+    Nobody at a prompt can pass an argument of Python.
+    """
+    run = budwood("ask", "-m", "openrouter/x", "Hi")
+
+    assert run.returncode == 4
+    assert "OPENROUTER_API_KEY" in run.stderr
+    assert "=…" not in run.stderr
+    assert "or write `api_key` into the provider's section of budwood.toml." in run.stderr

@@ -1,0 +1,257 @@
+"""`budwood plugins new`: what it writes, prints and refuses."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+
+from budwood.hooks import API_VERSION, KINDS
+from budwood.names import normalise
+from budwood_cli.failures import ArgumentError
+from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin
+from budwood_cli.scaffold.names import LONGEST, Names
+from budwood_cli.scaffold.packages import Package
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = [
+    *((kind, Family.OWN) for kind in KindOfPlugin),
+    *((KindOfPlugin.PROVIDER, family) for family in Family if family is not Family.OWN),
+]
+every_package = pytest.mark.parametrize(("kind", "family"), PACKAGES, ids=str)
+
+
+def package(name, kind=KindOfPlugin.CACHE, family=Family.OWN):
+    """
+    Make a package, without writing it.
+    """
+    return Package(names=Names.of(name), kind=kind, family=family)
+
+
+def test_package_is_written_beside_the_caller(budwood, tmp_path, monkeypatch):
+    """
+    The folder is called like the distribution, and is what goes to standard output.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    run = budwood("plugins", "new", "my-vendor", "--kind", "provider")
+
+    written = tmp_path / "budwood-my-vendor"
+    assert (run.returncode, run.stdout) == (0, "budwood-my-vendor\n")
+    assert {path.name for path in written.iterdir()} >= {"LICENSE", "README.md", "pyproject.toml", "src", "tests"}
+    assert (written / "src/budwood_my_vendor/py.typed").is_file()
+    assert 'my-vendor = "budwood_my_vendor"' in (written / "pyproject.toml").read_text("utf-8")
+
+
+def test_report_is_json_for_programs(budwood, tmp_path):
+    """
+    It names the folder, all files, and what their author has to know of the plugin.
+    """
+    folder = tmp_path / "here"
+    run = budwood("plugins", "new", "acme", "-k", "media", "--folder", folder, "--module", "acme_tables", "--json")
+
+    report = json.loads(run.stdout)
+    assert (report["module"], report["group"], report["folder"]) == (
+        "acme_tables",
+        "budwood.media_handlers",
+        str(folder),
+    )
+    assert {Path(file) for file in report["files"]} == {path for path in folder.rglob("*") if path.is_file()}
+    assert (folder / "src/acme_tables/handler.py").is_file()
+    assert run.stderr == ""
+
+
+def test_printed_commands_name_what_exists(budwood, tmp_path):
+    """
+    Budwood is installed from where it was installed here; the folder is quoted.
+    """
+    folder = tmp_path / "a folder"
+    run = budwood("plugins", "new", "acme", "-k", "provider", "--family", "openai", "--folder", folder)
+
+    lines = [shlex.split(line) for line in run.stderr.splitlines() if line.startswith("  ")]
+    (sources,) = [line[4:] for line in lines if line[:4] == ["python", "-m", "pip", "install"] and len(line) > 6]
+    assert lines[0] == ["cd", str(folder)]
+    assert [Path(source) for source in sources] == [
+        ROOT / "core",
+        ROOT / "plugins/cli",
+        ROOT / "plugins/openai-compatible",
+    ]
+
+
+def test_nothing_is_overwritten(budwood, tmp_path):
+    """
+    A folder that holds anything is refused, and there is no way to insist.
+    """
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+
+    run = budwood("plugins", "new", "acme", "-k", "cache", "--folder", folder)
+
+    assert run.returncode == 2
+    assert "not empty, and nothing is overwritten" in run.stderr
+    assert "--folder" in run.stderr
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    assert budwood("plugins", "new", "acme", "-k", "cache", "--folder", folder, "--force").returncode == 2
+
+
+def test_new_repository_of_git_is_no_obstacle(budwood, tmp_path):
+    """
+    Whoever ran `git init` first may write into that folder.
+    """
+    (tmp_path / "acme" / ".git").mkdir(parents=True)
+
+    assert budwood("plugins", "new", "acme", "-k", "cache", "--folder", tmp_path / "acme").returncode == 0
+
+
+def test_file_in_the_place_of_the_folder_is_an_error(budwood, tmp_path):
+    """
+    The error names it.
+    """
+    (tmp_path / "acme").touch()
+
+    run = budwood("plugins", "new", "acme", "-k", "cache", "--folder", tmp_path / "acme")
+
+    assert (run.returncode, "acme is a file" in run.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("My_Vendor", "'my-vendor' would do"),
+        ("budwood-acme", "without budwood: 'acme'"),
+        ("3d", "begin with a letter"),
+        ("a--b", "single hyphens"),
+        ("../acme", "no name of a plugin"),
+        ("openai", "Budwood's own"),
+        ("memory", "Budwood's own"),
+        ("sqlite-cache", "Budwood's own"),
+        ("base", "Budwood's own"),
+        ("a" * (LONGEST + 1), f"{LONGEST} at most"),
+    ],
+)
+def test_name_that_cannot_be_used_is_refused(name, said):
+    """
+    The error says what could be used.
+    """
+    with pytest.raises(ArgumentError, match=re.escape(said)):
+        Names.of(name)
+
+
+@pytest.mark.parametrize("folder", sorted(file.parent.name for file in (ROOT / "plugins").glob("*/pyproject.toml")))
+def test_name_of_our_own_distribution_is_refused(folder):
+    """
+    Nobody begins a second budwood-groq.
+    """
+    with pytest.raises(ArgumentError, match="Budwood's own"):
+        Names.of(folder)
+
+
+@pytest.mark.parametrize(
+    "module", ["class", "match", "json", "budwood", "budwood_openai", "my-module", "My", "ünï", ""]
+)
+def test_module_that_cannot_be_used_is_refused(module):
+    """
+    Words of Python, modules of its library and packages of ours stay what they are.
+    """
+    with pytest.raises(ArgumentError):
+        Names.of("acme", module)
+
+
+@given(st.text(max_size=50) | st.from_regex(r"\A[a-z][a-z0-9-]{0,45}\Z"))
+def test_any_name_is_refused_or_has_usable_forms(name):
+    """
+    What is accepted is in normal form, and its module and class can be written in Python.
+    """
+    try:
+        names = Names.of(name)
+    except ArgumentError:
+        return
+    assert names.name == normalise(names.name)
+    assert names.module.isidentifier()
+    assert names.title.isidentifier()
+    assert re.fullmatch(r"[A-Z0-9_]+", names.variable)
+
+
+def test_wrong_arguments_are_usage(budwood, tmp_path):
+    """
+    An unknown kind, a bad name, or a family where there is none: status 2, and nothing is written.
+    """
+    for arguments in (
+        ("acme", "--kind", "engine"),
+        ("openai", "--kind", "cache"),
+        ("acme", "--kind", "cache", "--family", "openai"),
+        ("acme",),
+    ):
+        run = budwood("plugins", "new", *arguments, "--folder", tmp_path / "new")
+        assert run.returncode == 2, run.stderr
+        assert run.stderr.startswith("error: ")
+    assert not (tmp_path / "new").exists()
+
+
+def test_every_kind_of_plugin_can_be_begun():
+    """
+    A further kind needs its template.
+    """
+    assert sorted(SECTIONS[kind] for kind in KindOfPlugin) == sorted(kind.section for kind in KINDS)
+
+
+@every_package
+@pytest.mark.parametrize("name", ["a", "a" + "-b" * (LONGEST // 2 - 1) + "c"], ids=["short", "long"])
+def test_rendered_files_are_whole(kind, family, name):
+    """
+    No placeholder is left, Python is Python, and no line is too long, whatever the length of the name.
+    """
+    for path, text in package(name, kind, family).files().items():
+        assert "$" not in path
+        assert not re.search(r"\$(?!\s)", text), path
+        if path.endswith(".py"):
+            compile(text, path, "exec")
+            assert max(map(len, text.splitlines())) <= 120, path
+
+
+@every_package
+def test_classes_are_not_called_as_what_is_imported(kind, family):
+    """
+    A name whose class would hide one of Budwood's, such as BaseProvider, is refused.
+    """
+    for path, text in package("qqq", kind, family).files().items():
+        tree = ast.parse(text if path.endswith(".py") else "")
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        endings = set(re.findall(r"\bQqq([A-Z]\w+)", text))
+        for title in (name.removesuffix(ending) for name in imported for ending in endings if name.endswith(ending)):
+            words = re.findall(r"[A-Z][a-z0-9]*", title)
+            if title != "Qqq" and words:
+                with pytest.raises(ArgumentError):
+                    Names.of("-".join(words).lower())
+
+
+@every_package
+def test_this_budwood_is_required(kind, family):
+    """
+    The bounds hold the version that wrote the package, and the spec asks for its API.
+    """
+    made = package("acme", kind, family)
+    ours = [Requirement(line) for line in made.requirements if line.startswith("budwood")]
+
+    assert all(requirement.specifier.contains(version("budwood")) for requirement in ours)
+    assert not any(requirement.specifier.contains("99.0") for requirement in ours)
+    assert f"requires_api={API_VERSION}" in made.files()["src/budwood_acme/__init__.py"]
+
+
+def test_licence_is_that_of_budwood_to_begin_with():
+    """
+    The file that is written is the licence that the metadata names.
+    """
+    files = package("acme").files()
+
+    assert files["LICENSE"] == (ROOT / "LICENSE").read_text("utf-8")
+    assert 'license = "Apache-2.0"' in files["pyproject.toml"]

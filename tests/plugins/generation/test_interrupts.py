@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from budwood_generation.runs.interrupts import patient
+
+PROGRAM = """
+import asyncio, signal
+from budwood.testing import FakeClock
+from budwood_generation.runs.interrupts import SECONDS_TO_CLEAN_UP, patient
+
+clock = FakeClock()
+
+async def work(be_patient):
+    be_patient()
+    signal.raise_signal(signal.SIGINT)
+    clock.sleep(SECONDS_TO_CLEAN_UP - 0.1)
+    signal.raise_signal(signal.SIGINT)
+    print("cleaning up", flush=True)
+    clock.sleep(0.1)
+    signal.raise_signal(signal.SIGINT)
+    print("still here", flush=True)
+
+with patient(clock.monotonic) as be_patient:
+    asyncio.run(work(be_patient))
+"""
+
+
+def test_two_interrupts_are_one(clock):
+    """
+    The second does not disturb what the first has begun: the work is cancelled, and cleans up to its end.
+    """
+    cleaned = []
+
+    async def work(be_patient):
+        be_patient()
+        try:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), patient(clock.monotonic) as be_patient:
+        asyncio.run(work(be_patient))
+
+    assert cleaned == [True]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process")
+def test_a_late_interrupt_ends_the_process():
+    """
+    Who presses Ctrl-C again while the cleaning up takes its time wants to be out at once.
+    """
+    run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, "cleaning up\n", "")
+
+
+def test_other_threads_are_left_alone():
+    """
+    Signals belong to the main thread: elsewhere nothing is installed, and nothing fails.
+    """
+    handlers = []
+
+    def work():
+        with patient() as be_patient:
+            be_patient()
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert handlers == [before]

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from budwood.types import Row, Turn
+from budwood_generation.journal import Counts, RowDone, TurnDone
+from budwood_generation.runs.progress import Meter
+
+TURN = TurnDone(row_id="a", number=0, turn=Turn(question="?", answer="!"))
+ROW = RowDone(Row(id="a", index=0, data={}))
+
+
+def test_rows_that_were_begun_before_make_no_rate(clock):
+    """
+    After a resume a row may end with its first call: the rate is told from the turns of this time.
+    """
+    seen = []
+    before = Counts(rows=2, turns=13)
+    meter = Meter(before, rows=10, turns=40, report=seen.append, monotonic=clock.monotonic)
+
+    clock.sleep(2.0)
+    meter.kept(TURN, ROW)
+    clock.sleep(2.0)
+    meter.kept(TURN)
+
+    assert [(step.rows_done, step.turns_done) for step in seen] == [(3, 14), (3, 15)]
+    assert [step.rows_per_second for step in seen] == [pytest.approx(0.125)] * 2
+    assert [step.seconds_left for step in seen] == [pytest.approx(52), pytest.approx(50)]
