@@ -46,6 +46,7 @@ PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what 
 TEST: Final = [
     *PRICES,
     "anthropic>=2",  # this one, google-genai, groq, ollama and openai: the vendors' own clients, to agree with
+    "bpe-openai",  # brings OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
     "google-genai>=3",
     "groq>=1.7",
@@ -165,6 +166,13 @@ def bench(session: nox.Session) -> None:
     """Measure; ``-- --quick`` takes the short form, which CI runs."""
     session.install(*DISTRIBUTIONS)  # not editable, since that makes every import look in more folders
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def tokens(session: nox.Session) -> None:
+    """Measure how far the estimate of tokens is from what four vocabularies count."""
+    session.install("./core", "django==5.2.19", "quicktok-v1==0.4.0")  # pinned: the figures of the guide are of these
+    session.run("python", "tests/benchmarks/tokens.py")
 
 
 @nox.session

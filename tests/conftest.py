@@ -46,6 +46,7 @@ def isolated(monkeypatch, tmp_path):
     home.mkdir()
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(home))
     monkeypatch.chdir(tmp_path)
 
 

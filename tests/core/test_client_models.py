@@ -183,8 +183,8 @@ def test_tokens_are_estimated_where_the_vendor_counts_none(scripted):
     with Client("openrouter/x", api_key="k", transport=scripted, cache=False) as client:
         count = client.count_tokens("four characters a token " * 10, system="Be brief.")
 
-    assert not count.exact
-    assert 40 < count.input_tokens < 90
+    assert (count.exact, count.source, count.hint) == (False, "estimate", None)
+    assert count.low < 44 < count.input_tokens < 60 < count.high
     assert (count.provider, count.model) == ("openrouter", "x")
     assert scripted.calls == []
 
@@ -198,6 +198,10 @@ def test_tokens_are_counted_by_the_vendor(client, scripted):
     assert client.count_tokens("Hello").model_dump() == {
         "input_tokens": 12,
         "exact": True,
+        "low": 12,
+        "high": 12,
+        "source": "vendor",
+        "hint": None,
         "provider": "openai",
         "model": "gpt-4o",
     }

@@ -166,7 +166,7 @@ SAMPLES = [
     Verdict(flagged=False, categories={"a": None}, scores={"a": 0.5}, applied_to={"a": ("text",)}),
     Usage(input_tokens=1),
     RateLimits(limit_tokens=1),
-    TokenCount(input_tokens=1, exact=False),
+    TokenCount(input_tokens=2, exact=False, low=1, high=3, source="estimate"),
     ModelInfo(id="a"),
     ModelRules(as_of=date(2026, 11, 1)),
     KnownFacts(context_window=8192),

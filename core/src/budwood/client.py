@@ -248,13 +248,19 @@ class Client:
         """
         return self._driver.run(self._engine.complete(prompt, options))
 
-    def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
+    def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """
-        Count the tokens of a request before it is sent; the arguments are those of `ask`.
+        Count the tokens of a request before it is sent.
 
-        The vendor counts where it can, by a request of its own; otherwise nothing is sent and ``exact`` is False.
+        A tokenizer on this machine counts where it can do so exactly; or else the vendor does where it can, by a
+        request of its own; or else it is an estimate, with bounds.
+
+        Args:
+            prompt: As for `ask`.
+            offline: Ask no one; then no key is needed.
+            **options: As for `ask`.
         """
-        return self._driver.run(self._engine.count_tokens(prompt, options))
+        return self._driver.run(self._engine.count_tokens(prompt, options, offline=offline))
 
     def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """List the models of a provider, by default of the client's own."""
@@ -444,9 +450,9 @@ class AsyncClient:
         """Let a model go on with a text; see `Client.complete`."""
         return await self._driver.run(self._engine.complete(prompt, options))
 
-    async def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
+    async def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """Count the tokens of a request before it is sent; see `Client.count_tokens`."""
-        return await self._driver.run(self._engine.count_tokens(prompt, options))
+        return await self._driver.run(self._engine.count_tokens(prompt, options, offline=offline))
 
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """List the models of a provider; see `Client.models`."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         SourcePassage,
         StreamEvent,
         Timing,
+        TokenCount,
         Turn,
     )
 
@@ -217,6 +218,15 @@ class CatalogNameProvider(Protocol):
 
     def catalog_name(self, model: str) -> str:
         """Return the name under which the catalog knows a model, by the name that users call it."""
+        ...
+
+
+@runtime_checkable
+class ContextWindowProvider(Protocol):
+    """A provider that knows how much its models hold, where the catalog does not."""
+
+    def context_window(self, model: str) -> int | None:
+        """Return how many tokens a model reads and writes together, or None where that is not known."""
         ...
 
 
@@ -438,6 +448,19 @@ class PromptModifier(Protocol):
 
     def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
         """Return the messages to send."""
+        ...
+
+
+class Tokenizer(Protocol):
+    """Counts tokens on this machine as a model's vendor does. May be called from several threads."""
+
+    def count(self, request: ChatRequest) -> TokenCount | None:
+        """
+        Count the input tokens of a request, or None where it does not know the model.
+
+        Raises:
+            ConfigurationError: Its vocabulary is not on this machine; the hint says how to get it.
+        """
         ...
 
 

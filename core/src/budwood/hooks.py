@@ -37,6 +37,7 @@ from budwood.contracts import (
     PromptModifier,
     Provider,
     Storage,
+    Tokenizer,
 )
 from budwood.types import Capability
 
@@ -89,6 +90,7 @@ class ProviderSpec(Spec[S, Provider | LocalProvider]):
             settings gives one of them, what weaker sources say of all of them counts no more. Among variables of the
             environment the first wins.
         catalog_of: Further plugins whose rows of the catalog hold for its models, where it has none of its own.
+        counts_output: Whether it refuses a request whose input and ``max_tokens`` together exceed the context window.
         inline: Of a `LocalProvider`: whether it answers so fast that async code may call it without a thread.
     """
 
@@ -97,6 +99,7 @@ class ProviderSpec(Spec[S, Provider | LocalProvider]):
     needs_credential: bool = False
     exclusive: tuple[str, ...] = ()
     catalog_of: tuple[str, ...] = ()
+    counts_output: bool = False
     inline: bool = False
 
 
@@ -136,6 +139,18 @@ class PromptModifierSpec(Spec[S, PromptModifier]):
     """A change to the messages that an answering model sees."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenizerSpec(Spec[S, Tokenizer]):
+    """
+    A way to count tokens on this machine.
+
+    Attributes:
+        models: Patterns of the models that it may know, as ``PLUGIN/MODEL``: ``"openai/gpt-4o*"``.
+    """
+
+    models: tuple[str, ...] = ()
+
+
 @hookspec
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
     """Describe providers. Entry-point group ``budwood.providers``."""
@@ -172,6 +187,12 @@ def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
     return ()
 
 
+@hookspec
+def budwood_tokenizers() -> Iterable[TokenizerSpec[Any]]:
+    """Describe tokenizers. Entry-point group ``budwood.tokenizers``."""
+    return ()
+
+
 class Kind(NamedTuple, Generic[T]):
     """
     One kind of plugin: what users call it, where it is found, and what its hook returns.
@@ -200,6 +221,7 @@ STORAGE: Final = Kind("storage", "storages", StorageSpec)
 MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec)
 INSTRUCTION_STRATEGY: Final = Kind("instruction strategy", "instruction_strategies", InstructionStrategySpec)
 PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec)
+TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec)
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -208,5 +230,6 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     MEDIA_HANDLER,
     INSTRUCTION_STRATEGY,
     PROMPT_MODIFIER,
+    TOKENIZER,
 )
 """All kinds of plugin. A further kind is one more spec, one more hook, one more row."""

@@ -96,6 +96,7 @@ class _Root(BaseModel):
 
     model: str | None = None
     cache: str | None = None
+    tokenizer: str | bool | None = None
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
@@ -104,6 +105,7 @@ class _Root(BaseModel):
     media_handlers: dict[str, Table] = Field(default_factory=dict)
     instruction_strategies: dict[str, Table] = Field(default_factory=dict)
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
+    tokenizers: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
 
 
@@ -142,6 +144,7 @@ class Settings:
         root = validated(_Root, merged, where="settings") if merged else _Root.model_construct()
         self.model = root.model
         self.cache = root.cache
+        self.tokenizer = root.tokenizer
         self.options = root.options
         self.model_rows = root.models
         self.disabled = frozenset(normalise(name) for each in said for name in each.plugins.disabled)

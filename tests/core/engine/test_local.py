@@ -13,12 +13,14 @@ from budwood.engine.asynchronous import AsyncDriver
 from budwood.engine.attempts import ask_whole
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.call import Call
+from budwood.engine.counting import TokenCounter
 from budwood.engine.endpoints import Endpoint
 from budwood.engine.local import LocalReply
 from budwood.engine.services import count_tokens
 from budwood.engine.streaming import ask_streamed
 from budwood.errors import UnsupportedError
-from budwood.settings import Options
+from budwood.plugins import Instances
+from budwood.settings import Options, Settings
 from budwood.types import (
     Adaptation,
     Capability,
@@ -81,7 +83,8 @@ def call_of(clock):
     def make(local, **options):
         endpoint = Endpoint("here", "here", None, local, lambda _: ModelRules(), Lessons(), "identity")
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
-        return Call("id", endpoint, "m", Options(**options), clock, random.Random(0), timing)
+        counter = TokenCounter(Instances(Settings()))
+        return Call("id", endpoint, "m", Options(**options), clock, random.Random(0), timing, counter)
 
     return make
 
@@ -170,5 +173,5 @@ def test_local_model_counts_tokens_itself_where_it_can(call_of, clock):
     """
     driver = BlockingDriver(lambda: None, clock)
 
-    assert driver.run(count_tokens(call_of(Choosy()), REQUEST)).input_tokens == 42
-    assert not driver.run(count_tokens(call_of(Slow()), REQUEST)).exact
+    assert driver.run(count_tokens(call_of(Choosy()), REQUEST, offline=False)).input_tokens == 42
+    assert not driver.run(count_tokens(call_of(Slow()), REQUEST, offline=False)).exact

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from budwood.contracts import PluginContext, Provider
-from budwood.errors import CapacityError, InvalidRequestError, PromptError, UnsupportedError
+from budwood.errors import CapacityError, ContextLengthError, InvalidRequestError, PromptError, UnsupportedError
 from budwood.providing import BaseProvider, Complaint, ImageLimits
 from budwood.testing import FakeClock
 from budwood.types import Capability, ChatRequest, HTTPReply, ImagePart, Message, ModelRules, ReplyHead
@@ -146,7 +146,7 @@ def test_parameters_are_merged(context):
         (asking(Message.user("  ")), PromptError, "empty"),
         (asking(model="paints"), UnsupportedError, "mine/paints writes no text"),
         (asking(Message.user("a", ImagePart(data=b"1234", media_type="image/png"))), PromptError, "4 bytes"),
-        (asking(Message.user("word " * 200)), PromptError, "100 at most"),
+        (asking(Message.user("word " * 200)), ContextLengthError, "holds 100"),
     ],
 )
 def test_a_request_is_checked(context, request_, error, said):
@@ -167,7 +167,7 @@ def test_images_need_a_model_that_sees(context):
 
 def test_what_may_fit_is_sent(context):
     """
-    The estimate may be off by a half, so that a request which could fit is the server's to judge.
+    The estimate may be too high, so that a request which could fit is the server's to judge.
     """
-    Limited(context).check(asking(Message.user("word " * 150)))
+    Limited(context).check(asking(Message.user("word " * 130)))
     Minimal(context).check(asking(Message.user("word " * 100_000)))

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.providing import estimate_tokens
-from budwood.types import ImagePart, Message
+from budwood.providing import estimate_request, estimate_text, estimate_tokens
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    OutputSchema,
+    ToolCallPart,
+    ToolDefinition,
+    VendorTool,
+)
 
 
 def test_english_prose_is_about_right():
@@ -23,7 +32,7 @@ def test_no_messages_are_no_tokens():
     assert estimate_tokens([]) == 0
 
 
-@given(st.lists(st.text(), max_size=5), st.text(min_size=8))
+@given(st.lists(st.text(), max_size=5), st.text("abc äж", min_size=8).filter(str.strip))
 def test_more_text_is_more_tokens(texts, more):
     """
     An estimate grows with every message and with its length.
@@ -31,16 +40,79 @@ def test_more_text_is_more_tokens(texts, more):
     messages = [Message.user(text) for text in texts]
 
     assert (
-        estimate_tokens([*messages, Message.user(more)])
+        estimate_tokens([*messages, Message.user(f"{more} and more")])
         > estimate_tokens([*messages, Message.user("")])
         > (estimate_tokens(messages))
     )
 
 
-def test_images_count_as_their_message_alone():
+def test_images_count_as_what_vendors_charge_for_them():
     """
-    What is no text is not guessed at.
+    That is a few tokens for the smallest, and tens of thousands for the largest of one vendor.
     """
     image = Message(role="user", parts=(ImagePart(url="https://vendor.example/a.png"),))
+    estimate = estimate_request(ChatRequest(model="m", messages=(image,)))
 
-    assert estimate_tokens([image]) == estimate_tokens([Message.user("")])
+    assert estimate.low <= 2
+    assert 500 < estimate.tokens < 5_000
+    assert estimate.high > 48_000
+
+
+@given(st.text(), st.text())
+def test_bounds_hold_the_estimate_and_grow_with_the_text(first, second):
+    """
+    Whatever the characters: no number is negative, and none gets smaller by another line.
+    """
+    estimates = [estimate_text(first), estimate_text(f"{first}\n{second}")]
+
+    for estimate in estimates:
+        assert 0 <= estimate.low <= estimate.tokens <= estimate.high
+    assert all(longer >= shorter for shorter, longer in zip(*estimates, strict=True))
+    assert estimates[0].low <= 4 * len(first)
+
+
+@pytest.mark.parametrize("text", ["  " * 200_000, "\n " * 200_000, "A" * 400_000, "-" * 400_000, "é" * 400_000])
+def test_a_long_run_of_one_kind_is_estimated(text):
+    """
+    No pattern goes back over what it has read: else this would not come to an end.
+    """
+    assert estimate_text(text).low >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("The quick brown fox jumps over the lazy dog.", 10),
+        ("def add(first, second):\n    return first + second\n", 12),
+        ("Съешь же ещё этих мягких французских булок, да выпей чаю.", 20),
+        ("いろはにほへと ちりぬるを", 12),
+        ("1234567890123456", 6),
+        ("🙂🙃🙂🙃", 8),
+    ],
+)
+def test_texts_of_many_kinds_lie_within_the_bounds(text, tokens):
+    """
+    The numbers are about those of OpenAI's o200k_base.
+    """
+    estimate = estimate_text(text)
+
+    assert estimate.low <= tokens <= estimate.high
+
+
+def test_tools_and_schemas_are_estimated_too():
+    """
+    What the model reads besides messages is part of the request.
+    """
+    plain = ChatRequest(model="m", messages=(Message.user("Hello"),))
+    schema = {"type": "object", "properties": {"city": {"type": "string", "description": "Where it is"}}}
+    tool = ToolDefinition(name="weather", description="Tell the weather", parameters=schema)
+    calls = Message(role="assistant", parts=(ToolCallPart(id="1", name="weather", arguments='{"city": "Oslo"}'),))
+
+    for more in (
+        {"tools": (tool,)},
+        {"output_schema": OutputSchema(json_schema=schema)},
+        {"messages": (*plain.messages, calls)},
+        {"vendor_tools": (VendorTool(provider="v", data={"type": "search"}),)},
+        {"extra": {"functions": [schema]}},
+    ):
+        assert estimate_request(plain.model_copy(update=more)).tokens > estimate_request(plain).tokens + 10

@@ -98,13 +98,14 @@ def test_a_model_that_writes_no_text_is_not_asked_for_any(asking, scripted):
 
 def test_what_cannot_fit_is_refused_before_sending(asking, scripted):
     """
-    Messages that are too long even by half the estimate are not sent; the longer window takes them.
+    Messages that are too long even by the lower bound of their estimate are not sent; the longer window takes them.
     """
     story = "once upon a time " * 6_000
     scripted.reply(200, ANSWERS["seer"])
     with asking("seer") as client:
-        with pytest.raises(PromptError, match="8,000"):
+        with pytest.raises(ContextLengthError, match="8,000") as caught:
             client.ask(story)
+        assert caught.value.attempts == ()
         assert client.ask(story, model="seer/seer-1-long").text == "Hello"
     assert len(scripted.calls) == 1
 

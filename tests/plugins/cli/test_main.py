@@ -67,6 +67,7 @@ def test_help_imports_no_library_but_typer(budwood):
     [
         ["ask"],
         ["chat"],
+        ["tokens"],
         ["generate"],
         ["runs"],
         ["runs", "list"],

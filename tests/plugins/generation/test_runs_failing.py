@@ -440,3 +440,19 @@ def test_a_second_process_is_kept_out(tmp_path, held, start):
 
     with ChatServer(echo) as server:
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5
+
+
+def test_a_row_that_is_too_long_for_its_model_fails_with_the_reason(tmp_path):
+    """
+    What cannot fit is not sent; the report says so of each row, and the server was asked nothing.
+    """
+    spec = conversation_spec(tmp_path, job=LOCAL)
+
+    with ChatServer() as server:
+        settings = server.settings | {"models": {"local/tiny": {"context_window": 5}}}
+        report = generate(spec, settings=settings)
+        asked = len(server.requests)
+
+    assert (report.rows, len(report.failures), asked) == (0, 6, 0)
+    assert all(failed.reason.startswith("ContextLengthError: local: The request has at") for failed in report.failures)
+    assert "context_window" in report.failures[0].reason

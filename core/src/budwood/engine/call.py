@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from budwood import logs
 from budwood.contracts import Cache, Clock
+from budwood.engine.counting import TokenCounter
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
@@ -56,6 +57,7 @@ class Call:
     Attributes:
         id: Tells calls apart in the log.
         timing: The deadline that all attempts share.
+        counter: Counts tokens, and learns from replies to do it better.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given.
         written: The last chat request that was written.
@@ -69,6 +71,7 @@ class Call:
     clock: Clock
     random: random.Random
     timing: Timing
+    counter: TokenCounter
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)

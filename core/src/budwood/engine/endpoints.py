@@ -49,6 +49,7 @@ class Endpoint(NamedTuple):
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
         inline: Whether a local provider may run on the event loop.
+        counts_output: Whether input and ``max_tokens`` together have to fit the context window.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Endpoint(NamedTuple):
     tokens: Tokens | None = None
     missing_credential: str | None = None
     inline: bool = False
+    counts_output: bool = False
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
 
@@ -224,6 +226,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
         inline=instance.spec.inline,
+        counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from budwood.contracts import Cache, Clock
 from budwood.engine.call import Call, ReplyCache
+from budwood.engine.counting import TokenCounter
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.endpoints import Endpoint, Endpoints
 from budwood.engine.functions import is_async
@@ -62,6 +63,7 @@ class Engine:
         cache: Where replies are kept, if anywhere.
         clock: The time.
         blocking: Whether a blocking driver performs the flows, which can await nothing.
+        counter: Counts tokens.
     """
 
     instances: Instances
@@ -73,6 +75,10 @@ class Engine:
     blocking: bool
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
+    counter: TokenCounter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counter = TokenCounter(self.instances)
 
     def ask(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
         """Ask, and return the whole reply."""
@@ -153,14 +159,14 @@ class Engine:
         options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
         return pull(self._new_call(endpoint, name, options, use_cache=False))
 
-    def count_tokens(self, prompt: Prompt, given: AskOptions) -> Flow[TokenCount]:
-        """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
+    def count_tokens(self, prompt: Prompt, given: AskOptions, *, offline: bool) -> Flow[TokenCount]:
+        """Count the tokens of a request; ``offline`` does so without asking the vendor."""
         from budwood.engine import services
 
         asked = self._understood(given)
         call = self._call(asked)
         messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        return (yield from services.count_tokens(call, asked.request(call.model, messages)))
+        return (yield from services.count_tokens(call, asked.request(call.model, messages), offline=offline))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Say what a model can do."""
@@ -297,6 +303,7 @@ class Engine:
                 idle_timeout=options.idle_timeout,
                 deadline=self.clock.monotonic() + options.timeout,
             ),
+            counter=self.counter,
             cache=self.cache if use_cache else None,
         )
 

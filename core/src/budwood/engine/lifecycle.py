@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from budwood.engine.attempts import ask_whole, note, repeated, writing
 from budwood.engine.call import Call
 from budwood.engine.effects import Emit, Flow
+from budwood.engine.limits import fitted
 from budwood.engine.replies import keep, key_of, look_up
 from budwood.errors import UnsupportedError
 from budwood.providing import check_capabilities, check_messages
@@ -112,6 +113,7 @@ def respond(
     Raises:
         PromptError: There is nothing to answer.
         UnsupportedError: The model cannot do what the request needs. Nothing was sent.
+        ContextLengthError: The request cannot fit the model's context window. Nothing was sent.
         ProviderError: The last attempt failed.
     """
     check_messages(request.messages)
@@ -130,7 +132,9 @@ def respond(
         yield from delivery.replay(kept)
         return kept.model_copy(update={"cached": True, "provider": call.endpoint.name})
 
-    response = yield from repeated(call, lambda: delivery.ask(call, request))
+    fitting = yield from fitted(call, request)
+    response = yield from repeated(call, lambda: delivery.ask(call, fitting))
+    call.counter.learn(call.endpoint.name, fitting, response.usage.input_tokens)
     if call.cache is not None and is_sound(response):
         yield from keep(call, key, response)
     return response.model_copy(update={"provider": call.endpoint.name, "model": response.model or call.model})

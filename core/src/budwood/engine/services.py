@@ -19,7 +19,7 @@ from budwood.engine.call import Call
 from budwood.engine.effects import All, Flow, Invoke
 from budwood.engine.reporting import reported
 from budwood.errors import NotFoundError, PromptError, UnsupportedError
-from budwood.providing import check_messages, estimate_tokens
+from budwood.providing import check_messages
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -92,24 +92,37 @@ def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     )
 
 
-def count_tokens(call: Call, request: ChatRequest) -> Flow[TokenCount]:
-    """Count the tokens of a request: as the vendor does, or where it counts none as an estimate."""
+def count_tokens(call: Call, request: ChatRequest, *, offline: bool) -> Flow[TokenCount]:
+    """Count the tokens of a request: exactly by a tokenizer here, else as the vendor does, else as an estimate."""
     check_messages(request.messages)
     provider, local, able = call.endpoint.remote, call.endpoint.local, _can(call, Capability.COUNT_TOKENS)
     if isinstance(local, LocalTokenCountProvider) and able:
-        tokens, exact = (yield Invoke(lambda: local.count_tokens(request), inline=call.endpoint.inline)), True
-    elif not isinstance(provider, TokenCountProvider) or not able:
-        tokens, exact = estimate_tokens(request.messages), False
-    else:
-        with reported(call, request.messages[-1].text):
-            tokens = yield from _exchanged(
-                call,
-                lambda: provider.encode_token_count(request),
-                lambda reply: provider.decode_token_count(request, reply),
-                chat=request,
-            )
-        exact = True
-    return TokenCount(input_tokens=tokens, exact=exact, provider=call.endpoint.name, model=call.model)
+        tokens: int = yield Invoke(lambda: local.count_tokens(request), inline=call.endpoint.inline)
+        return _exactly(call, tokens)
+    here: TokenCount = yield Invoke(lambda: call.counter.count(call.endpoint, request))
+    if here.exact or offline or not isinstance(provider, TokenCountProvider) or not able:
+        return here
+    with reported(call, request.messages[-1].text):
+        tokens = yield from _exchanged(
+            call,
+            lambda: provider.encode_token_count(request),
+            lambda reply: provider.decode_token_count(request, reply),
+            chat=request,
+        )
+    return _exactly(call, tokens)
+
+
+def _exactly(call: Call, tokens: int) -> TokenCount:
+    """Say what the vendor, or the model inside this process, counted."""
+    return TokenCount(
+        input_tokens=tokens,
+        exact=True,
+        low=tokens,
+        high=tokens,
+        source="vendor",
+        provider=call.endpoint.name,
+        model=call.model,
+    )
 
 
 def models(call: Call) -> Flow[tuple[ModelInfo, ...]]:

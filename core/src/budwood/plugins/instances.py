@@ -96,6 +96,17 @@ class Instances:
         facts = self._facts(name, plugin, spec, preset)
         return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset, facts)
 
+    def spec(self, kind: Kind[T], name: str) -> T:
+        """
+        Return what the plugin of a name says of itself, without making its object.
+
+        Raises:
+            PluginError: There is no such plugin, or it cannot be used.
+        """
+        name = normalise(name)
+        section = self.settings.instance(kind.section, name)
+        return self._load(kind, name, self._plugin_of(kind, name, section)[0], section.get("distribution"))
+
     def known(self, kind: Kind[T]) -> list[str]:
         """List the names that can be used: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}

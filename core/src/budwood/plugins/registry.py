@@ -34,6 +34,7 @@ OURS: Final = {
     "budwood.storages": ("jsonl",),
     "budwood.instruction_strategies": ("seed-list", "document-questions", "persona"),
     "budwood.prompt_modifiers": ("document-context", "persona"),
+    "budwood.tokenizers": ("tiktoken",),
 }
 """Names that distributions of ours bring, for the hint where one is not installed."""
 

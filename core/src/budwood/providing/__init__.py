@@ -16,17 +16,28 @@ from budwood.providing.failures import (
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
 from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits, check_images, image_bytes
-from budwood.providing.messages import check_capabilities, check_messages, check_text_output
+from budwood.providing.messages import characters, check_capabilities, check_messages, check_text_output
 from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.replacing import replacing, write_whole
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
-from budwood.providing.tokens import check_tokens, estimate_tokens
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
     from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
+    from budwood.providing.text_tokens import TokenEstimate, estimate_text
+    from budwood.providing.tokens import check_tokens, estimate_request, estimate_tokens
 
-_HOMES = {"BaseStreamDecoder": "streaming", "Cutter": "streaming", "events_of": "events", "parse_piece": "streaming"}
+_HOMES = {
+    "BaseStreamDecoder": "streaming",
+    "Cutter": "streaming",
+    "TokenEstimate": "text_tokens",
+    "check_tokens": "tokens",
+    "estimate_request": "tokens",
+    "estimate_text": "text_tokens",
+    "estimate_tokens": "tokens",
+    "events_of": "events",
+    "parse_piece": "streaming",
+}
 
 __all__ = [
     "DROPPABLE",
@@ -40,10 +51,12 @@ __all__ = [
     "ImageBytes",
     "ImageLimits",
     "Parameters",
+    "TokenEstimate",
     "Vocabulary",
     "adapted",
     "call_id",
     "calls_before",
+    "characters",
     "check_capabilities",
     "check_images",
     "check_messages",
@@ -53,6 +66,8 @@ __all__ = [
     "describe_body",
     "duration",
     "error_from_reply",
+    "estimate_request",
+    "estimate_text",
     "estimate_tokens",
     "events_of",
     "image_bytes",
@@ -72,7 +87,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Look up what only streams need: the events are not imported for a call that waits for a whole reply."""
+    """Look up what only streams and counts need: it is not imported for a call that waits for a whole reply."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,6 @@ from budwood.providing.failures import OPENAI_VOCABULARY, Complaint, Vocabulary,
 from budwood.providing.images import ImageLimits, check_images
 from budwood.providing.messages import check_capabilities, check_messages, check_text_output
 from budwood.providing.rules import Parameters, adapted
-from budwood.providing.tokens import check_tokens
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -73,7 +72,8 @@ class BaseProvider(ABC):
         calls it without the engine, and with them what only the provider knows: images and the context window.
 
         Raises:
-            PromptError: There is nothing to answer, or it is too long, or an image is too large.
+            PromptError: There is nothing to answer, or an image is too large.
+            ContextLengthError: It cannot fit the context window.
             UnsupportedError: The model writes no text, or cannot read what the messages hold.
         """
         model = f"{self._context.instance}/{request.model}"
@@ -82,7 +82,10 @@ class BaseProvider(ABC):
         check_messages(request.messages)
         check_capabilities(request.messages, capabilities, model)
         check_images(request.messages, self.images, model)
-        check_tokens(request, self.context_window(request.model), model)
+        if (window := self.context_window(request.model)) is not None:
+            from budwood.providing.tokens import check_tokens  # not above: few providers know their windows
+
+            check_tokens(request, window, model)
 
     def parameters(self, request: ChatRequest) -> Parameters:
         """Write the parameters of a request; what stands in its ``extra`` is the author's to add, over all else."""

@@ -27,6 +27,12 @@ def _says_something(message: Message) -> bool:
     return any(not isinstance(part, TextPart) or part.text.strip() for part in message.parts)
 
 
+def characters(messages: Sequence[Message]) -> int:
+    """Count the characters of what messages say in text: also the arguments of tools, and their results."""
+    names = ("text", "content", "arguments")
+    return sum(len(getattr(part, name, "")) for message in messages for part in message.parts for name in names)
+
+
 def check_text_output(capabilities: frozenset[Capability], model: str) -> None:
     """
     See that the model answers in text at all.

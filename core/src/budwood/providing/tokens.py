@@ -1,28 +1,86 @@
-"""Estimate tokens without the model's tokenizer."""
+"""Estimate the tokens of a request without the model's tokenizer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from budwood.errors import PromptError
-from budwood.types import ChatRequest, Message, TextPart
+from pydantic_core import to_json
 
-CHARACTERS_PER_TOKEN: Final = 4.0
-"""English prose has about four characters a token with today's tokenizers; code and other scripts have fewer."""
+from budwood.errors import ContextLengthError
+from budwood.providing.text_tokens import NOTHING, TokenEstimate, estimate_text
+from budwood.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    VendorPart,
+)
 
-LEAST_OF_ESTIMATE: Final = 0.5
-"""So much of an estimate there is at least."""
+# What stands around the text, as recorded requests were counted: OpenAI takes 4 tokens a message and 3 a request,
+# Gemini none, gpt-oss 70 a request; tools cost OpenAI 10 a request beside their schema, and Claude up to 700.
+_REQUEST: Final = TokenEstimate(0, 4, 110)
+_MESSAGE: Final = TokenEstimate(0, 4, 10)
+_TOOLS: Final = TokenEstimate(0, 30, 800)
+_SCHEMA: Final = TokenEstimate(0, 20, 400)
+_TOOL_USE: Final = TokenEstimate(0, 8, 30)
 
-TOKENS_PER_MESSAGE: Final = 4
-"""What the markup around a message costs, roughly."""
+_THOUGHTS: Final = TokenEstimate(0, 0, 2_000)
+_IMAGE: Final = TokenEstimate(0, 1000, 50_000)
+"""An image costs between two tokens (a small one) and 48,000 (a large one, of gpt-4o-mini)."""
+
+_VENDOR_CONTENT: Final = TokenEstimate(0, 1000, 50_000)
+"""The same for what we do not model: a document, a sound, or what a vendor's tool found."""
+
+
+_TOOLS_OF_VENDORS: Final = ("tools", "functions")
+"""Vendors' own parameters that hold tools."""
+
+CountText = Callable[[str], TokenEstimate]
+
+
+def estimate_request(
+    request: ChatRequest,
+    *,
+    text: CountText = estimate_text,
+    request_overhead: TokenEstimate = _REQUEST,
+    message_overhead: TokenEstimate = _MESSAGE,
+) -> TokenEstimate:
+    """
+    Estimate the input tokens of a request.
+
+    Measured over 1,250 recorded requests to six vendors, none had fewer tokens than the lower bound, and two had more
+    than the upper one. Neither counts what a vendor adds unseen (a conversation that it keeps, what its own tools
+    find) or leaves out (where it is told to shorten the input).
+
+    Args:
+        request: What is asked.
+        text: Counts a text, where something better is at hand.
+        request_overhead: What stands around the messages.
+        message_overhead: What stands around each of them.
+    """
+    total = estimate_messages(request.messages, text, message_overhead).plus(request_overhead)
+    if request.tools:
+        total = total.plus(_TOOLS)
+    for tool in request.tools:
+        total = total.plus(_tool(tool, text))
+    own = [tool.data for tool in request.vendor_tools]
+    for tools in (*own, *(request.extra[name] for name in _TOOLS_OF_VENDORS if request.extra.get(name))):
+        total = total.plus(_TOOLS).plus(_json(tools, text))
+    if request.output_schema is not None:  # some vendors do not count it at all
+        total = total.plus(_SCHEMA).plus(_json(request.output_schema.json_schema, text).weighted(0, 1, 1))
+    return total
 
 
 def check_tokens(request: ChatRequest, window: int | None, model: str) -> None:
     """
-    See that the messages may fit into the context window.
+    See that a request may fit into the context window.
 
-    The estimate may be off by a half, so only what is too long even then is refused here; the server knows the rest.
+    It is refused only where even the lower bound of its estimate is too long; the server knows the rest.
 
     Args:
         request: What is asked.
@@ -30,21 +88,57 @@ def check_tokens(request: ChatRequest, window: int | None, model: str) -> None:
         model: The model's name, for the error.
 
     Raises:
-        PromptError: They cannot fit. Nothing was sent.
+        ContextLengthError: It cannot fit. Nothing was sent.
     """
-    tokens = estimate_tokens(request.messages)
-    if window is not None and tokens * LEAST_OF_ESTIMATE > window:
-        raise PromptError(
-            f"The messages are about {tokens:,} tokens, and {model} reads {window:,} at most.",
-            hint="Shorten them, or ask a model with a larger context window.",
+    if window is None:
+        return
+    least = int(estimate_request(request).low)
+    if least > window:
+        raise ContextLengthError(
+            f"The request has at least {least:,} tokens, and {model} holds {window:,}.",
+            hint="Shorten the messages, or ask a model with a larger context window.",
+            param="messages",
         )
 
 
 def estimate_tokens(messages: Iterable[Message]) -> int:
-    """Estimate how many tokens messages are, for plans and previews: it may be off by a half."""
-    characters = 0
-    count = 0
+    """Estimate how many tokens messages are, for plans and previews; see `estimate_request` for its bounds."""
+    return round(estimate_messages(messages).tokens)
+
+
+def estimate_messages(
+    messages: Iterable[Message], text: CountText = estimate_text, overhead: TokenEstimate = _MESSAGE
+) -> TokenEstimate:
+    """Estimate the tokens of messages, without what stands around a request."""
+    total = NOTHING
     for message in messages:
-        count += 1
-        characters += sum(len(part.text) for part in message.parts if isinstance(part, TextPart))
-    return round(characters / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE * count
+        total = total.plus(overhead)
+        for part in message.parts:
+            total = total.plus(_part(part, text))
+    return total
+
+
+def _part(part: Part, text: CountText) -> TokenEstimate:
+    match part:
+        case ImagePart():
+            return _IMAGE
+        case VendorPart():
+            return _VENDOR_CONTENT
+        case ReasoningPart():  # most vendors leave out what was thought before; some send it only encrypted
+            return text(part.text).weighted(0, 1, 1).plus(_THOUGHTS)
+        case ToolCallPart():
+            return _TOOL_USE.plus(text(part.name)).plus(text(part.arguments).weighted(0.3, 1, 1.5))
+        case ToolResultPart():
+            return _TOOL_USE.plus(text(part.content).weighted(0.6, 1, 1.5))
+        case _:
+            return text(part.text)
+
+
+def _tool(tool: ToolDefinition, text: CountText) -> TokenEstimate:
+    described = text(tool.name).plus(text(tool.description))
+    return described.weighted(0.3, 1, 2).plus(_json(tool.parameters, text))
+
+
+def _json(value: object, text: CountText) -> TokenEstimate:
+    """Estimate a schema, which goes to the model as JSON or in a shorter form: OpenAI writes a type of TypeScript."""
+    return text(to_json(value, inf_nan_mode="strings").decode()).weighted(0.25, 0.9, 2)

@@ -34,6 +34,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=Azure.all_capabilities,
             environment=ENVIRONMENT,
             needs_credential=True,
+            counts_output=True,
             catalog_of=("openai",),
             exclusive=WAYS_TO_PROVE_IT,
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from budwood_cli import ask, chat, generate, models, plugins, runs, terminal
+from budwood_cli import ask, chat, generate, models, plugins, runs, terminal, tokens
 from budwood_cli.failures import INTERRUPTED, USAGE, report
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
+app.command("tokens")(tokens.tokens)
 app.command("generate")(generate.generate)
 app.add_typer(runs.app, name="runs")
 app.add_typer(plugins.app, name="plugins")

@@ -62,5 +62,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
                 "project": ("OPENAI_PROJECT_ID",),
             },
             needs_credential=True,
+            counts_output=True,
         )
     ]

@@ -1,0 +1,132 @@
+"""
+Measure how far our estimate of tokens is from what tokenizers count, and how fast it is.
+
+Usage: python tokens.py. It needs quicktok-v1, which brings the vocabularies of OpenAI, Llama 3 and Qwen 3, and Django,
+of which it reads the translations, the templates and the source.
+"""
+
+from __future__ import annotations
+
+import base64
+import gettext
+import inspect
+import json
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import quicktok
+
+from budwood.catalog import catalog
+from budwood.providing import TokenEstimate, estimate_text
+
+VOCABULARIES = ("o200k_base", "cl100k_base", "llama3", "qwen3")
+LANGUAGES = (
+    "de fr es pt_BR it nl sv pl cs hu fi tr vi id ro lt et ga az ru uk bg mn el ar fa ur he hi bn ta te ml kn my km th "
+    "ja ko zh_Hans zh_Hant ka hy"
+).split()
+PIECE = 4000
+"""Characters of each text that is measured."""
+
+DJANGO = Path(django.__file__).parent
+STANDARD_LIBRARY = Path(inspect.getfile(json)).parents[1]
+
+
+def joined(paths: Iterator[Path]) -> str:
+    """
+    Put files together, up to what is enough.
+    """
+    return "\n".join(path.read_text("utf-8", errors="replace") for path in sorted(paths))[:150_000]
+
+
+def translations(language: str) -> str:
+    """
+    Put together what Django says in a language.
+    """
+    said = []
+    for path in sorted(DJANGO.glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
+        with path.open("rb") as file:
+            texts = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]  # there is no other way in
+        said += [text for key, text in sorted(texts.items(), key=str) if isinstance(text, str) and key]
+    return "\n".join(said)
+
+
+def made() -> dict[str, str]:
+    """
+    Make texts that are no prose, always the same.
+    """
+    chance = random.Random(1)
+    rows = (",".join(f"{chance.uniform(-1e4, 1e4):.{chance.randint(0, 6)}f}" for _ in range(8)) for _ in range(500))
+    rules = json.loads(Path(catalog.__file__).with_name("models.json").read_text("utf-8"))
+    return {
+        "numbers": "\n".join(rows),
+        "hexadecimal": "\n".join(chance.randbytes(32).hex() for _ in range(300)),
+        "base64": "\n".join(base64.b64encode(chance.randbytes(57)).decode() for _ in range(300)),
+        "emoji": " ".join(chr(chance.randint(0x1F300, 0x1F64F)) for _ in range(4000)),
+        "JSON, pretty": json.dumps(rules, indent=2),
+        "JSON, compact": json.dumps(rules, separators=(",", ":")),
+    }
+
+
+def texts() -> dict[str, dict[str, str]]:
+    """
+    Gather all texts, by the heading under which the guide speaks of them.
+    """
+    root = Path(__file__).resolve().parents[2]
+    return {
+        "English, code and markup": {
+            "Python": joined(STANDARD_LIBRARY.glob("[a-d]*.py")),
+            "Django's models": joined((DJANGO / "db" / "models").glob("*.py")),
+            "JavaScript": joined((DJANGO / "contrib/admin/static/admin/js").glob("*.js")),
+            "HTML": joined(DJANGO.glob("**/templates/**/*.html")),
+            "CSS": joined(DJANGO.glob("**/*.css")),
+            "Markdown": joined(root.glob("docs/**/*.md")),
+            "the licence": (root / "LICENSE").read_text("utf-8"),
+        },
+        "other languages": {name: translations(name) for name in LANGUAGES},
+        "numbers, JSON, emoji": made(),
+    }
+
+
+def measured(text: str) -> Iterator[tuple[TokenEstimate, tuple[int, ...]]]:
+    """
+    Estimate and count each piece of a text.
+    """
+    for start in range(0, len(text) - PIECE // 2, PIECE):
+        piece = text[start : start + PIECE]
+        counts = tuple(len(quicktok.get_encoding(name).encode_ordinary(piece)) for name in VOCABULARIES)
+        yield estimate_text(piece), counts
+
+
+def quantile(values: list[float], share: float) -> float:
+    """
+    Find the value below which a share of them lies.
+    """
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def main() -> None:
+    """
+    Measure and print.
+    """
+    print("| texts | vocabulary | pieces | error: 2.5 % | median | 97.5 % | below low | above high |")
+    print("|---" * 8 + "|")
+    for heading, group in texts().items():
+        found = [one for text in group.values() for one in measured(text)]
+        for number, vocabulary in enumerate(VOCABULARIES):
+            errors = [estimate.tokens / counts[number] - 1 for estimate, counts in found]
+            below = sum(counts[number] < estimate.low for estimate, counts in found)
+            above = sum(counts[number] > estimate.high for estimate, counts in found)
+            spread = " | ".join(f"{quantile(errors, share):+.0%}" for share in (0.025, 0.5, 0.975))
+            print(f"| {heading} | {vocabulary} | {len(found)} | {spread} | {below} | {above} |")
+    text = texts()["English, code and markup"]["Python"]
+    started = time.process_time()
+    for _ in range(10):
+        estimate_text(text)
+    print(f"\n{len(text) * 10 / (time.process_time() - started) / 1e6:.1f} million characters a second")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""
+What recorded requests were said to count: each request that was answered, in our form, with its input tokens.
+
+Left out is what no one can count from the request alone: conversations, prompts and files that the vendor keeps, and
+tools that run at the vendor and add what they found.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from budwood.types import ChatRequest, VendorPart
+from tests.contract import (
+    naive,
+    naive_anthropic,
+    naive_gemini,
+    naive_ollama,
+    naive_requests,
+    naive_responses_requests,
+    recorded,
+    test_anthropic_requests,
+)
+
+KEPT_BY_THE_VENDOR = (
+    "previous_response_id",
+    "conversation",
+    "prompt",
+    "context_management",
+    "cachedContent",
+    "background",
+)
+"""Parameters with which the vendor reads more, or less, than the request says."""
+
+
+class Counted(NamedTuple):
+    """
+    One request with its count; ``api`` is the folder of the recording or the API that it was asked by.
+    """
+
+    api: str
+    file: str
+    model: str
+    request: ChatRequest
+    input_tokens: int
+
+    @property
+    def text_only(self):
+        """
+        Whether all that the model reads is text that a tokenizer can count.
+        """
+        return all(
+            part.type in ("text", "tool_call", "tool_result") for one in self.request.messages for part in one.parts
+        )
+
+
+@cache
+def counted():
+    """
+    List all recorded requests whose input was counted.
+    """
+    found = []
+    for entry in recorded.index():
+        for one in recorded.interactions(entry["file"]):
+            if one.request.method == "POST" and one.response.status == 200 and one.request.body.startswith(b"{"):
+                found.extend(_read(entry["file"], one))
+    return tuple(found)
+
+
+def _read(file, one):
+    folder, path = file.partition("/")[0], urlsplit(one.request.url).path
+    reader = next((ending for ending in READERS if path.endswith(ending)), None)
+    if reader is None or (reader == "/responses" and folder == "azure"):
+        return
+    read, usage = READERS[reader]
+    try:
+        request, tokens = read(path, one.request.json()), usage(one)
+    except NOT_READ:
+        return
+    if tokens and not _reads_more(request):
+        yield Counted("responses" if "/responses" in reader else folder, file, request.model, request, tokens)
+
+
+NOT_READ = (KeyError, TypeError, ValueError)
+"""What is raised where a reply counts nothing, or a request names no model."""
+
+
+def _reads_more(request):
+    if request.vendor_tools or any(name in request.extra for name in KEPT_BY_THE_VENDOR):
+        return True
+    return any(isinstance(part, VendorPart) for message in request.messages for part in message.parts)
+
+
+def _chat(path, body):
+    if "/deployments/" in path:
+        body = {**body, "model": unquote(path.split("/deployments/")[1].split("/")[0])}
+    return naive_requests.read_request(body, "openai")
+
+
+def _chat_usage(one):
+    if b"data:" in one.response.body[:2000] and not one.response.body.startswith(b"{"):
+        return naive.last_usage(naive.chunks_of(one.response.body))["prompt_tokens"]
+    return one.response.json()["usage"]["prompt_tokens"]
+
+
+def _responses_usage(one):
+    if one.response.body.startswith(b"{"):
+        return one.response.json()["usage"]["input_tokens"]
+    events = naive.chunks_of(one.response.body)
+    return events[-1]["response"]["usage"]["input_tokens"]
+
+
+def _anthropic_usage(one):
+    if one.response.body.startswith(b"{"):
+        usage = one.response.json()["usage"]
+    else:
+        usage = naive_anthropic.read_stream(naive_anthropic.events_of(one.response.body))["usage"]
+    cached = (usage.get("cache_read_input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
+    return usage["input_tokens"] + cached
+
+
+def _gemini(path, body):
+    model = path.rpartition("/")[2].partition(":")[0]
+    return naive_gemini.read_request(model, body.get("generateContentRequest", body))[0]
+
+
+def _gemini_usage(one):
+    return naive_gemini.usage_of(naive_gemini.chunks_of(one.response.body))["promptTokenCount"]
+
+
+READERS = {
+    "/chat/completions": (_chat, _chat_usage),
+    "/responses": (lambda _, body: naive_responses_requests.read_request(body, "openai"), _responses_usage),
+    "/responses/input_tokens": (
+        lambda _, body: naive_responses_requests.read_request(body, "openai"),
+        lambda one: one.response.json()["input_tokens"],
+    ),
+    "/v1/messages": (lambda _, body: test_anthropic_requests.read_request(body), _anthropic_usage),
+    "/v1/messages/count_tokens": (
+        lambda _, body: test_anthropic_requests.read_request(body),
+        lambda one: one.response.json()["input_tokens"],
+    ),
+    ":generateContent": (_gemini, _gemini_usage),
+    ":streamGenerateContent": (_gemini, _gemini_usage),
+    ":countTokens": (_gemini, lambda one: one.response.json()["totalTokens"]),
+    "/api/chat": (
+        lambda _, body: naive_ollama.read_request(body),
+        lambda one: naive_ollama.read(naive_ollama.lines_of(one.response.body)).last["prompt_eval_count"],
+    ),
+}
+"""How the requests of an endpoint are read, and where its replies count their input."""

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+PRICES = '{"local/tiny": {"context_window": 4096, "prices": {"input": 2, "output": 8}}}'
+
+
+def test_the_number_is_the_whole_of_standard_output(budwood, vendor):
+    """
+    How it came about goes to standard error; the model is not asked.
+    """
+    run = budwood("tokens", "Why is the sky blue?", "-s", "Be brief.", BUDWOOD_MODELS=PRICES)
+
+    assert run.returncode == 0
+    assert 10 < int(run.stdout) < 30
+    assert run.stderr.startswith("local/tiny: estimated: ")
+    assert run.stderr.endswith(" to send\n")
+    assert vendor.requests == []
+
+
+def test_a_longer_prompt_has_more_tokens(budwood, vendor, tmp_path):
+    """
+    Standard input and files are counted, as `ask` would send them.
+    """
+    (tmp_path / "note.txt").write_text("A note of some length. " * 20)
+
+    counts = [
+        int(budwood("tokens", stdin="Hello").stdout),
+        int(budwood("tokens", "Hello", stdin="A text of some length. " * 20).stdout),
+        int(budwood("tokens", "Hello", "-f", "note.txt").stdout),
+    ]
+
+    assert counts[0] < 20
+    assert min(counts[1:]) > 60
+
+
+def test_json_has_bounds_source_and_cost(budwood, vendor):
+    """
+    One object, for programs; what is not known is null.
+    """
+    known = json.loads(budwood("tokens", "Hello", "--json", BUDWOOD_MODELS=PRICES).stdout)
+    unknown = json.loads(budwood("tokens", "Hello", "--json").stdout)
+
+    assert known["low"] <= known["input_tokens"] <= known["high"]
+    assert (known["exact"], known["source"], known["provider"], known["model"]) == (False, "estimate", "local", "tiny")
+    assert float(known["cost"]) == pytest.approx(known["input_tokens"] * 2e-6)
+    assert (known["context_window"], unknown["context_window"], unknown["cost"]) == (4096, None, None)
+
+
+def test_offline_needs_no_key(budwood):
+    """
+    Without --offline the vendor would be asked, and there is no key for it.
+    """
+    assert budwood("tokens", "-m", "anthropic/claude-sonnet-4-5", "Hello").returncode == 4
+
+    run = budwood("tokens", "-m", "anthropic/claude-sonnet-4-5", "--offline", "Hello")
+
+    assert run.returncode == 0
+    assert "estimated" in run.stderr
+
+
+def test_what_would_make_it_exact_is_said(budwood):
+    """
+    Where the plugin lacks its vocabulary, the remark says how to get it.
+    """
+    run = budwood("tokens", "-m", "openai/gpt-4o", "--offline", "Hello")
+
+    assert "Set download = true in [tokenizers.tiktoken]" in run.stderr
+
+
+def test_nothing_to_count_is_an_error(budwood, vendor):
+    """
+    As for `ask`.
+    """
+    assert budwood("tokens").returncode == 2
