@@ -339,7 +339,7 @@ HEAVY = (
     "structlog",
     "typing",
     "asyncio",
-    "importlib_metadata",
+    "importlib.metadata",
     "dotenv",
 )
 
