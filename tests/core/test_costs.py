@@ -407,6 +407,23 @@ def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):
     assert scripted.calls == []
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("gemini/imagen-4.0-generate-001", "makes images"),
+        ("gemini/veo-3.0-generate-001", "makes videos"),
+        ("groq/playai-tts", "speaks texts"),
+    ],
+)
+def test_other_vendors_models_that_do_not_chat_are_not_asked(make_client, scripted, model, said):
+    """
+    Each vendor has some, and the error says what they are for.
+    """
+    with pytest.raises(UnsupportedError, match=said):
+        make_client(model).ask("Hello")
+    assert scripted.calls == []
+
+
 def test_model_of_images_embeds_nothing(client, scripted):
     """
     What a model is made for bounds all that is asked of it.
