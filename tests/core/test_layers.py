@@ -339,7 +339,7 @@ HEAVY = (
     "structlog",
     "typing",
     "asyncio",
-    "importlib.metadata",
+    "importlib_metadata",
     "dotenv",
 )
 

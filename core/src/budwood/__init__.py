@@ -66,7 +66,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Look a public name up where it lives, the first time that it is used."""
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib_metadata import version
 
         value: object = version("budwood")
     elif name in _HOMES:

@@ -6,11 +6,11 @@ import importlib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from importlib_metadata import distributions
 
 from budwood.hooks import PROVIDER
 from budwood.names import normalise

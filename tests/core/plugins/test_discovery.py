@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from importlib.metadata import distributions
-
 import pytest
+from importlib_metadata import distributions
 
 from budwood.hooks import CACHE, KINDS, PROVIDER
 from budwood.plugins import Registry, take_inventory

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import traceback
-from importlib.metadata import version
 
 import pytest
+from importlib_metadata import version
 
 from budwood.errors import PluginDisabledError, PluginIncompatibleError, PluginInvalidError, PluginLoadError
 from budwood.hooks import API_VERSION, CACHE, PROVIDER, CacheSpec

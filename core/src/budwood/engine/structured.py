@@ -19,6 +19,7 @@ from budwood.types import (
     Message,
     NamedTool,
     RefusalPart,
+    Restarted,
     TextPart,
     ToolCallPart,
     ToolDefinition,
@@ -151,8 +152,6 @@ def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, de
         except SchemaMismatch as mismatch:
             if repair == call.options.repairs or _is_final(response):
                 raise _gave_up(response, text, mismatch, repair) from None
-            from budwood.types import Restarted
-
             yield from delivery.announce([Restarted("the reply does not satisfy the schema")])
             request = request.model_copy(
                 update={"messages": (*request.messages, *response.messages, _complaint(response, mismatch))}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from importlib.metadata import Distribution, EntryPoint, distributions
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
+
+from importlib_metadata import Distribution, EntryPoint, distributions
 
 from budwood import logs
 from budwood.hooks import KINDS, Kind
@@ -64,7 +65,7 @@ def take_inventory(found: Iterable[Distribution] | None = None) -> Inventory:
     """
     claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
     seen: set[str] = set()
-    for distribution in distributions() if found is None else found:
+    for distribution in cast("Iterable[Distribution]", distributions() if found is None else found):
         try:
             identity, plugins = _plugins_of(distribution)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are found

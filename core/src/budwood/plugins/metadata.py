@@ -1,7 +1,7 @@
 """
 What discovery reads of a distribution's metadata.
 
-The general tools (the email parser behind `importlib.metadata`, `packaging`) take 20 ms to be imported, a fifth of what
+The general tools (the email parser behind `importlib_metadata`, `packaging`) take 20 ms to be imported, a fifth of what
 a first call costs. The few headers wanted here are one line each, and nearly every requirement on the core is two plain
 bounds; whatever is not goes to `packaging`.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution
 from typing import Final, NamedTuple
+
+from importlib_metadata import Distribution
 
 from budwood.names import normalise
 

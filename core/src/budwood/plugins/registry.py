@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Collection, Iterable
-from importlib.metadata import distribution
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import pluggy
+from importlib_metadata import Distribution, distribution
 
 from budwood import hooks
 from budwood.errors import (
@@ -190,7 +190,7 @@ def _distribution_of(kind: Kind[Any], name: str) -> str:
 
 
 def _check_core_version(plugin: InstalledPlugin) -> None:
-    running = read_metadata(distribution("budwood")).version
+    running = read_metadata(cast("Distribution", distribution("budwood"))).version
     wanted = plugin.core_requirement
     if wanted is not None and not satisfies(running, wanted):
         raise PluginIncompatibleError(

@@ -75,7 +75,7 @@ class Vocabulary(NamedTuple):
 
 OPENAI_VOCABULARY: Final = Vocabulary()
 
-_TOO_LONG_MESSAGE = (
+_TOO_LONG_MESSAGE = re.compile(
     r"^(?:This model's maximum context length is"  # OpenAI once, vLLM
     r"|You passed \d+ input (?:tokens|characters)[^.]*\. However, the model's context length is"  # vLLM since 0.15
     r"|prompt too long; exceeded (?:max )?context length)"  # Ollama, also where it imitates OpenAI
@@ -195,7 +195,7 @@ def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> Prov
         )
     if words & vocabulary.capacity:
         return CapacityError(f"The vendor is overloaded: {message}")
-    if words & vocabulary.context or (status in (400, 413, 422) and re.match(_TOO_LONG_MESSAGE, message)):
+    if words & vocabulary.context or (status in (400, 413, 422) and _TOO_LONG_MESSAGE.match(message)):
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
     if words & vocabulary.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")

@@ -8,10 +8,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
+from importlib_metadata import Distribution, distribution
 from packaging.requirements import Requirement
 
 from budwood.names import normalise
@@ -39,7 +39,7 @@ class Installed:
     def __init__(self, name: str, registry: Registry) -> None:
         self.name = normalise(name)
         self.registry = registry
-        self.metadata = distribution(name)
+        self.metadata = cast("Distribution", distribution(name))
 
     @property
     def inventory(self) -> Inventory:

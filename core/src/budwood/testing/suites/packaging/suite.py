@@ -92,13 +92,13 @@ class PackagingSuite:
 
     def test_metadata_are_complete(self, installed: Installed) -> None:
         """Summary, description, licence, and which Python it needs."""
-        metadata = installed.metadata.metadata.json
-        missing = [name for name in ("summary", "requires_python") if not metadata.get(name)]
+        metadata = installed.metadata.metadata
+        missing = [name for name in ("Summary", "Requires-Python") if not metadata.get(name)]
 
         assert missing == []
-        assert metadata.get("license_expression") or metadata.get("license"), "no licence is named"
+        assert metadata.get("License-Expression") or metadata.get("License"), "no licence is named"
         assert installed.has_licence, "no licence file is installed with it"
-        assert metadata.get("description"), "there is no description: name a readme"
+        assert metadata.get_payload() or metadata.get("Description"), "there is no description: name a readme"
 
     def test_types_are_told(self, installed: Installed) -> None:
         """Type checkers read the package's annotations: it has a file ``py.typed``."""
