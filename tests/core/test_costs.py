@@ -7,7 +7,13 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel
 
-from budwood.errors import ConfigurationError, ProviderError, RequestTimeoutError, UnsupportedError
+from budwood.errors import (
+    ConfigurationError,
+    ProviderError,
+    RequestTimeoutError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
 from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import ModelFacts, ModelPrices, Usage
 
@@ -156,6 +162,20 @@ def test_attempt_that_broke_off_makes_the_cost_unknown(work, scripted):
     assert reply.cost_unknown == "the attempt failed, and its usage is not known"
 
 
+def test_stream_that_an_error_ended_has_no_known_cost(work, scripted):
+    """
+    What had been written by then is charged, whichever status the error inside the stream stands for.
+    """
+    chunks = [*chat_chunks(["Once"], finish_reason=None), {"error": {"message": "No.", "code": "server_error"}}]
+    scripted.reply(chunks=sse(*chunks, done=False))
+
+    with pytest.raises(StreamInterruptedError) as caught, work.stream("Hello") as stream:
+        list(stream)
+
+    assert (caught.value.status, caught.value.response.text) == (500, "Once")
+    assert (caught.value.response.cost, caught.value.response.cost_unknown is None) == (None, False)
+
+
 def test_attempt_that_reached_nobody_costs_nothing(work, scripted):
     """
     Where no connection came about, nothing was asked.
@@ -194,6 +214,26 @@ def test_service_tier_of_the_reply_decides(work, scripted, tier, cost):
 
     assert reply.cost == cost
     assert reply.cost_unknown == (None if cost else "no price known for the service tier flex")
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ({"inference_geo": "us"}, False),
+        ({"inference_geo": "global"}, True),
+        ({"inference_geo": "not_available", "service_tier": "standard"}, True),
+        ({"speed": "fast"}, False),
+        ({"trafficType": "PROVISIONED_THROUGHPUT"}, False),
+        ({"trafficType": "ON_DEMAND"}, True),
+    ],
+)
+def test_what_vendors_charge_otherwise_is_not_charged_by_standard_prices(work, scripted, said, known):
+    """
+    Place, speed and throughput that was bought beforehand stand in the vendor's usage.
+    """
+    scripted.reply(body=chat_reply("Hi", usage=USAGE | said))
+
+    assert (work.ask("Hello").cost == ONE_CALL) is known
 
 
 def test_service_tier_with_prices_is_charged_by_them(make_client, scripted):
@@ -364,6 +404,23 @@ def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):
         with pytest.raises(UnsupportedError, match=said.replace(".", r"\.")):
             ask()
 
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("gemini/imagen-4.0-generate-001", "makes images"),
+        ("gemini/veo-3.0-generate-001", "makes videos"),
+        ("groq/playai-tts", "speaks texts"),
+    ],
+)
+def test_other_vendors_models_that_do_not_chat_are_not_asked(make_client, scripted, model, said):
+    """
+    Each vendor has some, and the error says what they are for.
+    """
+    with pytest.raises(UnsupportedError, match=said):
+        make_client(model).ask("Hello")
     assert scripted.calls == []
 
 

@@ -8,6 +8,7 @@ from budwood.errors import (
     AuthenticationError,
     BadResponseError,
     CapacityError,
+    ContentFilterError,
     ContextLengthError,
     InvalidRequestError,
     NotFoundError,
@@ -106,6 +107,16 @@ def test_one_type_means_several_things(speaker, message, error, param):
 
     assert type(made) is error
     assert (made.param, made.code, made.retryable) == (param, "invalid_request_error", False)
+
+
+def test_a_reply_that_was_blocked_is_the_filters_doing(speaker):
+    """
+    What Anthropic calls an invalid request is none where its filter held back the reply; that names no parameter.
+    """
+    made = refused(speaker(), 400, "invalid_request_error", "Output blocked by content filtering policy")
+
+    assert type(made) is ContentFilterError
+    assert (made.stage, made.param, made.code, made.retryable) == ("output", None, "invalid_request_error", False)
 
 
 def test_the_server_says_how_long_to_wait(speaker):

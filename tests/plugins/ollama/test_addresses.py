@@ -53,6 +53,7 @@ def test_every_form_of_an_address_is_read(written, url):
         ("http://me:secret@box", "api_key"),
         ("http://box:11434/v1", "ollama-v1"),
         ("http://box/api/chat", "leave /api"),
+        ("http://box/path?code=secret", "no ?"),
         ("[::1", "bracket"),
     ],
 )

@@ -144,3 +144,22 @@ def test_the_pause_that_the_server_asks_for(speaker, headers, seconds):
     error = failed(speaker(), 429, {"error": {"message": "Slow down."}}, {**headers, "x-request-id": "req_1"})
 
     assert (error.retry_after, error.request_id) == (seconds, "req_1")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Invalid prompt: your prompt was flagged as potentially violating our usage policy.", ContentFilterError),
+        ("Invalid prompt: it holds no text.", InvalidRequestError),
+    ],
+)
+def test_a_flagged_prompt_is_the_filters_doing(speaker, message, expected):
+    """
+    OpenAI has one code for prompts that are wrong and for those that its filter takes offence at.
+    """
+    said = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_prompt"}
+
+    error = failed(speaker(), 400, {"error": said})
+
+    assert type(error) is expected
+    assert (error.code, error.retryable) == ("invalid_prompt", False)

@@ -213,6 +213,7 @@ def test_headers_are_read(decode):
         ("invalid_prompt", InvalidRequestError, False),
         ("invalid_image_url", InvalidRequestError, False),
         ("image_content_policy_violation", ContentFilterError, False),
+        ("misalignment_policy_violation", ContentFilterError, False),
         ("vector_store_timeout", ServerError, True),
     ],
 )
