@@ -114,6 +114,16 @@ def test_capabilities_are_known_without_asking(make_client, scripted):
     assert scripted.calls == []
 
 
+@pytest.mark.parametrize("ask", ["model", "capabilities", "pull"])
+def test_a_model_that_is_no_text_is_a_clear_error(client, scripted, ask):
+    """
+    What takes a model as its argument says what it wants instead of falling over it.
+    """
+    with pytest.raises(ConfigurationError, match=r"The model is a int\. Give a text: PROVIDER/MODEL\."):
+        getattr(client, ask)(3)
+    assert scripted.calls == []
+
+
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [

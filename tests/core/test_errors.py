@@ -125,6 +125,21 @@ def test_error_says_in_a_sentence_what_it_stands_for(kind):
     assert kind.__doc__.strip().partition("\n")[0].endswith((".", ").", "?"))
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("temperature is not supported", "temperature is not supported. Do better."),
+        ("Slow down!", "Slow down! Do better."),
+        ('[{"type": "missing"}]', '[{"type": "missing"}]. Do better.'),
+    ],
+)
+def test_vendors_text_does_not_run_into_the_hint(message, text):
+    """
+    Vendors often write no full stop; the hint begins a new sentence all the same.
+    """
+    assert str(BudwoodError(message, hint="Do better.")) == text
+
+
 def test_error_without_a_hint_is_its_message():
     """
     No hint adds nothing.

@@ -65,7 +65,10 @@ class BudwoodError(Exception):
             self.hint = hint
 
     def __str__(self) -> str:
-        return self.message if self.hint is None else f"{self.message} {self.hint}"
+        if self.hint is None:
+            return self.message
+        end = "" if self.message.endswith((".", "!", "?", "…", ":")) else "."  # vendors' texts often have none
+        return f"{self.message}{end} {self.hint}"
 
     def __reduce__(self) -> tuple[Callable[..., BudwoodError], tuple[object, ...]]:
         return _restore, (type(self), self.args, self.__dict__)

@@ -254,6 +254,16 @@ def test_name_that_is_near_to_nothing_lists_what_there_is(make_distribution, ins
         instances().build(PROVIDER, "xxxxxxxx")
 
 
+def test_section_whose_plugin_is_missing_is_not_its_own_near_match(instances):
+    """
+    Who has written the section already is told what it lacks, not to write the same name again.
+    """
+    with pytest.raises(PluginNotFoundError) as caught:
+        instances({"providers": {"echo": {"prefix": "x"}}}).build(PROVIDER, "echo")
+
+    assert caught.value.hint == 'Install the plugin of [providers.echo], or name another there: plugin = "…".'
+
+
 # The vendor's own variables.
 
 

@@ -294,7 +294,17 @@ def test_faults_strike_recordings_and_real_servers(loopback_server, tmp_path):
             client.ask("Hi")
 
 
-@pytest.mark.parametrize("make", [lambda: Fault.dripping(0), lambda: Fault.cut(-1), lambda: Fault.delayed(-1.0)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Fault.dripping(0),
+        lambda: Fault.cut(-1),
+        lambda: Fault.delayed(-1.0),
+        lambda: Fault(name="late", failure="dedline"),
+        lambda: random_faults([], rate=0.5, seed=1),
+        lambda: random_faults([Fault.refused()], rate=20, seed=1),
+    ],
+)
 def test_fault_that_makes_no_sense_is_refused(make):
     """
     Before anything is asked.

@@ -155,6 +155,8 @@ class Endpoints:
             ConfigurationError: It is no such address.
             PluginError: There is no such provider.
         """
+        if not isinstance(address, str):
+            raise ConfigurationError(f"The model is a {type(address).__name__}.", hint="Give a text: PROVIDER/MODEL.")
         name, slash, model = address.partition("/")
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(

@@ -128,7 +128,10 @@ class Instances:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
             if name == plugin and plugin not in OURS.get(kind.group, ()):
-                error.hint = error.hint or did_you_mean(name, self.known(kind))
+                error.hint = error.hint or did_you_mean(name, {*self.known(kind)} - {name})
+                if error.hint is None and name in self.settings.names(kind.section):
+                    section = f"[{kind.section}.{name}]"
+                    error.hint = f'Install the plugin of {section}, or name another there: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:
                     error.hint = f"A model is PROVIDER/MODEL, and the providers here are {listed(self.known(kind))}."
             raise

@@ -61,6 +61,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.piece is not None and self.piece < 1:
             raise ConfigurationError(f"Pieces of {self.piece} bytes are none.", hint="Give 1 or more.")
+        if self.failure not in (None, "refused", "connect", "deadline"):
+            raise ConfigurationError(f"{self.failure!r} is no phase.", hint='Phases are "connect" and "deadline".')
         if (self.keep or 0) < 0 or self.pause < 0 or self.piece_pause < 0:
             raise ConfigurationError(f"The fault {self.name!r} has a negative size or pause.", hint="Give 0 or more.")
 
@@ -131,8 +133,18 @@ def random_faults(faults: Sequence[Fault], *, rate: float, seed: int) -> Iterato
         faults: What may happen, all as likely.
         rate: The share of calls that are struck, from 0 to 1.
         seed: Equal seeds strike equally.
+
+    Raises:
+        ConfigurationError: There are no faults, or the rate is no share.
     """
-    chance = random.Random(seed)
+    if not faults:
+        raise ConfigurationError("There are no faults to choose from.", hint="Give at least one.")
+    if not 0 <= rate <= 1:
+        raise ConfigurationError(f"rate={rate} is no share of the calls.", hint="Give 0 to 1.")
+    return _struck(faults, rate, random.Random(seed))
+
+
+def _struck(faults: Sequence[Fault], rate: float, chance: random.Random) -> Iterator[Fault | None]:
     while True:
         yield chance.choice(faults) if chance.random() < rate else None
 
