@@ -30,7 +30,6 @@ from budwood.engine import (
 from budwood.engine.blocking import BlockingDriver
 from budwood.engine.endpoints import Endpoints
 from budwood.engine.options import override, refuse_unknown
-from budwood.engine.pulling import PULL_IDLE_SECONDS, PULL_SECONDS
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
@@ -39,15 +38,19 @@ from budwood.types import (
     Capability,
     ChatResponse,
     Message,
-    ModelInfo,
-    TokenCount,
 )
 
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession, ChatSession
     from budwood.engine.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream, ChatStream, PullStream
-    from budwood.types import EmbeddingResponse, ModelDetails, ModerationResponse
+    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+PULL_SECONDS = 24 * 3600.0
+"""A whole pull may take a day by default: models have many gigabytes."""
+
+PULL_IDLE_SECONDS = 600.0
+"""A server may be silent so long while it checks what it has fetched."""
 
 DEFAULT_CONCURRENCY = 32
 """How many requests `ask_many` has under way at once where it is not told."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from budwood.engine.endpoints import Endpoint
-from budwood.errors import ProviderError, RequestTimeoutError
+from budwood.errors import ProviderError, RequestTimeoutError, StreamInterruptedError
 from budwood.types import Answer, Attempt, ChatResponse, Cost
 from budwood.types.usage import NO_PRICE
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 FREE: Final = Cost(Decimal(0))
 """Of what was not sent."""
+
+_TIER_FIELDS: Final = ("speed", "service_tier", "serviceTier", "inference_geo", "trafficType")
+"""
+Where vendors say what has prices of its own.
+
+Anthropic charges more for inference that stays in one country (docs.claude.com, "Data residency"), and Vertex tells
+throughput that was paid beforehand (``TrafficType`` of google-genai).
+"""
 
 
 def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
@@ -48,13 +56,14 @@ def total(ledger: Iterable[Attempt]) -> Cost:
     Say what a call cost with all its attempts.
 
     An attempt that the vendor turned down with an error's status brought nothing that could be charged. What became of
-    one that broke off is not known, and so neither is the whole.
+    one that broke off is not known, and so neither is the whole: a stream that has begun is charged, whichever status
+    the error inside it stands for.
     """
     dollars = Decimal(0)
     for attempt in ledger:
         if attempt.cost is not None:
             dollars += attempt.cost
-        elif attempt.status is None or attempt.status < 400:
+        elif attempt.status is None or attempt.status < 400 or attempt.error == StreamInterruptedError.__name__:
             return Cost(None, attempt.cost_unknown or NO_PRICE)
     return Cost(dollars)
 
@@ -78,6 +87,6 @@ def _service_tier(reply: Answer) -> str | None:
     from budwood.types.prices import STANDARD_TIERS
 
     places = (reply.usage.raw or {}, reply.metadata if isinstance(reply, ChatResponse) else {})
-    said = (place.get(name) for place in places for name in ("speed", "service_tier", "serviceTier"))
+    said = (place.get(name) for place in places for name in _TIER_FIELDS)
     words = (word.lower() for word in said if isinstance(word, str))
     return next((word for word in words if word not in STANDARD_TIERS), None)

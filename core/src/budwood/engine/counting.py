@@ -11,12 +11,13 @@ from budwood import logs
 from budwood.engine.calibration import Calibration
 from budwood.errors import ConfigurationError, PluginError
 from budwood.hooks import TOKENIZER
-from budwood.types import ChatRequest, TokenCount
+from budwood.types import ChatRequest
 
 if TYPE_CHECKING:
     from budwood.contracts import Tokenizer
     from budwood.engine.endpoints import Endpoint
     from budwood.plugins import Instances
+    from budwood.types import TokenCount
 
 OFF: Final = ("", "0", "false", "none", "off")
 """How the environment says that no tokenizer is wanted."""
@@ -51,6 +52,7 @@ class TokenCounter:
         if counted is not None:
             return counted
         from budwood.providing import estimate_request  # not above: only those who count need its patterns
+        from budwood.types import TokenCount
 
         estimate = estimate_request(request)
         calibrated = self._calibration.applied(endpoint.name, request, estimate)

@@ -37,15 +37,13 @@ from budwood.types import (
     Capability,
     ChatResponse,
     Message,
-    ModelInfo,
     Part,
     Timing,
-    TokenCount,
 )
 
 if TYPE_CHECKING:
     from budwood.engine.conversation import Conversation
-    from budwood.types import EmbeddingResponse, ModelDetails, ModerationResponse
+    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 T = TypeVar("T")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from budwood.contracts import ModelPullProvider
 from budwood.engine.attempts import check_status, opened, reading, repeated, writing
 from budwood.engine.call import Call
@@ -11,12 +9,6 @@ from budwood.engine.effects import Close, Emit, Flow, Read
 from budwood.engine.reporting import reported
 from budwood.errors import UnsupportedError
 from budwood.types import Capability
-
-PULL_SECONDS: Final = 24 * 3600.0
-"""A whole pull may take a day by default: models have many gigabytes."""
-
-PULL_IDLE_SECONDS: Final = 600.0
-"""A server may be silent so long while it checks what it has fetched."""
 
 
 def pull(call: Call) -> Flow[None]:

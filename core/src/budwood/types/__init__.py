@@ -14,7 +14,7 @@ from budwood.types.chat import (
 )
 from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.types.messages import Message, Role
-from budwood.types.models import Capability, ModelInfo, ModelKind, ModelRules, PullProgress
+from budwood.types.models import Capability, ModelKind, ModelRules
 from budwood.types.parts import (
     AccessToken,
     CacheLifetime,
@@ -30,7 +30,7 @@ from budwood.types.parts import (
     VendorTool,
 )
 from budwood.types.record import JSON, Record
-from budwood.types.usage import Adaptation, Answer, Attempt, Cost, RateLimits, TokenCount, Usage
+from budwood.types.usage import Adaptation, Answer, Attempt, Cost, RateLimits, Usage
 
 if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
     from budwood.types.prices import KnownFacts, LongInputPrices, ModelFacts, ModelPrices, TokenPrices
+    from budwood.types.services import ModelInfo, PullProgress, TokenCount
 
 _HOMES = {
     "CONTENT_EVENTS": "events",
@@ -69,9 +70,11 @@ _HOMES = {
     "LongInputPrices": "prices",
     "ModelDetails": "details",
     "ModelFacts": "prices",
+    "ModelInfo": "services",
     "ModelPrices": "prices",
     "ModerationRequest": "moderations",
     "ModerationResponse": "moderations",
+    "PullProgress": "services",
     "ReasoningClosed": "events",
     "ReasoningDelta": "events",
     "RefusalDelta": "events",
@@ -83,6 +86,7 @@ _HOMES = {
     "StreamEvent": "events",
     "TextClosed": "events",
     "TextDelta": "events",
+    "TokenCount": "services",
     "TokenPrices": "prices",
     "ToolCallClosed": "events",
     "ToolCallDelta": "events",

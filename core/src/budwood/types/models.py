@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -29,17 +28,6 @@ class Capability(StrEnum):
     PULL_MODELS = "pull_models"
 
 
-class ModelInfo(Record):
-    """One model that a provider offers."""
-
-    id: str
-    provider: str = ""
-    created: int | None = None
-    owned_by: str | None = None
-    context_window: int | None = None
-    raw: dict[str, JSON] = Field(default_factory=dict, repr=False)
-
-
 ModelKind = Literal["chat", "embedding", "moderation", "image", "video", "speech", "transcription", "realtime"]
 """What a model is made for."""
 
@@ -47,24 +35,6 @@ _ABILITIES: Final[dict[ModelKind, frozenset[Capability]]] = {
     "embedding": frozenset({Capability.EMBEDDINGS}),
     "moderation": frozenset({Capability.MODERATION}),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PullProgress:
-    """
-    How far a server has got with a model that it fetches.
-
-    Attributes:
-        status: What it does, in its own words.
-        digest: Which part of the model it speaks of, where it speaks of one.
-        completed: Bytes of that part that it has.
-        total: Bytes of the whole part.
-    """
-
-    status: str
-    digest: str | None = None
-    completed: int | None = None
-    total: int | None = None
 
 
 class ModelRules(Record):

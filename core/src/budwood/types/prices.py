@@ -14,8 +14,19 @@ from budwood.types.usage import NO_PRICE, Cost, Usage
 
 MILLION: Final = Decimal(1_000_000)
 
-STANDARD_TIERS: Final = frozenset({"standard", "default", "auto", "on_demand"})
-"""What vendors call the tier of service that has no price of its own."""
+STANDARD_TIERS: Final = frozenset(
+    {
+        "standard",
+        "default",
+        "auto",
+        "on_demand",
+        "unspecified",
+        "traffic_type_unspecified",
+        "global",
+        "not_available",
+    }
+)
+"""What vendors call the tier of service that has no price of its own; the last two are places, of Anthropic."""
 
 Dollars = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 """US dollars per million tokens."""

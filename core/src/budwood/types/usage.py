@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood.types.record import JSON, Record
 
@@ -52,34 +52,6 @@ class Usage(Record):
 def _sum(first: int | None, second: int | None) -> int | None:
     """Add two counts; with an unknown one the sum is unknown."""
     return None if first is None or second is None else first + second
-
-
-CountSource = Literal["vendor", "tokenizer", "calibrated", "estimate"]
-"""Who counted."""
-
-
-class TokenCount(Record):
-    """
-    How many tokens a request has, before it is sent.
-
-    Attributes:
-        input_tokens: The count, or the most likely one.
-        exact: Whether it is a count and no estimate.
-        low: It is hardly less than this; ``high`` likewise. Both are ``input_tokens`` where the count is exact.
-        source: The vendor's own count, that of a tokenizer on this machine, an estimate, or an estimate that was
-            calibrated by what the vendor counted before.
-        hint: What would make an estimate exact, where anything would.
-        provider: The instance; ``model`` is the vendor's name.
-    """
-
-    input_tokens: int
-    exact: bool
-    low: int
-    high: int
-    source: CountSource
-    hint: str | None = None
-    provider: str = ""
-    model: str = ""
 
 
 class RateLimits(Record):

@@ -30,12 +30,12 @@ VOCABULARY: Final = Vocabulary(
     ),
     capacity=frozenset({"overloaded_error"}),
     context=frozenset({"context"}),
-    content_filter=frozenset(),
+    content_filter=frozenset({"filter"}),
     unsupported=frozenset({"unsupported"}),
     model_missing=frozenset(),
     credential=frozenset({"authentication_error"}),
 )
-"""``quota``, ``context`` and ``unsupported`` are our own words, for errors that only their text tells apart."""
+"""``quota``, ``context``, ``filter`` and ``unsupported`` are our own words, for errors that their text tells apart."""
 
 STATUSES: Final[Mapping[str, int]] = {
     "invalid_request_error": 400,
@@ -57,6 +57,7 @@ _MEANINGS: Final = (
     ("quota", re.compile(r"Your credit balance is too low to access the Anthropic API")),
     ("context", re.compile(r"prompt is too long: ")),
     ("context", re.compile(r"input length and `max_tokens` exceed context limit: ")),
+    ("filter", re.compile(r"Output blocked by content filtering policy")),
     ("unsupported", re.compile(r"`?[a-z_.]+`?(?:: Extra inputs are not permitted| is deprecated for this model)")),
     ("unsupported", re.compile(r"This model does not support (?:the )?(?:effort|`?[a-z_.]+`? parameter)")),
     ("unsupported", re.compile(r"`?[a-z_]+`? and `?[a-z_]+`? cannot both be specified")),
@@ -65,7 +66,8 @@ _MEANINGS: Final = (
 What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning.
 
 Recorded is the one of the effort. The others are as users quote them: docker/docker-agent#569 and
-anthropics/claude-code#228 (context); for ``temperature``, the sources of many clients.
+anthropics/claude-code#228 (context), anthropics/claude-code#43487 (filter); for ``temperature``, the sources of many
+clients.
 """
 
 _ON_HOLD: Final = "organization_on_hold"
@@ -142,11 +144,11 @@ def error_of(reply: HTTPReply, complaint: Complaint) -> ProviderError:
     known = complaint
     if complaint.code is None and complaint.type == "invalid_request_error":
         meaning = next((word for word, text in _MEANINGS if text.match(complaint.message)), None)
-        known = complaint._replace(code=meaning)
+        known = complaint._replace(code=meaning, param=complaint.param or ("response" if meaning == "filter" else None))
     judged = replace(reply, head=replace(reply.head, status=403)) if complaint.code == _ON_HOLD else reply
     error = error_from_reply(judged, known, VOCABULARY)
     error.status = reply.status
-    error.code = complaint.code or complaint.type
+    error.code, error.param = complaint.code or complaint.type, complaint.param
     return error
 
 

@@ -34,6 +34,8 @@ def read_address(written: str) -> str:
         scheme, rest = ("https" if text.strip("/") == CLOUD else "http"), text
     if scheme.lower() not in ("http", "https"):
         raise ValueError("an address begins with http:// or https://, or is HOST or HOST:PORT")
+    if "?" in rest or "#" in rest:
+        raise ValueError("an address holds no ? and no #")
     authority, _, path = rest.partition("/")
     host, port = _authority(authority)
     if port is None and not separator and scheme == "http":
@@ -45,8 +47,6 @@ def _authority(text: str) -> _Authority:
     """Split host and port; an address of IPv6 may come without its brackets."""
     if "@" in text:
         raise ValueError("an address holds no user and no password: give api_key, or a header")
-    if "?" in text or "#" in text:
-        raise ValueError("an address holds no ? and no #")
     try:
         return _Authority(f"[{ipaddress.IPv6Address(text)}]", None)
     except ValueError:

@@ -26,7 +26,6 @@ from budwood.types import (
     Credential,
     HTTPCall,
     HTTPReply,
-    ModelInfo,
     ReplyHead,
     Usage,
 )
@@ -35,7 +34,7 @@ from budwood_openai_compatible.failures import VOCABULARY, complaint_of, our_nam
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
-    from budwood.types import EmbeddingRequest, EmbeddingResponse, ModerationRequest, ModerationResponse
+    from budwood.types import EmbeddingRequest, EmbeddingResponse, ModelInfo, ModerationRequest, ModerationResponse
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
 

@@ -51,10 +51,25 @@ _OUR_NAMES: Final = {
     "text.format": "output_schema",
 }
 
+_FLAGGED: Final = "flagged_prompt"
+_FLAGGED_MESSAGE: Final = re.compile(r"Invalid prompt: your prompt was flagged")
+
 VOCABULARY: Final[Vocabulary] = OPENAI_VOCABULARY._replace(
-    content_filter=OPENAI_VOCABULARY.content_filter | {"bio_policy", "image_content_policy_violation"}
+    content_filter=OPENAI_VOCABULARY.content_filter
+    | {
+        "bio_policy",
+        "image_content_policy_violation",
+        "misalignment_policy_violation",
+        "moderation_blocked",
+        _FLAGGED,
+    }
 )
-"""What the codes mean, in both APIs."""
+"""
+What the codes mean, in both APIs.
+
+``flagged_prompt`` is our own word: ``invalid_prompt`` is a filter's only where the text begins so, as users quote it of
+models that reason (openai/codex#7250).
+"""
 
 
 def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
@@ -71,10 +86,11 @@ def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
         error = body
     said = error.get("message") or error.get("detail") or body.get("message") or fallback
     message = said if isinstance(said, str) else to_json(said).decode()
+    code = _word(error.get("code"))
     return Complaint(
         message=message,
-        code=_word(error.get("code")),
-        type=_word(error.get("type")),
+        code=code,
+        type=_FLAGGED if code == "invalid_prompt" and _FLAGGED_MESSAGE.match(message) else _word(error.get("type")),
         param=_word(error.get("param")) or refused_parameter(message),
         details=error,
     )
