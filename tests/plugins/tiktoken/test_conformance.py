@@ -1,9 +1,23 @@
-"""What the kit proves of plugins of any kind."""
+"""The tokenizer, proved by the kit."""
 
-from budwood.hooks import TOKENIZER
-from budwood.testing.suites.plugin import PluginSuite
+import pytest
+
+from budwood.testing import TokenizerSuite
 
 
-class TestTiktoken(PluginSuite):
+class TestTiktoken(TokenizerSuite):
     plugin = "tiktoken"
-    kind = TOKENIZER
+    model = "openai/gpt-4o"
+
+    @pytest.fixture(autouse=True)
+    def _vocabularies_here(self, vocabularies):
+        """
+        Where OpenAI's vocabularies lie.
+        """
+        self.vocabularies = vocabularies
+
+    def settings(self, folder):
+        """
+        A folder with the vocabularies: nothing is downloaded.
+        """
+        return {"cache_folder": self.vocabularies}

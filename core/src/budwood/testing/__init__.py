@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         PromptModifierSuite,
         ProviderSuite,
         StorageSuite,
+        TokenizerSuite,
     )
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "ScriptedReply",
     "ScriptedTransport",
     "StorageSuite",
+    "TokenizerSuite",
     "WireBody",
     "WireExamples",
     "WireReply",

@@ -16,6 +16,7 @@ _SUITES: Final = (
     "PromptModifierSuite",
     "ProviderSuite",
     "StorageSuite",
+    "TokenizerSuite",
 )
 _PACKAGE: Final = "budwood.testing.suites"
 

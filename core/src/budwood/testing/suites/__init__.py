@@ -8,6 +8,7 @@ from budwood.testing.suites.packaging import PackagingSuite
 from budwood.testing.suites.provider import ProviderSuite
 from budwood.testing.suites.storage import StorageSuite
 from budwood.testing.suites.strategy import InstructionStrategySuite
+from budwood.testing.suites.tokenizer import TokenizerSuite
 
 __all__ = [
     "CacheSuite",
@@ -18,4 +19,5 @@ __all__ = [
     "PromptModifierSuite",
     "ProviderSuite",
     "StorageSuite",
+    "TokenizerSuite",
 ]

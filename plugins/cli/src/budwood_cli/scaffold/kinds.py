@@ -16,6 +16,7 @@ class KindOfPlugin(StrEnum):
     MEDIA = "media"
     STRATEGY = "strategy"
     MODIFIER = "modifier"
+    TOKENIZER = "tokenizer"
 
 
 class Family(StrEnum):
@@ -33,6 +34,7 @@ SECTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MEDIA: "media_handlers",
     KindOfPlugin.STRATEGY: "instruction_strategies",
     KindOfPlugin.MODIFIER: "prompt_modifiers",
+    KindOfPlugin.TOKENIZER: "tokenizers",
 }
 """The table of the settings that holds instances of a kind; its entry-point group is ``budwood.`` and this."""
 
@@ -43,6 +45,7 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MEDIA: "Tables for models to read",
     KindOfPlugin.STRATEGY: "Fixed questions about passages",
     KindOfPlugin.MODIFIER: "Answers of a few sentences",
+    KindOfPlugin.TOKENIZER: "Tokens of models that read words",
 }
 """What the plugin is, as it is begun."""
 
