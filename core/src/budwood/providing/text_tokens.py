@@ -1,7 +1,7 @@
 """
 Estimate the tokens of a text without a tokenizer, from the kinds of characters that it has.
 
-The weights were fitted to four vocabularies (OpenAI's o200k_base and cl100k_base, Llama 3, Qwen 3) over prose in 45
+The weights were fitted to four vocabularies (OpenAI's o200k_base and cl100k_base, Llama 3, Qwen 3) over prose in 43
 languages, source code, markup, JSON, numbers and real prompts; ``nox -s tokens`` measures again how far off they are.
 """
 
