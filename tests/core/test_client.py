@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import budwood
-import budwood.client
+import budwood.client.shared
 from budwood import AsyncClient, Client
 from budwood.errors import (
     BudwoodError,
@@ -327,7 +327,7 @@ def default_transport(monkeypatch, scripted):
     """
     monkeypatch.setattr("budwood.wire.transport.HTTPXTransport", lambda **_: scripted)
     monkeypatch.setattr("budwood.wire.transport.AsyncHTTPXTransport", lambda **_: scripted.asynchronous)
-    monkeypatch.setattr(budwood.client, "_shared", None)
+    monkeypatch.setattr(budwood.client.shared, "_shared", None)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
     return scripted
 
@@ -339,11 +339,11 @@ def test_the_module_asks_with_one_shared_client(default_transport):
     default_transport.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
 
     first = budwood.ask("1", model="openai/gpt-4o").text
-    shared = budwood.client._shared
+    shared = budwood.client.shared._shared
     second = budwood.ask("2", model="openai/gpt-4o").text
 
     assert (first, second) == ("one", "two")
-    assert budwood.client._shared is shared
+    assert budwood.client.shared._shared is shared
     assert default_transport.calls[0].headers["authorization"] == "Bearer sk-from-the-environment"
 
 

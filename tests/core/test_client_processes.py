@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-import budwood.client
+import budwood.client.shared
 from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError
 from tests.chat_server import ChatServer, completion
@@ -110,10 +110,10 @@ def test_the_shared_client_has_connections_of_its_own_in_a_forked_process(server
     `budwood.ask` may be used before and after a fork, although another thread was making the shared client.
     """
     with Client("local/tiny", settings=server.settings) as client:
-        monkeypatch.setattr(budwood.client, "_shared", client)
+        monkeypatch.setattr(budwood.client.shared, "_shared", client)
         assert budwood.ask("parent").text == "parent"
-        with budwood.client._shared_lock:
-            assert in_child(lambda: str(budwood.client._shared_lock.locked())) == "False"
+        with budwood.client.shared._shared_lock:
+            assert in_child(lambda: str(budwood.client.shared._shared_lock.locked())) == "False"
         with client._lock:
             assert in_child(lambda: budwood.ask("child").text) == "child"
     assert len(set(connections)) == 2

@@ -1,0 +1,7 @@
+"""The clients, and one line to ask without making one."""
+
+from budwood.client.asynchronous import AsyncClient
+from budwood.client.blocking import Client
+from budwood.client.shared import ask, ask_async
+
+__all__ = ["AsyncClient", "Client", "ask", "ask_async"]

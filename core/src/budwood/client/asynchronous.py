@@ -1,0 +1,202 @@
+"""The client with async I/O: the same thin face over the engine as the blocking one, awaited."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from budwood.client import forking
+from budwood.client.arguments import (
+    DEFAULT_CONCURRENCY,
+    PULL_IDLE_SECONDS,
+    PULL_SECONDS,
+    begun,
+    closed,
+    contents_of,
+    make_engine,
+    resumed,
+    texts_of,
+)
+from budwood.clock import SystemClock
+from budwood.contracts import AsyncTransport, Cache, Clock
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.errors import BudwoodError
+from budwood.plugins import Registry
+from budwood.settings import Settings
+from budwood.types import Capability, ChatResponse
+
+if TYPE_CHECKING:
+    from budwood.chat import AsyncChatSession
+    from budwood.engine.conversation import Conversation
+    from budwood.streams import AsyncChatStream, AsyncPullStream
+    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+
+class AsyncClient:
+    """
+    Asks models, with async I/O; the same as `Client`, awaited. Belongs to one event loop; its tasks may share it.
+
+    Streams are opened by ``async with client.stream(…) as stream``. Blocking tools and caches get a thread.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        settings: Settings | Mapping[str, Any] | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        cache: str | Cache | bool | None = None,
+        cache_ttl: float | None = None,
+        transport: AsyncTransport | None = None,
+        registry: Registry | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._engine = make_engine(
+            model,
+            blocking=False,
+            settings=settings,
+            api_key=api_key,
+            base_url=base_url,
+            cache=cache,
+            cache_ttl=cache_ttl,
+            registry=registry,
+            clock=self._clock,
+            options=options,
+        )
+        self._owns_transport = transport is None
+        self._transport = transport
+        self._closed = False
+        from budwood.engine.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
+
+        self._driver = AsyncDriver(self._get_transport, self._clock)
+        forking.clients.add(self)
+
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+        """Ask a model and wait for the whole reply; see `Client.ask`."""
+        return await self._driver.run(self._engine.ask(prompt, options))
+
+    def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
+        """Ask a model and read the reply as it is written; see `Client.stream`."""
+        from budwood.streams import AsyncChatStream
+
+        return AsyncChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+
+    async def ask_many(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> list[ChatResponse | BudwoodError]:
+        """Ask many things side by side; see `Client.ask_many`."""
+        return await self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
+        """Begin a conversation; see `Client.chat`."""
+        from budwood.chat import AsyncChatSession
+
+        return AsyncChatSession(self, begun(self._engine.model, options), options)
+
+    def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
+        """Go on with a conversation that was saved; see `Client.load_chat`."""
+        from budwood.chat import AsyncChatSession
+
+        return AsyncChatSession(self, resumed(path, options), options)
+
+    async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
+        """Ask in a conversation, as `AsyncChatSession.ask` does."""
+        return await self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+
+    def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
+        """Ask in a conversation, as `AsyncChatSession.stream` does."""
+        from budwood.streams import AsyncChatStream
+
+        return AsyncChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+
+    async def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed texts in one request; see `Client.embed`."""
+        return await self._driver.run(self._engine.embed(texts_of(texts), model, dimensions, extra))
+
+    async def moderate(
+        self,
+        contents: Content | Iterable[Content],
+        *,
+        model: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ModerationResponse:
+        """Have contents judged by the vendor's policy; see `Client.moderate`."""
+        return await self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
+
+    async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
+        """Let a model go on with a text; see `Client.complete`."""
+        return await self._driver.run(self._engine.complete(prompt, options))
+
+    async def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
+        """Count the tokens of a request before it is sent; see `Client.count_tokens`."""
+        return await self._driver.run(self._engine.count_tokens(prompt, options, offline=offline))
+
+    async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
+        """List the models of a provider; see `Client.models`."""
+        return await self._driver.run(self._engine.models(provider))
+
+    def pull(
+        self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
+    ) -> AsyncPullStream:
+        """Have a server fetch a model, and read how far it has got; see `Client.pull`."""
+        from budwood.streams import AsyncPullStream
+
+        return AsyncPullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
+
+    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
+        """Say what a model can do; see `Client.capabilities`."""
+        return self._engine.capabilities(model)
+
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Say what the catalog knows of a model; see `Client.model`."""
+        return self._engine.model_details(model)
+
+    def check(self, **options: Unpack[AskOptions]) -> None:
+        """See that a call could be made, without sending anything; see `Client.check`."""
+        self._engine.check(options)
+
+    async def close(self) -> None:
+        """Close connections and caches. Closing twice is no error."""
+        self._closed = True
+        if self._transport is not None and self._owns_transport:
+            await self._transport.close()
+        self._engine.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._engine.model!r})"
+
+    def _get_transport(self) -> AsyncTransport:
+        if self._closed:
+            raise closed()
+        if self._transport is None:
+            from budwood.wire.transport import AsyncHTTPXTransport
+
+            self._transport = AsyncHTTPXTransport(monotonic=self._clock.monotonic)
+        return self._transport
+
+    def _after_fork(self) -> None:
+        if self._owns_transport and self._transport is not None:
+            forking.inherited.append(self._transport)
+            self._transport = None
+        self._engine.random = random.Random()

@@ -1,0 +1,288 @@
+"""
+The client with blocking I/O: a thin face over the engine.
+
+What a call that waits for a whole reply does not need (streams, conversations, other services) is imported by the
+methods that do: a short program pays for what it uses.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from budwood.client import forking
+from budwood.client.arguments import (
+    DEFAULT_CONCURRENCY,
+    PULL_IDLE_SECONDS,
+    PULL_SECONDS,
+    begun,
+    closed,
+    contents_of,
+    make_engine,
+    resumed,
+    texts_of,
+)
+from budwood.clock import SystemClock
+from budwood.contracts import Cache, Clock, Transport
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine.blocking import BlockingDriver
+from budwood.errors import BudwoodError
+from budwood.plugins import Registry
+from budwood.settings import Settings
+from budwood.types import Capability, ChatResponse
+
+if TYPE_CHECKING:
+    from budwood.chat import ChatSession
+    from budwood.engine.conversation import Conversation
+    from budwood.streams import ChatStream, PullStream
+    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+
+class Client:
+    """
+    Asks models, with blocking I/O. Safe to share among threads. Close it, or use it in a ``with`` block.
+
+    A process that was forked gets connections of its own; a ``transport`` that was handed in has to see to that itself.
+
+    Args:
+        model: ``provider/model``, asked where a call names none; by default what the settings say.
+        settings: Settings in the form of ``budwood.toml``, which win over all files and the environment; or a
+            `Settings` object, which is taken as it is.
+        api_key: The key for the provider of ``model``.
+        base_url: The address of the provider of ``model``.
+        cache: Keeps replies: the name of a cache, or an object that is one, closed by whoever made it. False for none,
+            whatever the settings say.
+        cache_ttl: Seconds that a reply is kept; by default for ever.
+        transport: Carries the calls; by default httpx. Closed by whoever made it.
+        registry: Finds plugins; by default those that are installed.
+        clock: The time; for tests.
+        **options: Defaults of all calls; see `budwood.settings.Options`.
+
+    Raises:
+        ConfigurationError: An argument or the settings are wrong.
+        PluginError: The provider of the model or the cache cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        settings: Settings | Mapping[str, Any] | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        cache: str | Cache | bool | None = None,
+        cache_ttl: float | None = None,
+        transport: Transport | None = None,
+        registry: Registry | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._engine = make_engine(
+            model,
+            blocking=True,
+            settings=settings,
+            api_key=api_key,
+            base_url=base_url,
+            cache=cache,
+            cache_ttl=cache_ttl,
+            registry=registry,
+            clock=self._clock,
+            options=options,
+        )
+        self._owns_transport = transport is None
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._closed = False
+        self._driver = BlockingDriver(self._get_transport, self._clock)
+        forking.clients.add(self)
+
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+        """
+        Ask a model and wait for the whole reply.
+
+        Args:
+            prompt: A text, a message, or a list of messages (also in OpenAI's form).
+            **options: See `budwood.engine.AskOptions`.
+
+        Raises:
+            BudwoodError: The tree is drawn in `budwood.errors`.
+        """
+        return self._driver.run(self._engine.ask(prompt, options))
+
+    def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
+        """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
+        from budwood.streams import ChatStream
+
+        return ChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+
+    def ask_many(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> list[ChatResponse | BudwoodError]:
+        """
+        Ask many things side by side.
+
+        Returns:
+            The replies in the order of the prompts; in the place of a failed one is its error.
+        """
+        return self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
+        """Begin a conversation; the options are defaults of its calls."""
+        from budwood.chat import ChatSession
+
+        return ChatSession(self, begun(self._engine.model, options), options)
+
+    def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
+        """Go on with a conversation that `ChatSession.save` wrote."""
+        from budwood.chat import ChatSession
+
+        return ChatSession(self, resumed(path, options), options)
+
+    def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
+        """Ask in a conversation, as `ChatSession.ask` does."""
+        return self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+
+    def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatStream:
+        """Ask in a conversation, as `ChatSession.stream` does."""
+        from budwood.streams import ChatStream
+
+        return ChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed texts in one request; a single text counts as a list of one."""
+        return self._driver.run(self._engine.embed(texts_of(texts), model, dimensions, extra))
+
+    def moderate(
+        self,
+        contents: Content | Iterable[Content],
+        *,
+        model: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ModerationResponse:
+        """
+        Have contents judged by the vendor's policy, in one request.
+
+        Args:
+            contents: A text, a message with texts and images, or several of them; each is judged by itself.
+            model: ``provider/model``; by default the model that the vendor of the client's model has for this.
+            extra: The vendor's own parameters, sent as they are.
+        """
+        return self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
+
+    def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
+        """
+        Let a model go on with a text, without the form of a conversation.
+
+        Args:
+            prompt: The text.
+            **options: See `budwood.engine.CompletionOptions`.
+        """
+        return self._driver.run(self._engine.complete(prompt, options))
+
+    def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
+        """
+        Count the tokens of a request before it is sent.
+
+        A tokenizer on this machine counts where it can do so exactly; or else the vendor does where it can, by a
+        request of its own; or else it is an estimate, with bounds.
+
+        Args:
+            prompt: As for `ask`.
+            offline: Ask no one; then no key is needed.
+            **options: As for `ask`.
+        """
+        return self._driver.run(self._engine.count_tokens(prompt, options, offline=offline))
+
+    def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
+        """List the models of a provider, by default of the client's own."""
+        return self._driver.run(self._engine.models(provider))
+
+    def pull(
+        self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
+    ) -> PullStream:
+        """
+        Have a server fetch a model that it does not have, and read how far it has got.
+
+        Nothing is sent before the first record is wanted. One that is left early, or breaks, can be repeated: the
+        server goes on where it was.
+
+        Args:
+            model: ``provider/model``, by default the client's own.
+            timeout: Seconds for the whole, by default a day.
+            idle_timeout: Seconds of silence, by default ten minutes: a server that checks what it fetched says nothing.
+        """
+        from budwood.streams import PullStream
+
+        return PullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
+
+    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
+        """Say what a model can do. Nothing is sent."""
+        return self._engine.capabilities(model)
+
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Say what the catalog knows of a model: abilities, rules, limits, prices, end. Nothing is sent."""
+        return self._engine.model_details(model)
+
+    def check(self, **options: Unpack[AskOptions]) -> None:
+        """
+        See that a call could be made, before money is spent on others; the options are those of `ask`.
+
+        The model must be named well and have a provider, a key that is needed must be there, and no option may have
+        an impossible value. Nothing is sent: whether the vendor takes key and model is not known.
+
+        Raises:
+            ConfigurationError: Something is not as it must be; `CredentialError` where it is the key.
+            PluginError: The provider cannot be used.
+        """
+        self._engine.check(options)
+
+    def close(self) -> None:
+        """Close connections and caches. Closing twice is no error."""
+        with self._lock:
+            transport, self._closed = self._transport, True
+        if transport is not None and self._owns_transport:
+            transport.close()
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._engine.model!r})"
+
+    def _get_transport(self) -> Transport:
+        transport = self._transport
+        if transport is not None and not self._closed:
+            return transport
+        with self._lock:
+            if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
+                raise closed()
+            if self._transport is None:
+                from budwood.wire.transport import HTTPXTransport
+
+                self._transport = HTTPXTransport(monotonic=self._clock.monotonic)
+            return self._transport
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        if self._owns_transport and self._transport is not None:
+            forking.inherited.append(self._transport)
+            self._transport = None
+        self._engine.random = random.Random()

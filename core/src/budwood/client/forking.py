@@ -1,0 +1,27 @@
+"""Give the clients of a forked process connections and random numbers of their own."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from budwood.client.asynchronous import AsyncClient
+    from budwood.client.blocking import Client
+    from budwood.contracts import AsyncTransport, Transport
+
+clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
+"""All clients of this process."""
+
+inherited: list[Transport | AsyncTransport] = []
+"""Transports of the process that was forked. They are kept, for closing them is not ours."""
+
+
+def _after_fork() -> None:
+    for client in tuple(clients):
+        client._after_fork()  # noqa: SLF001 - not for users
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,50 @@
+"""One line to ask: the client that all such calls of a program share."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import Unpack
+
+from budwood.client.asynchronous import AsyncClient
+from budwood.client.blocking import Client
+from budwood.engine import AskOptions, Prompt
+from budwood.types import ChatResponse
+
+_shared: Client | None = None
+_shared_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _shared_lock  # noqa: PLW0603 - a thread that is not here may have held it
+    _shared_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _shared_client() -> Client:
+    global _shared  # noqa: PLW0603 - the one client of `budwood.ask`
+    if _shared is None:
+        with _shared_lock:
+            if _shared is None:
+                _shared = Client()
+                atexit.register(_shared.close)
+    return _shared
+
+
+def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+    """
+    Ask a model, with one client that all such calls share and that closes at exit.
+
+    Settings are read at the first call. See `Client.ask`.
+    """
+    return _shared_client().ask(prompt, **options)
+
+
+async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
+    """Ask a model, with a client for this call; see `AsyncClient.ask`."""
+    async with AsyncClient() as client:
+        return await client.ask(prompt, **options)
