@@ -1,10 +1,20 @@
 """Each of our distributions, proved by the kit."""
 
+import tomllib
 from pathlib import Path
 
 from budwood.testing import PackagingSuite
 
-PLUGINS = sorted(path.parent.name for path in (Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml"))
+
+def is_heavy(path):
+    """
+    Whether a distribution is installed in a session of its own, where its own tests prove it.
+    """
+    return tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("budwood", {}).get("heavy", False)
+
+
+PROJECTS = sorted((Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml"))
+PLUGINS = [path.parent.name for path in PROJECTS if not is_heavy(path)]
 APPLICATIONS_WITHOUT_PLUGINS = {"cli"}
 
 
