@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import pytest
@@ -51,6 +52,7 @@ class LocalProviderSuite(PluginSuite):
         prompt: What it is asked; the answer must hold text, four characters or more.
         heeds: What it does as the request says, of ``max_tokens``, ``stop`` and ``seed``: with one seed, the same
             request gives the same answer.
+        extra: Parameters of its own that it takes; those that take any need not say so.
         max_tokens: Bounds every answer, so that tests of a slow model end.
     """
 
@@ -58,6 +60,7 @@ class LocalProviderSuite(PluginSuite):
     model: ClassVar[str]
     prompt: ClassVar[str] = "What is this?\n\n<passage>\nThis is a test. It asks for two sentences.\n</passage>"
     heeds: ClassVar[frozenset[str]] = frozenset({"max_tokens", "stop", "seed"})
+    extra: ClassVar[Mapping[str, Any]] = MappingProxyType({"own": [1]})
     max_tokens: ClassVar[int] = 32
 
     @pytest.fixture
@@ -191,7 +194,7 @@ class LocalProviderSuite(PluginSuite):
 
     def test_request_is_left_as_it_is(self, provider: LocalProvider) -> None:
         """What the caller gave is the caller's."""
-        request = self.request(extra={"own": [1]})
+        request = self.request(extra=dict(self.extra))
         before = request.model_dump_json()
         list(provider.stream(request))
 
