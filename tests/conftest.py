@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,9 @@ VENDOR_PREFIXES = (
 
 settings.register_profile("budwood", deadline=None)  # how fast the machine is decides no test
 settings.load_profile("budwood")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell without job control has it for what it puts behind
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what tests start, and press Ctrl-C on, would inherit it
 
 
 @pytest.fixture(autouse=True)
