@@ -17,6 +17,7 @@ from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
+from budwood.wire.deadlines import Deadlines
 from budwood.wire.failures import check_deadline
 from budwood.wire.heads import head_of, headers_of
 
@@ -41,6 +42,7 @@ class AsyncPooledTransport:
     ) -> None:
         self._settings = settings or TransportSettings()
         self._monotonic = monotonic
+        self.deadlines = Deadlines()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._origins: Origins[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface] = Origins(
             self._settings, self._pool
@@ -63,7 +65,7 @@ class AsyncPooledTransport:
             extensions={"timeout": {"connect": timing.connect_timeout}},
         )
         try:
-            async with asyncio.timeout(left):
+            with self.deadlines.within(left):
                 await self._places.acquire()
                 try:
                     place, response = await self._sent(target, request)
@@ -158,7 +160,7 @@ class AsyncPooledExchange(AsyncWholeBody):
         try:
             data = self._unpacker.more()
             while not data:
-                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
                     packed = await anext(self._chunks, b"")
                 if not packed:
                     break

@@ -18,7 +18,9 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 """The characters of an address that may be sent as they are (RFC 3986)."""
 
-_DEFAULTS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
+DEFAULT_HEADERS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
+"""What is sent where a call does not say otherwise."""
+
 
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -97,20 +99,26 @@ def _encoded(call: HTTPCall) -> str:
 
 def headers_of(call: HTTPCall, address: Address) -> dict[str, str]:
     """
-    Write the headers of a call, their names in lower case.
+    Write all headers of a call, their names in lower case.
 
     Raises:
         ConfigurationError: A header holds what none can hold.
     """
-    headers = {"host": address.named, **_DEFAULTS}
+    headers = {"host": address.named, **DEFAULT_HEADERS, **own_headers(call, address)}
+    if call.body or call.method not in _WITHOUT_BODY:
+        headers["content-length"] = str(len(call.body))
+    return headers
+
+
+def own_headers(call: HTTPCall, address: Address) -> dict[str, str]:
+    """Write the headers that a call has of its own, for transports that add the others; see `headers_of`."""
+    headers: dict[str, str] = {}
     for name, value in call.headers.items():
         if not (value.isascii() and value.isprintable() and name.isascii() and value == value.strip()):
             raise bad_header()
         headers[name.lower()] = value
     if address.authorization is not None:
         headers["authorization"] = address.authorization
-    if call.body or call.method not in _WITHOUT_BODY:
-        headers["content-length"] = str(len(call.body))
     return headers
 
 

@@ -18,12 +18,12 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
-from budwood.wire.failures import check_deadline
-from budwood.wire.heads import Address, address_of, head_of, headers_of
+from budwood.wire.deadlines import Deadlines
+from budwood.wire.failures import check_announced_size, check_deadline, too_large
+from budwood.wire.heads import DEFAULT_HEADERS, Address, address_of, head_of, own_headers
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
 
-_AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
 
@@ -67,6 +67,7 @@ class AiohttpTransport:
         self._monotonic = monotonic
         self._proxies = Proxies(self._settings)
         self._check()
+        self.deadlines = Deadlines()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
@@ -89,7 +90,8 @@ class AiohttpTransport:
                 keepalive_timeout=self._settings.keepalive_expiry if keeping else None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_AUTOMATIC,
+            headers=DEFAULT_HEADERS,
+            skip_auto_headers=("Content-Type",),
             auto_decompress=False,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
@@ -102,13 +104,13 @@ class AiohttpTransport:
         now = self._monotonic()
         check_deadline(timing, now)
         target = self._targets.get(call.url) or self._target(call)
-        headers = headers_of(call, target.address)
+        headers = own_headers(call, target.address)
         session = self._session or self._started()
         proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
         if proxied:  # aiohttp sends them with CONNECT alone
             headers.update(proxied)
         try:
-            async with asyncio.timeout(timing.deadline - now):
+            with self.deadlines.within(timing.deadline - now):
                 await self._places.acquire()
                 try:
                     response = await session.request(
@@ -198,11 +200,14 @@ class AiohttpExchange(AsyncWholeBody):
         check_deadline(self._timing, now)
         if self._unpacker is None:
             self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+        content = self._response.content
         try:
             data = self._unpacker.more()
             while not data:
-                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                    packed = await self._response.content.readany()
+                packed = content.read_nowait()
+                if not packed:  # nothing is here: wait for it
+                    with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                        packed = await content.readany()
                 if not packed:
                     break
                 data = self._unpacker.feed(packed)
@@ -212,6 +217,20 @@ class AiohttpExchange(AsyncWholeBody):
         else:
             return data
         raise failure
+
+    async def read_all(self, limit: int) -> bytes:
+        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
+        if "content-encoding" in self.head.headers:
+            return await super().read_all(limit)
+        check_announced_size(self.head.headers, limit)
+        chunks: list[bytes] = []
+        size = 0
+        while not self._response.content.at_eof():
+            chunks.append(await self.read())
+            size += len(chunks[-1])
+            if size > limit:
+                raise too_large(limit)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def close(self) -> None:
         """End it; in mid-reply this closes the connection."""
