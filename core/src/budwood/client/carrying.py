@@ -15,7 +15,7 @@ from budwood.plugins import Instances
 _AUTO: Final = "auto"
 _DEFAULT: Final = "httpx"
 
-_FASTER: Final = ("aiohttp",)
+_FASTER: Final = ("httptools", "aiohttp")
 """What ``"auto"`` takes for async I/O where it is installed. For blocking I/O we know of nothing faster."""
 
 
@@ -45,7 +45,7 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
             try:
                 return transports(instances, faster).asynchronous()
             except UnsupportedError:  # the settings or the environment want what it cannot do
-                break
+                continue
     return transports(instances, _DEFAULT).asynchronous()
 
 

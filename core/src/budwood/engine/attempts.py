@@ -211,8 +211,10 @@ def note(call: Call, adaptations: tuple[Adaptation, ...]) -> None:
     Raises:
         UnsupportedError: The caller wants everything sent as given.
     """
+    if not adaptations:
+        return
     call.note(adaptations)
-    if not adaptations or call.options.on_unsupported == "adapt":
+    if call.options.on_unsupported == "adapt":
         return
     said = "; ".join(f"{receipt.parameter}: {receipt.reason}" for receipt in adaptations)
     if call.options.on_unsupported == "error":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -22,6 +23,7 @@ DEFAULT_HEADERS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-ag
 """What is sent where a call does not say otherwise."""
 
 
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -114,12 +116,19 @@ def own_headers(call: HTTPCall, address: Address) -> dict[str, str]:
     """Write the headers that a call has of its own, for transports that add the others; see `headers_of`."""
     headers: dict[str, str] = {}
     for name, value in call.headers.items():
-        if not (value.isascii() and value.isprintable() and name.isascii() and value == value.strip()):
+        written = _header_name(name)
+        if written is None or not (value.isascii() and value.isprintable() and value == value.strip()):
             raise bad_header()
-        headers[name.lower()] = value
+        headers[written] = value
     if address.authorization is not None:
         headers["authorization"] = address.authorization
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _header_name(name: str) -> str | None:
+    """Write the name of a header in lower case; None where it can be none (RFC 9110, section 5.6.2)."""
+    return name.lower() if _TOKEN.fullmatch(name) else None
 
 
 def head_of(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Reusable(Protocol):
-    """What a connection of httpcore tells of itself."""
+    """What a connection tells of itself."""
 
     def has_expired(self) -> bool:
         """Whether its time is over, or the server has closed it."""
