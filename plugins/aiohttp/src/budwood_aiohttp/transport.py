@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+import weakref
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final, NamedTuple
@@ -92,6 +94,7 @@ class AiohttpTransport:
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
+        weakref.finalize(self, _let_go, self._session)
         return self._session
 
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
@@ -216,6 +219,15 @@ class AiohttpExchange(AsyncWholeBody):
             self._closed = True
             self._response.close()
             self._transport.leave()
+
+
+def _let_go(session: aiohttp.ClientSession) -> None:
+    """Close the connections of a transport that nobody closed, where aiohttp would complain of them by and by."""
+    connector = session.connector
+    session.detach()
+    if connector is not None:
+        with contextlib.suppress(StopIteration, RuntimeError):  # its first step closes; the rest would wait
+            next(connector.close().__await__())
 
 
 def _content(body: bytes) -> bytes | BytesIO | None:
