@@ -19,6 +19,7 @@ from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.failures import check_deadline
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.patience import Patience
 
 _Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Target = Target[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
@@ -122,6 +123,7 @@ class AsyncPooledExchange(AsyncWholeBody):
         "_call",
         "_chunks",
         "_closed",
+        "_patience",
         "_place",
         "_response",
         "_timing",
@@ -145,6 +147,7 @@ class AsyncPooledExchange(AsyncWholeBody):
         self._place = place
         self._response = response
         self._closed = False
+        self._patience = Patience()
         self._chunks: AsyncIterator[bytes] | None = None
         self._unpacker: Unpacker | None = None
 
@@ -158,8 +161,8 @@ class AsyncPooledExchange(AsyncWholeBody):
         try:
             data = self._unpacker.more()
             while not data:
-                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                    packed = await anext(self._chunks, b"")
+                seconds = min(self._timing.idle_timeout, self._timing.deadline - now)
+                packed = await self._patience.wait(anext(self._chunks, b""), seconds)
                 if not packed:
                     break
                 data = self._unpacker.feed(packed)
@@ -175,6 +178,7 @@ class AsyncPooledExchange(AsyncWholeBody):
         if self._closed:
             return
         self._closed = True
+        self._patience.stop()
         try:
             await self._response.aclose()
         finally:

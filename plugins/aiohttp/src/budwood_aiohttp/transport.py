@@ -20,6 +20,7 @@ from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
 from budwood.wire.failures import check_deadline
 from budwood.wire.heads import Address, address_of, head_of, headers_of
+from budwood.wire.patience import Patience
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
 
@@ -173,7 +174,7 @@ class AiohttpTransport:
 class AiohttpExchange(AsyncWholeBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_closed", "_proxy", "_response", "_timing", "_transport", "_unpacker", "head")
+    __slots__ = ("_call", "_closed", "_patience", "_proxy", "_response", "_timing", "_transport", "_unpacker", "head")
 
     def __init__(
         self,
@@ -190,6 +191,7 @@ class AiohttpExchange(AsyncWholeBody):
         self._proxy = proxy
         self._response = response
         self._closed = False
+        self._patience = Patience()
         self._unpacker: Unpacker | None = None
 
     async def read(self) -> bytes:
@@ -201,8 +203,10 @@ class AiohttpExchange(AsyncWholeBody):
         try:
             data = self._unpacker.more()
             while not data:
-                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                    packed = await self._response.content.readany()
+                packed = self._response.content.read_nowait()  # what is there needs no timer
+                if not packed:
+                    seconds = min(self._timing.idle_timeout, self._timing.deadline - now)
+                    packed = await self._patience.wait(self._response.content.readany(), seconds)
                 if not packed:
                     break
                 data = self._unpacker.feed(packed)
@@ -217,6 +221,7 @@ class AiohttpExchange(AsyncWholeBody):
         """End it; in mid-reply this closes the connection."""
         if not self._closed:
             self._closed = True
+            self._patience.stop()
             self._response.close()
             self._transport.leave()
 
