@@ -111,6 +111,7 @@ class AsyncPooledTransport:
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
+        self.deadlines.stop()
         for server in self._origins.all():
             for connection in server.take_all():
                 await connection.aclose()

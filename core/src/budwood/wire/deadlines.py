@@ -45,6 +45,12 @@ class Deadlines:
         """Watch a wait no longer. The timer stays: it costs less to find nothing to do, once in a while."""
         self._waits.discard(wait)
 
+    def stop(self) -> None:
+        """Let go of the timer, once nobody will wait any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._next = None, float("inf")
+
     def _set_timer(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

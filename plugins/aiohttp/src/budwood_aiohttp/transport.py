@@ -168,6 +168,7 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
+        self.deadlines.stop()
         if self._session is not None:
             await self._session.close()
 

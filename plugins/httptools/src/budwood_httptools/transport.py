@@ -164,6 +164,7 @@ class HttptoolsTransport:
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
+        self.deadlines.stop()
         for server in self._servers.values():
             for connection in (*server.idle.clear(), *server.busy):
                 connection.close()
