@@ -1,0 +1,133 @@
+"""The server and the workers, each a process, on cores of their own where there are two."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tests.benchmarks.environments import ROOT, interpreter, prepare
+from tests.benchmarks.roster import Contender
+
+PRIVATE = ("BUDWOOD_", "COVERAGE", "OPENAI_", "LITELLM_", "LANGCHAIN_", "LANGSMITH_")
+"""Settings of whoever runs the suite: they shall change no result."""
+
+
+def clean_environment(more: Mapping[str, str] = {}) -> dict[str, str]:
+    """
+    Return the environment of a process that is measured: without settings, proxies and keys of the machine's user.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(PRIVATE) and not name.lower().endswith("_proxy")
+    }
+    return kept | dict(more)
+
+
+@contextmanager
+def on_core(number: int) -> Iterator[None]:
+    """
+    Have processes that are started meanwhile stay on one core: the first, or the last, of those we may use.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[number]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """
+    Run the loopback server; yield its address.
+    """
+    with on_core(-1):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.server"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def statistics_of(address: str) -> dict[str, float]:
+    """
+    Ask the server what came since the last time.
+    """
+    with urlopen(f"{address}/stats") as reply:
+        found: dict[str, float] = json.load(reply)
+    return found
+
+
+class WorkerProcess:
+    """
+    One contender's process. It lives as long as the suite runs, and waits while others are measured.
+    """
+
+    def __init__(self, contender: Contender, python: Path, address: str) -> None:
+        self.contender = contender
+        self._process = subprocess.Popen(
+            [python, "-m", "tests.benchmarks.worker", contender.module, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=clean_environment(contender.environment),
+        )
+
+    def ask(self, command: Mapping[str, object]) -> dict[str, Any]:
+        """
+        Have a command done, and wait for the answer.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return {"failed": "its process has ended"}
+        line = self._process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"failed": "its process has ended"}
+        return answer
+
+    def close(self) -> None:
+        """
+        Let it end.
+        """
+        self._process.communicate()
+
+
+def suite_python(contender: Contender) -> Path:
+    """
+    Name the Python that a contender's worker runs on.
+    """
+    return Path(sys.executable) if contender.runs_in_suite else interpreter(prepare(contender))
+
+
+@contextmanager
+def working(contenders: list[Contender], address: str) -> Iterator[list[WorkerProcess]]:
+    """
+    Run a worker for each contender.
+    """
+    with ExitStack() as stack:
+        workers = []
+        for contender in contenders:
+            worker = WorkerProcess(contender, suite_python(contender), address)
+            stack.callback(worker.close)
+            workers.append(worker)
+        yield workers
