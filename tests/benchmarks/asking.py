@@ -22,13 +22,10 @@ STRUCTURED = BODY | {
 SIDE_BY_SIDE = frozenset({"async_many"})
 """Operations that make many calls by themselves: they are given how many, and how many at once."""
 
-RETRIES = 0
-"""Nobody repeats a call: a refusal shall be seen."""
-
 
 class Unavailable(Exception):  # noqa: N818 - not an error: what is not there takes no part
     """
-    A contender cannot do this here; says why.
+    A contender cannot do this here; says why, unless it never offered it.
     """
 
 

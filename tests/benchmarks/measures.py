@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, WORD
+from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, word
 
 SECONDS: Final = {1: 0.8, 32: 0.8, 256: 1.5, 1000: 3.0}
 """How many calls are in flight at once, and how long a round of them takes: every lane shall have several."""
 
+WARM_UP_SECONDS: Final = 6.0
+"""Longer than httpx keeps idle connections: what the first rush opened too many slows its pool until then."""
+
 MILLISECONDS: Final = (0, 50, 500)
 MANY: Final = 10_000
-STORY: Final = WORD * CHUNKS
+STORY: Final = "".join(map(word, range(CHUNKS)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,6 @@ class Measure:
         peer_rounds: The most that other libraries get: they are slow, and far from what they are compared with.
         group: Measures of one group share their rounds, so that they can be compared with each other.
         against: The contender with whom the report compares everyone.
-        contenders: Who takes part; everyone where it is empty.
     """
 
     name: str
@@ -49,7 +51,6 @@ class Measure:
     peer_rounds: int = 3
     group: str = ""
     against: str = "aiohttp"
-    contenders: tuple[str, ...] = ()
 
     def command(self, factor: float = 1.0) -> dict[str, object]:
         """
@@ -58,7 +59,8 @@ class Measure:
         seconds = None if self.seconds is None else self.seconds * factor
         fields = ("operation", "wanted", "path", "in_flight", "count")
         common = {field: getattr(self, field) for field in fields}
-        return common | {"seconds": seconds, "warm_up": max(5, 3 * self.in_flight)}
+        warm_up = {"warm_up": max(5, 3 * self.in_flight), "warm_up_seconds": WARM_UP_SECONDS * factor}
+        return common | warm_up | {"seconds": seconds}
 
 
 def async_calls() -> Iterator[Measure]:

@@ -110,6 +110,7 @@ def measure_section(results: Results, measure: str) -> str:
     """
     found = results.samples.get(measure, {})
     notes = [f"- {LABELS.get(name, name)} failed: {why}" for name, why in results.failures.get(measure, {}).items()]
+    notes += [f"- {LABELS[name]}: {why}" for name, why in results.missing.get(measure, {}).items() if why]
     if not found and not notes:
         return ""
     metrics = [name for name in COLUMNS if any(name in one for one in found.values())]

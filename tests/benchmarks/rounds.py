@@ -52,11 +52,9 @@ def run(
 
 def takes_part(worker: WorkerProcess, measure: Measure, number: int, results: Results) -> bool:
     """
-    Leave out who was not invited, who could not do it before, and peers when they had their rounds.
+    Leave out who could not do it before, and peers when they had their rounds.
     """
     name = worker.contender.name
-    if measure.contenders and name not in measure.contenders:
-        return False
     if number >= measure.peer_rounds and worker.contender.kind == "peer":
         return False
     return name not in results.missing[measure.name] and name not in results.failures[measure.name]

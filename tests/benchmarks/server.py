@@ -33,9 +33,8 @@ BACKLOG = 4096
 
 MODEL = "bench"
 TEXT = "Hello."
-WORD = "word "
 OBJECT = {"name": "Ada", "age": 36, "city": "London"}
-"""What is replied, whole, as each chunk of a stream, and where the request asks for JSON."""
+"""What is replied, whole, and where the request asks for JSON."""
 
 _PATH = re.compile(rb"((?:/[a-z]+-[0-9a-z.-]+)*)/v1/chat/completions")
 _CONDITION = {
@@ -44,6 +43,13 @@ _CONDITION = {
     "chunks": re.compile(r"chunks-(\d+)-delay-(\d+(?:\.\d+)?)"),
     "error": re.compile(r"error-([45]\d\d)"),
 }
+
+
+def word(number: int) -> str:
+    """
+    Return the text of one chunk of a stream: no two are the same, since some clients take that for a model gone mad.
+    """
+    return f"word{number} "
 
 
 def as_json(value: object) -> bytes:
@@ -94,9 +100,8 @@ def frames(count: int) -> list[bytes]:
 
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     usage = {"prompt_tokens": 9, "completion_tokens": count, "total_tokens": 9 + count}
-    words = [choice({"content": WORD})] * count
-    if words:
-        words[0] = choice({"role": "assistant", "content": WORD})
+    role = {"role": "assistant"}
+    words = [choice((role if number == 0 else {}) | {"content": word(number)}) for number in range(count)]
     end = choice({}, "stop") + chunk(as_json(common | {"choices": [], "usage": usage})) + chunk(b"[DONE]")
     pieces = [*words, end + b"0\r\n\r\n"]
     return [head + pieces[0], *pieces[1:]]

@@ -25,9 +25,6 @@ from typing import IO, Any, NamedTuple
 
 from tests.benchmarks.asking import SIDE_BY_SIDE, Unavailable, check
 
-WARM_UP_SECONDS = 6.0
-"""Longer than httpx keeps idle connections: what the first rush opened too many, slows its pool until then."""
-
 STATUS = Path("/proc/self/status")
 
 
@@ -153,8 +150,8 @@ class Command(NamedTuple):
         in_flight: How many calls at once, where the operation is async.
         seconds: No call begins later, once every lane had one. Without end where it is None.
         count: How many calls at most; without bound where it is None.
-        warm_up: How many calls are made before, which do not count, as long as `WARM_UP_SECONDS` last: connections are
-            open then, code is loaded, and pools have got over the first rush.
+        warm_up: How many calls are made before, which do not count: connections are open then, and code is loaded.
+        warm_up_seconds: How long at most.
         keep: Leave the client open, for the next command.
     """
 
@@ -165,6 +162,7 @@ class Command(NamedTuple):
     seconds: float | None = None
     count: int | None = None
     warm_up: int = 0
+    warm_up_seconds: float = 6.0
     keep: bool = False
 
 
@@ -188,9 +186,9 @@ class Worker:
             self.client = importlib.import_module(self.module).Client(f"{self.address}{command.path}/v1")
         try:
             if getattr(self.client, command.operation, None) is None:
-                raise Unavailable("it has no such operation")
+                raise Unavailable
             if command.warm_up:
-                self.run(command._replace(seconds=WARM_UP_SECONDS, count=command.warm_up))
+                self.run(command._replace(seconds=command.warm_up_seconds, count=command.warm_up))
             found = self.run(command)
             keep = command.keep
             return found

@@ -7,21 +7,11 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import orjson
-from pydantic import BaseModel
 
 from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED
+from tests.benchmarks.person import Person
 
 HEADERS = {"content-type": "application/json"}
-
-
-class Person(BaseModel):
-    """
-    What the structured reply holds.
-    """
-
-    name: str
-    age: int
-    city: str
 
 
 class Client:

@@ -6,23 +6,13 @@ import json
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
-from pydantic import BaseModel
 
 from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED
+from tests.benchmarks.person import Person
 
 LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=1000)
 TIMEOUT = 600.0
 """As long as the others wait: with a thousand in flight, five seconds pass."""
-
-
-class Person(BaseModel):
-    """
-    What the structured reply holds.
-    """
-
-    name: str
-    age: int
-    city: str
 
 
 class Client:

@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
-
 import budwood
 from tests.benchmarks.asking import QUESTION
+from tests.benchmarks.person import Person
 
 MODEL = "openai-compatible/bench"
-
-
-class Person(BaseModel):
-    """
-    What the structured reply holds.
-    """
-
-    name: str
-    age: int
-    city: str
 
 
 class Client:
