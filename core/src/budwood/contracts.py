@@ -537,3 +537,25 @@ class AsyncTransport(Protocol):
     async def close(self) -> None:
         """Close all connections."""
         ...
+
+
+class Transports(Protocol):
+    """What a plugin for a transport builds: each client gets a transport of its own."""
+
+    def blocking(self) -> Transport:
+        """
+        Make a transport with blocking I/O.
+
+        Raises:
+            UnsupportedError: It has none, or cannot do what its settings or the environment say.
+        """
+        ...
+
+    def asynchronous(self) -> AsyncTransport:
+        """
+        Make a transport with async I/O, on the running event loop or the one that runs when it is first used.
+
+        Raises:
+            UnsupportedError: It has none, or cannot do what its settings or the environment say.
+        """
+        ...

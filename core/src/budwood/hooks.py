@@ -38,6 +38,7 @@ from budwood.contracts import (
     Provider,
     Storage,
     Tokenizer,
+    Transports,
 )
 from budwood.types import Capability
 
@@ -131,6 +132,10 @@ class MediaHandlerSpec(Spec[S, MediaHandler]):
     media_types: tuple[str, ...] = ()
 
 
+class TransportSpec(Spec[S, Transports]):
+    """A way to carry HTTP calls. Its settings are `budwood.wire.TransportSettings`, or more."""
+
+
 class InstructionStrategySpec(Spec[S, InstructionStrategy]):
     """A way to decide what the users of a dataset's conversations ask."""
 
@@ -193,6 +198,12 @@ def budwood_tokenizers() -> Iterable[TokenizerSpec[Any]]:
     return ()
 
 
+@hookspec
+def budwood_transports() -> Iterable[TransportSpec[Any]]:
+    """Describe transports. Entry-point group ``budwood.transports``."""
+    return ()
+
+
 class Kind(NamedTuple, Generic[T]):
     """
     One kind of plugin: what users call it, where it is found, and what its hook returns.
@@ -222,6 +233,7 @@ MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec)
 INSTRUCTION_STRATEGY: Final = Kind("instruction strategy", "instruction_strategies", InstructionStrategySpec)
 PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec)
 TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec)
+TRANSPORT: Final = Kind("transport", "transports", TransportSpec)
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -231,5 +243,6 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     INSTRUCTION_STRATEGY,
     PROMPT_MODIFIER,
     TOKENIZER,
+    TRANSPORT,
 )
 """All kinds of plugin. A further kind is one more spec, one more hook, one more row."""

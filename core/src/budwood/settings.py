@@ -97,6 +97,7 @@ class _Root(BaseModel):
     model: str | None = None
     cache: str | None = None
     tokenizer: str | bool | None = None
+    transport: str | None = None
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
@@ -106,6 +107,7 @@ class _Root(BaseModel):
     instruction_strategies: dict[str, Table] = Field(default_factory=dict)
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
     tokenizers: dict[str, Table] = Field(default_factory=dict)
+    transports: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
 
 
@@ -145,6 +147,7 @@ class Settings:
         self.model = root.model
         self.cache = root.cache
         self.tokenizer = root.tokenizer
+        self.transport = root.transport
         self.options = root.options
         self.model_rows = root.models
         self.disabled = frozenset(normalise(name) for each in said for name in each.plugins.disabled)

@@ -16,8 +16,9 @@ from budwood.engine.blocking import BlockingDriver
 from budwood.engine.effects import Abandoned, All, Close, Emit, Invoke, Open, Read, ReadAll, Sleep
 from budwood.errors import ConfigurationError, ProviderError
 from budwood.testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
+from budwood.transports.pooled import PooledTransport
+from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, TextDelta, Timing
-from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
 from tests.servers import CHUNKED, LEAVE, chunk, head, signal
 
 CALL = HTTPCall(method="GET", url="http://127.0.0.1/")
@@ -464,7 +465,7 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
         yield Invoke(lambda: asked.wait(60))
         raise ProviderError("failed")
 
-    blocking = HTTPXTransport()
+    blocking = PooledTransport()
     with pytest.raises(ProviderError, match="failed"):
         BlockingDriver(lambda: blocking, FakeClock()).run(gathering([waits(), fails()]))
     assert loopback_server.left.wait(60)
@@ -476,7 +477,7 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
     loopback_server.play(signal(asked), LEAVE)
 
     async def run() -> None:
-        transport = AsyncHTTPXTransport()
+        transport = AsyncPooledTransport()
         with pytest.raises(ProviderError, match="failed"):
             await AsyncDriver(lambda: transport, FakeClock()).run(gathering([waits(), fails()]))
         assert await asyncio.to_thread(loopback_server.left.wait, 60)

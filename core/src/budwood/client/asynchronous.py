@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from budwood.client import forking
+from budwood.client import carrying, forking
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
@@ -29,6 +29,8 @@ from budwood.settings import Settings
 from budwood.types import Capability, ChatResponse
 
 if TYPE_CHECKING:
+    import httpx
+
     from budwood.chat import AsyncChatSession
     from budwood.engine.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
@@ -51,7 +53,7 @@ class AsyncClient:
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
-        transport: AsyncTransport | None = None,
+        transport: str | AsyncTransport | httpx.AsyncClient | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
         **options: Unpack[ClientOptions],
@@ -69,8 +71,10 @@ class AsyncClient:
             clock=self._clock,
             options=options,
         )
-        self._owns_transport = transport is None
-        self._transport = transport
+        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport: AsyncTransport | None = (
+            None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
+        )
         self._closed = False
         from budwood.engine.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
 
@@ -171,7 +175,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Close connections and caches. Closing twice is no error."""
         self._closed = True
-        if self._transport is not None and self._owns_transport:
+        if self._transport is not None and self._transport_name:
             await self._transport.close()
         self._engine.close()
 
@@ -190,13 +194,11 @@ class AsyncClient:
         if self._closed:
             raise closed()
         if self._transport is None:
-            from budwood.wire.transport import AsyncHTTPXTransport
-
-            self._transport = AsyncHTTPXTransport(monotonic=self._clock.monotonic)
+            self._transport = carrying.async_transport(self._engine.instances, self._transport_name or "")
         return self._transport
 
     def _after_fork(self) -> None:
-        if self._owns_transport and self._transport is not None:
+        if self._transport_name and self._transport is not None:
             forking.inherited.append(self._transport)
             self._transport = None
         self._engine.random = random.Random()

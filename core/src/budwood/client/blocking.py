@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from budwood.client import forking
+from budwood.client import carrying, forking
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
@@ -36,6 +36,8 @@ from budwood.settings import Settings
 from budwood.types import Capability, ChatResponse
 
 if TYPE_CHECKING:
+    import httpx
+
     from budwood.chat import ChatSession
     from budwood.engine.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
@@ -57,7 +59,9 @@ class Client:
         cache: Keeps replies: the name of a cache, or an object that is one, closed by whoever made it. False for none,
             whatever the settings say.
         cache_ttl: Seconds that a reply is kept; by default for ever.
-        transport: Carries the calls; by default httpx. Closed by whoever made it.
+        transport: Carries the calls: ``"httpx"``, the name of another transport that is installed, or ``"auto"``, the
+            default, for the fastest of them; a client of httpx with settings of your own; or an object that is a
+            transport. What is brought is closed by whoever made it.
         registry: Finds plugins; by default those that are installed.
         clock: The time; for tests.
         **options: Defaults of all calls; see `budwood.settings.Options`.
@@ -76,7 +80,7 @@ class Client:
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
-        transport: Transport | None = None,
+        transport: str | Transport | httpx.Client | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
         **options: Unpack[ClientOptions],
@@ -94,8 +98,10 @@ class Client:
             clock=self._clock,
             options=options,
         )
-        self._owns_transport = transport is None
-        self._transport = transport
+        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport: Transport | None = (
+            None if self._transport_name else carrying.brought(transport, self._clock.monotonic)
+        )
         self._lock = threading.Lock()
         self._closed = False
         self._driver = BlockingDriver(self._get_transport, self._clock)
@@ -252,7 +258,7 @@ class Client:
         """Close connections and caches. Closing twice is no error."""
         with self._lock:
             transport, self._closed = self._transport, True
-        if transport is not None and self._owns_transport:
+        if transport is not None and self._transport_name:
             transport.close()
         self._engine.close()
 
@@ -275,14 +281,12 @@ class Client:
             if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
                 raise closed()
             if self._transport is None:
-                from budwood.wire.transport import HTTPXTransport
-
-                self._transport = HTTPXTransport(monotonic=self._clock.monotonic)
+                self._transport = carrying.blocking_transport(self._engine.instances, self._transport_name or "")
             return self._transport
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
-        if self._owns_transport and self._transport is not None:
+        if self._transport_name and self._transport is not None:
             forking.inherited.append(self._transport)
             self._transport = None
         self._engine.random = random.Random()

@@ -1,54 +1,102 @@
-"""One SSL context for the process: making one costs 22 ms, nearly all of it for reading the certificates."""
+"""One SSL context for all that trust the same: making one costs 22 ms, nearly all of it for reading certificates."""
 
 from __future__ import annotations
 
 import os
 import ssl
 import threading
-from functools import cache
-
-import certifi
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from budwood.errors import ConfigurationError
-
-_lock = threading.Lock()
-_loaded = False
+from budwood.wire.connecting import TransportSettings
 
 
-@cache
-def shared_context() -> ssl.SSLContext:
-    """Return the context. It trusts nobody until `load_certificates` is called."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+class _Trust(NamedTuple):
+    """What an SSL context is made of; equal ones share a context."""
+
+    trust_env: bool
+    ca_file: Path | None
+    client_certificate: Path | None
+    client_key: Path | None
+    verify: bool
+    alpn: tuple[str, ...]
 
 
-def load_certificates() -> None:
+_lock: Final = threading.Lock()
+_contexts: Final[dict[_Trust, ssl.SSLContext]] = {}
+
+
+def ssl_context(settings: TransportSettings) -> ssl.SSLContext:
     """
-    Read the certificates of trusted authorities into the shared context, at the first call only.
+    Return the context of these settings: one for the process, made when it is first needed.
 
-    They come from ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` where these are set, as with httpx, and else from certifi.
+    The trusted certificates are those of ``ca_file``, else of ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` where these are
+    set, as with httpx, and else certifi's.
 
     Raises:
-        ConfigurationError: What is set cannot be read.
+        ConfigurationError: A file cannot be read, or holds no certificate or key.
     """
-    global _loaded  # noqa: PLW0603 - belongs to the one context
-    if _loaded:
-        return
+    trust = _Trust(
+        settings.trust_env,
+        settings.ca_file,
+        settings.client_certificate,
+        settings.client_key,
+        settings.verify,
+        ("h2", "http/1.1") if settings.http2 else ("http/1.1",),
+    )
     with _lock:
-        if not _loaded:
-            file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-            if file or folder:
-                _load(file or None, folder or None)
-            else:
-                shared_context().load_verify_locations(cafile=certifi.where())
-            _loaded = True
+        if trust not in _contexts:
+            _contexts[trust] = _made(trust)
+        return _contexts[trust]
 
 
-def _load(file: str | None, folder: str | None) -> None:
+def _made(trust: _Trust) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(list(trust.alpn))
+    if not trust.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif trust.ca_file is not None:
+        _load(context, "ca_file", trust.ca_file)
+    else:
+        _load_default(context, trust_env=trust.trust_env)
+    if trust.client_certificate is not None:
+        _prove(context, trust.client_certificate, trust.client_key)
+    return context
+
+
+def _load_default(context: ssl.SSLContext, *, trust_env: bool) -> None:
+    file, folder = (os.environ.get(name) if trust_env else None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    if file:
+        _load(context, "SSL_CERT_FILE", Path(file))
+    elif folder:
+        _load(context, "SSL_CERT_DIR", Path(folder))
+    else:
+        import certifi
+
+        context.load_verify_locations(cafile=certifi.where())
+
+
+def _load(context: ssl.SSLContext, named: str, path: Path) -> None:
     try:
-        shared_context().load_verify_locations(cafile=file, capath=folder)
+        if named == "SSL_CERT_DIR":
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
     except OSError as error:  # an `ssl.SSLError`, of a file without certificates, is one too
-        variable, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
         raise ConfigurationError(
-            f"The certificates of {variable}={value} cannot be read: {error.strerror or error}.",
-            hint=f"Let {variable} name certificates in PEM form, or unset it.",
+            f"The certificates of {named}={path} cannot be read: {error.strerror or error}.",
+            hint=f"Let {named} name certificates in PEM form, or unset it.",
+        ) from error
+
+
+def _prove(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    try:
+        # The empty password keeps OpenSSL from asking for one at the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except OSError as error:
+        raise ConfigurationError(
+            f"The client_certificate {certificate} cannot be used: {error.strerror or error}.",
+            hint="Give a certificate and its key, not encrypted, in PEM form.",
         ) from error

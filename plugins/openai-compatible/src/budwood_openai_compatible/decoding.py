@@ -7,7 +7,7 @@ it is tolerated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -61,9 +61,9 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, earli
     if not choices:
         raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
     reply_id = body.get("id") or None
-    message, *others = (
+    message, *others = [
         decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, earlier=earlier) for choice in choices
-    )
+    ]
     raw_reason = choices[0].get("finish_reason")
     notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
     usage = body.get("usage")
@@ -72,7 +72,7 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, earli
         alternatives=tuple(others),
         finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
         raw_finish_reason=raw_reason,
-        usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
+        usage=decode_usage(usage) if isinstance(usage, dict) else Usage(),
         id=reply_id,
         model=body.get("model") or "",
         request_id=request_id(reply.headers),
@@ -100,36 +100,35 @@ def decode_message(
     message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, earlier: int = 0
 ) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
-    return Message(role="assistant", parts=tuple(_parts(message, vendor, reply_id, earlier)))
-
-
-def _parts(message: Mapping[str, Any], vendor: str, reply_id: str | None, earlier: int) -> Iterator[Part]:
+    parts: list[Part] = []
     if reasoning := reasoning_text(message):
-        yield ReasoningPart(text=reasoning)
-    yield from _content(message.get("content"), vendor)
+        parts.append(ReasoningPart(text=reasoning))
+    parts.extend(content_piece(piece, vendor) for piece in pieces_of(message.get("content")))
     if message.get("refusal"):
-        yield RefusalPart(text=message["refusal"])
+        parts.append(RefusalPart(text=message["refusal"]))
     for number, call in enumerate(message.get("tool_calls") or ()):
-        yield decode_call(call, number, reply_id, earlier)
+        parts.append(decode_call(call, number, reply_id, earlier))
     if message.get("function_call"):
-        yield decode_call({"function": message["function_call"]}, 0, reply_id, earlier)
-    yield from (VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
+        parts.append(decode_call({"function": message["function_call"]}, 0, reply_id, earlier))
+    parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
+    return Message(role="assistant", parts=tuple(parts))
 
 
 def reasoning_text(message: Mapping[str, Any]) -> str:
     """Return the reasoning of a message or a delta; some servers write it under both names, so the first counts."""
-    return next((text for name in REASONING_FIELDS if (text := _joined(message.get(name)))), "")
+    for name in REASONING_FIELDS:
+        if name in message and (text := _joined(message[name])):
+            return text
+    return ""
 
 
-def unknown_fields(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def unknown_fields(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """List what a message or a delta holds besides what Budwood models; empty values say nothing."""
-    return (
+    if _MESSAGE_FIELDS.issuperset(message):
+        return []
+    return [
         (kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in (None, "", [], {})
-    )
-
-
-def _content(content: JSON, vendor: str) -> Iterator[Part]:
-    return (content_piece(piece, vendor) for piece in pieces_of(content))
+    ]
 
 
 def pieces_of(content: JSON) -> list[JSON]:
@@ -219,12 +218,12 @@ def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
 def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
     """Return a count that stands one level deeper, or None where there is none."""
     inner = usage.get(details)
-    return count(inner.get(name)) if isinstance(inner, Mapping) else None
+    return count(inner.get(name)) if isinstance(inner, dict) else None
 
 
 def count(value: object) -> int | None:
     """Return what is a count, and None in place of all else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None  # True is an int for `isinstance`
 
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:

@@ -162,9 +162,9 @@ class RecordingTransport:
 
         It ends with the call: nobody closes a cassette, and what it kept open would stay open.
         """
-        from budwood.wire.transport import HTTPXTransport  # not above: replaying needs no httpx
+        from budwood.transports.pooled import PooledTransport  # not above: replaying needs no network
 
-        made = HTTPXTransport(monotonic=self._clock.monotonic)
+        made = PooledTransport(monotonic=self._clock.monotonic)
         with self._lock:
             self._own.append(made)
         return made
@@ -263,9 +263,9 @@ class AsyncRecordingTransport:
 
     def _connection(self) -> AsyncTransport:
         """Make a transport for one call; it ends with the call."""
-        from budwood.wire.transport import AsyncHTTPXTransport
+        from budwood.transports.pooled_async import AsyncPooledTransport
 
-        return AsyncHTTPXTransport(monotonic=self._clock.monotonic)
+        return AsyncPooledTransport(monotonic=self._clock.monotonic)
 
     async def close(self) -> None:
         """Do nothing; see `RecordingTransport.close`."""

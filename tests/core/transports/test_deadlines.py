@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpcore
 import pytest
 
-from budwood.wire.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
+from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 
 
 class Noted(httpcore.NetworkBackend, httpcore.NetworkStream):

@@ -19,9 +19,16 @@ import httpcore
 
 
 class ThreadDeadline(threading.local):
-    """The moment at which what this thread does for a call is over, or None."""
+    """
+    How long this thread may wait for a call.
+
+    Attributes:
+        moment: When the call is over, or None.
+        idle: The seconds of silence that end a reply which has begun, or None.
+    """
 
     moment: float | None = None
+    idle: float | None = None
 
 
 class WaitingSockets:
@@ -72,11 +79,13 @@ class DeadlineBackend(httpcore.NetworkBackend):
 
     def left(self, timeout: float | None) -> float | None:
         """
-        Return the shorter of a timeout and what is left of the call.
+        Return the shortest of a timeout, the silence that is borne and what is left of the call.
 
         Raises:
             httpcore.ReadTimeout: Nothing is left.
         """
+        if self._deadline.idle is not None:
+            timeout = self._deadline.idle if timeout is None else min(self._deadline.idle, timeout)
         if self._deadline.moment is None:
             return timeout
         left = self._deadline.moment - self._monotonic()

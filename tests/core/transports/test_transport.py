@@ -25,9 +25,12 @@ from budwood.errors import (
     RequestTimeoutError,
     ResponseTooLargeError,
 )
+from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
+from budwood.transports.pooled import PooledTransport
+from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
-from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
+from budwood.wire.connecting import TransportSettings
 from tests.servers import CHUNKED, KEPT, LEAVE, chunk, head, reply, signal
 
 LONG = 3600.0
@@ -69,7 +72,9 @@ def make_transport(kind):
     with asyncio.Runner() as runner:
 
         def make(**arguments):
-            kinds = {"blocking": HTTPXTransport, "async": AsyncHTTPXTransport}
+            kinds = {"blocking": PooledTransport, "async": AsyncPooledTransport}
+            if "client" in arguments:
+                kinds = {"blocking": HTTPXTransport, "async": AsyncHTTPXTransport}
             transport = kinds[kind](**arguments)
             made.append(Awaited(runner, transport) if kind == "async" else transport)
             return made[-1]
@@ -536,7 +541,7 @@ def test_another_thread_can_end_the_waiting(loopback_server):
     `interrupt` ends the read on which a thread waits, with an error of ours.
     """
     loopback_server.play(head(length=10) + b"12345", LEAVE)
-    transport = HTTPXTransport()
+    transport = PooledTransport()
     exchange = transport.open(call(loopback_server.url), timing())
     exchange.read()
     failures = []
@@ -562,7 +567,7 @@ def test_interrupting_who_does_not_wait_is_no_error():
     """
     A thread that waits for nothing is left alone.
     """
-    transport = HTTPXTransport()
+    transport = PooledTransport()
     transport.interrupt(threading.get_ident())
     transport.close()
 
@@ -575,7 +580,7 @@ def test_cancelling_a_task_closes_the_connection(loopback_server):
     loopback_server.play(signal(asked), LEAVE)
 
     async def cancelled() -> None:
-        transport = AsyncHTTPXTransport()
+        transport = AsyncPooledTransport()
         task = asyncio.create_task(transport.open(call(loopback_server.url), timing()))
         await asyncio.to_thread(asked.wait, 60)
         task.cancel()
@@ -629,9 +634,10 @@ def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, 
     program = f"""
 import ssl, time
 from budwood.errors import ConnectionFailedError
+from budwood.transports.pooled import PooledTransport
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
-from budwood.wire.transport import HTTPXTransport
+from budwood.wire.connecting import TransportSettings
 
 loads = []
 load = ssl.SSLContext.load_verify_locations
@@ -644,22 +650,20 @@ ssl.SSLContext.load_verify_locations = counted
 
 def ask(url):
     timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
-    HTTPXTransport().open(HTTPCall(method="GET", url=url), timing).close()
+    PooledTransport().open(HTTPCall(method="GET", url=url), timing).close()
 
 ask("http://127.0.0.1:{loopback_server.port}/")
-assert not tls.shared_context().get_ca_certs()
 assert not loads
 for _ in range(2):
     try:
         ask("https://127.0.0.1:1/")
     except ConnectionFailedError:
         pass
-count = len(tls.shared_context().get_ca_certs())
+context = tls.ssl_context(TransportSettings())
+count = len(context.get_ca_certs())
 assert (count == 1) is {given}
 assert count > 0
-tls.load_certificates()
 assert len(loads) == 1, loads
-assert tls.shared_context() is tls.shared_context()
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
 
@@ -668,7 +672,7 @@ def test_the_shared_context_checks_names_and_certificates():
     """
     TLS is never without verification.
     """
-    context = tls.shared_context()
+    context = tls.ssl_context(TransportSettings())
 
     assert context.check_hostname
     assert context.verify_mode.name == "CERT_REQUIRED"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 import time
 
 import pytest
 
 from budwood.errors import ConfigurationError
+from budwood.transports.pooled import PooledTransport
+from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
-from budwood.wire.transport import AsyncHTTPXTransport, HTTPXTransport
 
 
 @pytest.fixture(autouse=True)
@@ -22,16 +22,14 @@ def environment(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    monkeypatch.setattr(tls, "_loaded", False)
-    monkeypatch.setattr(tls, "shared_context", lambda: context)
+    monkeypatch.setattr(tls, "_contexts", {})
     return monkeypatch
 
 
 def open_securely() -> None:
     """Open a call that needs certificates."""
     timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
-    HTTPXTransport().open(HTTPCall(method="GET", url="https://127.0.0.1:1/"), timing)
+    PooledTransport().open(HTTPCall(method="GET", url="https://127.0.0.1:1/"), timing)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -51,7 +49,7 @@ def test_certificates_that_cannot_be_read_name_their_variable(environment, tmp_p
     assert "unset it" in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [HTTPXTransport, AsyncHTTPXTransport])
+@pytest.mark.parametrize("kind", [PooledTransport, AsyncPooledTransport])
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -72,7 +70,7 @@ def test_a_proxy_that_cannot_be_used_names_its_variable(environment, kind, varia
     assert "hush" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [HTTPXTransport, AsyncHTTPXTransport])
+@pytest.mark.parametrize("kind", [PooledTransport, AsyncPooledTransport])
 def test_a_socks_proxy_names_the_package_that_it_needs(environment, kind):
     """
     A SOCKS proxy without socksio is an error that names variable and cure.

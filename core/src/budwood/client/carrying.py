@@ -1,0 +1,118 @@
+"""Which transport carries a client's calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final, cast
+
+from budwood.contracts import AsyncTransport, Transport, Transports
+from budwood.errors import ConfigurationError, UnsupportedError
+from budwood.hooks import TRANSPORT
+from budwood.names import normalise
+from budwood.plugins import Instances
+
+_AUTO: Final = "auto"
+_DEFAULT: Final = "httpx"
+
+_FASTER: Final = ("aiohttp",)
+"""What ``"auto"`` takes for async I/O where it is installed. For blocking I/O we know of nothing faster."""
+
+
+def blocking_transport(instances: Instances, name: str) -> Transport:
+    """
+    Make the transport of a name, with blocking I/O.
+
+    Raises:
+        PluginError: There is none, or it cannot be used.
+        UnsupportedError: It has async I/O only.
+    """
+    return transports(instances, _DEFAULT if name == _AUTO else name).blocking()
+
+
+def async_transport(instances: Instances, name: str) -> AsyncTransport:
+    """
+    Make the transport of a name, with async I/O.
+
+    Raises:
+        PluginError: There is none, or it cannot be used.
+        UnsupportedError: It has blocking I/O only, or cannot do what the settings want.
+    """
+    if name != _AUTO:
+        return transports(instances, name).asynchronous()
+    for faster in _FASTER:
+        if _is_preferred(instances, faster):
+            try:
+                return transports(instances, faster).asynchronous()
+            except UnsupportedError:  # the settings or the environment want what it cannot do
+                break
+    return transports(instances, _DEFAULT).asynchronous()
+
+
+def _is_preferred(instances: Instances, name: str) -> bool:
+    """Tell whether a transport is there, and the default is not the one that the user has set up."""
+    configured = instances.settings.names(TRANSPORT.section)
+    return bool(instances.registry.inventory.find(TRANSPORT, name)) and (
+        name in configured or _DEFAULT not in configured
+    )
+
+
+def transports(instances: Instances, name: str) -> Transports:
+    """Make what makes transports of a name."""
+    return cast("Transports", instances.build(TRANSPORT, name).thing)
+
+
+def name_of(instances: Instances, given: object) -> str | None:
+    """
+    Return the name of the transport that is wanted; None where one was brought.
+
+    Raises:
+        PluginError: No transport has that name, or it cannot be used.
+        ConfigurationError: Its settings are wrong.
+    """
+    if given is not None and not isinstance(given, str):
+        return None
+    name = normalise(given or instances.settings.transport or _AUTO)
+    if name != _AUTO:  # a mistake is said when the client is made, not when it first asks
+        transports(instances, name)
+    return name
+
+
+def brought(given: object, monotonic: Callable[[], float]) -> Transport:
+    """
+    Take a transport, or a client of httpx, that the user brought for blocking I/O.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    httpx = sys.modules.get("httpx")  # who brings a client of it has imported it
+    if httpx is not None and isinstance(given, httpx.Client):
+        from budwood.transports.httpx_client import HTTPXTransport
+
+        return HTTPXTransport(given, monotonic=monotonic)
+    _check(given, "Client", "httpx.Client", httpx is not None and isinstance(given, httpx.AsyncClient))
+    return cast("Transport", given)
+
+
+def brought_async(given: object, monotonic: Callable[[], float]) -> AsyncTransport:
+    """
+    Take a transport, or a client of httpx, that the user brought for async I/O.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    httpx = sys.modules.get("httpx")
+    if httpx is not None and isinstance(given, httpx.AsyncClient):
+        from budwood.transports.httpx_client import AsyncHTTPXTransport
+
+        return AsyncHTTPXTransport(given, monotonic=monotonic)
+    _check(given, "AsyncClient", "httpx.AsyncClient", httpx is not None and isinstance(given, httpx.Client))
+    return cast("AsyncTransport", given)
+
+
+def _check(given: object, ours: str, wanted: str, is_other: bool) -> None:  # noqa: FBT001 - private
+    if is_other or not callable(getattr(given, "open", None)):
+        raise ConfigurationError(
+            f"transport= is a {type(given).__name__}, and {ours} cannot use it.",
+            hint=f'Give the name of a transport, as "auto", or an {wanted}, or an object that satisfies the Protocol.',
+        )

@@ -1,0 +1,24 @@
+"""The built-in plugin that carries HTTP calls. It registers like anyone's."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import TransportSpec, hookimpl
+from budwood.transports.making import PooledTransports, build_transports
+from budwood.wire.connecting import TransportSettings
+
+__all__ = ["PooledTransports", "budwood_transports"]
+
+
+@hookimpl
+def budwood_transports() -> Iterable[TransportSpec[Any]]:
+    """Describe the default transport."""
+    return [
+        TransportSpec(
+            name="httpx",
+            settings=lambda: TransportSettings,
+            build=build_transports,
+            requires_api=(1, 0),
+            summary="The default: connections of httpcore, which is what httpx stands on.",
+        )
+    ]

@@ -1,0 +1,244 @@
+"""Carry HTTP calls with an httpx client that users bring: with its proxies, certificates, hooks and mocks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+
+from budwood.errors import BudwoodError, ProviderError
+from budwood.transports.translation import is_untrusted
+from budwood.types import HTTPCall, Timing
+from budwood.wire.bodies import AsyncWholeBody, WholeBody
+from budwood.wire.compression import ACCEPTED, Unpacker, offered
+from budwood.wire.failures import (
+    bad_address,
+    bad_header,
+    broken,
+    check_deadline,
+    connecting_took_too_long,
+    deadline_passed,
+    not_connected,
+    silent,
+    untrusted,
+)
+from budwood.wire.heads import head_of
+
+
+class HTTPXTransport:
+    """
+    Carries calls with blocking I/O.
+
+    A reply of single drips may outlast the deadline by one `httpx` timeout: httpx bounds each read alone.
+
+    Args:
+        client: The user's client. It stays theirs: closing the transport leaves it open.
+        monotonic: The clock that deadlines are moments of.
+    """
+
+    def __init__(self, client: httpx.Client, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._monotonic = monotonic
+
+    def open(self, call: HTTPCall, timing: Timing) -> HTTPXExchange:
+        """Send the call and wait for the head of the reply; see `budwood.contracts.Transport`."""
+        request = _request(self._client, call, timing, self._monotonic())
+        try:
+            response = self._client.send(request, stream=True, follow_redirects=False)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            failure = _translated(error, call, timing, self._monotonic())
+        else:
+            return HTTPXExchange(response, call, timing, self._monotonic)
+        raise failure  # out here, so that what it is not chained to is not its context either
+
+    def interrupt(self, thread: int) -> None:
+        """Do nothing: on which socket a thread waits is known to the user's client alone."""
+
+    def close(self) -> None:
+        """Do nothing: the client is the user's."""
+
+
+class HTTPXExchange(WholeBody):
+    """One request under way; see `budwood.contracts.Exchange`."""
+
+    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
+
+    def __init__(
+        self, response: httpx.Response, call: HTTPCall, timing: Timing, monotonic: Callable[[], float]
+    ) -> None:
+        self._response = response
+        self._call = call
+        self._timing = timing
+        self._monotonic = monotonic
+        self._chunks: Iterator[bytes] | None = None
+        self._unpacker: Unpacker | None = None
+        self.head = head_of(response.status_code, response.headers.raw)
+
+    def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        check_deadline(self._timing, self._monotonic())
+        if self._chunks is None or self._unpacker is None:
+            _set_idle_timeout(self._response, self._timing)
+            self._unpacker = _unpacker(self._response)
+            self._chunks = self._response.iter_bytes() if _is_read(self._response) else self._response.iter_raw()
+        try:
+            data = self._unpacker.more()
+            while not data and (packed := next(self._chunks, b"")):
+                data = self._unpacker.feed(packed)
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            failure = _translated(error, self._call, self._timing, self._monotonic())
+        else:
+            return data
+        raise failure
+
+    def close(self) -> None:
+        """End it; in mid-reply this closes the connection."""
+        self._response.close()
+
+
+class AsyncHTTPXTransport:
+    """
+    Carries calls with async I/O.
+
+    Args:
+        client: The user's client; see `HTTPXTransport`.
+        monotonic: The clock that deadlines are moments of.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._monotonic = monotonic
+
+    async def open(self, call: HTTPCall, timing: Timing) -> AsyncHTTPXExchange:
+        """Send the call and wait for the head of the reply; see `budwood.contracts.AsyncTransport`."""
+        now = self._monotonic()
+        request = _request(self._client, call, timing, now)
+        try:
+            async with asyncio.timeout(timing.deadline - now):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            failure = _translated(error, call, timing, self._monotonic())
+        else:
+            return AsyncHTTPXExchange(response, call, timing, self._monotonic)
+        raise failure  # see `HTTPXTransport.open`
+
+    async def close(self) -> None:
+        """Do nothing: the client is the user's."""
+
+
+class AsyncHTTPXExchange(AsyncWholeBody):
+    """One request under way; see `budwood.contracts.AsyncExchange`."""
+
+    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
+
+    def __init__(
+        self, response: httpx.Response, call: HTTPCall, timing: Timing, monotonic: Callable[[], float]
+    ) -> None:
+        self._response = response
+        self._call = call
+        self._timing = timing
+        self._monotonic = monotonic
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._unpacker: Unpacker | None = None
+        self.head = head_of(response.status_code, response.headers.raw)
+
+    async def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        now = self._monotonic()
+        check_deadline(self._timing, now)
+        if self._chunks is None or self._unpacker is None:
+            _set_idle_timeout(self._response, self._timing)
+            self._unpacker = _unpacker(self._response)
+            self._chunks = self._response.aiter_bytes() if _is_read(self._response) else self._response.aiter_raw()
+        try:
+            data = self._unpacker.more()
+            async with asyncio.timeout(self._timing.deadline - now):
+                while not data and (packed := await anext(self._chunks, b"")):
+                    data = self._unpacker.feed(packed)
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            failure = _translated(error, self._call, self._timing, self._monotonic())
+        else:
+            return data
+        raise failure
+
+    async def close(self) -> None:
+        """End it; in mid-reply this closes the connection."""
+        await self._response.aclose()
+
+
+def _request(client: httpx.Client | httpx.AsyncClient, call: HTTPCall, timing: Timing, now: float) -> httpx.Request:
+    """
+    Build the request.
+
+    ``read`` may take all that is left: a model that thinks for minutes before it answers is not idle.
+    """
+    check_deadline(timing, now)
+    left = timing.deadline - now
+    timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
+    request: httpx.Request | None
+    try:
+        request = client.build_request(
+            call.method, call.url, headers=call.headers, content=call.body, extensions={"timeout": timeout}
+        )
+    except UnicodeEncodeError:
+        request = None
+    except (httpx.InvalidURL, ValueError) as error:
+        raise bad_address(call, str(error)) from None
+    if request is None:  # raised out here: the context would show the header
+        raise bad_header()
+    if (request.url.port or 0) > 65535:
+        raise bad_address(call, "no port has such a number")
+    accepted = request.headers.get("accept-encoding", ACCEPTED)
+    if accepted != ACCEPTED:  # httpx offers what it could unpack, all at once
+        request.headers["accept-encoding"] = offered(accepted)
+    return request
+
+
+def _is_read(response: httpx.Response) -> bool:
+    """Say whether a client of the user's, by a hook or a mock, has read and unpacked the body already."""
+    return response.is_stream_consumed
+
+
+def _unpacker(response: httpx.Response) -> Unpacker:
+    return Unpacker("" if _is_read(response) else response.headers.get("content-encoding", ""))
+
+
+def _set_idle_timeout(response: httpx.Response, timing: Timing) -> None:
+    """From the head on, silence is bounded by ``idle_timeout``; httpcore looks here when the body begins."""
+    timeout = response.request.extensions.get("timeout")
+    if isinstance(timeout, dict):
+        timeout["read"] = min(timing.idle_timeout, timeout["read"])
+
+
+def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
+    """
+    Say in our own terms what went wrong, chained to what httpx said, but without the request: it holds the key.
+
+    Where a header cannot be sent nothing went over the wire, and what httpx says shows the header.
+    """
+    if isinstance(error, httpx.LocalProtocolError):
+        return bad_header()
+    failure = _failure(error, call, timing, now)
+    failure.__cause__ = error
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, httpx.RequestError):
+            cause._request = None  # noqa: SLF001 - the property takes a request only
+        cause = cause.__cause__ or cause.__context__
+    return failure
+
+
+def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return bad_address(call, str(error))
+    if isinstance(error, TimeoutError | httpx.TimeoutException) and now >= timing.deadline - 0.001:
+        return deadline_passed()
+    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return connecting_took_too_long(call, timing)
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return silent(call, timing)
+    if isinstance(error, httpx.ConnectError):
+        return untrusted(call, str(error)) if is_untrusted(error) else not_connected(call, str(error))
+    return broken(call, str(error) or type(error).__name__)

@@ -1,0 +1,149 @@
+"""Make connections to servers, straight or through proxies, as httpcore does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+import httpcore
+
+from budwood.errors import ConfigurationError
+from budwood.transports.idle import IdleConnections, Reusable
+from budwood.types import HTTPCall
+from budwood.wire.connecting import Proxies, Proxy, TransportSettings
+from budwood.wire.heads import DEFAULT_PORTS, Address, address_of
+from budwood.wire.tls import ssl_context
+
+P = TypeVar("P")
+C = TypeVar("C", bound=Reusable)
+
+_MOST_ADDRESSES = 1000
+"""So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+
+
+class Origin(NamedTuple, Generic[P, C]):
+    """
+    A server: how connections to it are made, and those that wait.
+
+    Attributes:
+        pool: Makes connections; with HTTP/2 it also shares them among requests.
+        origin: The server, as httpcore names it.
+        idle: Connections that wait for their next request.
+        busy: Connections on which a request is under way.
+        proxy: The proxy on the way, if any.
+    """
+
+    pool: P
+    origin: httpcore.Origin
+    idle: IdleConnections[C]
+    busy: set[C]
+    proxy: Proxy | None
+
+    def take_all(self) -> list[C]:
+        """Let go of all connections; return them, to be closed."""
+        connections = [*self.idle.clear(), *self.busy]
+        self.busy.clear()
+        return connections
+
+
+class Place(NamedTuple, Generic[P, C]):
+    """Where a request is under way. Where the server's pool shares connections, none is the request's own."""
+
+    server: Origin[P, C]
+    connection: C | None
+
+
+class Target(NamedTuple, Generic[P, C]):
+    """An address, ready to be sent to."""
+
+    server: Origin[P, C]
+    url: httpcore.URL
+    address: Address
+
+
+class Origins(Generic[P, C]):
+    """
+    Knows the servers that a transport has spoken to.
+
+    Args:
+        settings: How connections are made.
+        make: Makes the pool of one server, from the arguments that both kinds of pool share.
+
+    Raises:
+        ConfigurationError: What the settings or the environment say cannot be done.
+    """
+
+    def __init__(self, settings: TransportSettings, make: Callable[..., P]) -> None:
+        self._settings = settings
+        self._make = make
+        self._proxies = Proxies(settings)
+        for proxy in self._proxies.all():
+            if proxy.scheme.startswith("socks"):
+                _check_package("socksio", f"The proxy of {proxy.named} cannot be used: SOCKS", "httpx[socks]")
+        if settings.http2:
+            _check_package("h2", "http2 cannot be used: it", "httpx[http2]")
+        self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
+        self._targets: dict[str, Target[P, C]] = {}
+
+    def target(self, call: HTTPCall) -> Target[P, C]:
+        """Return where a call goes."""
+        return self._targets.get(call.url) or self._new_target(call)
+
+    def all(self) -> list[Origin[P, C]]:
+        """Return all servers, with their connections."""
+        return list(self._origins.values())
+
+    def _new_target(self, call: HTTPCall) -> Target[P, C]:
+        address = address_of(call)
+        port = None if address.port == DEFAULT_PORTS[address.scheme] else address.port
+        url = httpcore.URL(scheme=address.scheme, host=address.host, port=port, target=address.target)
+        target = Target(self._origin(address, url.origin), url, address)
+        if len(self._targets) >= _MOST_ADDRESSES:
+            self._targets.clear()
+        self._targets[call.url] = target
+        return target
+
+    def _origin(self, address: Address, origin: httpcore.Origin) -> Origin[P, C]:
+        key = (address.scheme, address.host, address.port)
+        if key not in self._origins:
+            proxy = self._proxies.find(address.scheme, address.host)
+            made = Origin[P, C](
+                self._pool(address, proxy), origin, IdleConnections(self._settings.max_idle_connections), set(), proxy
+            )
+            return self._origins.setdefault(key, made)
+        return self._origins[key]
+
+    def _pool(self, address: Address, proxy: Proxy | None) -> P:
+        settings = self._settings
+        secure = address.scheme == "https"
+        return self._make(
+            ssl_context=ssl_context(settings) if secure else None,
+            proxy=None if proxy is None else self._proxy(proxy),
+            max_connections=settings.max_connections,
+            max_keepalive_connections=settings.max_idle_connections,
+            keepalive_expiry=settings.keepalive_expiry,
+            http2=settings.http2,
+        )
+
+    def _proxy(self, proxy: Proxy) -> httpcore.Proxy:
+        without = self._settings.model_copy(update={"http2": False})
+        return httpcore.Proxy(
+            proxy.url,
+            auth=None if proxy.user is None else (proxy.user, proxy.password or ""),
+            ssl_context=ssl_context(without) if proxy.scheme == "https" else None,
+        )
+
+
+def _check_package(module: str, what: str, extra: str) -> None:
+    """
+    See that a package is there which httpcore needs for some of its work.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    try:
+        __import__(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{what} needs the package {module}.", hint=f"Install {extra}, or leave it out."
+        ) from error

@@ -1,0 +1,206 @@
+"""
+The default transport, with blocking I/O: connections of httpcore, which is what httpx stands on.
+
+It does what ``httpx.Client`` does, for less: no cookies, no redirects, no parsing of an address for every call, and no
+look at every connection of the pool.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, cast
+
+import httpcore
+
+from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
+from budwood.transports.origins import Origins, Place, Target
+from budwood.transports.translation import encoded, translated
+from budwood.types import HTTPCall, ReplyHead, Timing
+from budwood.wire.bodies import WholeBody
+from budwood.wire.compression import Unpacker
+from budwood.wire.connecting import TransportSettings
+from budwood.wire.failures import check_deadline, deadline_passed
+from budwood.wire.heads import head_of, headers_of
+
+_Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]
+_Target = Target[httpcore.ConnectionPool, httpcore.ConnectionInterface]
+
+FAILURES: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+)
+"""What connections raise."""
+
+
+class PooledTransport:
+    """
+    Carries calls; see `budwood.contracts.Transport`.
+
+    Args:
+        settings: How connections are made.
+        monotonic: The clock that deadlines are moments of.
+
+    Raises:
+        ConfigurationError: What the settings or the environment say of proxies cannot be done.
+    """
+
+    def __init__(
+        self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings or TransportSettings()
+        self._monotonic = monotonic
+        self._deadline = ThreadDeadline()
+        self._waiting = WaitingSockets()
+        self._places = threading.BoundedSemaphore(self._settings.max_connections)
+        self._origins: Origins[httpcore.ConnectionPool, httpcore.ConnectionInterface] = Origins(
+            self._settings, self._pool
+        )
+
+    def _pool(self, **arguments: Any) -> httpcore.ConnectionPool:  # noqa: ANN401 - those of httpcore
+        backend = DeadlineBackend(httpcore.SyncBackend(), self._deadline, self._waiting, self._monotonic)
+        return httpcore.ConnectionPool(network_backend=backend, **arguments)
+
+    def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:
+        """Send the call and wait for the head of the reply."""
+        now = self._monotonic()
+        check_deadline(timing, now)
+        left = timing.deadline - now
+        target = self._origins.target(call)
+        request = httpcore.Request(
+            call.method,
+            target.url,
+            headers=encoded(headers_of(call, target.address)),
+            content=call.body,
+            extensions={"timeout": {"connect": timing.connect_timeout, "pool": left}},
+        )
+        self._deadline.moment, self._deadline.idle = timing.deadline, None
+        if not self._places.acquire(timeout=left):
+            raise deadline_passed()
+        try:
+            place, response = self._sent(target, request)
+        except BaseException as error:
+            self._places.release()
+            if not isinstance(error, FAILURES):
+                raise
+            failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
+        else:
+            return PooledExchange(self, call, timing, place, response)
+        raise failure  # out here, so that what it is not chained to is not its context either
+
+    def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
+        """Send a request on a connection of its own; with HTTP/2 the pool shares its connections."""
+        server = target.server
+        if self._settings.http2:
+            return Place(server, None), server.pool.handle_request(request)
+        connection, stale = server.idle.take()
+        for each in stale:
+            each.close()
+        if connection is None:
+            connection = server.pool.create_connection(server.origin)
+        server.busy.add(connection)
+        try:
+            return Place(server, connection), connection.handle_request(request)
+        except BaseException:
+            server.busy.discard(connection)
+            raise
+
+    def enter(self, timing: Timing) -> None:
+        """
+        Let this thread read until the deadline, as long as the server is not silent.
+
+        Raises:
+            RequestTimeoutError: It has passed.
+        """
+        self._deadline.moment, self._deadline.idle = timing.deadline, timing.idle_timeout
+        check_deadline(timing, self._monotonic())
+
+    def now(self) -> float:
+        """Return the moment by the clock of the deadlines."""
+        return self._monotonic()
+
+    def leave(self, place: _Place) -> None:
+        """Take a connection back, and another request into its place."""
+        self._places.release()
+        server, connection = place
+        if connection is None:
+            return
+        server.busy.discard(connection)
+        for each in server.idle.give(connection) if connection.is_idle() else (connection,):
+            each.close()
+
+    def interrupt(self, thread: int) -> None:
+        """Shut down the socket on which another thread waits."""
+        self._waiting.interrupt(thread)
+
+    def close(self) -> None:
+        """Close all connections; closing twice is no error."""
+        for server in self._origins.all():
+            for connection in server.take_all():
+                connection.close()
+            server.pool.close()
+
+
+class PooledExchange(WholeBody):
+    """One request under way; see `budwood.contracts.Exchange`."""
+
+    __slots__ = (
+        "_call",
+        "_chunks",
+        "_closed",
+        "_place",
+        "_response",
+        "_timing",
+        "_transport",
+        "_unpacker",
+        "head",
+    )
+
+    def __init__(
+        self,
+        transport: PooledTransport,
+        call: HTTPCall,
+        timing: Timing,
+        place: _Place,
+        response: httpcore.Response,
+    ) -> None:
+        self.head: ReplyHead = head_of(response.status, response.headers)
+        self._transport = transport
+        self._call = call
+        self._timing = timing
+        self._place = place
+        self._response = response
+        self._closed = False
+        self._chunks: Iterator[bytes] | None = None
+        self._unpacker: Unpacker | None = None
+
+    def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        self._transport.enter(self._timing)
+        if self._chunks is None or self._unpacker is None:
+            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+            self._chunks = iter(cast("Iterator[bytes]", self._response.stream))
+        try:
+            data = self._unpacker.more()
+            while not data and (packed := next(self._chunks, b"")):
+                data = self._unpacker.feed(packed)
+        except FAILURES as error:
+            failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
+        else:
+            return data
+        raise failure
+
+    def close(self) -> None:
+        """End it; in mid-reply this closes the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._response.close()
+        finally:
+            self._transport.leave(self._place)

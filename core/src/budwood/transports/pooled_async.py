@@ -1,0 +1,181 @@
+"""The default transport, with async I/O; see `budwood.transports.pooled`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+import httpcore
+
+from budwood.transports.origins import Origins, Place, Target
+from budwood.transports.pooled import FAILURES
+from budwood.transports.sockets import AsyncioBackend
+from budwood.transports.translation import encoded, translated
+from budwood.types import HTTPCall, ReplyHead, Timing
+from budwood.wire.bodies import AsyncWholeBody
+from budwood.wire.compression import Unpacker
+from budwood.wire.connecting import TransportSettings
+from budwood.wire.failures import check_deadline
+from budwood.wire.heads import head_of, headers_of
+
+_Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
+_Target = Target[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
+
+
+class AsyncPooledTransport:
+    """
+    Carries calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
+
+    Args:
+        settings: How connections are made.
+        monotonic: The clock that deadlines are moments of.
+
+    Raises:
+        ConfigurationError: What the settings or the environment say of proxies cannot be done.
+    """
+
+    def __init__(
+        self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings or TransportSettings()
+        self._monotonic = monotonic
+        self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._origins: Origins[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface] = Origins(
+            self._settings, self._pool
+        )
+
+    def _pool(self, **arguments: Any) -> httpcore.AsyncConnectionPool:  # noqa: ANN401 - those of httpcore
+        return httpcore.AsyncConnectionPool(network_backend=AsyncioBackend(), **arguments)
+
+    async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
+        """Send the call and wait for the head of the reply."""
+        now = self._monotonic()
+        check_deadline(timing, now)
+        left = timing.deadline - now
+        target = self._origins.target(call)
+        request = httpcore.Request(
+            call.method,
+            target.url,
+            headers=encoded(headers_of(call, target.address)),
+            content=call.body,
+            extensions={"timeout": {"connect": timing.connect_timeout}},
+        )
+        try:
+            async with asyncio.timeout(left):
+                await self._places.acquire()
+                try:
+                    place, response = await self._sent(target, request)
+                except BaseException:
+                    self._places.release()
+                    raise
+        except FAILURES as error:
+            failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
+        else:
+            return AsyncPooledExchange(self, call, timing, place, response)
+        raise failure  # out here, so that what it is not chained to is not its context either
+
+    async def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
+        """Send a request on a connection of its own; with HTTP/2 the pool shares its connections."""
+        server = target.server
+        if self._settings.http2:
+            return Place(server, None), await server.pool.handle_async_request(request)
+        connection, stale = server.idle.take()
+        for each in stale:
+            await each.aclose()
+        if connection is None:
+            connection = server.pool.create_connection(server.origin)
+        server.busy.add(connection)
+        try:
+            return Place(server, connection), await connection.handle_async_request(request)
+        except BaseException:
+            server.busy.discard(connection)
+            raise
+
+    def now(self) -> float:
+        """Return the moment by the clock of the deadlines."""
+        return self._monotonic()
+
+    async def leave(self, place: _Place) -> None:
+        """Take a connection back, and another request into its place."""
+        self._places.release()
+        server, connection = place
+        if connection is None:
+            return
+        server.busy.discard(connection)
+        for each in server.idle.give(connection) if connection.is_idle() else (connection,):
+            await each.aclose()
+
+    async def close(self) -> None:
+        """Close all connections; closing twice is no error."""
+        for server in self._origins.all():
+            for connection in server.take_all():
+                await connection.aclose()
+            await server.pool.aclose()
+
+
+class AsyncPooledExchange(AsyncWholeBody):
+    """One request under way; see `budwood.contracts.AsyncExchange`."""
+
+    __slots__ = (
+        "_call",
+        "_chunks",
+        "_closed",
+        "_place",
+        "_response",
+        "_timing",
+        "_transport",
+        "_unpacker",
+        "head",
+    )
+
+    def __init__(
+        self,
+        transport: AsyncPooledTransport,
+        call: HTTPCall,
+        timing: Timing,
+        place: _Place,
+        response: httpcore.Response,
+    ) -> None:
+        self.head: ReplyHead = head_of(response.status, response.headers)
+        self._transport = transport
+        self._call = call
+        self._timing = timing
+        self._place = place
+        self._response = response
+        self._closed = False
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._unpacker: Unpacker | None = None
+
+    async def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        now = self._transport.now()
+        check_deadline(self._timing, now)
+        if self._chunks is None or self._unpacker is None:
+            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+            self._chunks = aiter(cast("AsyncIterator[bytes]", self._response.stream))
+        try:
+            data = self._unpacker.more()
+            while not data:
+                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                    packed = await anext(self._chunks, b"")
+                if not packed:
+                    break
+                data = self._unpacker.feed(packed)
+                now = self._transport.now()
+        except FAILURES as error:
+            failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
+        else:
+            return data
+        raise failure
+
+    async def close(self) -> None:
+        """End it; in mid-reply this closes the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._response.aclose()
+        finally:
+            await self._transport.leave(self._place)

@@ -1,0 +1,178 @@
+"""
+Sockets of asyncio, as httpcore wants them.
+
+httpcore's own go through anyio, which for every read and write makes a scope and gives way to other tasks: that is half
+of what a call costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final, cast
+
+import httpcore
+
+_MOST_UNREAD: Final = 256 * 1024
+"""So many bytes are taken from the kernel before anyone has read them."""
+
+
+class AsyncioBackend(httpcore.AsyncNetworkBackend):
+    """Connects by the running event loop, whichever it is. Whoever calls bounds the time of reads and writes."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect, to the first of the host's addresses that answers."""
+        loop = asyncio.get_running_loop()
+        here = None if local_address is None else (local_address, 0)
+        try:
+            async with asyncio.timeout(timeout):
+                transport, protocol = await loop.create_connection(
+                    _Connection, host, port, local_addr=here, happy_eyeballs_delay=0.25
+                )
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        for option in socket_options or ():
+            transport.get_extra_info("socket").setsockopt(*option)
+        return AsyncioStream(transport, protocol)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; used by httpcore between attempts to connect."""
+        await asyncio.sleep(seconds)
+
+
+class _Connection(asyncio.Protocol):
+    """Keeps what arrives until it is read."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.ended = False
+        self.error: Exception | None = None
+        self.transport: asyncio.Transport | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._full = False
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        if len(self.received) > _MOST_UNREAD and not self._paused and self.transport is not None:
+            self._paused = True
+            self.transport.pause_reading()
+        _wake(self._reader)
+
+    def eof_received(self) -> None:
+        self.ended = True
+        _wake(self._reader)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended = True
+        self.error = exc
+        _wake(self._reader)
+        _wake(self._writer)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        _wake(self._writer)
+
+    async def read(self, most: int) -> bytes:
+        """Wait for bytes; none are the end."""
+        while not self.received and not self.ended:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        if not self.received and self.error is not None:
+            raise httpcore.ReadError(str(self.error)) from self.error
+        data = bytes(self.received[:most])
+        del self.received[:most]
+        if self._paused and not self.received and self.transport is not None:
+            self._paused = False
+            self.transport.resume_reading()
+        return data
+
+    async def drain(self) -> None:
+        """Wait until the kernel has taken what was written, or most of it."""
+        while self._full and not self.ended:
+            self._writer = asyncio.get_running_loop().create_future()
+            try:
+                await self._writer
+            finally:
+                self._writer = None
+        if self.error is not None:
+            raise httpcore.WriteError(str(self.error)) from self.error
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+class AsyncioStream(httpcore.AsyncNetworkStream):
+    """One connection."""
+
+    def __init__(self, transport: asyncio.Transport, connection: _Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Wait for bytes; none are the end."""
+        return await self._connection.read(max_bytes)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write; where the server reads slowly, wait for it."""
+        if self._transport.is_closing():
+            raise httpcore.WriteError("The connection is closed.")
+        self._transport.write(buffer)
+        await self._connection.drain()
+
+    async def aclose(self) -> None:
+        """Close at once: what was not sent is not waited for."""
+        self._transport.abort()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Shake hands."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout):
+                transport = await loop.start_tls(
+                    self._transport, self._connection, ssl_context, server_hostname=server_hostname
+                )
+        except TimeoutError as error:
+            self._transport.abort()
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:  # an `ssl.SSLError` is one too
+            self._transport.abort()
+            raise httpcore.ConnectError(str(error)) from error
+        if transport is None:  # the connection was lost in the meantime
+            raise httpcore.ConnectError("The server closed the connection.")
+        self._connection.transport = transport
+        return AsyncioStream(transport, self._connection)
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own
+        """Return what httpcore asks for."""
+        if info == "is_readable":  # what nobody asked for: the end, or worse
+            return self._connection.ended or bool(self._connection.received) or self._transport.is_closing()
+        names = {"client_addr": "sockname", "server_addr": "peername"}
+        return self._transport.get_extra_info(names.get(info, info))

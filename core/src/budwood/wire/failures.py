@@ -1,0 +1,128 @@
+"""What can go wrong on the way to a server and back, in our own words: the same for every transport."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from budwood.errors import (
+    ConfigurationError,
+    ConnectionFailedError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+)
+from budwood.types import HTTPCall, Timing
+
+
+def check_deadline(timing: Timing, now: float) -> None:
+    """
+    See that a call may still take a while.
+
+    Raises:
+        RequestTimeoutError: Its deadline has passed.
+    """
+    if now >= timing.deadline:
+        raise deadline_passed()
+
+
+def check_announced_size(headers: Mapping[str, str], limit: int) -> None:
+    """
+    See that a reply does not announce more than is kept.
+
+    Raises:
+        ResponseTooLargeError: Its ``content-length`` is above ``limit`` bytes.
+    """
+    announced = headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large(limit)
+
+
+def deadline_passed() -> RequestTimeoutError:
+    """Say that the whole call took too long."""
+    return RequestTimeoutError(
+        "The call took longer than its timeout.", phase="deadline", hint="Raise timeout=… if the model needs the time."
+    )
+
+
+def connecting_took_too_long(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
+    """Say that no connection stood within `Timing.connect_timeout`."""
+    return RequestTimeoutError(
+        f"No connection to {origin(call.url)} within {timing.connect_timeout:g} s.",
+        phase="connect",
+        hint="Check the address and the network, or raise connect_timeout=….",
+    )
+
+
+def silent(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
+    """Say that a reply stopped for longer than `Timing.idle_timeout`."""
+    return RequestTimeoutError(
+        f"{origin(call.url)} sent nothing for {timing.idle_timeout:g} s.",
+        phase="read",
+        hint="Raise idle_timeout=… if the model needs the time.",
+    )
+
+
+def not_connected(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Say that nobody answers at an address."""
+    return ConnectionFailedError(
+        f"No connection to {origin(call.url)}: {reason}.", hint="Is the server running, and base_url right?"
+    )
+
+
+def untrusted(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Say that a server could not prove who it is."""
+    return ConnectionFailedError(
+        f"{origin(call.url)} is not trusted: {reason}.",
+        hint="Where it is your own, or a proxy reads your traffic, let SSL_CERT_FILE or ca_file= name its authority.",
+        retryable=False,
+    )
+
+
+def refused_by_proxy(proxy: str, named: str, reason: str) -> ConnectionFailedError:
+    """Say that a proxy does not let a call through."""
+    return ConnectionFailedError(
+        f"The proxy {proxy} refuses the call: {reason}.",
+        hint=f"Check {named}, and the user and password in it.",
+        retryable=False,
+    )
+
+
+def broken(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Say that a connection ended before the reply did."""
+    return ConnectionFailedError(
+        f"The connection to {origin(call.url)} broke: {reason}.",
+        hint="Ask again; if it happens often, look at the server or at a proxy between.",
+    )
+
+
+def bad_address(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Say that nothing can be sent to an address."""
+    return ConnectionFailedError(
+        f"The address {origin(call.url)} cannot be used: {reason.rstrip('.')}.",
+        hint="Check base_url.",
+        retryable=False,
+    )
+
+
+def bad_header() -> ConfigurationError:
+    """Blame a header. Its value is not shown, nor the error that shows it: it may be the key."""
+    return ConfigurationError(
+        "A header cannot be sent: it holds a line break, or characters that are not ASCII.",
+        hint="Was the API key copied whole, and nothing with it?",
+    )
+
+
+def too_large(limit: int) -> ResponseTooLargeError:
+    """Say that a reply has more than ``limit`` bytes."""
+    return ResponseTooLargeError(f"The reply is larger than the {limit:,} bytes that are kept in memory.")
+
+
+def origin(url: str) -> str:
+    """Name the server of an address without user, path and query, which may hold what is nobody's business."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "of the server"
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")

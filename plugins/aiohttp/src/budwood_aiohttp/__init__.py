@@ -1,0 +1,24 @@
+"""Carries the HTTP calls of async clients with aiohttp."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import TransportSpec, hookimpl
+from budwood.wire.connecting import TransportSettings
+from budwood_aiohttp.making import AiohttpTransports, build_transports
+
+__all__ = ["AiohttpTransports", "budwood_transports"]
+
+
+@hookimpl
+def budwood_transports() -> Iterable[TransportSpec[Any]]:
+    """Describe the transport."""
+    return [
+        TransportSpec(
+            name="aiohttp",
+            settings=lambda: TransportSettings,
+            build=build_transports,
+            requires_api=(1, 0),
+            summary="For async clients: aiohttp, which costs a fraction of the default.",
+        )
+    ]

@@ -1,0 +1,70 @@
+"""
+Say in our own terms what aiohttp says.
+
+Its errors hold the request with all its headers, and so the key: none is chained, but the system's error within.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+
+from budwood.errors import BudwoodError
+from budwood.types import HTTPCall, Timing
+from budwood.wire.connecting import Proxy
+from budwood.wire.failures import (
+    bad_address,
+    bad_header,
+    broken,
+    connecting_took_too_long,
+    deadline_passed,
+    not_connected,
+    refused_by_proxy,
+    silent,
+    untrusted,
+)
+
+
+def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
+    """Say what went wrong."""
+    failure = _failure(error, call, timing, now, proxy)
+    failure.__cause__ = _system_error(error)
+    return failure
+
+
+def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
+    late = isinstance(error, TimeoutError)
+    if late and now >= timing.deadline - 0.001:
+        return deadline_passed()
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return connecting_took_too_long(call, timing)
+    if late:
+        return silent(call, timing)
+    if isinstance(error, aiohttp.InvalidURL):
+        return bad_address(call, "it is no address")
+    if isinstance(error, aiohttp.ClientHttpProxyError) and proxy is not None:
+        return refused_by_proxy(proxy.url, proxy.named, f"{error.status} {error.message}")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return untrusted(call, str(error.certificate_error))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return not_connected(call, error.strerror or str(error.os_error) or type(error.os_error).__name__)
+    if isinstance(error, ValueError):  # aiohttp's of a header with a line break
+        return bad_header()
+    return broken(call, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Say what happened, in aiohttp's words but for those that show the request."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message.partition("\n")[0].rstrip(".:") or type(error).__name__
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _system_error(error: BaseException) -> BaseException | None:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return error.certificate_error
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error
+    cause = error.__cause__
+    return cause if isinstance(cause, OSError | ssl.SSLError) and not isinstance(cause, aiohttp.ClientError) else None

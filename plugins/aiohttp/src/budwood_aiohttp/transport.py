@@ -1,0 +1,238 @@
+"""Carry HTTP calls with aiohttp. What it does beyond carrying (cookies, redirects, unpacking) is turned off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import weakref
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+from yarl import URL
+
+from budwood.errors import UnsupportedError
+from budwood.types import HTTPCall, Timing
+from budwood.wire.bodies import AsyncWholeBody
+from budwood.wire.compression import Unpacker
+from budwood.wire.connecting import Proxies, Proxy, TransportSettings
+from budwood.wire.failures import check_deadline
+from budwood.wire.heads import Address, address_of, head_of, headers_of
+from budwood.wire.tls import ssl_context
+from budwood_aiohttp.failures import translated
+
+_AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_MOST_ADDRESSES: Final = 1000
+"""So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+
+_LONGEST_HEADER: Final = 100 * 1024
+"""Some servers send policies of more than aiohttp's 8 kB."""
+
+_LARGE: Final = 1024 * 1024
+"""aiohttp wants larger bodies as files, which it reads in pieces."""
+
+
+class _Target(NamedTuple):
+    """
+    An address, ready to be sent to.
+
+    ``arguments`` are those of `aiohttp.ClientSession.request` that are the same for each call to it.
+    """
+
+    url: URL
+    address: Address
+    proxy: Proxy | None
+    arguments: dict[str, Any]
+
+
+class AiohttpTransport:
+    """
+    Carries calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
+
+    Args:
+        settings: How connections are made. ``max_idle_connections`` is not aiohttp's to say, but for 0.
+        monotonic: The clock that deadlines are moments of.
+
+    Raises:
+        UnsupportedError: The settings or the environment want HTTP/2 or a SOCKS proxy.
+        ConfigurationError: A proxy cannot be used.
+    """
+
+    def __init__(
+        self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings or TransportSettings()
+        self._monotonic = monotonic
+        self._proxies = Proxies(self._settings)
+        self._check()
+        self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._targets: dict[str, _Target] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    def _check(self) -> None:
+        if self._settings.http2:
+            raise _unsupported("speaks no HTTP/2")
+        for proxy in self._proxies.all():
+            if proxy.scheme.startswith("socks"):
+                raise _unsupported(f"speaks no SOCKS, as the proxy of {proxy.named} does")
+
+    def _started(self) -> aiohttp.ClientSession:
+        """Begin a session, which needs a running event loop."""
+        keeping = self._settings.max_idle_connections > 0
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                force_close=not keeping,
+                keepalive_timeout=self._settings.keepalive_expiry if keeping else None,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_AUTOMATIC,
+            auto_decompress=False,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
+        )
+        weakref.finalize(self, _let_go, self._session)
+        return self._session
+
+    async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
+        """Send the call and wait for the head of the reply."""
+        now = self._monotonic()
+        check_deadline(timing, now)
+        target = self._targets.get(call.url) or self._target(call)
+        headers = headers_of(call, target.address)
+        session = self._session or self._started()
+        proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
+        if proxied:  # aiohttp sends them with CONNECT alone
+            headers.update(proxied)
+        try:
+            async with asyncio.timeout(timing.deadline - now):
+                await self._places.acquire()
+                try:
+                    response = await session.request(
+                        call.method,
+                        target.url,
+                        data=_content(call.body),
+                        headers=headers,
+                        timeout=self._timeout(timing),
+                        **target.arguments,
+                    )
+                except BaseException:
+                    self._places.release()
+                    raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = translated(error, call, timing, self._monotonic(), target.proxy)
+        else:
+            return AiohttpExchange(self, call, timing, target.proxy, response)
+        raise failure  # out here, so that what it is not chained to is not its context either
+
+    def _target(self, call: HTTPCall) -> _Target:
+        address = address_of(call)
+        proxy = self._proxies.find(address.scheme, address.host)
+        secure = address.scheme == "https" or (proxy is not None and proxy.scheme == "https")
+        arguments: dict[str, Any] = {"allow_redirects": False}
+        if secure:
+            arguments["ssl"] = ssl_context(self._settings)
+        if proxy is not None:
+            arguments["proxy"] = URL(proxy.url)
+            if proxy.user is not None:
+                said = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+                arguments["proxy_headers"] = {"Proxy-Authorization": said}
+        url = URL.build(scheme=address.scheme, host=address.host, port=address.port, path="/", encoded=True).join(
+            URL(address.target, encoded=True)
+        )
+        target = _Target(url, address, proxy, arguments)
+        if len(self._targets) >= _MOST_ADDRESSES:
+            self._targets.clear()
+        self._targets[call.url] = target
+        return target
+
+    def _timeout(self, timing: Timing) -> aiohttp.ClientTimeout:
+        seconds = timing.connect_timeout
+        if seconds not in self._timeouts:
+            self._timeouts.clear()
+            self._timeouts[seconds] = aiohttp.ClientTimeout(connect=seconds, ceil_threshold=float("inf"))
+        return self._timeouts[seconds]
+
+    def now(self) -> float:
+        """Return the moment by the clock of the deadlines."""
+        return self._monotonic()
+
+    def leave(self) -> None:
+        """Let another request into the place of one that is over."""
+        self._places.release()
+
+    async def close(self) -> None:
+        """Close all connections; closing twice is no error."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class AiohttpExchange(AsyncWholeBody):
+    """One request under way; see `budwood.contracts.AsyncExchange`."""
+
+    __slots__ = ("_call", "_closed", "_proxy", "_response", "_timing", "_transport", "_unpacker", "head")
+
+    def __init__(
+        self,
+        transport: AiohttpTransport,
+        call: HTTPCall,
+        timing: Timing,
+        proxy: Proxy | None,
+        response: aiohttp.ClientResponse,
+    ) -> None:
+        self.head = head_of(response.status, response.raw_headers)
+        self._transport = transport
+        self._call = call
+        self._timing = timing
+        self._proxy = proxy
+        self._response = response
+        self._closed = False
+        self._unpacker: Unpacker | None = None
+
+    async def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        now = self._transport.now()
+        check_deadline(self._timing, now)
+        if self._unpacker is None:
+            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+        try:
+            data = self._unpacker.more()
+            while not data:
+                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                    packed = await self._response.content.readany()
+                if not packed:
+                    break
+                data = self._unpacker.feed(packed)
+                now = self._transport.now()
+        except (aiohttp.ClientError, OSError) as error:
+            failure = translated(error, self._call, self._timing, self._transport.now(), self._proxy)
+        else:
+            return data
+        raise failure
+
+    async def close(self) -> None:
+        """End it; in mid-reply this closes the connection."""
+        if not self._closed:
+            self._closed = True
+            self._response.close()
+            self._transport.leave()
+
+
+def _let_go(session: aiohttp.ClientSession) -> None:
+    """Close the connections of a transport that nobody closed, where aiohttp would complain of them by and by."""
+    connector = session.connector
+    session.detach()
+    if connector is not None:
+        with contextlib.suppress(StopIteration, RuntimeError):  # its first step closes; the rest would wait
+            next(connector.close().__await__())
+
+
+def _content(body: bytes) -> bytes | BytesIO | None:
+    return BytesIO(body) if len(body) > _LARGE else body or None
+
+
+def _unsupported(what: str) -> UnsupportedError:
+    return UnsupportedError(f"The transport aiohttp {what}.", hint='Use transport="httpx", which can.')
