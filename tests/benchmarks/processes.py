@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,16 +20,19 @@ PRIVATE = ("BUDWOOD_", "COVERAGE", "OPENAI_", "LITELLM_", "LANGCHAIN_", "LANGSMI
 """Settings of whoever runs the suite: they shall change no result."""
 
 
-def clean_environment(more: Mapping[str, str] = {}) -> dict[str, str]:
+HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
+
+
+def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the environment of a process that is measured: without settings, proxies and keys of the machine's user.
+    Return the environment of a process that is measured: without settings, proxies, keys and caches of the user.
     """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(PRIVATE) and not name.lower().endswith("_proxy")
     }
-    return kept | dict(more)
+    return kept | dict.fromkeys(HOMES, home) | dict(more)
 
 
 @contextmanager
@@ -79,7 +83,7 @@ class WorkerProcess:
     One contender's process. It lives as long as the suite runs, and waits while others are measured.
     """
 
-    def __init__(self, contender: Contender, python: Path, address: str) -> None:
+    def __init__(self, contender: Contender, python: Path, address: str, home: str) -> None:
         self.contender = contender
         self._process = subprocess.Popen(
             [python, "-m", "tests.benchmarks.worker", contender.module, address],
@@ -87,7 +91,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=clean_environment(contender.environment),
+            env=clean_environment(home, contender.environment),
         )
 
     def ask(self, command: Mapping[str, object]) -> dict[str, Any]:
@@ -125,9 +129,10 @@ def working(contenders: list[Contender], address: str) -> Iterator[list[WorkerPr
     Run a worker for each contender.
     """
     with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory())
         workers = []
         for contender in contenders:
-            worker = WorkerProcess(contender, suite_python(contender), address)
+            worker = WorkerProcess(contender, suite_python(contender), address, home)
             stack.callback(worker.close)
             workers.append(worker)
         yield workers

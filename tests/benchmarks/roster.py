@@ -134,7 +134,14 @@ class Contender:
 
 ROSTER = (
     Contender(
-        "budwood", "Budwood", "budwood", BUDWOOD, "budwood_httpx", "import budwood", BUDWOOD_CALL, ("budwood", "httpx")
+        "budwood",
+        "Budwood",
+        "budwood",
+        BUDWOOD,
+        "budwood_httpx",
+        "import budwood",
+        BUDWOOD_CALL,
+        ("budwood", "httpcore"),
     ),
     Contender("budwood-aiohttp", "Budwood, aiohttp", "budwood", (), "budwood_aiohttp", packages=("aiohttp",)),
     Contender("socket", "bare socket", "bare", (), "bare_socket"),

@@ -119,7 +119,7 @@ def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, 
     process = subprocess.Popen(
         [program.python, "-I", "-c", text],
         cwd=folder,
-        env=clean_environment(variables),
+        env=clean_environment(folder, variables),
         stdout=subprocess.DEVNULL,
         pass_fds=[writer],
     )
