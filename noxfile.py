@@ -170,6 +170,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def profile(session: nox.Session) -> None:
+    """Print where the CPU time of one call goes."""
+    session.install(*DISTRIBUTIONS, *BENCH)
+    session.run("python", "-m", "tests.benchmarks.profiling", *session.posargs)
+
+
+@nox.session
 def tokens(session: nox.Session) -> None:
     """Measure how far the estimate of tokens is from what four vocabularies count."""
     session.install("./core", "django==5.2.19", "quicktok-v1==0.4.0")  # pinned: the figures of the guide are of these

@@ -143,7 +143,9 @@ ROSTER = (
         BUDWOOD_CALL,
         ("budwood", "httpcore"),
     ),
-    Contender("budwood-aiohttp", "Budwood, aiohttp", "budwood", (), "budwood_aiohttp", packages=("aiohttp",)),
+    Contender(
+        "budwood-aiohttp", "Budwood, aiohttp", "budwood", (), "budwood_aiohttp", packages=("budwood-aiohttp", "aiohttp")
+    ),
     Contender("socket", "bare socket", "bare", (), "bare_socket"),
     Contender(
         "aiohttp",

@@ -76,7 +76,7 @@ def choice(arguments: argparse.Namespace) -> Choice:
         return Choice(contenders, measures, arguments.rounds or 100, arguments.rounds or 15)
     if not arguments.contenders:
         contenders = [contender for contender in contenders if contender.kind != "peer"]
-    return Choice(contenders, arguments.only or QUICK, arguments.rounds or 2, arguments.rounds or 3, 0.3)
+    return Choice(contenders, arguments.only or QUICK, arguments.rounds or 2, arguments.rounds or 2, 0.3)
 
 
 def measure(chosen: Choice) -> Results:

@@ -147,6 +147,7 @@ def start(
         for program in chosen:
             cost(program, folder, variables.get(program.name, {}))  # writes bytecode, fills the disk's cache
         for number in range(rounds):
+            print(f"{', '.join(measures)}: round {number + 1}", file=sys.stderr, flush=True)
             for program in rotated([one for one in chosen if number < one.rounds], number):
                 found = cost(program, folder, variables.get(program.name, {}))
                 results.add(program.measure, program.name, found)
