@@ -149,7 +149,7 @@ def bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
     middle = top + BAR - 3
     yield f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(LABELS.get(name, name))}</text>'
     kind = KINDS.get(name, "bare")
-    yield f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{end - LEFT:.1f}" height="{BAR}" rx="2"/>'
+    yield f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{max(1.0, end - LEFT):.1f}" height="{BAR}" rx="2"/>'
     yield f'<text x="{end + 6:.1f}" y="{middle}">{digits(value)}</text>'
 
 
@@ -157,8 +157,10 @@ def limits(values: Sequence[float]) -> tuple[int, int]:
     """
     Choose the powers of ten between which the scale runs: below the least and not below the greatest value.
     """
-    low = math.ceil(math.log10(min(values))) - 1
-    return low, max(low + 1, math.ceil(math.log10(max(values))))
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    low -= 10.0**low >= min(values)  # the bar of a power of ten would have no length
+    high += 10.0**high < max(values)  # a logarithm may be rounded down
+    return low, high
 
 
 def position(value: float, low: int, high: int) -> float:

@@ -13,6 +13,8 @@ from tests.benchmarks.rounds import understood
 
 EARLY: Final = 20_000
 LATE: Final = 100_000
+LIMIT: Final = 600.0
+"""Seconds for so many calls."""
 
 MEMORY: Final = {
     Measure(
@@ -40,7 +42,7 @@ def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) 
         held = []
         for count, keep in ((EARLY, True), (LATE - EARLY, False)):
             command = measure.command() | {"seconds": None, "count": count, "warm_up": 0, "keep": keep}
-            found = understood(measure, worker, worker.ask(command), results)
+            found = understood(measure, worker, worker.ask(command, limit=LIMIT), results)
             if found is None:
                 break
             held.append(found["resident_mb"])

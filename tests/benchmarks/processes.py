@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -81,39 +82,53 @@ def statistics_of(address: str) -> dict[str, float]:
 class WorkerProcess:
     """
     One contender's process. It lives as long as the suite runs, and waits while others are measured.
+
+    Args:
+        contender: Whose it is.
+        python: What it runs on.
+        address: Where the server is.
+        home: An empty folder, in place of the user's.
     """
 
     def __init__(self, contender: Contender, python: Path, address: str, home: str) -> None:
         self.contender = contender
-        self._process = subprocess.Popen(
-            [python, "-m", "tests.benchmarks.worker", contender.module, address],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=clean_environment(home, contender.environment),
+        self._program = [python, "-m", "tests.benchmarks.worker", contender.module, address]
+        self._environment = clean_environment(home, contender.environment)
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=self._environment
         )
 
-    def ask(self, command: Mapping[str, object]) -> dict[str, Any]:
+    def ask(self, command: Mapping[str, object], limit: float = 120.0) -> dict[str, Any]:
         """
-        Have a command done, and wait for the answer.
+        Have a command done, and wait for the answer. Who gives none within ``limit`` seconds is ended, and begins anew.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):  # it has ended, which is seen below
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            return {"failed": "its process has ended"}
-        line = self._process.stdout.readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"failed": "its process has ended"}
-        return answer
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            answered = bool(selector.select(limit))
+            line = self._process.stdout.readline() if answered else ""
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        self._process.kill()
+        self.close()
+        self._process = self._started()
+        return {"failed": "its process ended" if answered else f"it hung for {limit:g} s"}
 
     def close(self) -> None:
         """
         Let it end.
         """
-        self._process.communicate()
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+        self._process.wait()
 
 
 def suite_python(contender: Contender) -> Path:
