@@ -55,10 +55,10 @@ def run(
 
 def takes_part(worker: WorkerProcess, measure: Measure, number: int, results: Results) -> bool:
     """
-    Leave out who could not do it before, and peers when they had their rounds.
+    Leave out who could not do it before, and who had enough rounds.
     """
     name = worker.contender.name
-    if number >= measure.peer_rounds and worker.contender.kind == "peer":
+    if number >= measure.other_rounds and worker.contender.kind != "budwood" and name != measure.against:
         return False
     return name not in results.missing[measure.name] and name not in results.failures[measure.name]
 

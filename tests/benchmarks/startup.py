@@ -17,8 +17,8 @@ from tests.benchmarks.roster import Contender
 from tests.benchmarks.rounds import rotated
 
 BARE = "bare interpreter"
-PEER_ROUNDS = 5
-"""A peer takes seconds to start, and is far from every bound."""
+SLOW_ROUNDS = 3
+"""A peer takes seconds to start, as do our programs about long texts; all are far from every bound."""
 
 VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
 OFFLINE = (
@@ -85,7 +85,7 @@ def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]
         if not contender.requirements:
             continue
         python = interpreter(prepare(contender))
-        rounds = PEER_ROUNDS if contender.kind == "peer" else 100
+        rounds = SLOW_ROUNDS if contender.kind == "peer" else 100
         first_call = contender.first_call.replace("BASE_URL", f"{address}/v1")
         yield Program("import", contender.name, contender.imports, python, rounds)
         yield Program("first-call", contender.name, first_call, python, rounds)
@@ -93,10 +93,10 @@ def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]
             yield Program("import", BARE, "pass", python)
     yield Program("version", "budwood", VERSION, suite)
     yield Program("version", "import typer", "import typer", suite)
-    yield Program("offline", "budwood", OFFLINE + PASSAGES, suite)
-    yield Program("offline", "its imports", OFFLINE, suite)
-    yield Program("endless", "16,000 characters", LONG, suite)
-    yield Program("endless", "8 times 2,000", SHORT, suite)
+    yield Program("offline", "budwood", OFFLINE + PASSAGES, suite, SLOW_ROUNDS)
+    yield Program("offline", "its imports", OFFLINE, suite, SLOW_ROUNDS)
+    yield Program("endless", "16,000 characters", LONG, suite, SLOW_ROUNDS)
+    yield Program("endless", "8 times 2,000", SHORT, suite, SLOW_ROUNDS)
 
 
 # What the kernel tells of a child that has ended counts what it was forked from, so that the program says it itself.
