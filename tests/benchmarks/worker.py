@@ -19,11 +19,15 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from tests.benchmarks.asking import SIDE_BY_SIDE, Unavailable, check
+
+KEPT = 10_000
+"""Of so many calls, the last ones, the times are kept: what the suite holds must not look like growth."""
 
 STATUS = Path("/proc/self/status")
 
@@ -37,8 +41,8 @@ class Tally:
         self.least = least
         self.most = math.inf if most is None else most
         self.calls = 0
-        self.latencies: list[float] = []
-        self.first_tokens: list[float] = []
+        self.latencies: deque[float] = deque(maxlen=KEPT)
+        self.first_tokens: deque[float] = deque(maxlen=KEPT)
         self.began = time.perf_counter()
         self.end = self.began + seconds
 
@@ -113,7 +117,7 @@ async def streams_in_turn(operation: Callable[[], AsyncIterator[str]], tally: Ta
         tally.note(began)
 
 
-def quantile(values: list[float], share: float) -> float:
+def quantile(values: Collection[float], share: float) -> float:
     """
     Find the value below which a share of them lies.
     """
