@@ -76,7 +76,8 @@ def tables(results: Results, verdicts: Sequence[Verdict]) -> str:
     """
     Write the tables alone, for a terminal.
     """
-    sections = [*(measure_section(results, name) for name in results.titles), targets_section(verdicts)]
+    judged = [verdict for verdict in verdicts if verdict.found is not None]
+    sections = [*(measure_section(results, name) for name in results.titles), targets_section(judged)]
     return "\n".join([about_section(results), *filter(None, sections)])
 
 

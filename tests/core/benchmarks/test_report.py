@@ -3,7 +3,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.benchmarks import chart, report
@@ -152,6 +152,7 @@ def test_a_chart_of_nothing_is_xml_too():
     assert ET.fromstring(chart.draw(Results())).find(f"{SVG}desc") is not None
 
 
+@example([1.0], "less < more & more")
 @given(st.lists(st.floats(1e-3, 1e7), min_size=1, max_size=12), st.text(st.characters(codec="utf-8", min_codepoint=32)))
 def test_bars_lie_within_the_chart(values, title):
     """

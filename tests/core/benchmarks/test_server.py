@@ -142,11 +142,14 @@ def test_what_is_no_request_is_refused_and_hung_up(sent, status):
     assert ended
 
 
-def test_a_connection_serves_one_request_after_the_other():
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_connection_serves_one_request_after_the_other(apart):
     """
-    Requests that come at once are answered in their order, though the first takes its time.
+    Requests that come before the one ahead of them is answered wait for it.
     """
-    received, ended = raw(request(f"/fixed-5{CHAT}") + request(f"/error-500{CHAT}"), replies=2)
+    sent = [request(f"/fixed-20{CHAT}"), request(f"/error-500{CHAT}")]
+
+    received, ended = raw(*(sent if apart else [b"".join(sent)]), replies=2)
 
     assert received.index(b"200 OK") < received.index(b"500 Internal")
     assert not ended
