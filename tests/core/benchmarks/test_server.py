@@ -142,14 +142,40 @@ def test_what_is_no_request_is_refused_and_hung_up(sent, status):
     assert ended
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_a_connection_serves_one_request_after_the_other(apart):
-    """
-    Requests that come before the one ahead of them is answered wait for it.
-    """
-    sent = [request(f"/fixed-20{CHAT}"), request(f"/error-500{CHAT}")]
+class Written(asyncio.Queue):
+    """What a connection writes: the little of a transport that it needs."""
 
-    received, ended = raw(*(sent if apart else [b"".join(sent)]), replies=2)
+    def write(self, data):
+        self.put_nowait(data)
+
+    def is_closing(self):
+        return False
+
+
+def test_a_request_waits_for_the_one_ahead_of_it():
+    """
+    What comes while a reply takes its time is answered after it.
+    """
+
+    async def use():
+        connection = Connection(Count())
+        written = Written()
+        connection.connection_made(written)
+        connection.data_received(request(f"/fixed-5{CHAT}"))
+        connection.data_received(request(f"/error-500{CHAT}"))
+        return [await written.get() for _ in range(2)]
+
+    first, second = asyncio.run(use())
+
+    assert first.startswith(b"HTTP/1.1 200")
+    assert second.startswith(b"HTTP/1.1 500")
+
+
+def test_a_connection_serves_one_request_after_the_other():
+    """
+    Requests that come at once are answered in their order, and the connection stays.
+    """
+    received, ended = raw(request(f"/fixed-5{CHAT}") + request(f"/error-500{CHAT}"), replies=2)
 
     assert received.index(b"200 OK") < received.index(b"500 Internal")
     assert not ended
