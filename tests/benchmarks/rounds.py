@@ -14,7 +14,7 @@ from tests.benchmarks.results import Results
 T = TypeVar("T")
 
 LIMIT = 60.0
-"""Seconds for one round of one contender: some clients lose a call among many, and wait for it for ever."""
+"""Seconds for one round of one contender: who waits for ever shall not stop the others."""
 
 
 def rotated(items: Sequence[T], by: int) -> list[T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 
 from any_llm import AnyLLM
 
@@ -12,13 +13,24 @@ from tests.benchmarks.person import Person
 USAGE = {"include_usage": True}
 
 
+@cache
+def kept(base_url: str) -> AnyLLM:
+    """
+    Make the client of an address, for good.
+
+    It cannot be closed. Were it dropped, its sockets would be closed without the event loop's knowledge, which then
+    waits for ever for the next socket of that number.
+    """
+    return AnyLLM.create("openai", api_key="none", api_base=base_url)
+
+
 class Client:
     """
     One client, which serves both kinds of calls.
     """
 
     def __init__(self, base_url: str) -> None:
-        self.client = AnyLLM.create("openai", api_key="none", api_base=base_url)
+        self.client = kept(base_url)
 
     def sync_call(self) -> str:
         return self.client.completion(model=MODEL, messages=MESSAGES).choices[0].message.content
@@ -48,7 +60,7 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: it has no method for that.
+        Do nothing: see `kept`.
         """
 
     async def aclose(self) -> None:
