@@ -59,6 +59,7 @@ TEST: Final = [
     "pyyaml",
     "referencing",
 ]
+BENCH: Final = ["uvloop==0.23.0"]  # the server's loop; what is measured is pinned in tests/benchmarks/roster.py
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release that comes without gigabytes of CUDA
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: a new release compiles anew
 
@@ -163,9 +164,16 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure; ``-- --quick`` takes the short form, which CI runs."""
-    session.install(*DISTRIBUTIONS)  # not editable, since that makes every import look in more folders
-    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+    """Measure, and write docs/benchmarks; ``-- --quick`` takes the short form, which CI runs."""
+    session.install(*DISTRIBUTIONS, *BENCH)  # not editable, since that makes every import look in more folders
+    session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
+
+
+@nox.session
+def profile(session: nox.Session) -> None:
+    """Print where the CPU time of one call goes."""
+    session.install(*DISTRIBUTIONS, *BENCH)
+    session.run("python", "-m", "tests.benchmarks.profiling", *session.posargs)
 
 
 @nox.session
