@@ -146,6 +146,14 @@ ROSTER = (
     Contender(
         "budwood-aiohttp", "Budwood, aiohttp", "budwood", (), "budwood_aiohttp", packages=("budwood-aiohttp", "aiohttp")
     ),
+    Contender(
+        "budwood-httptools",
+        "Budwood, httptools",
+        "budwood",
+        (),
+        "budwood_httptools",
+        packages=("budwood-httptools", "httptools"),
+    ),
     Contender("socket", "bare socket", "bare", (), "bare_socket"),
     Contender(
         "aiohttp",

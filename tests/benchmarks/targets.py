@@ -76,7 +76,7 @@ def fast(name: str, measure: str, bounds: dict[str, float]) -> list[Target]:
     Promise the fast transport's CPU time of a call, as ratios to several.
     """
     return [
-        ratio(f"{name}, over aiohttp, to {theirs}", measure, "budwood-aiohttp", contender, bound)
+        ratio(f"{name}, over httptools, to {theirs}", measure, "budwood-httptools", contender, bound)
         for contender, bound in bounds.items()
         for theirs in ["bare aiohttp with orjson" if contender == "aiohttp" else contender]
     ]
@@ -109,8 +109,8 @@ TARGETS: Final = (
     ratio("async, 256 in flight, over httpx, to bare httpx", "async-256", "budwood", "httpx", 0.3),
     *fast("stream of 200 chunks", "stream-async", STREAMS),
     Target(
-        name="1,000 in flight, 500 ms latency, over aiohttp: completed calls, to bare aiohttp",
-        value=Figure("async-1000-500ms", "budwood-aiohttp", "per_second"),
+        name="1,000 in flight, 500 ms latency, over httptools: completed calls, to bare aiohttp",
+        value=Figure("async-1000-500ms", "budwood-httptools", "per_second"),
         against=Figure("async-1000-500ms", "aiohttp", "per_second"),
         bound=0.95,
         at_least=True,
@@ -122,7 +122,11 @@ TARGETS: Final = (
             against=Figure("async-32", contender),
             bound=2.0,
         )
-        for contender, transport in (("budwood-aiohttp", "aiohttp"), ("budwood", "httpx"))
+        for contender, transport in (
+            ("budwood-httptools", "httptools"),
+            ("budwood-aiohttp", "aiohttp"),
+            ("budwood", "httpx"),
+        )
     ),
     *(
         Target(
@@ -133,6 +137,7 @@ TARGETS: Final = (
         )
         for measure, contender, how in (
             ("memory-sync", "budwood", "sync"),
+            ("memory-async", "budwood-httptools", "async over httptools"),
             ("memory-async", "budwood-aiohttp", "async over aiohttp"),
             ("memory-async", "budwood", "async over httpx"),
         )
