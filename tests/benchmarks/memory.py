@@ -25,7 +25,7 @@ MEMORY: Final = {
         title=f"Memory after {EARLY:,} and after {LATE:,} calls, async, 32 in flight",
         operation="async_call",
         in_flight=32,
-    ): ("budwood", "budwood-aiohttp", "aiohttp"),
+    ): ("budwood", "budwood-httptools", "budwood-aiohttp", "aiohttp"),
 }
 """Who makes so many calls: with others they would take an hour."""
 

@@ -1,4 +1,4 @@
-"""Budwood's async client over the transport that its extra `fast` brings."""
+"""Budwood's async client over aiohttp."""
 
 from __future__ import annotations
 
