@@ -30,7 +30,7 @@ def results():
     Results of one call and one stream, of three contenders.
     """
     made = Results(about=ABOUT, titles={"async-32": "Async, 32 in flight", "stream-async": "A stream"})
-    for name, cost in (("aiohttp", 100.0), ("budwood-aiohttp", 125.0), ("litellm", 4000.0)):
+    for name, cost in (("aiohttp", 100.0), ("budwood-httptools", 125.0), ("litellm", 4000.0)):
         for measure, factor in (("async-32", 1), ("stream-async", 15)):
             for slow in (1.0, 1.1, 2.0):
                 made.add(measure, name, {"calls": 10, "cpu_us": cost * factor * slow, "p50_ms": 1.0})
@@ -55,10 +55,10 @@ def test_a_target_is_shown_with_its_spread_and_its_bound(results):
     page = report.page(results, verdicts(results))
 
     assert (
-        "| async, 32 in flight, over aiohttp, to bare aiohttp with orjson | 1.25 | 1.25 | 1.25 | ≤ 1.3 × | yes |"
+        "| async, 32 in flight, over httptools, to bare aiohttp with orjson | 1.25 | 1.25 | 1.25 | ≤ 1.3 × | yes |"
         in page
     )
-    assert "| stream of 200 chunks, over aiohttp, to litellm | 0.03 | 0.03 | 0.03 | ≤ 0.04 × | yes |" in page
+    assert "| stream of 200 chunks, over httptools, to litellm | 0.03 | 0.03 | 0.03 | ≤ 0.04 × | yes |" in page
 
 
 def test_a_measure_lists_the_cheapest_first_with_ratios(results):
@@ -70,7 +70,7 @@ def test_a_measure_lists_the_cheapest_first_with_ratios(results):
 
     assert rows == [
         "| bare aiohttp | 110 | 100–200 | 1 | 1 |",
-        "| Budwood, aiohttp | 138 | 125–250 | 1.25 | 1 |",
+        "| Budwood, httptools | 138 | 125–250 | 1.25 | 1 |",
         "| litellm | 4,400 | 4,000–8,000 | 40 | 1 |",
     ]
 
@@ -89,7 +89,7 @@ def test_an_explanation_stands_below_the_targets(results):
     """
     A target that is missed and explained says so.
     """
-    target = next(one for one in TARGETS if one.name.startswith("async, 32 in flight, over aiohttp, to bare"))
+    target = next(one for one in TARGETS if one.name.startswith("async, 32 in flight, over httptools, to bare"))
     explained = type(target)(**{**vars(target), "bound": 1.0, "explanation": "The engine takes the rest."})
 
     section = report.targets_section(verdicts(results, [explained]))
@@ -142,7 +142,7 @@ def test_the_chart_is_xml_that_says_what_it_shows(results):
     assert root.find(f"{SVG}title").text
     assert "litellm 4,400 µs" in root.find(f"{SVG}desc").text
     assert root.get("aria-labelledby") == "title desc"
-    assert {"Budwood", "bare HTTP clients", "other libraries", "Budwood, aiohttp", "138", "4,400"} <= set(texts)
+    assert {"Budwood", "bare HTTP clients", "other libraries", "Budwood, httptools", "138", "4,400"} <= set(texts)
 
 
 def test_a_chart_of_nothing_is_xml_too():
