@@ -154,6 +154,14 @@ ROSTER = (
         "budwood_httptools",
         packages=("budwood-httptools", "httptools"),
     ),
+    Contender(
+        "budwood-uvloop",
+        "Budwood, httptools on uvloop",
+        "budwood",
+        (),
+        "budwood_uvloop",
+        packages=("budwood-httptools", "uvloop"),
+    ),
     Contender("socket", "bare socket", "bare", (), "bare_socket"),
     Contender(
         "aiohttp",

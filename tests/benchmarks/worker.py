@@ -176,10 +176,10 @@ class Worker:
     """
 
     def __init__(self, module: str, address: str) -> None:
-        self.module = f"tests.benchmarks.contenders.{module}"
+        self.module = importlib.import_module(f"tests.benchmarks.contenders.{module}")
         self.address = address
         self.client: Any = None
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=getattr(self.module, "loop_factory", None))
 
     def perform(self, command: Command) -> dict[str, Any]:
         """
@@ -187,7 +187,7 @@ class Worker:
         """
         keep = False
         if self.client is None:
-            self.client = importlib.import_module(self.module).Client(f"{self.address}{command.path}/v1")
+            self.client = self.module.Client(f"{self.address}{command.path}/v1")
         try:
             if getattr(self.client, command.operation, None) is None:
                 raise Unavailable
