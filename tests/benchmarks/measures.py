@@ -77,7 +77,7 @@ def async_calls() -> Iterator[Measure]:
                 path=f"/fixed-{milliseconds}" if milliseconds else "",
                 in_flight=lanes,
                 seconds=max(SECONDS[lanes], 2.5 * milliseconds / 1000),
-                rounds=3 if milliseconds or lanes == 1000 else 5,
+                rounds=3 if lanes == 1000 else 2 if milliseconds else 5,
                 other_rounds=1 if lanes == 1000 else 2 if milliseconds else 3,
                 group=f"async-{milliseconds}ms",
             )

@@ -178,7 +178,7 @@ def installed_transports() -> list[str]:
     Name the transports for async clients that are here.
     """
     instances = Instances(Settings.load())
-    return [name for name in ("httpx", "aiohttp") if instances.registry.inventory.find(TRANSPORT, name)]
+    return [name for name in ("httpx", "aiohttp", "httptools") if instances.registry.inventory.find(TRANSPORT, name)]
 
 
 def main() -> None:

@@ -10,7 +10,10 @@ Usage: python -m tests.benchmarks.run [--quick] [--only MEASURE] [--contenders A
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +61,31 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def present(contenders: Sequence[Contender]) -> list[Contender]:
+    """
+    Leave out those that need what the suite's own environment lacks, and say so.
+    """
+    found = []
+    for contender in contenders:
+        lacking = [] if contender.requirements else [name for name in contender.packages if not is_installed(name)]
+        if lacking:
+            print(f"{contender.name} is left out: {', '.join(lacking)} is not installed", file=sys.stderr)
+        else:
+            found.append(contender)
+    return found
+
+
+def is_installed(name: str) -> bool:
+    """
+    Tell whether the suite's own environment has a distribution.
+    """
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def choice(arguments: argparse.Namespace) -> Choice:
     """
     Understand the command line.
@@ -68,7 +96,7 @@ def choice(arguments: argparse.Namespace) -> Choice:
     unknown = set(arguments.only or ()) - set(NAMES)
     if unknown:
         raise SystemExit(f"no measure is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    contenders = named(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER)
+    contenders = present(named(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER))
     measures = arguments.only or list(NAMES)
     if not arguments.quick:
         return Choice(contenders, measures, arguments.rounds or 100, arguments.rounds or 15)

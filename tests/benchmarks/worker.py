@@ -10,6 +10,7 @@ Usage: python -m tests.benchmarks.worker MODULE ADDRESS
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import inspect
 import json
@@ -176,10 +177,23 @@ class Worker:
     """
 
     def __init__(self, module: str, address: str) -> None:
-        self.module = importlib.import_module(f"tests.benchmarks.contenders.{module}")
+        self.name = module
         self.address = address
         self.client: Any = None
-        self.runner = asyncio.Runner(loop_factory=getattr(self.module, "loop_factory", None))
+
+    @functools.cached_property
+    def module(self) -> Any:
+        """
+        Import the contender when it is first asked: a failure is an answer.
+        """
+        return importlib.import_module(f"tests.benchmarks.contenders.{self.name}")
+
+    @functools.cached_property
+    def runner(self) -> asyncio.Runner:
+        """
+        Make the one event loop of the process.
+        """
+        return asyncio.Runner(loop_factory=getattr(self.module, "loop_factory", None))
 
     def perform(self, command: Command) -> dict[str, Any]:
         """

@@ -4,6 +4,7 @@ import pytest
 
 from tests.benchmarks import run
 from tests.benchmarks.measures import MEASURES
+from tests.benchmarks.roster import Contender, named
 from tests.benchmarks.rounds import grouped
 
 
@@ -31,6 +32,16 @@ def test_quick_asks_no_peer(monkeypatch):
 
     assert {contender.kind for contender in found.contenders} == {"budwood", "bare"}
     assert set(found.measures) < set(run.NAMES)
+
+
+def test_who_lacks_a_package_is_left_out(capsys):
+    """
+    A transport that is not installed takes no part, and the reader is told.
+    """
+    contenders = [Contender("odd", "Odd", "budwood", (), "odd", packages=("no-such-distribution",)), *named(["socket"])]
+
+    assert [one.name for one in run.present(contenders)] == ["socket"]
+    assert "odd is left out: no-such-distribution is not installed" in capsys.readouterr().err
 
 
 def test_one_measure_of_two_contenders(monkeypatch):
