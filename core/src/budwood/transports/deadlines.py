@@ -47,7 +47,14 @@ class WaitingSockets:
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which a thread waits, so that its read ends at once."""
-        stream = self._streams.get(thread)
+        self._shut_down(self._streams.get(thread))
+
+    def interrupt_all(self) -> None:
+        """Shut down all sockets on which threads wait: to close one wakes nobody who reads from it."""
+        for stream in tuple(self._streams.values()):
+            self._shut_down(stream)
+
+    def _shut_down(self, stream: httpcore.NetworkStream | None) -> None:
         sock = None if stream is None else stream.get_extra_info("socket")
         if sock is not None:
             with contextlib.suppress(OSError):  # it was closed in the meantime, which is as good
@@ -143,7 +150,11 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        self._waiting.enter(self._stream)
+        try:
+            stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        finally:
+            self._waiting.leave()
         return _DeadlineStream(stream, self._backend, self._waiting)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature

@@ -139,7 +139,8 @@ class PooledTransport:
         self._waiting.interrupt(thread)
 
     def close(self) -> None:
-        """Close all connections; closing twice is no error."""
+        """Close all connections, and end what threads wait for; closing twice is no error."""
+        self._waiting.interrupt_all()
         for server in self._origins.all():
             for connection in server.take_all():
                 connection.close()

@@ -1,4 +1,4 @@
-"""Carry HTTP calls with aiohttp. What it does beyond carrying (cookies, redirects, unpacking) is turned off."""
+"""Carry HTTP calls with aiohttp."""
 
 from __future__ import annotations
 
@@ -20,13 +20,10 @@ from budwood.wire.failures import check_deadline
 from budwood.wire.heads import Address, address_of, head_of, headers_of
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
+from budwood_aiohttp.sessions import begin_session
 
-_AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
-
-_LONGEST_HEADER: Final = 100 * 1024
-"""Some servers send policies of more than aiohttp's 8 kB."""
 
 _LARGE: Final = 1024 * 1024
 """aiohttp wants larger bodies as files, which it reads in pieces."""
@@ -79,19 +76,7 @@ class AiohttpTransport:
 
     def _started(self) -> aiohttp.ClientSession:
         """Begin a session, which needs a running event loop."""
-        keeping = self._settings.max_idle_connections > 0
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                force_close=not keeping,
-                keepalive_timeout=self._settings.keepalive_expiry if keeping else None,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=_AUTOMATIC,
-            auto_decompress=False,
-            max_line_size=_LONGEST_HEADER,
-            max_field_size=_LONGEST_HEADER,
-        )
+        self._session = begin_session(self._settings, self)
         return self._session
 
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
