@@ -145,16 +145,23 @@ class LoopbackServer:
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-        with connection, contextlib.suppress(OSError), connection.makefile("rb") as reader:
-            with self._changed:
-                self._connections.add(connection)
-            try:
+                connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            with self._registered(connection), connection.makefile("rb") as reader:
+                if isinstance(connection, ssl.SSLSocket):
+                    _shake_hands(connection)
                 self._converse(connection, reader)
-            finally:
-                with self._changed:
-                    self._connections.discard(connection)
-                    self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def _registered(self, connection: socket.socket) -> Iterator[None]:
+        with self._changed:
+            self._connections.add(connection)
+        try:
+            yield
+        finally:
+            connection.close()
+            with self._changed:
+                self._connections.discard(connection)
+                self._changed.notify_all()
 
     def _converse(self, connection: socket.socket, reader: BinaryIO) -> None:
         while (request := _request(reader)) is not None:
@@ -198,6 +205,17 @@ class LoopbackServer:
         for _ in range(times):
             yield piece
             self.stopping.wait(0.005)
+
+
+def _shake_hands(connection: ssl.SSLSocket) -> None:
+    """Begin TLS; where that fails, stay until the client has read why."""
+    try:
+        connection.do_handshake()
+    except ssl.SSLError:
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+        raise
 
 
 def _shut_down(connection: socket.socket) -> None:

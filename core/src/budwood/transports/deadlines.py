@@ -150,11 +150,7 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        self._waiting.enter(self._stream)
-        try:
-            stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
-        finally:
-            self._waiting.leave()
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
         return _DeadlineStream(stream, self._backend, self._waiting)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature

@@ -17,6 +17,18 @@ class Reusable(Protocol):
 C = TypeVar("C", bound=Reusable)
 
 
+def is_spoilt(connection: object) -> bool:
+    """
+    Tell whether a connection of httpcore has read more than the reply.
+
+    httpcore does not look, and would take it for the reply to the next request.
+    """
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    state = getattr(connection, "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])
+
+
 class IdleConnections(Generic[C]):
     """
     Hands out the connection that was used last, and looks at no other.

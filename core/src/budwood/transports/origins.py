@@ -79,9 +79,9 @@ class Origins(Generic[P, C]):
         self._proxies = Proxies(settings)
         for proxy in self._proxies.all():
             if proxy.scheme.startswith("socks"):
-                _check_package("socksio", f"The proxy of {proxy.named} cannot be used: SOCKS", "httpx[socks]")
+                _check_package("socksio", f"The proxy of {proxy.named} cannot be used: SOCKS", "budwood[socks]")
         if settings.http2:
-            _check_package("h2", "http2 cannot be used: it", "httpx[http2]")
+            _check_package("h2", "http2 cannot be used: it", "budwood[http2]")
         self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
         self._targets: dict[str, Target[P, C]] = {}
 

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import httpcore
 
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
+from budwood.transports.idle import is_spoilt
 from budwood.transports.origins import Origins, Place, Target
 from budwood.transports.translation import encoded, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
@@ -108,6 +109,7 @@ class PooledTransport:
             return Place(server, connection), connection.handle_request(request)
         except BaseException:
             server.busy.discard(connection)
+            connection.close()  # a cancelled one is left open by httpcore at some steps
             raise
 
     def enter(self, timing: Timing) -> None:
@@ -126,13 +128,15 @@ class PooledTransport:
 
     def leave(self, place: _Place) -> None:
         """Take a connection back, and another request into its place."""
-        self._places.release()
         server, connection = place
-        if connection is None:
-            return
-        server.busy.discard(connection)
-        for each in server.idle.give(connection) if connection.is_idle() else (connection,):
-            each.close()
+        try:
+            if connection is not None:
+                server.busy.discard(connection)
+                usable = connection.is_idle() and not is_spoilt(connection)
+                for each in server.idle.give(connection) if usable else (connection,):
+                    each.close()
+        finally:
+            self._places.release()  # not before: who comes into the place shall find the connection
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which another thread waits."""

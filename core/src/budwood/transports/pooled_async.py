@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import httpcore
 
+from budwood.transports.idle import is_spoilt
 from budwood.transports.origins import Origins, Place, Target
 from budwood.transports.pooled import FAILURES
 from budwood.transports.sockets import AsyncioBackend
@@ -91,6 +92,7 @@ class AsyncPooledTransport:
             return Place(server, connection), await connection.handle_async_request(request)
         except BaseException:
             server.busy.discard(connection)
+            await connection.aclose()  # a cancelled one is left open by httpcore at some steps
             raise
 
     def now(self) -> float:
@@ -104,7 +106,8 @@ class AsyncPooledTransport:
         if connection is None:
             return
         server.busy.discard(connection)
-        for each in server.idle.give(connection) if connection.is_idle() else (connection,):
+        usable = connection.is_idle() and not is_spoilt(connection)
+        for each in server.idle.give(connection) if usable else (connection,):
             await each.aclose()
 
     async def close(self) -> None:

@@ -14,6 +14,8 @@ from typing import Any, Final, cast
 
 import httpcore
 
+from budwood.transports.racing import connected
+
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""
 
@@ -31,18 +33,14 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect, to the first of the host's addresses that answers."""
         loop = asyncio.get_running_loop()
-        here = None if local_address is None else (local_address, 0)
         try:
             async with asyncio.timeout(timeout):
-                transport, protocol = await loop.create_connection(
-                    _Connection, host, port, local_addr=here, happy_eyeballs_delay=0.25
-                )
+                sock = await connected(host, port, local_address, socket_options or ())
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
-        for option in socket_options or ():
-            transport.get_extra_info("socket").setsockopt(*option)
+        transport, protocol = await loop.create_connection(_Connection, sock=sock)
         return AsyncioStream(transport, protocol)
 
     async def sleep(self, seconds: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from budwood.errors import (
@@ -12,6 +14,19 @@ from budwood.errors import (
     ResponseTooLargeError,
 )
 from budwood.types import HTTPCall, Timing
+
+_OF_OUR_CERTIFICATE: Final = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+"""Alerts of servers, as OpenSSL names them (RFC 8446, section 6.2)."""
 
 
 def check_deadline(timing: Timing, now: float) -> None:
@@ -76,6 +91,44 @@ def untrusted(call: HTTPCall, reason: str) -> ConnectionFailedError:
         hint="Where it is your own, or a proxy reads your traffic, let SSL_CERT_FILE or ca_file= name its authority.",
         retryable=False,
     )
+
+
+def certificate_wanted(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Say that a server wants to know who asks, or does not believe it."""
+    return ConnectionFailedError(
+        f"{origin(call.url)} wants another certificate of ours: {reason}.",
+        hint="Name one that it trusts, by client_certificate= and client_key= in the settings of the transport.",
+        retryable=False,
+    )
+
+
+def proxy_not_reached(call: HTTPCall, proxy: str, named: str, reason: str) -> ConnectionFailedError:
+    """Say that the way to a server ends at a proxy."""
+    return ConnectionFailedError(
+        f"No connection to {origin(call.url)} by the proxy {proxy}: {reason}.",
+        hint=f"Is the proxy running, and {named} right?",
+    )
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether a connection failed because the server's certificate is not trusted."""
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+
+
+def is_unproved(error: BaseException) -> bool:
+    """Tell whether a server ended a connection because of our certificate, or because there was none."""
+    return any(getattr(link, "reason", None) in _OF_OUR_CERTIFICATE for link in _chain(error))
+
+
+def is_of_tls(error: BaseException) -> bool:
+    """Tell whether a connection failed at TLS, and so stood before."""
+    return any(isinstance(link, ssl.SSLError) for link in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def refused_by_proxy(proxy: str, named: str, reason: str) -> ConnectionFailedError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -17,6 +18,12 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 """The characters of an address that may be sent as they are (RFC 3986)."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9\-._~%]+)?")
+"""A name in ASCII, or an address, that of IPv6 with its zone (RFC 6874)."""
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+"""The name of a header (RFC 9110, section 5.6.2)."""
 
 _DEFAULTS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
 
@@ -61,6 +68,8 @@ def address_of(call: HTTPCall) -> Address:
         raise bad_address(call, "it does not begin with http:// or https://")
     if not parts.hostname:
         raise bad_address(call, "it names no host")
+    if not _HOST.fullmatch(parts.hostname):
+        raise bad_address(call, "its host holds what no name can hold")
     return _address(parts, parts.hostname, port)
 
 
@@ -102,16 +111,34 @@ def headers_of(call: HTTPCall, address: Address) -> dict[str, str]:
     Raises:
         ConfigurationError: A header holds what none can hold.
     """
-    headers = {"host": address.named, **_DEFAULTS}
-    for name, value in call.headers.items():
-        if not (value.isascii() and value.isprintable() and name.isascii() and value == value.strip()):
-            raise bad_header()
-        headers[name.lower()] = value
+    headers = {"host": address.named, **_DEFAULTS, **sendable(call.headers)}
     if address.authorization is not None:
         headers["authorization"] = address.authorization
     if call.body or call.method not in _WITHOUT_BODY:
         headers["content-length"] = str(len(call.body))
     return headers
+
+
+def sendable(given: Mapping[str, str]) -> dict[str, str]:
+    """
+    Write the names of headers in lower case.
+
+    Raises:
+        ConfigurationError: A header holds what none can hold.
+    """
+    headers = {}
+    for name, value in given.items():
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise bad_header()
+        headers[_lower(name)] = value
+    return headers
+
+
+@functools.lru_cache(1000)
+def _lower(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise bad_header()
+    return name.lower()
 
 
 def head_of(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:

@@ -65,14 +65,13 @@ class _Connector(aiohttp.TCPConnector):
             connection.close()
         raise aiohttp.ServerDisconnectedError("the server speaks before it is asked")
 
-    def __del__(self) -> None:
-        if not self._loop.is_closed():  # else nothing is left that could be closed, and aiohttp fails at it
-            super().__del__()
+    def __del__(self, _warnings: object = None) -> None:
+        """Do not complain, as aiohttp's does: `_drop` closes what can still be closed."""
 
 
 class _Response(aiohttp.ClientResponse):
-    def __del__(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():  # see above
+    def __del__(self, _warnings: object = None) -> None:
+        if not self._loop.is_closed():  # else aiohttp fails at it, and says so
             super().__del__()
 
 

@@ -25,6 +25,9 @@ from budwood_aiohttp.sessions import begin_session
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
 
+_FAILURES: Final = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
+"""What aiohttp raises; a `RuntimeError` where the session is closed in the meantime."""
+
 _LARGE: Final = 1024 * 1024
 """aiohttp wants larger bodies as files, which it reads in pieces."""
 
@@ -104,7 +107,7 @@ class AiohttpTransport:
                 except BaseException:
                     self._places.release()
                     raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except _FAILURES as error:
             failure = translated(error, call, timing, self._monotonic(), target.proxy)
         else:
             return AiohttpExchange(self, call, timing, target.proxy, response)
@@ -122,8 +125,9 @@ class AiohttpTransport:
             if proxy.user is not None:
                 said = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
                 arguments["proxy_headers"] = {"Proxy-Authorization": said}
-        url = URL.build(scheme=address.scheme, host=address.host, port=address.port, path="/", encoded=True).join(
-            URL(address.target, encoded=True)
+        path, _, query = address.target.partition("?")
+        url = URL.build(
+            scheme=address.scheme, host=address.host, port=address.port, path=path, query_string=query, encoded=True
         )
         target = _Target(url, address, proxy, arguments)
         if len(self._targets) >= _MOST_ADDRESSES:
@@ -189,7 +193,7 @@ class AiohttpExchange(AsyncWholeBody):
                     break
                 data = self._unpacker.feed(packed)
                 now = self._transport.now()
-        except (aiohttp.ClientError, OSError) as error:
+        except _FAILURES as error:
             failure = translated(error, self._call, self._timing, self._transport.now(), self._proxy)
         else:
             return data

@@ -78,9 +78,7 @@ class TransportBench(PluginSuite):
 
             def make_one(**changes: object) -> Transport:
                 thing = cast("Transports", build(**changes).thing)
-                made.append(
-                    thing.blocking() if mode == "blocking" else AwaitedTransport(runner, thing.asynchronous())
-                )
+                made.append(thing.blocking() if mode == "blocking" else AwaitedTransport(runner, thing.asynchronous()))
                 return made[-1]
 
             yield make_one

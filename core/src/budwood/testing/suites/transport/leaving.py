@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final, TypeVar
 
@@ -14,6 +16,7 @@ from budwood.errors import BudwoodError, ConnectionFailedError
 from budwood.testing.loopback import CHUNKED, KEPT, LEAVE, PATIENCE, LoopbackServer, chunk, head, reply, signal
 from budwood.testing.suites.transport.bench import (
     Make,
+    Mode,
     TransportBench,
     call,
     fetch,
@@ -41,9 +44,7 @@ class Leaving(TransportBench):
 
         assert is_left(transport, server)
 
-    def test_closing_before_the_body_closes_the_connection(
-        self, transport: Transport, server: LoopbackServer
-    ) -> None:
+    def test_closing_before_the_body_closes_the_connection(self, transport: Transport, server: LoopbackServer) -> None:
         """Also where nothing of the body was read."""
         server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
 
@@ -82,7 +83,7 @@ class Leaving(TransportBench):
         for transport in (unused, used, unused, used):
             transport.close()
 
-    def test_closing_ends_calls_under_way(self, mode: str, make: Make, server: LoopbackServer) -> None:
+    def test_closing_ends_calls_under_way(self, mode: Mode, make: Make, server: LoopbackServer) -> None:
         """A thread that waits for a reply gets an error, and does not wait on."""
         if mode != "blocking":
             pytest.skip("tasks have a test of their own")
@@ -118,7 +119,7 @@ class Leaving(TransportBench):
         asyncio.run(closed())
         assert server.has_open(0)
 
-    def test_another_thread_can_end_the_waiting(self, mode: str, make: Make, server: LoopbackServer) -> None:
+    def test_another_thread_can_end_the_waiting(self, mode: Mode, make: Make, server: LoopbackServer) -> None:
         """`interrupt` ends the read on which a thread waits, with an error of ours."""
         if mode != "blocking":
             pytest.skip("tasks are cancelled")
@@ -218,7 +219,10 @@ class Leaving(TransportBench):
         async def dropped() -> None:
             await fetch_async(make_async(), call(server.url, body=b"x"))
 
-        asyncio.run(dropped())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # as it is by default
+            asyncio.run(dropped())
+            gc.collect()
 
         assert caplog.text == ""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from budwood.contracts import Transport
-from budwood.errors import ProviderError
+from budwood.errors import ConnectionFailedError, ProviderError
 from budwood.testing.loopback import CHUNKED, KEPT, LoopbackServer, Received, chunk, head, reply
 from budwood.testing.suites.transport.bench import Make, TransportBench, call, fetch, settle, timing
 
@@ -98,10 +100,11 @@ class Reusing(TransportBench):
     def test_bytes_after_the_reply_are_no_reply(
         self, transport: Transport, server: LoopbackServer, more: bytes
     ) -> None:
-        """Nor does what comes in one piece with the reply before."""
+        """Nor does what comes in one piece with the reply before, which may be refused for it."""
         server.play(reply(200, "one", **KEPT) + more, keep=True)
         server.answer = _echo
-        fetch(transport, call(server.url, body=b"one"))
+        with contextlib.suppress(ConnectionFailedError):
+            assert fetch(transport, call(server.url, body=b"one")).body == b"one"
 
         assert fetch(transport, call(server.url, body=b"two")).body == b"two"
 
