@@ -68,6 +68,7 @@ class TestHTTPXClient(Carrying, Addressing, Waiting, Reusing, Leaving, Failing):
     # Where the pool of httpcore is not what ours is: tasks that are cancelled at some steps leave connections open,
     # threads that wait for a place may get one that is being closed, what follows a reply is taken for the next one.
     test_cancelling_at_any_step_leaves_nothing = None
+    test_cancelling_at_any_step_of_tls_leaves_nothing = None
     test_threads_take_turns = None
     test_bytes_after_the_reply_are_no_reply = None
 

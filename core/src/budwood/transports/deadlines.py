@@ -17,6 +17,8 @@ from typing import Any
 
 import httpcore
 
+from budwood.transports.opening import note_opened
+
 
 class ThreadDeadline(threading.local):
     """
@@ -110,6 +112,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect, no longer than is left."""
         stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
+        note_opened(stream.close)
         return _DeadlineStream(stream, self, self._waiting)
 
     def connect_unix_socket(

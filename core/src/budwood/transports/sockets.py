@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import httpcore
 
+from budwood.transports.opening import note_opened
 from budwood.transports.racing import connected
 
 _MOST_UNREAD: Final = 256 * 1024
@@ -41,6 +42,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         transport, protocol = await loop.create_connection(_Connection, sock=sock)
+        note_opened(transport.abort)
         return AsyncioStream(transport, protocol)
 
     async def sleep(self, seconds: float) -> None:

@@ -53,8 +53,8 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     if late:
         return silent(call, timing)
     reason = str(error) or type(error).__name__
-    if isinstance(error, httpcore.ProxyError) and proxy is not None:
-        return refused_by_proxy(proxy.url, proxy.named, reason)
+    if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_of_socks(error)):
+        return refused_by_proxy(proxy, reason)
     if is_untrusted(error):
         return untrusted(call, reason)
     if is_unproved(error):
@@ -62,5 +62,9 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     if not isinstance(error, httpcore.ConnectError):
         return broken(call, reason)
     if proxy is not None and not is_of_tls(error):
-        return proxy_not_reached(call, proxy.url, proxy.named, reason)
+        return proxy_not_reached(call, proxy, reason)
     return not_connected(call, reason)
+
+
+def _is_of_socks(error: Exception) -> bool:
+    return type(error).__module__.startswith("socksio")

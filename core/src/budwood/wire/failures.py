@@ -14,6 +14,7 @@ from budwood.errors import (
     ResponseTooLargeError,
 )
 from budwood.types import HTTPCall, Timing
+from budwood.wire.connecting import Proxy
 
 _OF_OUR_CERTIFICATE: Final = frozenset(
     {
@@ -102,11 +103,11 @@ def certificate_wanted(call: HTTPCall, reason: str) -> ConnectionFailedError:
     )
 
 
-def proxy_not_reached(call: HTTPCall, proxy: str, named: str, reason: str) -> ConnectionFailedError:
+def proxy_not_reached(call: HTTPCall, proxy: Proxy, reason: str) -> ConnectionFailedError:
     """Say that the way to a server ends at a proxy."""
     return ConnectionFailedError(
-        f"No connection to {origin(call.url)} by the proxy {proxy}: {reason}.",
-        hint=f"Is the proxy running, and {named} right?",
+        f"No connection to {origin(call.url)} by the proxy {proxy.url}: {reason}.",
+        hint=f"Is the proxy running, and {proxy.named} right?",
     )
 
 
@@ -131,11 +132,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def refused_by_proxy(proxy: str, named: str, reason: str) -> ConnectionFailedError:
+def refused_by_proxy(proxy: Proxy, reason: str) -> ConnectionFailedError:
     """Say that a proxy does not let a call through."""
     return ConnectionFailedError(
-        f"The proxy {proxy} refuses the call: {reason}.",
-        hint=f"Check {named}, and the user and password in it.",
+        f"The proxy {proxy.url} refuses the call: {reason}.",
+        hint=f"Check {proxy.named}, and the user and password in it.",
         retryable=False,
     )
 
@@ -163,6 +164,15 @@ def bad_header() -> ConfigurationError:
         "A header cannot be sent: it holds a line break, or characters that are not ASCII.",
         hint="Was the API key copied whole, and nothing with it?",
     )
+
+
+FORWARDING_REFUSED: Final = 407
+"""The status of a proxy that does not forward a call; servers do not send it (RFC 9110, section 15.5.8)."""
+
+
+def forwarding_refused(proxy: Proxy) -> ConnectionFailedError:
+    """Say that a proxy wants to know who asks."""
+    return refused_by_proxy(proxy, "407 Proxy Authentication Required")
 
 
 def too_large(limit: int) -> ResponseTooLargeError:

@@ -42,7 +42,7 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     if isinstance(error, aiohttp.InvalidURL):
         return bad_address(call, "it is no address")
     if isinstance(error, aiohttp.ClientHttpProxyError) and proxy is not None:
-        return refused_by_proxy(proxy.url, proxy.named, f"{error.status} {error.message}")
+        return refused_by_proxy(proxy, f"{error.status} {error.message}")
     if is_unproved(error):
         return certificate_wanted(call, _reason(error))
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -65,7 +65,7 @@ def _late(error: Exception, call: HTTPCall, timing: Timing, now: float) -> Budwo
 def _not_connected(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: Proxy | None) -> BudwoodError:
     reason = error.strerror or str(error.os_error) or type(error.os_error).__name__
     if proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
-        return proxy_not_reached(call, proxy.url, proxy.named, reason)
+        return proxy_not_reached(call, proxy, reason)
     return not_connected(call, reason)
 
 

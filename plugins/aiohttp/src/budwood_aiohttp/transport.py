@@ -16,7 +16,7 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
-from budwood.wire.failures import check_deadline
+from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
 from budwood.wire.heads import Address, address_of, head_of, headers_of
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
@@ -110,7 +110,11 @@ class AiohttpTransport:
         except _FAILURES as error:
             failure = translated(error, call, timing, self._monotonic(), target.proxy)
         else:
-            return AiohttpExchange(self, call, timing, target.proxy, response)
+            exchange = AiohttpExchange(self, call, timing, target.proxy, response)
+            if response.status == FORWARDING_REFUSED and target.proxy is not None:
+                await exchange.close()
+                raise forwarding_refused(target.proxy)
+            return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _target(self, call: HTTPCall) -> _Target:

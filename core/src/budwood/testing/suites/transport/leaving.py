@@ -7,6 +7,7 @@ import gc
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Generator
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -17,13 +18,13 @@ from budwood.testing.loopback import CHUNKED, KEPT, LEAVE, PATIENCE, LoopbackSer
 from budwood.testing.suites.transport.bench import (
     Make,
     Mode,
-    TransportBench,
     call,
     fetch,
     fetch_async,
     is_left,
     timing,
 )
+from budwood.testing.suites.transport.securing import SecureBench
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ MakeAsync = Callable[..., AsyncTransport]
 _MOST_STEPS: Final = 200
 
 
-class Leaving(TransportBench):
+class Leaving(SecureBench):
     """Closing, interrupting, cancelling."""
 
     def test_closing_in_mid_reply_closes_the_connection(self, transport: Transport, server: LoopbackServer) -> None:
@@ -159,38 +160,15 @@ class Leaving(TransportBench):
 
         asyncio.run(cancelled())
 
-    @pytest.mark.parametrize("secure", [False, True])
-    def test_cancelling_at_any_step_leaves_nothing(
-        self,
-        make_async: MakeAsync,
-        server: LoopbackServer,
-        request: pytest.FixtureRequest,
-        secure: bool,  # noqa: FBT001 - pytest hands it over by name
-    ) -> None:
+    def test_cancelling_at_any_step_leaves_nothing(self, make_async: MakeAsync, server: LoopbackServer) -> None:
         """Wherever a call is cancelled, its place is free, its connection closed, and the next call undisturbed."""
-        wanted = {"max_connections": 1}
-        if secure:
-            server = request.getfixturevalue("tls_server")
-            wanted["ca_file"] = request.getfixturevalue("authority_file")
-        server.answer = lambda received: reply(200, received.body, **KEPT)
+        check_cancelling(make_async, server)
 
-        async def cancelled(step: int) -> bool:
-            transport = make_async(**wanted)
-            asked = call(server.url, body=b"cancelled")
-            task = asyncio.create_task(_CancelledAt(step, fetch_async(transport, asked)).run())
-            done, _ = await asyncio.wait([task])
-            ended = not done.pop().cancelled()
-            assert (await fetch_async(transport, call(server.url, body=b"next"), whole=PATIENCE)).body == b"next"
-            assert await asyncio.to_thread(server.has_open, 1)
-            await transport.close()
-            return ended
-
-        for step in range(_MOST_STEPS):
-            if asyncio.run(cancelled(step)):
-                break
-            assert server.has_open(0)
-        assert 1 < step < _MOST_STEPS - 1
-        assert server.has_open(0)
+    def test_cancelling_at_any_step_of_tls_leaves_nothing(
+        self, make_async: MakeAsync, tls_server: LoopbackServer, authority_file: Path
+    ) -> None:
+        """Also within the handshake."""
+        check_cancelling(make_async, tls_server, ca_file=authority_file)
 
     def test_cancelling_who_waits_for_a_place(self, make_async: MakeAsync, server: LoopbackServer) -> None:
         """A call that is cancelled before it has a place takes none."""
@@ -225,6 +203,34 @@ class Leaving(TransportBench):
             gc.collect()
 
         assert caplog.text == ""
+
+
+def check_cancelling(make: MakeAsync, server: LoopbackServer, **settings: object) -> None:
+    """
+    Cancel calls to a server, one at its first step, one at its second, and so on.
+
+    Raises:
+        AssertionError: A call that was cancelled holds a place or a connection, or has disturbed the next one.
+    """
+    server.answer = lambda received: reply(200, received.body, **KEPT)
+
+    async def ended(step: int) -> bool:
+        transport = make(max_connections=1, **settings)
+        asked = call(server.url, body=b"cancelled")
+        task = asyncio.create_task(_CancelledAt(step, fetch_async(transport, asked)).run())
+        await asyncio.wait([task])
+        assert (await fetch_async(transport, call(server.url, body=b"next"), whole=PATIENCE)).body == b"next"
+        assert await asyncio.to_thread(server.has_open, 1)
+        await transport.close()
+        return not task.cancelled()
+
+    for step in range(_MOST_STEPS):
+        last = asyncio.run(ended(step))
+        assert server.has_open(0)
+        if last:
+            assert step > 1
+            return
+    raise AssertionError(f"there are more than {_MOST_STEPS} steps")
 
 
 class _CancelledAt:

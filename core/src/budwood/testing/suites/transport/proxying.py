@@ -79,6 +79,16 @@ class Proxying(TransportBench):
         assert not caught.value.retryable
         assert server.requests[0].line == "CONNECT vendor.invalid:443 HTTP/1.1"
 
+    def test_proxy_that_refuses_to_forward(self, make: Make, server: LoopbackServer) -> None:
+        """Its reply is not taken for the server's; but without a proxy, status 407 is a reply like any other."""
+        server.play(reply(407), times=2)
+
+        with pytest.raises(ConnectionFailedError, match=f"127.0.0.1:{server.port} refuses .*407") as caught:
+            fetch(make(proxy=server.url), call(_ELSEWHERE))
+        assert not caught.value.retryable
+
+        assert fetch(make(), call(server.url)).head.status == 407
+
     def test_key_is_not_told_to_the_proxy_of_a_tunnel(self, make: Make, server: LoopbackServer) -> None:
         """What is meant for the server goes through the tunnel alone."""
         server.play(reply(403))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import socket
 import ssl
 import threading
@@ -15,39 +13,15 @@ import pytest
 
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError
 from budwood.testing.loopback import KEPT, LoopbackServer, reply
-from budwood.testing.suites.transport.bench import Make, TransportBench, call, fetch
+from budwood.testing.suites.transport.bench import Make, call, fetch
+from budwood.testing.suites.transport.securing import SecureBench
 
 if TYPE_CHECKING:
     import trustme
 
 
-class Trusting(TransportBench):
+class Trusting(SecureBench):
     """Servers with certificates, of an authority that exists for one test."""
-
-    @pytest.fixture
-    def authority(self) -> trustme.CA:
-        """Make an authority that nobody knows."""
-        return _authority()
-
-    @pytest.fixture
-    def authority_file(self, authority: trustme.CA, files: Path) -> Path:
-        """Write the authority's certificate."""
-        file = files / "authority.pem"
-        authority.cert_pem.write_to_path(file)
-        return file
-
-    @pytest.fixture
-    def server_context(self, authority: trustme.CA) -> ssl.SSLContext:
-        """Let a server prove that it is this machine."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-        return context
-
-    @pytest.fixture
-    def tls_server(self, server_context: ssl.SSLContext) -> Iterator[LoopbackServer]:
-        """Start a server with TLS."""
-        with LoopbackServer(server_context) as server:
-            yield server
 
     @pytest.fixture
     def strict_server(self, server_context: ssl.SSLContext, authority: trustme.CA) -> Iterator[LoopbackServer]:
@@ -173,15 +147,3 @@ def _answer_plainly(listener: socket.socket) -> None:
     with connection:
         connection.recv(65536)
         connection.sendall(reply(400, "This is no TLS."))
-
-
-@functools.cache
-def _authority() -> trustme.CA:
-    """Make it once; where what makes it is missing the test is skipped, in CI it fails."""
-    try:
-        import trustme
-    except ImportError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("it needs trustme: pip install 'budwood[testing]'")
-    return trustme.CA()
