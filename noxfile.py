@@ -41,7 +41,7 @@ DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests build throw-away distributions too
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
-TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "types-docutils", "types-jsonschema"]
+TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "trustme>=1.2", "types-docutils", "types-jsonschema"]
 PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what this release says
 TEST: Final = [
     *PRICES,
@@ -50,14 +50,20 @@ TEST: Final = [
     "coverage>=7.10",
     "google-genai>=3",
     "groq>=1.7",
+    "h2",  # with hypercorn: HTTP/2, and a server of it
+    "hypercorn>=0.18",
     "hypothesis",
     "jsonschema",
     "ollama>=0.6",
     "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: the vendors' published contracts
+    "pproxy>=2.7",  # with proxy.py: proxies that nobody here wrote; socksio speaks to one of them
+    "proxy.py>=2.4.10",
     "pytest>=9",
     "pyyaml",
     "referencing",
+    "socksio",
+    "trustme>=1.2",  # certificates for servers on loopback
 ]
 BENCH: Final = ["uvloop==0.23.0"]  # the server's loop; what is measured is pinned in tests/benchmarks/roster.py
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release that comes without gigabytes of CUDA

@@ -82,5 +82,5 @@ def test_a_socks_proxy_names_the_package_that_it_needs(environment, kind):
     with pytest.raises(ConfigurationError, match="ALL_PROXY") as caught:
         kind()
 
-    assert "httpx[socks]" in str(caught.value)
+    assert "budwood[socks]" in str(caught.value)
     assert "HTTP_PROXY" not in str(caught.value)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ProviderSuite,
         StorageSuite,
         TokenizerSuite,
+        TransportSuite,
     )
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "ScriptedTransport",
     "StorageSuite",
     "TokenizerSuite",
+    "TransportSuite",
     "WireBody",
     "WireExamples",
     "WireReply",

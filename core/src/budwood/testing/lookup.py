@@ -17,6 +17,7 @@ _SUITES: Final = (
     "ProviderSuite",
     "StorageSuite",
     "TokenizerSuite",
+    "TransportSuite",
 )
 _PACKAGE: Final = "budwood.testing.suites"
 

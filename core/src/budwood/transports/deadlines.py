@@ -17,6 +17,8 @@ from typing import Any
 
 import httpcore
 
+from budwood.transports.opening import note_opened
+
 
 class ThreadDeadline(threading.local):
     """
@@ -47,7 +49,14 @@ class WaitingSockets:
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which a thread waits, so that its read ends at once."""
-        stream = self._streams.get(thread)
+        self._shut_down(self._streams.get(thread))
+
+    def interrupt_all(self) -> None:
+        """Shut down all sockets on which threads wait: to close one wakes nobody who reads from it."""
+        for stream in tuple(self._streams.values()):
+            self._shut_down(stream)
+
+    def _shut_down(self, stream: httpcore.NetworkStream | None) -> None:
         sock = None if stream is None else stream.get_extra_info("socket")
         if sock is not None:
             with contextlib.suppress(OSError):  # it was closed in the meantime, which is as good
@@ -103,6 +112,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect, no longer than is left."""
         stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
+        note_opened(stream.close)
         return _DeadlineStream(stream, self, self._waiting)
 
     def connect_unix_socket(

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx
 
 from budwood.errors import BudwoodError, ProviderError
-from budwood.transports.translation import is_untrusted
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody, WholeBody
 from budwood.wire.compression import ACCEPTED, Unpacker, offered
@@ -17,14 +16,17 @@ from budwood.wire.failures import (
     bad_address,
     bad_header,
     broken,
+    certificate_wanted,
     check_deadline,
     connecting_took_too_long,
     deadline_passed,
+    is_unproved,
+    is_untrusted,
     not_connected,
     silent,
     untrusted,
 )
-from budwood.wire.heads import head_of
+from budwood.wire.heads import head_of, sendable
 
 
 class HTTPXTransport:
@@ -177,17 +179,13 @@ def _request(client: httpx.Client | httpx.AsyncClient, call: HTTPCall, timing: T
     check_deadline(timing, now)
     left = timing.deadline - now
     timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
-    request: httpx.Request | None
+    headers = sendable(call.headers)
     try:
         request = client.build_request(
-            call.method, call.url, headers=call.headers, content=call.body, extensions={"timeout": timeout}
+            call.method, call.url, headers=headers, content=call.body, extensions={"timeout": timeout}
         )
-    except UnicodeEncodeError:
-        request = None
     except (httpx.InvalidURL, ValueError) as error:
         raise bad_address(call, str(error)) from None
-    if request is None:  # raised out here: the context would show the header
-        raise bad_header()
     if (request.url.port or 0) > 65535:
         raise bad_address(call, "no port has such a number")
     accepted = request.headers.get("accept-encoding", ACCEPTED)
@@ -239,6 +237,10 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float) -> Pr
         return connecting_took_too_long(call, timing)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return silent(call, timing)
+    if is_untrusted(error):
+        return untrusted(call, str(error))
+    if is_unproved(error):
+        return certificate_wanted(call, str(error))
     if isinstance(error, httpx.ConnectError):
-        return untrusted(call, str(error)) if is_untrusted(error) else not_connected(call, str(error))
+        return not_connected(call, str(error))
     return broken(call, str(error) or type(error).__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import httpcore
 
@@ -16,6 +16,16 @@ from budwood.wire.tls import ssl_context
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Reusable)
+
+FAILURES: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+)
+"""What connections raise, but those by SOCKS."""
 
 _MOST_ADDRESSES = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
@@ -69,6 +79,9 @@ class Origins(Generic[P, C]):
         settings: How connections are made.
         make: Makes the pool of one server, from the arguments that both kinds of pool share.
 
+    Attributes:
+        failures: What connections raise.
+
     Raises:
         ConfigurationError: What the settings or the environment say cannot be done.
     """
@@ -77,11 +90,13 @@ class Origins(Generic[P, C]):
         self._settings = settings
         self._make = make
         self._proxies = Proxies(settings)
+        self.failures: tuple[type[Exception], ...] = FAILURES
         for proxy in self._proxies.all():
             if proxy.scheme.startswith("socks"):
-                _check_package("socksio", f"The proxy of {proxy.named} cannot be used: SOCKS", "httpx[socks]")
+                _check_package("socksio", f"The proxy of {proxy.named} cannot be used: SOCKS", "budwood[socks]")
+                self.failures = _with_socks()
         if settings.http2:
-            _check_package("h2", "http2 cannot be used: it", "httpx[http2]")
+            _check_package("h2", "http2 cannot be used: it", "budwood[http2]")
         self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
         self._targets: dict[str, Target[P, C]] = {}
 
@@ -132,6 +147,13 @@ class Origins(Generic[P, C]):
             auth=None if proxy.user is None else (proxy.user, proxy.password or ""),
             ssl_context=ssl_context(without) if proxy.scheme == "https" else None,
         )
+
+
+def _with_socks() -> tuple[type[Exception], ...]:
+    """Return what connections raise, and what they raise where a SOCKS proxy talks nonsense."""
+    from socksio.exceptions import SOCKSError
+
+    return (*FAILURES, SOCKSError)
 
 
 def _check_package(module: str, what: str, extra: str) -> None:

@@ -10,32 +10,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import httpcore
 
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
-from budwood.transports.origins import Origins, Place, Target
-from budwood.transports.translation import encoded, translated
+from budwood.transports.opening import all_or_nothing
+from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target
+from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import WholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
-from budwood.wire.failures import check_deadline, deadline_passed
+from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, deadline_passed, forwarding_refused
 from budwood.wire.heads import head_of, headers_of
 
 _Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]
+_Server = Origin[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 _Target = Target[httpcore.ConnectionPool, httpcore.ConnectionInterface]
-
-FAILURES: Final = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-    OSError,
-)
-"""What connections raise."""
 
 
 class PooledTransport:
@@ -86,11 +78,15 @@ class PooledTransport:
             place, response = self._sent(target, request)
         except BaseException as error:
             self._places.release()
-            if not isinstance(error, FAILURES):
+            if not isinstance(error, self._origins.failures):
                 raise
             failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
         else:
-            return PooledExchange(self, call, timing, place, response)
+            exchange = PooledExchange(self, call, timing, place, response)
+            if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
+                exchange.close()
+                raise forwarding_refused(target.server.proxy)
+            return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
@@ -101,13 +97,20 @@ class PooledTransport:
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
-        if connection is None:
-            connection = server.pool.create_connection(server.origin)
+        if connection is not None:
+            return self._sent_on(connection, server, request)
+        with all_or_nothing():
+            return self._sent_on(server.pool.create_connection(server.origin), server, request)
+
+    def _sent_on(
+        self, connection: httpcore.ConnectionInterface, server: _Server, request: httpcore.Request
+    ) -> tuple[_Place, httpcore.Response]:
         server.busy.add(connection)
         try:
             return Place(server, connection), connection.handle_request(request)
         except BaseException:
             server.busy.discard(connection)
+            connection.close()  # where a call is cancelled, httpcore leaves it open at some steps
             raise
 
     def enter(self, timing: Timing) -> None:
@@ -126,20 +129,23 @@ class PooledTransport:
 
     def leave(self, place: _Place) -> None:
         """Take a connection back, and another request into its place."""
-        self._places.release()
         server, connection = place
-        if connection is None:
-            return
-        server.busy.discard(connection)
-        for each in server.idle.give(connection) if connection.is_idle() else (connection,):
-            each.close()
+        try:
+            if connection is not None:
+                server.busy.discard(connection)
+                usable = connection.is_idle() and not is_spoilt(connection)
+                for each in server.idle.give(connection) if usable else (connection,):
+                    each.close()
+        finally:
+            self._places.release()  # not before: who comes into the place shall find the connection
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which another thread waits."""
         self._waiting.interrupt(thread)
 
     def close(self) -> None:
-        """Close all connections; closing twice is no error."""
+        """Close all connections, and end what threads wait for; closing twice is no error."""
+        self._waiting.interrupt_all()
         for server in self._origins.all():
             for connection in server.take_all():
                 connection.close()

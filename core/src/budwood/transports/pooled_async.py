@@ -9,19 +9,20 @@ from typing import Any, cast
 
 import httpcore
 
-from budwood.transports.origins import Origins, Place, Target
-from budwood.transports.pooled import FAILURES
+from budwood.transports.opening import all_or_nothing
+from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target
 from budwood.transports.sockets import AsyncioBackend
-from budwood.transports.translation import encoded, translated
+from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import check_deadline
+from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
 from budwood.wire.heads import head_of, headers_of
 
 _Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
+_Server = Origin[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Target = Target[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 
 
@@ -72,10 +73,14 @@ class AsyncPooledTransport:
                 except BaseException:
                     self._places.release()
                     raise
-        except FAILURES as error:
+        except self._origins.failures as error:
             failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
         else:
-            return AsyncPooledExchange(self, call, timing, place, response)
+            exchange = AsyncPooledExchange(self, call, timing, place, response)
+            if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
+                await exchange.close()
+                raise forwarding_refused(target.server.proxy)
+            return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
     async def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
@@ -86,13 +91,20 @@ class AsyncPooledTransport:
         connection, stale = server.idle.take()
         for each in stale:
             await each.aclose()
-        if connection is None:
-            connection = server.pool.create_connection(server.origin)
+        if connection is not None:
+            return await self._sent_on(connection, server, request)
+        with all_or_nothing():
+            return await self._sent_on(server.pool.create_connection(server.origin), server, request)
+
+    async def _sent_on(
+        self, connection: httpcore.AsyncConnectionInterface, server: _Server, request: httpcore.Request
+    ) -> tuple[_Place, httpcore.Response]:
         server.busy.add(connection)
         try:
             return Place(server, connection), await connection.handle_async_request(request)
         except BaseException:
             server.busy.discard(connection)
+            await connection.aclose()  # where a call is cancelled, httpcore leaves it open at some steps
             raise
 
     def now(self) -> float:
@@ -106,7 +118,8 @@ class AsyncPooledTransport:
         if connection is None:
             return
         server.busy.discard(connection)
-        for each in server.idle.give(connection) if connection.is_idle() else (connection,):
+        usable = connection.is_idle() and not is_spoilt(connection)
+        for each in server.idle.give(connection) if usable else (connection,):
             await each.aclose()
 
     async def close(self) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 
 import httpcore
 
-from budwood.wire.dialling import connected
+from budwood.transports.opening import note_opened
+from budwood.wire.racing import connected
 
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""
@@ -32,17 +33,17 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect, to the first of the host's addresses that answers."""
-        here = None if local_address is None else (local_address, 0)
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                connection = await connected(_Connection, host, port, local_addr=here)
+                sock = await connected(host, port, local_address, socket_options or ())
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
-        for option in socket_options or ():
-            connection.transport.get_extra_info("socket").setsockopt(*option)
-        return AsyncioStream(connection.transport, connection)
+        transport, protocol = await loop.create_connection(_Connection, sock=sock)
+        note_opened(transport.abort)
+        return AsyncioStream(transport, protocol)
 
     async def sleep(self, seconds: float) -> None:
         """Wait; used by httpcore between attempts to connect."""

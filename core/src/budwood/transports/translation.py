@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 
 import httpcore
@@ -13,9 +12,14 @@ from budwood.wire.connecting import Proxy
 from budwood.wire.failures import (
     bad_header,
     broken,
+    certificate_wanted,
     connecting_took_too_long,
     deadline_passed,
+    is_of_tls,
+    is_unproved,
+    is_untrusted,
     not_connected,
+    proxy_not_reached,
     refused_by_proxy,
     silent,
     untrusted,
@@ -49,16 +53,30 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     if late:
         return silent(call, timing)
     reason = str(error) or type(error).__name__
-    if isinstance(error, httpcore.ProxyError) and proxy is not None:
-        return refused_by_proxy(proxy.url, proxy.named, reason)
-    if isinstance(error, httpcore.ConnectError):
-        return untrusted(call, reason) if is_untrusted(error) else not_connected(call, reason)
-    return broken(call, reason)
+    if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_of_socks(error)):
+        return refused_by_proxy(proxy, reason)
+    if is_untrusted(error):
+        return untrusted(call, reason)
+    if is_unproved(error):
+        return certificate_wanted(call, reason)
+    if not isinstance(error, httpcore.ConnectError):
+        return broken(call, reason)
+    if proxy is not None and not is_of_tls(error):
+        return proxy_not_reached(call, proxy, reason)
+    return not_connected(call, reason)
 
 
-def is_untrusted(error: BaseException) -> bool:
-    """Tell whether a connection failed because the server's certificate is not trusted."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    return cause is not None
+def _is_of_socks(error: Exception) -> bool:
+    return type(error).__module__.startswith("socksio")
+
+
+def is_spoilt(connection: object) -> bool:
+    """
+    Tell whether a connection of httpcore has read more than the reply.
+
+    httpcore does not look, and would take it for the reply to the next request.
+    """
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    state = getattr(connection, "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from budwood.errors import (
@@ -12,6 +14,20 @@ from budwood.errors import (
     ResponseTooLargeError,
 )
 from budwood.types import HTTPCall, Timing
+from budwood.wire.connecting import Proxy
+
+_OF_OUR_CERTIFICATE: Final = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+"""Alerts of servers, as OpenSSL names them (RFC 8446, section 6.2)."""
 
 
 def check_deadline(timing: Timing, now: float) -> None:
@@ -78,11 +94,49 @@ def untrusted(call: HTTPCall, reason: str) -> ConnectionFailedError:
     )
 
 
-def refused_by_proxy(proxy: str, named: str, reason: str) -> ConnectionFailedError:
+def certificate_wanted(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Say that a server wants to know who asks, or does not believe it."""
+    return ConnectionFailedError(
+        f"{origin(call.url)} wants another certificate of ours: {reason}.",
+        hint="Name one that it trusts, by client_certificate= and client_key= in the settings of the transport.",
+        retryable=False,
+    )
+
+
+def proxy_not_reached(call: HTTPCall, proxy: Proxy, reason: str) -> ConnectionFailedError:
+    """Say that the way to a server ends at a proxy."""
+    return ConnectionFailedError(
+        f"No connection to {origin(call.url)} by the proxy {proxy.url}: {reason}.",
+        hint=f"Is the proxy running, and {proxy.named} right?",
+    )
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether a connection failed because the server's certificate is not trusted."""
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+
+
+def is_unproved(error: BaseException) -> bool:
+    """Tell whether a server ended a connection because of our certificate, or because there was none."""
+    return any(getattr(link, "reason", None) in _OF_OUR_CERTIFICATE for link in _chain(error))
+
+
+def is_of_tls(error: BaseException) -> bool:
+    """Tell whether a connection failed at TLS, and so stood before."""
+    return any(isinstance(link, ssl.SSLError) for link in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def refused_by_proxy(proxy: Proxy, reason: str) -> ConnectionFailedError:
     """Say that a proxy does not let a call through."""
     return ConnectionFailedError(
-        f"The proxy {proxy} refuses the call: {reason}.",
-        hint=f"Check {named}, and the user and password in it.",
+        f"The proxy {proxy.url} refuses the call: {reason}.",
+        hint=f"Check {proxy.named}, and the user and password in it.",
         retryable=False,
     )
 
@@ -110,6 +164,15 @@ def bad_header() -> ConfigurationError:
         "A header cannot be sent: it holds a line break, or characters that are not ASCII.",
         hint="Was the API key copied whole, and nothing with it?",
     )
+
+
+FORWARDING_REFUSED: Final = 407
+"""The status of a proxy that does not forward a call; servers do not send it (RFC 9110, section 15.5.8)."""
+
+
+def forwarding_refused(proxy: Proxy) -> ConnectionFailedError:
+    """Say that a proxy wants to know who asks."""
+    return refused_by_proxy(proxy, "407 Proxy Authentication Required")
 
 
 def too_large(limit: int) -> ResponseTooLargeError:

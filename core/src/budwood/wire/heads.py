@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -22,8 +22,13 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 DEFAULT_HEADERS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
 """What is sent where a call does not say otherwise."""
 
+_HOST: Final = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9\-._~%]+)?")
+"""A name in ASCII, or an address, that of IPv6 with its zone (RFC 6874)."""
+
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+"""The name of a header (RFC 9110, section 5.6.2)."""
+
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -65,6 +70,8 @@ def address_of(call: HTTPCall) -> Address:
         raise bad_address(call, "it does not begin with http:// or https://")
     if not parts.hostname:
         raise bad_address(call, "it names no host")
+    if not _HOST.fullmatch(parts.hostname):
+        raise bad_address(call, "its host holds what no name can hold")
     return _address(parts, parts.hostname, port)
 
 
@@ -114,21 +121,32 @@ def headers_of(call: HTTPCall, address: Address) -> dict[str, str]:
 
 def own_headers(call: HTTPCall, address: Address) -> dict[str, str]:
     """Write the headers that a call has of its own, for transports that add the others; see `headers_of`."""
-    headers: dict[str, str] = {}
-    for name, value in call.headers.items():
-        written = _header_name(name)
-        if written is None or not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise bad_header()
-        headers[written] = value
+    headers = sendable(call.headers)
     if address.authorization is not None:
         headers["authorization"] = address.authorization
     return headers
 
 
-@lru_cache(maxsize=1024)
-def _header_name(name: str) -> str | None:
-    """Write the name of a header in lower case; None where it can be none (RFC 9110, section 5.6.2)."""
-    return name.lower() if _TOKEN.fullmatch(name) else None
+def sendable(given: Mapping[str, str]) -> dict[str, str]:
+    """
+    Write the names of headers in lower case.
+
+    Raises:
+        ConfigurationError: A header holds what none can hold.
+    """
+    headers = {}
+    for name, value in given.items():
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise bad_header()
+        headers[_lower(name)] = value
+    return headers
+
+
+@functools.lru_cache(1000)
+def _lower(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise bad_header()
+    return name.lower()
 
 
 def head_of(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:

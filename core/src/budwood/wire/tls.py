@@ -13,10 +13,10 @@ from budwood.wire.connecting import TransportSettings
 
 
 class _Trust(NamedTuple):
-    """What an SSL context is made of; equal ones share a context."""
+    """What an SSL context is made of; equal ones share a context. ``named`` says who names the ``authorities``."""
 
-    trust_env: bool
-    ca_file: Path | None
+    named: str | None
+    authorities: Path | None
     client_certificate: Path | None
     client_key: Path | None
     verify: bool
@@ -37,9 +37,10 @@ def ssl_context(settings: TransportSettings) -> ssl.SSLContext:
     Raises:
         ConfigurationError: A file cannot be read, or holds no certificate or key.
     """
+    named, authorities = _authorities(settings)
     trust = _Trust(
-        settings.trust_env,
-        settings.ca_file,
+        named,
+        authorities,
         settings.client_certificate,
         settings.client_key,
         settings.verify,
@@ -57,25 +58,25 @@ def _made(trust: _Trust) -> ssl.SSLContext:
     if not trust.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif trust.ca_file is not None:
-        _load(context, "ca_file", trust.ca_file)
+    elif trust.named is not None and trust.authorities is not None:
+        _load(context, trust.named, trust.authorities)
     else:
-        _load_default(context, trust_env=trust.trust_env)
+        import certifi
+
+        context.load_verify_locations(cafile=certifi.where())
     if trust.client_certificate is not None:
         _prove(context, trust.client_certificate, trust.client_key)
     return context
 
 
-def _load_default(context: ssl.SSLContext, *, trust_env: bool) -> None:
-    file, folder = (os.environ.get(name) if trust_env else None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-    if file:
-        _load(context, "SSL_CERT_FILE", Path(file))
-    elif folder:
-        _load(context, "SSL_CERT_DIR", Path(folder))
-    else:
-        import certifi
-
-        context.load_verify_locations(cafile=certifi.where())
+def _authorities(settings: TransportSettings) -> tuple[str, Path] | tuple[None, None]:
+    """Say who names the authorities to trust, and where they are; nobody where they are certifi's."""
+    if settings.ca_file is not None:
+        return "ca_file", settings.ca_file
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if settings.trust_env else ():
+        if said := os.environ.get(name):
+            return name, Path(said)
+    return None, None
 
 
 def _load(context: ssl.SSLContext, named: str, path: Path) -> None:

@@ -17,9 +17,12 @@ from budwood.wire.failures import (
     bad_address,
     bad_header,
     broken,
+    certificate_wanted,
     connecting_took_too_long,
     deadline_passed,
+    is_unproved,
     not_connected,
+    proxy_not_reached,
     refused_by_proxy,
     silent,
     untrusted,
@@ -34,24 +37,36 @@ def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, pro
 
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
-    late = isinstance(error, TimeoutError)
-    if late and now >= timing.deadline - 0.001:
-        return deadline_passed()
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return connecting_took_too_long(call, timing)
-    if late:
-        return silent(call, timing)
+    if isinstance(error, TimeoutError):
+        return _late(error, call, timing, now)
     if isinstance(error, aiohttp.InvalidURL):
         return bad_address(call, "it is no address")
     if isinstance(error, aiohttp.ClientHttpProxyError) and proxy is not None:
-        return refused_by_proxy(proxy.url, proxy.named, f"{error.status} {error.message}")
+        return refused_by_proxy(proxy, f"{error.status} {error.message}")
+    if is_unproved(error):
+        return certificate_wanted(call, _reason(error))
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return untrusted(call, str(error.certificate_error))
     if isinstance(error, aiohttp.ClientConnectorError):
-        return not_connected(call, error.strerror or str(error.os_error) or type(error.os_error).__name__)
+        return _not_connected(error, call, proxy)
     if isinstance(error, ValueError):  # aiohttp's of a header with a line break
         return bad_header()
     return broken(call, _reason(error))
+
+
+def _late(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
+    if now >= timing.deadline - 0.001:
+        return deadline_passed()
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return connecting_took_too_long(call, timing)
+    return silent(call, timing)
+
+
+def _not_connected(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: Proxy | None) -> BudwoodError:
+    reason = error.strerror or str(error.os_error) or type(error.os_error).__name__
+    if proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
+        return proxy_not_reached(call, proxy, reason)
+    return not_connected(call, reason)
 
 
 def _reason(error: Exception) -> str:

@@ -1,11 +1,9 @@
-"""Carry HTTP calls with aiohttp. What it does beyond carrying (cookies, redirects, unpacking) is turned off."""
+"""Carry HTTP calls with aiohttp."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-import weakref
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final, NamedTuple
@@ -19,16 +17,23 @@ from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import check_announced_size, check_deadline, too_large
-from budwood.wire.heads import DEFAULT_HEADERS, Address, address_of, head_of, own_headers
+from budwood.wire.failures import (
+    FORWARDING_REFUSED,
+    check_announced_size,
+    check_deadline,
+    forwarding_refused,
+    too_large,
+)
+from budwood.wire.heads import Address, address_of, head_of, own_headers
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
+from budwood_aiohttp.sessions import begin_session
 
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
 
-_LONGEST_HEADER: Final = 100 * 1024
-"""Some servers send policies of more than aiohttp's 8 kB."""
+_FAILURES: Final = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
+"""What aiohttp raises; a `RuntimeError` where the session is closed in the meantime."""
 
 _LARGE: Final = 1024 * 1024
 """aiohttp wants larger bodies as files, which it reads in pieces."""
@@ -82,21 +87,7 @@ class AiohttpTransport:
 
     def _started(self) -> aiohttp.ClientSession:
         """Begin a session, which needs a running event loop."""
-        keeping = self._settings.max_idle_connections > 0
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                force_close=not keeping,
-                keepalive_timeout=self._settings.keepalive_expiry if keeping else None,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=DEFAULT_HEADERS,
-            skip_auto_headers=("Content-Type",),
-            auto_decompress=False,
-            max_line_size=_LONGEST_HEADER,
-            max_field_size=_LONGEST_HEADER,
-        )
-        weakref.finalize(self, _let_go, self._session)
+        self._session = begin_session(self._settings, self)
         return self._session
 
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
@@ -124,10 +115,14 @@ class AiohttpTransport:
                 except BaseException:
                     self._places.release()
                     raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except _FAILURES as error:
             failure = translated(error, call, timing, self._monotonic(), target.proxy)
         else:
-            return AiohttpExchange(self, call, timing, target.proxy, response)
+            exchange = AiohttpExchange(self, call, timing, target.proxy, response)
+            if response.status == FORWARDING_REFUSED and target.proxy is not None:
+                await exchange.close()
+                raise forwarding_refused(target.proxy)
+            return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _target(self, call: HTTPCall) -> _Target:
@@ -142,8 +137,9 @@ class AiohttpTransport:
             if proxy.user is not None:
                 said = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
                 arguments["proxy_headers"] = {"Proxy-Authorization": said}
-        url = URL.build(scheme=address.scheme, host=address.host, port=address.port, path="/", encoded=True).join(
-            URL(address.target, encoded=True)
+        path, _, query = address.target.partition("?")
+        url = URL.build(
+            scheme=address.scheme, host=address.host, port=address.port, path=path, query_string=query, encoded=True
         )
         target = _Target(url, address, proxy, arguments)
         if len(self._targets) >= _MOST_ADDRESSES:
@@ -213,7 +209,7 @@ class AiohttpExchange(AsyncWholeBody):
                     break
                 data = self._unpacker.feed(packed)
                 now = self._transport.now()
-        except (aiohttp.ClientError, OSError) as error:
+        except _FAILURES as error:
             failure = translated(error, self._call, self._timing, self._transport.now(), self._proxy)
         else:
             return data
@@ -239,15 +235,6 @@ class AiohttpExchange(AsyncWholeBody):
             self._closed = True
             self._response.close()
             self._transport.leave()
-
-
-def _let_go(session: aiohttp.ClientSession) -> None:
-    """Close the connections of a transport that nobody closed, where aiohttp would complain of them by and by."""
-    connector = session.connector
-    session.detach()
-    if connector is not None:
-        with contextlib.suppress(StopIteration, RuntimeError):  # its first step closes; the rest would wait
-            next(connector.close().__await__())
 
 
 def _content(body: bytes) -> bytes | BytesIO | None:

@@ -118,6 +118,8 @@ class Connection(asyncio.Protocol):
         self._asked = False
         self._chunks.clear()
         self.expires = expires
+        if self._bodiless:
+            self._parser = None
 
     def has_expired(self) -> bool:
         """Whether its time is over, or the server has closed it."""
@@ -219,11 +221,15 @@ class Connection(asyncio.Protocol):
             return
         self.status = status
         self._headless = False
-        self._complete = self._bodiless
+        if self._bodiless:  # the parser waits for a body all the same: the next reply gets another
+            self._complete = True
+            self._keeps = self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         """Take in a piece of the body."""
-        if not self._complete:
+        if self._complete:  # nobody asked for it
+            self._keeps = False
+        else:
             self._chunks.append(data)
             self._unread += len(data)
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from budwood.errors import UnsupportedError
+from budwood.errors import ConnectionFailedError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.dialling import connected
 from budwood.wire.failures import (
     broken,
+    certificate_wanted,
     check_announced_size,
     check_deadline,
     connecting_took_too_long,
     deadline_passed,
+    is_unproved,
+    is_untrusted,
     not_connected,
     silent,
     too_large,
@@ -28,6 +31,7 @@ from budwood.wire.failures import (
 )
 from budwood.wire.heads import Address, address_of, head_of, headers_of
 from budwood.wire.idle import IdleConnections
+from budwood.wire.racing import connected
 from budwood.wire.tls import ssl_context
 from budwood_httptools.connection import Connection
 
@@ -38,9 +42,9 @@ _MOST_ADDRESSES: Final = 1000
 class _Server(NamedTuple):
     """A server, with the connections to it that wait and those on which a request is under way."""
 
-    scheme: str
     host: str
     port: int
+    context: ssl.SSLContext | None
     idle: IdleConnections[Connection]
     busy: set[Connection]
 
@@ -93,7 +97,7 @@ class HttptoolsTransport:
                     self._places.release()
                     raise
         except OSError as error:
-            failure = deadline_passed() if isinstance(error, TimeoutError) else broken(call, str(error))
+            failure = deadline_passed() if isinstance(error, TimeoutError) else _lost(call, error)
             failure.__cause__ = error
         else:
             return HttptoolsExchange(self, call, timing, target.server, connection)
@@ -103,7 +107,9 @@ class HttptoolsTransport:
         address = address_of(call)
         key = (address.scheme, address.host, address.port)
         if key not in self._servers:
-            self._servers[key] = _Server(*key, IdleConnections(self._settings.max_idle_connections), set())
+            context = ssl_context(self._settings) if address.scheme == "https" else None
+            idle = IdleConnections[Connection](self._settings.max_idle_connections)
+            self._servers[key] = _Server(address.host, address.port, context, idle, set())
         target = _Target(self._servers[key], address)
         if len(self._targets) >= _MOST_ADDRESSES:
             self._targets.clear()
@@ -127,16 +133,26 @@ class HttptoolsTransport:
         return connection
 
     async def _connected(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
-        context = ssl_context(self._settings) if server.scheme == "https" else None
         try:
             async with asyncio.timeout(timing.connect_timeout):
-                connection = await connected(Connection, server.host, server.port, ssl=context)
-        except ssl.SSLCertVerificationError as error:
-            raise untrusted(call, error.verify_message) from error
+                sock = await connected(server.host, server.port, None, ())
+                return await self._on(sock, server)
         except TimeoutError as error:
             raise connecting_took_too_long(call, timing) from error
         except OSError as error:
+            if is_untrusted(error) or is_unproved(error):
+                raise _lost(call, error) from error
             raise not_connected(call, error.strerror or str(error)) from error
+
+    async def _on(self, sock: socket.socket, server: _Server) -> Connection:
+        """Speak on a socket, by TLS where the address says so."""
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection, sock=sock, ssl=server.context, server_hostname=server.host if server.context else None
+            )
+        except BaseException:
+            sock.close()
+            raise
         return connection
 
     def now(self) -> float:
@@ -205,7 +221,7 @@ class HttptoolsExchange(AsyncWholeBody):
 
     def _failure(self, error: OSError) -> Exception:
         if not isinstance(error, TimeoutError):
-            failure: Exception = broken(self._call, str(error))
+            failure: Exception = _lost(self._call, error)
         elif self._transport.now() >= self._timing.deadline - 0.001:
             failure = deadline_passed()
         else:
@@ -232,6 +248,14 @@ class HttptoolsExchange(AsyncWholeBody):
         if not self._closed:
             self._closed = True
             self._transport.leave(self._server, self._connection)
+
+
+def _lost(call: HTTPCall, error: OSError) -> ConnectionFailedError:
+    """Say why a connection is gone; in TLS 1.3 a server says only after the handshake that it does not know us."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if is_untrusted(error):
+        return untrusted(call, reason)
+    return certificate_wanted(call, reason) if is_unproved(error) else broken(call, reason)
 
 
 def _request(call: HTTPCall, address: Address) -> bytes:

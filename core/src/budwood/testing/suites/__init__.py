@@ -9,6 +9,7 @@ from budwood.testing.suites.provider import ProviderSuite
 from budwood.testing.suites.storage import StorageSuite
 from budwood.testing.suites.strategy import InstructionStrategySuite
 from budwood.testing.suites.tokenizer import TokenizerSuite
+from budwood.testing.suites.transport import TransportSuite
 
 __all__ = [
     "CacheSuite",
@@ -20,4 +21,5 @@ __all__ = [
     "ProviderSuite",
     "StorageSuite",
     "TokenizerSuite",
+    "TransportSuite",
 ]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 import pytest
 
+from budwood.contracts import Clock
 from budwood.hooks import Kind, Spec
 from budwood.names import normalise
 from budwood.plugins import Instance, Instances, Registry
@@ -61,7 +62,7 @@ class PluginSuite:
         return folder
 
     @pytest.fixture
-    def clock(self) -> FakeClock:
+    def clock(self) -> Clock:
         """Give the plugin a clock that nobody waits for."""
         return FakeClock()
 
@@ -72,7 +73,7 @@ class PluginSuite:
         return spec
 
     @pytest.fixture
-    def build(self, folder: Path, clock: FakeClock) -> Iterator[Build]:
+    def build(self, folder: Path, clock: Clock) -> Iterator[Build]:
         """Make the plugin, as often as a test likes, and close what can be closed."""
         made: list[Any] = []
 

@@ -1,0 +1,77 @@
+"""All that is asked of a transport."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from budwood.contracts import Transports
+from budwood.errors import UnsupportedError
+from budwood.testing.suites.isolation import forbidden
+from budwood.testing.suites.plugin import Build
+from budwood.testing.suites.transport.addressing import Addressing
+from budwood.testing.suites.transport.bench import Mode
+from budwood.testing.suites.transport.carrying import Carrying
+from budwood.testing.suites.transport.failing import Failing
+from budwood.testing.suites.transport.leaving import Leaving
+from budwood.testing.suites.transport.proxying import Proxying
+from budwood.testing.suites.transport.reusing import Reusing
+from budwood.testing.suites.transport.trusting import Trusting
+from budwood.testing.suites.transport.waiting import Waiting
+
+
+class TransportSuite(Carrying, Addressing, Waiting, Reusing, Leaving, Failing, Proxying, Trusting):
+    """
+    Proves a transport against real servers on loopback, also over TLS, for which it needs the package trustme.
+
+    What it claims to have, blocking I/O or async I/O or both, is what is tested.
+
+    .. code-block:: python
+
+        class TestAcme(TransportSuite):
+            plugin = "acme"
+            blocking = False  # it has async I/O alone
+
+    A test of what is not claimed is skipped, and says so.
+    """
+
+    def test_something_is_claimed(self) -> None:
+        """A transport has blocking I/O, or async I/O, or both."""
+        assert self.blocking or self.asynchronous
+
+    def test_making_it_talks_to_nobody(self, build: Build) -> None:
+        """Connections are made when the first call is sent."""
+        things = [cast("Transports", build().thing) for _ in range(2)]
+        with forbidden(files=False):
+            if self.blocking:
+                things[0].blocking()
+            if self.asynchronous:
+                things[1].asynchronous()
+
+    def test_what_it_has_not_is_refused(self, build: Build) -> None:
+        """With an error that says so, and names a cure."""
+        if self.blocking and self.asynchronous:
+            pytest.skip(f"{self.plugin} claims both kinds of I/O")
+        thing = cast("Transports", build().thing)
+        missing = thing.asynchronous if self.blocking else thing.blocking
+        with pytest.raises(UnsupportedError) as caught:
+            missing()
+
+        assert caught.value.hint
+
+    @pytest.mark.parametrize("named_by", ["settings", "environment"])
+    def test_proxy_that_it_cannot_use_is_refused(
+        self, mode: Mode, build: Build, monkeypatch: pytest.MonkeyPatch, named_by: str
+    ) -> None:
+        """With an error that says so, so that another transport is taken: never is a proxy passed by."""
+        if self.proxied:
+            pytest.skip(f"{self.plugin} claims to go through proxies")
+        if named_by == "environment":
+            monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        thing = cast("Transports", build(**({"proxy": "http://127.0.0.1:1"} if named_by == "settings" else {})).thing)
+
+        with pytest.raises(UnsupportedError) as caught:
+            thing.blocking() if mode == "blocking" else thing.asynchronous()
+
+        assert caught.value.hint

@@ -1,0 +1,270 @@
+"""One client for many threads, many tasks, and processes that are forked in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+
+import pytest
+
+from budwood import AsyncClient, Client
+from tests.chat_server import completion
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+every_transport = pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+
+
+class Connection(asyncio.Protocol):
+    """
+    Repeats what it is asked, a little later.
+    """
+
+    def __init__(self, server):
+        self.server = server
+        self.received = b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.server.transports.add(transport)
+        self.server.open += 1
+        self.server.most_open = max(self.server.most_open, self.server.open)
+
+    def connection_lost(self, _):
+        self.server.transports.discard(self.transport)
+        self.server.open -= 1
+
+    def data_received(self, data):
+        self.received += data
+        head, ended, body = self.received.partition(b"\r\n\r\n")
+        if not ended:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        assert len(body) == length, "a second request came before the reply to the first"
+        self.received = b""
+        self.server.asked += 1
+        said = json.loads(body)["messages"][-1]["content"]
+        asyncio.get_running_loop().call_later(0.002, self.answer, said)
+
+    def answer(self, said):
+        body = json.dumps(completion("tiny", said)).encode()
+        self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
+        self.transport.write(b"content-length: %d\r\n\r\n" % len(body) + body)
+
+
+class EchoServer:
+    """
+    A server in a thread that has room for thousands.
+    """
+
+    def __init__(self):
+        self.open = self.most_open = self.asked = 0
+        self.port = None
+        self.transports = set()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread.start()
+        self._started.wait()
+
+    async def _serve(self):
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = await self._loop.create_server(lambda: Connection(self), "127.0.0.1", 0, backlog=2048)
+        self.port = server.sockets[0].getsockname()[1]
+        self._started.set()
+        await self._stopping.wait()
+        server.close()
+        for transport in self.transports:
+            transport.abort()
+        await asyncio.sleep(0)
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def settings(self, **transport):
+        """
+        Settings of a client that asks it.
+        """
+        provider = {"plugin": "openai-compatible", "base_url": f"http://127.0.0.1:{self.port}", "api_key": "k"}
+        return {
+            "providers": {"local": provider},
+            "transports": {"httpx": transport, "aiohttp": transport} if transport else {},
+        }
+
+
+@pytest.fixture
+def server(loopback_server):
+    """
+    A server that repeats what it is asked. The other one is not used, but keeps proxies out of the way.
+    """
+    made = EchoServer()
+    yield made
+    made.close()
+
+
+def in_child(work) -> str:
+    """Return what some work gives back in a forked process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, work().encode())
+        except BaseException as error:  # noqa: BLE001 - a forked test must not go on as a second one
+            os.write(writer, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read().decode()
+    os.waitpid(child, 0)
+    return said
+
+
+def asked_in_threads(client, threads: int, rounds: int, then=lambda: None) -> list[object]:
+    """
+    Ask in threads side by side, do something in the meantime, and return what was not repeated.
+    """
+    wrong: list[object] = []
+
+    def work(name: int) -> None:
+        for turn in range(rounds):
+            said = f"{name}/{turn}"
+            try:
+                if (text := client.ask(said).text) != said:
+                    wrong.append((said, text))
+            except Exception as error:  # noqa: BLE001 - a thread has nobody to raise it to
+                wrong.append(error)
+
+    started = [threading.Thread(target=work, args=(name,)) for name in range(threads)]
+    for thread in started:
+        thread.start()
+    then()
+    for thread in started:
+        thread.join()
+    return wrong
+
+
+def test_64_threads_share_a_client(server):
+    """
+    Each gets the reply to what it has asked.
+    """
+    with Client("local/tiny", settings=server.settings(), transport="httpx") as client:
+        assert asked_in_threads(client, 64, 10) == []
+
+    assert server.asked == 640
+    assert server.most_open <= 64
+
+
+def test_64_threads_wait_for_a_place(server):
+    """
+    No more than `max_connections` are under way at once.
+    """
+    settings = server.settings(max_connections=5)
+    with Client("local/tiny", settings=settings, transport="httpx") as client:
+        assert asked_in_threads(client, 64, 5) == []
+
+    assert server.most_open == 5
+
+
+async def asked_in_tasks(client, tasks: int) -> list[object]:
+    """
+    Ask in tasks side by side, and return what was not repeated.
+    """
+    said = [f"task {number}" for number in range(tasks)]
+    replies = await asyncio.gather(*(client.ask(each) for each in said))
+    return [(each, reply.text) for each, reply in zip(said, replies, strict=True) if reply.text != each]
+
+
+@every_transport
+@pytest.mark.parametrize(("limits", "most"), [({}, 1000), ({"max_connections": 50}, 50)])
+def test_1000_tasks_share_a_client(server, transport, limits, most):
+    """
+    Each gets the reply to what it has asked, with as many under way at once as may be, and no more.
+    """
+
+    async def ask() -> list[object]:
+        async with AsyncClient("local/tiny", settings=server.settings(**limits), transport=transport) as client:
+            return [*await asked_in_tasks(client, 1000), *await asked_in_tasks(client, 1000)]
+
+    assert asyncio.run(ask()) == []
+    assert server.asked == 2000
+    assert server.most_open <= most
+
+
+@every_transport
+def test_tasks_that_leave_disturb_nobody(server, transport):
+    """
+    Of tasks that share a few places many are cancelled; the others get their replies.
+    """
+
+    async def ask() -> list[object]:
+        settings = server.settings(max_connections=10)
+        async with AsyncClient("local/tiny", settings=settings, transport=transport) as client:
+            leavers = [asyncio.create_task(client.ask(f"leaver {number}")) for number in range(200)]
+            staying = asyncio.create_task(asked_in_tasks(client, 300))
+            for number, leaver in enumerate(leavers):
+                if number % 7 == 0:
+                    await client.ask("now and then")
+                leaver.cancel()
+            await asyncio.wait(leavers)
+            return await staying
+
+    assert asyncio.run(ask()) == []
+    assert server.most_open <= 20  # a server sees a little later that a client has left
+
+
+@forking
+def test_a_fork_among_threads(server):
+    """
+    A process that is forked while threads ask goes on by itself, and the threads of the parent do not notice.
+    """
+    with Client("local/tiny", settings=server.settings(), transport="httpx") as client:
+        said: list[str] = []
+
+        def in_children() -> None:
+            said.extend(in_child(lambda: asked_alone(client, "child")) for _ in range(5))
+
+        assert asked_in_threads(client, 16, 40, in_children) == []
+        assert said == ["right"] * 5
+
+
+def asked_alone(client, name: str) -> str:
+    """
+    Ask a few times, one after the other.
+    """
+    wrong = [turn for turn in range(10) if client.ask(f"{name}/{turn}").text != f"{name}/{turn}"]
+    return f"wrong: {wrong}" if wrong else "right"
+
+
+@forking
+@every_transport
+def test_a_fork_among_tasks(server, transport):
+    """
+    A process that is forked while tasks ask goes on with a loop of its own, and the tasks of the parent do not notice.
+    """
+    said: list[str] = []
+
+    async def ask() -> list[object]:
+        async with AsyncClient("local/tiny", settings=server.settings(), transport=transport) as client:
+            staying = asyncio.create_task(asked_in_tasks(client, 300))
+            for _ in range(3):
+                await client.ask("now and then")
+                said.append(in_child(lambda: in_thread(lambda: str(asyncio.run(asked_in_tasks(client, 50))))))
+            return await staying
+
+    assert asyncio.run(ask()) == []
+    assert said == ["[]"] * 3
+
+
+def in_thread(work):
+    """Return what work gives back in a thread, where no event loop runs."""
+    said = []
+    thread = threading.Thread(target=lambda: said.append(work()))
+    thread.start()
+    thread.join()
+    return said[0]

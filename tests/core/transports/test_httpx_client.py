@@ -1,0 +1,120 @@
+"""A client of httpx that the user brings: it carries calls as our own transports do, and stays the user's."""
+
+from __future__ import annotations
+
+import gzip
+
+import httpx
+import pytest
+
+from budwood.hooks import TRANSPORT, TransportSpec
+from budwood.testing.suites.transport.addressing import Addressing
+from budwood.testing.suites.transport.bench import call, fetch
+from budwood.testing.suites.transport.carrying import Carrying
+from budwood.testing.suites.transport.failing import Failing
+from budwood.testing.suites.transport.leaving import Leaving
+from budwood.testing.suites.transport.reusing import Reusing
+from budwood.testing.suites.transport.waiting import Waiting
+from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
+from budwood.wire.connecting import TransportSettings
+from tests.core.testing.mutants.registering import registry_of
+from tests.servers import reply
+
+
+class OwnTransport(HTTPXTransport):
+    def close(self):
+        self._client.close()
+
+
+class OwnAsyncTransport(AsyncHTTPXTransport):
+    async def close(self):
+        await self._client.aclose()
+
+
+class OwnClients:
+    """
+    What a user does: a client of httpx with settings, and its closing.
+    """
+
+    def __init__(self, settings, context):
+        limits = httpx.Limits(
+            max_connections=settings.max_connections,
+            max_keepalive_connections=settings.max_idle_connections,
+            keepalive_expiry=settings.keepalive_expiry,
+        )
+        self.arguments = {"limits": limits, "proxy": settings.proxy and settings.proxy.get_secret_value()}
+        self.monotonic = context.clock.monotonic
+
+    def blocking(self):
+        return OwnTransport(httpx.Client(**self.arguments), monotonic=self.monotonic)
+
+    def asynchronous(self):
+        return OwnAsyncTransport(httpx.AsyncClient(**self.arguments), monotonic=self.monotonic)
+
+
+class TestHTTPXClient(Carrying, Addressing, Waiting, Reusing, Leaving, Failing):
+    plugin = "httpx-client"
+
+    # On which socket a thread of a user's client waits is known to that client alone.
+    test_closing_ends_calls_under_way = None
+    test_another_thread_can_end_the_waiting = None
+    test_slow_head_cannot_outlast_the_deadline = None
+
+    # What httpx decides: it keeps cookies, resolves `..` in paths, and asks for any host.
+    test_cookies_are_not_kept = None
+    test_path_and_query_are_encoded_once = None
+    test_impossible_address_is_said_at_once = None
+
+    # Where the pool of httpcore is not what ours is: tasks that are cancelled at some steps leave connections open,
+    # threads that wait for a place may get one that is being closed, what follows a reply is taken for the next one.
+    test_cancelling_at_any_step_leaves_nothing = None
+    test_cancelling_at_any_step_of_tls_leaves_nothing = None
+    test_threads_take_turns = None
+    test_bytes_after_the_reply_are_no_reply = None
+
+    registry = registry_of(
+        TRANSPORT,
+        TransportSpec(
+            name="httpx-client",
+            settings=lambda: TransportSettings,
+            build=OwnClients,
+            requires_api=(1, 0),
+            summary="A client of the user's.",
+        ),
+    )
+
+
+def test_a_client_of_the_users_stays_theirs(loopback_server):
+    """
+    A client that was brought is used, with its headers, and left open.
+    """
+    loopback_server.play(reply())
+    with httpx.Client(headers={"x-mine": "yes"}) as own:
+        transport = HTTPXTransport(own)
+        fetch(transport, call(loopback_server.url))
+        transport.close()
+
+        assert not own.is_closed
+        assert loopback_server.requests[0].headers["x-mine"] == "yes"
+
+
+def test_a_body_that_was_read_before_is_not_unpacked_twice():
+    """
+    A hook of the user's client may read the body; it comes out the same.
+    """
+    packed = httpx.Response(200, content=gzip.compress(b"plain"), headers={"content-encoding": "gzip"})
+    mock = httpx.MockTransport(lambda _: packed)
+    with httpx.Client(transport=mock, event_hooks={"response": [lambda response: response.read()]}) as own:
+        assert fetch(HTTPXTransport(own), call("http://vendor.example")).body == b"plain"
+
+
+@pytest.mark.parametrize("said", ["gzip, deflate, br, zstd", "identity", "gzip"])
+def test_nothing_is_offered_that_could_not_be_unpacked(loopback_server, said):
+    """
+    Where httpx could do more than we, servers are not told; where the user's client says less, that holds.
+    """
+    loopback_server.play(reply())
+    with httpx.Client(headers={"accept-encoding": said}) as own:
+        fetch(HTTPXTransport(own), call(loopback_server.url))
+
+    assert loopback_server.requests[0].headers["accept-encoding"] == said.removesuffix(", br, zstd")

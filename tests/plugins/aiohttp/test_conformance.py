@@ -1,0 +1,8 @@
+"""The transport, proved by the kit."""
+
+from budwood.testing import TransportSuite
+
+
+class TestAiohttp(TransportSuite):
+    plugin = "aiohttp"
+    blocking = False
