@@ -77,6 +77,7 @@ class AiohttpTransport:
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
+        self.responses: set[aiohttp.ClientResponse] = set()
 
     def _check(self) -> None:
         if self._settings.http2:
@@ -165,6 +166,8 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
         self.deadlines.stop()
+        for response in self.responses:  # where a head has just come, aiohttp lets who reads the body wait for ever
+            response.content.set_exception(aiohttp.ClientConnectionError("The transport is closed."))
         if self._session is not None:
             await self._session.close()
 
@@ -190,6 +193,7 @@ class AiohttpExchange(AsyncWholeBody):
         self._response = response
         self._closed = False
         self._unpacker: Unpacker | None = None
+        transport.responses.add(response)
 
     async def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
@@ -233,6 +237,7 @@ class AiohttpExchange(AsyncWholeBody):
         """End it; in mid-reply this closes the connection."""
         if not self._closed:
             self._closed = True
+            self._transport.responses.discard(self._response)
             self._response.close()
             self._transport.leave()
 
