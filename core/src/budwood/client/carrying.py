@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Final, cast
 
+from budwood import logs
 from budwood.contracts import AsyncTransport, Transport, Transports
-from budwood.errors import ConfigurationError, UnsupportedError
+from budwood.errors import ConfigurationError, PluginError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
 from budwood.plugins import Instances
@@ -34,6 +35,8 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
     """
     Make the transport of a name, with async I/O.
 
+    With ``"auto"`` one that fails harms nobody who has not set it up: the default is taken, and the log says why.
+
     Raises:
         PluginError: There is none, or it cannot be used.
         UnsupportedError: It has blocking I/O only, or cannot do what the settings want.
@@ -44,8 +47,12 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
         if _is_preferred(instances, faster):
             try:
                 return transports(instances, faster).asynchronous()
-            except UnsupportedError:  # the settings or the environment want what it cannot do
-                break
+            except UnsupportedError as error:  # the settings or the environment want what it cannot do
+                logs.emit("transport passed over", level="debug", transport=faster, reason=str(error))
+            except PluginError as error:
+                if faster in instances.settings.names(TRANSPORT.section):
+                    raise
+                logs.emit("transport passed over", level="warning", transport=faster, reason=str(error))
     return transports(instances, _DEFAULT).asynchronous()
 
 
