@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Final, cast
 
+from budwood import logs
 from budwood.contracts import AsyncTransport, Transport, Transports
-from budwood.errors import ConfigurationError, UnsupportedError
+from budwood.errors import ConfigurationError, PluginError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
 from budwood.plugins import Instances
@@ -34,6 +35,8 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
     """
     Make the transport of a name, with async I/O.
 
+    With ``"auto"`` one that fails harms nobody who has not set it up: the default is taken, and the log says why.
+
     Raises:
         PluginError: There is none, or it cannot be used.
         UnsupportedError: It has blocking I/O only, or cannot do what the settings want.
@@ -44,17 +47,19 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
         if _is_preferred(instances, faster):
             try:
                 return transports(instances, faster).asynchronous()
-            except UnsupportedError:  # the settings or the environment want what it cannot do
-                continue
+            except UnsupportedError as error:  # the settings or the environment want what it cannot do
+                logs.emit("transport passed over", level="debug", transport=faster, reason=str(error))
+            except PluginError as error:
+                if faster in instances.settings.names(TRANSPORT.section):
+                    raise
+                logs.emit("transport passed over", level="warning", transport=faster, reason=str(error))
     return transports(instances, _DEFAULT).asynchronous()
 
 
 def _is_preferred(instances: Instances, name: str) -> bool:
-    """Tell whether a transport is there, and the default is not the one that the user has set up."""
-    configured = instances.settings.names(TRANSPORT.section)
-    return bool(instances.registry.inventory.find(TRANSPORT, name)) and (
-        name in configured or _DEFAULT not in configured
-    )
+    """Tell whether a transport is there; where the user has set some up, whether it is one of them."""
+    configured = {_DEFAULT, *_FASTER}.intersection(instances.settings.names(TRANSPORT.section))
+    return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
 
 def transports(instances: Instances, name: str) -> Transports:
