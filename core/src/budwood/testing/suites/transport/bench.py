@@ -44,11 +44,15 @@ class TransportBench(PluginSuite):
     Attributes:
         blocking: Whether it has blocking I/O.
         asynchronous: Whether it has async I/O.
+        reuses: Whether it uses connections for more than one call.
+        proxies: Whether calls can go through proxies.
     """
 
     kind: ClassVar[Kind[Any]] = TRANSPORT
     blocking: ClassVar[bool] = True
     asynchronous: ClassVar[bool] = True
+    reuses: ClassVar[bool] = True
+    proxies: ClassVar[bool] = True
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -100,6 +104,10 @@ class TransportBench(PluginSuite):
             return cast("Transports", build(**changes).thing).asynchronous()
 
         return make_one
+
+    def was_reused(self, server: LoopbackServer, connections: int) -> bool:
+        """Tell whether there were no more connections than so many, as far as that is claimed."""
+        return server.accepted == connections or not self.reuses
 
     @pytest.fixture
     def server(self) -> Iterator[LoopbackServer]:

@@ -48,6 +48,17 @@ class TransportSuite(Carrying, Addressing, Waiting, Reusing, Leaving, Failing, P
             if self.asynchronous:
                 things[1].asynchronous()
 
+    def test_proxies_are_refused_where_it_knows_none(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Rather than that a call goes straight which should not."""
+        if self.proxies:
+            pytest.skip(f"{self.plugin} claims to know proxies")
+        for settings, variable in (({"proxy": "http://127.0.0.1:1"}, ""), ({}, "http://127.0.0.1:1")):
+            monkeypatch.setenv("HTTPS_PROXY", variable)
+            thing = cast("Transports", build(**settings).thing)
+            with pytest.raises(UnsupportedError) as caught:
+                (thing.blocking if self.blocking else thing.asynchronous)()
+            assert caught.value.hint
+
     def test_what_it_has_not_is_refused(self, build: Build) -> None:
         """With an error that says so, and names a cure."""
         if self.blocking and self.asynchronous:
