@@ -6,4 +6,4 @@ from budwood.testing import TransportSuite
 class TestHttptools(TransportSuite):
     plugin = "httptools"
     blocking = False
-    proxied = False
+    proxies = False

@@ -17,6 +17,7 @@ class KindOfPlugin(StrEnum):
     STRATEGY = "strategy"
     MODIFIER = "modifier"
     TOKENIZER = "tokenizer"
+    TRANSPORT = "transport"
 
 
 class Family(StrEnum):
@@ -35,6 +36,7 @@ SECTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.STRATEGY: "instruction_strategies",
     KindOfPlugin.MODIFIER: "prompt_modifiers",
     KindOfPlugin.TOKENIZER: "tokenizers",
+    KindOfPlugin.TRANSPORT: "transports",
 }
 """The table of the settings that holds instances of a kind; its entry-point group is ``budwood.`` and this."""
 
@@ -46,6 +48,7 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.STRATEGY: "Fixed questions about passages",
     KindOfPlugin.MODIFIER: "Answers of a few sentences",
     KindOfPlugin.TOKENIZER: "Tokens of models that read words",
+    KindOfPlugin.TRANSPORT: "HTTP calls over asyncio",
 }
 """What the plugin is, as it is begun."""
 

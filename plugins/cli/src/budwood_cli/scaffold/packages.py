@@ -57,7 +57,8 @@ class Package:
         """What it requires: no Budwood before the present one, and none that may be another."""
         bounds = _bounds()
         family = [f"budwood-openai-compatible{bounds}"] if self.family is Family.OPENAI else []
-        return [f"budwood{bounds}", *family, "pydantic>=2.11"]
+        library = "h11>=0.16" if self.kind is KindOfPlugin.TRANSPORT else "pydantic>=2.11"
+        return [f"budwood{bounds}", *family, library]
 
     def files(self) -> dict[str, str]:
         """Return the text of each file, by its path in the package."""

@@ -64,6 +64,8 @@ class Addressing(TransportBench):
 
     def test_host_beyond_ascii(self, make: Make, server: LoopbackServer) -> None:
         """A name with an umlaut is sent as IDNA has it; the proxy here is to show what was sent."""
+        if not self.proxies:
+            pytest.skip(f"{self.plugin} does not claim to know proxies")
         server.play(reply())
 
         fetch(make(proxy=server.url), call("http://bücher.invalid/v1"))

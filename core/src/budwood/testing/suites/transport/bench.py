@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,13 +44,15 @@ class TransportBench(PluginSuite):
     Attributes:
         blocking: Whether it has blocking I/O.
         asynchronous: Whether it has async I/O.
-        proxied: Whether it goes through proxies; one that does not refuses settings and environments that name some.
+        reuses: Whether it uses connections for more than one call.
+        proxies: Whether it goes through proxies; one that does not refuses settings and environments that name some.
     """
 
     kind: ClassVar[Kind[Any]] = TRANSPORT
     blocking: ClassVar[bool] = True
     asynchronous: ClassVar[bool] = True
-    proxied: ClassVar[bool] = True
+    reuses: ClassVar[bool] = True
+    proxies: ClassVar[bool] = True
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -80,8 +81,6 @@ class TransportBench(PluginSuite):
         with asyncio.Runner() as runner:
 
             def make_one(**changes: object) -> Transport:
-                if not self.proxied and (changes.get("proxy") or names_proxy()):
-                    pytest.skip(f"{self.plugin} does not claim to go through proxies")
                 thing = cast("Transports", build(**changes).thing)
                 made.append(thing.blocking() if mode == "blocking" else AwaitedTransport(runner, thing.asynchronous()))
                 return made[-1]
@@ -106,6 +105,10 @@ class TransportBench(PluginSuite):
 
         return make_one
 
+    def was_reused(self, server: LoopbackServer, connections: int) -> bool:
+        """Tell whether there were no more connections than so many, as far as that is claimed."""
+        return server.accepted == connections or not self.reuses
+
     @pytest.fixture
     def server(self) -> Iterator[LoopbackServer]:
         """Start a server that plays scripts."""
@@ -118,11 +121,6 @@ class TransportBench(PluginSuite):
         files = tmp_path / "files"
         files.mkdir()
         return files
-
-
-def names_proxy() -> bool:
-    """Tell whether the environment names a proxy."""
-    return any(os.environ.get(name) or os.environ.get(name.upper()) for name in PROXY_VARIABLES - {"no_proxy"})
 
 
 def call(url: str, *, body: bytes = b"", method: str | None = None, **headers: str) -> HTTPCall:

@@ -135,7 +135,7 @@ class Carrying(TransportBench):
 
         assert fetch(transport, call(server.url, method=method)).body == b""
         assert fetch(transport, call(server.url)).body == b"next"
-        assert server.accepted == 1
+        assert self.was_reused(server, 1)
 
     def test_compressed_body_is_unpacked(self, transport: Transport, server: LoopbackServer) -> None:
         """Servers are offered gzip and deflate; a body in gzip comes out as what was packed."""

@@ -11,7 +11,6 @@ from budwood.errors import UnsupportedError
 from budwood.testing.suites.isolation import forbidden
 from budwood.testing.suites.plugin import Build
 from budwood.testing.suites.transport.addressing import Addressing
-from budwood.testing.suites.transport.bench import Mode
 from budwood.testing.suites.transport.carrying import Carrying
 from budwood.testing.suites.transport.failing import Failing
 from budwood.testing.suites.transport.leaving import Leaving
@@ -49,6 +48,17 @@ class TransportSuite(Carrying, Addressing, Waiting, Reusing, Leaving, Failing, P
             if self.asynchronous:
                 things[1].asynchronous()
 
+    def test_proxies_are_refused_where_it_knows_none(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Rather than that a call goes straight which should not."""
+        if self.proxies:
+            pytest.skip(f"{self.plugin} claims to know proxies")
+        for settings, variable in (({"proxy": "http://127.0.0.1:1"}, ""), ({}, "http://127.0.0.1:1")):
+            monkeypatch.setenv("HTTPS_PROXY", variable)
+            thing = cast("Transports", build(**settings).thing)
+            with pytest.raises(UnsupportedError) as caught:
+                (thing.blocking if self.blocking else thing.asynchronous)()
+            assert caught.value.hint
+
     def test_what_it_has_not_is_refused(self, build: Build) -> None:
         """With an error that says so, and names a cure."""
         if self.blocking and self.asynchronous:
@@ -57,21 +67,5 @@ class TransportSuite(Carrying, Addressing, Waiting, Reusing, Leaving, Failing, P
         missing = thing.asynchronous if self.blocking else thing.blocking
         with pytest.raises(UnsupportedError) as caught:
             missing()
-
-        assert caught.value.hint
-
-    @pytest.mark.parametrize("named_by", ["settings", "environment"])
-    def test_proxy_that_it_cannot_use_is_refused(
-        self, mode: Mode, build: Build, monkeypatch: pytest.MonkeyPatch, named_by: str
-    ) -> None:
-        """With an error that says so, so that another transport is taken: never is a proxy passed by."""
-        if self.proxied:
-            pytest.skip(f"{self.plugin} claims to go through proxies")
-        if named_by == "environment":
-            monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-        thing = cast("Transports", build(**({"proxy": "http://127.0.0.1:1"} if named_by == "settings" else {})).thing)
-
-        with pytest.raises(UnsupportedError) as caught:
-            thing.blocking() if mode == "blocking" else thing.asynchronous()
 
         assert caught.value.hint

@@ -162,7 +162,7 @@ class Waiting(TransportBench):
             thread.join()
 
         assert wrong == []
-        assert server.accepted == 3
+        assert self.was_reused(server, 3)
 
     def test_tasks_take_turns(self, make_async: Callable[..., AsyncTransport], server: LoopbackServer) -> None:
         """Tasks of a program share the places of one transport, and each gets its own reply."""
@@ -176,7 +176,7 @@ class Waiting(TransportBench):
             return [each.body for each in fetched]
 
         assert asyncio.run(work()) == asked
-        assert server.accepted == 3
+        assert self.was_reused(server, 3)
 
 
 def _open_one(transports: Transports, mode: Mode, late: Timing, url: str) -> None:
