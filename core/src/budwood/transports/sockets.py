@@ -14,6 +14,8 @@ from typing import Any, Final, cast
 
 import httpcore
 
+from budwood.wire.dialling import connected
+
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""
 
@@ -30,20 +32,17 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect, to the first of the host's addresses that answers."""
-        loop = asyncio.get_running_loop()
         here = None if local_address is None else (local_address, 0)
         try:
             async with asyncio.timeout(timeout):
-                transport, protocol = await loop.create_connection(
-                    _Connection, host, port, local_addr=here, happy_eyeballs_delay=0.25
-                )
+                connection = await connected(_Connection, host, port, local_addr=here)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         for option in socket_options or ():
-            transport.get_extra_info("socket").setsockopt(*option)
-        return AsyncioStream(transport, protocol)
+            connection.transport.get_extra_info("socket").setsockopt(*option)
+        return AsyncioStream(connection.transport, connection)
 
     async def sleep(self, seconds: float) -> None:
         """Wait; used by httpcore between attempts to connect."""
@@ -57,7 +56,7 @@ class _Connection(asyncio.Protocol):
         self.received = bytearray()
         self.ended = False
         self.error: Exception | None = None
-        self.transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._full = False
@@ -68,7 +67,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        if len(self.received) > _MOST_UNREAD and not self._paused and self.transport is not None:
+        if len(self.received) > _MOST_UNREAD and not self._paused:
             self._paused = True
             self.transport.pause_reading()
         _wake(self._reader)
@@ -102,7 +101,7 @@ class _Connection(asyncio.Protocol):
             raise httpcore.ReadError(str(self.error)) from self.error
         data = bytes(self.received[:most])
         del self.received[:most]
-        if self._paused and not self.received and self.transport is not None:
+        if self._paused and not self.received:
             self._paused = False
             self.transport.resume_reading()
         return data

@@ -14,6 +14,7 @@ from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, TransportSettings
 from budwood.wire.deadlines import Deadlines
+from budwood.wire.dialling import connected
 from budwood.wire.failures import (
     broken,
     check_announced_size,
@@ -32,9 +33,6 @@ from budwood_httptools.connection import Connection
 
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
-
-_NEXT_ADDRESS: Final = 0.25
-"""Seconds until another address of a host is tried as well (RFC 8305)."""
 
 
 class _Server(NamedTuple):
@@ -129,16 +127,10 @@ class HttptoolsTransport:
         return connection
 
     async def _connected(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
-        secure = server.scheme == "https"
+        context = ssl_context(self._settings) if server.scheme == "https" else None
         try:
             async with asyncio.timeout(timing.connect_timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    Connection,
-                    server.host,
-                    server.port,
-                    ssl=ssl_context(self._settings) if secure else None,
-                    happy_eyeballs_delay=_NEXT_ADDRESS,
-                )
+                connection = await connected(Connection, server.host, server.port, ssl=context)
         except ssl.SSLCertVerificationError as error:
             raise untrusted(call, error.verify_message) from error
         except TimeoutError as error:

@@ -47,6 +47,9 @@ _MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", 
 _REPLY_FIELDS: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 
 
+_EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
+"""What says nothing, in the place of a field."""
+
 _CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "text", "finish_reason"})
 
 
@@ -100,6 +103,9 @@ def decode_message(
     message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, earlier: int = 0
 ) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
+    said = [name for name, value in message.items() if value not in _EMPTY and name != "role"]
+    if said == ["content"] and isinstance(message["content"], str):  # nearly all are text alone
+        return Message(role="assistant", parts=(TextPart(text=message["content"]),))
     parts: list[Part] = []
     if reasoning := reasoning_text(message):
         parts.append(ReasoningPart(text=reasoning))
@@ -126,9 +132,7 @@ def unknown_fields(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """List what a message or a delta holds besides what Budwood models; empty values say nothing."""
     if _MESSAGE_FIELDS.issuperset(message):
         return []
-    return [
-        (kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in (None, "", [], {})
-    ]
+    return [(kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in _EMPTY]
 
 
 def pieces_of(content: JSON) -> list[JSON]:
@@ -193,26 +197,20 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
     read = detail(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
         read = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
-    total = count(usage.get("prompt_tokens"))
+    total, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     reasoning = detail(usage, "completion_tokens_details", "reasoning_tokens")
+    if reasoning and written is not None and total is not None:
+        # xAI counts it beside `completion_tokens`: its total tells.
+        written += reasoning if count(usage.get("total_tokens")) == total + written + reasoning else 0
     return Usage(
         input_tokens=total,
         uncached_input_tokens=uncached(total, read),
         cache_read_tokens=read,
         cache_write_tokens=detail(usage, "prompt_tokens_details", "cache_write_tokens"),
-        output_tokens=_output(usage, reasoning),
+        output_tokens=written,
         reasoning_tokens=reasoning,
         raw=dict(usage),
     )
-
-
-def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
-    """Return the output with its reasoning, which xAI counts beside ``completion_tokens``: its total tells."""
-    written = count(usage.get("completion_tokens"))
-    read, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
-    if written is None or read is None or not reasoning or total != read + written + reasoning:
-        return written
-    return written + reasoning
 
 
 def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
