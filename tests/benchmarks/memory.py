@@ -39,6 +39,7 @@ def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) 
     for worker in workers:
         if worker.contender.name not in MEMORY[measure]:
             continue
+        worker.renew()  # what other measures have taken and given back would hide growth
         held = []
         for count, keep in ((EARLY, True), (LATE - EARLY, False)):
             command = measure.command() | {"seconds": None, "count": count, "warm_up": 0, "keep": keep}

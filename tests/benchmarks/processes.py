@@ -118,9 +118,15 @@ class WorkerProcess:
             answer: dict[str, Any] = json.loads(line)
             return answer
         self._process.kill()
+        self.renew()
+        return {"failed": "its process ended" if answered else f"it hung for {limit:g} s"}
+
+    def renew(self) -> None:
+        """
+        Begin anew, in a process that has done nothing yet.
+        """
         self.close()
         self._process = self._started()
-        return {"failed": "its process ended" if answered else f"it hung for {limit:g} s"}
 
     def close(self) -> None:
         """

@@ -99,7 +99,7 @@ def choice(arguments: argparse.Namespace) -> Choice:
     contenders = present(named(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER))
     measures = arguments.only or list(NAMES)
     if not arguments.quick:
-        return Choice(contenders, measures, arguments.rounds or 100, arguments.rounds or 15)
+        return Choice(contenders, measures, arguments.rounds or 100, arguments.rounds or 11)
     if not arguments.contenders:
         contenders = [contender for contender in contenders if contender.kind != "peer"]
     return Choice(contenders, arguments.only or QUICK, arguments.rounds or 2, arguments.rounds or 2, 0.3)

@@ -53,6 +53,19 @@ def test_a_worker_that_ends_is_told_and_begins_anew(worker):
     assert process.ask(COMMAND)["calls"] == 3
 
 
+def test_a_worker_can_begin_anew(worker):
+    """
+    Memory is watched in a process that has done nothing before.
+    """
+    process, _ = worker
+    before = process._process.pid
+
+    process.renew()
+
+    assert process._process.pid != before
+    assert process.ask(COMMAND)["calls"] == 3
+
+
 def test_a_process_that_is_measured_sees_nothing_of_the_user(monkeypatch, tmp_path):
     """
     Keys, proxies, settings and caches of whoever runs the suite change no result.
