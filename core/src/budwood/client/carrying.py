@@ -35,7 +35,7 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
     """
     Make the transport of a name, with async I/O.
 
-    With ``"auto"`` one that fails harms nobody who has not set it up: the default is taken, and the log says why.
+    With ``"auto"`` one that fails harms nobody who has not set it up: the next is taken, and the log says why.
 
     Raises:
         PluginError: There is none, or it cannot be used.
@@ -47,12 +47,11 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
         if _is_preferred(instances, faster):
             try:
                 return transports(instances, faster).asynchronous()
-            except UnsupportedError as error:  # the settings or the environment want what it cannot do
-                logs.emit("transport passed over", level="debug", transport=faster, reason=str(error))
-            except PluginError as error:
+            except (UnsupportedError, PluginError) as error:
                 if faster in instances.settings.names(TRANSPORT.section):
-                    raise
-                logs.emit("transport passed over", level="warning", transport=faster, reason=str(error))
+                    raise  # what its settings say, such as a proxy, another transport would not know
+                level = "debug" if isinstance(error, UnsupportedError) else "warning"
+                logs.emit("transport passed over", level=level, transport=faster, reason=str(error))
     return transports(instances, _DEFAULT).asynchronous()
 
 
