@@ -50,8 +50,13 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
             except (UnsupportedError, PluginError) as error:
                 if faster in instances.settings.names(TRANSPORT.section):
                     raise  # what its settings say, such as a proxy, another transport would not know
-                level = "debug" if isinstance(error, UnsupportedError) else "warning"
-                logs.emit("transport passed over", level=level, transport=faster, reason=str(error))
+                expected = isinstance(error, UnsupportedError)
+                logs.emit(
+                    "transport passed over",
+                    level="debug" if expected else "warning",
+                    transport=faster,
+                    reason=str(error),
+                )
     return transports(instances, _DEFAULT).asynchronous()
 
 
