@@ -10,7 +10,7 @@ from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTim
 from budwood.hooks import TRANSPORT, TransportSpec
 from budwood.testing import TransportSuite, loopback
 from budwood.testing.suites.transport import bench, leaving
-from budwood.transports import pooled, pooled_async
+from budwood.transports import pooled
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import ReplyHead
@@ -18,8 +18,8 @@ from budwood.wire.connecting import TransportSettings
 from tests.core.testing.mutants.registering import registry_of
 
 for module in (loopback, bench, leaving):  # what waits for a mutant waits in vain
-    module.PATIENCE = 3.0
-bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 3.0)
+    module.PATIENCE = 5.0
+bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0)
 
 
 class Carrier:
@@ -391,7 +391,7 @@ class TestLosesPlaces(Sound):
 
     class Mutant(Exchanging):
         def error(self, error):
-            self._places.acquire(timeout=3)
+            self._places.acquire(blocking=False)
             return error
 
 
@@ -518,14 +518,6 @@ class TestCannotBeCancelled(Sound):
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
-            async def _sent_on(self, connection, server, request):
-                try:
-                    return await connection.handle_async_request(request)
-                except asyncio.CancelledError:
-                    raise
-                finally:
-                    pooled_async.Place(server, connection)
-
             async def open(self, call, timing):
                 return await asyncio.shield(asyncio.ensure_future(super().open(call, timing)))
 
@@ -539,8 +531,7 @@ class TestWaitersKeepTheirPlace(Sound):
                 try:
                     return await super().open(call, timing)
                 except asyncio.CancelledError:
-                    self._places = asyncio.BoundedSemaphore(1)
-                    await self._places.acquire()
+                    self._kept = asyncio.ensure_future(self._places.acquire())
                     raise
 
 
