@@ -16,6 +16,7 @@ SUITES = {
     "storage": "StorageSuite",
     "strategy": "InstructionStrategySuite",
     "tokenizer": "TokenizerSuite",
+    "transport": "TransportSuite",
 }
 MUTANTS = [(name, mutant, caught_by) for name in SUITES for mutant, caught_by in mutants_in(name).items()]
 OF_ALL_KINDS = {name for name in dir(testing.CacheSuite) if name in dir(testing.StorageSuite)}

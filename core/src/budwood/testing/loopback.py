@@ -94,10 +94,10 @@ class LoopbackServer:
         self._scripts.clear()
         return self
 
-    def has_open(self, most: int, patience: float = PATIENCE) -> bool:
+    def has_open(self, most: int) -> bool:
         """Tell whether no more than so many connections are open, or soon will be."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._connections) <= most, patience)
+            return self._changed.wait_for(lambda: len(self._connections) <= most, PATIENCE)
 
     def end_connections(self) -> None:
         """Close all connections, as a server does that restarts or is tired of idle ones."""

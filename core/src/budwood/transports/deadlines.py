@@ -72,6 +72,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         deadline: The thread's deadline, set by whoever performs a call.
         waiting: Where it is noted who waits for what.
         monotonic: The clock that the deadline is a moment of.
+        handshakes: How often TLS begins on a connection to a proxy; until then all is part of connecting.
     """
 
     def __init__(
@@ -80,11 +81,14 @@ class DeadlineBackend(httpcore.NetworkBackend):
         deadline: ThreadDeadline,
         waiting: WaitingSockets,
         monotonic: Callable[[], float],
+        *,
+        handshakes: int = 0,
     ) -> None:
         self._backend = backend
         self._deadline = deadline
         self._waiting = waiting
         self._monotonic = monotonic
+        self._handshakes = handshakes
 
     def left(self, timeout: float | None) -> float | None:
         """
@@ -113,6 +117,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
         """Connect, no longer than is left."""
         stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
         note_opened(stream.close)
+        if self._handshakes and timeout is not None:
+            return _ConnectingStream(stream, self, self._waiting, timeout, self._handshakes)
         return _DeadlineStream(stream, self, self._waiting)
 
     def connect_unix_socket(
@@ -158,3 +164,33 @@ class _DeadlineStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature
         return self._stream.get_extra_info(info)
+
+
+class _ConnectingStream(_DeadlineStream):
+    """A connection to a proxy that has yet to say whether it reaches the server."""
+
+    def __init__(
+        self,
+        stream: httpcore.NetworkStream,
+        backend: DeadlineBackend,
+        waiting: WaitingSockets,
+        patience: float,
+        handshakes: int,
+    ) -> None:
+        super().__init__(stream, backend, waiting)
+        self._patience = patience
+        self._handshakes = handshakes
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return super().read(max_bytes, self._patience)
+        except httpcore.ReadTimeout as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        if self._handshakes == 1:
+            return super().start_tls(ssl_context, server_hostname, timeout)
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        return _ConnectingStream(stream, self._backend, self._waiting, self._patience, self._handshakes - 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import httpcore
 
@@ -147,6 +147,19 @@ class Origins(Generic[P, C]):
             auth=None if proxy.user is None else (proxy.user, proxy.password or ""),
             ssl_context=ssl_context(without) if proxy.scheme == "https" else None,
         )
+
+
+def handshakes_before_calls(pool: Mapping[str, Any]) -> int:
+    """
+    Tell how often TLS begins on a connection to a proxy before a call can be sent through it.
+
+    Args:
+        pool: The arguments of the pool that makes the connection.
+    """
+    proxy: httpcore.Proxy | None = pool["proxy"]
+    if proxy is None or pool["ssl_context"] is None:
+        return 0
+    return 2 if proxy.url.scheme == b"https" else 1
 
 
 def _with_socks() -> tuple[type[Exception], ...]:

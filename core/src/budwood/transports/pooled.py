@@ -16,7 +16,7 @@ import httpcore
 
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 from budwood.transports.opening import all_or_nothing
-from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target
+from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import WholeBody
@@ -55,7 +55,10 @@ class PooledTransport:
         )
 
     def _pool(self, **arguments: Any) -> httpcore.ConnectionPool:  # noqa: ANN401 - those of httpcore
-        backend = DeadlineBackend(httpcore.SyncBackend(), self._deadline, self._waiting, self._monotonic)
+        handshakes = handshakes_before_calls(arguments)
+        backend = DeadlineBackend(
+            httpcore.SyncBackend(), self._deadline, self._waiting, self._monotonic, handshakes=handshakes
+        )
         return httpcore.ConnectionPool(network_backend=backend, **arguments)
 
     def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:

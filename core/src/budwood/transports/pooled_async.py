@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpcore
 
 from budwood.transports.opening import all_or_nothing
-from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target
+from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.sockets import AsyncioBackend
 from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
@@ -50,7 +50,8 @@ class AsyncPooledTransport:
         )
 
     def _pool(self, **arguments: Any) -> httpcore.AsyncConnectionPool:  # noqa: ANN401 - those of httpcore
-        return httpcore.AsyncConnectionPool(network_backend=AsyncioBackend(), **arguments)
+        backend = AsyncioBackend(handshakes=handshakes_before_calls(arguments))
+        return httpcore.AsyncConnectionPool(network_backend=backend, **arguments)
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
         """Send the call and wait for the head of the reply."""

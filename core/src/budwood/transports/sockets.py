@@ -22,7 +22,15 @@ _MOST_UNREAD: Final = 256 * 1024
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
-    """Connects by the running event loop, whichever it is. Whoever calls bounds the time of reads and writes."""
+    """
+    Connects by the running event loop, whichever it is. Whoever calls bounds the time of reads and writes.
+
+    Args:
+        handshakes: How often TLS begins on a connection to a proxy; until then all is part of connecting.
+    """
+
+    def __init__(self, *, handshakes: int = 0) -> None:
+        self._handshakes = handshakes
 
     async def connect_tcp(
         self,
@@ -43,6 +51,8 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError(str(error)) from error
         transport, protocol = await loop.create_connection(_Connection, sock=sock)
         note_opened(transport.abort)
+        if self._handshakes and timeout is not None:
+            return _ConnectingStream(transport, protocol, timeout, self._handshakes)
         return AsyncioStream(transport, protocol)
 
     async def sleep(self, seconds: float) -> None:
@@ -168,6 +178,9 @@ class AsyncioStream(httpcore.AsyncNetworkStream):
         if transport is None:  # the connection was lost in the meantime
             raise httpcore.ConnectError("The server closed the connection.")
         self._connection.transport = transport
+        return self._secured(transport)
+
+    def _secured(self, transport: asyncio.Transport) -> AsyncioStream:
         return AsyncioStream(transport, self._connection)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own
@@ -176,3 +189,24 @@ class AsyncioStream(httpcore.AsyncNetworkStream):
             return self._connection.ended or bool(self._connection.received) or self._transport.is_closing()
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._transport.get_extra_info(names.get(info, info))
+
+
+class _ConnectingStream(AsyncioStream):
+    """A connection to a proxy that has yet to say whether it reaches the server."""
+
+    def __init__(self, transport: asyncio.Transport, connection: _Connection, patience: float, handshakes: int) -> None:
+        super().__init__(transport, connection)
+        self._patience = patience
+        self._handshakes = handshakes
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await super().read(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+
+    def _secured(self, transport: asyncio.Transport) -> AsyncioStream:
+        if self._handshakes == 1:
+            return super()._secured(transport)
+        return _ConnectingStream(transport, self._connection, self._patience, self._handshakes - 1)

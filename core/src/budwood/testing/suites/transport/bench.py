@@ -19,8 +19,8 @@ from budwood.testing.suites.transport.awaited import AwaitedTransport
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.connecting import PROXY_VARIABLES
 
-LONG: Final = 3600.0
-"""Seconds that no test waits for."""
+LONG: Final = PATIENCE
+"""Seconds that only a test waits for which has gone wrong."""
 
 LIMIT: Final = 10_000_000
 """Bytes of a reply that are kept where a test says nothing else."""

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError
-from budwood.testing.loopback import LoopbackServer, reply
+from budwood.testing.loopback import LEAVE, LoopbackServer, reply
 from budwood.testing.suites.transport.bench import Make, TransportBench, call, fetch, timing
 
 _ELSEWHERE = "http://vendor.invalid/v1"
@@ -93,6 +93,15 @@ class Proxying(TransportBench):
         assert not caught.value.retryable
 
         assert fetch(make(), call(server.url)).head.status == 407
+
+    def test_tunnel_in_time_or_not_at_all(self, make: Make, server: LoopbackServer) -> None:
+        """A proxy that does not say whether it reaches the server is given up after `connect_timeout`."""
+        server.play(LEAVE)
+
+        with pytest.raises(RequestTimeoutError) as caught:
+            fetch(make(proxy=server.url), call("https://vendor.invalid/v1"), connect=0.1)
+
+        assert caught.value.phase == "connect"
 
     def test_key_is_not_told_to_the_proxy_of_a_tunnel(self, make: Make, server: LoopbackServer) -> None:
         """What is meant for the server goes through the tunnel alone."""
