@@ -119,7 +119,7 @@ class WorkerProcess:
             return answer
         self._process.kill()
         self.renew()
-        return {"failed": "its process ended" if answered else f"it hung for {limit:g} s"}
+        return {"failed": "its process ended" if answered else f"no answer within {limit:g} s"}
 
     def renew(self) -> None:
         """

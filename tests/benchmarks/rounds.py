@@ -13,7 +13,7 @@ from tests.benchmarks.results import Results
 
 T = TypeVar("T")
 
-LIMIT = 60.0
+LIMIT = 120.0
 """Seconds for one round of one contender: who waits for ever shall not stop the others."""
 
 

@@ -132,14 +132,14 @@ def measure(chosen: Choice) -> Results:
 
 def failures(results: Results) -> list[str]:
     """
-    List the failures of what is ours, and of the bare clients. That another library fails is told in the report.
+    List the failures of what is ours. That something else fails is told in the report.
     """
-    peers = {contender.name for contender in ROSTER if contender.kind == "peer"}
+    ours = {contender.name for contender in ROSTER if contender.kind == "budwood"}
     return [
         f"{measure}, {name}: {why}"
         for measure, failed in results.failures.items()
         for name, why in failed.items()
-        if name not in peers
+        if name in ours
     ]
 
 
@@ -167,6 +167,7 @@ def main() -> None:
     if not (arguments.quick or arguments.only or arguments.contenders or arguments.rounds):
         write(results, report.page(results, found))
         wrong += [f"not met: {verdict.target.name}" for verdict in found if verdict.fails]
+        wrong += [f"not measured: {verdict.target.name}" for verdict in found if verdict.met is None]
     if wrong:
         raise SystemExit("\n".join(wrong))
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.benchmarks import run
 from tests.benchmarks.measures import MEASURES
+from tests.benchmarks.results import Results
 from tests.benchmarks.roster import Contender, named
 from tests.benchmarks.rounds import grouped
 
@@ -42,6 +43,16 @@ def test_who_lacks_a_package_is_left_out(capsys):
 
     assert [one.name for one in run.present(contenders)] == ["socket"]
     assert "odd is left out: no-such-distribution is not installed" in capsys.readouterr().err
+
+
+def test_the_suite_fails_for_what_is_ours():
+    """
+    That another library fails is told in the report, and does not stop anyone.
+    """
+    results = Results()
+    results.failures["sync"] = {"budwood": "ValueError: no", "litellm": "RuntimeError: no", "httpx": "no answer"}
+
+    assert run.failures(results) == ["sync, budwood: ValueError: no"]
 
 
 def test_one_measure_of_two_contenders(monkeypatch):
