@@ -41,7 +41,15 @@ DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests build throw-away distributions too
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
-TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "trustme>=1.2", "types-docutils", "types-jsonschema"]
+TYPES: Final = [
+    "hypothesis",
+    "mypy==2.4.1",
+    "pytest>=9",
+    "socksio",
+    "trustme>=1.2",
+    "types-docutils",
+    "types-jsonschema",
+]
 PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what this release says
 UVLOOP: Final = ["uvloop==0.23.0; sys_platform != 'win32'"]  # there is none for Windows
 TEST: Final = [

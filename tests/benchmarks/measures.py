@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, word
 
-SECONDS: Final = {1: 0.8, 32: 0.8, 256: 1.2, 1000: 2.0}
+SECONDS: Final = {1: 0.4, 32: 0.4, 256: 0.6, 1000: 1.5}
 """How many calls are in flight at once, and how long a round of them takes: every lane shall have several."""
 
 OTHERS: Final = {0: (2, 3, 2, 1), 50: (0, 0, 1, 0), 500: (0, 0, 0, 1)}
@@ -17,7 +17,7 @@ Rounds of those who are neither Budwood nor the one that everyone is compared wi
 round of a thousand calls takes minutes, and with latency they are asked only where they cannot keep up.
 """
 
-WARM_UP_SECONDS: Final = 6.0
+WARM_UP_SECONDS: Final = 3.0
 """Longer than httpx keeps idle connections: what the first rush opened too many slows its pool until then."""
 
 MOST_TO_WARM_UP: Final = 1000

@@ -90,7 +90,7 @@ class TestHTTP2(SecureBench):
             each.answer = lambda request: reply(200, request.body, **KEPT)
             assert fetch(transport, call(each.url, body=b"x")).body == b"x"
 
-    def test_threads_share_a_connection(self, mode, make, http2_server, authority_file):
+    def test_threads_share_a_transport(self, mode, make, http2_server, authority_file):
         """
         Threads that ask side by side get each its own reply.
         """

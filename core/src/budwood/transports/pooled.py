@@ -93,10 +93,12 @@ class PooledTransport:
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
-        """Send a request on a connection of its own; with HTTP/2 the pool shares its connections."""
+        """
+        Send a request on a connection of its own, with HTTP/2 too.
+
+        OpenSSL's connections are not safe to read in one thread while another writes, as sharing them would do.
+        """
         server = target.server
-        if self._settings.http2:
-            return Place(server, None), server.pool.handle_request(request)
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
