@@ -66,6 +66,7 @@ class AiohttpTransport:
         self._proxies = Proxies(self._settings)
         self._check()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._busy: set[aiohttp.ClientResponse] = set()
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -110,6 +111,7 @@ class AiohttpTransport:
         except _FAILURES as error:
             failure = translated(error, call, timing, self._monotonic(), target.proxy)
         else:
+            self._busy.add(response)
             exchange = AiohttpExchange(self, call, timing, target.proxy, response)
             if response.status == FORWARDING_REFUSED and target.proxy is not None:
                 await exchange.close()
@@ -150,12 +152,15 @@ class AiohttpTransport:
         """Return the moment by the clock of the deadlines."""
         return self._monotonic()
 
-    def leave(self) -> None:
+    def leave(self, response: aiohttp.ClientResponse) -> None:
         """Let another request into the place of one that is over."""
+        self._busy.discard(response)
         self._places.release()
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
+        for response in self._busy:
+            response.close()  # whoever reads from it would wait on where the session alone is closed
         if self._session is not None:
             await self._session.close()
 
@@ -208,7 +213,7 @@ class AiohttpExchange(AsyncWholeBody):
         if not self._closed:
             self._closed = True
             self._response.close()
-            self._transport.leave()
+            self._transport.leave(self._response)
 
 
 def _content(body: bytes) -> bytes | BytesIO | None:
