@@ -43,8 +43,10 @@ BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests
 LINT: Final = ["ruff==0.17.5"]  # pinned: with every rule selected, a new release is a new set of rules
 TYPES: Final = ["hypothesis", "mypy==2.4.1", "pytest>=9", "trustme>=1.2", "types-docutils", "types-jsonschema"]
 PRICES: Final = ["genai-prices==0.2.3"]  # pinned: the catalog's facts are what this release says
+UVLOOP: Final = ["uvloop==0.23.0; sys_platform != 'win32'"]  # there is none for Windows
 TEST: Final = [
     *PRICES,
+    *UVLOOP,
     "anthropic>=2",  # this one, google-genai, groq, ollama and openai: the vendors' own clients, to agree with
     "bpe-openai",  # brings OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
@@ -169,9 +171,16 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure; ``-- --quick`` takes the short form, which CI runs."""
-    session.install(*DISTRIBUTIONS)  # not editable, since that makes every import look in more folders
-    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+    """Measure, and write docs/benchmarks; ``-- --quick`` takes the short form, which CI runs."""
+    session.install(*DISTRIBUTIONS, *UVLOOP)  # not editable, since that makes every import look in more folders
+    session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
+
+
+@nox.session
+def profile(session: nox.Session) -> None:
+    """Print where the CPU time of one call goes."""
+    session.install(*DISTRIBUTIONS, *UVLOOP)
+    session.run("python", "-m", "tests.benchmarks.profiling", *session.posargs)
 
 
 @nox.session

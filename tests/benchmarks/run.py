@@ -1,226 +1,175 @@
 """
-Measure what Budwood costs from the start of a process: CPU seconds of the process, medians of interleaved rounds.
+Measure what Budwood costs, beside bare clients and other libraries.
 
-Usage: python run.py [--quick] [--json FILE]
+Without options everything is measured, in some twenty minutes, and docs/benchmarks is written anew; a target that is
+not met, and has no explanation, fails. With any option but --json, nothing is written there, and no target fails.
+
+Usage: python -m tests.benchmarks.run [--quick] [--only MEASURE] [--contenders A,B] [--rounds N] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BARE = "pass"
-VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
-# It reads the certificates, as a bare client does; Budwood reads them only for an address that needs them.
-HTTPX_CALL = """
-import httpx
-from pydantic import BaseModel
+from tests.benchmarks import chart, memory, report, rounds, startup
+from tests.benchmarks.environments import ROOT, prepare
+from tests.benchmarks.machine import about
+from tests.benchmarks.measures import MEASURES
+from tests.benchmarks.processes import on_core, serving, working
+from tests.benchmarks.results import Results
+from tests.benchmarks.roster import ROSTER, Contender, named
+from tests.benchmarks.targets import verdicts
 
-class Message(BaseModel):
-    role: str
-    content: str
-
-class Choice(BaseModel):
-    index: int
-    message: Message
-    finish_reason: str
-
-class Reply(BaseModel):
-    id: str
-    model: str
-    choices: list[Choice]
-    usage: dict[str, int]
-
-asked = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
-with httpx.Client() as client:
-    response = client.post("http://127.0.0.1:PORT/v1/chat/completions", json=asked)
-    assert Reply.model_validate_json(response.content).choices[0].message.content == "Hello."
-"""
-BUDWOOD_CALL = """
-import budwood
-
-with budwood.Client("openai-compatible/bench", base_url="http://127.0.0.1:PORT/v1") as client:
-    assert client.ask("Hi").text == "Hello."
-"""
-OFFLINE = (
-    "from budwood_offline.asking import ask_question\n"
-    "from budwood_offline.filling import fill_schema\n"
-    "from budwood_offline.ranking import best_sentences\n"
-)
-PASSAGES = """
-text = {"type": "string"}
-row = {"question": text, "answer": text, "title": text, "words": {"type": "array", "items": text}}
-schema = {"type": "object", "properties": row, "required": list(row), "additionalProperties": False}
-for number in range(20):
-    passage = "".join(f"Key {number} of {place} rests in house {place * 7}. " for place in range(30))[:1200]
-    best_sentences("What happens to an exhausted key?", passage)
-    ask_question(passage, seed=1)
-    fill_schema(schema, passage)
-"""
-# What regular expressions stumble over: of each, eight times as much shall take eight times as long.
-ENDLESS = """
-import budwood
-
-UNITS = ["a ", "(", "|", "`", "*", "_", "[", "[a](", "<", "<passage>", "#", "\\n", "a\\n\\n", ".", "a. ", "e.g. ", "1",
-    "1,000", "question: ", "already asked ", "a@a.", "http://", "age: 36, ", "Ada of ", ":a"]
-SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
-with budwood.Client("offline/extractive", cache=False) as client:
-    for unit in UNITS:
-        for number in range(TIMES):
-            text = (unit * LENGTH)[:LENGTH]
-            for asked in ("What happens to a key?", "Ask a question."):
-                client.ask(f"<passage>{text}</passage>{asked}{number}")
-            client.ask(f"<passage>{text}</passage>Fill it.{number}", schema=SCHEMA)
-"""
-LONG, SHORT = (
-    ENDLESS.replace("TIMES", times).replace("LENGTH", length) for times, length in (("1", "16000"), ("8", "2000"))
-)
+FOLDER = ROOT / "docs" / "benchmarks"
+WATCHED = tuple(measure.name for measure in memory.MEMORY)
+NAMES = ("installed", *startup.TITLES, *(measure.name for measure in MEASURES), *WATCHED)
+QUICK = (
+    "installed import first-call version sync async-32 async-256 stream-sync stream-async structured-async "
+    "cache-memory cache-sqlite offline endless"
+).split()
 
 
 @dataclass(frozen=True)
-class Target:
+class Choice:
     """
-    One promise: a program, what it is compared with, and the most that it may cost.
-
-    With ``bound`` in milliseconds the difference counts, otherwise the ratio.
+    What is measured: of whom, in how many rounds at most, and by what factor their time is stretched.
     """
 
-    name: str
-    program: str
-    baseline: str
-    bound: float
-    milliseconds: bool = False
+    contenders: list[Contender]
+    measures: list[str]
+    rounds: int = 100
+    start_rounds: int = 15
+    factor: float = 1.0
 
 
-TARGETS = (
-    Target("`import budwood`, over a bare interpreter", "import budwood", BARE, 5.0, milliseconds=True),
-    Target("`budwood --version`, to `import typer`", VERSION, "import typer", 1.3),
-    Target("first completed call, to bare httpx and pydantic", BUDWOOD_CALL, HTTPX_CALL, 1.25),
-    Target(
-        "20 passages: an answer, a question, a row, over the imports",
-        OFFLINE + PASSAGES,
-        OFFLINE,
-        1000.0,
-        milliseconds=True,
-    ),
-    Target("offline, 16,000 characters of anything, to 8 times 2,000", LONG, SHORT, 3.0),
-)
-
-
-@contextmanager
-def serving() -> Iterator[int]:
+def parsed() -> argparse.Namespace:
     """
-    Run the loopback server in a process of its own.
+    Read the command line.
     """
-    server = Path(__file__).with_name("server.py")
-    process = subprocess.Popen([sys.executable, str(server)], stdout=subprocess.PIPE, text=True)
+    parser = argparse.ArgumentParser(description="Measure what Budwood costs; see the head of this file.")
+    parser.add_argument("--quick", action="store_true", help="Budwood and the bare clients, few and short rounds")
+    parser.add_argument("--only", action="append", metavar="MEASURE", help=f"may be repeated: {', '.join(NAMES)}")
+    parser.add_argument("--contenders", metavar="A,B", help=", ".join(contender.name for contender in ROSTER))
+    parser.add_argument("--rounds", type=int, help="the most rounds of each measure")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    return parser.parse_args()
+
+
+def present(contenders: Sequence[Contender]) -> list[Contender]:
+    """
+    Leave out those that need what the suite's own environment lacks, and say so.
+    """
+    found = []
+    for contender in contenders:
+        lacking = [] if contender.requirements else [name for name in contender.packages if not is_installed(name)]
+        if lacking:
+            print(f"{contender.name} is left out: {', '.join(lacking)} is not installed", file=sys.stderr)
+        else:
+            found.append(contender)
+    return found
+
+
+def is_installed(name: str) -> bool:
+    """
+    Tell whether the suite's own environment has a distribution.
+    """
     try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
-def cpu(program: str, folder: str) -> float:
+def choice(arguments: argparse.Namespace) -> Choice:
     """
-    Run a program in a new interpreter; return its CPU seconds, user and system.
+    Understand the command line.
+
+    Raises:
+        SystemExit: Names what is unknown.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("BUDWOOD_", "COVERAGE"))}
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-c", program], cwd=folder, env=environment, stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"a program failed:\n{program}")
-    return usage.ru_utime + usage.ru_stime
+    unknown = set(arguments.only or ()) - set(NAMES)
+    if unknown:
+        raise SystemExit(f"no measure is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    contenders = present(named(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER))
+    measures = arguments.only or list(NAMES)
+    if not arguments.quick:
+        return Choice(contenders, measures, arguments.rounds or 100, arguments.rounds or 11)
+    if not arguments.contenders:
+        contenders = [contender for contender in contenders if contender.kind != "peer"]
+    return Choice(contenders, arguments.only or QUICK, arguments.rounds or 2, arguments.rounds or 2, 0.3)
 
 
-def measure(rounds: int) -> dict[str, list[float]]:
+def measure(chosen: Choice) -> Results:
     """
-    Run all programs in turn, so often.
+    Measure all that was chosen.
     """
-    with serving() as port, tempfile.TemporaryDirectory() as folder:
-        programs = {
-            text: text.replace("PORT", str(port)) for target in TARGETS for text in (target.program, target.baseline)
-        }
-        for program in programs.values():
-            cpu(program, folder)  # writes bytecode, fills the disk's cache
-        times: dict[str, list[float]] = {name: [] for name in programs}
-        for _ in range(rounds):
-            for name, program in programs.items():
-                times[name].append(cpu(program, folder))
-    return times
+    results = Results()
+    for contender in chosen.contenders:
+        if contender.requirements:
+            prepare(contender)
+    results.about = about(chosen.contenders)
+    if "installed" in chosen.measures:
+        startup.weigh(chosen.contenders, results)
+    with serving() as address, on_core(0):
+        starts = [name for name in startup.TITLES if name in chosen.measures]
+        if starts:
+            startup.start(chosen.contenders, starts, address, chosen.start_rounds, results)
+        with working(chosen.contenders, address) as workers:
+            measures = [one for one in MEASURES if one.name in chosen.measures]
+            for group in rounds.grouped(measures):
+                rounds.run(group, workers, chosen.rounds, chosen.factor, results)
+            for watched in memory.MEMORY:
+                if watched.name in chosen.measures:
+                    memory.watch(watched, workers, results)
+    return results
 
 
-def results(times: dict[str, list[float]]) -> list[dict[str, object]]:
+def failures(results: Results) -> list[str]:
     """
-    Compare each program with its baseline.
+    List the failures of what is ours. That something else fails is told in the report.
     """
-    rows = []
-    for target in TARGETS:
-        ours, theirs = times[target.program], times[target.baseline]
-        pairs = [(a - b) * 1000 if target.milliseconds else a / b for a, b in zip(ours, theirs, strict=True)]
-        found = statistics.median(pairs)
-        rows.append(
-            {
-                "name": target.name,
-                "unit": "ms" if target.milliseconds else "ratio",
-                "median": round(found, 2),
-                "min": round(min(pairs), 2),
-                "max": round(max(pairs), 2),
-                "bound": target.bound,
-                "met": found <= target.bound,
-                "milliseconds": round(statistics.median(ours) * 1000, 1),
-                "baseline_milliseconds": round(statistics.median(theirs) * 1000, 1),
-            }
-        )
-    return rows
-
-
-def table(rows: list[dict[str, object]]) -> str:
-    """
-    Write the results as Markdown.
-    """
-    head = "| CPU time of a whole process | Budwood | baseline | compared | min, max | bound | met |"
-    lines = [
-        f"| {row['name']} | {row['milliseconds']} ms | {row['baseline_milliseconds']} ms "
-        f"| {row['median']} {row['unit']} | {row['min']}, {row['max']} "
-        f"| {row['bound']} | {'yes' if row['met'] else 'no'} |"
-        for row in rows
+    ours = {contender.name for contender in ROSTER if contender.kind == "budwood"}
+    return [
+        f"{measure}, {name}: {why}"
+        for measure, failed in results.failures.items()
+        for name, why in failed.items()
+        if name in ours
     ]
-    return "\n".join([head, "|---" * 7 + "|", *lines])
+
+
+def write(results: Results, page: str) -> None:
+    """
+    Write the folder of the documentation anew.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "README.md").write_text(page, "utf-8")
+    (FOLDER / "results.json").write_text(json.dumps(results.as_data(), indent=1) + "\n", "utf-8")
+    (FOLDER / "chart.svg").write_text(chart.draw(results), "utf-8")
 
 
 def main() -> None:
     """
-    Measure and print. Without ``--quick`` a bound that is not met fails.
+    Measure and print; the full run writes, and fails where a target is not met. What fails of ours, fails always.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="few rounds, and no bound fails: that it runs is what counts"
-    )
-    parser.add_argument("--json", type=Path, help="write the results there as well")
-    arguments = parser.parse_args()
-    rows = results(measure(5 if arguments.quick else 31))
-    print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs\n")
-    print(table(rows))
+    arguments = parsed()
+    results = measure(choice(arguments))
+    found = verdicts(results)
+    print(report.tables(results, found))
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-    if not arguments.quick and not all(row["met"] for row in rows):
-        raise SystemExit("a bound is not met")
+        arguments.json.write_text(json.dumps(results.as_data(), indent=1) + "\n", "utf-8")
+    wrong = failures(results)
+    if not (arguments.quick or arguments.only or arguments.contenders or arguments.rounds):
+        write(results, report.page(results, found))
+        wrong += [f"not met: {verdict.target.name}" for verdict in found if verdict.fails]
+        wrong += [f"not measured: {verdict.target.name}" for verdict in found if verdict.met is None]
+    if wrong:
+        raise SystemExit("\n".join(wrong))
 
 
 if __name__ == "__main__":

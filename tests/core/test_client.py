@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import islice
 
 import pytest
 
@@ -11,6 +12,7 @@ from budwood import AsyncClient, Client
 from budwood.errors import (
     BudwoodError,
     ConfigurationError,
+    ConnectionFailedError,
     CredentialError,
     InvalidRequestError,
     PluginNotFoundError,
@@ -181,6 +183,34 @@ def test_nothing_is_sent_before_the_first_event_is_wanted(client, scripted):
     assert scripted.calls == []
 
 
+def test_a_piece_is_handed_on_before_the_next_is_waited_for(client, scripted):
+    """
+    The first text is there as soon as its bytes are, whatever becomes of the rest.
+    """
+    first = sse(*chat_chunks(["a"], finish_reason=None), done=False)
+    scripted.reply(chunks=first, failure=ConnectionFailedError("The connection broke."))
+
+    with client.stream("A story") as stream:
+        texts = stream.text_deltas()
+        assert next(texts) == "a"
+        with pytest.raises(StreamInterruptedError):
+            next(texts)
+
+
+def test_texts_and_events_can_be_read_in_turns(client, scripted):
+    """
+    Whoever takes some of the text and then the events misses none, also where all came in one piece.
+    """
+    scripted.reply(chunks=[b"".join(sse(*chat_chunks(list("abcdef"))))])
+
+    with client.stream("A story") as stream:
+        begun = list(islice(stream.text_deltas(), 2))
+        then = next(event.text for event in stream if isinstance(event, TextDelta))
+        rest = list(stream.text_deltas())
+
+    assert "".join([*begun, then, *rest]) == stream.response.text == "abcdef"
+
+
 def test_leaving_a_stream_closes_its_connection(client, scripted):
     """
     A break ends the exchange at once, the rest is not read, and there is no response.
@@ -299,6 +329,24 @@ def test_tasks_share_an_async_client(async_client, scripted, echo):
     assert [reply.text for reply in alone] == [f"you said {number}" for number in range(20)]
     assert isinstance(failed, InvalidRequestError)
     assert [reply.text for reply in others] == [f"you said {number}" for number in range(19)]
+
+
+def test_async_texts_and_events_can_be_read_in_turns(async_client, scripted):
+    """
+    The same holds for async streams: a piece leaves at once, and nothing is missed where all came in one.
+    """
+    scripted.reply(chunks=[b"".join(sse(*chat_chunks(list("abcdef"))))])
+
+    async def read() -> list[str]:
+        async with async_client.stream("A story") as stream:
+            begun = [await anext(stream.text_deltas()) for _ in range(2)]
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    begun.append(event.text)
+                    break
+            return begun + [text async for text in stream.text_deltas()]
+
+    assert asyncio.run(read()) == list("abcdef")
 
 
 def test_leaving_an_async_stream_closes_its_connection(async_client, scripted):

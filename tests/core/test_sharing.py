@@ -14,7 +14,7 @@ from tests.chat_server import completion
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-every_transport = pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+every_transport = pytest.mark.parametrize("transport", ["httpx", "aiohttp", "httptools"])
 
 
 class Connection(asyncio.Protocol):
@@ -93,7 +93,7 @@ class EchoServer:
         provider = {"plugin": "openai-compatible", "base_url": f"http://127.0.0.1:{self.port}", "api_key": "k"}
         return {
             "providers": {"local": provider},
-            "transports": {"httpx": transport, "aiohttp": transport} if transport else {},
+            "transports": {"httpx": transport, "aiohttp": transport, "httptools": transport} if transport else {},
         }
 
 

@@ -163,10 +163,14 @@ class TestAiohttp(SecureBench):
             make(http2=True)
 
 
-def test_auto_takes_a_transport_that_can():
+def test_auto_takes_no_other_than_was_set_up():
     """
-    Where the settings want HTTP/2 of aiohttp, the default transport carries the calls of async clients.
+    Where the settings want HTTP/2 of aiohttp, no other transport takes its place: it would not know the settings.
     """
     client = AsyncClient(settings={"transports": {"aiohttp": {"http2": True}}})
 
-    assert isinstance(client._get_transport(), AsyncPooledTransport)
+    with pytest.raises(UnsupportedError, match=r"HTTP/2.*httpx"):
+        client._get_transport()
+
+    httpx = AsyncClient(settings={"transports": {"httpx": {"http2": True}}})
+    assert isinstance(httpx._get_transport(), AsyncPooledTransport)

@@ -52,7 +52,11 @@ class ChatStream:
 
     def text_deltas(self) -> Iterator[str]:
         """Yield the text alone, piece by piece."""
-        return (event.text for event in self._events if isinstance(event, TextDelta) and event.choice == 0)
+        ready = self._events.ready
+        while ready or self._events.more():
+            event = ready.popleft()
+            if isinstance(event, TextDelta) and event.choice == 0:
+                yield event.text
 
     def partial_objects(self) -> Iterator[JSON]:
         """Yield the structured output as it grows: each value is JSON, and holds what has arrived so far."""
@@ -95,7 +99,9 @@ class AsyncChatStream:
 
     async def text_deltas(self) -> AsyncIterator[str]:
         """Yield the text alone, piece by piece."""
-        async for event in self._events:
+        ready = self._events.ready
+        while ready or await self._events.more():  # the next of thousands costs less than by awaiting each
+            event = ready.popleft()
             if isinstance(event, TextDelta) and event.choice == 0:
                 yield event.text
 

@@ -24,6 +24,7 @@ from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_aiohttp.transport import AiohttpTransport
+from budwood_httptools.transport import HttptoolsTransport
 from tests.servers import reply
 
 OPENAI = {"providers": {"openai": {"api_key": "sk-test-secret"}}}
@@ -79,10 +80,20 @@ def chosen_blocking(**arguments):
 @pytest.mark.parametrize("said", [{}, {"transport": "auto"}, {"transport": "AUTO"}, {"transport": None}])
 def test_auto_takes_the_fastest_that_is_installed(said):
     """
-    That is aiohttp for async clients, and the default for the others.
+    That is httptools for async clients, and the default for the others.
     """
-    assert isinstance(chosen(**said), AiohttpTransport)
+    assert isinstance(chosen(**said), HttptoolsTransport)
     assert isinstance(chosen_blocking(**said), PooledTransport)
+
+
+def test_what_the_fastest_cannot_the_next_does(monkeypatch):
+    """
+    Through a proxy goes aiohttp, and through one of SOCKS the default.
+    """
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    assert isinstance(chosen(), AiohttpTransport)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    assert isinstance(chosen(), AsyncPooledTransport)
 
 
 @pytest.mark.parametrize("name", ["httpx", "HTTPX"])
@@ -120,9 +131,9 @@ def test_settings_set_it_up(monkeypatch, loopback_server):
     assert loopback_server.requests[0].line.startswith("POST http://vendor.invalid/v1/")
 
 
-def test_who_sets_up_the_default_gets_it():
+def test_who_sets_one_up_gets_it():
     """
-    A section of the default transport alone says that it is wanted; with one of the faster as well, that goes first.
+    Sections say which transports are wanted; of several the fastest goes first.
     """
     httpx_alone = OPENAI | {"transports": {"httpx": {"max_connections": 5}}}
     both = OPENAI | {"transports": {"httpx": {}, "aiohttp": {"max_connections": 5}}}
@@ -130,6 +141,8 @@ def test_who_sets_up_the_default_gets_it():
     assert isinstance(chosen(settings=httpx_alone), AsyncPooledTransport)
     assert chosen(settings=httpx_alone)._settings.max_connections == 5
     assert isinstance(chosen(settings=both), AiohttpTransport)
+    assert isinstance(chosen(settings=OPENAI | {"transports": {"aiohttp": {}}}), AiohttpTransport)
+    assert isinstance(chosen(settings=OPENAI | {"transports": {"office": {"plugin": "httpx"}}}), HttptoolsTransport)
     assert chosen(settings=both)._settings.max_connections == 5
 
 
@@ -145,7 +158,7 @@ def test_an_instance_has_a_name_of_its_own():
 @pytest.mark.parametrize(
     "wrong", [{"proxi": "http://h:1"}, {"max_connections": 0}, {"keepalive_expiry": "soon"}, {"proxy": "ftp://h"}]
 )
-@pytest.mark.parametrize("name", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("name", ["httpx", "aiohttp", "httptools"])
 def test_wrong_settings_are_said_by_their_key(name, wrong):
     """
     The error names section and key.
@@ -273,8 +286,9 @@ def test_a_transport_of_anybody_carries_the_calls(make_distribution, inventory_o
 
 def test_a_transport_that_fails_harms_its_own_name_alone(monkeypatch):
     """
-    By its name it is an error that names the cause; "auto" takes the default, unless the settings set up the broken.
+    By its name it is an error that names the cause; "auto" takes the next, unless the settings set up the broken.
     """
+    monkeypatch.setitem(sys.modules, "budwood_httptools", None)
     monkeypatch.setitem(sys.modules, "budwood_aiohttp", None)
 
     with pytest.raises(PluginLoadError, match="budwood-aiohttp"):
@@ -286,9 +300,9 @@ def test_a_transport_that_fails_harms_its_own_name_alone(monkeypatch):
 
 def test_a_transport_that_is_disabled_is_passed_over(monkeypatch):
     """
-    Who blocks it gets the default.
+    Who blocks the faster ones gets the default.
     """
-    monkeypatch.setenv("BUDWOOD_PLUGINS_DISABLED", "aiohttp")
+    monkeypatch.setenv("BUDWOOD_PLUGINS_DISABLED", "aiohttp,httptools")
 
     assert isinstance(chosen(), AsyncPooledTransport)
     with pytest.raises(PluginDisabledError):
@@ -307,5 +321,5 @@ def test_lists_show_transports():
             check=True,
         )
         found = {row["name"]: row for row in json.loads(ran.stdout) if row["kind"] == "transport"}
-        assert set(found) == {"aiohttp", "httpx"}
+        assert set(found) == {"aiohttp", "httptools", "httpx"}
         assert "broken" not in ran.stdout

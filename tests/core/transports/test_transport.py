@@ -12,10 +12,10 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood.transports.pooled import PooledTransport
-from budwood.transports.racing import connected
 from budwood.types import HTTPCall
 from budwood.wire import tls
 from budwood.wire.connecting import TransportSettings
+from budwood.wire.racing import connected
 from tests.servers import KEPT, reply
 
 

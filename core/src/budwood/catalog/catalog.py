@@ -50,6 +50,9 @@ class Catalog:
 
     def __init__(self, rows: Mapping[str, Table] | None = None) -> None:
         self._own = {_compared(key): _own_row(key, row) for key, row in (rows or {}).items()}
+        # A call asks for its model's rules and facts several times, and matching takes longer than the rest.
+        self._known_rules = lru_cache(maxsize=1024)(self._rules)
+        self._known_facts = lru_cache(maxsize=1024)(self._facts)
 
     def rules(self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = ()) -> ModelRules:
         """
@@ -61,6 +64,9 @@ class Catalog:
             model: The model's name.
             also: Further plugins, whose rows hold where these two have none.
         """
+        return self._known_rules(instance, plugin, model, also)
+
+    def _rules(self, instance: str, plugin: str, model: str, also: tuple[str, ...]) -> ModelRules:
         names = _names(instance, plugin, model, also)
         return self._with_own_rules(_builtin_rules(names), names)
 
@@ -77,8 +83,11 @@ class Catalog:
             also: Further plugins, whose rows hold where these two have none.
             vendor: By which name ours know whoever serves the model, where it is not the plugin's: that of a preset.
         """
+        return self._known_facts(instance, plugin, model, also, vendor or plugin)
+
+    def _facts(self, instance: str, plugin: str, model: str, also: tuple[str, ...], vendor: str) -> ModelFacts:
         names = _names(instance, plugin, model, also)
-        return self._with_own_facts(_builtin_facts(vendor or plugin, model.lower(), also), names)
+        return self._with_own_facts(_builtin_facts(vendor, model.lower(), also), names)
 
     def knows(self, *owners: str) -> bool:
         """Tell whether there may be facts of models that one of these owners serves. Nothing is read."""
@@ -147,7 +156,7 @@ def _first_match(rows: Mapping[str, object], names: Iterable[str]) -> str | None
     return next((pattern for name in names if (pattern := best_match(rows, name))), None)
 
 
-@lru_cache(maxsize=1024)  # a call asks for its model's rules several times, and matching takes longer than the rest
+@lru_cache(maxsize=1024)
 def _builtin_rules(names: tuple[str, ...]) -> ModelRules:
     pattern = _first_match(_builtin_rows(), names)
     return _NOTHING_KNOWN if pattern is None else _builtin(pattern)

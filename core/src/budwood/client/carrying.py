@@ -16,7 +16,7 @@ from budwood.plugins import Instances
 _AUTO: Final = "auto"
 _DEFAULT: Final = "httpx"
 
-_FASTER: Final = ("aiohttp",)
+_FASTER: Final = ("httptools", "aiohttp")
 """What ``"auto"`` takes for async I/O where it is installed. For blocking I/O we know of nothing faster."""
 
 
@@ -35,7 +35,7 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
     """
     Make the transport of a name, with async I/O.
 
-    With ``"auto"`` one that fails harms nobody who has not set it up: the default is taken, and the log says why.
+    With ``"auto"`` one that fails harms nobody who has not set it up: the next is taken, and the log says why.
 
     Raises:
         PluginError: There is none, or it cannot be used.
@@ -47,21 +47,23 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
         if _is_preferred(instances, faster):
             try:
                 return transports(instances, faster).asynchronous()
-            except UnsupportedError as error:  # the settings or the environment want what it cannot do
-                logs.emit("transport passed over", level="debug", transport=faster, reason=str(error))
-            except PluginError as error:
+            except (UnsupportedError, PluginError) as error:
                 if faster in instances.settings.names(TRANSPORT.section):
-                    raise
-                logs.emit("transport passed over", level="warning", transport=faster, reason=str(error))
+                    raise  # what its settings say, such as a proxy, another transport would not know
+                expected = isinstance(error, UnsupportedError)
+                logs.emit(
+                    "transport passed over",
+                    level="debug" if expected else "warning",
+                    transport=faster,
+                    reason=str(error),
+                )
     return transports(instances, _DEFAULT).asynchronous()
 
 
 def _is_preferred(instances: Instances, name: str) -> bool:
-    """Tell whether a transport is there, and the default is not the one that the user has set up."""
-    configured = instances.settings.names(TRANSPORT.section)
-    return bool(instances.registry.inventory.find(TRANSPORT, name)) and (
-        name in configured or _DEFAULT not in configured
-    )
+    """Tell whether a transport is there; where the user has set some up, whether it is one of them."""
+    configured = {_DEFAULT, *_FASTER}.intersection(instances.settings.names(TRANSPORT.section))
+    return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
 
 def transports(instances: Instances, name: str) -> Transports:

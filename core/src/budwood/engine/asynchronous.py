@@ -162,39 +162,41 @@ class AsyncFlowEvents(Generic[E, T]):
     An async iterator over the events of a flow.
 
     Attributes:
+        ready: Events that have come and were not read yet. Taking one from here is as good as awaiting it.
         result: What the flow returned, once it is at its end.
     """
 
     def __init__(self, driver: AsyncDriver, flow: Flow[T]) -> None:
         self._driver = driver
         self._flow: Flow[T] | None = flow
-        self._ready: deque[E] = deque()
         self._finalizer: weakref.finalize[..., AsyncFlowEvents[E, T]] | None = None
+        self.ready: Final[deque[E]] = deque()
         self.result: T | None = None
 
     def __aiter__(self) -> AsyncIterator[E]:
         return self
 
     async def __anext__(self) -> E:
-        while not self._ready:
-            if self._flow is None:
-                raise StopAsyncIteration
-            await self._advance(self._flow)
-        return self._ready.popleft()
+        if self.ready or await self.more():
+            return self.ready.popleft()
+        raise StopAsyncIteration
 
-    async def _advance(self, flow: Flow[T]) -> None:
-        if self._finalizer is None:
-            self._finalizer = weakref.finalize(self, _dropped, flow, asyncio.get_running_loop())
-        try:
-            outcome = await self._driver.advance(flow)
-        except BaseException:
-            self._end()
-            raise
-        if isinstance(outcome, Emit):
-            self._ready.extend(cast("Sequence[E]", outcome.events))
-        else:
-            self._end()
-            self.result = outcome.result
+    async def more(self) -> bool:
+        """Wait until events are ready, and tell whether any came before the end."""
+        while not self.ready and (flow := self._flow) is not None:
+            if self._finalizer is None:
+                self._finalizer = weakref.finalize(self, _dropped, flow, asyncio.get_running_loop())
+            try:
+                outcome = await self._driver.advance(flow)
+            except BaseException:
+                self._end()
+                raise
+            if isinstance(outcome, Emit):
+                self.ready.extend(cast("Sequence[E]", outcome.events))
+            else:
+                self._end()
+                self.result = outcome.result
+        return bool(self.ready)
 
     def _end(self) -> None:
         self._flow = None
@@ -205,7 +207,7 @@ class AsyncFlowEvents(Generic[E, T]):
         """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
         flow = self._flow
         self._end()
-        self._ready.clear()
+        self.ready.clear()
         if flow is None:
             return
         with contextlib.suppress(Abandoned):

@@ -8,9 +8,9 @@ the same deadline.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, TypeVar
 
 from pydantic_core import PydanticSerializationError
 
@@ -128,27 +128,49 @@ def _error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
     return body[:MAX_ERROR_BYTES]
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Blame a reply in a form that nobody foresaw on the server, instead of crashing."""
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise BadResponseError(
-            f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
-        ) from error
+class _Reading:
+    """Blames a reply in a form that nobody foresaw on the server, instead of crashing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, AttributeError | IndexError | KeyError | TypeError | ValueError):
+            raise BadResponseError(
+                f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
+            ) from error
 
 
-@contextmanager
-def writing() -> Iterator[None]:
-    """Blame text that no JSON can hold on whoever gave it."""
-    try:
-        yield
-    except (UnicodeEncodeError, PydanticSerializationError) as error:
-        raise PromptError(
-            f"The request holds what cannot be sent: {clip(str(error), 200)}.",
-            hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
-        ) from error
+class _Writing:
+    """Blames text that no JSON can hold on whoever gave it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, UnicodeEncodeError | PydanticSerializationError):
+            raise PromptError(
+                f"The request holds what cannot be sent: {clip(str(error), 200)}.",
+                hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
+            ) from error
+
+
+_READING: Final = _Reading()
+_WRITING: Final = _Writing()
+
+
+def reading() -> _Reading:
+    """Return what stands around the reading of a reply."""
+    return _READING
+
+
+def writing() -> _Writing:
+    """Return what stands around the writing of a request."""
+    return _WRITING
 
 
 def ask_whole(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
@@ -169,7 +191,8 @@ def encode(call: Call, request: ChatRequest, *, stream: bool) -> HTTPCall:
     Raises:
         UnsupportedError: Something could not be sent as given, and the caller wants that to be an error.
     """
-    return written(call, request, lambda: remote_provider(call).encode(request, stream=stream))
+    provider = remote_provider(call)  # the closure must not hold the call, which holds it: a cycle is freed late
+    return written(call, request, lambda: provider.encode(request, stream=stream))
 
 
 def written(call: Call, request: ChatRequest | None, encode: Callable[[], HTTPCall]) -> HTTPCall:
@@ -188,8 +211,10 @@ def note(call: Call, adaptations: tuple[Adaptation, ...]) -> None:
     Raises:
         UnsupportedError: The caller wants everything sent as given.
     """
+    if not adaptations:
+        return
     call.note(adaptations)
-    if not adaptations or call.options.on_unsupported == "adapt":
+    if call.options.on_unsupported == "adapt":
         return
     said = "; ".join(f"{receipt.parameter}: {receipt.reason}" for receipt in adaptations)
     if call.options.on_unsupported == "error":

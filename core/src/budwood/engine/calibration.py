@@ -57,8 +57,12 @@ class Calibration:
         """Keep a request with what its vendor counted, where that tells something: text, and not too much of it."""
         if not counted or not _is_text(request):
             return
-        with self._lock:
-            self._ratios.setdefault(_key(endpoint, request), _Ratio()).waiting.append((request, counted))
+        key = _key(endpoint, request)
+        ratio = self._ratios.get(key)
+        if ratio is None:
+            with self._lock:
+                ratio = self._ratios.setdefault(key, _Ratio())
+        ratio.waiting.append((request, counted))
 
     def applied(self, endpoint: str, request: ChatRequest, estimate: TokenEstimate) -> TokenEstimate | None:
         """Correct an estimate by what was learnt; None where nothing was that holds for this request."""
@@ -89,7 +93,7 @@ class _Ratio:
     def take_in(self) -> None:
         from budwood.providing import estimate_request
 
-        while self.waiting:
+        for _ in range(len(self.waiting)):
             request, counted = self.waiting.popleft()
             estimated = estimate_request(request).tokens
             if estimated >= LEAST_TOKENS:
@@ -121,6 +125,8 @@ def _key(endpoint: str, request: ChatRequest) -> tuple[str, str, bool]:
 
 
 def _is_text(request: ChatRequest) -> bool:
-    if any(isinstance(part, _NO_TEXT) for message in request.messages for part in message.parts):
-        return False
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, _NO_TEXT):
+                return False
     return characters(request.messages) <= MOST_CHARACTERS

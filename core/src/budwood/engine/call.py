@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from budwood import logs
 from budwood.contracts import Cache, Clock
+from budwood.engine import costs
 from budwood.engine.counting import TokenCounter
 from budwood.engine.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
@@ -97,6 +98,10 @@ class Call:
             cost_unknown=cost.unknown,
         )
         self.ledger.append(attempt)
+        if logs.wanted():
+            self._log(attempt)
+
+    def _log(self, attempt: Attempt) -> None:
         logs.emit(
             "attempt",
             call=self.id,
@@ -106,15 +111,13 @@ class Call:
             status=attempt.status,
             error=attempt.error,
             seconds=round(attempt.duration, 6),
-            waited=waited,
+            waited=attempt.waited,
             request_id=attempt.request_id,
             input_tokens=attempt.usage.input_tokens if attempt.usage else None,
             output_tokens=attempt.usage.output_tokens if attempt.usage else None,
         )
 
     def _cost(self, outcome: Answer | ProviderError | None) -> Cost:
-        from budwood.engine import costs  # when something has been asked: what costs are made of is not needed before
-
         match outcome:
             case None:
                 return costs.FREE
@@ -125,9 +128,7 @@ class Call:
 
     def cost(self) -> dict[str, object]:
         """Say what all attempts cost, as the fields of a response."""
-        from budwood.engine.costs import total
-
-        cost = total(self.ledger)
+        cost = costs.total(self.ledger)
         return {"cost": cost.dollars, "cost_unknown": cost.unknown}
 
     def seconds_left(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -51,7 +51,7 @@ def cost_of_failure(error: ProviderError) -> Cost:
     return Cost(None, "the attempt failed, and its usage is not known")
 
 
-def total(ledger: Iterable[Attempt]) -> Cost:
+def total(ledger: Sequence[Attempt]) -> Cost:
     """
     Say what a call cost with all its attempts.
 
@@ -59,6 +59,8 @@ def total(ledger: Iterable[Attempt]) -> Cost:
     one that broke off is not known, and so neither is the whole: a stream that has begun is charged, whichever status
     the error inside it stands for.
     """
+    if len(ledger) == 1 and ledger[0].error is None:
+        return Cost(ledger[0].cost, ledger[0].cost_unknown)
     dollars = Decimal(0)
     for attempt in ledger:
         if attempt.cost is not None:

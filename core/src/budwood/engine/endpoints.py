@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from budwood.catalog import Lessons
-from budwood.contracts import CatalogNameProvider, LocalProvider, ModelRulesProvider, Provider, TokenProvider
+from budwood.contracts import (
+    CatalogNameProvider,
+    ContextWindowProvider,
+    LocalProvider,
+    ModelRulesProvider,
+    Provider,
+    TokenProvider,
+)
 from budwood.engine.effects import Flow
 from budwood.engine.tokens import Tokens
 from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 _REDACTED = "[redacted]"
+_MOST_REMEMBERED = 1000
+"""So many addresses are remembered; programs that make up names shall not grow."""
+
 _TELLING = 4
 """So many characters of a secret tell something of it; all keys of a vendor begin with the same three or so."""
 
@@ -42,6 +52,7 @@ class Endpoint(NamedTuple):
         rules: What the catalog says that a model takes and refuses.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
+        context_window: What the provider knows of how much its models hold; None where it knows nothing.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
             The name counts, since replies hold parts that belong to it: a plugin for many vendors tags them so.
@@ -66,6 +77,7 @@ class Endpoint(NamedTuple):
     counts_output: bool = False
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
+    context_window: Callable[[str], int | None] | None = None
 
     def capabilities(self, model: str) -> frozenset[Capability]:
         """Say what the provider can do with this model."""
@@ -145,6 +157,7 @@ class Endpoints:
         self._instances = instances
         self._explicit = explicit
         self._made: dict[str, Endpoint] = {}
+        self._found: dict[str, tuple[Endpoint, str]] = {}
         self._lock = threading.Lock()
 
     def find(self, address: str) -> tuple[Endpoint, str]:
@@ -157,13 +170,18 @@ class Endpoints:
         """
         if not isinstance(address, str):
             raise ConfigurationError(f"The model is a {type(address).__name__}.", hint="Give a text: PROVIDER/MODEL.")
+        if address in self._found:
+            return self._found[address]
         name, slash, model = address.partition("/")
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
                 f"{address!r} is no model: a model is written PROVIDER/MODEL.",
                 hint=f"Providers here: {listed(self._instances.known(PROVIDER))}.",
             )
-        return self.get(name.strip()), model.strip()
+        found = self.get(name.strip()), model.strip()
+        if len(self._found) < _MOST_REMEMBERED:
+            self._found[address] = found
+        return found
 
     def get(self, name: str) -> Endpoint:
         """Return the endpoint of one instance."""
@@ -231,6 +249,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
+        context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
     )
 
 

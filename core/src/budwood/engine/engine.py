@@ -19,7 +19,7 @@ from budwood.engine.options import Asked, AskOptions, CompletionOptions, overrid
 from budwood.engine.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
 from budwood.engine.reporting import reported
 from budwood.engine.structured import ask_structured, prepare
-from budwood.engine.tools import converse
+from budwood.engine.tools import converse, messages_added
 from budwood.errors import (
     BudwoodError,
     ConfigurationError,
@@ -311,6 +311,7 @@ def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
         update={
             "provider": call.endpoint.name,
             "model": response.model or call.model,
+            "messages": messages_added(response),
             "attempts": tuple(call.ledger),
             "adaptations": tuple(call.adaptations.values()),
             **call.cost(),

@@ -86,15 +86,16 @@ _MADE_FOR: Final = {
 """What models of other kinds do, and the cure where one is asked all the same."""
 
 
-def check_chats(call: Call) -> None:
+def check_chats(call: Call) -> frozenset[Capability]:
     """
-    See that a model is one that answers texts.
+    See that a model is one that answers texts, and return what it can do.
 
     Raises:
         UnsupportedError: It is made for something else.
     """
-    if Capability.CHAT in call.endpoint.capabilities(call.model):
-        return
+    capabilities = call.endpoint.capabilities(call.model)
+    if Capability.CHAT in capabilities:
+        return capabilities
     address, kind = f"{call.endpoint.name}/{call.model}", call.endpoint.rules(call.model).kind
     does, hint = _MADE_FOR.get(kind, ("does not chat", "Ask a model that does."))
     raise UnsupportedError(f"{address} {does}{'' if kind == 'chat' else ' and does not chat'}.", hint=hint)
@@ -117,24 +118,30 @@ def respond(
         ProviderError: The last attempt failed.
     """
     check_messages(request.messages)
-    check_chats(call)
-    capabilities = call.endpoint.capabilities(call.model)
+    capabilities = check_chats(call)
     check_capabilities(request.messages, capabilities, f"{call.endpoint.name}/{call.model}")
     if request.tools and Capability.TOOLS not in capabilities:
         raise UnsupportedError(f"{call.endpoint.name}/{call.model} calls no tools.", hint="Ask a model that does.")
 
+    if call.cache is None:
+        return (yield from _sent(call, request, delivery))
     with writing():
-        key = key_of(call, request) if call.cache else ""
+        key = key_of(call, request)
     kept = yield from look_up(call, key)
     if kept is not None and is_sound(kept):
         note(call, kept.adaptations)
         call.record_cached()
         yield from delivery.replay(kept)
-        return kept.model_copy(update={"cached": True, "provider": call.endpoint.name})
+        return kept.model_copy(update={"cached": True})
 
+    response = yield from _sent(call, request, delivery)
+    if is_sound(response):
+        yield from keep(call, key, response)
+    return response
+
+
+def _sent(call: Call, request: ChatRequest, delivery: Delivery) -> Flow[ChatResponse]:
     fitting = yield from fitted(call, request)
     response = yield from repeated(call, lambda: delivery.ask(call, fitting))
     call.counter.learn(call.endpoint.name, fitting, response.usage.input_tokens)
-    if call.cache is not None and is_sound(response):
-        yield from keep(call, key, response)
-    return response.model_copy(update={"provider": call.endpoint.name, "model": response.model or call.model})
+    return response

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from budwood.contracts import ContextWindowProvider
 from budwood.engine.attempts import note
 from budwood.engine.call import Call
 from budwood.engine.effects import Flow, Invoke
@@ -49,15 +48,17 @@ def _context_window(call: Call) -> int | None:
     window = facts.context_window if facts else None
     if facts and "context_window" in facts.own:
         return window
-    provider = call.endpoint.remote or call.endpoint.local
-    if isinstance(provider, ContextWindowProvider) and (known := provider.context_window(call.model)) is not None:
+    known = call.endpoint.context_window(call.model) if call.endpoint.context_window else None
+    if known is not None:
         return known
     return window if window is None or window % 1000 else round(window * ROUNDING)
 
 
 def _within_output_limit(call: Call, request: ChatRequest) -> ChatRequest:
+    if request.max_tokens is None:
+        return request
     limit = call.endpoint.rules(call.model).max_output_tokens
-    if limit is None or request.max_tokens is None or request.max_tokens <= limit:
+    if limit is None or request.max_tokens <= limit:
         return request
     reason = f"{request.model} writes at most {limit:,} tokens"
     note(call, (Adaptation(parameter="max_tokens", action="changed", reason=reason),))

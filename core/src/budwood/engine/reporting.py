@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from budwood import logs
 from budwood.engine.call import Call
@@ -11,25 +11,35 @@ from budwood.types import Answer, ChatResponse
 
 
 class Report:
-    """What came of a request, once it is known."""
+    """
+    Writes the event when a request is over: answered, failed, or left by its caller.
 
-    response: Answer | None = None
+    Attributes:
+        response: What came of the request, once it is known.
+    """
 
+    __slots__ = ("_call", "_prompt", "_started", "response")
 
-@contextmanager
-def reported(call: Call, prompt: str = "") -> Iterator[Report]:
-    """Write the event when the request is over: answered, failed, or left by its caller."""
-    started = call.clock.monotonic()
-    report = Report()
-    error: BaseException | None = None
-    try:
-        yield report
-    except BaseException as failure:
-        error = failure
-        raise
-    finally:
+    def __init__(self, call: Call, prompt: str) -> None:
+        self.response: Answer | None = None
+        self._call = call
+        self._prompt = prompt
+        self._started = call.clock.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if logs.wanted():
-            _emit(call, prompt, call.clock.monotonic() - started, report.response, error)
+            seconds = self._call.clock.monotonic() - self._started
+            _emit(self._call, self._prompt, seconds, self.response, error)
+
+
+def reported(call: Call, prompt: str = "") -> Report:
+    """Return what stands around a request, to write its event."""
+    return Report(call, prompt)
 
 
 def _emit(

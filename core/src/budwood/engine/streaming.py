@@ -69,7 +69,8 @@ def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> F
         yield from check_status(call, exchange)
         decoder = provider.decoder(request, exchange.head)
         left = prepared.max_reply_bytes
-        while data := (yield Read(exchange)):
+        more = Read(exchange)
+        while data := (yield more):
             left -= len(data)
             if left < 0:
                 raise ResponseTooLargeError(f"The stream is longer than {prepared.max_reply_bytes:,} bytes.")

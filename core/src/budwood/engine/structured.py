@@ -10,7 +10,7 @@ from budwood.engine.call import Call
 from budwood.engine.effects import Flow
 from budwood.engine.lifecycle import Delivery
 from budwood.engine.schemas import SchemaMismatch, Wanted
-from budwood.engine.tools import Toolbox, converse
+from budwood.engine.tools import Toolbox, converse, messages_added
 from budwood.errors import ConfigurationError, StructuredOutputError, UnsupportedError
 from budwood.types import (
     Capability,
@@ -155,7 +155,7 @@ def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, de
 
             yield from delivery.announce([Restarted("the reply does not satisfy the schema")])
             request = request.model_copy(
-                update={"messages": (*request.messages, *response.messages, _complaint(response, mismatch))}
+                update={"messages": (*request.messages, *messages_added(response), _complaint(response, mismatch))}
             )
         else:
             return response.model_copy(update={"parsed": value, **_as_text(structured, response, text)})
@@ -201,4 +201,4 @@ def _as_text(structured: StructuredRequest, response: ChatResponse, text: str) -
     kept = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
     parts = (*kept, TextPart(text=text))
     message = response.message.model_copy(update={"parts": parts})
-    return {"message": message, "messages": (*response.messages[:-1], message), "finish_reason": "stop"}
+    return {"message": message, "messages": (*messages_added(response)[:-1], message), "finish_reason": "stop"}

@@ -40,7 +40,7 @@ def converse(
     Ask until the model answers without calling a tool.
 
     Returns:
-        The last reply; its messages are all that were added, its usage the sum of all rounds.
+        The last reply; its messages are all that were added, or none where it is all, its usage the sum of all rounds.
 
     Raises:
         ToolLoopError: It still called tools after ``max_tool_rounds`` rounds.
@@ -49,6 +49,8 @@ def converse(
     usage: Usage | None = None
     for rounds in range(call.options.max_tool_rounds + 1):
         response = yield from respond(call, request, delivery, is_sound)
+        if not added and not response.messages and not _must_execute(response, toolbox):
+            return response  # nothing was added but itself
         usage = response.usage if usage is None else usage + response.usage
         added.append(response.message)
         response = response.model_copy(update={"messages": tuple(added), "usage": usage})
@@ -71,6 +73,11 @@ def converse(
             update={"messages": (*request.messages, *added[-2:]), "tool_choice": _later_choice(request)}
         )
     raise AssertionError("the loop above returns or raises")
+
+
+def messages_added(response: ChatResponse) -> tuple[Message, ...]:
+    """Return the messages that a call added to the conversation, also where its reply is all of them."""
+    return response.messages or (response.message,)
 
 
 def _must_execute(response: ChatResponse, toolbox: Toolbox) -> bool:

@@ -35,7 +35,7 @@ OURS: Final = {
     "budwood.instruction_strategies": ("seed-list", "document-questions", "persona"),
     "budwood.prompt_modifiers": ("document-context", "persona"),
     "budwood.tokenizers": ("tiktoken",),
-    "budwood.transports": ("aiohttp",),
+    "budwood.transports": ("httptools", "aiohttp"),
 }
 """Names that distributions of ours bring, for the hint where one is not installed."""
 

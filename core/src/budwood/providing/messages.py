@@ -15,10 +15,9 @@ def check_messages(messages: Sequence[Message]) -> None:
     Raises:
         PromptError: There is no message, none but system messages, or the last user message says nothing.
     """
-    spoken = [message for message in messages if message.role not in ("system", "developer")]
-    if not spoken:
+    last = next((message for message in reversed(messages) if message.role not in ("system", "developer")), None)
+    if last is None:
         raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
-    last = spoken[-1]
     if last.role == "user" and not _says_something(last):
         raise PromptError("The prompt is empty.", hint="Say what the model shall answer.")
 
@@ -29,8 +28,14 @@ def _says_something(message: Message) -> bool:
 
 def characters(messages: Sequence[Message]) -> int:
     """Count the characters of what messages say in text: also the arguments of tools, and their results."""
-    names = ("text", "content", "arguments")
-    return sum(len(getattr(part, name, "")) for message in messages for part in message.parts for name in names)
+    total = 0
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, TextPart):  # nearly all are
+                total += len(part.text)
+            else:
+                total += sum(len(getattr(part, name, "")) for name in ("text", "content", "arguments"))
+    return total
 
 
 def check_text_output(capabilities: frozenset[Capability], model: str) -> None:

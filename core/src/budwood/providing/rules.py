@@ -52,7 +52,8 @@ def adapted(
     values: dict[str, Any] = {**(defaults or {}), **rules.defaults}
     receipts: list[Adaptation] = []
     refused = _refused(request, rules)
-    for name in PARAMETERS:
+    given = request.model_fields_set
+    for name in PARAMETERS if values else [name for name in PARAMETERS if name in given]:
         value = getattr(request, name)
         is_given = value not in (None, ())
         wanted = names.get(name, name)
@@ -72,7 +73,7 @@ def adapted(
             value = effort
         values[renamed] = list(value) if isinstance(value, tuple) else value
     for name in RARE_PARAMETERS:
-        if getattr(request, name) is None:
+        if name not in given or getattr(request, name) is None:
             continue
         if name in refused:
             receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules)))
@@ -86,6 +87,8 @@ def adapted(
 def _refused(request: ChatRequest, rules: ModelRules) -> frozenset[str]:
     effort = request.reasoning_effort or rules.default_effort
     refused = rules.refuses if effort == "none" else rules.refuses | rules.refuses_unless_effort_none
+    if not rules.refuses_beside:
+        return refused
     beside = (
         name
         for name, other in rules.refuses_beside.items()

@@ -8,10 +8,10 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 import httpcore
 
 from budwood.errors import ConfigurationError
-from budwood.transports.idle import IdleConnections, Reusable
 from budwood.types import HTTPCall
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
 from budwood.wire.heads import DEFAULT_PORTS, Address, address_of
+from budwood.wire.idle import IdleConnections, Reusable
 from budwood.wire.tls import ssl_context
 
 P = TypeVar("P")

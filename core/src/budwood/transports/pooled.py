@@ -15,10 +15,9 @@ from typing import Any, cast
 import httpcore
 
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
-from budwood.transports.idle import is_spoilt
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
-from budwood.transports.translation import encoded, translated
+from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import WholeBody
 from budwood.wire.compression import Unpacker

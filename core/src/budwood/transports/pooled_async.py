@@ -9,15 +9,15 @@ from typing import Any, cast
 
 import httpcore
 
-from budwood.transports.idle import is_spoilt
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.sockets import AsyncioBackend
-from budwood.transports.translation import encoded, translated
+from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
+from budwood.wire.deadlines import Deadlines
 from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
 from budwood.wire.heads import head_of, headers_of
 
@@ -43,6 +43,7 @@ class AsyncPooledTransport:
     ) -> None:
         self._settings = settings or TransportSettings()
         self._monotonic = monotonic
+        self.deadlines = Deadlines()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._origins: Origins[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface] = Origins(
             self._settings, self._pool
@@ -66,7 +67,7 @@ class AsyncPooledTransport:
             extensions={"timeout": {"connect": timing.connect_timeout}},
         )
         try:
-            async with asyncio.timeout(left):
+            with self.deadlines.within(left):
                 await self._places.acquire()
                 try:
                     place, response = await self._sent(target, request)
@@ -124,6 +125,7 @@ class AsyncPooledTransport:
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
+        self.deadlines.stop()
         for server in self._origins.all():
             for connection in server.take_all():
                 await connection.aclose()
@@ -173,7 +175,7 @@ class AsyncPooledExchange(AsyncWholeBody):
         try:
             data = self._unpacker.more()
             while not data:
-                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
                     packed = await anext(self._chunks, b"")
                 if not packed:
                     break

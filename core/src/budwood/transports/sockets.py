@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import httpcore
 
 from budwood.transports.opening import note_opened
-from budwood.transports.racing import connected
+from budwood.wire.racing import connected
 
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""
@@ -67,7 +67,7 @@ class _Connection(asyncio.Protocol):
         self.received = bytearray()
         self.ended = False
         self.error: Exception | None = None
-        self.transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._full = False
@@ -78,7 +78,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        if len(self.received) > _MOST_UNREAD and not self._paused and self.transport is not None:
+        if len(self.received) > _MOST_UNREAD and not self._paused:
             self._paused = True
             self.transport.pause_reading()
         _wake(self._reader)
@@ -112,7 +112,7 @@ class _Connection(asyncio.Protocol):
             raise httpcore.ReadError(str(self.error)) from self.error
         data = bytes(self.received[:most])
         del self.received[:most]
-        if self._paused and not self.received and self.transport is not None:
+        if self._paused and not self.received:
             self._paused = False
             self.transport.resume_reading()
         return data

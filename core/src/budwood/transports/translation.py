@@ -68,3 +68,15 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
 
 def _is_of_socks(error: Exception) -> bool:
     return type(error).__module__.startswith("socksio")
+
+
+def is_spoilt(connection: object) -> bool:
+    """
+    Tell whether a connection of httpcore has read more than the reply.
+
+    httpcore does not look, and would take it for the reply to the next request.
+    """
+    while (inner := getattr(connection, "_connection", None)) is not None:
+        connection = inner
+    state = getattr(connection, "_h11_state", None)
+    return state is not None and bool(state.trailing_data[0])

@@ -120,7 +120,7 @@ class ChatResponse(Answer, Record):
     adaptations: tuple[Adaptation, ...] = ()
     alternatives: tuple[Message, ...] = ()
     parsed: SkipValidation[SerializeAsAny[BaseModel] | JSON] = None
-    metadata: dict[str, JSON] = Field(default_factory=dict)
+    metadata: SkipValidation[dict[str, JSON]] = Field(default_factory=dict)
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 
     @property

@@ -36,6 +36,17 @@ class HTTPCall:
     adaptations: tuple[Adaptation, ...] = ()
     max_reply_bytes: int = MAX_REPLY_BYTES
 
+    def with_headers(self, headers: Mapping[str, str]) -> HTTPCall:
+        """Return the same call with further headers, which come before its own of the same names."""
+        return HTTPCall(
+            method=self.method,
+            url=self.url,
+            headers={**self.headers, **headers},
+            body=self.body,
+            adaptations=self.adaptations,
+            max_reply_bytes=self.max_reply_bytes,
+        )
+
     def __repr__(self) -> str:
         return f"HTTPCall({self.method} {self.url}, headers={_shown(self.headers)}, body={len(self.body)} bytes)"
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pydantic import SkipValidation
+
 from budwood.types.record import JSON, Record
 
 NO_PRICE: Final = "no price known"
@@ -28,7 +30,7 @@ class Usage(Record):
     cache_write_1h_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
-    raw: dict[str, JSON] | None = None
+    raw: SkipValidation[dict[str, JSON] | None] = None
 
     @property
     def total_tokens(self) -> int | None:

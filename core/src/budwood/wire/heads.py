@@ -19,13 +19,15 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 """The characters of an address that may be sent as they are (RFC 3986)."""
 
+DEFAULT_HEADERS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
+"""What is sent where a call does not say otherwise."""
+
 _HOST: Final = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9\-._~%]+)?")
 """A name in ASCII, or an address, that of IPv6 with its zone (RFC 6874)."""
 
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """The name of a header (RFC 9110, section 5.6.2)."""
-
-_DEFAULTS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
 
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -106,16 +108,22 @@ def _encoded(call: HTTPCall) -> str:
 
 def headers_of(call: HTTPCall, address: Address) -> dict[str, str]:
     """
-    Write the headers of a call, their names in lower case.
+    Write all headers of a call, their names in lower case.
 
     Raises:
         ConfigurationError: A header holds what none can hold.
     """
-    headers = {"host": address.named, **_DEFAULTS, **sendable(call.headers)}
-    if address.authorization is not None:
-        headers["authorization"] = address.authorization
+    headers = {"host": address.named, **DEFAULT_HEADERS, **own_headers(call, address)}
     if call.body or call.method not in _WITHOUT_BODY:
         headers["content-length"] = str(len(call.body))
+    return headers
+
+
+def own_headers(call: HTTPCall, address: Address) -> dict[str, str]:
+    """Write the headers that a call has of its own, for transports that add the others; see `headers_of`."""
+    headers = sendable(call.headers)
+    if address.authorization is not None:
+        headers["authorization"] = address.authorization
     return headers
 
 

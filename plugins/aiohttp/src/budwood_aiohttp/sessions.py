@@ -11,8 +11,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from budwood.wire.connecting import TransportSettings
-
-_AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+from budwood.wire.heads import DEFAULT_HEADERS
 
 _LONGEST_HEADER: Final = 100 * 1024
 """Some servers send policies of more than aiohttp's 8 kB."""
@@ -39,7 +38,8 @@ def begin_session(settings: TransportSettings, owner: object) -> aiohttp.ClientS
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         response_class=_Response,
-        skip_auto_headers=_AUTOMATIC,
+        headers=DEFAULT_HEADERS,
+        skip_auto_headers=("Content-Type",),
         auto_decompress=False,
         max_line_size=_LONGEST_HEADER,
         max_field_size=_LONGEST_HEADER,

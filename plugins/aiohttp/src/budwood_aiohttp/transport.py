@@ -16,8 +16,15 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
-from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
-from budwood.wire.heads import Address, address_of, head_of, headers_of
+from budwood.wire.deadlines import Deadlines
+from budwood.wire.failures import (
+    FORWARDING_REFUSED,
+    check_announced_size,
+    check_deadline,
+    forwarding_refused,
+    too_large,
+)
+from budwood.wire.heads import Address, address_of, head_of, own_headers
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
 from budwood_aiohttp.sessions import begin_session
@@ -65,11 +72,12 @@ class AiohttpTransport:
         self._monotonic = monotonic
         self._proxies = Proxies(self._settings)
         self._check()
+        self.deadlines = Deadlines()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
-        self._busy: set[aiohttp.ClientResponse] = set()
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
+        self.responses: set[aiohttp.ClientResponse] = set()
 
     def _check(self) -> None:
         if self._settings.http2:
@@ -88,13 +96,13 @@ class AiohttpTransport:
         now = self._monotonic()
         check_deadline(timing, now)
         target = self._targets.get(call.url) or self._target(call)
-        headers = headers_of(call, target.address)
+        headers = own_headers(call, target.address)
         session = self._session or self._started()
         proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
         if proxied:  # aiohttp sends them with CONNECT alone
             headers.update(proxied)
         try:
-            async with asyncio.timeout(timing.deadline - now):
+            with self.deadlines.within(timing.deadline - now):
                 await self._places.acquire()
                 try:
                     response = await session.request(
@@ -111,7 +119,6 @@ class AiohttpTransport:
         except _FAILURES as error:
             failure = translated(error, call, timing, self._monotonic(), target.proxy)
         else:
-            self._busy.add(response)
             exchange = AiohttpExchange(self, call, timing, target.proxy, response)
             if response.status == FORWARDING_REFUSED and target.proxy is not None:
                 await exchange.close()
@@ -152,15 +159,15 @@ class AiohttpTransport:
         """Return the moment by the clock of the deadlines."""
         return self._monotonic()
 
-    def leave(self, response: aiohttp.ClientResponse) -> None:
+    def leave(self) -> None:
         """Let another request into the place of one that is over."""
-        self._busy.discard(response)
         self._places.release()
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
-        for response in self._busy:
-            response.close()  # whoever reads from it would wait on where the session alone is closed
+        self.deadlines.stop()
+        for response in self.responses:  # where a head has just come, aiohttp lets who reads the body wait for ever
+            response.content.set_exception(aiohttp.ClientConnectionError("The transport is closed."))
         if self._session is not None:
             await self._session.close()
 
@@ -186,6 +193,7 @@ class AiohttpExchange(AsyncWholeBody):
         self._response = response
         self._closed = False
         self._unpacker: Unpacker | None = None
+        transport.responses.add(response)
 
     async def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
@@ -193,11 +201,14 @@ class AiohttpExchange(AsyncWholeBody):
         check_deadline(self._timing, now)
         if self._unpacker is None:
             self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+        content = self._response.content
         try:
             data = self._unpacker.more()
             while not data:
-                async with asyncio.timeout(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                    packed = await self._response.content.readany()
+                packed = content.read_nowait()
+                if not packed:  # nothing is here: wait for it
+                    with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                        packed = await content.readany()
                 if not packed:
                     break
                 data = self._unpacker.feed(packed)
@@ -208,12 +219,27 @@ class AiohttpExchange(AsyncWholeBody):
             return data
         raise failure
 
+    async def read_all(self, limit: int) -> bytes:
+        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
+        if "content-encoding" in self.head.headers:
+            return await super().read_all(limit)
+        check_announced_size(self.head.headers, limit)
+        chunks: list[bytes] = []
+        size = 0
+        while not self._response.content.at_eof():
+            chunks.append(await self.read())
+            size += len(chunks[-1])
+            if size > limit:
+                raise too_large(limit)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
     async def close(self) -> None:
         """End it; in mid-reply this closes the connection."""
         if not self._closed:
             self._closed = True
+            self._transport.responses.discard(self._response)
             self._response.close()
-            self._transport.leave(self._response)
+            self._transport.leave()
 
 
 def _content(body: bytes) -> bytes | BytesIO | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from pydantic_core import to_json
@@ -82,7 +81,7 @@ class Anthropic(BaseProvider):
         key = credential.secret.get_secret_value()
         bearer = self._settings.authentication == "bearer"
         header = {"authorization": f"Bearer {key}"} if bearer else {"x-api-key": key}
-        return replace(call, headers={**call.headers, **header})
+        return call.with_headers(header)
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a message."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from budwood.contracts import PluginContext, TokenSource
@@ -82,7 +81,7 @@ class AzureBase(OpenAICompatible):
         """Put a key into ``api-key``, a token into ``Authorization``."""
         secret = credential.secret.get_secret_value()
         header = {"authorization": f"Bearer {secret}"} if credential.kind == "token" else {"api-key": secret}
-        return replace(call, headers={**call.headers, **header})
+        return call.with_headers(header)
 
     def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
         """Find what a body says of an error, and of the content filter beside it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -71,7 +70,7 @@ class Gemini(BaseProvider):
 
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
         """Put the key into the header ``x-goog-api-key``: an address stands in logs and in errors."""
-        return replace(call, headers={**call.headers, "x-goog-api-key": credential.secret.get_secret_value()})
+        return call.with_headers({"x-goog-api-key": credential.secret.get_secret_value()})
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -84,7 +83,7 @@ class Ollama(BaseProvider):
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
         """Put the key into the header ``Authorization``."""
         key = credential.secret.get_secret_value()
-        return replace(call, headers={**call.headers, "authorization": f"Bearer {key}"})
+        return call.with_headers({"authorization": f"Bearer {key}"})
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""

@@ -7,7 +7,7 @@ it is tolerated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -47,6 +47,9 @@ _MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", 
 _REPLY_FIELDS: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 
 
+_EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
+"""What says nothing, in the place of a field."""
+
 _CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "text", "finish_reason"})
 
 
@@ -61,9 +64,9 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, earli
     if not choices:
         raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
     reply_id = body.get("id") or None
-    message, *others = (
+    message, *others = [
         decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, earlier=earlier) for choice in choices
-    )
+    ]
     raw_reason = choices[0].get("finish_reason")
     notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
     usage = body.get("usage")
@@ -72,7 +75,7 @@ def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, earli
         alternatives=tuple(others),
         finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
         raw_finish_reason=raw_reason,
-        usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
+        usage=decode_usage(usage) if isinstance(usage, dict) else Usage(),
         id=reply_id,
         model=body.get("model") or "",
         request_id=request_id(reply.headers),
@@ -100,36 +103,36 @@ def decode_message(
     message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, earlier: int = 0
 ) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
-    return Message(role="assistant", parts=tuple(_parts(message, vendor, reply_id, earlier)))
-
-
-def _parts(message: Mapping[str, Any], vendor: str, reply_id: str | None, earlier: int) -> Iterator[Part]:
+    said = [name for name, value in message.items() if value not in _EMPTY and name != "role"]
+    if said == ["content"] and isinstance(message["content"], str):  # nearly all are text alone
+        return Message(role="assistant", parts=(TextPart(text=message["content"]),))
+    parts: list[Part] = []
     if reasoning := reasoning_text(message):
-        yield ReasoningPart(text=reasoning)
-    yield from _content(message.get("content"), vendor)
+        parts.append(ReasoningPart(text=reasoning))
+    parts.extend(content_piece(piece, vendor) for piece in pieces_of(message.get("content")))
     if message.get("refusal"):
-        yield RefusalPart(text=message["refusal"])
+        parts.append(RefusalPart(text=message["refusal"]))
     for number, call in enumerate(message.get("tool_calls") or ()):
-        yield decode_call(call, number, reply_id, earlier)
+        parts.append(decode_call(call, number, reply_id, earlier))
     if message.get("function_call"):
-        yield decode_call({"function": message["function_call"]}, 0, reply_id, earlier)
-    yield from (VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
+        parts.append(decode_call({"function": message["function_call"]}, 0, reply_id, earlier))
+    parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
+    return Message(role="assistant", parts=tuple(parts))
 
 
 def reasoning_text(message: Mapping[str, Any]) -> str:
     """Return the reasoning of a message or a delta; some servers write it under both names, so the first counts."""
-    return next((text for name in REASONING_FIELDS if (text := _joined(message.get(name)))), "")
+    for name in REASONING_FIELDS:
+        if name in message and (text := _joined(message[name])):
+            return text
+    return ""
 
 
-def unknown_fields(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def unknown_fields(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """List what a message or a delta holds besides what Budwood models; empty values say nothing."""
-    return (
-        (kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in (None, "", [], {})
-    )
-
-
-def _content(content: JSON, vendor: str) -> Iterator[Part]:
-    return (content_piece(piece, vendor) for piece in pieces_of(content))
+    if _MESSAGE_FIELDS.issuperset(message):
+        return []
+    return [(kind, data) for kind, data in message.items() if kind not in _MESSAGE_FIELDS and data not in _EMPTY]
 
 
 def pieces_of(content: JSON) -> list[JSON]:
@@ -194,37 +197,31 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
     read = detail(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
         read = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
-    total = count(usage.get("prompt_tokens"))
+    total, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     reasoning = detail(usage, "completion_tokens_details", "reasoning_tokens")
+    if reasoning and written is not None and total is not None:
+        # xAI counts it beside `completion_tokens`: its total tells.
+        written += reasoning if count(usage.get("total_tokens")) == total + written + reasoning else 0
     return Usage(
         input_tokens=total,
         uncached_input_tokens=uncached(total, read),
         cache_read_tokens=read,
         cache_write_tokens=detail(usage, "prompt_tokens_details", "cache_write_tokens"),
-        output_tokens=_output(usage, reasoning),
+        output_tokens=written,
         reasoning_tokens=reasoning,
         raw=dict(usage),
     )
 
 
-def _output(usage: Mapping[str, Any], reasoning: int | None) -> int | None:
-    """Return the output with its reasoning, which xAI counts beside ``completion_tokens``: its total tells."""
-    written = count(usage.get("completion_tokens"))
-    read, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
-    if written is None or read is None or not reasoning or total != read + written + reasoning:
-        return written
-    return written + reasoning
-
-
 def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
     """Return a count that stands one level deeper, or None where there is none."""
     inner = usage.get(details)
-    return count(inner.get(name)) if isinstance(inner, Mapping) else None
+    return count(inner.get(name)) if isinstance(inner, dict) else None
 
 
 def count(value: object) -> int | None:
     """Return what is a count, and None in place of all else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None  # True is an int for `isinstance`
 
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,9 +92,10 @@ def _call(wanted: ToolCallPart) -> dict[str, Any]:
 
 def _content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:
     """Write text alone as a text, which every server takes, and all else as a list."""
-    parts = tuple(part for part in parts if not isinstance(part, VendorPart) or part.provider == vendor)
-    if all(isinstance(part, TextPart) for part in parts):
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
+    parts = tuple([part for part in parts if not isinstance(part, VendorPart) or part.provider == vendor])
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    if len(texts) == len(parts):
+        return "".join(texts)
     return [_content_part(part) for part in parts]
 
 
@@ -113,6 +114,8 @@ def _content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may 
 
 def encode_tools(request: ChatRequest, *, vendor: str, with_choice: bool) -> dict[str, Any]:
     """Write the tools of a request, and which of them must be called; nothing where there are none."""
+    if not request.tools and not request.vendor_tools:
+        return {}
     tools = [*map(_tool, request.tools), *own_tools(request, vendor)]
     if not tools:
         return {}
@@ -133,7 +136,7 @@ def own_tools(request: ChatRequest, vendor: str) -> list[dict[str, Any]]:
 
 def foreign_tools(request: ChatRequest, vendor: str) -> tuple[Adaptation, ...]:
     """Return the receipt for tools of other vendors, where there are some."""
-    if len(own_tools(request, vendor)) == len(request.vendor_tools):
+    if not request.vendor_tools or len(own_tools(request, vendor)) == len(request.vendor_tools):
         return ()
     return (Adaptation(parameter="vendor_tools", action="dropped", reason="they are tools of another vendor"),)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic_core import from_json, to_json
@@ -77,7 +76,7 @@ class OpenAIEndpoint(BaseProvider):
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
         """Put the key into the header ``Authorization``."""
         key = credential.secret.get_secret_value()
-        return replace(call, headers={**call.headers, "authorization": f"Bearer {key}"})
+        return call.with_headers({"authorization": f"Bearer {key}"})
 
     def standard(self, said: dict[str, Any]) -> dict[str, Any]:
         """Bring a reply or a chunk into OpenAI's form, for vendors who say some things in another place."""

@@ -80,7 +80,8 @@ class OpenAICompatible(OpenAIEndpoint):
             receipts += (Adaptation(parameter="tool_choice", action="dropped", reason="the server does not take it"),)
         if request.output_schema is not None:
             body["response_format"] = encode_output_schema(request.output_schema)
-        return Body(self._streamed(body, stream=stream) | request.extra, receipts)
+        body = self._streamed(body, stream=stream)
+        return Body(body | request.extra if request.extra else body, receipts)
 
     def responses_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Write the body of a request to Responses, as `chat_body` does for Chat Completions."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -127,8 +128,9 @@ class ChatStreamDecoder(JSONEventDecoder):
         self._standard = standard
         self._started = False
         self._done = False
-        self._choices: dict[int, _Choice] = {}
+        self._choices: defaultdict[int, _Choice] = defaultdict(_Choice)
         self._early: dict[str, JSON] = {}
+        self._notes: Mapping[str, JSON] = {}
         self._said: dict[str, JSON] = {}
 
     def _end(self) -> list[StreamEvent]:
@@ -168,19 +170,25 @@ class ChatStreamDecoder(JSONEventDecoder):
         yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
         yield from self._describe(self._early)
 
-    def _describe(self, notes: Mapping[str, Any]) -> Iterator[StreamEvent]:
+    def _describe(self, notes: Mapping[str, JSON]) -> Iterable[StreamEvent]:
         """Tell what is new: most servers repeat the same notes in every chunk, and some add to them later."""
+        if not notes or notes == self._notes:
+            return ()
+        self._notes = notes
         whole = {name: _added(self._said.get(name), value) for name, value in notes.items()}
         new = {name: value for name, value in whole.items() if name not in self._said or self._said[name] != value}
-        if new:
-            self._said.update(new)
-            yield ResponseMetadata(new)
+        self._said.update(new)
+        return (ResponseMetadata(new),) if new else ()
 
-    def _decode_choice(self, choice: Mapping[str, Any]) -> Iterator[StreamEvent]:
+    def _decode_choice(self, choice: Mapping[str, Any]) -> Iterable[StreamEvent]:
         index = choice.get("index") or 0
-        state = self._choices.setdefault(index, _Choice())
-        delta = message_of(choice)
-        yield from self._decode_delta(delta, state, index)
+        state = self._choices[index]
+        if text := _mere_text(choice):
+            return (TextDelta(text, index),)
+        return self._decode_full_choice(choice, state, index)
+
+    def _decode_full_choice(self, choice: Mapping[str, Any], state: _Choice, index: int) -> Iterator[StreamEvent]:
+        yield from self._decode_delta(message_of(choice), state, index)
         if choice.get("logprobs"):
             state.add_logprobs(choice["logprobs"])
         raw = choice.get("finish_reason")
@@ -194,18 +202,11 @@ class ChatStreamDecoder(JSONEventDecoder):
             yield Finished(finish_reason(raw, called_tools=bool(state.calls)), raw, index)
 
     def _decode_delta(self, delta: Mapping[str, Any], state: _Choice, index: int) -> Iterator[StreamEvent]:
-        content: Any = delta.get("content")
-        is_text = bool(content) and isinstance(content, str)
-        if is_text and (len(delta) == 1 or (len(delta) == 2 and "role" in delta)):  # nearly every chunk of a stream
-            yield TextDelta(content, index)
-            return
         yield from (self._vendor_content(kind, data, index) for kind, data in state.news(delta))
         if reasoning := reasoning_text(delta):
             yield ReasoningDelta(reasoning, index)
-        if is_text:
-            yield TextDelta(content, index)
-        else:
-            yield from (self._decode_piece(piece, index) for piece in pieces_of(content))
+        for piece in pieces_of(delta.get("content")):
+            yield TextDelta(piece, index) if isinstance(piece, str) else self._decode_piece(piece, index)
         if delta.get("refusal"):
             yield RefusalDelta(delta["refusal"], index)
         for call in delta.get("tool_calls") or ():
@@ -226,6 +227,19 @@ class ChatStreamDecoder(JSONEventDecoder):
 
 
 _CHOICE_FIELDS: Final = frozenset({"index", "delta", "message", "text", "finish_reason", "logprobs"})
+
+
+_TEXT_FIELDS: Final = frozenset({"index", "delta", "finish_reason", "logprobs"})
+
+
+def _mere_text(choice: Mapping[str, Any]) -> str:
+    """Return the text of a choice that says nothing else, as nearly all of a stream do."""
+    delta = choice.get("delta")
+    if not delta or choice.get("finish_reason") or choice.get("logprobs") or not choice.keys() <= _TEXT_FIELDS:
+        return ""
+    content = delta.get("content")
+    alone = len(delta) == 1 or (len(delta) == 2 and "role" in delta)
+    return content if alone and isinstance(content, str) else ""
 
 
 def _added(said: JSON, more: JSON) -> JSON:

@@ -45,7 +45,7 @@ class TransportBench(PluginSuite):
         blocking: Whether it has blocking I/O.
         asynchronous: Whether it has async I/O.
         reuses: Whether it uses connections for more than one call.
-        proxies: Whether calls can go through proxies.
+        proxies: Whether it goes through proxies; one that does not refuses settings and environments that name some.
     """
 
     kind: ClassVar[Kind[Any]] = TRANSPORT

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Reusable(Protocol):
-    """What a connection of httpcore tells of itself."""
+    """What a connection tells of itself."""
 
     def has_expired(self) -> bool:
         """Whether its time is over, or the server has closed it."""
@@ -15,18 +15,6 @@ class Reusable(Protocol):
 
 
 C = TypeVar("C", bound=Reusable)
-
-
-def is_spoilt(connection: object) -> bool:
-    """
-    Tell whether a connection of httpcore has read more than the reply.
-
-    httpcore does not look, and would take it for the reply to the next request.
-    """
-    while (inner := getattr(connection, "_connection", None)) is not None:
-        connection = inner
-    state = getattr(connection, "_h11_state", None)
-    return state is not None and bool(state.trailing_data[0])
 
 
 class IdleConnections(Generic[C]):

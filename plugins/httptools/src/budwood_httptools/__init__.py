@@ -1,0 +1,24 @@
+"""Carries the HTTP calls of async clients the shortest way: asyncio's connections, and the parser httptools."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from budwood.hooks import TransportSpec, hookimpl
+from budwood.wire.connecting import TransportSettings
+from budwood_httptools.making import HttptoolsTransports, build_transports
+
+__all__ = ["HttptoolsTransports", "budwood_transports"]
+
+
+@hookimpl
+def budwood_transports() -> Iterable[TransportSpec[Any]]:
+    """Describe the transport."""
+    return [
+        TransportSpec(
+            name="httptools",
+            settings=lambda: TransportSettings,
+            build=build_transports,
+            requires_api=(1, 0),
+            summary="For async clients without a proxy: the least that a call can cost.",
+        )
+    ]

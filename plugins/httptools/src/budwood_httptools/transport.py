@@ -1,0 +1,267 @@
+"""Carry HTTP calls straight to their servers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from budwood.errors import ConnectionFailedError, UnsupportedError
+from budwood.types import HTTPCall, Timing
+from budwood.wire.bodies import AsyncWholeBody
+from budwood.wire.compression import Unpacker
+from budwood.wire.connecting import Proxies, TransportSettings
+from budwood.wire.deadlines import Deadlines
+from budwood.wire.failures import (
+    broken,
+    certificate_wanted,
+    check_announced_size,
+    check_deadline,
+    connecting_took_too_long,
+    deadline_passed,
+    is_unproved,
+    is_untrusted,
+    not_connected,
+    silent,
+    too_large,
+    untrusted,
+)
+from budwood.wire.heads import Address, address_of, head_of, headers_of
+from budwood.wire.idle import IdleConnections
+from budwood.wire.racing import connected
+from budwood.wire.tls import ssl_context
+from budwood_httptools.connection import Connection
+
+_MOST_ADDRESSES: Final = 1000
+"""So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+
+
+class _Server(NamedTuple):
+    """A server, with the connections to it that wait and those on which a request is under way."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None
+    idle: IdleConnections[Connection]
+    busy: set[Connection]
+
+
+class _Target(NamedTuple):
+    """An address, ready to be sent to."""
+
+    server: _Server
+    address: Address
+
+
+class HttptoolsTransport:
+    """
+    Carries calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
+
+    Args:
+        settings: How connections are made.
+        monotonic: The clock that deadlines are moments of.
+
+    Raises:
+        UnsupportedError: The settings or the environment want HTTP/2 or a proxy.
+    """
+
+    def __init__(
+        self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings or TransportSettings()
+        self._monotonic = monotonic
+        if self._settings.http2:
+            raise _unsupported("speaks no HTTP/2")
+        if Proxies(self._settings):
+            raise _unsupported("goes through no proxy")
+        self.deadlines = Deadlines()
+        self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._servers: dict[tuple[str, str, int], _Server] = {}
+        self._targets: dict[str, _Target] = {}
+
+    async def open(self, call: HTTPCall, timing: Timing) -> HttptoolsExchange:
+        """Send the call and wait for the head of the reply."""
+        now = self._monotonic()
+        check_deadline(timing, now)
+        target = self._targets.get(call.url) or self._target(call)
+        request = _request(call, target.address)
+        try:
+            with self.deadlines.within(timing.deadline - now):
+                await self._places.acquire()
+                try:
+                    connection = await self._sent(call, timing, target.server, request)
+                except BaseException:
+                    self._places.release()
+                    raise
+        except OSError as error:
+            failure = deadline_passed() if isinstance(error, TimeoutError) else _lost(call, error)
+            failure.__cause__ = error
+        else:
+            return HttptoolsExchange(self, call, timing, target.server, connection)
+        raise failure  # out here, so that what it is not chained to is not its context either
+
+    def _target(self, call: HTTPCall) -> _Target:
+        address = address_of(call)
+        key = (address.scheme, address.host, address.port)
+        if key not in self._servers:
+            context = ssl_context(self._settings) if address.scheme == "https" else None
+            idle = IdleConnections[Connection](self._settings.max_idle_connections)
+            self._servers[key] = _Server(address.host, address.port, context, idle, set())
+        target = _Target(self._servers[key], address)
+        if len(self._targets) >= _MOST_ADDRESSES:
+            self._targets.clear()
+        self._targets[call.url] = target
+        return target
+
+    async def _sent(self, call: HTTPCall, timing: Timing, server: _Server, request: bytes) -> Connection:
+        connection, stale = server.idle.take()
+        for each in stale:
+            each.close()
+        if connection is None:
+            connection = await self._connected(call, timing, server)
+        server.busy.add(connection)
+        try:
+            await connection.send(request, bodiless=call.method == "HEAD")
+            await connection.wait_for_head()
+        except BaseException:
+            server.busy.discard(connection)
+            connection.close()
+            raise
+        return connection
+
+    async def _connected(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
+        try:
+            async with asyncio.timeout(timing.connect_timeout):
+                sock = await connected(server.host, server.port, None, ())
+                return await self._on(sock, server)
+        except TimeoutError as error:
+            raise connecting_took_too_long(call, timing) from error
+        except OSError as error:
+            if is_untrusted(error) or is_unproved(error):
+                raise _lost(call, error) from error
+            raise not_connected(call, error.strerror or str(error)) from error
+
+    async def _on(self, sock: socket.socket, server: _Server) -> Connection:
+        """Speak on a socket, by TLS where the address says so."""
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                Connection, sock=sock, ssl=server.context, server_hostname=server.host if server.context else None
+            )
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    def now(self) -> float:
+        """Return the moment by the clock of the deadlines."""
+        return self._monotonic()
+
+    def leave(self, server: _Server, connection: Connection) -> None:
+        """Take a connection back, and another request into its place."""
+        self._places.release()
+        server.busy.discard(connection)
+        if not connection.can_be_kept:
+            connection.close()
+            return
+        connection.keep(asyncio.get_running_loop().time() + self._settings.keepalive_expiry)
+        for each in server.idle.give(connection):
+            each.close()
+
+    async def close(self) -> None:
+        """Close all connections; closing twice is no error."""
+        self.deadlines.stop()
+        for server in self._servers.values():
+            for connection in (*server.idle.clear(), *server.busy):
+                connection.close()
+            server.busy.clear()
+
+
+class HttptoolsExchange(AsyncWholeBody):
+    """One request under way; see `budwood.contracts.AsyncExchange`."""
+
+    __slots__ = ("_call", "_closed", "_connection", "_server", "_timing", "_transport", "_unpacker", "head")
+
+    def __init__(
+        self, transport: HttptoolsTransport, call: HTTPCall, timing: Timing, server: _Server, connection: Connection
+    ) -> None:
+        self.head = head_of(connection.status, connection.headers)
+        self._transport = transport
+        self._call = call
+        self._timing = timing
+        self._server = server
+        self._connection = connection
+        self._closed = False
+        self._unpacker: Unpacker | None = None
+
+    async def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        now = self._transport.now()
+        check_deadline(self._timing, now)
+        if self._unpacker is None:
+            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+        try:
+            data = self._unpacker.more()
+            while not data:
+                packed = self._connection.take()
+                if not packed:  # nothing is here: wait for it
+                    with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                        packed = await self._connection.read()
+                if not packed:
+                    break
+                data = self._unpacker.feed(packed)
+                now = self._transport.now()
+        except OSError as error:
+            failure = self._failure(error)
+        else:
+            return data
+        raise failure
+
+    def _failure(self, error: OSError) -> Exception:
+        if not isinstance(error, TimeoutError):
+            failure: Exception = _lost(self._call, error)
+        elif self._transport.now() >= self._timing.deadline - 0.001:
+            failure = deadline_passed()
+        else:
+            failure = silent(self._call, self._timing)
+        failure.__cause__ = error
+        return failure
+
+    async def read_all(self, limit: int) -> bytes:
+        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
+        if "content-encoding" in self.head.headers:
+            return await super().read_all(limit)
+        check_announced_size(self.head.headers, limit)
+        chunks: list[bytes] = []
+        size = 0
+        while not self._connection.is_at_end:
+            chunks.append(await self.read())
+            size += len(chunks[-1])
+            if size > limit:
+                raise too_large(limit)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def close(self) -> None:
+        """End it; in mid-reply this closes the connection."""
+        if not self._closed:
+            self._closed = True
+            self._transport.leave(self._server, self._connection)
+
+
+def _lost(call: HTTPCall, error: OSError) -> ConnectionFailedError:
+    """Say why a connection is gone; in TLS 1.3 a server says only after the handshake that it does not know us."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if is_untrusted(error):
+        return untrusted(call, reason)
+    return certificate_wanted(call, reason) if is_unproved(error) else broken(call, reason)
+
+
+def _request(call: HTTPCall, address: Address) -> bytes:
+    lines = [f"{name}: {value}\r\n" for name, value in headers_of(call, address).items()]
+    return f"{call.method} {address.target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("ascii") + call.body
+
+
+def _unsupported(what: str) -> UnsupportedError:
+    return UnsupportedError(f"The transport httptools {what}.", hint='Use transport="auto", which takes one that does.')

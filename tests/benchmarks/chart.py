@@ -1,0 +1,177 @@
+"""Draw CPU time as bars on a logarithmic scale, in SVG that reads well on light and on dark ground."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+from tests.benchmarks.figures import spread
+from tests.benchmarks.report import LABELS
+from tests.benchmarks.results import Results
+from tests.benchmarks.roster import ROSTER
+
+WIDTH: Final = 760
+LEFT: Final = 150
+"""Where the bars begin: the names stand before."""
+
+RIGHT: Final = 660
+"""Where the scale ends: a number may stand behind."""
+
+BAR: Final = 16
+STEP: Final = 24
+HEAD: Final = 76
+"""What stands above the bars of a panel: its title, and the scale."""
+
+LEGEND: Final = {"budwood": "Budwood", "bare": "bare HTTP clients", "peer": "other libraries"}
+KINDS: Final = {contender.name: contender.kind for contender in ROSTER}
+STYLE: Final = """
+  text { font: 13px system-ui, sans-serif; fill: #1f2328; }
+  .title { font-weight: 600; font-size: 15px; }
+  .small { font-size: 12px; fill: #59636e; }
+  .grid { stroke: #d1d9e0; stroke-width: 1; }
+  .budwood { fill: #1a7f37; } .bare { fill: #8c959f; } .peer { fill: #bc4c00; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #f0f6fc; } .small { fill: #9198a1; } .grid { stroke: #3d444d; }
+    .budwood { fill: #3fb950; } .bare { fill: #768390; } .peer { fill: #db6d28; }
+  }
+"""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """
+    One group of bars.
+
+    Attributes:
+        title: What stands above them.
+        unit: What the numbers are counted in.
+        bars: Names of contenders and their values, none of them 0.
+    """
+
+    title: str
+    unit: str
+    bars: Sequence[tuple[str, float]]
+
+    @property
+    def height(self) -> int:
+        """
+        Tell how much room it takes.
+        """
+        return HEAD + STEP * len(self.bars) + 24
+
+
+def panel(results: Results, measure: str, title: str, unit: str, divided: float) -> Panel:
+    """
+    Make a panel of the CPU time of one measure, the cheapest first.
+    """
+    found = {name: metrics["cpu_us"] for name, metrics in results.samples.get(measure, {}).items()}
+    bars = [(name, spread(samples).median / divided) for name, samples in found.items()]
+    return Panel(title, unit, sorted(bars, key=lambda bar: bar[1]))
+
+
+def draw(results: Results) -> str:
+    """
+    Draw the chart: a call with 32 in flight, and a stream.
+    """
+    return chart(
+        [
+            panel(results, "async-32", "CPU time of a call, async, 32 in flight", "µs", 1),
+            panel(results, "stream-async", "CPU time of a stream of 200 chunks, async", "ms", 1000),
+        ]
+    )
+
+
+def chart(panels: Sequence[Panel]) -> str:
+    """
+    Draw panels, one below the other.
+    """
+    shown = [one for one in panels if one.bars]
+    height = sum(one.height for one in shown) + 40
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
+        '<title id="title">What a call costs</title>',
+        f'<desc id="desc">{escape(description(shown))}</desc>',
+        f"<style>{STYLE}</style>",
+        *legend(),
+    ]
+    top = 40
+    for one in shown:
+        lines += drawn(one, top)
+        top += one.height
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def description(panels: Sequence[Panel]) -> str:
+    """
+    Say in words what the chart shows.
+    """
+    said = []
+    for one in panels:
+        values = "; ".join(f"{LABELS.get(name, name)} {digits(value)} {one.unit}" for name, value in one.bars)
+        said.append(f"{one.title}, shorter is better: {values}.")
+    return " ".join(said)
+
+
+def legend() -> Iterator[str]:
+    """
+    Say what the colours mean.
+    """
+    for number, (kind, said) in enumerate(LEGEND.items()):
+        x = LEFT + 160 * number
+        yield f'<rect class="{kind}" x="{x}" y="14" width="12" height="12"/>'
+        yield f'<text x="{x + 18}" y="25">{said}</text>'
+
+
+def drawn(one: Panel, top: int) -> Iterator[str]:
+    """
+    Draw a panel below ``top``.
+    """
+    low, high = limits([value for _, value in one.bars])
+    bottom = top + HEAD + STEP * len(one.bars)
+    yield f'<text class="title" x="{LEFT}" y="{top + 26}">{escape(one.title)}</text>'
+    yield f'<text class="small" x="{LEFT}" y="{top + 46}">{one.unit}, logarithmic scale; shorter is better</text>'
+    for exponent in range(low, high + 1):
+        x = position(10.0**exponent, low, high)
+        yield f'<line class="grid" x1="{x:.1f}" y1="{top + HEAD - 4}" x2="{x:.1f}" y2="{bottom}"/>'
+        yield f'<text class="small" x="{x:.1f}" y="{top + HEAD - 10}" text-anchor="middle">{10.0**exponent:,g}</text>'
+    for number, (name, value) in enumerate(one.bars):
+        yield from bar(name, value, position(value, low, high), top + HEAD + STEP * number)
+
+
+def bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
+    """
+    Draw one bar with its name and its number.
+    """
+    middle = top + BAR - 3
+    yield f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(LABELS.get(name, name))}</text>'
+    kind = KINDS.get(name, "bare")
+    yield f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{max(1.0, end - LEFT):.1f}" height="{BAR}" rx="2"/>'
+    yield f'<text x="{end + 6:.1f}" y="{middle}">{digits(value)}</text>'
+
+
+def limits(values: Sequence[float]) -> tuple[int, int]:
+    """
+    Choose the powers of ten between which the scale runs: below the least and not below the greatest value.
+    """
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    low -= 10.0**low >= min(values)  # the bar of a power of ten would have no length
+    high += 10.0**high < max(values)  # a logarithm may be rounded down
+    return low, high
+
+
+def position(value: float, low: int, high: int) -> float:
+    """
+    Find where a value lies on the scale.
+    """
+    return LEFT + (RIGHT - LEFT) * (math.log10(value) - low) / (high - low)
+
+
+def digits(value: float) -> str:
+    """
+    Write a value as short as it can be read.
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.1f}"

@@ -1,0 +1,69 @@
+"""any-llm, by a client that is kept: its functions build one for each call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+
+from any_llm import AnyLLM
+
+from tests.benchmarks.asking import MESSAGES, MODEL
+from tests.benchmarks.person import Person
+
+USAGE = {"include_usage": True}
+
+
+@cache
+def kept(base_url: str) -> AnyLLM:
+    """
+    Make the client of an address, for good.
+
+    It cannot be closed. Were it dropped, its sockets would be closed without the event loop's knowledge, which then
+    waits for ever for the next socket of that number.
+    """
+    return AnyLLM.create("openai", api_key="none", api_base=base_url)
+
+
+class Client:
+    """
+    One client, which serves both kinds of calls.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.client = kept(base_url)
+
+    def sync_call(self) -> str:
+        return self.client.completion(model=MODEL, messages=MESSAGES).choices[0].message.content
+
+    async def async_call(self) -> str:
+        return (await self.client.acompletion(model=MODEL, messages=MESSAGES)).choices[0].message.content
+
+    def sync_structured(self) -> dict[str, object]:
+        reply = self.client.completion(model=MODEL, messages=MESSAGES, response_format=Person)
+        return reply.choices[0].message.parsed.model_dump()
+
+    async def async_structured(self) -> dict[str, object]:
+        reply = await self.client.acompletion(model=MODEL, messages=MESSAGES, response_format=Person)
+        return reply.choices[0].message.parsed.model_dump()
+
+    def sync_stream(self) -> Iterator[str]:
+        for chunk in self.client.completion(model=MODEL, messages=MESSAGES, stream=True, stream_options=USAGE):
+            if chunk.choices and (text := chunk.choices[0].delta.content):
+                yield text
+
+    async def async_stream(self) -> AsyncIterator[str]:
+        async for chunk in await self.client.acompletion(
+            model=MODEL, messages=MESSAGES, stream=True, stream_options=USAGE
+        ):
+            if chunk.choices and (text := chunk.choices[0].delta.content):
+                yield text
+
+    def close(self) -> None:
+        """
+        Do nothing: see `kept`.
+        """
+
+    async def aclose(self) -> None:
+        """
+        Do nothing either.
+        """

@@ -1,0 +1,15 @@
+"""httpx2 without a library around it."""
+
+from __future__ import annotations
+
+import httpx2
+
+from tests.benchmarks.contenders.like_httpx import HTTPXClient
+
+
+class Client(HTTPXClient):
+    """
+    Its clients.
+    """
+
+    library = httpx2

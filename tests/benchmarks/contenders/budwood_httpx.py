@@ -1,0 +1,60 @@
+"""Budwood over its default transport: the async client, and the blocking one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import budwood
+from tests.benchmarks.asking import QUESTION
+from tests.benchmarks.contenders import budwood_aiohttp
+from tests.benchmarks.contenders.budwood_aiohttp import MODEL
+from tests.benchmarks.person import Person
+
+
+class Client(budwood_aiohttp.Client):
+    """
+    One client of each kind, and one for each cache.
+    """
+
+    transport = "httpx"
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(base_url)
+        self.blocking = self.made(cache=False)
+        self.caching: dict[str, budwood.Client] = {}
+
+    def made(self, cache: str | bool) -> budwood.Client:
+        """
+        Make a blocking client.
+        """
+        return budwood.Client(MODEL, base_url=self.base_url, api_key="none", transport=self.transport, cache=cache)
+
+    def sync_call(self) -> str:
+        return self.blocking.ask(QUESTION).text
+
+    def sync_structured(self) -> dict[str, object]:
+        return self.blocking.ask(QUESTION, schema=Person).parsed.model_dump()
+
+    def sync_stream(self) -> Iterator[str]:
+        with self.blocking.stream(QUESTION) as stream:
+            yield from stream.text_deltas()
+
+    def cached_memory(self) -> str:
+        return self.from_cache("memory")
+
+    def cached_sqlite(self) -> str:
+        return self.from_cache("sqlite")
+
+    def from_cache(self, cache: str) -> str:
+        """
+        Ask a client with a cache; the first time it fills it.
+        """
+        if cache not in self.caching:
+            self.caching[cache] = self.made(cache)
+            self.caching[cache].ask(QUESTION)
+        reply = self.caching[cache].ask(QUESTION)
+        return reply.text if reply.cached else "not cached"
+
+    def close(self) -> None:
+        for client in (self.blocking, *self.caching.values()):
+            client.close()

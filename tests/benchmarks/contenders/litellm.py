@@ -1,0 +1,69 @@
+"""LiteLLM's functions, which keep their clients themselves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import litellm
+
+from tests.benchmarks.asking import MESSAGES, MODEL, Unavailable
+from tests.benchmarks.person import Person
+
+USAGE = {"include_usage": True}
+litellm.suppress_debug_info = True
+
+
+class Client:
+    """
+    What each call is given.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self.given = {
+            "model": f"openai/{MODEL}",
+            "messages": MESSAGES,
+            "api_base": base_url,
+            "api_key": "none",
+        }
+
+    def sync_call(self) -> str:
+        return litellm.completion(**self.given).choices[0].message.content
+
+    async def async_call(self) -> str:
+        return (await litellm.acompletion(**self.given)).choices[0].message.content
+
+    def sync_structured(self) -> dict[str, object]:
+        reply = litellm.completion(response_format=Person, **self.given)
+        return Person.model_validate_json(reply.choices[0].message.content).model_dump()
+
+    async def async_structured(self) -> dict[str, object]:
+        reply = await litellm.acompletion(response_format=Person, **self.given)
+        return Person.model_validate_json(reply.choices[0].message.content).model_dump()
+
+    def sync_stream(self) -> Iterator[str]:
+        for chunk in litellm.completion(stream=True, stream_options=USAGE, **self.given):
+            if chunk.choices and (text := chunk.choices[0].delta.content):
+                yield text
+
+    async def async_stream(self) -> AsyncIterator[str]:
+        async for chunk in await litellm.acompletion(stream=True, stream_options=USAGE, **self.given):
+            if chunk.choices and (text := chunk.choices[0].delta.content):
+                yield text
+
+    def cached_memory(self) -> str:
+        if litellm.cache is None:
+            litellm.cache = litellm.Cache(type="local")
+        try:
+            return litellm.completion(caching=True, **self.given).choices[0].message.content
+        except ModuleNotFoundError as error:
+            raise Unavailable(f"a hit needs {error.name}, which it does not install") from None
+
+    def close(self) -> None:
+        """
+        Do nothing: its clients are its own.
+        """
+
+    async def aclose(self) -> None:
+        """
+        Do nothing either.
+        """

@@ -1,0 +1,80 @@
+"""Build each contender's environment under .nox/, once for the same pins, and weigh it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.benchmarks.roster import Contender
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ("pip", "setuptools", "wheel")
+
+
+def interpreter(folder: Path) -> Path:
+    """
+    Name the Python of an environment.
+    """
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def prepare(contender: Contender) -> Path:
+    """
+    Build a contender's environment unless it stands; return its folder.
+    """
+    folder = ROOT / ".nox" / f"bench-{contender.name}"
+    stamp = folder / "bench-stamp"
+    wanted = "\n".join([sys.version, *contender.requirements, *map(sources, contender.requirements)])
+    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
+        return folder
+    print(f"building {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)], check=True)
+    install = [sys.executable, "-m", "pip", "--python", str(interpreter(folder)), "install", "-qq"]
+    subprocess.run([*install, *contender.requirements], check=True, cwd=ROOT)
+    stamp.write_text(wanted, "utf-8")
+    return folder
+
+
+def sources(requirement: str) -> str:
+    """
+    Hash what a folder of ours would install; nothing for what comes from elsewhere.
+    """
+    if not requirement.startswith("."):
+        return ""
+    folder = ROOT / requirement
+    files = [folder / "pyproject.toml", *(path for path in sorted(folder.glob("src/**/*")) if path.suffix != ".pyc")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files if path.is_file())).hexdigest()
+
+
+def packages_folder(folder: Path) -> Path:
+    """
+    Find where an environment's packages lie.
+    """
+    return next(path for path in folder.glob("[lL]ib/**/site-packages") if path.is_dir())
+
+
+def installed_size(folder: Path) -> float:
+    """
+    Weigh the packages of an environment, in megabytes, without bytecode and without what installs packages.
+    """
+    packages = packages_folder(folder)
+    paths = (path for path in packages.rglob("*") if path.suffix != ".pyc" and path.is_file())
+    return sum(path.stat().st_size for path in paths if not is_tool(path.relative_to(packages).parts[0])) / 1e6
+
+
+def is_tool(name: str) -> bool:
+    """
+    Tell whether a name at the top of site-packages belongs to what installs packages.
+    """
+    return name.partition("-")[0].lower() in TOOLS
+
+
+def distributions(folder: Path) -> dict[str, str]:
+    """
+    Name the distributions of an environment, and their versions.
+    """
+    found = importlib.metadata.distributions(path=[str(packages_folder(folder))])
+    return {one.name: one.version for one in found if one.name.lower() not in TOOLS}

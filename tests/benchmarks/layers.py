@@ -1,0 +1,220 @@
+"""The parts of one call, each to be run alone: what a transport costs, and what all the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final
+
+import budwood
+from budwood.hooks import PROVIDER, TRANSPORT
+from budwood.plugins import Instances
+from budwood.settings import Settings
+from budwood.types import ChatRequest, HTTPCall, HTTPReply, Message, ReplyHead, Timing
+from tests.benchmarks.asking import MODEL as NAME
+from tests.benchmarks.asking import QUESTION
+
+MODEL: Final = f"openai-compatible/{NAME}"
+REQUEST: Final = ChatRequest(model=NAME, messages=(Message.user(QUESTION),))
+LIMIT: Final = 2**20
+
+
+class InstantExchange:
+    """
+    A reply that is here already, for both kinds of I/O.
+    """
+
+    def __init__(self, head: ReplyHead, pieces: list[bytes]) -> None:
+        self.head = head
+        self._left = iter([*pieces, b""])
+
+    def read(self) -> bytes:
+        return next(self._left)
+
+    def read_all(self, limit: int) -> bytes:
+        return b"".join(self._left)
+
+    def close(self) -> None:
+        """
+        Do nothing: nothing is open.
+        """
+
+
+class InstantTransport:
+    """
+    Answers each call with what a real transport once read.
+    """
+
+    def __init__(self, head: ReplyHead, pieces: list[bytes]) -> None:
+        self.reply = head, pieces
+
+    def open(self, call: HTTPCall, timing: Timing) -> InstantExchange:
+        return InstantExchange(*self.reply)
+
+    def interrupt(self, thread: int) -> None:
+        """
+        Do nothing: nobody waits.
+        """
+
+    def close(self) -> None:
+        """
+        Do nothing: nothing is open.
+        """
+
+
+class AsyncInstantExchange(InstantExchange):
+    """
+    The same, awaited.
+    """
+
+    async def read(self) -> bytes:
+        return super().read()
+
+    async def read_all(self, limit: int) -> bytes:
+        return super().read_all(limit)
+
+    async def close(self) -> None:
+        """
+        Do nothing: nothing is open.
+        """
+
+
+class AsyncInstantTransport(InstantTransport):
+    """
+    The same, awaited.
+    """
+
+    async def open(self, call: HTTPCall, timing: Timing) -> AsyncInstantExchange:
+        return AsyncInstantExchange(*self.reply)
+
+    async def close(self) -> None:
+        """
+        Do nothing: nothing is open.
+        """
+
+
+class Layers:
+    """
+    The parts of one kind of call, each to be run alone once a reply was recorded.
+
+    Args:
+        base_url: Where the server is.
+        transport: The name of the transport.
+        streamed: Whether the reply is a stream.
+    """
+
+    def __init__(self, base_url: str, transport: str, *, streamed: bool) -> None:
+        self.given: dict[str, Any] = {"base_url": base_url, "api_key": "none", "cache": False}
+        self.name, self.streamed = transport, streamed
+        instances = Instances(Settings.load())
+        self.provider: Any = instances.build(PROVIDER, "openai-compatible", {"base_url": base_url}).thing
+        self.transports: Any = instances.build(TRANSPORT, transport).thing
+        self.call = self.encode()
+        self.head = ReplyHead(0, {})
+        self.pieces: list[bytes] = []
+
+    def timing(self) -> Timing:
+        return Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=time.monotonic() + 600)
+
+    def encode(self) -> HTTPCall:
+        call: HTTPCall = self.provider.encode(REQUEST, stream=self.streamed)
+        return call
+
+    def decode(self) -> None:
+        if self.streamed:
+            decoder = self.provider.decoder(REQUEST, self.head)
+            for piece in self.pieces:
+                decoder.feed(piece)
+            decoder.close()
+        else:
+            self.provider.decode(REQUEST, HTTPReply(self.head, b"".join(self.pieces)))
+
+
+class BlockingLayers(Layers):
+    """
+    The parts of a call with blocking I/O.
+    """
+
+    def record(self) -> None:
+        """
+        Read what the server sends, in the pieces in which this transport hands it over.
+        """
+        transport = self.transports.blocking()
+        exchange = transport.open(self.call, self.timing())
+        self.head, self.pieces = exchange.head, list(iter(exchange.read, b""))
+        exchange.close()
+        transport.close()
+
+    def parts(self) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
+        """
+        Yield what each part is called, what runs it once, and what ends it.
+        """
+        transport = self.transports.blocking()
+        whole = budwood.Client(MODEL, transport=self.name, **self.given)
+        instant = budwood.Client(MODEL, transport=InstantTransport(self.head, self.pieces), **self.given)
+        yield "whole call", lambda: self.ask(whole), whole.close
+        yield "transport", lambda: self.carry(transport), transport.close
+        yield "engine and provider", lambda: self.ask(instant), instant.close
+
+    def ask(self, client: budwood.Client) -> None:
+        if not self.streamed:
+            client.ask(QUESTION)
+            return
+        with client.stream(QUESTION) as stream:
+            for _ in stream:
+                pass
+
+    def carry(self, transport: Any) -> None:
+        exchange = transport.open(self.call, self.timing())
+        if self.streamed:
+            while exchange.read():
+                pass
+        else:
+            exchange.read_all(LIMIT)
+        exchange.close()
+
+
+class AsyncLayers(Layers):
+    """
+    The parts of a call with async I/O.
+    """
+
+    async def record(self) -> None:
+        """
+        Read what the server sends, in the pieces in which this transport hands it over.
+        """
+        transport = self.transports.asynchronous()
+        exchange = await transport.open(self.call, self.timing())
+        self.head = exchange.head
+        while piece := await exchange.read():
+            self.pieces.append(piece)
+        await exchange.close()
+        await transport.close()
+
+    def parts(self) -> Iterator[tuple[str, Callable[[], Awaitable[object]], Callable[[], Awaitable[object]]]]:
+        """
+        Yield what each part is called, what runs it once, and what ends it.
+        """
+        transport = self.transports.asynchronous()
+        whole = budwood.AsyncClient(MODEL, transport=self.name, **self.given)
+        instant = budwood.AsyncClient(MODEL, transport=AsyncInstantTransport(self.head, self.pieces), **self.given)
+        yield "whole call", lambda: self.ask(whole), whole.close
+        yield "transport", lambda: self.carry(transport), transport.close
+        yield "engine and provider", lambda: self.ask(instant), instant.close
+
+    async def ask(self, client: budwood.AsyncClient) -> None:
+        if not self.streamed:
+            await client.ask(QUESTION)
+            return
+        async with client.stream(QUESTION) as stream:
+            async for _ in stream:
+                pass
+
+    async def carry(self, transport: Any) -> None:
+        exchange = await transport.open(self.call, self.timing())
+        if self.streamed:
+            while await exchange.read():
+                pass
+        else:
+            await exchange.read_all(LIMIT)
+        await exchange.close()

@@ -1,0 +1,77 @@
+"""What the report says of the machine and the versions: enough to compare, and no name or path."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.environments import distributions, prepare
+from tests.benchmarks.roster import Contender
+
+
+def about(contenders: Sequence[Contender]) -> dict[str, Any]:
+    """
+    Describe the run.
+    """
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "processor": processor(),
+        "cpus": cpus(),
+        "memory_gb": memory(),
+        "server_loop": "uvloop" if find_spec("uvloop") else "asyncio",
+        "versions": versions(contenders),
+    }
+
+
+def cpus() -> int:
+    """
+    Count the processors that we may use.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """
+    Name the kind of processor.
+    """
+    file = Path("/proc/cpuinfo")
+    if file.exists():
+        for line in file.read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    return platform.processor() or platform.machine()
+
+
+def memory() -> int | None:
+    """
+    Tell the gigabytes of memory, where the system does.
+    """
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9)
+
+
+def versions(contenders: Sequence[Contender]) -> dict[str, dict[str, str]]:
+    """
+    Tell of each contender the versions that count.
+    """
+    ours = {one.name.lower(): one.version for one in importlib.metadata.distributions()}
+    found = {}
+    for contender in contenders:
+        there = (
+            {name.lower(): version for name, version in distributions(prepare(contender)).items()}
+            if (contender.requirements)
+            else ours
+        )
+        found[contender.name] = {name: there[name] for name in contender.packages if name in there}
+    return found | {"suite": {"python": sys.version.partition(" ")[0]}}

@@ -1,0 +1,163 @@
+"""What is measured over a living client: each measure is one row of data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, word
+
+SECONDS: Final = {1: 0.8, 32: 0.8, 256: 1.2, 1000: 2.0}
+"""How many calls are in flight at once, and how long a round of them takes: every lane shall have several."""
+
+OTHERS: Final = {0: (2, 3, 2, 1), 50: (0, 0, 1, 0), 500: (0, 0, 0, 1)}
+"""
+Rounds of those who are neither Budwood nor the one that everyone is compared with, by latency and number in flight: a
+round of a thousand calls takes minutes, and with latency they are asked only where they cannot keep up.
+"""
+
+WARM_UP_SECONDS: Final = 6.0
+"""Longer than httpx keeps idle connections: what the first rush opened too many slows its pool until then."""
+
+MOST_TO_WARM_UP: Final = 1000
+
+MANY: Final = 10_000
+STORY: Final = "".join(map(word, range(CHUNKS)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """
+    One thing that is measured of everyone who can do it.
+
+    Attributes:
+        name: What the command line and the results call it.
+        title: What the report calls it.
+        operation: The method of the contenders' clients.
+        wanted: What it must return.
+        path: What the server shall do; see `tests.benchmarks.server`.
+        in_flight: How many calls at once.
+        seconds: How long one round takes, at least; None where `count` says it.
+        count: How many calls a round makes.
+        rounds: The most rounds that it gets.
+        other_rounds: The most that those get who are neither Budwood nor the one that everyone is compared with: they
+            are slow, and far from it.
+        group: Measures of one group share their rounds, so that they can be compared with each other.
+        against: The contender with whom the report compares everyone.
+    """
+
+    name: str
+    title: str
+    operation: str
+    wanted: object = TEXT
+    path: str = ""
+    in_flight: int = 1
+    seconds: float | None = 0.8
+    count: int | None = None
+    rounds: int = 5
+    other_rounds: int = 2
+    group: str = ""
+    against: str = "aiohttp"
+
+    def command(self, factor: float = 1.0) -> dict[str, object]:
+        """
+        Write what a worker is told each round; see `tests.benchmarks.worker.Command`. ``factor`` stretches the time.
+        """
+        seconds = None if self.seconds is None else self.seconds * factor
+        fields = ("operation", "wanted", "path", "in_flight", "count")
+        common = {field: getattr(self, field) for field in fields}
+        warm_up = {
+            "warm_up": max(5, min(3 * self.in_flight, MOST_TO_WARM_UP)),
+            "warm_up_seconds": WARM_UP_SECONDS * factor,
+        }
+        return common | warm_up | {"seconds": seconds}
+
+
+def async_calls() -> Iterator[Measure]:
+    """
+    Yield the calls side by side, for each latency and number in flight.
+    """
+    for milliseconds, others in OTHERS.items():
+        for lanes, other_rounds in zip(SECONDS, others, strict=True):
+            yield Measure(
+                name=f"async-{lanes}" + (f"-{milliseconds}ms" if milliseconds else ""),
+                title=f"Async, {lanes:,} in flight, {milliseconds} ms latency",
+                operation="async_call",
+                path=f"/fixed-{milliseconds}" if milliseconds else "",
+                in_flight=lanes,
+                seconds=max(SECONDS[lanes], 2.5 * milliseconds / 1000),
+                rounds=3 if lanes == 1000 else 2 if milliseconds else 5,
+                other_rounds=other_rounds,
+                group=f"async-{milliseconds}ms",
+            )
+
+
+MEASURES: Final = (
+    Measure(
+        name="sync", title="Sync, one call after the other", operation="sync_call", other_rounds=3, against="httpx"
+    ),
+    *async_calls(),
+    Measure(
+        name="stream-sync",
+        title=f"Sync, a stream of {CHUNKS} chunks",
+        operation="sync_stream",
+        wanted=STORY,
+        against="httpx",
+    ),
+    Measure(
+        name="stream-async",
+        title=f"Async, a stream of {CHUNKS} chunks",
+        operation="async_stream",
+        wanted=STORY,
+        other_rounds=3,
+    ),
+    Measure(
+        name="stream-paced",
+        title=f"Async, 8 streams at once, each with {CHUNKS} chunks, one every 2 ms",
+        operation="async_stream",
+        wanted=STORY,
+        path=f"/chunks-{CHUNKS}-delay-2",
+        in_flight=8,
+        seconds=1.2,
+        rounds=3,
+        other_rounds=1,
+    ),
+    Measure(
+        name="structured-sync",
+        title="Sync, structured output into a Pydantic model",
+        operation="sync_structured",
+        wanted=OBJECT,
+        against="httpx",
+    ),
+    Measure(
+        name="structured-async",
+        title="Async, structured output into a Pydantic model, 32 in flight",
+        operation="async_structured",
+        wanted=OBJECT,
+        in_flight=32,
+    ),
+    Measure(
+        name="cache-memory",
+        title="A reply from a cache in memory",
+        operation="cached_memory",
+        seconds=0.5,
+        against="budwood",
+    ),
+    Measure(
+        name="cache-sqlite",
+        title="A reply from a cache in SQLite",
+        operation="cached_sqlite",
+        seconds=0.5,
+        against="budwood",
+    ),
+    Measure(
+        name="many",
+        title=f"{MANY:,} prompts at once, 64 in flight (`ask_many`; bare: `gather` and a semaphore)",
+        operation="async_many",
+        in_flight=64,
+        seconds=None,
+        count=MANY,
+        rounds=2,
+    ),
+)

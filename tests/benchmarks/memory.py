@@ -1,0 +1,53 @@
+"""Whether memory stays where it is: what a process holds after some calls, and after many."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from tests.benchmarks.measures import Measure
+from tests.benchmarks.processes import WorkerProcess
+from tests.benchmarks.results import Results
+from tests.benchmarks.rounds import understood
+
+EARLY: Final = 20_000
+LATE: Final = 100_000
+LIMIT: Final = 600.0
+"""Seconds for so many calls."""
+
+MEMORY: Final = {
+    Measure(
+        name="memory-sync", title=f"Memory after {EARLY:,} and after {LATE:,} calls, sync", operation="sync_call"
+    ): ("budwood",),
+    Measure(
+        name="memory-async",
+        title=f"Memory after {EARLY:,} and after {LATE:,} calls, async, 32 in flight",
+        operation="async_call",
+        in_flight=32,
+    ): ("budwood", "budwood-httptools", "budwood-aiohttp", "aiohttp"),
+}
+"""Who makes so many calls: with others they would take an hour."""
+
+
+def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) -> None:
+    """
+    Make all the calls once with each. It takes minutes.
+    """
+    print(measure.title, file=sys.stderr, flush=True)
+    results.titles[measure.name] = measure.title
+    for worker in workers:
+        if worker.contender.name not in MEMORY[measure]:
+            continue
+        worker.renew()  # what other measures have taken and given back would hide growth
+        held = []
+        for count, keep in ((EARLY, True), (LATE - EARLY, False)):
+            command = measure.command() | {"seconds": None, "count": count, "warm_up": 0, "keep": keep}
+            found = understood(measure, worker, worker.ask(command, limit=LIMIT), results)
+            if found is None:
+                break
+            held.append(found["resident_mb"])
+        else:
+            growth = (held[1] / held[0] - 1) * 100
+            found = {"early_mb": held[0], "late_mb": held[1], "growth_percent": growth}
+            results.add(measure.name, worker.contender.name, found)

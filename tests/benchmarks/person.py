@@ -1,0 +1,15 @@
+"""The model into which structured output is read. Apart, since not every contender brings Pydantic."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class Person(BaseModel):
+    """
+    What the structured reply holds.
+    """
+
+    name: str
+    age: int
+    city: str

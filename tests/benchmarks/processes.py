@@ -1,0 +1,159 @@
+"""The server and the workers, each a process, on cores of their own where there are two."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tests.benchmarks.environments import ROOT, interpreter, prepare
+from tests.benchmarks.roster import Contender
+
+PRIVATE = ("BUDWOOD_", "COVERAGE", "OPENAI_", "LITELLM_", "LANGCHAIN_", "LANGSMITH_")
+"""Settings of whoever runs the suite: they shall change no result."""
+
+
+HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
+
+
+def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the environment of a process that is measured: without settings, proxies, keys and caches of the user.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(PRIVATE) and not name.lower().endswith("_proxy")
+    }
+    return kept | dict.fromkeys(HOMES, home) | dict(more)
+
+
+@contextmanager
+def on_core(number: int) -> Iterator[None]:
+    """
+    Have processes that are started meanwhile stay on one core: the first, or the last, of those we may use.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(allowed)[number]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """
+    Run the loopback server; yield its address.
+    """
+    with on_core(-1):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.server"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def statistics_of(address: str) -> dict[str, float]:
+    """
+    Ask the server what came since the last time.
+    """
+    with urlopen(f"{address}/stats") as reply:
+        found: dict[str, float] = json.load(reply)
+    return found
+
+
+class WorkerProcess:
+    """
+    One contender's process. It lives as long as the suite runs, and waits while others are measured.
+
+    Args:
+        contender: Whose it is.
+        python: What it runs on.
+        address: Where the server is.
+        home: An empty folder, in place of the user's.
+    """
+
+    def __init__(self, contender: Contender, python: Path, address: str, home: str) -> None:
+        self.contender = contender
+        self._program = [python, "-m", "tests.benchmarks.worker", contender.module, address]
+        self._environment = clean_environment(home, contender.environment)
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=self._environment
+        )
+
+    def ask(self, command: Mapping[str, object], limit: float = 120.0) -> dict[str, Any]:
+        """
+        Have a command done, and wait for the answer. Who gives none within ``limit`` seconds is ended, and begins anew.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended, which is seen below
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            answered = bool(selector.select(limit))
+            line = self._process.stdout.readline() if answered else ""
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        self._process.kill()
+        self.renew()
+        return {"failed": "its process ended" if answered else f"no answer within {limit:g} s"}
+
+    def renew(self) -> None:
+        """
+        Begin anew, in a process that has done nothing yet.
+        """
+        self.close()
+        self._process = self._started()
+
+    def close(self) -> None:
+        """
+        Let it end.
+        """
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+        self._process.wait()
+
+
+def suite_python(contender: Contender) -> Path:
+    """
+    Name the Python that a contender's worker runs on.
+    """
+    return Path(sys.executable) if contender.runs_in_suite else interpreter(prepare(contender))
+
+
+@contextmanager
+def working(contenders: list[Contender], address: str) -> Iterator[list[WorkerProcess]]:
+    """
+    Run a worker for each contender.
+    """
+    with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory())
+        workers = []
+        for contender in contenders:
+            worker = WorkerProcess(contender, suite_python(contender), address, home)
+            stack.callback(worker.close)
+            workers.append(worker)
+        yield workers

@@ -1,0 +1,198 @@
+"""
+Print where the CPU time of one call goes.
+
+What each layer costs is measured by itself: the transport with a call that was made before, the engine with a transport
+that answers at once, the provider's encoding and decoding alone. What remains is the engine's. Then comes what cProfile
+counts, which makes small functions look dearer than they are.
+
+Usage: python -m tests.benchmarks.profiling [--calls N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import io
+import pstats
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from budwood.hooks import TRANSPORT
+from budwood.plugins import Instances
+from budwood.settings import Settings
+from tests.benchmarks.figures import Spread, spread
+from tests.benchmarks.layers import AsyncLayers, BlockingLayers, Layers
+from tests.benchmarks.processes import on_core, serving
+from tests.benchmarks.report import number, table
+
+LANES: Final = 32
+ROUNDS: Final = 5
+TOP: Final = 25
+
+
+def each(run: Callable[[], object], calls: int) -> float:
+    """
+    Run something so often; return the microseconds of CPU of once.
+    """
+    began = time.process_time()
+    for _ in range(calls):
+        run()
+    return (time.process_time() - began) / calls * 1e6
+
+
+async def each_async(run: Callable[[], Awaitable[object]], calls: int, lanes: int) -> float:
+    """
+    Run something so often, in lanes side by side; return the microseconds of CPU of once.
+    """
+    left = iter(range(calls))
+
+    async def lane() -> None:
+        for _ in left:
+            await run()
+
+    began = time.process_time()
+    await asyncio.gather(*(lane() for _ in range(lanes)))
+    return (time.process_time() - began) / calls * 1e6
+
+
+def blocking_costs(layers: BlockingLayers, calls: int) -> dict[str, Spread]:
+    """
+    Measure each part in turn, in rounds.
+    """
+    layers.record()
+    parts = list(layers.parts())
+    found: dict[str, list[float]] = {name: [] for name, *_ in parts}
+    for _, run, _ in parts:
+        each(run, 10)
+    for _ in range(ROUNDS):
+        for name, run, _ in parts:
+            found[name].append(each(run, calls))
+    for _, _, end in parts:
+        end()
+    return {name: spread(samples) for name, samples in found.items()}
+
+
+async def async_costs(layers: AsyncLayers, calls: int, lanes: int) -> dict[str, Spread]:
+    """
+    Measure each part in turn, in rounds.
+    """
+    await layers.record()
+    parts = list(layers.parts())
+    found: dict[str, list[float]] = {name: [] for name, *_ in parts}
+    for _, run, _ in parts:
+        await each_async(run, 2 * lanes, lanes)
+    for _ in range(ROUNDS):
+        for name, run, _ in parts:
+            found[name].append(await each_async(run, calls, lanes))
+    for _, _, end in parts:
+        await end()
+    return {name: spread(samples) for name, samples in found.items()}
+
+
+def provider_costs(layers: Layers, calls: int) -> dict[str, Spread]:
+    """
+    Measure what the provider does.
+    """
+    return {
+        "encode": spread([each(layers.encode, calls) for _ in range(ROUNDS)]),
+        "decode": spread([each(layers.decode, calls) for _ in range(ROUNDS)]),
+    }
+
+
+def breakdown(found: dict[str, Spread]) -> str:
+    """
+    Write the costs as a table, with their shares of the whole call.
+    """
+    medians = {name: one.median for name, one in found.items()}
+    engine = medians["engine and provider"] - medians["encode"] - medians["decode"]
+    parts = {
+        "transport, alone": medians["transport"],
+        "engine: the rest of a call whose transport answers at once": engine,
+        "provider: encode": medians["encode"],
+        "provider: decode": medians["decode"],
+    }
+    whole = medians["whole call"]
+    parts["what appears only together"] = whole - sum(parts.values())
+    rows = [[name, number(value), f"{value / whole:.0%}"] for name, value in parts.items()]
+    return table(["", "CPU µs", "share"], [*rows, ["whole call", number(whole), "100%"]])
+
+
+def functions(run: Callable[[], object]) -> str:
+    """
+    List the functions with the most time of their own.
+    """
+    profile = cProfile.Profile()
+    profile.enable()
+    run()
+    profile.disable()
+    text = io.StringIO()
+    pstats.Stats(profile, stream=text).strip_dirs().sort_stats("tottime").print_stats(TOP)
+    return text.getvalue().strip()
+
+
+def show(title: str, costs: dict[str, Spread], profiled: str) -> None:
+    """
+    Print one kind of call.
+    """
+    print(f"\n## {title}\n\n{breakdown(costs)}\n")
+    print(f"The {TOP} functions with the most time of their own. cProfile distorts: it slows small functions most.\n")
+    print(profiled)
+
+
+def profile_blocking(base_url: str, calls: int) -> None:
+    """
+    Profile blocking calls, over the transport that has blocking I/O.
+    """
+    for title, streamed, count in (("sync call", False, calls), ("sync stream of 200 chunks", True, calls // 10)):
+        layers = BlockingLayers(base_url, "httpx", streamed=streamed)
+        costs = blocking_costs(layers, count) | provider_costs(layers, count)
+        (_, run, end), *_ = layers.parts()
+        each(run, 10)
+        show(f"A {title}, over httpx", costs, functions(lambda run=run, count=count: each(run, count)))
+        end()
+
+
+def profile_async(base_url: str, transport: str, calls: int) -> None:
+    """
+    Profile async calls over a transport.
+    """
+    kinds = (
+        (f"An async call, {LANES} in flight", False, calls, LANES),
+        ("An async stream of 200 chunks", True, calls // 10, 1),
+    )
+    for title, streamed, count, lanes in kinds:
+        with asyncio.Runner() as runner:
+            layers = AsyncLayers(base_url, transport, streamed=streamed)
+            costs = runner.run(async_costs(layers, count, lanes)) | provider_costs(layers, count)
+            (_, run, end), *_ = layers.parts()
+            runner.run(each_async(run, 2 * lanes, lanes))
+            profiled = functions(lambda: runner.run(each_async(run, count, lanes)))  # noqa: B023 - called at once
+            runner.run(end())
+            show(f"{title}, over {transport}", costs, profiled)
+
+
+def installed_transports() -> list[str]:
+    """
+    Name the transports for async clients that are here.
+    """
+    instances = Instances(Settings.load())
+    return [name for name in ("httpx", "aiohttp", "httptools") if instances.registry.inventory.find(TRANSPORT, name)]
+
+
+def main() -> None:
+    """
+    Measure and print.
+    """
+    parser = argparse.ArgumentParser(description="Print where the CPU time of one call goes.")
+    parser.add_argument("--calls", type=int, default=1000, help="how many calls a round makes; of streams, a tenth")
+    calls = parser.parse_args().calls
+    with serving() as address, on_core(0):
+        profile_blocking(f"{address}/v1", calls)
+        for transport in installed_transports():
+            profile_async(f"{address}/v1", transport, calls)
+
+
+if __name__ == "__main__":
+    main()

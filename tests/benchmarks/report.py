@@ -1,0 +1,182 @@
+"""Write results for people: Markdown with the targets first, then one table for each measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from tests.benchmarks.figures import Spread, compared, spread
+from tests.benchmarks.measures import MEASURES
+from tests.benchmarks.results import Results
+from tests.benchmarks.roster import ROSTER
+from tests.benchmarks.targets import Verdict
+
+LABELS: Final = {contender.name: contender.label for contender in ROSTER}
+AGAINST: Final = {measure.name: measure.against for measure in MEASURES} | {"import": "httpx", "first-call": "httpx"}
+COLUMNS: Final = {
+    "cpu_us": "CPU µs a call",
+    "cpu_ms": "CPU ms",
+    "per_second": "calls a second",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "first_token_ms": "first token, ms",
+    "peak_mb": "peak MB",
+    "size_mb": "MB",
+    "distributions": "distributions",
+    "early_mb": "MB early",
+    "late_mb": "MB late",
+    "growth_percent": "growth, %",
+}
+"""The metrics that tables show, in their order."""
+
+SPREAD: Final = ("cpu_us", "cpu_ms")
+"""Of these, tables show the least and the greatest too, and the ratio to the one that everyone is compared with."""
+
+HEAD: Final = """# Benchmarks
+
+What Budwood costs beside bare HTTP clients and beside other libraries, measured in one run, in interleaved rounds. CPU
+time is that of the client's process, by its own accounting; ratios are formed within each round, and the median of them
+counts. The server is ours, on loopback, and answers at once unless a latency is named. Absolute figures are those of
+this machine: trust the ratios.
+
+`nox -s bench` reproduces this page, results.json and chart.svg; `nox -s bench -- --quick` prints the tables of Budwood
+and the bare clients within two minutes. How to read the figures of your own program: `nox -s profile` shows where the
+time of one call goes.
+
+![CPU time of a call, and of a stream of 200 chunks, on a logarithmic scale](chart.svg)
+"""
+
+
+def number(value: float) -> str:
+    """
+    Write a number with three digits that count, or all of those before the point.
+    """
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """
+    Write a table in Markdown.
+    """
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(results: Results, verdicts: Sequence[Verdict]) -> str:
+    """
+    Write the whole page.
+    """
+    sections = [HEAD, targets_section(verdicts), *(measure_section(results, name) for name in results.titles)]
+    return "\n".join([*filter(None, sections), about_section(results)])
+
+
+def tables(results: Results, verdicts: Sequence[Verdict]) -> str:
+    """
+    Write the tables alone, for a terminal.
+    """
+    judged = [verdict for verdict in verdicts if verdict.found is not None]
+    sections = [*(measure_section(results, name) for name in results.titles), targets_section(judged)]
+    return "\n".join([about_section(results), *filter(None, sections)])
+
+
+def targets_section(verdicts: Sequence[Verdict]) -> str:
+    """
+    Write what is promised, and what was found.
+    """
+    head = ["target", "median", "min", "max", "bound", "met"]
+    explained = [verdict.target for verdict in verdicts if verdict.target.explanation and verdict.met is False]
+    rows = [target_row(verdict) for verdict in verdicts]
+    lines = [f"\n## Targets\n\n{table(head, rows)}\n", *(f"- {one.name}: {one.explanation}" for one in explained)]
+    return "\n".join(lines)
+
+
+def target_row(verdict: Verdict) -> list[str]:
+    """
+    Write one target.
+    """
+    target, found, met = verdict
+    sign = "≥" if target.at_least else "≤"
+    bound = f"{sign} {target.bound:g} {target.unit}".strip()
+    if found is None:
+        return [target.name, "not measured", "", "", bound, "–"]
+    said = "yes" if met else "explained" if target.explanation else "**no**"
+    return [target.name, *map(number, found), bound, said]
+
+
+def measure_section(results: Results, measure: str) -> str:
+    """
+    Write what was found of everyone in one measure, the cheapest first.
+    """
+    found = results.samples.get(measure, {})
+    notes = [f"- {LABELS.get(name, name)} failed: {why}" for name, why in results.failures.get(measure, {}).items()]
+    notes += [f"- {LABELS[name]}: {why}" for name, why in results.missing.get(measure, {}).items() if why]
+    if not found and not notes:
+        return ""
+    metrics = [name for name in COLUMNS if any(name in one for one in found.values())]
+    against = AGAINST.get(measure, "")
+    order = sorted(found, key=lambda name: spread(found[name][metrics[0]]).median) if metrics else []
+    rows = [measure_row(results, measure, name, metrics, against) for name in order]
+    lines = [f"\n## {results.titles[measure]}\n"]
+    if rows:
+        lines.append(table(measure_head(metrics, against if against in found else ""), rows) + "\n")
+    return "\n".join([*lines, *notes])
+
+
+def measure_head(metrics: Sequence[str], against: str) -> list[str]:
+    """
+    Write the head of a measure's table.
+    """
+    head = [""]
+    for metric in metrics:
+        head.append(COLUMNS[metric])
+        if metric in SPREAD:
+            head.append("min–max")
+            head += [f"× {LABELS[against]}"] if against else []
+    return head
+
+
+def measure_row(results: Results, measure: str, name: str, metrics: Sequence[str], against: str) -> list[str]:
+    """
+    Write one contender's row.
+    """
+    row = [LABELS.get(name, name)]
+    for metric in metrics:
+        samples = results.get(measure, name, metric)
+        row.append(number(spread(samples).median) if samples else "")
+        if metric in SPREAD:
+            row.append(extremes(samples))
+            reference = results.get(measure, against, metric)
+            row += [times(compared(samples, reference))] if reference else []
+    return row
+
+
+def extremes(samples: Sequence[float]) -> str:
+    """
+    Write how far the rounds lie apart.
+    """
+    return f"{number(min(samples))}–{number(max(samples))}" if samples else ""
+
+
+def times(found: Spread | None) -> str:
+    """
+    Write a ratio.
+    """
+    return number(found.median) if found else ""
+
+
+def about_section(results: Results) -> str:
+    """
+    Write on what it was measured.
+    """
+    about = results.about
+    memory = f", {about['memory_gb']} GB of memory" if about["memory_gb"] else ""
+    cores = "the client on one core and the server on another" if about["cpus"] > 1 else "client and server on one core"
+    run = f"{about['date']}, {about['python']}, {about['system']}, {about['processor']}, {about['cpus']} CPUs{memory}"
+    lines = ["\n## Versions and machine\n", f"{run}; {cores}; the server on {about['server_loop']}.\n"]
+    for name, packages in about["versions"].items():
+        if name in LABELS and packages:
+            listed = ", ".join(f"{package} {version}" for package, version in packages.items())
+            lines.append(f"- {LABELS[name]}: {listed}")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,165 @@
+"""What a process costs from its start: programs that are run in new interpreters, and what had to be installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.environments import distributions, installed_size, interpreter, prepare
+from tests.benchmarks.processes import clean_environment
+from tests.benchmarks.results import Results
+from tests.benchmarks.roster import Contender
+from tests.benchmarks.rounds import rotated
+
+BARE = "bare interpreter"
+SLOW_ROUNDS = 3
+"""A peer takes seconds to start, as do our programs about long texts; all are far from every bound."""
+
+VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
+OFFLINE = (
+    "from budwood_offline.asking import ask_question\n"
+    "from budwood_offline.filling import fill_schema\n"
+    "from budwood_offline.ranking import best_sentences\n"
+)
+PASSAGES = """
+text = {"type": "string"}
+row = {"question": text, "answer": text, "title": text, "words": {"type": "array", "items": text}}
+schema = {"type": "object", "properties": row, "required": list(row), "additionalProperties": False}
+for number in range(20):
+    passage = "".join(f"Key {number} of {place} rests in house {place * 7}. " for place in range(30))[:1200]
+    best_sentences("What happens to an exhausted key?", passage)
+    ask_question(passage, seed=1)
+    fill_schema(schema, passage)
+"""
+# What regular expressions stumble over: of each, eight times as much shall take eight times as long.
+ENDLESS = """
+import budwood
+
+UNITS = ["a ", "(", "|", "`", "*", "_", "[", "[a](", "<", "<passage>", "#", "\\n", "a\\n\\n", ".", "a. ", "e.g. ", "1",
+    "1,000", "question: ", "already asked ", "a@a.", "http://", "age: 36, ", "Ada of ", ":a"]
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
+with budwood.Client("offline/extractive", cache=False) as client:
+    for unit in UNITS:
+        for number in range(TIMES):
+            text = (unit * LENGTH)[:LENGTH]
+            for asked in ("What happens to a key?", "Ask a question."):
+                client.ask(f"<passage>{text}</passage>{asked}{number}")
+            client.ask(f"<passage>{text}</passage>Fill it.{number}", schema=SCHEMA)
+"""
+LONG, SHORT = (
+    ENDLESS.replace("TIMES", times).replace("LENGTH", length) for times, length in (("1", "16000"), ("8", "2000"))
+)
+TITLES = {
+    "import": "Import, in a new process",
+    "first-call": "From the start of a process to the first completed call",
+    "version": "`budwood --version`, in a new process",
+    "offline": "Offline: 20 passages, of each an answer, a question and a row, in a new process",
+    "endless": "Offline: as many characters of anything, in long and in short texts, in a new process",
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """
+    One program of a measure: who runs it, on which Python, and in how many rounds at most.
+    """
+
+    measure: str
+    name: str
+    text: str
+    python: Path
+    rounds: int = 100
+
+
+def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]:
+    """
+    Yield the programs of all measures. What Budwood is compared with runs in its environment.
+    """
+    suite = Path(sys.executable)
+    for contender in contenders:
+        if not contender.requirements:
+            continue
+        python = interpreter(prepare(contender))
+        rounds = SLOW_ROUNDS if contender.kind == "peer" else 100
+        first_call = contender.first_call.replace("BASE_URL", f"{address}/v1")
+        yield Program("import", contender.name, contender.imports, python, rounds)
+        yield Program("first-call", contender.name, first_call, python, rounds)
+        if contender.name == "budwood":
+            yield Program("import", BARE, "pass", python)
+    yield Program("version", "budwood", VERSION, suite)
+    yield Program("version", "import typer", "import typer", suite)
+    yield Program("offline", "budwood", OFFLINE + PASSAGES, suite, SLOW_ROUNDS)
+    yield Program("offline", "its imports", OFFLINE, suite, SLOW_ROUNDS)
+    yield Program("endless", "16,000 characters", LONG, suite, SLOW_ROUNDS)
+    yield Program("endless", "8 times 2,000", SHORT, suite, SLOW_ROUNDS)
+
+
+# What the kernel tells of a child that has ended counts what it was forked from, so that the program says it itself.
+PEAK = """
+import atexit, os
+
+@atexit.register
+def tell_peak():
+    with open("/proc/self/status") as status:
+        os.write(PIPE, next(line for line in status if line.startswith("VmHWM")).encode())
+"""
+
+
+def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, float]:
+    """
+    Run a program in a new interpreter; return its CPU milliseconds, user and system, and its peak in megabytes.
+    """
+    reader, writer = os.pipe()
+    text = PEAK.replace("PIPE", str(writer)) + program.text if sys.platform == "linux" else program.text
+    process = subprocess.Popen(
+        [program.python, "-I", "-c", text],
+        cwd=folder,
+        env=clean_environment(folder, variables),
+        stdout=subprocess.DEVNULL,
+        pass_fds=[writer],
+    )
+    os.close(writer)
+    _, status, usage = os.wait4(process.pid, 0)
+    with os.fdopen(reader, encoding="ascii") as pipe:
+        told = pipe.read().split()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"a program of {program.name} failed:\n{program.text}")
+    found = {"cpu_ms": (usage.ru_utime + usage.ru_stime) * 1000}
+    return found | ({"peak_mb": int(told[1]) / 1e3} if told else {})
+
+
+def start(
+    contenders: Sequence[Contender], measures: Sequence[str], address: str, rounds: int, results: Results
+) -> None:
+    """
+    Run all programs in turn, so often.
+    """
+    variables = {contender.name: contender.environment for contender in contenders}
+    chosen = [program for program in programs(contenders, address) if program.measure in measures]
+    results.titles.update({name: TITLES[name] for name in measures})
+    with tempfile.TemporaryDirectory() as folder:
+        for program in chosen:
+            cost(program, folder, variables.get(program.name, {}))  # writes bytecode, fills the disk's cache
+        for number in range(rounds):
+            print(f"{', '.join(measures)}: round {number + 1}", file=sys.stderr, flush=True)
+            for program in rotated([one for one in chosen if number < one.rounds], number):
+                found = cost(program, folder, variables.get(program.name, {}))
+                results.add(program.measure, program.name, found)
+
+
+def weigh(contenders: Sequence[Contender], results: Results) -> None:
+    """
+    Tell what each contender installs. It is no sample of many: it is the same each time.
+    """
+    results.titles["installed"] = "What is installed"
+    for contender in contenders:
+        if contender.requirements:
+            folder = prepare(contender)
+            found = {"size_mb": installed_size(folder), "distributions": float(len(distributions(folder)))}
+            results.add("installed", contender.name, found)

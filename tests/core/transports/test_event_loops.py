@@ -1,0 +1,31 @@
+"""Transports on an event loop that is not asyncio's own."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import uvloop
+
+import budwood
+from budwood.testing import chat_reply
+from tests.servers import reply
+
+
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp", "httptools"])
+def test_calls_are_carried_on_uvloop(loopback_server, transport):
+    """
+    By each transport.
+    """
+    loopback_server.play(reply(200, chat_reply("Hello.")), times=2)
+
+    async def ask() -> list[str]:
+        address = loopback_server.url + "/v1"
+        async with budwood.AsyncClient(
+            "openai-compatible/any", base_url=address, cache=False, transport=transport
+        ) as client:
+            replies = await client.ask_many(["Hi", "Ho"])
+            return [one.text for one in replies if isinstance(one, budwood.ChatResponse)]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(ask()) == ["Hello.", "Hello."]

@@ -1,0 +1,9 @@
+"""The transport, proved by the kit."""
+
+from budwood.testing import TransportSuite
+
+
+class TestHttptools(TransportSuite):
+    plugin = "httptools"
+    blocking = False
+    proxies = False
