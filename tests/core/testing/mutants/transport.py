@@ -6,11 +6,14 @@ import time
 import urllib.parse
 from typing import ClassVar
 
+import pytest
+
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError, UnsupportedError
 from budwood.hooks import TRANSPORT, TransportSpec
 from budwood.testing import TransportSuite, loopback
 from budwood.testing.suites.transport import bench, leaving
 from budwood.transports import pooled
+from budwood.transports.origins import Place
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import ReplyHead
@@ -117,6 +120,8 @@ class Sound(TransportSuite):
             summary="It carries.",
         )
         cls.registry = registry_of(TRANSPORT, spec)
+        if cls.caught_by:  # mutants leave sockets behind, which are found at any time, also while a report is made
+            cls.pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 class TestSound(Sound):
@@ -343,6 +348,7 @@ class TestEveryDelayIsOfReading(Sound):
         "test_handshake_in_time_or_not_at_all",
         "test_deadline_ends_the_handshake",
         "test_deadline_holds_behind_a_proxy",
+        "test_tunnel_in_time_or_not_at_all",
     )
 
     class Mutant(Exchanging):
@@ -509,20 +515,7 @@ class TestInterruptsTheNextCall(Sound):
             return super().open(call, timing)
 
 
-class TestCancelledGoesOn(Sound):
-    caught_by = ("test_cancelling_a_task_closes_the_connection",)
-
-    class Mutant(Carrier):
-        class Async(AsyncPooledTransport):
-            kept = []
-
-            async def open(self, call, timing):
-                timing.deadline += 1000
-                self.kept.append(asyncio.ensure_future(super().open(call, timing)))
-                return await asyncio.shield(self.kept[-1])
-
-
-class TestCannotBeCancelled(Sound):
+class TestForgetsWhatWasCancelled(Sound):
     caught_by = (
         "test_cancelling_at_any_step_leaves_nothing",
         "test_cancelling_at_any_step_of_tls_leaves_nothing",
@@ -530,11 +523,21 @@ class TestCannotBeCancelled(Sound):
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
-            kept = []  # what is collected while a traceback is written breaks Python 3.11's parser
+            async def _sent(self, target, request):
+                connection = target.server.pool.create_connection(target.server.origin)
+                return Place(target.server, connection), await connection.handle_async_request(request)
 
+
+class TestTakesCancellingForAFailure(Sound):
+    caught_by = ("test_cancelling_a_task_closes_the_connection",)
+
+    class Mutant(Carrier):
+        class Async(AsyncPooledTransport):
             async def open(self, call, timing):
-                self.kept.append(asyncio.ensure_future(super().open(call, timing)))
-                return await asyncio.shield(self.kept[-1])
+                try:
+                    return await super().open(call, timing)
+                except asyncio.CancelledError:
+                    raise ConnectionFailedError("The connection broke.") from None
 
 
 class TestWaitersKeepTheirPlace(Sound):

@@ -15,6 +15,7 @@ import pytest
 from budwood.contracts import AsyncTransport, Transport
 from budwood.errors import BudwoodError, ConnectionFailedError
 from budwood.testing.loopback import CHUNKED, KEPT, LEAVE, PATIENCE, LoopbackServer, chunk, head, reply, signal
+from budwood.testing.suites.transport.awaited import turns
 from budwood.testing.suites.transport.bench import (
     Make,
     Mode,
@@ -103,21 +104,31 @@ class Leaving(SecureBench):
             assert [type(failure) for failure in failures] == [ConnectionFailedError]
 
     def test_closing_ends_tasks_under_way(self, make_async: MakeAsync, server: LoopbackServer) -> None:
-        """A task that waits for a reply gets an error, and does not wait on."""
+        """A task that waits for the head or for more of the body gets an error, and does not wait on."""
         asked = threading.Event()
-        server.play(signal(asked), LEAVE).play(head(length=9) + b"1", signal(asked), LEAVE)
+        server.play(signal(asked), LEAVE).play(head(length=9) + b"1", LEAVE)
 
-        async def closed() -> None:
+        async def closed_before_the_head() -> None:
             transport = make_async()
             task = asyncio.create_task(fetch_async(transport, call(server.url)))
             assert await asyncio.to_thread(asked.wait, PATIENCE)
-            asked.clear()
             await transport.close()
             with pytest.raises(ConnectionFailedError):
                 await task
 
-        asyncio.run(closed())
-        asyncio.run(closed())
+        async def closed_in_the_body() -> None:
+            transport = make_async()
+            exchange = await transport.open(call(server.url), timing())
+            assert await exchange.read() == b"1"
+            task = asyncio.create_task(exchange.read())
+            await turns(10)
+            await transport.close()
+            with pytest.raises(ConnectionFailedError):
+                await task
+            await exchange.close()
+
+        asyncio.run(closed_before_the_head())
+        asyncio.run(closed_in_the_body())
         assert server.has_open(0)
 
     def test_another_thread_can_end_the_waiting(self, mode: Mode, make: Make, server: LoopbackServer) -> None:
