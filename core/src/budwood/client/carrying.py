@@ -99,7 +99,7 @@ def brought(given: object, monotonic: Callable[[], float]) -> Transport:
         from budwood.transports.httpx_client import HTTPXTransport
 
         return HTTPXTransport(given, monotonic=monotonic)
-    _check(given, "Client", "httpx.Client", httpx is not None and isinstance(given, httpx.AsyncClient))
+    _check(given, "Client", "httpx.Client", is_other=httpx is not None and isinstance(given, httpx.AsyncClient))
     return cast("Transport", given)
 
 
@@ -115,11 +115,11 @@ def brought_async(given: object, monotonic: Callable[[], float]) -> AsyncTranspo
         from budwood.transports.httpx_client import AsyncHTTPXTransport
 
         return AsyncHTTPXTransport(given, monotonic=monotonic)
-    _check(given, "AsyncClient", "httpx.AsyncClient", httpx is not None and isinstance(given, httpx.Client))
+    _check(given, "AsyncClient", "httpx.AsyncClient", is_other=httpx is not None and isinstance(given, httpx.Client))
     return cast("AsyncTransport", given)
 
 
-def _check(given: object, ours: str, wanted: str, is_other: bool) -> None:  # noqa: FBT001 - private
+def _check(given: object, ours: str, wanted: str, *, is_other: bool) -> None:
     if is_other or not callable(getattr(given, "open", None)):
         raise ConfigurationError(
             f"transport= is a {type(given).__name__}, and {ours} cannot use it.",

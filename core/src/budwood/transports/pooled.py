@@ -72,7 +72,7 @@ class PooledTransport:
             target.url,
             headers=encoded(headers_of(call, target.address)),
             content=call.body,
-            extensions={"timeout": {"connect": timing.connect_timeout, "pool": left}},
+            extensions={"timeout": {"connect": timing.connect_timeout}},
         )
         self._deadline.moment, self._deadline.idle = timing.deadline, None
         if not self._places.acquire(timeout=left):
@@ -154,7 +154,6 @@ class PooledTransport:
         for server in self._origins.all():
             for connection in server.take_all():
                 connection.close()
-            server.pool.close()
 
 
 class PooledExchange(WholeBody):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import httpcore
 
+from budwood.errors import BudwoodError
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.sockets import AsyncioBackend
 from budwood.transports.translation import encoded, is_spoilt, translated
-from budwood.types import HTTPCall, ReplyHead, Timing
-from budwood.wire.bodies import AsyncWholeBody
-from budwood.wire.compression import Unpacker
+from budwood.types import HTTPCall, Timing
+from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
 from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
@@ -42,7 +42,7 @@ class AsyncPooledTransport:
         self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings or TransportSettings()
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self.deadlines = Deadlines()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._origins: Origins[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface] = Origins(
@@ -55,7 +55,7 @@ class AsyncPooledTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
         """Send the call and wait for the head of the reply."""
-        now = self._monotonic()
+        now = self.monotonic()
         check_deadline(timing, now)
         left = timing.deadline - now
         target = self._origins.target(call)
@@ -75,7 +75,7 @@ class AsyncPooledTransport:
                     self._places.release()
                     raise
         except self._origins.failures as error:
-            failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
+            failure = translated(error, call, timing, self.monotonic(), target.server.proxy)
         else:
             exchange = AsyncPooledExchange(self, call, timing, place, response)
             if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
@@ -108,10 +108,6 @@ class AsyncPooledTransport:
             await connection.aclose()  # where a call is cancelled, httpcore leaves it open at some steps
             raise
 
-    def now(self) -> float:
-        """Return the moment by the clock of the deadlines."""
-        return self._monotonic()
-
     async def leave(self, place: _Place) -> None:
         """Take a connection back, and another request into its place."""
         self._places.release()
@@ -132,20 +128,12 @@ class AsyncPooledTransport:
             await server.pool.aclose()
 
 
-class AsyncPooledExchange(AsyncWholeBody):
+class AsyncPooledExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = (
-        "_call",
-        "_chunks",
-        "_closed",
-        "_place",
-        "_response",
-        "_timing",
-        "_transport",
-        "_unpacker",
-        "head",
-    )
+    __slots__ = ("_call", "_chunks", "_closed", "_place", "_response", "_transport")
+
+    failures: ClassVar[tuple[type[Exception], ...]] = FAILURES
 
     def __init__(
         self,
@@ -155,37 +143,21 @@ class AsyncPooledExchange(AsyncWholeBody):
         place: _Place,
         response: httpcore.Response,
     ) -> None:
-        self.head: ReplyHead = head_of(response.status, response.headers)
+        super().__init__(head_of(response.status, response.headers), timing, transport.deadlines, transport.monotonic)
         self._transport = transport
         self._call = call
-        self._timing = timing
         self._place = place
         self._response = response
         self._closed = False
         self._chunks: AsyncIterator[bytes] | None = None
-        self._unpacker: Unpacker | None = None
 
-    async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
-        now = self._transport.now()
-        check_deadline(self._timing, now)
-        if self._chunks is None or self._unpacker is None:
-            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+    async def _wait(self) -> bytes:
+        if self._chunks is None:
             self._chunks = aiter(cast("AsyncIterator[bytes]", self._response.stream))
-        try:
-            data = self._unpacker.more()
-            while not data:
-                with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                    packed = await anext(self._chunks, b"")
-                if not packed:
-                    break
-                data = self._unpacker.feed(packed)
-                now = self._transport.now()
-        except FAILURES as error:
-            failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
-        else:
-            return data
-        raise failure
+        return await anext(self._chunks, b"")
+
+    def _failed(self, error: Exception) -> BudwoodError:
+        return translated(error, self._call, self._timing, self._monotonic(), self._place.server.proxy)
 
     async def close(self) -> None:
         """End it; in mid-reply this closes the connection."""

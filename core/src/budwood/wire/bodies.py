@@ -1,11 +1,15 @@
-"""Read whole bodies, piece by piece and no further than a limit: for transports that cannot do it faster."""
+"""Read the bodies of replies: piece by piece, unpacked, bounded in time, and whole no further than a limit."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
 
-from budwood.types import ReplyHead
-from budwood.wire.failures import check_announced_size, too_large
+from budwood.types import ReplyHead, Timing
+from budwood.wire.compression import Unpacker
+from budwood.wire.deadlines import Deadlines
+from budwood.wire.failures import check_announced_size, check_deadline, too_large
 
 
 class WholeBody(ABC):
@@ -53,4 +57,78 @@ class AsyncWholeBody(ABC):
             size += len(chunk)
             if size > limit:
                 raise too_large(limit)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class AsyncBody(AsyncWholeBody):
+    """
+    The body of an exchange with async I/O: who inherits says how to wait for its pieces as they were sent.
+
+    Attributes:
+        failures: What `_wait` and `_at_hand` raise where the connection fails.
+    """
+
+    __slots__ = ("_deadlines", "_monotonic", "_timing", "_unpacker", "head")
+
+    failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+
+    def __init__(self, head: ReplyHead, timing: Timing, deadlines: Deadlines, monotonic: Callable[[], float]) -> None:
+        self.head = head
+        self._timing = timing
+        self._deadlines = deadlines
+        self._monotonic = monotonic
+        self._unpacker: Unpacker | None = None
+
+    @abstractmethod
+    async def _wait(self) -> bytes:
+        """Wait for more; empty bytes are the end."""
+
+    @abstractmethod
+    def _failed(self, error: Exception) -> Exception:
+        """Say in our own terms what went wrong."""
+
+    def _at_hand(self) -> bytes:
+        """Return what need not be waited for."""
+        return b""
+
+    def _is_at_end(self) -> bool:
+        """Tell whether all has been read, where that is known without waiting."""
+        return False
+
+    async def read(self) -> bytes:
+        """Wait for more of the body; empty bytes are its end."""
+        now = self._monotonic()
+        check_deadline(self._timing, now)
+        if self._unpacker is None:
+            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+        try:
+            data = self._unpacker.more()
+            while not data:
+                packed = self._at_hand()
+                if not packed:
+                    with self._deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
+                        packed = await self._wait()
+                if not packed:
+                    break
+                data = self._unpacker.feed(packed)
+                now = self._monotonic()
+        except self.failures as error:
+            failure = self._failed(error)
+        else:
+            return data
+        raise failure  # out here, so that what it is not chained to is not its context either
+
+    async def read_all(self, limit: int) -> bytes:
+        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
+        check_announced_size(self.head.headers, limit)
+        packed = "content-encoding" in self.head.headers
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await self.read():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise too_large(limit)
+            if not packed and self._is_at_end():
+                break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -5,9 +5,9 @@ from typing import Any
 
 from budwood.hooks import TransportSpec, hookimpl
 from budwood.wire.connecting import TransportSettings
-from budwood_aiohttp.making import AiohttpTransports, build_transports
+from budwood_aiohttp.making import build_transports
 
-__all__ = ["AiohttpTransports", "budwood_transports"]
+__all__ = ["budwood_transports"]
 
 
 @hookimpl
@@ -19,6 +19,6 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             settings=lambda: TransportSettings,
             build=build_transports,
             requires_api=(1, 0),
-            summary="For async clients: aiohttp, which costs a fraction of the default.",
+            summary="For async clients: aiohttp, which costs less CPU than the default.",
         )
     ]

@@ -6,24 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import aiohttp
 from yarl import URL
 
-from budwood.errors import UnsupportedError
+from budwood.errors import BudwoodError, UnsupportedError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.bodies import AsyncWholeBody
-from budwood.wire.compression import Unpacker
+from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import (
-    FORWARDING_REFUSED,
-    check_announced_size,
-    check_deadline,
-    forwarding_refused,
-    too_large,
-)
+from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
 from budwood.wire.heads import Address, address_of, head_of, own_headers
 from budwood.wire.tls import ssl_context
 from budwood_aiohttp.failures import translated
@@ -69,7 +62,7 @@ class AiohttpTransport:
         self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings or TransportSettings()
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._proxies = Proxies(self._settings)
         self._check()
         self.deadlines = Deadlines()
@@ -93,7 +86,7 @@ class AiohttpTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
         """Send the call and wait for the head of the reply."""
-        now = self._monotonic()
+        now = self.monotonic()
         check_deadline(timing, now)
         target = self._targets.get(call.url) or self._target(call)
         headers = own_headers(call, target.address)
@@ -117,7 +110,7 @@ class AiohttpTransport:
                     self._places.release()
                     raise
         except _FAILURES as error:
-            failure = translated(error, call, timing, self._monotonic(), target.proxy)
+            failure = translated(error, call, timing, self.monotonic(), target.proxy)
         else:
             exchange = AiohttpExchange(self, call, timing, target.proxy, response)
             if response.status == FORWARDING_REFUSED and target.proxy is not None:
@@ -155,10 +148,6 @@ class AiohttpTransport:
             self._timeouts[seconds] = aiohttp.ClientTimeout(connect=seconds, ceil_threshold=float("inf"))
         return self._timeouts[seconds]
 
-    def now(self) -> float:
-        """Return the moment by the clock of the deadlines."""
-        return self._monotonic()
-
     def leave(self) -> None:
         """Let another request into the place of one that is over."""
         self._places.release()
@@ -172,10 +161,12 @@ class AiohttpTransport:
             await self._session.close()
 
 
-class AiohttpExchange(AsyncWholeBody):
+class AiohttpExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_closed", "_proxy", "_response", "_timing", "_transport", "_unpacker", "head")
+    __slots__ = ("_call", "_closed", "_proxy", "_response", "_transport")
+
+    failures: ClassVar[tuple[type[Exception], ...]] = _FAILURES
 
     def __init__(
         self,
@@ -185,53 +176,26 @@ class AiohttpExchange(AsyncWholeBody):
         proxy: Proxy | None,
         response: aiohttp.ClientResponse,
     ) -> None:
-        self.head = head_of(response.status, response.raw_headers)
+        head = head_of(response.status, response.raw_headers)
+        super().__init__(head, timing, transport.deadlines, transport.monotonic)
         self._transport = transport
         self._call = call
-        self._timing = timing
         self._proxy = proxy
         self._response = response
         self._closed = False
-        self._unpacker: Unpacker | None = None
         transport.responses.add(response)
 
-    async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
-        now = self._transport.now()
-        check_deadline(self._timing, now)
-        if self._unpacker is None:
-            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
-        content = self._response.content
-        try:
-            data = self._unpacker.more()
-            while not data:
-                packed = content.read_nowait()
-                if not packed:  # nothing is here: wait for it
-                    with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                        packed = await content.readany()
-                if not packed:
-                    break
-                data = self._unpacker.feed(packed)
-                now = self._transport.now()
-        except _FAILURES as error:
-            failure = translated(error, self._call, self._timing, self._transport.now(), self._proxy)
-        else:
-            return data
-        raise failure
+    def _at_hand(self) -> bytes:
+        return self._response.content.read_nowait()
 
-    async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
-        if "content-encoding" in self.head.headers:
-            return await super().read_all(limit)
-        check_announced_size(self.head.headers, limit)
-        chunks: list[bytes] = []
-        size = 0
-        while not self._response.content.at_eof():
-            chunks.append(await self.read())
-            size += len(chunks[-1])
-            if size > limit:
-                raise too_large(limit)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    async def _wait(self) -> bytes:
+        return await self._response.content.readany()
+
+    def _is_at_end(self) -> bool:
+        return self._response.content.at_eof()
+
+    def _failed(self, error: Exception) -> BudwoodError:
+        return translated(error, self._call, self._timing, self._monotonic(), self._proxy)
 
     async def close(self) -> None:
         """End it; in mid-reply this closes the connection."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from budwood.hooks import TransportSpec, hookimpl
 from budwood.wire.connecting import TransportSettings
-from budwood_httptools.making import HttptoolsTransports, build_transports
+from budwood_httptools.making import build_transports
 
-__all__ = ["HttptoolsTransports", "budwood_transports"]
+__all__ = ["budwood_transports"]
 
 
 @hookimpl

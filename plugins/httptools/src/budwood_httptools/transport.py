@@ -9,16 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from budwood.errors import ConnectionFailedError, UnsupportedError
+from budwood.errors import BudwoodError, ConnectionFailedError, UnsupportedError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.bodies import AsyncWholeBody
-from budwood.wire.compression import Unpacker
+from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import Proxies, TransportSettings
 from budwood.wire.deadlines import Deadlines
 from budwood.wire.failures import (
     broken,
     certificate_wanted,
-    check_announced_size,
     check_deadline,
     connecting_took_too_long,
     deadline_passed,
@@ -26,7 +24,6 @@ from budwood.wire.failures import (
     is_untrusted,
     not_connected,
     silent,
-    too_large,
     untrusted,
 )
 from budwood.wire.heads import Address, address_of, head_of, headers_of
@@ -72,7 +69,7 @@ class HttptoolsTransport:
         self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings or TransportSettings()
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         if self._settings.http2:
             raise _unsupported("speaks no HTTP/2")
         if Proxies(self._settings):
@@ -84,7 +81,7 @@ class HttptoolsTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> HttptoolsExchange:
         """Send the call and wait for the head of the reply."""
-        now = self._monotonic()
+        now = self.monotonic()
         check_deadline(timing, now)
         target = self._targets.get(call.url) or self._target(call)
         request = _request(call, target.address)
@@ -155,10 +152,6 @@ class HttptoolsTransport:
             raise
         return connection
 
-    def now(self) -> float:
-        """Return the moment by the clock of the deadlines."""
-        return self._monotonic()
-
     def leave(self, server: _Server, connection: Connection) -> None:
         """Take a connection back, and another request into its place."""
         self._places.release()
@@ -179,69 +172,40 @@ class HttptoolsTransport:
             server.busy.clear()
 
 
-class HttptoolsExchange(AsyncWholeBody):
+class HttptoolsExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_closed", "_connection", "_server", "_timing", "_transport", "_unpacker", "head")
+    __slots__ = ("_call", "_closed", "_connection", "_server", "_transport")
 
     def __init__(
         self, transport: HttptoolsTransport, call: HTTPCall, timing: Timing, server: _Server, connection: Connection
     ) -> None:
-        self.head = head_of(connection.status, connection.headers)
+        head = head_of(connection.status, connection.headers)
+        super().__init__(head, timing, transport.deadlines, transport.monotonic)
         self._transport = transport
         self._call = call
-        self._timing = timing
         self._server = server
         self._connection = connection
         self._closed = False
-        self._unpacker: Unpacker | None = None
 
-    async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
-        now = self._transport.now()
-        check_deadline(self._timing, now)
-        if self._unpacker is None:
-            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
-        try:
-            data = self._unpacker.more()
-            while not data:
-                packed = self._connection.take()
-                if not packed:  # nothing is here: wait for it
-                    with self._transport.deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                        packed = await self._connection.read()
-                if not packed:
-                    break
-                data = self._unpacker.feed(packed)
-                now = self._transport.now()
-        except OSError as error:
-            failure = self._failure(error)
-        else:
-            return data
-        raise failure
+    def _at_hand(self) -> bytes:
+        return self._connection.take()
 
-    def _failure(self, error: OSError) -> Exception:
+    async def _wait(self) -> bytes:
+        return await self._connection.read()
+
+    def _is_at_end(self) -> bool:
+        return self._connection.is_at_end
+
+    def _failed(self, error: Exception) -> BudwoodError:
         if not isinstance(error, TimeoutError):
-            failure: Exception = _lost(self._call, error)
-        elif self._transport.now() >= self._timing.deadline - 0.001:
+            failure: BudwoodError = _lost(self._call, error)
+        elif self._monotonic() >= self._timing.deadline - 0.001:
             failure = deadline_passed()
         else:
             failure = silent(self._call, self._timing)
         failure.__cause__ = error
         return failure
-
-    async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
-        if "content-encoding" in self.head.headers:
-            return await super().read_all(limit)
-        check_announced_size(self.head.headers, limit)
-        chunks: list[bytes] = []
-        size = 0
-        while not self._connection.is_at_end:
-            chunks.append(await self.read())
-            size += len(chunks[-1])
-            if size > limit:
-                raise too_large(limit)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def close(self) -> None:
         """End it; in mid-reply this closes the connection."""
@@ -250,9 +214,9 @@ class HttptoolsExchange(AsyncWholeBody):
             self._transport.leave(self._server, self._connection)
 
 
-def _lost(call: HTTPCall, error: OSError) -> ConnectionFailedError:
+def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
     """Say why a connection is gone; in TLS 1.3 a server says only after the handshake that it does not know us."""
-    reason = error.strerror or str(error) or type(error).__name__
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if is_untrusted(error):
         return untrusted(call, reason)
     return certificate_wanted(call, reason) if is_unproved(error) else broken(call, reason)
