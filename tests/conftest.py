@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from budwood import AsyncClient, Client
-from budwood.testing import FakeClock, ScriptedTransport
+from budwood_testing import FakeClock, ScriptedTransport
 from tests.servers import LoopbackServer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budwood.testing import sse
+from budwood_testing import sse
 
 USAGE = {
     "input_tokens": 10,

@@ -1,6 +1,6 @@
 """The HTTP server on loopback, as tests here import it."""
 
-from budwood.testing.loopback import (
+from budwood_testing.loopback import (
     CHUNKED,
     EVENT_STREAM,
     KEPT,

@@ -9,7 +9,6 @@ import pytest
 
 from budwood.catalog import Catalog
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock
 from budwood_anthropic import Anthropic, AnthropicSettings
 from budwood_azure import Azure, AzureSettings
 from budwood_gemini import Gemini, GeminiSettings
@@ -17,6 +16,7 @@ from budwood_groq import Groq, GroqSettings
 from budwood_ollama import Ollama, OllamaSettings
 from budwood_openai import OpenAI, OpenAISettings
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_testing import FakeClock
 from tests.contract import descriptions
 from tests.contract.ledger import Ledger
 from tests.servers import LoopbackServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.errors import ProviderError
 from budwood.types import ChatRequest, Message, ReplyHead
 

@@ -12,7 +12,7 @@ import pytest
 
 from budwood import Client
 from budwood.settings import Settings, Source
-from budwood.testing import FakeClock
+from budwood_testing import FakeClock
 from tests.contract import recorded
 from tests.contract.replay import is_stream
 from tests.servers import reply

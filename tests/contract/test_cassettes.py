@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from budwood.testing import RecordingTransport, ReplayTransport
 from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
+from budwood_testing import RecordingTransport, ReplayTransport
 from tests.contract import recorded
 from tests.contract.replay import REQUEST, is_stream, played_out
 from tests.servers import CHUNKED, chunk, head, reply

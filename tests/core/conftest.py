@@ -7,7 +7,7 @@ import json
 import pytest
 
 from budwood import AsyncClient, Client
-from budwood.testing import ScriptedReply, chat_reply
+from budwood_testing import ScriptedReply, chat_reply
 
 USUAL = {"api_key": "sk-test-secret", "cache": False}
 NOT_SO = {"error": {"message": "That is not so.", "type": "invalid_request_error", "param": "messages", "code": None}}

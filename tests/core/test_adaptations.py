@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from budwood.errors import ConfigurationError, UnsupportedError
-from budwood.testing import chat_chunks, chat_reply, sse
+from budwood_testing import chat_chunks, chat_reply, sse
 
 SAMPLING = {"temperature": 0.2, "top_p": 0.5, "presence_penalty": 1.0, "frequency_penalty": 1.0}
 RULES = {

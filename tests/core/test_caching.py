@@ -17,8 +17,8 @@ from budwood.errors import (
     StructuredOutputError,
     UnsupportedError,
 )
-from budwood.testing import FakeClock, chat_chunks, chat_reply, sse
 from budwood.types import ImagePart, Message, TextDelta
+from budwood_testing import FakeClock, chat_chunks, chat_reply, sse
 
 
 def held(client) -> dict[str, bytes]:

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.conversation import Conversation
+from budwood.engine.chat.conversation import Conversation
 from budwood.errors import AuthenticationError, ConfigurationError, PromptError, StreamInterruptedError
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import (
     ImagePart,
     Message,
@@ -21,6 +20,7 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_testing import chat_chunks, chat_reply, sse
 
 TWO_VENDORS = {"providers": {"here": {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"}}}
 REFUSED = {"error": {"message": "No.", "code": "invalid_api_key"}}

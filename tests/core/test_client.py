@@ -18,8 +18,8 @@ from budwood.errors import (
     PluginNotFoundError,
     StreamInterruptedError,
 )
-from budwood.testing import ScriptedTransport, chat_chunks, chat_reply, sse
 from budwood.types import Finished, Message, ResponseStarted, TextDelta, UsageReported
+from budwood_testing import ScriptedTransport, chat_chunks, chat_reply, sse
 
 
 def test_asking_sends_the_prompt_and_returns_the_text(client, scripted):

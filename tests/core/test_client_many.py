@@ -10,7 +10,7 @@ from budwood.errors import (
     InvalidRequestError,
     PromptError,
 )
-from budwood.testing import ScriptedTransport
+from budwood_testing import ScriptedTransport
 
 
 def test_many_prompts_are_answered_in_their_order(make_client, echo):

@@ -15,8 +15,8 @@ from budwood.errors import (
     PromptError,
     UnsupportedError,
 )
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import Capability, ImagePart, Message, TextPart
+from budwood_testing import chat_chunks, chat_reply, sse
 
 
 def test_texts_are_embedded_in_their_order(client, scripted):

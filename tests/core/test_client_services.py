@@ -7,8 +7,8 @@ import pytest
 
 from budwood import Client
 from budwood.errors import BadResponseError, ConfigurationError, PromptError, RateLimitError, UnsupportedError
-from budwood.testing import chat_reply
 from budwood.types import Capability, ImagePart, Message, ModerationResponse, ToolCallPart, Usage
+from budwood_testing import chat_reply
 
 SAFE = {"flagged": False, "categories": {"hate": False}, "category_scores": {"hate": 0.001}}
 BAD = {"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.98}}

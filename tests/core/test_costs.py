@@ -14,8 +14,8 @@ from budwood.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import ModelFacts, ModelPrices, Usage
+from budwood_testing import chat_chunks, chat_reply, sse
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
 CACHED = USAGE | {"prompt_tokens_details": {"cached_tokens": 400}}

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from budwood import AsyncClient, Client
-from budwood.testing import chat_chunks, sse
+from budwood_testing import chat_chunks, sse
 from tests.servers import EVENT_STREAM, LEAVE, PATIENCE, head
 
 BEGUN = b"".join(sse(*chat_chunks(["Hel", "lo"])[:2], done=False))

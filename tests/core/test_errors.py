@@ -12,8 +12,8 @@ import pytest
 from budwood import errors
 from budwood.errors import BudwoodError, ProviderError
 from budwood.providing.failures import MAX_MESSAGE
-from budwood.testing import sse
 from budwood.types import Attempt, ChatResponse, Message
+from budwood_testing import sse
 
 SECRET = "sk-test-secret"
 

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 ROOMS = (
     "errors names logs types contracts clock hooks settings catalog plugins wire transports providing engine streams "
-    "chat client caching media testing"
+    "chat client caching media"
 ).split()
 """From the top of the house to the bottom: a room imports only from rooms above it."""
 
@@ -27,7 +27,7 @@ FOR_TYPE_CHECKERS = {("errors", "types")}
 FOR_HTTPX = ("wire", "transports")
 """The rooms that may import httpx when a program runs."""
 
-SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing", "testing"}
+SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """What plugins may import of the core; `requires_api` versions it."""
 
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
@@ -36,6 +36,9 @@ FOR_APPLICATIONS = SURFACE | {"", "settings", "plugins"}
 
 LIBRARIES = {"budwood_openai_compatible"}
 """A plugin that is also a library for others."""
+
+TEST_KIT = "budwood_testing"
+"""Made for tests, of the core too: it may import all of the core, and what ships imports nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,8 @@ def plugin_packages() -> list[Path]:
     """
     List the packages under ``plugins/``.
     """
-    return sorted(path.parent for path in REPOSITORY.glob("plugins/*/src/budwood_*/__init__.py"))
+    packages = sorted(path.parent for path in REPOSITORY.glob("plugins/*/src/budwood_*/__init__.py"))
+    return [package for package in packages if package.name != TEST_KIT]
 
 
 CORE = REPOSITORY / "core" / "src" / "budwood"
@@ -238,7 +242,7 @@ def house(tmp_path):
         ("chat.py", "from budwood.client import Client", "imports budwood.client, from below chat"),
         ("chat.py", "if not TYPE_CHECKING:\n    import budwood.client", "imports budwood.client, from below chat"),
         ("chat.py", "if TYPE_CHECKING:\n    pass\nelse:\n    import budwood.client", "budwood.client, from below chat"),
-        ("media.py", "try:\n    import budwood.testing\nexcept ImportError:\n    pass", "budwood.testing, from below"),
+        ("client.py", "try:\n    import budwood_testing\nexcept ImportError:\n    pass", "budwood_testing, a plugin"),
         ("engine/a.py", "from budwood import ask", "imports budwood, from below engine"),
         ("cellar.py", "import budwood.errors", "imports budwood.errors, from below cellar"),
         ("client.py", "import budwood.cellar", "imports budwood.cellar, from below client"),
@@ -268,7 +272,7 @@ def test_import_from_below_is_caught(file, text, said, house):
         ("errors.py", "if TYPE_CHECKING:\n    from budwood.types import Attempt"),
         ("transports/a.py", "import httpx"),
         ("client.py", "if TYPE_CHECKING:\n    import httpx"),
-        ("testing/a.py", "from budwood.client import Client\nfrom budwood.media import ImageHandler"),
+        ("media/a.py", "from budwood.client import Client\nfrom budwood.caching import MemoryCache"),
     ],
 )
 def test_import_from_above_is_allowed(file, text, house):

@@ -9,7 +9,7 @@ import pytest
 
 from budwood import Client
 from budwood.errors import UnsupportedError, UnsupportedParameterError
-from budwood.testing import ScriptedTransport, chat_chunks, chat_reply, sse
+from budwood_testing import ScriptedTransport, chat_chunks, chat_reply, sse
 from tests.chat_server import ChatServer
 
 NEWER = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from budwood import logs
 from budwood.errors import BudwoodError
 from budwood.logs import REDACTED, configure_logging, emit
-from budwood.testing import chat_chunks, chat_reply, sse
+from budwood_testing import chat_chunks, chat_reply, sse
 
 SECRET = "sk-test-secret"
 PROMPT = "what-nobody-else-shall-read"
@@ -77,7 +77,7 @@ def test_structlog_is_imported_only_once_it_is_wanted():
     """
     code = (
         "import sys, budwood\n"
-        "from budwood.testing import FakeClock, ScriptedTransport, chat_reply\n"
+        "from budwood_testing import FakeClock, ScriptedTransport, chat_reply\n"
         "script = ScriptedTransport().reply(200, chat_reply('x'))\n"
         "client = budwood.Client('openai/m', api_key='k', transport=script, clock=FakeClock())\n"
         "assert client.ask('hi').text == 'x'\n"

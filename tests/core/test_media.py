@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.prompts import media_type_of
+from budwood.engine.chat.prompts import media_type_of
 from budwood.errors import ConfigurationError, PromptError, UnsupportedError
 from budwood.media import ImageHandler, TextHandler
-from budwood.testing import chat_reply
 from budwood.types import Message, TextPart
+from budwood_testing import chat_reply
 
 IMAGES = {
     "a.png": b"\x89PNG\r\n\x1a\n rest",
@@ -249,7 +249,7 @@ def budwood_media_handlers():
     build = lambda settings, context: Tables()
     return [
         MediaHandlerSpec(
-            name="zz-tables", settings=lambda: Settings, build=build, requires_api=(1, 0), media_types=("text/csv",)
+            name="zz-tables", settings=lambda: Settings, build=build, requires_api=(2, 0), media_types=("text/csv",)
         )
     ]
 """

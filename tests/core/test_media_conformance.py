@@ -1,6 +1,6 @@
 """The built-in media handlers, proved by the kit."""
 
-from budwood.testing import MediaHandlerSuite
+from budwood_testing import MediaHandlerSuite
 
 
 class TestTextHandler(MediaHandlerSuite):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.prompts import messages_of
+from budwood.engine.chat.prompts import messages_of
 from budwood.errors import PromptError
 from budwood.types import ChatResponse, ImagePart, Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 

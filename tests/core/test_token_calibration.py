@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from budwood import Client
-from budwood.engine.calibration import WAITING, Calibration
+from budwood.engine.accounting.calibration import WAITING, Calibration
 from budwood.providing import estimate_request
-from budwood.testing import chat_reply
 from budwood.types import ChatRequest, ImagePart, Message, TextPart, ToolDefinition
+from budwood_testing import chat_reply
 
 TEXT = "A word or two of English prose, and a few more. " * 20
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from budwood.errors import ContextLengthError, UnsupportedError
-from budwood.testing import chat_reply
 from budwood.types import ImagePart, Message, TextPart
+from budwood_testing import chat_reply
 
 SMALL = {"models": {"openai/small": {"context_window": 1000}, "openrouter/small": {"context_window": 1000}}}
 SHORT = {"models": {"openai/gpt-4o": {"max_output_tokens": 50}}}

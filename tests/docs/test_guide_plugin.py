@@ -5,7 +5,7 @@ from types import ModuleType
 
 from budwood.hooks import PROVIDER
 from budwood.plugins import InstalledPlugin, Inventory, Registry
-from budwood.testing import LocalProviderSuite
+from budwood_testing import LocalProviderSuite
 from tests.docs.test_documentation import ROOT, blocks
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from budwood import AsyncClient
 from budwood.errors import UnsupportedError
-from budwood.testing.suites.transport.bench import call, fetch, fetch_async, timing
-from budwood.testing.suites.transport.securing import SecureBench, certified
 from budwood.transports.pooled_async import AsyncPooledTransport
+from budwood_testing.suites.transport.bench import call, fetch, fetch_async, timing
+from budwood_testing.suites.transport.securing import SecureBench, certified
 from tests.servers import KEPT, PATIENCE, reply
 
 PROGRAMS = Path(__file__).parent / "programs"

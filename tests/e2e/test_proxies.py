@@ -15,10 +15,10 @@ import pytest
 from budwood import AsyncClient
 from budwood.contracts import Transport
 from budwood.errors import ConnectionFailedError, RequestTimeoutError, UnsupportedError
-from budwood.testing.suites.transport.bench import call, fetch
-from budwood.testing.suites.transport.leaving import check_cancelling
-from budwood.testing.suites.transport.securing import SecureBench, certified
 from budwood.transports.pooled_async import AsyncPooledTransport
+from budwood_testing.suites.transport.bench import call, fetch
+from budwood_testing.suites.transport.leaving import check_cancelling
+from budwood_testing.suites.transport.securing import SecureBench, certified
 from tests.servers import KEPT, PATIENCE, reply
 
 WITHOUT_UVLOOP = """

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from budwood import Client
 from budwood.errors import BudwoodError
-from budwood.testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 from budwood.types import ChatResponse
+from budwood_testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from budwood.clock import SystemClock
-from budwood.engine.attempts import MAX_ERROR_BYTES
+from budwood.engine.pipeline.attempts import MAX_ERROR_BYTES
 from budwood.errors import (
     AuthenticationError,
     BadResponseError,
@@ -23,9 +23,9 @@ from budwood.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import MAX_REPLY_BYTES
 from budwood.wire import MAX_LINE_BYTES
+from budwood_testing import chat_chunks, chat_reply, sse
 from tests.servers import CHUNKED, EVENT_STREAM, LEAVE, chunk, head, reply
 
 HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"

@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from budwood.testing import PackagingSuite
+from budwood_testing import PackagingSuite
 
 
 def is_heavy(path):
@@ -15,7 +15,7 @@ def is_heavy(path):
 
 PROJECTS = sorted((Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml"))
 PLUGINS = [path.parent.name for path in PROJECTS if not is_heavy(path)]
-APPLICATIONS_WITHOUT_PLUGINS = {"cli"}
+APPLICATIONS_WITHOUT_PLUGINS = {"cli", "testing"}
 
 
 def suite_of(name):

@@ -8,8 +8,8 @@ TYPE_CHECKING = False  # what type checkers take for true; `import typing` would
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession, ChatSession
     from budwood.client import AsyncClient, Client, ask, ask_async
-    from budwood.engine.options import AskOptions
-    from budwood.engine.schemas import check_schema
+    from budwood.engine.chat.options import AskOptions
+    from budwood.engine.chat.schemas import check_schema
     from budwood.errors import BudwoodError
     from budwood.logs import configure_logging
     from budwood.settings import Options, Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "AskOptions": "budwood.engine.options",
+    "AskOptions": "budwood.engine.chat.options",
     "AsyncChatSession": "budwood.chat",
     "AsyncChatStream": "budwood.streams",
     "AsyncClient": "budwood.client",
@@ -36,7 +36,7 @@ _HOMES = {
     "Usage": "budwood.types",
     "ask": "budwood.client",
     "ask_async": "budwood.client",
-    "check_schema": "budwood.engine.schemas",
+    "check_schema": "budwood.engine.chat.schemas",
     "configure_logging": "budwood.logs",
 }
 

@@ -6,7 +6,7 @@ import os
 from typing import Protocol, Unpack
 
 from budwood.engine import AskOptions, Prompt
-from budwood.engine.conversation import Conversation
+from budwood.engine.chat.conversation import Conversation
 from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import ChatResponse, Message
 

@@ -13,7 +13,7 @@ The entry point's name must be among the names of the specs:
 
     @hookimpl
     def budwood_providers() -> Iterable[ProviderSpec]:
-        return [ProviderSpec(name="groq", settings=lambda: GroqSettings, build=Groq, requires_api=(1, 0))]
+        return [ProviderSpec(name="groq", settings=lambda: GroqSettings, build=Groq, requires_api=(2, 0))]
 
 Hooks only describe. No data passes through them: the object that `Spec.build` makes satisfies a Protocol of
 `budwood.contracts`.
@@ -42,11 +42,11 @@ from budwood.contracts import (
 )
 from budwood.types import Capability
 
-API_VERSION: Final = (1, 0)
+API_VERSION: Final = (2, 0)
 """
-The version of what plugins see: `budwood.errors`, `types`, `contracts`, `hooks`, `wire`, `providing`, `testing`.
+The version of what plugins see: `budwood.errors`, `types`, `contracts`, `hooks`, `wire`, `providing`.
 
-A plugin that requires (1, 2) runs on (1, 2), (1, 3) and so on, neither on (1, 1) nor on (2, 0).
+A plugin that requires (2, 2) runs on (2, 2), (2, 3) and so on, but not on (2, 1) or (3, 0).
 """
 
 hookspec = pluggy.HookspecMarker("budwood")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic_core import from_json
 
-from budwood.engine.blocking import FlowEvents
-from budwood.engine.schemas import unwrapped
-from budwood.engine.structured import OUTPUT_TOOL
+from budwood.engine.chat.schemas import unwrapped
+from budwood.engine.chat.structured import OUTPUT_TOOL
+from budwood.engine.drivers.blocking import FlowEvents
 from budwood.errors import BudwoodError
 from budwood.types import (
     ChatResponse,
@@ -25,7 +25,7 @@ from budwood.types import (
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:
-    from budwood.engine.asynchronous import AsyncFlowEvents
+    from budwood.engine.drivers.asynchronous import AsyncFlowEvents
 
 
 class ChatStream:

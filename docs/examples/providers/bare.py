@@ -166,7 +166,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="wise",
             settings=lambda: WiseSettings,
             build=Wise,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="A made-up vendor of one answer at a time.",
             capabilities=CAPABILITIES,
             environment={"api_key": ("WISE_API_KEY",)},

@@ -240,7 +240,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="seer",
             settings=lambda: SeerSettings,
             build=Seer,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="A made-up vendor with turns, tools and images.",
             capabilities=Seer.all_capabilities,
             environment={"api_key": ("SEER_API_KEY",)},

@@ -1,6 +1,6 @@
 """The memory cache, proved by the kit."""
 
-from budwood.testing import CacheSuite
+from budwood_testing import CacheSuite
 
 
 class TestMemoryCache(CacheSuite):

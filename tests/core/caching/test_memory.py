@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.caching import MemoryCache, MemoryCacheSettings
-from budwood.testing import FakeClock
+from budwood_testing import FakeClock
 
 
 def test_the_value_used_longest_ago_goes_first():

@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood import Client
-from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.providing import events_of
-from budwood.testing import FakeClock, ScriptedTransport, chat_reply, sse
 from budwood.types import (
     ChatResponse,
     Finished,
@@ -32,6 +31,7 @@ from budwood.types import (
     VendorContent,
     VendorPart,
 )
+from budwood_testing import FakeClock, ScriptedTransport, chat_reply, sse
 
 WORDS = st.text(max_size=12)
 PIECES = st.lists(WORDS, max_size=5)

@@ -11,14 +11,14 @@ import time
 import pytest
 
 from budwood import AsyncClient, Client
-from budwood.engine.asynchronous import AsyncDriver
-from budwood.engine.blocking import BlockingDriver
-from budwood.engine.effects import Abandoned, All, Close, Emit, Invoke, Open, Read, ReadAll, Sleep
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import Abandoned, All, Close, Emit, Invoke, Open, Read, ReadAll, Sleep
 from budwood.errors import ConfigurationError, ProviderError
-from budwood.testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, TextDelta, Timing
+from budwood_testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 from tests.servers import CHUNKED, LEAVE, chunk, head, signal
 
 CALL = HTTPCall(method="GET", url="http://127.0.0.1/")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from budwood.engine.docstrings import read_docstring
-from budwood.engine.functions import as_tool, shown
+from budwood.engine.chat.docstrings import read_docstring
+from budwood.engine.chat.functions import as_tool, shown
 from budwood.errors import ConfigurationError
 from budwood.types import ToolCallPart
 

@@ -9,15 +9,15 @@ import threading
 import pytest
 
 from budwood.catalog import Lessons
-from budwood.engine.asynchronous import AsyncDriver
-from budwood.engine.attempts import ask_whole
-from budwood.engine.blocking import BlockingDriver
-from budwood.engine.call import Call
-from budwood.engine.counting import TokenCounter
-from budwood.engine.endpoints import Endpoint
-from budwood.engine.local import LocalReply
+from budwood.engine.accounting.counting import TokenCounter
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.pipeline.attempts import ask_whole
+from budwood.engine.pipeline.call import Call
+from budwood.engine.pipeline.endpoints import Endpoint
+from budwood.engine.pipeline.local import LocalReply
+from budwood.engine.pipeline.streaming import ask_streamed
 from budwood.engine.services import count_tokens
-from budwood.engine.streaming import ask_streamed
 from budwood.errors import UnsupportedError
 from budwood.plugins import Instances
 from budwood.settings import Options, Settings

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from budwood.errors import ConfigurationError
-from budwood.testing import chat_reply
+from budwood_testing import chat_reply
 
 
 @pytest.mark.parametrize(

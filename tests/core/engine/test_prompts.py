@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from budwood.errors import PromptError
-from budwood.testing import chat_reply
 from budwood.types import Message
+from budwood_testing import chat_reply
 
 
 def test_messages_may_be_given_in_three_forms(client, scripted):

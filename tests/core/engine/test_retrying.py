@@ -24,8 +24,8 @@ from budwood.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from budwood.testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 from budwood.types import TextDelta
+from budwood_testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 
 
 def complaint(code=None, message="No."):

@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from budwood.errors import ConfigurationError, StructuredOutputError, UnsupportedError
-from budwood.testing import ScriptedReply, chat_chunks, chat_reply, sse
 from budwood.types import Capability, Restarted, VendorPart
+from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
 
 PERSON = {
     "title": "Person",

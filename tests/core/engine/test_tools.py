@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 
 from budwood.errors import ConfigurationError, RequestTimeoutError, ToolLoopError, UnsupportedError
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import ToolExecuted
+from budwood_testing import chat_chunks, chat_reply, sse
 
 
 def weather(city: str, unit: Literal["C", "F"] = "C") -> str:

@@ -55,7 +55,7 @@ def budwood_providers():
 """
 
 
-def source_describing(*names, api=(1, 0)):
+def source_describing(*names, api=(2, 0)):
     """
     Write the source of a module that describes providers of these names as it should.
     """

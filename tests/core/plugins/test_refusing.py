@@ -73,8 +73,8 @@ def test_interrupting_the_import_interrupts_the_program(make_distribution, inven
 # The module does not follow the hooks.
 
 HEAD = "from budwood.hooks import ProviderSpec, CacheSpec, hookimpl\n"
-SPEC = "ProviderSpec(name='acme', settings=dict, build=dict, requires_api=(1, 0))"
-CACHE_SPEC = "CacheSpec(name='acme', settings=dict, build=dict, requires_api=(1, 0))"
+SPEC = "ProviderSpec(name='acme', settings=dict, build=dict, requires_api=(2, 0))"
+CACHE_SPEC = "CacheSpec(name='acme', settings=dict, build=dict, requires_api=(2, 0))"
 
 
 def hook(body, *, name="budwood_providers", arguments=""):
@@ -100,7 +100,7 @@ INVALID = {
     "hook that raises": hook("raise RuntimeError('later')"),
     "hook that exits": hook("raise SystemExit(1)"),
     "name that is no text": hook("return [" + SPEC.replace("'acme'", "7") + "]"),
-    "version that is no pair": hook(f"return [{SPEC.replace('(1, 0)', '1.0')}]"),
+    "version that is no pair": hook(f"return [{SPEC.replace('(2, 0)', '2.0')}]"),
 }
 
 

@@ -19,18 +19,18 @@ from budwood.errors import (
     UnsupportedError,
 )
 from budwood.plugins import Registry
-from budwood.testing import chat_reply
 from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_aiohttp.transport import AiohttpTransport
 from budwood_httptools.transport import HttptoolsTransport
+from budwood_testing import chat_reply
 from tests.servers import reply
 
 OPENAI = {"providers": {"openai": {"api_key": "sk-test-secret"}}}
 CARRIES = """
 from budwood.hooks import TransportSpec, hookimpl
-from budwood.testing import ScriptedTransport, chat_reply
+from budwood_testing import ScriptedTransport, chat_reply
 from budwood.wire.connecting import TransportSettings
 
 
@@ -51,7 +51,7 @@ class Things:
 
 @hookimpl
 def budwood_transports():
-    return [TransportSpec(name="pigeon", settings=lambda: Settings, build=Things, requires_api=(1, 0), summary="Slow.")]
+    return [TransportSpec(name="pigeon", settings=lambda: Settings, build=Things, requires_api=(2, 0), summary="Slow.")]
 """
 
 

@@ -9,8 +9,8 @@ import pytest
 from budwood.contracts import PluginContext, Provider
 from budwood.errors import CapacityError, ContextLengthError, InvalidRequestError, PromptError, UnsupportedError
 from budwood.providing import BaseProvider, Complaint, ImageLimits
-from budwood.testing import FakeClock
 from budwood.types import Capability, ChatRequest, HTTPReply, ImagePart, Message, ModelRules, ReplyHead
+from budwood_testing import FakeClock
 
 RULES = ModelRules(refuses=frozenset({"temperature"}))
 

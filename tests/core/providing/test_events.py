@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.providing import events_of
 from budwood.types import (
     ChatResponse,

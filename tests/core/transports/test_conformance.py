@@ -1,6 +1,6 @@
 """The default transport, proved by the kit."""
 
-from budwood.testing import TransportSuite
+from budwood_testing import TransportSuite
 
 
 class TestDefault(TransportSuite):

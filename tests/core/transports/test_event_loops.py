@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 import budwood
-from budwood.testing import chat_reply
+from budwood_testing import chat_reply
 from tests.servers import reply
 
 

@@ -8,16 +8,16 @@ import httpx
 import pytest
 
 from budwood.hooks import TRANSPORT, TransportSpec
-from budwood.testing.suites.transport.addressing import Addressing
-from budwood.testing.suites.transport.bench import call, fetch
-from budwood.testing.suites.transport.carrying import Carrying
-from budwood.testing.suites.transport.failing import Failing
-from budwood.testing.suites.transport.leaving import Leaving
-from budwood.testing.suites.transport.reusing import Reusing
-from budwood.testing.suites.transport.waiting import Waiting
 from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
 from budwood.wire.connecting import TransportSettings
-from tests.core.testing.mutants.registering import registry_of
+from budwood_testing.suites.transport.addressing import Addressing
+from budwood_testing.suites.transport.bench import call, fetch
+from budwood_testing.suites.transport.carrying import Carrying
+from budwood_testing.suites.transport.failing import Failing
+from budwood_testing.suites.transport.leaving import Leaving
+from budwood_testing.suites.transport.reusing import Reusing
+from budwood_testing.suites.transport.waiting import Waiting
+from tests.plugins.testing.mutants.registering import registry_of
 from tests.servers import reply
 
 
@@ -78,7 +78,7 @@ class TestHTTPXClient(Carrying, Addressing, Waiting, Reusing, Leaving, Failing):
             name="httpx-client",
             settings=lambda: TransportSettings,
             build=OwnClients,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="A client of the user's.",
         ),
     )

@@ -11,8 +11,8 @@ import pytest
 
 from budwood import Client
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock, chat_chunks, chat_reply, sse
 from budwood.types import ImagePart, ModelRules
+from budwood_testing import FakeClock, chat_chunks, chat_reply, sse
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "docs" / "examples" / "providers"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from budwood import Client
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import Message, TextPart
+from budwood_testing import chat_chunks, chat_reply, sse
 from tests.docs.providers.conftest import PNG, SECRET
 
 

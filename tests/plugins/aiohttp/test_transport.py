@@ -11,10 +11,10 @@ import threading
 import pytest
 
 from budwood.errors import ConnectionFailedError, UnsupportedError
-from budwood.testing.suites.transport.bench import call, fetch_async
 from budwood.wire.connecting import TransportSettings
 from budwood_aiohttp import transport as module
 from budwood_aiohttp.transport import AiohttpTransport
+from budwood_testing.suites.transport.bench import call, fetch_async
 from tests.servers import KEPT, reply
 
 
@@ -88,7 +88,7 @@ def test_a_program_that_ends_without_closing_is_silent(loopback_server, tmp_path
     loopback_server.answer = lambda _: reply(200, "ok", **KEPT)
     program = f"""
 import asyncio
-from budwood.testing.suites.transport.bench import call, fetch_async, timing
+from budwood_testing.suites.transport.bench import call, fetch_async, timing
 from budwood_aiohttp.transport import AiohttpTransport
 
 kept = AiohttpTransport()

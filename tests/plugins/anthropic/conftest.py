@@ -6,9 +6,9 @@ import pytest
 
 from budwood import Client
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock
 from budwood.types import ModelRules
 from budwood_anthropic import Anthropic, AnthropicSettings
+from budwood_testing import FakeClock
 
 KNOWN = ModelRules(source="the test")
 

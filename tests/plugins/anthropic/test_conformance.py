@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from budwood.testing import ProviderSuite, WireExamples, server_sent
+from budwood_testing import ProviderSuite, WireExamples, server_sent
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "refusal": "refusal"}
 

@@ -7,8 +7,8 @@ import pytest
 from budwood import AsyncClient, Client
 from budwood.catalog import Catalog
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock
 from budwood_azure import Azure, AzureSettings
+from budwood_testing import FakeClock
 
 ENDPOINT = "https://res.openai.azure.com"
 SECRET = "azure-very-secret"

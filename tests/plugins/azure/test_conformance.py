@@ -1,6 +1,6 @@
 """Azure's plugin, proved by the kit, with each form of its addresses."""
 
-from budwood.testing import OpenAIChatExamples, ProviderSuite, WireReply
+from budwood_testing import OpenAIChatExamples, ProviderSuite, WireReply
 
 
 class AzureExamples(OpenAIChatExamples):

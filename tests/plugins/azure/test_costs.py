@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from budwood.testing import chat_reply
+from budwood_testing import chat_reply
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
 COST = Decimal("0.0035")

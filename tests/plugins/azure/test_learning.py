@@ -12,7 +12,7 @@ import pytest
 
 from budwood import Client
 from budwood.errors import UnsupportedParameterError
-from budwood.testing import chat_chunks, chat_reply, sse
+from budwood_testing import chat_chunks, chat_reply, sse
 
 NEWER = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
 DEFAULT = (

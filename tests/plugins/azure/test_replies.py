@@ -14,8 +14,8 @@ from budwood.errors import (
     RateLimitError,
     StreamInterruptedError,
 )
-from budwood.testing import chat_reply, sse
 from budwood.types import HTTPReply, ReplyHead
+from budwood_testing import chat_reply, sse
 
 CATEGORIES = {
     "hate": {"filtered": True, "severity": "high"},

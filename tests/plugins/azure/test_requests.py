@@ -6,10 +6,10 @@ import pytest
 
 from budwood import Client
 from budwood.errors import CredentialError
-from budwood.testing import chat_reply
 from budwood.types import ChatRequest, Credential, Message
 from budwood_azure import AzureBase, AzureSettings
 from budwood_openai_compatible import Body
+from budwood_testing import chat_reply
 
 
 def body_of(provider, model="chat", **fields):

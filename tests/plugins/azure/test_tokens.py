@@ -11,8 +11,8 @@ import pytest
 
 from budwood import Client
 from budwood.errors import AuthenticationError, ConfigurationError, CredentialError
-from budwood.testing import chat_reply
 from budwood.types import AccessToken
+from budwood_testing import chat_reply
 
 ENDPOINT = "https://res.openai.azure.com"
 

@@ -8,10 +8,10 @@ import pytest
 
 from budwood import Client
 from budwood.contracts import PluginContext
-from budwood.engine.assembly import ResponseBuilder
-from budwood.testing import FakeClock
+from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.types import ChatRequest, HTTPReply, Message, ModelRules, ReplyHead
 from budwood_gemini import Gemini, GeminiSettings
+from budwood_testing import FakeClock
 
 SECRET = "AIza-very-secret"
 

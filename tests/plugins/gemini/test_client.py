@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from budwood import AsyncClient, Client
 from budwood.errors import AuthenticationError, ContentFilterError, CredentialError, RateLimitError, UnsupportedError
-from budwood.testing import sse
 from budwood.types import Message
+from budwood_testing import sse
 from tests.plugins.gemini.conftest import SECRET
 from tests.plugins.gemini.replies import USAGE, call, reply, text
 

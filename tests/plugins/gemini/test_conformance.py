@@ -1,6 +1,6 @@
 """Gemini's plugin, proved by the kit."""
 
-from budwood.testing import ProviderSuite, WireExamples, WireReply, server_sent
+from budwood_testing import ProviderSuite, WireExamples, WireReply, server_sent
 
 REASONS = {"stop": "STOP", "length": "MAX_TOKENS"}
 STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}

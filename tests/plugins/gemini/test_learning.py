@@ -6,7 +6,7 @@ import pytest
 
 from budwood import Client
 from budwood.errors import UnsupportedParameterError
-from budwood.testing import sse
+from budwood_testing import sse
 from tests.plugins.gemini.conftest import SECRET
 from tests.plugins.gemini.replies import reply, text
 

@@ -2,7 +2,7 @@
 
 import json
 
-from budwood.testing import InstructionStrategySuite, PromptModifierSuite, StorageSuite
+from budwood_testing import InstructionStrategySuite, PromptModifierSuite, StorageSuite
 
 
 class TestJSONL(StorageSuite):

@@ -12,7 +12,7 @@ from budwood_generation.runs.interrupts import patient
 
 PROGRAM = """
 import asyncio, signal
-from budwood.testing import FakeClock
+from budwood_testing import FakeClock
 from budwood_generation.runs.interrupts import SECONDS_TO_CLEAN_UP, patient
 
 clock = FakeClock()

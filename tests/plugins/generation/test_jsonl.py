@@ -13,8 +13,8 @@ from budwood.errors import ConfigurationError
 from budwood.hooks import STORAGE
 from budwood.plugins import Instances
 from budwood.settings import Settings
-from budwood.testing import FakeClock
 from budwood.types import Row
+from budwood_testing import FakeClock
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

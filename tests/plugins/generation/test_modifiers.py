@@ -6,9 +6,9 @@ from budwood.errors import ConfigurationError
 from budwood.hooks import PROMPT_MODIFIER
 from budwood.plugins import Instances
 from budwood.settings import Settings
-from budwood.testing import FakeClock
 from budwood.types import Cell, Message, SourcePassage
 from budwood_generation import generate
+from budwood_testing import FakeClock
 from tests.chat_server import ChatServer
 from tests.datasets import conversation_spec
 

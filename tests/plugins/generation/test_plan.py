@@ -32,7 +32,7 @@ class Settings(DocumentQuestionsSettings):
 def budwood_instruction_strategies():
     return [
         InstructionStrategySpec(
-            name="guarded", settings=lambda: Settings, build=DocumentQuestions, requires_api=(1, 0)
+            name="guarded", settings=lambda: Settings, build=DocumentQuestions, requires_api=(2, 0)
         )
     ]
 """

@@ -12,10 +12,10 @@ from budwood.errors import ConfigurationError
 from budwood.hooks import INSTRUCTION_STRATEGY
 from budwood.plugins import Instances
 from budwood.settings import Settings
-from budwood.testing import FakeClock
 from budwood.types import Cell, CellDraft, SourcePassage, Turn
 from budwood_generation.strategies.persona import PERSONAS
 from budwood_generation.strategies.spreading import evenly
+from budwood_testing import FakeClock
 
 LONG = SourcePassage(id="long", document="a.md", headings=(), text="Tea is green. It is old. It is hot. It is good.")
 SHORT = SourcePassage(id="short", document="a.md", headings=(), text="See below.")

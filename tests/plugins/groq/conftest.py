@@ -7,8 +7,8 @@ import pytest
 from budwood import Client
 from budwood.catalog import Catalog
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock
 from budwood_groq import Groq, GroqSettings
+from budwood_testing import FakeClock
 
 SECRET = "gsk_very_secret"
 

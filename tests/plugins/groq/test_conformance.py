@@ -1,6 +1,6 @@
 """Groq's plugin, proved by the kit."""
 
-from budwood.testing import OpenAIChatExamples, ProviderSuite
+from budwood_testing import OpenAIChatExamples, ProviderSuite
 
 
 class TestGroq(ProviderSuite):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.testing import chat_reply
+from budwood_testing import chat_reply
 
 
 @pytest.mark.parametrize(

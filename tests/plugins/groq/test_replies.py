@@ -14,8 +14,8 @@ from budwood.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from budwood.testing import chat_reply, sse
 from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead, VendorPart
+from budwood_testing import chat_reply, sse
 
 USAGE = {
     "queue_time": 0.01,

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from budwood.errors import CredentialError, UnsupportedError
-from budwood.testing import chat_reply
 from budwood.types import Capability, ChatRequest, ImagePart, Message, OutputSchema, TextPart, ToolDefinition
 from budwood_groq import GroqSettings
+from budwood_testing import chat_reply
 
 TOOL = ToolDefinition(name="weather", parameters={"type": "object", "properties": {}})
 

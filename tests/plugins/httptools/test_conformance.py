@@ -1,6 +1,6 @@
 """The transport, proved by the kit."""
 
-from budwood.testing import TransportSuite
+from budwood_testing import TransportSuite
 
 
 class TestHttptools(TransportSuite):

@@ -1,6 +1,6 @@
 """The offline provider, proved by the kit."""
 
-from budwood.testing import LocalProviderSuite
+from budwood_testing import LocalProviderSuite
 
 
 class TestOffline(LocalProviderSuite):

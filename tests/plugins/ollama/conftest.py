@@ -8,9 +8,9 @@ import pytest
 
 from budwood import Client
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock
 from budwood.types import ModelRules
 from budwood_ollama import Ollama, OllamaSettings
+from budwood_testing import FakeClock
 
 DURATIONS = {
     "total_duration": 2685412125,

@@ -1,6 +1,6 @@
 """Ollama's plugin, proved by the kit."""
 
-from budwood.testing import ProviderSuite, WireExamples, json_lines
+from budwood_testing import ProviderSuite, WireExamples, json_lines
 
 
 class OllamaExamples(WireExamples):

@@ -7,8 +7,8 @@ import pytest
 
 from budwood import AsyncClient
 from budwood.errors import BadResponseError, NotFoundError, UnsupportedError
-from budwood.testing import ScriptedReply
 from budwood.types import EmbeddingRequest, HTTPReply, ModelInfo, ReplyHead
+from budwood_testing import ScriptedReply
 
 TAGS = {
     "models": [

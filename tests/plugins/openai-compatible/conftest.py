@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from budwood.contracts import PluginContext
-from budwood.testing import FakeClock
 from budwood.types import ModelRules
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_testing import FakeClock
 
 
 @pytest.fixture

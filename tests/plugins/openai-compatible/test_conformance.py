@@ -1,6 +1,6 @@
 """The plugin for any server that speaks OpenAI's API, proved by the kit."""
 
-from budwood.testing import OpenAIChatExamples, ProviderSuite
+from budwood_testing import OpenAIChatExamples, ProviderSuite
 
 ADDRESS = {"base_url": "http://localhost:8000/v1"}
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from budwood.errors import BadResponseError, ServerError
-from budwood.testing import chat_reply
 from budwood.types import ChatRequest, HTTPReply, Message, ReasoningPart, ReplyHead, TextPart, VendorPart
+from budwood_testing import chat_reply
 
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 

@@ -8,8 +8,8 @@ import pytest
 
 from budwood import Client
 from budwood.errors import InvalidRequestError, UnsupportedParameterError
-from budwood.testing import chat_reply
 from budwood.types import HTTPReply, ReplyHead
+from budwood_testing import chat_reply
 
 NEWER = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
 FORBIDDEN = {"type": "extra_forbidden", "loc": ["body", "frequency_penalty"], "msg": "Extra inputs are not permitted"}

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.errors import BadResponseError, InvalidRequestError, RateLimitError, ServerError, StreamInterruptedError
-from budwood.testing import sse
 from budwood.types import (
     ChatRequest,
     Finished,
@@ -23,6 +22,7 @@ from budwood.types import (
     VendorPart,
 )
 from budwood_openai_compatible.responses import ResponsesStreamDecoder, decode_response
+from budwood_testing import sse
 from tests.responses import call, events, message, reasoning, refusal, response, stream
 
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))

@@ -5,9 +5,9 @@ from pydantic import ValidationError
 
 from budwood import Client
 from budwood.errors import AuthenticationError, ConfigurationError, CredentialError
-from budwood.testing import chat_reply
 from budwood.types import Capability, ChatRequest, Credential, Message
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_testing import chat_reply
 
 SECRET = "sk-very-secret"
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))

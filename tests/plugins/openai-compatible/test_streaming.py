@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.assembly import ResponseBuilder
+from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.errors import (
     BadResponseError,
     InvalidRequestError,
@@ -15,7 +15,6 @@ from budwood.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from budwood.testing import chat_chunks, chat_reply, sse
 from budwood.types import (
     ChatRequest,
     Finished,
@@ -30,6 +29,7 @@ from budwood.types import (
     VendorPart,
 )
 from budwood_openai_compatible.streaming import ChatStreamDecoder
+from budwood_testing import chat_chunks, chat_reply, sse
 
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 HEAD = ReplyHead(200, {})

@@ -7,7 +7,7 @@ import pytest
 from budwood import Client
 from budwood.catalog import presets
 from budwood.errors import CredentialError
-from budwood.testing import chat_chunks, chat_reply, sse
+from budwood_testing import chat_chunks, chat_reply, sse
 
 SECRET = "the-very-secret"
 

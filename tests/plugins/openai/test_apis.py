@@ -9,7 +9,6 @@ from budwood import Client
 from budwood.catalog import Catalog
 from budwood.contracts import PluginContext
 from budwood.errors import AuthenticationError, ConfigurationError, StreamInterruptedError, UnsupportedError
-from budwood.testing import FakeClock, chat_reply
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -24,6 +23,7 @@ from budwood.types import (
     VendorTool,
 )
 from budwood_openai import OpenAI, OpenAISettings
+from budwood_testing import FakeClock, chat_reply
 from tests.responses import call, message, reasoning, response, stream
 
 WEATHER = ToolDefinition(name="weather", parameters={"type": "object"})

@@ -1,6 +1,6 @@
 """OpenAI's plugin, proved by the kit, with each of its APIs."""
 
-from budwood.testing import OpenAIChatExamples, ProviderSuite, server_sent
+from budwood_testing import OpenAIChatExamples, ProviderSuite, server_sent
 from tests import responses
 
 COUNTED = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}

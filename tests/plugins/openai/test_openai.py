@@ -7,9 +7,9 @@ import pytest
 from budwood import Client
 from budwood.contracts import PluginContext
 from budwood.errors import CredentialError
-from budwood.testing import FakeClock, chat_reply
 from budwood.types import ChatRequest, HTTPReply, Message, ModelRules, ReplyHead, TextPart, VendorPart
 from budwood_openai import OpenAI, OpenAISettings
+from budwood_testing import FakeClock, chat_reply
 
 SECRET = "sk-very-secret"
 

@@ -7,7 +7,7 @@ import structlog
 
 from budwood import AsyncClient, Client
 from budwood.errors import ConfigurationError
-from budwood.testing import chat_chunks, chat_reply, sse
+from budwood_testing import chat_chunks, chat_reply, sse
 
 SECRET = "sk-test-very-secret"
 

@@ -1,6 +1,6 @@
 """The SQLite cache, proved by the kit."""
 
-from budwood.testing import CacheSuite
+from budwood_testing import CacheSuite
 
 
 class TestSQLiteCache(CacheSuite):

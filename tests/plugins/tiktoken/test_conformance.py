@@ -2,7 +2,7 @@
 
 import pytest
 
-from budwood.testing import TokenizerSuite
+from budwood_testing import TokenizerSuite
 
 
 class TestTiktoken(TokenizerSuite):

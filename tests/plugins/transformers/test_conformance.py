@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from budwood.testing import LocalProviderSuite, PackagingSuite
+from budwood_testing import LocalProviderSuite, PackagingSuite
 from tests.tiny_model import save_tiny_model
 
 

@@ -17,7 +17,7 @@ def budwood_caches() -> Iterable[CacheSpec[Any]]:
             name="memory",
             settings=lambda: MemoryCacheSettings,
             build=build_memory_cache,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="In the memory of the process.",
             inline=True,
         )

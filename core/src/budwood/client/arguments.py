@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood.contracts import Cache, Clock
 from budwood.engine import ClientOptions, Content, Engine, reply_cache
-from budwood.engine.endpoints import Endpoints
-from budwood.engine.options import AskOptions, override, refuse_unknown
+from budwood.engine.chat.options import AskOptions, override, refuse_unknown
+from budwood.engine.pipeline.endpoints import Endpoints
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
@@ -17,7 +17,7 @@ from budwood.settings import Options, Settings
 from budwood.types import Message
 
 if TYPE_CHECKING:
-    from budwood.engine.conversation import Conversation
+    from budwood.engine.chat.conversation import Conversation
 
 PULL_SECONDS: Final = 24 * 3600.0
 """A whole pull may take a day by default: models have many gigabytes."""
@@ -77,14 +77,14 @@ def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any
 
 def begun(model: str | None, options: AskOptions) -> Conversation:
     """Begin a conversation with the client's model, by its name, so that another client goes on with the same."""
-    from budwood.engine.conversation import Conversation
+    from budwood.engine.chat.conversation import Conversation
 
     return Conversation(options.pop("model", None) or model, options.pop("system", None))
 
 
 def resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
     """Read a saved conversation; a model or a system prompt among the options takes the place of the saved one."""
-    from budwood.engine.conversation import Conversation
+    from budwood.engine.chat.conversation import Conversation
 
     conversation = Conversation.load(path)
     conversation.model = options.pop("model", conversation.model)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import AsyncChatSession
-    from budwood.engine.conversation import Conversation
+    from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
@@ -76,7 +76,7 @@ class AsyncClient:
             None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
         )
         self._closed = False
-        from budwood.engine.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
+        from budwood.engine.drivers.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
 
         self._driver = AsyncDriver(self._get_transport, self._clock)
         forking.clients.add(self)

@@ -29,7 +29,7 @@ from budwood.client.arguments import (
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Transport
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
-from budwood.engine.blocking import BlockingDriver
+from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import ChatSession
-    from budwood.engine.conversation import Conversation
+    from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 

@@ -9,17 +9,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from budwood.contracts import Cache, Clock
-from budwood.engine.call import Call, ReplyCache
-from budwood.engine.counting import TokenCounter
-from budwood.engine.effects import All, Flow, Invoke
-from budwood.engine.endpoints import Endpoint, Endpoints
-from budwood.engine.functions import is_async
-from budwood.engine.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
-from budwood.engine.options import Asked, AskOptions, CompletionOptions, override, understood, understood_completion
-from budwood.engine.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
-from budwood.engine.reporting import reported
-from budwood.engine.structured import ask_structured, prepare
-from budwood.engine.tools import converse, messages_added
+from budwood.engine.accounting.counting import TokenCounter
+from budwood.engine.accounting.reporting import reported
+from budwood.engine.chat.functions import is_async
+from budwood.engine.chat.options import (
+    Asked,
+    AskOptions,
+    CompletionOptions,
+    override,
+    understood,
+    understood_completion,
+)
+from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
+from budwood.engine.chat.structured import ask_structured, prepare
+from budwood.engine.chat.tools import converse, messages_added
+from budwood.engine.drivers.effects import All, Flow, Invoke
+from budwood.engine.pipeline.call import Call, ReplyCache
+from budwood.engine.pipeline.endpoints import Endpoint, Endpoints
+from budwood.engine.pipeline.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
 from budwood.errors import (
     BudwoodError,
     ConfigurationError,
@@ -42,7 +49,7 @@ from budwood.types import (
 )
 
 if TYPE_CHECKING:
-    from budwood.engine.conversation import Conversation
+    from budwood.engine.chat.conversation import Conversation
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 T = TypeVar("T")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from budwood.contracts import ModelPullProvider
-from budwood.engine.attempts import check_status, opened, reading, repeated, writing
-from budwood.engine.call import Call
-from budwood.engine.effects import Close, Emit, Flow, Read
-from budwood.engine.reporting import reported
+from budwood.engine.accounting.reporting import reported
+from budwood.engine.drivers.effects import Close, Emit, Flow, Read
+from budwood.engine.pipeline.attempts import check_status, opened, reading, repeated, writing
+from budwood.engine.pipeline.call import Call
 from budwood.errors import UnsupportedError
 from budwood.types import Capability
 

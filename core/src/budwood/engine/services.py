@@ -14,10 +14,10 @@ from budwood.contracts import (
     ModerationProvider,
     TokenCountProvider,
 )
-from budwood.engine.attempts import reading, repeated, whole, written
-from budwood.engine.call import Call
-from budwood.engine.effects import All, Flow, Invoke
-from budwood.engine.reporting import reported
+from budwood.engine.accounting.reporting import reported
+from budwood.engine.drivers.effects import All, Flow, Invoke
+from budwood.engine.pipeline.attempts import reading, repeated, whole, written
+from budwood.engine.pipeline.call import Call
 from budwood.errors import NotFoundError, PromptError, UnsupportedError
 from budwood.providing import check_messages
 from budwood.types import (

@@ -18,7 +18,7 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             name="httpx",
             settings=lambda: TransportSettings,
             build=build_transports,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="The default: connections of httpcore, which is what httpx stands on.",
         )
     ]

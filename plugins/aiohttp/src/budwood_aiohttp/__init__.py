@@ -18,7 +18,7 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             name="aiohttp",
             settings=lambda: TransportSettings,
             build=build_transports,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="For async clients: aiohttp, which costs less CPU than the default.",
         )
     ]

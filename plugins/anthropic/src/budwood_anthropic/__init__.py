@@ -18,7 +18,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="anthropic",
             settings=lambda: AnthropicSettings,
             build=Anthropic,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Anthropic's Claude models.",
             capabilities=Anthropic.all_capabilities,
             environment={"api_key": ("ANTHROPIC_API_KEY",), "base_url": ("ANTHROPIC_BASE_URL",)},

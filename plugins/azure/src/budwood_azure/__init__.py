@@ -29,7 +29,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="azure",
             settings=lambda: AzureSettings,
             build=Azure,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Azure OpenAI, and the models of Azure AI Foundry.",
             capabilities=Azure.all_capabilities,
             environment=ENVIRONMENT,

@@ -18,7 +18,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="gemini",
             settings=lambda: GeminiSettings,
             build=Gemini,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Google Gemini.",
             capabilities=Gemini.all_capabilities,
             environment={

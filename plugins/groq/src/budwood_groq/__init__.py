@@ -18,7 +18,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="groq",
             settings=lambda: GroqSettings,
             build=Groq,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Groq.",
             capabilities=Groq.all_capabilities,
             environment={"api_key": ("GROQ_API_KEY",), "base_url": ("GROQ_BASE_URL",)},

@@ -18,7 +18,7 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             name="httptools",
             settings=lambda: TransportSettings,
             build=build_transports,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="For async clients without a proxy: the least that a call can cost.",
         )
     ]

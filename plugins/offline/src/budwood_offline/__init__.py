@@ -22,7 +22,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="offline",
             settings=lambda: OfflineSettings,
             build=Offline,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="No language model: repeats sentences of its context, for trying and testing.",
             capabilities=CAPABILITIES,
             inline=True,

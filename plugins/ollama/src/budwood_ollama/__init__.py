@@ -18,7 +18,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="ollama",
             settings=lambda: OllamaSettings,
             build=Ollama,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Ollama, by its native API.",
             capabilities=Ollama.all_capabilities,
             environment={"base_url": ("OLLAMA_HOST",), "api_key": ("OLLAMA_API_KEY",)},

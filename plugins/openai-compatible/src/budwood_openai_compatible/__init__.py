@@ -19,7 +19,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="openai-compatible",
             settings=lambda: OpenAICompatibleSettings,
             build=OpenAICompatible,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Any server that speaks OpenAI's API.",
             capabilities=OpenAICompatible.all_capabilities,
             environment={"base_url": ("OPENAI_COMPATIBLE_BASE_URL",), "api_key": ("OPENAI_COMPATIBLE_API_KEY",)},

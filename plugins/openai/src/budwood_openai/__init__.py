@@ -52,7 +52,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="openai",
             settings=lambda: OpenAISettings,
             build=OpenAI,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="OpenAI.",
             capabilities=OpenAI.all_capabilities,
             environment={

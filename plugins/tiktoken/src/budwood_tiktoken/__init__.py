@@ -18,7 +18,7 @@ def budwood_tokenizers() -> Iterable[TokenizerSpec[Any]]:
             name="tiktoken",
             settings=lambda: TiktokenSettings,
             build=TiktokenTokenizer,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             models=("openai/*", "azure/*"),
             summary="Counts tokens as OpenAI does, on this machine.",
         )

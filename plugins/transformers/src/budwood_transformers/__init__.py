@@ -23,7 +23,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             name="transformers",
             settings=lambda: TransformersSettings,
             build=Transformers,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Hugging Face models inside this process.",
             capabilities=CAPABILITIES,
             environment={"token": ("HF_TOKEN",)},

@@ -109,5 +109,5 @@ def ours() -> frozenset[str]:
     from budwood.plugins.registry import OURS
 
     built_in = ("memory", "image", "text")
-    applications = ("cli", "generation", "sqlite-cache")
+    applications = ("cli", "generation", "sqlite-cache", "testing")
     return frozenset({*built_in, *applications, *(name for names in OURS.values() for name in names)})

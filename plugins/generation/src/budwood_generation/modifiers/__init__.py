@@ -24,14 +24,14 @@ def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
             name="document-context",
             settings=lambda: DocumentContextSettings,
             build=DocumentContext,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Give the answering model the passage.",
         ),
         PromptModifierSpec(
             name="persona",
             settings=lambda: PersonaModifierSettings,
             build=PersonaModifier,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="Tell the answering model who asks.",
         ),
     ]

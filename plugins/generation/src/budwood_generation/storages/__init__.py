@@ -17,7 +17,7 @@ def budwood_storages() -> Iterable[StorageSpec[Any]]:
             name="jsonl",
             settings=lambda: JSONLStorageSettings,
             build=JSONLStorage,
-            requires_api=(1, 0),
+            requires_api=(2, 0),
             summary="JSON lines: a row a line.",
         )
     ]

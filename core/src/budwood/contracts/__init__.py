@@ -1,0 +1,73 @@
+"""
+What the objects that plugins build must be able to do.
+
+These are Protocols: a plugin satisfies one by having its methods, and inherits nothing. `budwood.hooks` describes such
+objects; `budwood.providing` offers a base class to those who like one.
+"""
+
+from budwood.contracts.caches import Cache
+from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
+from budwood.contracts.instruction_strategies import InstructionStrategy
+from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
+from budwood.contracts.media_handlers import MediaHandler
+from budwood.contracts.prompt_modifiers import PromptModifier
+from budwood.contracts.providers import (
+    CatalogNameProvider,
+    ConnectionHintProvider,
+    ContextWindowProvider,
+    ModelRulesProvider,
+    Provider,
+    StreamDecoder,
+    TokenProvider,
+    TokenSource,
+)
+from budwood.contracts.services import (
+    CompletionProvider,
+    EmbeddingProvider,
+    ModelDetailProvider,
+    ModelListProvider,
+    ModelPullProvider,
+    ModerationProvider,
+    PullDecoder,
+    TokenCountProvider,
+)
+from budwood.contracts.storages import Storage
+from budwood.contracts.tokenizers import Tokenizer
+from budwood.contracts.transports import AsyncExchange, AsyncTransport, Exchange, Transport, Transports
+
+__all__ = [
+    "AsyncExchange",
+    "AsyncTransport",
+    "Cache",
+    "CatalogNameProvider",
+    "Clock",
+    "CompletionProvider",
+    "ConnectionHintProvider",
+    "ContextWindowProvider",
+    "EmbeddingProvider",
+    "EmitLog",
+    "Exchange",
+    "InstructionStrategy",
+    "LocalAdaptationProvider",
+    "LocalProvider",
+    "LocalTokenCountProvider",
+    "MediaHandler",
+    "ModelDetailProvider",
+    "ModelListProvider",
+    "ModelPullProvider",
+    "ModelRulesProvider",
+    "ModerationProvider",
+    "PluginContext",
+    "PromptModifier",
+    "Provider",
+    "PullDecoder",
+    "RulesLookup",
+    "Storage",
+    "StreamDecoder",
+    "TokenCountProvider",
+    "TokenProvider",
+    "TokenSource",
+    "Tokenizer",
+    "Transport",
+    "Transports",
+]

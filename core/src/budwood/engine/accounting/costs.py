@@ -1,0 +1,94 @@
+"""What calls cost, from the tokens that the vendors report and the prices that the catalog knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from budwood.engine.pipeline.endpoints import Endpoint
+from budwood.errors import ProviderError, RequestTimeoutError, StreamInterruptedError
+from budwood.types import Answer, Attempt, ChatResponse, Cost
+from budwood.types.usage import NO_PRICE
+
+if TYPE_CHECKING:
+    from budwood.types import ModelFacts
+
+FREE: Final = Cost(Decimal(0))
+"""Of what was not sent."""
+
+_TIER_FIELDS: Final = ("speed", "service_tier", "serviceTier", "inference_geo", "trafficType")
+"""
+Where vendors say what has prices of its own.
+
+Anthropic charges more for inference that stays in one country (docs.claude.com, "Data residency"), and Vertex tells
+throughput that was paid beforehand (``TrafficType`` of google-genai).
+"""
+
+
+def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
+    """
+    Say what a reply cost.
+
+    Args:
+        endpoint: Who gave it.
+        asked: The model that was asked.
+        reply: Its usage counts, and how it was served.
+        now: Seconds since 1970.
+    """
+    if endpoint.facts is None:
+        return Cost(None, endpoint.no_price)
+    facts = _facts_of_answering(endpoint.facts, asked, reply.model)
+    cost = facts.cost(reply.usage, datetime.fromtimestamp(now, UTC), _service_tier(reply))
+    return Cost(None, endpoint.no_price) if cost.unknown == NO_PRICE else cost
+
+
+def cost_of_failure(error: ProviderError) -> Cost:
+    """Say what a failed attempt cost: nothing where nobody was reached, else nobody knows."""
+    if isinstance(error, RequestTimeoutError) and error.phase == "connect":
+        return FREE
+    return Cost(None, "the attempt failed, and its usage is not known")
+
+
+def total(ledger: Sequence[Attempt]) -> Cost:
+    """
+    Say what a call cost with all its attempts.
+
+    An attempt that the vendor turned down with an error's status brought nothing that could be charged. What became of
+    one that broke off is not known, and so neither is the whole: a stream that has begun is charged, whichever status
+    the error inside it stands for.
+    """
+    if len(ledger) == 1 and ledger[0].error is None:
+        return Cost(ledger[0].cost, ledger[0].cost_unknown)
+    dollars = Decimal(0)
+    for attempt in ledger:
+        if attempt.cost is not None:
+            dollars += attempt.cost
+        elif attempt.status is None or attempt.status < 400 or attempt.error == StreamInterruptedError.__name__:
+            return Cost(None, attempt.cost_unknown or NO_PRICE)
+    return Cost(dollars)
+
+
+def _facts_of_answering(known: Callable[[str], ModelFacts], asked: str, answered: str) -> ModelFacts:
+    """
+    Return what is known of the model that answered.
+
+    Behind a deployment, an alias or a router stands a model of another name, and the reply names it. Prices of the
+    user's settings are for the name that the user calls.
+    """
+    facts = known(asked)
+    if "prices" in facts.own or not answered:
+        return facts
+    named = known(answered)
+    return named if named.prices else facts
+
+
+def _service_tier(reply: Answer) -> str | None:
+    """Find how the vendor says that it served a call, with its usage or beside the reply; None is as always."""
+    from budwood.types.prices import STANDARD_TIERS
+
+    places = (reply.usage.raw or {}, reply.metadata if isinstance(reply, ChatResponse) else {})
+    said = (place.get(name) for place in places for name in _TIER_FIELDS)
+    words = (word.lower() for word in said if isinstance(word, str))
+    return next((word for word in words if word not in STANDARD_TIERS), None)

@@ -1,0 +1,117 @@
+"""Count the tokens of a request on this machine: by a tokenizer, or else by an estimate that replies calibrate."""
+
+from __future__ import annotations
+
+import math
+import threading
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+from budwood import logs
+from budwood.engine.accounting.calibration import Calibration
+from budwood.errors import ConfigurationError, PluginError
+from budwood.hooks import TOKENIZER
+from budwood.types import ChatRequest
+
+if TYPE_CHECKING:
+    from budwood.contracts import Tokenizer
+    from budwood.engine.pipeline.endpoints import Endpoint
+    from budwood.plugins import Instances
+    from budwood.types import TokenCount
+
+OFF: Final = ("", "0", "false", "none", "off")
+"""How the environment says that no tokenizer is wanted."""
+
+
+class TokenCounter:
+    """
+    Counts tokens before anything is sent. Safe to use from several threads.
+
+    Args:
+        instances: Makes tokenizers.
+    """
+
+    def __init__(self, instances: Instances) -> None:
+        self._instances = instances
+        self._calibration = Calibration()
+        self._made: dict[str, Tokenizer] = {}
+        self._lock = threading.Lock()
+
+    def learn(self, endpoint: str, request: ChatRequest, counted: int | None) -> None:
+        """Take note of what a vendor counted."""
+        self._calibration.learn(endpoint, request, counted)
+
+    def count(self, endpoint: Endpoint, request: ChatRequest) -> TokenCount:
+        """
+        Count, or estimate, the input tokens of a request. It may take a second where a vocabulary has to be read.
+
+        Raises:
+            PluginError: The tokenizer that the settings name cannot be used.
+        """
+        counted, hint = self._counted(endpoint, request)
+        if counted is not None:
+            return counted
+        from budwood.providing import estimate_request  # not above: only those who count need its patterns
+        from budwood.types import TokenCount
+
+        estimate = estimate_request(request)
+        calibrated = self._calibration.applied(endpoint.name, request, estimate)
+        low, tokens, high = calibrated or estimate
+        return TokenCount(
+            input_tokens=round(tokens),
+            exact=False,
+            low=math.floor(low),
+            high=math.ceil(high),
+            source="estimate" if calibrated is None else "calibrated",
+            hint=hint,
+            provider=endpoint.name,
+            model=request.model,
+        )
+
+    def least(self, endpoint: Endpoint, request: ChatRequest) -> int:
+        """
+        Return a number of tokens that a request has at least, so that it may be refused by it.
+
+        What replies have taught is left out: they may have been in another language.
+        """
+        from budwood.providing import estimate_request
+
+        counted, _ = self._counted(endpoint, request)
+        return counted.low if counted is not None else math.floor(estimate_request(request).low)
+
+    def _counted(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
+        """Ask the tokenizers that know the model; where one cannot count, say what would help."""
+        hint = None
+        for name in self._names(f"{endpoint.plugin}/{request.model}".lower()):
+            try:
+                counted = self._tokenizer(name).count(request)
+            except ConfigurationError as error:
+                hint = str(error)
+                logs.emit("tokenizer failed", level="warning", tokenizer=name, model=request.model, reason=hint)
+            else:
+                if counted is not None:
+                    return counted.model_copy(update={"provider": endpoint.name, "model": request.model}), None
+        return None, hint
+
+    def _names(self, model: str) -> list[str]:
+        """List the tokenizers to ask: the one that the settings name, or all that may know the model."""
+        setting = self._instances.settings.tokenizer
+        if isinstance(setting, str) and setting.lower() not in OFF:
+            return [setting]
+        if setting is not None and setting is not True:
+            return []
+        return [name for name in self._instances.known(TOKENIZER) if self._may_know(name, model)]
+
+    def _may_know(self, name: str, model: str) -> bool:
+        try:
+            spec = self._instances.spec(TOKENIZER, name)
+        except PluginError as error:  # nobody asked for this one: a broken plugin harms its own name alone
+            logs.emit("tokenizer failed", level="warning", tokenizer=name, reason=str(error))
+            return False
+        return any(fnmatchcase(model, pattern) for pattern in spec.models)
+
+    def _tokenizer(self, name: str) -> Tokenizer:
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._instances.build(TOKENIZER, name).thing
+            return self._made[name]

@@ -1,0 +1,1 @@
+"""Prompts, options, tools and structured output."""

@@ -1,0 +1,1 @@
+"""Effects, and the two drivers that perform them."""

@@ -1,0 +1,287 @@
+"""Where calls go: one provider with its settings and its credential."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from budwood.catalog import Lessons
+from budwood.contracts import (
+    CatalogNameProvider,
+    ContextWindowProvider,
+    LocalProvider,
+    ModelRulesProvider,
+    Provider,
+    TokenProvider,
+)
+from budwood.engine.drivers.effects import Flow
+from budwood.engine.pipeline.token_sources import Tokens
+from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
+from budwood.hooks import PROVIDER, ProviderSpec
+from budwood.names import listed, normalise
+from budwood.plugins import Instance, Instances
+from budwood.providing.failures import CUT
+from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
+from budwood.types.usage import NO_PRICE
+
+if TYPE_CHECKING:
+    from budwood.types import ModelFacts
+
+_REDACTED = "[redacted]"
+_MOST_REMEMBERED = 1000
+"""So many addresses are remembered; programs that make up names shall not grow."""
+
+_TELLING = 4
+"""So many characters of a secret tell something of it; all keys of a vendor begin with the same three or so."""
+
+
+class Endpoint(NamedTuple):
+    """
+    One provider, ready to be called.
+
+    Attributes:
+        name: The instance's name, the first half of ``provider/model``.
+        plugin: The plugin's name, to speak of it in errors.
+        remote: Translates for a vendor's API; None where the model runs in this process.
+        local: Answers by itself; None where the model is a vendor's.
+        rules: What the catalog says that a model takes and refuses.
+        lessons: Where what its server teaches is kept for as long as the client lives.
+        facts: What else it knows of a model; None where it knows nothing of any.
+        context_window: What the provider knows of how much its models hold; None where it knows nothing.
+        no_price: Why a call that has no price in the catalog has none.
+        identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
+            The name counts, since replies hold parts that belong to it: a plugin for many vendors tags them so.
+        credential: What `authorize` gets; None where the service wants none.
+        tokens: Tokens that it gets in place of a key, where the provider has a source of them.
+        missing_credential: What to say where a credential is needed and none is there.
+        inline: Whether a local provider may run on the event loop.
+        counts_output: Whether input and ``max_tokens`` together have to fit the context window.
+    """
+
+    name: str
+    plugin: str
+    remote: Provider | None
+    local: LocalProvider | None
+    rules: Callable[[str], ModelRules]
+    lessons: Lessons
+    identity: str
+    credential: Credential | None = None
+    tokens: Tokens | None = None
+    missing_credential: str | None = None
+    inline: bool = False
+    counts_output: bool = False
+    facts: Callable[[str], ModelFacts] | None = None
+    no_price: str = NO_PRICE
+    context_window: Callable[[str], int | None] | None = None
+
+    def capabilities(self, model: str) -> frozenset[Capability]:
+        """Say what the provider can do with this model."""
+        provider = self.remote or self.local
+        return self.rules(model).able(provider.capabilities) if provider else frozenset()
+
+    def check_credential(self) -> None:
+        """
+        See that a credential is there, where one is needed.
+
+        Raises:
+            CredentialError: None is configured.
+        """
+        if self.missing_credential is not None:
+            raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
+
+    def authorized(self, call: HTTPCall, now: float) -> Flow[HTTPCall]:
+        """
+        Put the credential in.
+
+        Args:
+            call: What is to be sent.
+            now: Seconds since 1970, for tokens that expire.
+
+        Raises:
+            CredentialError: One is needed, and none is configured, or its source failed.
+        """
+        self.check_credential()
+        credential = self.credential
+        if self.tokens is not None:
+            credential = yield from self.tokens.credential(now)
+        if credential is None or self.remote is None:
+            return call
+        return self.remote.authorize(call, credential)
+
+    @property
+    def key_label(self) -> str | None:
+        """What names the credential in ledgers."""
+        if self.tokens is not None:
+            return "token"
+        return self.credential.label if self.credential else None
+
+    @property
+    def _secret(self) -> str:
+        if self.tokens is not None:
+            return self.tokens.secret
+        return self.credential.secret.get_secret_value() if self.credential else ""
+
+    def scrub(self, error: BudwoodError) -> None:
+        """Take the credential out of an error and its causes: errors inside a 200 repeat it too."""
+        secret = self._secret
+        cause: BaseException | None = error
+        while secret and cause is not None:
+            cause.args = tuple(_without(secret, value) for value in cause.args)
+            if isinstance(cause, BudwoodError):
+                vars(cause).update({name: _without(secret, value) for name, value in vars(cause).items()})
+            cause = cause.__cause__ or cause.__context__
+
+    def scrubbed(self, reply: HTTPReply) -> HTTPReply:
+        """Take the credential out of a reply: some servers repeat it in their errors."""
+        secret = self._secret.encode()
+        if not secret or secret not in reply.body:
+            return reply
+        return HTTPReply(reply.head, reply.body.replace(secret, _REDACTED.encode()))
+
+
+class Endpoints:
+    """
+    Finds endpoints by name, and makes each once. Safe to use from several threads.
+
+    Args:
+        instances: Makes providers.
+        explicit: Settings that the program gives for one instance, by its name.
+    """
+
+    def __init__(self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]]) -> None:
+        self._instances = instances
+        self._explicit = explicit
+        self._made: dict[str, Endpoint] = {}
+        self._found: dict[str, tuple[Endpoint, str]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, address: str) -> tuple[Endpoint, str]:
+        """
+        Split ``provider/model`` and return the endpoint with the vendor's name of the model.
+
+        Raises:
+            ConfigurationError: It is no such address.
+            PluginError: There is no such provider.
+        """
+        if not isinstance(address, str):
+            raise ConfigurationError(f"The model is a {type(address).__name__}.", hint="Give a text: PROVIDER/MODEL.")
+        if address in self._found:
+            return self._found[address]
+        name, slash, model = address.partition("/")
+        if not slash or not name.strip() or not model.strip():
+            raise ConfigurationError(
+                f"{address!r} is no model: a model is written PROVIDER/MODEL.",
+                hint=f"Providers here: {listed(self._instances.known(PROVIDER))}.",
+            )
+        found = self.get(name.strip()), model.strip()
+        if len(self._found) < _MOST_REMEMBERED:
+            self._found[address] = found
+        return found
+
+    def get(self, name: str) -> Endpoint:
+        """Return the endpoint of one instance."""
+        name = normalise(name)
+        endpoint = self._made.get(name)
+        if endpoint is None:
+            with self._lock:
+                endpoint = self._made.get(name)
+                if endpoint is None:
+                    instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
+                    endpoint = self._made[name] = _endpoint(instance, self._instances.lessons)
+        return endpoint
+
+    def close(self) -> None:
+        """Let providers free what they hold, those that have a method ``close``."""
+        for endpoint in self._made.values():
+            close = getattr(endpoint.remote or endpoint.local, "close", None)
+            if callable(close):
+                close()
+
+
+def _without(secret: str, value: object) -> object:
+    if isinstance(value, str):
+        return _without_beginning(secret, value.replace(secret, _REDACTED))
+    if isinstance(value, Mapping):
+        return {_without(secret, name): _without(secret, inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without(secret, inner) for inner in value]
+    if type(value) is tuple:
+        return tuple(_without(secret, inner) for inner in value)
+    return value
+
+
+def _without_beginning(secret: str, text: str) -> str:
+    """Take out what is left of a secret where the text was cut in the middle of it; a few characters tell nothing."""
+    if CUT in text:
+        for length in range(len(secret) - 1, _TELLING - 1, -1):
+            text = text.replace(secret[:length] + CUT, _REDACTED + CUT)
+    return text
+
+
+def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
+    if not isinstance(instance.thing, Provider | LocalProvider):
+        raise PluginInvalidError(
+            f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
+            "which has not the methods of a Provider or a LocalProvider."
+        )
+    source = instance.thing.token_source if isinstance(instance.thing, TokenProvider) else None
+    tokens = Tokens(instance.name, source) if source is not None else None
+    key = getattr(instance.settings, "api_key", None) if tokens is None else None
+    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    rules = instance.thing.model_rules if isinstance(instance.thing, ModelRulesProvider) else instance.context.rules
+    return Endpoint(
+        name=instance.name,
+        plugin=instance.spec.name,
+        remote=instance.thing if isinstance(instance.thing, Provider) else None,
+        local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
+        rules=rules,
+        lessons=lessons,
+        identity=_identity(instance),
+        credential=credential,
+        tokens=tokens,
+        missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
+        inline=instance.spec.inline,
+        counts_output=instance.spec.counts_output,
+        facts=_facts(instance),
+        no_price=_no_price(instance),
+        context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
+    )
+
+
+def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
+    """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
+    provider, facts = instance.thing, instance.facts
+    if facts is not None and isinstance(provider, CatalogNameProvider):
+        return lambda model: facts(provider.catalog_name(model))
+    return facts
+
+
+def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
+    """Say why a model has no price, where the catalog has none."""
+    if isinstance(instance.thing, LocalProvider):
+        return f"{NO_PRICE}: it runs in this process"
+    host = urlsplit(getattr(instance.settings, "base_url", None) or "").hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return f"{NO_PRICE}: it runs on this machine"
+    return NO_PRICE
+
+
+def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
+    said = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
+    """Say how to give the credential that is needed; None where none is."""
+    preset = instance.preset
+    if not (preset.needs_credential if preset else instance.spec.needs_credential):
+        return None
+    environment = preset.environment if preset else instance.spec.environment
+    own = f"BUDWOOD_PROVIDERS__{instance.name.upper().replace('-', '_')}__API_KEY"
+    variables = environment.get("api_key", ()) if preset or instance.name == instance.spec.name else ()
+    return f"Set {' or '.join((*variables, own))}, or pass api_key=…."

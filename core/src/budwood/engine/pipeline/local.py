@@ -1,0 +1,128 @@
+"""Models inside the process: what their plugins yield, held to what a vendor's stream is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
+from threading import Lock
+from typing import get_args
+
+from budwood.contracts import LocalAdaptationProvider, LocalProvider
+from budwood.engine.chat.assembly import ResponseBuilder
+from budwood.engine.drivers.effects import Emit, Flow, Invoke
+from budwood.engine.pipeline.attempts import note
+from budwood.engine.pipeline.call import Call
+from budwood.errors import BudwoodError, ProviderError, RequestTimeoutError, StreamInterruptedError
+from budwood.providing import calls_before
+from budwood.types import ChatRequest, ChatResponse, Finished, StreamEvent
+
+_EVENTS = frozenset(get_args(StreamEvent))
+
+
+def ask_local(call: Call, local: LocalProvider, request: ChatRequest) -> Flow[ChatResponse]:
+    """Ask once, and wait for the whole reply."""
+    builder = ResponseBuilder(calls_before(request))
+    yield from read_local(call, local, request, builder.add, at_once=call.endpoint.inline)
+    return builder.build()
+
+
+def read_local(
+    call: Call,
+    local: LocalProvider,
+    request: ChatRequest,
+    take: Callable[[list[StreamEvent]], list[StreamEvent] | None],
+    *,
+    at_once: bool = False,
+) -> Flow[None]:
+    """
+    Read what a model inside the process writes, and emit what `take` returns of it.
+
+    Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
+    """
+    if isinstance(local, LocalAdaptationProvider):
+        note(call, local.adaptations(request))
+    events = LocalReply(local_events(call, local, request))
+    size, inline = None if at_once else 1, call.endpoint.inline
+    try:
+        while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
+            if shown := take(batch):
+                yield Emit(shown)
+    finally:
+        yield Invoke(events.leave, inline=inline)
+
+
+def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Generator[StreamEvent, None, None]:
+    """
+    Yield the events of a reply.
+
+    Raises:
+        ProviderError: Whatever the plugin raises, or an event that is none.
+        RequestTimeoutError: The call's time is over; looked at before each event, since nobody can stop foreign code.
+        StreamInterruptedError: The reply ended without saying why.
+    """
+    events = _guarded(call, local, request)
+    finished = False
+    for event in events:
+        if call.clock.monotonic() >= call.timing.deadline:
+            raise RequestTimeoutError(
+                "The model took longer than the call's timeout.", phase="deadline", hint="Raise timeout=…."
+            )
+        finished = finished or isinstance(event, Finished)
+        yield event
+    if not finished:
+        raise StreamInterruptedError("The model stopped without saying why the reply is complete.")
+
+
+class LocalReply:
+    """
+    The events of a reply, read in one thread after the other.
+
+    Async code that is cancelled leaves while a thread still reads; a generator cannot be closed then, and nobody shall
+    wait for the model. So that thread closes it.
+    """
+
+    def __init__(self, events: Generator[StreamEvent, None, None]) -> None:
+        self._events = events
+        self._reading = Lock()
+        self._left = False
+
+    def read(self, size: int | None) -> list[StreamEvent]:
+        """Return the next events, at most ``size`` of them, or all; none at the end."""
+        with self._reading:
+            batch = [] if self._left else list(islice(self._events, size))
+        if self._left:
+            self.leave()
+        return batch
+
+    def leave(self) -> None:
+        """Let the model stop in mid-reply."""
+        self._left = True
+        if self._reading.acquire(blocking=False):
+            try:
+                self._events.close()
+            finally:
+                self._reading.release()
+
+
+def _guarded(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:
+    events: Iterator[StreamEvent] | None = None
+    try:
+        events = local.stream(request)
+        for event in events:
+            yield _checked(event)
+    except BudwoodError:
+        raise
+    except Exception as error:
+        raise ProviderError(
+            f"The plugin {call.endpoint.plugin!r} failed: {type(error).__name__}: {error}.",
+            hint="This is a fault of the plugin; its authors want to know.",
+        ) from error
+    finally:
+        if (close := getattr(events, "close", None)) is not None:
+            close()
+
+
+def _checked(event: StreamEvent) -> StreamEvent:
+    if type(event) not in _EVENTS:
+        raise TypeError(f"{type(event).__name__} is no stream event")
+    return event

@@ -1,7 +1,0 @@
-"""What vendors send, written by their plugins' authors: the one thing that a conformance suite cannot know."""
-
-from budwood.testing.examples.frames import json_lines, server_sent
-from budwood.testing.examples.openai_chat import OpenAIChatExamples
-from budwood.testing.examples.wire import WireBody, WireExamples, WireReply
-
-__all__ = ["OpenAIChatExamples", "WireBody", "WireExamples", "WireReply", "json_lines", "server_sent"]

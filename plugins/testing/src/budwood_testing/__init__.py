@@ -1,0 +1,86 @@
+"""What tests of programs and plugins need: scripted transports, cassettes, faults, a clock, and conformance suites."""
+
+from typing import TYPE_CHECKING
+
+from budwood_testing.cassettes import (
+    AsyncRecordingTransport,
+    AsyncReplayTransport,
+    RecordingTransport,
+    ReplayTransport,
+    cassette,
+    cassette_async,
+)
+from budwood_testing.clock import FakeClock
+from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+from budwood_testing.lookup import look_up
+from budwood_testing.scripted import (
+    AsyncScriptedTransport,
+    ScriptedReply,
+    ScriptedTransport,
+    chat_chunks,
+    chat_reply,
+    sse,
+)
+
+if TYPE_CHECKING:
+    from budwood_testing.examples import (
+        OpenAIChatExamples,
+        WireBody,
+        WireExamples,
+        WireReply,
+        json_lines,
+        server_sent,
+    )
+    from budwood_testing.suites import (
+        CacheSuite,
+        InstructionStrategySuite,
+        LocalProviderSuite,
+        MediaHandlerSuite,
+        PackagingSuite,
+        PromptModifierSuite,
+        ProviderSuite,
+        StorageSuite,
+        TokenizerSuite,
+        TransportSuite,
+    )
+
+__all__ = [
+    "AsyncFaultyTransport",
+    "AsyncRecordingTransport",
+    "AsyncReplayTransport",
+    "AsyncScriptedTransport",
+    "CacheSuite",
+    "FakeClock",
+    "Fault",
+    "FaultyTransport",
+    "InstructionStrategySuite",
+    "LocalProviderSuite",
+    "MediaHandlerSuite",
+    "OpenAIChatExamples",
+    "PackagingSuite",
+    "PromptModifierSuite",
+    "ProviderSuite",
+    "RecordingTransport",
+    "ReplayTransport",
+    "ScriptedReply",
+    "ScriptedTransport",
+    "StorageSuite",
+    "TokenizerSuite",
+    "TransportSuite",
+    "WireBody",
+    "WireExamples",
+    "WireReply",
+    "cassette",
+    "cassette_async",
+    "chat_chunks",
+    "chat_reply",
+    "json_lines",
+    "random_faults",
+    "server_sent",
+    "sse",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Look suites up when they are wanted: they bring pytest and hypothesis."""
+    return look_up(name)

@@ -1,0 +1,25 @@
+"""Suites that prove a plugin right; authors inherit from them in their tests."""
+
+from budwood_testing.suites.cache import CacheSuite
+from budwood_testing.suites.local import LocalProviderSuite
+from budwood_testing.suites.media import MediaHandlerSuite
+from budwood_testing.suites.modifier import PromptModifierSuite
+from budwood_testing.suites.packaging import PackagingSuite
+from budwood_testing.suites.provider import ProviderSuite
+from budwood_testing.suites.storage import StorageSuite
+from budwood_testing.suites.strategy import InstructionStrategySuite
+from budwood_testing.suites.tokenizer import TokenizerSuite
+from budwood_testing.suites.transport import TransportSuite
+
+__all__ = [
+    "CacheSuite",
+    "InstructionStrategySuite",
+    "LocalProviderSuite",
+    "MediaHandlerSuite",
+    "PackagingSuite",
+    "PromptModifierSuite",
+    "ProviderSuite",
+    "StorageSuite",
+    "TokenizerSuite",
+    "TransportSuite",
+]

@@ -1,0 +1,113 @@
+"""A distribution as it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from packaging.requirements import Requirement
+
+from budwood.names import normalise
+from budwood.plugins import InstalledPlugin, Inventory, Registry
+
+_IMPORT: Final = "from budwood_testing.importing import main; main()"
+
+
+class Imported(NamedTuple):
+    """What an import did: what it printed, and the report of `budwood_testing.importing`."""
+
+    printed: str
+    report: dict[str, Any]
+
+
+class Installed:
+    """
+    What a distribution's metadata and its modules say.
+
+    Args:
+        name: As in ``pip install NAME``.
+        registry: Knows what is installed, and loads it.
+    """
+
+    def __init__(self, name: str, registry: Registry) -> None:
+        self.name = normalise(name)
+        self.registry = registry
+        self.metadata = distribution(name)
+
+    @property
+    def inventory(self) -> Inventory:
+        """All that is installed here."""
+        return self.registry.inventory
+
+    @property
+    def plugins(self) -> list[InstalledPlugin]:
+        """What it brings."""
+        return [plugin for plugin in self.inventory.all() if normalise(plugin.distribution) == self.name]
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that its entry points name."""
+        return sorted({plugin.module for plugin in self.plugins})
+
+    @property
+    def packages(self) -> list[str]:
+        """Its own packages: those that hold the modules."""
+        return sorted({module.partition(".")[0] for module in self.modules})
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        """What it requires, without its extras."""
+        parsed = [Requirement(line) for line in self.metadata.requires or ()]
+        return [one for one in parsed if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether it is installed as a link to its sources, so that its files are not those of its wheel."""
+        origin = json.loads(self.metadata.read_text("direct_url.json") or "{}")
+        return bool(origin.get("dir_info", {}).get("editable"))
+
+    @property
+    def has_licence(self) -> bool:
+        """Whether a licence file is installed with it."""
+        files = self.metadata.files or ()
+        return any("licen" in file.name.lower() or file.name.lower().startswith("copying") for file in files)
+
+    def strangers(self) -> set[str]:
+        """Name the packages of plugins that are neither its own nor required by it."""
+        known = {self.name, "budwood", *(normalise(requirement.name) for requirement in self.requirements)}
+        others = [plugin for plugin in self.inventory.all() if normalise(plugin.distribution) not in known]
+        return {plugin.module.partition(".")[0] for plugin in others} - set(self.packages)
+
+    def folder_of(self, package: str) -> Path:
+        """Find a package without importing it."""
+        spec = importlib.util.find_spec(package)
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        assert places, f"{package} is no package that can be found"
+        return Path(places[0])
+
+    def imported(self, package: str) -> Imported:
+        """Import the modules of a package in a process of their own."""
+        modules = [module for module in self.modules if module.partition(".")[0] == package]
+        run = subprocess.run(  # noqa: S603 - this interpreter, with our own code
+            [sys.executable, "-P", "-c", _IMPORT],
+            input=json.dumps({"package": package, "modules": modules}),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(_search_path(sys.path))},
+        )
+        printed, _, report = run.stdout.rstrip("\n").rpartition("\n")
+        assert report.startswith("{"), f"importing {package} ended its process: {run.stderr.strip()[-500:]}"
+        return Imported(f"{printed}{run.stderr}".strip(), json.loads(report))
+
+
+def _search_path(folders: Iterable[str]) -> list[str]:
+    """Return where this process finds modules, without the folder that it happens to be started in."""
+    return [folder for folder in folders if folder and Path(folder) != Path.cwd()]

@@ -1,0 +1,5 @@
+"""The suite for transports."""
+
+from budwood_testing.suites.transport.suite import TransportSuite
+
+__all__ = ["TransportSuite"]

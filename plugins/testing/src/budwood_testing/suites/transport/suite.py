@@ -1,0 +1,71 @@
+"""All that is asked of a transport."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from budwood.contracts import Transports
+from budwood.errors import UnsupportedError
+from budwood_testing.suites.isolation import forbidden
+from budwood_testing.suites.plugin import Build
+from budwood_testing.suites.transport.addressing import Addressing
+from budwood_testing.suites.transport.carrying import Carrying
+from budwood_testing.suites.transport.failing import Failing
+from budwood_testing.suites.transport.leaving import Leaving
+from budwood_testing.suites.transport.proxying import Proxying
+from budwood_testing.suites.transport.reusing import Reusing
+from budwood_testing.suites.transport.trusting import Trusting
+from budwood_testing.suites.transport.waiting import Waiting
+
+
+class TransportSuite(Carrying, Addressing, Waiting, Reusing, Leaving, Failing, Proxying, Trusting):
+    """
+    Proves a transport against real servers on loopback, also over TLS, for which it needs the package trustme.
+
+    What it claims to have, blocking I/O or async I/O or both, is what is tested.
+
+    .. code-block:: python
+
+        class TestAcme(TransportSuite):
+            plugin = "acme"
+            blocking = False  # it has async I/O alone
+
+    A test of what is not claimed is skipped, and says so.
+    """
+
+    def test_something_is_claimed(self) -> None:
+        """A transport has blocking I/O, or async I/O, or both."""
+        assert self.blocking or self.asynchronous
+
+    def test_making_it_talks_to_nobody(self, build: Build) -> None:
+        """Connections are made when the first call is sent."""
+        things = [cast("Transports", build().thing) for _ in range(2)]
+        with forbidden(files=False):
+            if self.blocking:
+                things[0].blocking()
+            if self.asynchronous:
+                things[1].asynchronous()
+
+    def test_proxies_are_refused_where_it_knows_none(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Rather than that a call goes straight which should not."""
+        if self.proxies:
+            pytest.skip(f"{self.plugin} claims to know proxies")
+        for settings, variable in (({"proxy": "http://127.0.0.1:1"}, ""), ({}, "http://127.0.0.1:1")):
+            monkeypatch.setenv("HTTPS_PROXY", variable)
+            thing = cast("Transports", build(**settings).thing)
+            with pytest.raises(UnsupportedError) as caught:
+                (thing.blocking if self.blocking else thing.asynchronous)()
+            assert caught.value.hint
+
+    def test_what_it_has_not_is_refused(self, build: Build) -> None:
+        """With an error that says so, and names a cure."""
+        if self.blocking and self.asynchronous:
+            pytest.skip(f"{self.plugin} claims both kinds of I/O")
+        thing = cast("Transports", build().thing)
+        missing = thing.asynchronous if self.blocking else thing.blocking
+        with pytest.raises(UnsupportedError) as caught:
+            missing()
+
+        assert caught.value.hint

@@ -1,0 +1,183 @@
+"""A sound media handler, and handlers that are broken in one place each."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood.errors import PromptError
+from budwood.hooks import MEDIA_HANDLER, MediaHandlerSpec
+from budwood.types import ImagePart, TextPart, ToolResultPart
+from budwood_testing import MediaHandlerSuite
+from tests.plugins.testing.mutants.registering import registry_of
+
+
+class NoSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Notes:
+    """
+    It reads notes, which begin with a word of their own, and pictures of them.
+    """
+
+    def parts(self, name, data, media_type):
+        if not data.startswith(b"NOTE"):
+            raise PromptError(f"{name} is no note.")
+        if media_type == "image/x-note":
+            return (ImagePart(data=data, media_type=media_type),)
+        return (TextPart(text=self.text(name, data)),)
+
+    def text(self, name, data):
+        try:
+            return f"{name}: {data.decode()}"
+        except UnicodeDecodeError:
+            raise PromptError(f"{name} is no UTF-8.") from None
+
+
+class Sound(MediaHandlerSuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    plugin = "notes"
+    caught_by: ClassVar = ()
+    Mutant: ClassVar = Notes
+    media_types: ClassVar = ("text/x-note", "image/x-note")
+
+    def __init_subclass__(cls):
+        spec = MediaHandlerSpec(
+            name="notes",
+            settings=lambda: NoSettings,
+            build=lambda _settings, _context: cls.Mutant(),
+            requires_api=(2, 0),
+            summary="It reads.",
+            media_types=cls.media_types,
+        )
+        cls.registry = registry_of(MEDIA_HANDLER, spec)
+
+    def samples(self):
+        return {"text/x-note": "NOTE Größe".encode(), "image/x-note": b"NOTE \x89\x00"}
+
+
+class TestSound(Sound):
+    pass
+
+
+class TestMediaTypeThatIsNone(Sound):
+    caught_by = ("test_media_types_are_stated",)
+    media_types = ("note",)
+
+
+class TestClaimsWithoutSample(Sound):
+    caught_by = ("test_every_media_type_has_a_sample",)
+    media_types = ("text/x-note", "image/x-note", "audio/x-note")
+
+
+class TestReadsNothing(Sound):
+    caught_by = ("test_sound_file_is_read",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            super().parts(name, data, media_type)
+            return ()
+
+
+class TestReadsAnotherFile(Sound):
+    caught_by = ("test_sound_file_is_read",)
+
+    class Mutant(Notes):
+        def text(self, name, data):
+            try:
+                return Path(name).read_text()
+            except OSError:
+                return super().text(name, data)
+
+
+class TestAnswersForTools(Sound):
+    caught_by = ("test_sound_file_is_read",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            super().parts(name, data, media_type)
+            return (ToolResultPart(call_id="1", name="read", content=str(data)),)
+
+
+class TestCountsItsFiles(Sound):
+    caught_by = ("test_sound_file_is_read",)
+
+    class Mutant(Notes):
+        files = 0
+
+        def text(self, name, data):
+            self.files += 1
+            return f"{self.files} {super().text(name, data)}"
+
+
+class TestForgetsTheMediaType(Sound):
+    caught_by = ("test_image_says_what_it_is",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            (part,) = super().parts(name, data, media_type)
+            return (part.model_copy(update={"media_type": None}) if isinstance(part, ImagePart) else part,)
+
+
+class TestPartThatCannotBeSaved(Sound):
+    caught_by = ("test_parts_can_be_saved",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            (part,) = super().parts(name, data, media_type)
+            return (part.model_copy(update={"provider": 7}) if isinstance(part, TextPart) else part,)
+
+
+class TestSaysAlwaysTheSame(Sound):
+    caught_by = ("test_other_files_become_other_parts",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            super().parts("holiday.file" if data.startswith(b"NOTE") else name, data, media_type)
+            return (TextPart(text="A note."),)
+
+
+class TestTakesJunk(Sound):
+    caught_by = ("test_junk_is_refused",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            return super().parts(name, data if data.startswith(b"NOTE") else b"NOTE", media_type)
+
+
+class TestErrorWithoutAName(Sound):
+    caught_by = ("test_junk_is_refused",)
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            return super().parts("The file", data, media_type)
+
+
+class TestCrashesAtEmptyFiles(Sound):
+    caught_by = ("test_any_bytes_are_parts_or_a_prompt_error", "test_damaged_file_is_parts_or_a_prompt_error")
+
+    class Mutant(Notes):
+        def parts(self, name, data, media_type):
+            if data[0] == 0:
+                raise PromptError(f"{name} is empty.")
+            return super().parts(name, data, media_type)
+
+
+class TestCrashesAtDamage(Sound):
+    caught_by = ("test_damaged_file_is_parts_or_a_prompt_error",)
+
+    class Mutant(Notes):
+        def text(self, name, data):
+            return f"{name}: {data.decode()}"
+
+
+class TestCrashesAtNames(Sound):
+    caught_by = ("test_name_may_be_any",)
+
+    class Mutant(Notes):
+        def text(self, name, data):
+            return super().text(name.encode("ascii").decode(), data)

@@ -1,0 +1,235 @@
+"""A sound distribution, and distributions that are broken in one place each; they are written when they are tested."""
+
+import re
+import sys
+from typing import ClassVar
+
+import pytest
+
+from budwood_testing import PackagingSuite
+
+SOURCE = """
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from budwood.hooks import CacheSpec, hookimpl
+
+{begin}
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="{extra}")
+
+    api_key: {key} | None = None
+
+
+@hookimpl
+def budwood_caches():
+    return [
+        CacheSpec(
+            name="{name}", settings=lambda: Settings, build=lambda *_: None, requires_api={api}, summary="{summary}"
+        )
+    ]
+"""
+METADATA = """Metadata-Version: 2.4
+Name: {distribution}
+Version: 1.0
+Summary: A mutant.
+{headers}
+{requires}
+
+A mutant for tests.
+"""
+
+
+class Sound(PackagingSuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    caught_by: ClassVar = ()
+    group: ClassVar = "budwood.caches"
+    begin: ClassVar = ""
+    extra: ClassVar = "forbid"
+    key: ClassVar = "SecretStr"
+    api: ClassVar = "(2, 0)"
+    summary: ClassVar = "A mutant."
+    typed: ClassVar = True
+    headers: ClassVar = ("Requires-Python: >=3.11", "License-Expression: MIT", "License-File: LICENSE")
+    requires: ClassVar = ("budwood>=0.1,<0.2",)
+    licence: ClassVar = ("licenses/LICENSE",)
+    more: ClassVar = {}
+
+    def __init_subclass__(cls):
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__.removeprefix("Test")).lower()
+        cls.entry_point = cls.name
+        cls.distribution = f"budwood-{cls.name}"
+        cls.package = f"mutant_{cls.name.replace('-', '_')}"
+
+    @classmethod
+    def write(cls, site):
+        """
+        Write the distribution as it would be installed.
+        """
+        info = f"{cls.distribution.replace('-', '_')}-1.0.dist-info"
+        fields = {field: getattr(cls, field) for field in ("begin", "extra", "key", "api", "summary", "name")}
+        requires = "\n".join(f"Requires-Dist: {requirement}" for requirement in cls.requires)
+        files = {
+            f"{cls.package}/__init__.py": SOURCE.format(**fields),
+            f"{info}/METADATA": METADATA.format(
+                distribution=cls.distribution, headers="\n".join(cls.headers), requires=requires
+            ).replace("\n\n\n", "\n\n"),
+            f"{info}/entry_points.txt": f"[{cls.group}]\n{cls.entry_point} = {cls.package}\n",
+            **({f"{cls.package}/py.typed": ""} if cls.typed else {}),
+            **{f"{info}/{name}": "Do as you like.\n" for name in cls.licence},
+            **cls.more,
+        }
+        files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+        for name, text in files.items():
+            (site / name).parent.mkdir(parents=True, exist_ok=True)
+            (site / name).write_text(text)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def site(tmp_path_factory):
+    """
+    Where all of them are installed.
+    """
+    folder = tmp_path_factory.mktemp("site")
+    for kind in Sound.__subclasses__():
+        kind.write(folder)
+    sys.path.append(str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+
+
+class TestSound(Sound):
+    pass
+
+
+class TestWithoutPlugin(Sound):
+    caught_by = ("test_plugins_are_found",)
+    group = "budwood.cache"
+
+
+class TestShoutingEntryPoint(Sound):
+    caught_by = ("test_plugins_are_found",)
+
+
+TestShoutingEntryPoint.entry_point = "Shouting.Entry_Point"
+
+
+class TestWithoutItsHook(Sound):
+    caught_by = ("test_plugins_can_be_loaded",)
+    group = "budwood.storages"
+
+
+class TestOtherName(Sound):
+    caught_by = ("test_plugins_can_be_loaded",)
+
+
+TestOtherName.name = "some-other-name"
+
+
+class TestOtherAPI(Sound):
+    caught_by = ("test_plugins_can_be_loaded",)
+    api = "(9, 0)"
+
+
+class TestTakesAnyKey(Sound):
+    caught_by = ("test_plugins_describe_themselves",)
+    extra = "ignore"
+
+
+class TestPlainKey(Sound):
+    caught_by = ("test_plugins_describe_themselves",)
+    key = "str"
+
+
+class TestWithoutSummary(Sound):
+    caught_by = ("test_plugins_describe_themselves",)
+    summary = ""
+
+
+class TestRequiresNoBudwood(Sound):
+    caught_by = ("test_budwood_is_required_within_bounds",)
+    requires = ("pydantic>=2",)
+
+
+class TestWithoutUpperBound(Sound):
+    caught_by = ("test_budwood_is_required_within_bounds",)
+    requires = ("budwood>=0.1",)
+
+
+class TestWithoutLicenceFile(Sound):
+    caught_by = ("test_metadata_are_complete",)
+    licence = ()
+
+
+class TestWithoutLicence(Sound):
+    caught_by = ("test_metadata_are_complete",)
+    headers = ("Requires-Python: >=3.11",)
+
+
+class TestForAnyPython(Sound):
+    caught_by = ("test_metadata_are_complete",)
+    headers = ("License-Expression: MIT", "License-File: LICENSE")
+
+
+class TestWithoutTypes(Sound):
+    caught_by = ("test_types_are_told",)
+    typed = False
+
+
+class TestInstallsItsTests(Sound):
+    caught_by = ("test_packages_are_its_own",)
+    more = {"tests_of_mutants/__init__.py": ""}
+
+
+class TestRaises(Sound):
+    caught_by = ("test_import_succeeds_in_silence",)
+    begin = "raise RuntimeError('not today')"
+
+
+class TestPrints(Sound):
+    caught_by = ("test_import_succeeds_in_silence",)
+    begin = "print('Thank you for using this plugin!')"
+
+
+class TestHeavy(Sound):
+    caught_by = ("test_import_brings_nothing_heavy",)
+    begin = "import ollama"
+
+
+class TestLoadsAnother(Sound):
+    caught_by = ("test_import_brings_no_other_plugin",)
+    begin = "import budwood_groq"
+
+
+class TestTalks(Sound):
+    caught_by = ("test_import_talks_to_nobody_and_writes_nothing",)
+    begin = "import socket; socket.getaddrinfo('127.0.0.1', 80)"
+
+
+class TestWrites(Sound):
+    caught_by = ("test_import_talks_to_nobody_and_writes_nothing",)
+    begin = "import os; open(os.devnull, 'w').close()"
+
+
+class TestStartsAThread(Sound):
+    caught_by = ("test_import_talks_to_nobody_and_writes_nothing",)
+    begin = "import threading; e = threading.Event(); threading.Thread(target=e.wait, daemon=True).start()"
+
+
+class TestReadsTheEnvironment(Sound):
+    caught_by = ("test_import_leaves_the_process_alone",)
+    begin = "import os; KEY = os.environ.get('ACME_API_KEY')"
+
+
+class TestChangesTheEnvironment(Sound):
+    caught_by = ("test_import_leaves_the_process_alone",)
+    begin = "import os; os.environ['TOKENIZERS_PARALLELISM'] = 'false'"
+
+
+class TestConfiguresLogging(Sound):
+    caught_by = ("test_import_leaves_the_process_alone",)
+    begin = "import logging; logging.basicConfig()"

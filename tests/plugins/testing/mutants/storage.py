@@ -1,0 +1,188 @@
+"""A sound storage, and storages that are broken in one place each."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood.hooks import STORAGE, StorageSpec
+from budwood_testing import StorageSuite
+from tests.plugins.testing.mutants.registering import registry_of
+
+
+class ListSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    path: Path
+
+
+class ListStorage:
+    """
+    It writes one JSON list.
+    """
+
+    def __init__(self, settings, context):
+        self.path = settings.path
+
+    def data(self, row):
+        return row.data
+
+    def dumped(self, data):
+        return json.dumps(data).encode()
+
+    def write(self, rows):
+        data = [self.data(row) for row in rows]
+        part = self.path.with_name(f"{self.path.name}.part")
+        part.write_bytes(self.dumped(data))
+        part.replace(self.path)
+        return len(data)
+
+
+class Sound(StorageSuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    plugin = "list"
+    caught_by: ClassVar = ()
+    Mutant: ClassVar = ListStorage
+
+    def __init_subclass__(cls):
+        spec = StorageSpec(
+            name="list",
+            settings=lambda: ListSettings,
+            build=cls.Mutant,
+            requires_api=(2, 0),
+            summary="It writes.",
+        )
+        cls.registry = registry_of(STORAGE, spec)
+
+    def read_back(self, path):
+        return json.loads(path.read_bytes())
+
+
+class TestSound(Sound):
+    pass
+
+
+class TestCountsWrong(Sound):
+    caught_by = ("test_rows_are_written_and_counted",)
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            return super().write(rows) + 1
+
+
+class TestWritesBackwards(Sound):
+    caught_by = ("test_rows_are_written_and_counted", "test_rows_are_taken_as_they_come")
+
+    class Mutant(ListStorage):
+        def dumped(self, data):
+            return super().dumped(data[::-1])
+
+
+class TestTextsAlone(Sound):
+    caught_by = ("test_nested_data_is_kept",)
+
+    class Mutant(ListStorage):
+        def data(self, row):
+            return {name: value if isinstance(value, str) else json.dumps(value) for name, value in row.data.items()}
+
+
+class TestStripsTexts(Sound):
+    caught_by = ("test_any_text_is_kept",)
+
+    class Mutant(ListStorage):
+        def data(self, row):
+            return {name: value.strip() if isinstance(value, str) else value for name, value in row.data.items()}
+
+
+class TestWritesNoEmptyOutput(Sound):
+    caught_by = ("test_no_rows_are_an_empty_output",)
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            rows = list(rows)
+            return super().write(rows) if rows else 0
+
+
+class TestAddsToTheOld(Sound):
+    caught_by = ("test_output_is_replaced",)
+
+    class Mutant(ListStorage):
+        def dumped(self, data):
+            old = json.loads(self.path.read_bytes()) if self.path.exists() else []
+            return super().dumped(old + data)
+
+
+class TestWritesByChance(Sound):
+    caught_by = ("test_same_rows_make_the_same_bytes",)
+
+    class Mutant(ListStorage):
+        def dumped(self, data):
+            return super().dumped(data) + b" " * (uuid.uuid4().int % 1000)
+
+
+class TestReadsRowsTwice(Sound):
+    caught_by = ("test_rows_are_taken_as_they_come",)
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            count = sum(1 for _ in rows)
+            super().write(rows)
+            return count
+
+
+class TestWritesInPlace(Sound):
+    caught_by = ("test_reader_sees_the_old_output_until_the_new_one_is_whole", "test_crash_leaves_the_old_output")
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            self.path.write_bytes(b"[]")
+            return super().write(rows)
+
+
+class TestLeavesItsParts(Sound):
+    caught_by = ("test_crash_leaves_the_old_output", "test_crash_at_the_first_writing_leaves_nothing")
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            self.path.with_name("rows.lock").write_text("")
+            count = super().write(rows)
+            self.path.with_name("rows.lock").unlink()
+            return count
+
+
+class TestWritesWhatThereIs(Sound):
+    caught_by = ("test_crash_leaves_the_old_output", "test_crash_at_the_first_writing_leaves_nothing")
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            got = []
+            try:
+                got.extend(rows)
+            except Exception:  # noqa: BLE001 - what is broken
+                return super().write(got)
+            return super().write(got)
+
+
+class TestSwallowsFaults(Sound):
+    caught_by = ("test_path_that_cannot_be_written_is_an_error",)
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            try:
+                return super().write(rows)
+            except OSError:
+                return 0
+
+
+class TestMendsNames(Sound):
+    caught_by = ("test_name_of_the_path_may_be_any",)
+
+    class Mutant(ListStorage):
+        def __init__(self, settings, context):
+            super().__init__(settings, context)
+            self.path = self.path.with_name(self.path.name.replace(" ", "_"))

@@ -1,0 +1,186 @@
+"""A sound strategy, and strategies that are broken in one place each."""
+
+import random as python_random
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood.errors import ConfigurationError
+from budwood.hooks import INSTRUCTION_STRATEGY, InstructionStrategySpec
+from budwood.types import CellDraft, Instruction, Message
+from budwood_testing import InstructionStrategySuite
+from tests.plugins.testing.mutants.registering import registry_of
+
+
+class NoSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Riddles:
+    """
+    It asks for riddles about passages in turn.
+    """
+
+    def plan(self, passages, count, random):
+        if not passages:
+            raise ConfigurationError("Riddles are about passages, and there are none.")
+        order = random.sample(passages, len(passages))
+        return [self.draft(order[number % len(order)], number) for number in range(count)]
+
+    def draft(self, passage, number):
+        return CellDraft(passage=passage, material={"number": number}, max_turns=2)
+
+    def instruct(self, cell, turns, random):
+        if turns:
+            return Instruction(text=f"Riddle {random.random()} after {len(turns)}.")
+        return Instruction(ask=(Message.user(f"Make a riddle of this: {cell.passage.text}!"),))
+
+
+class Sound(InstructionStrategySuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    plugin = "riddles"
+    caught_by: ClassVar = ()
+    Mutant: ClassVar = Riddles
+
+    def __init_subclass__(cls):
+        spec = InstructionStrategySpec(
+            name="riddles",
+            settings=lambda: NoSettings,
+            build=lambda _settings, _context: cls.Mutant(),
+            requires_api=(2, 0),
+            summary="It asks.",
+        )
+        cls.registry = registry_of(INSTRUCTION_STRATEGY, spec)
+
+
+class TestSound(Sound):
+    pass
+
+
+class TestPlansOneMore(Sound):
+    caught_by = ("test_count_is_honoured",)
+
+    class Mutant(Riddles):
+        def plan(self, passages, count, random):
+            return super().plan(passages, count + 1, random)
+
+
+class TestPlansNoMoreThanPassages(Sound):
+    caught_by = ("test_count_is_honoured",)
+
+    class Mutant(Riddles):
+        def plan(self, passages, count, random):
+            return super().plan(passages, min(count, len(passages)), random)
+
+
+class TestChanceOfItsOwn(Sound):
+    caught_by = ("test_plan_depends_on_chance_that_is_given_alone",)
+
+    class Mutant(Riddles):
+        def draft(self, passage, number):
+            return CellDraft(passage=passage, material={"number": python_random.random()})
+
+
+class TestCountsItsPlans(Sound):
+    caught_by = ("test_plan_leaves_no_trace", "test_plan_depends_on_chance_that_is_given_alone")
+
+    class Mutant(Riddles):
+        plans = 0
+
+        def plan(self, passages, count, random):
+            self.plans += 1
+            return super().plan(passages[self.plans % 3 :], count, random)
+
+
+class TestAlwaysTheFirst(Sound):
+    caught_by = ("test_cells_are_spread_over_the_passages",)
+
+    class Mutant(Riddles):
+        def plan(self, passages, count, random):
+            return super().plan(passages[:1], count, random)
+
+
+class TestForgetsThePassage(Sound):
+    caught_by = ("test_cells_are_spread_over_the_passages",)
+
+    class Mutant(Riddles):
+        def draft(self, passage, number):
+            return CellDraft(material={"number": number})
+
+        def instruct(self, cell, turns, random):
+            return Instruction(text="Tell me a riddle.")
+
+
+class TestPlansOfNothing(Sound):
+    caught_by = ("test_without_documents_it_plans_or_says_why_not",)
+
+    class Mutant(Riddles):
+        def plan(self, passages, count, random):
+            return super().plan(passages, count, random) if passages else []
+
+
+class TestMaterialThatIsNoJSON(Sound):
+    caught_by = ("test_drafts_can_be_saved",)
+
+    class Mutant(Riddles):
+        def draft(self, passage, number):
+            return CellDraft(passage=passage, material={"place": (number, number)})
+
+
+class TestNoTurns(Sound):
+    caught_by = ("test_drafts_can_be_saved",)
+
+    class Mutant(Riddles):
+        def draft(self, passage, number):
+            return CellDraft(passage=passage, max_turns=0)
+
+
+class TestSaysNothing(Sound):
+    caught_by = ("test_user_has_something_to_say",)
+
+    class Mutant(Riddles):
+        def instruct(self, cell, turns, random):
+            return Instruction()
+
+
+class TestAsksWithoutAQuestion(Sound):
+    caught_by = ("test_user_has_something_to_say",)
+
+    class Mutant(Riddles):
+        def instruct(self, cell, turns, random):
+            return Instruction(ask=(Message.system("You ask riddles."),))
+
+
+class TestRemembersWhatItAsked(Sound):
+    caught_by = ("test_instruction_depends_on_what_is_given_alone",)
+
+    class Mutant(Riddles):
+        asked = 0
+
+        def instruct(self, cell, turns, random):
+            self.asked += 1
+            return Instruction(text=f"Riddle {self.asked}.")
+
+
+class TestReadsFiles(Sound):
+    caught_by = ("test_planning_does_no_io",)
+
+    class Mutant(Riddles):
+        def plan(self, passages, count, random):
+            try:
+                Path("/riddles").read_text("utf-8")
+            except OSError:
+                return super().plan(passages, count, random)
+            return []
+
+
+class TestCrashesAtStrangeTexts(Sound):
+    caught_by = ("test_any_passage_is_borne",)
+
+    class Mutant(Riddles):
+        def draft(self, passage, number):
+            return CellDraft(passage=passage, material={"first": passage.text.split()[0]})

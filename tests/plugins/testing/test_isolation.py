@@ -1,0 +1,67 @@
+"""What is forbidden while a translation is watched."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from budwood_testing.suites.isolation import forbidden
+
+
+def test_files_and_network_fail():
+    """
+    The act itself fails, and so does the block around it.
+    """
+    with pytest.raises(AssertionError, match="open '/nothing'"), forbidden(), pytest.raises(PermissionError):
+        open("/nothing")  # noqa: PTH123, SIM115 - the plainest way to read a file
+    with pytest.raises(AssertionError, match=r"socket\.getaddrinfo"), forbidden(), pytest.raises(PermissionError):
+        socket.getaddrinfo("127.0.0.1", 80)
+    with pytest.raises(AssertionError, match=r"subprocess\.Popen"), forbidden(), pytest.raises(PermissionError):
+        subprocess.run([sys.executable, "-V"], check=True)
+
+
+def test_swallowed_error_is_found():
+    """
+    Who hides what it did is found all the same.
+    """
+    with pytest.raises(AssertionError, match="open"), forbidden(), contextlib.suppress(OSError):
+        open("/nothing")  # noqa: PTH123, SIM115 - the plainest way to read a file
+
+
+def test_imports_are_allowed():
+    """
+    A plugin imports what it needs when it needs it.
+    """
+    sys.modules.pop("this_is_nothing", None)
+    sys.modules.pop("colorsys", None)
+    with forbidden():
+        import colorsys
+
+        assert colorsys.rgb_to_hsv(0, 0, 0)
+        assert json.loads("[]") == []
+
+
+def test_files_can_be_left_out(tmp_path):
+    """
+    What is built may open its own files.
+    """
+    with forbidden(files=False):
+        (tmp_path / "file").write_text("mine")
+
+
+def test_other_threads_and_later_times_are_free(tmp_path):
+    """
+    Only what stands in the block is watched.
+    """
+    done = []
+    with forbidden():
+        thread = threading.Thread(target=lambda: done.append((tmp_path / "file").write_text("mine")))
+        thread.start()
+        thread.join()
+    (tmp_path / "another").write_text("mine")
+
+    assert done == [4]
