@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from budwood.contracts import PluginContext, Provider
+from budwood.contracts import PluginContext, Provider, RateLimitProvider
 from budwood.errors import CapacityError, ContextLengthError, InvalidRequestError, PromptError, UnsupportedError
 from budwood.providing import BaseProvider, Complaint, ImageLimits
 from budwood.types import Capability, ChatRequest, HTTPReply, ImagePart, Message, ModelRules, ReplyHead
@@ -70,6 +70,18 @@ def test_it_can_chat_and_stream(context):
 
     assert Minimal(context).capabilities == {Capability.CHAT, Capability.STREAM}
     assert Seeing(context).capabilities == {Capability.CHAT, Capability.IMAGE_INPUT}
+
+
+@pytest.mark.parametrize("status", [200, 429])
+def test_rate_limits_of_any_reply_are_read(context, status):
+    """
+    The common headers are read from a success and from an error.
+    """
+    provider = Minimal(context)
+
+    assert isinstance(provider, RateLimitProvider)
+    assert provider.rate_limits(ReplyHead(status, {"x-ratelimit-remaining-requests": "3"})).remaining_requests == 3
+    assert provider.rate_limits(ReplyHead(status, {})) is None
 
 
 def test_rules_are_those_of_the_requests_model(context):

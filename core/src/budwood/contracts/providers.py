@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         HTTPCall,
         HTTPReply,
         ModelRules,
+        RateLimits,
         ReplyHead,
         StreamEvent,
     )
@@ -136,4 +137,13 @@ class ConnectionHintProvider(Protocol):
     @property
     def connection_hint(self) -> str | None:
         """What to do, in one sentence or two; None leaves it to the general hint."""
+        ...
+
+
+@runtime_checkable
+class RateLimitProvider(Protocol):
+    """A vendor that reports rate limits in the headers of its replies."""
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the limits from the head of any reply, of a success or of an error; None where it reports none."""
         ...

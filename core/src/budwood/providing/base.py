@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import ProviderError
 from budwood.providing.failures import OPENAI_VOCABULARY, Complaint, Vocabulary, clip, describe_body, error_from_reply
+from budwood.providing.headers import rate_limits
 from budwood.providing.images import ImageLimits, check_images
 from budwood.providing.messages import check_capabilities, check_messages, check_text_output
 from budwood.providing.rules import Parameters, adapted
@@ -21,6 +22,7 @@ from budwood.types import (
     HTTPCall,
     HTTPReply,
     ModelRules,
+    RateLimits,
     ReplyHead,
 )
 
@@ -98,6 +100,10 @@ class BaseProvider(ABC):
     def model_rules(self, model: str) -> ModelRules:
         """Return what is known of a model, by its name; see `budwood.contracts.ModelRulesProvider`."""
         return self._context.rules(model)
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the ``x-ratelimit-…`` headers of a reply; see `budwood.contracts.RateLimitProvider`."""
+        return rate_limits(head.headers)
 
     @abstractmethod
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:

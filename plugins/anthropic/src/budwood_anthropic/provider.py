@@ -98,7 +98,7 @@ class Anthropic(BaseProvider):
             id=body.get("id") or None,
             model=body.get("model") or "",
             request_id=request_id(reply.headers),
-            rate_limits=self._limits(reply.head),
+            rate_limits=self.rate_limits(reply.head),
             metadata=decode_metadata(body),
             raw=body,
         )
@@ -107,7 +107,7 @@ class Anthropic(BaseProvider):
         """Begin to read a streamed message."""
         return MessageStreamDecoder(
             head,
-            limits=self._limits(head),
+            limits=self.rate_limits(head),
             whole=lambda reply: self.decode(request, reply),
             failure=lambda said: error_inside(head, said),
         )
@@ -117,6 +117,10 @@ class Anthropic(BaseProvider):
         error = error_of(reply, complaint_of(reply))
         error.request_id = error.request_id or reported_id(reply)
         return error
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the ``anthropic-ratelimit-…`` headers of a reply."""
+        return decode_limits(head.headers, self._context.clock.time())
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Write a request for the count of its tokens."""
@@ -154,9 +158,6 @@ class Anthropic(BaseProvider):
             body=to_json(body.values),
             adaptations=receipts,
         )
-
-    def _limits(self, head: ReplyHead) -> RateLimits | None:
-        return decode_limits(head.headers, self._context.clock.time())
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
