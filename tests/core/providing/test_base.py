@@ -8,7 +8,7 @@ import pytest
 
 from budwood.contracts import PluginContext, Provider, RateLimitProvider
 from budwood.errors import CapacityError, ContextLengthError, InvalidRequestError, PromptError, UnsupportedError
-from budwood.providing import BaseProvider, Complaint, ImageLimits
+from budwood.providing import BaseProvider, ImageLimits, VendorError
 from budwood.types import Capability, ChatRequest, HTTPReply, ImagePart, Message, ModelRules, ReplyHead
 from budwood_testing import FakeClock
 
@@ -106,12 +106,12 @@ def test_an_error_is_classified_by_its_status(context):
 
 def test_a_vendor_says_how_it_complains(context):
     """
-    Overriding `complaint` is enough for a structured error.
+    Overriding `parse_error` is enough for a structured error.
     """
 
     class Structured(Minimal):
-        def complaint(self, reply):
-            return Complaint(message="too hot", code="bad_value", param="temperature")
+        def parse_error(self, reply):
+            return VendorError(message="too hot", code="bad_value", param="temperature")
 
     error = Structured(context).error(HTTPReply(ReplyHead(400, {}), b""))
 

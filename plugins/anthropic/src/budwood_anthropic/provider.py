@@ -25,7 +25,7 @@ from budwood.types import (
     Usage,
 )
 from budwood_anthropic.decoding import decode_content, decode_metadata, decode_usage, finish_reason
-from budwood_anthropic.failures import complaint_of, error_inside, error_of, reported_id
+from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
 from budwood_anthropic.settings import AnthropicSettings
@@ -108,13 +108,13 @@ class Anthropic(BaseProvider):
         return MessageStreamDecoder(
             head,
             limits=self.rate_limits(head),
-            whole=lambda reply: self.decode(request, reply),
+            decode_body=lambda reply: self.decode(request, reply),
             failure=lambda said: error_inside(head, said),
         )
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
-        error = error_of(reply, complaint_of(reply))
+        error = error_of(reply, parse_error(reply))
         error.request_id = error.request_id or reported_id(reply)
         return error
 
