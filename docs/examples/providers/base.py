@@ -26,13 +26,13 @@ from budwood.hooks import ProviderSpec, hookimpl
 from budwood.providing import (
     BaseProvider,
     BaseStreamDecoder,
-    Complaint,
+    ErrorCodes,
     ImageLimits,
-    Vocabulary,
+    VendorError,
     error_from_reply,
     image_bytes,
+    parse_chunk,
     parse_object,
-    parse_piece,
     request_id,
 )
 from budwood.types import (
@@ -87,7 +87,7 @@ class Seer(BaseProvider):
     images: ClassVar[ImageLimits] = ImageLimits(
         media_types=frozenset({"image/png", "image/jpeg"}), max_bytes=1_000_000, fetches=False
     )
-    vocabulary: ClassVar[Vocabulary] = Vocabulary(
+    error_codes: ClassVar[ErrorCodes] = ErrorCodes(
         context=frozenset({"too-long"}), unsupported=frozenset({"unknown-field"}), capacity=frozenset({"busy"})
     )
 
@@ -150,20 +150,20 @@ class Seer(BaseProvider):
         """Begin to read a streamed turn."""
         return SeerStream(head, self)
 
-    def complaint(self, reply: HTTPReply) -> Complaint:
+    def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the vendor says; the base makes the error of it."""
         try:
             said = from_json(reply.body)["problem"]
         except (ValueError, TypeError, KeyError):
-            return super().complaint(reply)
+            return super().parse_error(reply)
         ours = {theirs: name for name, theirs in self.names.items()}
         about = said.get("about")
-        return Complaint(said["text"], code=said["code"], param=ours.get(about, about))
+        return VendorError(said["text"], code=said["code"], param=ours.get(about, about))
 
     def problem(self, head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
         """Make the error of a problem inside a 200."""
         reply = HTTPReply(ReplyHead(500, head.headers), to_json(said))
-        return error_from_reply(reply, self.complaint(reply), self.vocabulary)
+        return error_from_reply(reply, self.parse_error(reply), self.error_codes)
 
 
 class SeerStream(BaseStreamDecoder[bytes]):
@@ -175,8 +175,8 @@ class SeerStream(BaseStreamDecoder[bytes]):
         self._calls = 0
         self._ended = False
 
-    def _decode(self, piece: bytes) -> Iterator[StreamEvent]:
-        said = parse_piece(piece)
+    def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
+        said = parse_chunk(frame)
         if "problem" in said:
             raise self._seer.problem(self._head, said)
         if "id" in said:

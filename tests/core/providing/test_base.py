@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import pytest
 
-from budwood.contracts import PluginContext, Provider
+from budwood.contracts import PluginContext, Provider, RateLimitProvider
 from budwood.errors import CapacityError, ContextLengthError, InvalidRequestError, PromptError, UnsupportedError
-from budwood.providing import BaseProvider, Complaint, ImageLimits
+from budwood.providing import BaseProvider, ImageLimits, VendorError
 from budwood.types import Capability, ChatRequest, HTTPReply, ImagePart, Message, ModelRules, ReplyHead
 from budwood_testing import FakeClock
 
@@ -72,6 +72,18 @@ def test_it_can_chat_and_stream(context):
     assert Seeing(context).capabilities == {Capability.CHAT, Capability.IMAGE_INPUT}
 
 
+@pytest.mark.parametrize("status", [200, 429])
+def test_rate_limits_of_any_reply_are_read(context, status):
+    """
+    The common headers are read from a success and from an error.
+    """
+    provider = Minimal(context)
+
+    assert isinstance(provider, RateLimitProvider)
+    assert provider.rate_limits(ReplyHead(status, {"x-ratelimit-remaining-requests": "3"})).remaining_requests == 3
+    assert provider.rate_limits(ReplyHead(status, {})) is None
+
+
 def test_rules_are_those_of_the_requests_model(context):
     """
     The catalog is asked for the model of the request.
@@ -94,12 +106,12 @@ def test_an_error_is_classified_by_its_status(context):
 
 def test_a_vendor_says_how_it_complains(context):
     """
-    Overriding `complaint` is enough for a structured error.
+    Overriding `parse_error` is enough for a structured error.
     """
 
     class Structured(Minimal):
-        def complaint(self, reply):
-            return Complaint(message="too hot", code="bad_value", param="temperature")
+        def parse_error(self, reply):
+            return VendorError(message="too hot", code="bad_value", param="temperature")
 
     error = Structured(context).error(HTTPReply(ReplyHead(400, {}), b""))
 

@@ -23,13 +23,13 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.providing import Complaint, Vocabulary, clip, describe_body, error_from_reply, parse_body
+from budwood.providing import ErrorCodes, VendorError, clip, describe_body, error_from_reply, parse_body
 from budwood.types import HTTPReply, ReplyHead
 
 
-def made(status: int, headers: dict[str, str] | None = None, **complaint: object) -> ProviderError:
+def made(status: int, headers: dict[str, str] | None = None, **fields: object) -> ProviderError:
     """Make the error of a reply."""
-    said = Complaint(**({"message": "it failed"} | complaint))
+    said = VendorError(**({"message": "it failed"} | fields))
     return error_from_reply(HTTPReply(ReplyHead(status, headers or {}), b""), said)
 
 
@@ -200,11 +200,11 @@ def test_a_vendor_may_have_words_of_its_own():
     """
     Another vocabulary gives the same classes for other words, and none for ours.
     """
-    words = Vocabulary(quota=frozenset({"no_money"}))
+    words = ErrorCodes(quota=frozenset({"no_money"}))
     reply = HTTPReply(ReplyHead(429, {}), b"")
 
-    assert type(error_from_reply(reply, Complaint(message="x", code="no_money"), words)) is QuotaExhaustedError
-    assert type(error_from_reply(reply, Complaint(message="x", code="insufficient_quota"), words)) is RateLimitError
+    assert type(error_from_reply(reply, VendorError(message="x", code="no_money"), words)) is QuotaExhaustedError
+    assert type(error_from_reply(reply, VendorError(message="x", code="insufficient_quota"), words)) is RateLimitError
 
 
 def test_parsed_json_is_handed_over():
@@ -269,13 +269,13 @@ def test_clipped_text_shows_that_it_is():
 
 
 @given(st.integers(100, 999), st.text(), st.text() | st.none(), st.binary())
-def test_any_complaint_is_an_error_of_ours(status, message, code, body):
+def test_any_vendor_error_is_an_error_of_ours(status, message, code, body):
     """
     Whatever a server says becomes an error that can be shown on one line.
     """
     reply = HTTPReply(ReplyHead(status, {}), body)
 
-    error = error_from_reply(reply, Complaint(message=message, code=code))
+    error = error_from_reply(reply, VendorError(message=message, code=code))
 
     assert isinstance(error, ProviderError)
     assert "\n" not in str(error)

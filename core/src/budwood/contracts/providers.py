@@ -147,3 +147,12 @@ class ConnectionHintProvider(Protocol):
     def connection_hint(self) -> str | None:
         """What to do, in one sentence or two; None leaves it to the general hint."""
         ...
+
+
+@runtime_checkable
+class RateLimitProvider(Protocol):
+    """A vendor that reports rate limits in the headers of its replies."""
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the limits from the head of any reply, of a success or of an error; None where it reports none."""
+        ...

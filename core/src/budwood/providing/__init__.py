@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import call_id, calls_before
 from budwood.providing.failures import (
-    OPENAI_VOCABULARY,
-    Complaint,
-    Vocabulary,
+    OPENAI_ERROR_CODES,
+    ErrorCodes,
+    VendorError,
     clip,
     describe_body,
     error_from_reply,
@@ -23,36 +23,36 @@ from budwood.providing.rules import PARAMETERS, Parameters, adapted
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
-    from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
+    from budwood.providing.streaming import BaseStreamDecoder, Framer, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import check_tokens, estimate_request, estimate_tokens
 
 _HOMES = {
     "BaseStreamDecoder": "streaming",
-    "Cutter": "streaming",
+    "Framer": "streaming",
     "TokenEstimate": "text_tokens",
     "check_tokens": "tokens",
     "estimate_request": "tokens",
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
     "events_of": "events",
-    "parse_piece": "streaming",
+    "parse_chunk": "streaming",
 }
 
 __all__ = [
     "DROPPABLE",
-    "OPENAI_VOCABULARY",
+    "OPENAI_ERROR_CODES",
     "PARAMETERS",
     "USUAL_IMAGE_TYPES",
     "BaseProvider",
     "BaseStreamDecoder",
-    "Complaint",
-    "Cutter",
+    "ErrorCodes",
+    "Framer",
     "ImageBytes",
     "ImageLimits",
     "Parameters",
     "TokenEstimate",
-    "Vocabulary",
+    "VendorError",
     "adapted",
     "call_id",
     "calls_before",
@@ -73,8 +73,8 @@ __all__ = [
     "image_bytes",
     "nearest_effort",
     "parse_body",
+    "parse_chunk",
     "parse_object",
-    "parse_piece",
     "rate_limits",
     "refused_parameter",
     "refusing",

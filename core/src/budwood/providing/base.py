@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import ProviderError
-from budwood.providing.failures import OPENAI_VOCABULARY, Complaint, Vocabulary, clip, describe_body, error_from_reply
+from budwood.providing.failures import (
+    OPENAI_ERROR_CODES,
+    ErrorCodes,
+    VendorError,
+    clip,
+    describe_body,
+    error_from_reply,
+)
+from budwood.providing.headers import rate_limits
 from budwood.providing.images import ImageLimits, check_images
 from budwood.providing.messages import check_capabilities, check_messages, check_text_output
 from budwood.providing.rules import Parameters, adapted
@@ -21,6 +29,7 @@ from budwood.types import (
     HTTPCall,
     HTTPReply,
     ModelRules,
+    RateLimits,
     ReplyHead,
 )
 
@@ -38,7 +47,7 @@ class BaseProvider(ABC):
 
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.CHAT, Capability.STREAM})
 
-    vocabulary: ClassVar[Vocabulary] = OPENAI_VOCABULARY
+    error_codes: ClassVar[ErrorCodes] = OPENAI_ERROR_CODES
     """What the vendor's codes of errors mean."""
 
     names: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -99,6 +108,10 @@ class BaseProvider(ABC):
         """Return what is known of a model, by its name; see `budwood.contracts.ModelRulesProvider`."""
         return self._context.rules(model)
 
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the ``x-ratelimit-…`` headers of a reply; see `budwood.contracts.RateLimitProvider`."""
+        return rate_limits(head.headers)
+
     @abstractmethod
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Write the request in the vendor's form."""
@@ -116,9 +129,9 @@ class BaseProvider(ABC):
         """Begin to read a streamed reply."""
 
     def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify by status alone; vendors with structured errors override `complaint`."""
-        return error_from_reply(reply, self.complaint(reply), self.vocabulary)
+        """Classify by status alone; vendors with structured errors override `parse_error`."""
+        return error_from_reply(reply, self.parse_error(reply), self.error_codes)
 
-    def complaint(self, reply: HTTPReply) -> Complaint:
+    def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the vendor says."""
-        return Complaint(message=f"HTTP {reply.status}: {clip(describe_body(reply.body))}")
+        return VendorError(message=f"HTTP {reply.status}: {clip(describe_body(reply.body))}")

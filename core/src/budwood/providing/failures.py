@@ -42,7 +42,7 @@ _HOPELESS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterErr
 """Errors that no retry mends, whatever ``x-should-retry`` says."""
 
 
-class Vocabulary(NamedTuple):
+class ErrorCodes(NamedTuple):
     """
     What a vendor's codes mean; codes and types are looked up in both.
 
@@ -73,7 +73,7 @@ class Vocabulary(NamedTuple):
     credential: frozenset[str] = frozenset({"invalid_api_key"})
 
 
-OPENAI_VOCABULARY: Final = Vocabulary()
+OPENAI_ERROR_CODES: Final = ErrorCodes()
 
 _TOO_LONG_MESSAGE = (
     r"^(?:This model's maximum context length is"  # OpenAI once, vLLM
@@ -83,7 +83,7 @@ _TOO_LONG_MESSAGE = (
 """How servers without codes begin what they say of too long an input; the last was recorded."""
 
 
-class Complaint(NamedTuple):
+class VendorError(NamedTuple):
     """What a vendor says of an error, taken out of whatever form it says it in."""
 
     message: str
@@ -155,22 +155,22 @@ def _shown(character: str) -> bool:
 
 
 def error_from_reply(
-    reply: HTTPReply, complaint: Complaint, vocabulary: Vocabulary = OPENAI_VOCABULARY
+    reply: HTTPReply, vendor_error: VendorError, error_codes: ErrorCodes = OPENAI_ERROR_CODES
 ) -> ProviderError:
     """
     Classify a reply that is not 2xx.
 
     Args:
-        reply: Status and headers; its body was read into the complaint already.
-        complaint: What the vendor says.
-        vocabulary: What the vendor's codes mean.
+        reply: Status and headers; its body was parsed into `vendor_error`.
+        vendor_error: What the vendor says.
+        error_codes: What the vendor's codes mean.
     """
-    error = _classify(reply.status, complaint, vocabulary)
+    error = _classify(reply.status, vendor_error, error_codes)
     error.status = reply.status or None
-    error.code = complaint.code or complaint.type
-    error.param = complaint.param
+    error.code = vendor_error.code or vendor_error.type
+    error.param = vendor_error.param
     if error.param is None and isinstance(error, UnsupportedParameterError):
-        error.param = refused_parameter(complaint.message)
+        error.param = refused_parameter(vendor_error.message)
     error.request_id = request_id(reply.headers)
     error.retry_after = retry_after(reply.headers)
     should_retry = reply.headers.get("x-should-retry")
@@ -181,33 +181,38 @@ def error_from_reply(
     return error
 
 
-def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> ProviderError:
-    message, words = clip(complaint.message), complaint.words
-    if words & vocabulary.content_filter or str(_inner(complaint.details).get("code")) in vocabulary.content_filter:
-        stage = _stage(complaint)
+def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes) -> ProviderError:
+    message, words = clip(vendor_error.message), vendor_error.words
+    if (
+        words & error_codes.content_filter
+        or str(_inner(vendor_error.details).get("code")) in error_codes.content_filter
+    ):
+        stage = _stage(vendor_error)
         what = "prompt" if stage == "prompt" else "reply"
         return ContentFilterError(
-            f"The content filter refused the {what}: {message}", stage=stage, categories=_categories(complaint.details)
+            f"The content filter refused the {what}: {message}",
+            stage=stage,
+            categories=_categories(vendor_error.details),
         )
-    if words & vocabulary.quota:
+    if words & error_codes.quota:
         return QuotaExhaustedError(
             f"The account's quota is used up: {message}", hint="Raise the limit or add credit with the vendor."
         )
-    if words & vocabulary.capacity:
+    if words & error_codes.capacity:
         return CapacityError(f"The vendor is overloaded: {message}")
-    if words & vocabulary.context or (status in (400, 413, 422) and re.match(_TOO_LONG_MESSAGE, message)):
+    if words & error_codes.context or (status in (400, 413, 422) and re.match(_TOO_LONG_MESSAGE, message)):
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
-    if words & vocabulary.model_missing:
+    if words & error_codes.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")
-    if status in (400, 422) and (words & vocabulary.unsupported or refused_parameter(message)):
+    if status in (400, 422) and (words & error_codes.unsupported or refused_parameter(message)):
         error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
-        error.rule = rule_of(complaint.param or refused_parameter(message), complaint.message)
+        error.rule = rule_of(vendor_error.param or refused_parameter(message), vendor_error.message)
         return error
-    return _by_status(status, message, vocabulary, words)
+    return _by_status(status, message, error_codes, words)
 
 
-def _by_status(status: int, message: str, vocabulary: Vocabulary, words: frozenset[str]) -> ProviderError:
-    if status == 401 or words & vocabulary.credential:
+def _by_status(status: int, message: str, error_codes: ErrorCodes, words: frozenset[str]) -> ProviderError:
+    if status == 401 or words & error_codes.credential:
         return AuthenticationError(f"The credential was refused: {message}", hint="Check the API key.")
     if status == 403:
         return PermissionDeniedError(message, hint="The key may not use this model, or not from here.")
@@ -237,10 +242,10 @@ def _categories(details: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _stage(complaint: Complaint) -> Literal["prompt", "output"]:
+def _stage(vendor_error: VendorError) -> Literal["prompt", "output"]:
     """Tell whether a filter stopped the prompt or the reply."""
-    of_reply = any(verdict.get("source_type") == "completion" for verdict in _blocked(complaint.details))
-    return "output" if of_reply or complaint.param in ("completion", "response") else "prompt"
+    of_reply = any(verdict.get("source_type") == "completion" for verdict in _blocked(vendor_error.details))
+    return "output" if of_reply or vendor_error.param in ("completion", "response") else "prompt"
 
 
 def _blocked(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -25,7 +25,7 @@ from budwood.types import (
     Usage,
 )
 from budwood_anthropic.decoding import decode_content, decode_metadata, decode_usage, finish_reason
-from budwood_anthropic.failures import complaint_of, error_inside, error_of, reported_id
+from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
 from budwood_anthropic.settings import AnthropicSettings
@@ -98,7 +98,7 @@ class Anthropic(BaseProvider):
             id=body.get("id") or None,
             model=body.get("model") or "",
             request_id=request_id(reply.headers),
-            rate_limits=self._limits(reply.head),
+            rate_limits=self.rate_limits(reply.head),
             metadata=decode_metadata(body),
             raw=body,
         )
@@ -107,16 +107,20 @@ class Anthropic(BaseProvider):
         """Begin to read a streamed message."""
         return MessageStreamDecoder(
             head,
-            limits=self._limits(head),
-            whole=lambda reply: self.decode(request, reply),
+            limits=self.rate_limits(head),
+            decode_body=lambda reply: self.decode(request, reply),
             failure=lambda said: error_inside(head, said),
         )
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
-        error = error_of(reply, complaint_of(reply))
+        error = error_of(reply, parse_error(reply))
         error.request_id = error.request_id or reported_id(reply)
         return error
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the ``anthropic-ratelimit-…`` headers of a reply."""
+        return decode_limits(head.headers, self._context.clock.time())
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Write a request for the count of its tokens."""
@@ -154,9 +158,6 @@ class Anthropic(BaseProvider):
             body=to_json(body.values),
             adaptations=receipts,
         )
-
-    def _limits(self, head: ReplyHead) -> RateLimits | None:
-        return decode_limits(head.headers, self._context.clock.time())
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""

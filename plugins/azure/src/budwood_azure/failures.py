@@ -11,18 +11,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budwood.errors import AuthenticationError, CapacityError, NotFoundError, ProviderError, RateLimitError
-from budwood.providing import Complaint
+from budwood.providing import VendorError
 
 _NO_CAPACITY: Final = re.compile(r"(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE)
 """How the message of a 429 begins that is not about one's own quota. Its code is that of all others."""
 
 
-def with_verdicts(complaint: Complaint, body: Mapping[str, Any]) -> Complaint:
+def with_verdicts(vendor_error: VendorError, body: Mapping[str, Any]) -> VendorError:
     """Add the verdicts of the content filter that stand beside the error (Responses) to what the error says."""
     verdicts = body.get("content_filters")
-    if not isinstance(verdicts, list) or "content_filters" in complaint.details:
-        return complaint
-    return complaint._replace(details={**complaint.details, "content_filters": verdicts})
+    if not isinstance(verdicts, list) or "content_filters" in vendor_error.details:
+        return vendor_error
+    return vendor_error._replace(details={**vendor_error.details, "content_filters": verdicts})
 
 
 def refined(error: ProviderError) -> ProviderError:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from budwood.contracts import PluginContext, TokenSource
 from budwood.errors import ConfigurationError, ProviderError
-from budwood.providing import Complaint
+from budwood.providing import VendorError
 from budwood.types import Capability, ChatRequest, Credential, HTTPCall, HTTPReply, ModelRules, ReplyHead
 from budwood_azure.addresses import understood
 from budwood_azure.failures import refined, with_verdicts
@@ -83,9 +83,9 @@ class AzureBase(OpenAICompatible):
         header = {"authorization": f"Bearer {secret}"} if credential.kind == "token" else {"api-key": secret}
         return call.with_headers(header)
 
-    def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
+    def parse_error_body(self, body: Mapping[str, Any], *, fallback: str) -> VendorError:
         """Find what a body says of an error, and of the content filter beside it."""
-        return with_verdicts(super().complaint_in(body, fallback=fallback), body)
+        return with_verdicts(super().parse_error_body(body, fallback=fallback), body)
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""

@@ -14,8 +14,8 @@ from pydantic_core import from_json
 
 from budwood.errors import ContentFilterError, ProviderError, UnsupportedParameterError
 from budwood.providing import (
-    Complaint,
-    Vocabulary,
+    ErrorCodes,
+    VendorError,
     describe_body,
     duration,
     error_from_reply,
@@ -30,7 +30,7 @@ _DAILY: Final = "daily quota"
 _TOO_LONG: Final = "too long"
 _UNKNOWN_PARAMETER: Final = "unknown parameter"
 
-_VOCABULARY: Final = Vocabulary(
+_ERROR_CODES: Final = ErrorCodes(
     quota=frozenset({_DAILY}),
     capacity=frozenset(),
     context=frozenset({_TOO_LONG}),
@@ -93,7 +93,7 @@ def error_of(reply: HTTPReply) -> ProviderError:
     said = error_in(body)
     if said is None:
         text = f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
-        return error_from_reply(reply, Complaint(message=text), _VOCABULARY)
+        return error_from_reply(reply, VendorError(message=text), _ERROR_CODES)
     return _error(reply.head, said)
 
 
@@ -117,7 +117,7 @@ def failure(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
 def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     message, status = str(said.get("message") or f"HTTP {head.status}"), said.get("status")
     code = next((one["reason"] for one in _details(said, "ErrorInfo") if one.get("reason")), status)
-    complaint = Complaint(
+    vendor_error = VendorError(
         message=message,
         code=str(code) if code else None,
         type=_kind(said, message) or (str(status) if status else None),
@@ -126,12 +126,12 @@ def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     )
     # What is refused by where or by whom it is asked has the status of a bad request.
     judged = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
-    error = error_from_reply(HTTPReply(ReplyHead(judged, head.headers), b""), complaint, _VOCABULARY)
+    error = error_from_reply(HTTPReply(ReplyHead(judged, head.headers), b""), vendor_error, _ERROR_CODES)
     error.status = head.status
     if error.retry_after is None:
         error.retry_after = next((duration(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
     if isinstance(error, UnsupportedParameterError):
-        error.rule = _rule(message, complaint.param)
+        error.rule = _rule(message, vendor_error.param)
     return error
 
 

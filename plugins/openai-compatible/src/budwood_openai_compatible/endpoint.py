@@ -11,8 +11,8 @@ from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError
 from budwood.providing import (
     BaseProvider,
-    Complaint,
-    Vocabulary,
+    ErrorCodes,
+    VendorError,
     describe_body,
     error_from_reply,
     parse_body,
@@ -29,7 +29,7 @@ from budwood.types import (
     Usage,
 )
 from budwood_openai_compatible.decoding import decode_usage, holds_error
-from budwood_openai_compatible.failures import VOCABULARY, complaint_of, our_name, status_of
+from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class OpenAIEndpoint(BaseProvider):
         context: What the plugin got besides its settings.
     """
 
-    vocabulary: ClassVar[Vocabulary] = VOCABULARY
+    error_codes: ClassVar[ErrorCodes] = ERROR_CODES
 
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
         super().__init__(context)
@@ -82,7 +82,7 @@ class OpenAIEndpoint(BaseProvider):
         """Bring a reply or a chunk into OpenAI's form, for vendors who say some things in another place."""
         return said
 
-    def complaint(self, reply: HTTPReply) -> Complaint:
+    def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the server says."""
         try:
             body = from_json(reply.body)
@@ -91,16 +91,16 @@ class OpenAIEndpoint(BaseProvider):
         if isinstance(body, list) and len(body) == 1:
             body = body[0]  # Gemini wraps its errors in a list
         if not isinstance(body, Mapping):
-            return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
-        return self.complaint_in(body, fallback=f"HTTP {reply.status}")
+            return VendorError(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+        return self.parse_error_body(body, fallback=f"HTTP {reply.status}")
 
-    def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
+    def parse_error_body(self, body: Mapping[str, Any], *, fallback: str) -> VendorError:
         """Find what a body says of an error, be it the body of an error or of an event inside a stream."""
-        complaint = complaint_of(body, fallback=fallback)
-        if complaint.param is None:
-            return complaint
+        vendor_error = parse_error_body(body, fallback=fallback)
+        if vendor_error.param is None:
+            return vendor_error
         renamed = {"max_tokens": self._settings.max_tokens_parameter, **self._settings.renames}
-        return complaint._replace(param=our_name(complaint.param, renamed))
+        return vendor_error._replace(param=our_name(vendor_error.param, renamed))
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
@@ -185,7 +185,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
-        complaint = self.complaint_in(body, fallback="the server reports an error")
+        vendor_error = self.parse_error_body(body, fallback="the server reports an error")
         return error_from_reply(
-            HTTPReply(ReplyHead(status_of(complaint), head.headers), b""), complaint, self.vocabulary
+            HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b""), vendor_error, self.error_codes
         )

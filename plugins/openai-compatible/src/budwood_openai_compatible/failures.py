@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import OPENAI_VOCABULARY, Complaint, Vocabulary, refused_parameter
+from budwood.providing import OPENAI_ERROR_CODES, ErrorCodes, VendorError, refused_parameter
 
 _BAD_REQUESTS: Final = (
     "invalid_request_error",
@@ -54,8 +54,8 @@ _OUR_NAMES: Final = {
 _FLAGGED: Final = "flagged_prompt"
 _FLAGGED_MESSAGE: Final = re.compile(r"Invalid prompt: your prompt was flagged")
 
-VOCABULARY: Final[Vocabulary] = OPENAI_VOCABULARY._replace(
-    content_filter=OPENAI_VOCABULARY.content_filter
+ERROR_CODES: Final[ErrorCodes] = OPENAI_ERROR_CODES._replace(
+    content_filter=OPENAI_ERROR_CODES.content_filter
     | {
         "bio_policy",
         "image_content_policy_violation",
@@ -72,7 +72,7 @@ models that reason (openai/codex#7250).
 """
 
 
-def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
+def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
     """
     Find what a body says of an error.
 
@@ -81,13 +81,13 @@ def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
     """
     error = body.get("error", body)
     if isinstance(error, str):
-        return Complaint(message=error)
+        return VendorError(message=error)
     if not isinstance(error, Mapping):
         error = body
     said = error.get("message") or error.get("detail") or body.get("message") or fallback
     message = said if isinstance(said, str) else to_json(said).decode()
     code = _word(error.get("code"))
-    return Complaint(
+    return VendorError(
         message=message,
         code=code,
         type=_FLAGGED if code == "invalid_prompt" and _FLAGGED_MESSAGE.match(message) else _word(error.get("type")),
@@ -111,11 +111,11 @@ def our_name(theirs: str, renamed: Mapping[str, str]) -> str:
     return names.get(outermost, outermost) + theirs.removeprefix(outermost)
 
 
-def status_of(complaint: Complaint) -> int:
+def status_of(vendor_error: VendorError) -> int:
     """Say which status an error inside a 200 would have had; one that does not tell is the server's own failure."""
-    written = (complaint.details.get("status_code"), complaint.details.get("status"), complaint.code)
+    written = (vendor_error.details.get("status_code"), vendor_error.details.get("status"), vendor_error.code)
     status = next((int(one) for one in map(str, written) if re.fullmatch("[45][0-9][0-9]", one)), None)
-    return status or next((_STATUSES[word] for word in complaint.words if word in _STATUSES), 500)
+    return status or next((_STATUSES[word] for word in vendor_error.words if word in _STATUSES), 500)
 
 
 def _word(value: object) -> str | None:

@@ -107,7 +107,7 @@ class OpenAICompatible(OpenAIEndpoint):
         return ResponsesStreamDecoder(
             head,
             vendor=self.vendor,
-            whole=lambda reply: self.decode(request, reply),
+            decode_body=lambda reply: self.decode(request, reply),
             failure=lambda event: self._failure(head, event),
         )
 
@@ -128,7 +128,7 @@ class OpenAICompatible(OpenAIEndpoint):
         return ChatStreamDecoder(
             head,
             vendor=self.vendor,
-            whole=lambda reply: self.decode_completion(request, reply),
+            decode_body=lambda reply: self.decode_completion(request, reply),
             failure=lambda chunk: self._failure(head, chunk),
             standard=self.standard,
         )

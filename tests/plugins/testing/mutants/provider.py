@@ -501,6 +501,14 @@ class TestForgetsLimits(Sound):
     Mutant = decoding(changed(rate_limits=None))
 
 
+class TestReadsLimitsOfSuccessesAlone(Sound):
+    caught_by = ("test_rate_limits_of_any_head_are_read",)
+
+    class Mutant(OpenAICompatible):
+        def rate_limits(self, head):
+            return super().rate_limits(head) if head.ok else None
+
+
 class TestThinksAloud(Sound):
     caught_by = ("test_reasoning_is_told_from_the_answer",)
     Mutant = decoding(
