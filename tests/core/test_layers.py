@@ -16,7 +16,7 @@ import budwood
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 ROOMS = (
-    "errors names logs types contracts clock hooks settings catalog plugins wire transports providing engine streams "
+    "errors names logs types contracts clock hooks settings catalog wire providing plugins transports engine streams "
     "chat client caching media"
 ).split()
 """From the top of the house to the bottom: a room imports only from rooms above it."""

@@ -11,7 +11,7 @@ EXPECTED = {
     1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
     2: "PromptError",
     3: "ConfigurationError PluginError PluginNotFoundError PluginConflictError PluginLoadError PluginInvalidError "
-    "PluginIncompatibleError PluginDisabledError",
+    "PluginIncompatibleError PluginDisabledError PluginFaultError",
     4: "CredentialError AuthenticationError PermissionDeniedError",
     5: "RateLimitError QuotaExhaustedError",
     6: "ProviderError NotFoundError InvalidRequestError UnsupportedParameterError ContextLengthError "

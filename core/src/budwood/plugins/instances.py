@@ -15,7 +15,8 @@ from budwood.contracts import Clock, PluginContext
 from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, listed, normalise
-from budwood.plugins.registry import OURS, Registry
+from budwood.plugins.own import own_distribution
+from budwood.plugins.registry import Registry
 from budwood.settings import Settings, replace, validated
 from budwood.types import ModelRules
 
@@ -127,7 +128,7 @@ class Instances:
         try:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
-            if name == plugin and plugin not in OURS.get(kind.group, ()):
+            if name == plugin and own_distribution(kind, plugin) is None:
                 error.hint = error.hint or did_you_mean(name, {*self.known(kind)} - {name})
                 if error.hint is None and name in self.settings.names(kind.section):
                     section = f"[{kind.section}.{name}]"

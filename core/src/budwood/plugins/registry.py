@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Iterable
 from importlib.metadata import distribution
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -25,22 +25,7 @@ from budwood.hooks import API_VERSION, Kind, Spec
 from budwood.names import did_you_mean, listed, normalise
 from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
 from budwood.plugins.metadata import read_metadata, satisfies
-
-OURS: Final = {
-    "budwood.providers": tuple(
-        "openai-compatible openai anthropic azure gemini groq offline ollama transformers".split()
-    ),
-    "budwood.caches": ("sqlite",),
-    "budwood.storages": ("jsonl",),
-    "budwood.instruction_strategies": ("seed-list", "document-questions", "persona"),
-    "budwood.prompt_modifiers": ("document-context", "persona"),
-    "budwood.tokenizers": ("tiktoken",),
-    "budwood.transports": ("httptools", "aiohttp"),
-}
-"""Names that distributions of ours bring, for the hint where one is not installed."""
-
-_DISTRIBUTIONS: Final = {"sqlite": "budwood-sqlite-cache"}
-_GENERATION_GROUPS: Final = ("budwood.storages", "budwood.instruction_strategies", "budwood.prompt_modifiers")
+from budwood.plugins.own import install_hint, own_distribution, own_names
 
 S = TypeVar("S", bound=Spec[Any, Any])
 
@@ -131,9 +116,9 @@ class Registry:
         message = f"No {kind.label} {name!r} is installed"
         if distribution is not None:
             return PluginNotFoundError(f"{message} by the distribution {distribution!r} that the settings name.")
-        if normalise(name) in OURS.get(kind.group, ()):
-            return PluginNotFoundError(f"{message}.", hint=install_hint(_distribution_of(kind, name)))
-        near = did_you_mean(normalise(name), [*installed, *OURS.get(kind.group, ())])
+        if (own := own_distribution(kind, name)) is not None:
+            return PluginNotFoundError(f"{message}.", hint=install_hint(own))
+        near = did_you_mean(normalise(name), [*installed, *own_names(kind)])
         return PluginNotFoundError(f"{message}; installed: {listed(installed)}.", hint=near)
 
     def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
@@ -177,18 +162,6 @@ def conflict(kind: Kind[Any], name: str, claims: Iterable[InstalledPlugin]) -> P
         f"The {kind.label} {name!r} is claimed by {' and by '.join(sorted(plugin.label for plugin in claims))}.",
         hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
     )
-
-
-def install_hint(distribution: str) -> str:
-    """Say how a distribution of ours is installed; none is published on an index."""
-    folder = distribution.removeprefix("budwood-")
-    return f"Install {distribution}: in a checkout of Budwood, pip install ./plugins/{folder}"
-
-
-def _distribution_of(kind: Kind[Any], name: str) -> str:
-    if kind.group in _GENERATION_GROUPS:
-        return "budwood-generation"
-    return _DISTRIBUTIONS.get(normalise(name), f"budwood-{normalise(name)}")
 
 
 def _check_core_version(plugin: InstalledPlugin) -> None:
