@@ -131,15 +131,6 @@ class ContextWindowProvider(Protocol):
 
 
 @runtime_checkable
-class RateLimitProvider(Protocol):
-    """A vendor that tells its limits in the headers of replies."""
-
-    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Return what the headers say, on success and on errors; None where they say nothing."""
-        ...
-
-
-@runtime_checkable
 class ConnectionHintProvider(Protocol):
     """A vendor that knows better than we do what helps where nobody answers at its address."""
 

@@ -25,6 +25,7 @@ from budwood.errors import ConfigurationError, CredentialError, PluginInvalidErr
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
+from budwood.plugins.faults import PluginSource
 from budwood.types import Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
@@ -58,6 +59,7 @@ class Endpoint(NamedTuple):
     Attributes:
         name: The instance's name, the first half of ``provider/model``.
         plugin: The plugin's name, to speak of it in errors.
+        source: The distribution that brings it.
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
@@ -78,6 +80,7 @@ class Endpoint(NamedTuple):
 
     name: str
     plugin: str
+    source: PluginSource
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
@@ -194,6 +197,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
+        source=PluginSource(instance.spec.name),
         remote=instance.thing if isinstance(instance.thing, Provider) else None,
         local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
         rules=rules,
