@@ -33,6 +33,7 @@ from budwood.contracts import (
     InstructionStrategy,
     LocalProvider,
     MediaHandler,
+    Observer,
     PluginContext,
     PromptModifier,
     Provider,
@@ -156,6 +157,10 @@ class TokenizerSpec(Spec[S, Tokenizer]):
     models: tuple[str, ...] = ()
 
 
+class ObserverSpec(Spec[S, Observer]):
+    """What is told of each call: a usage store, telemetry. It runs only where ``observers`` names it."""
+
+
 @hookspec
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
     """Describe providers. Entry-point group ``budwood.providers``."""
@@ -204,26 +209,37 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
     return ()
 
 
+@hookspec
+def budwood_observers() -> Iterable[ObserverSpec[Any]]:
+    """Describe observers. Entry-point group ``budwood.observers``."""
+    return ()
+
+
 class Kind(NamedTuple, Generic[T]):
     """
     One kind of plugin: what users call it, where it is found, and what its hook returns.
 
-    ``section`` is the table of the settings that holds its instances.
+    Attributes:
+        label: What users call one.
+        section: The table of the settings that holds its instances.
+        spec: What the hook returns.
+        plural: The word in the names of the entry-point group and the hook; by default that of the section.
     """
 
     label: str
     section: str
     spec: type[T]
+    plural: str = ""
 
     @property
     def group(self) -> str:
         """The entry-point group."""
-        return f"budwood.{self.section}"
+        return f"budwood.{self.plural or self.section}"
 
     @property
     def hook(self) -> str:
         """The name of the hook."""
-        return f"budwood_{self.section}"
+        return f"budwood_{self.plural or self.section}"
 
 
 PROVIDER: Final = Kind("provider", "providers", ProviderSpec)
@@ -234,6 +250,8 @@ INSTRUCTION_STRATEGY: Final = Kind("instruction strategy", "instruction_strategi
 PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec)
 TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec)
 TRANSPORT: Final = Kind("transport", "transports", TransportSpec)
+OBSERVER: Final = Kind("observer", "observer", ObserverSpec, plural="observers")
+"""Its section is ``[observer.NAME]``: ``observers`` is the list of those that run."""
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -244,5 +262,6 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     PROMPT_MODIFIER,
     TOKENIZER,
     TRANSPORT,
+    OBSERVER,
 )
 """All kinds of plugin. A further kind is one more spec, one more hook, one more row."""

@@ -81,7 +81,9 @@ def call_of(clock):
     """
 
     def make(local, *, streamed=False, **options):
-        endpoint = Endpoint("here", "here", PluginSource("here"), None, local, lambda _: ModelRules(), Lessons(), "identity")
+        endpoint = Endpoint(
+            "here", "here", PluginSource("here"), None, local, lambda _: ModelRules(), Lessons(), "identity"
+        )
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
         counter = TokenCounter(Instances(Settings()))
         return Call(

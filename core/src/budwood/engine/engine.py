@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError, PluginError, PromptError
-from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
+from budwood.hooks import CACHE, MEDIA_HANDLER, OBSERVER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
 from budwood.settings import Options
@@ -67,6 +67,7 @@ class Engine:
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
+    _told: dict[bool, Observers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
@@ -286,10 +287,14 @@ class Engine:
         )
 
     def _observers(self) -> Observers:
+        """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
-        return Observers((*self.observers, LogObserver()) if logs.wanted() else self.observers)
+        is_logged = logs.wanted()
+        if is_logged not in self._told:
+            self._told[is_logged] = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
+        return self._told[is_logged]
 
 
 def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
@@ -316,3 +321,27 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
     return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+
+
+def load_observers(instances: Instances, observers: Sequence[str | Observer]) -> tuple[Observer, ...]:
+    """
+    Return the observers that names and objects stand for.
+
+    Raises:
+        ConfigurationError: Something is neither a name nor an observer.
+        PluginError: No observer has that name, or it cannot be used.
+    """
+    if isinstance(observers, str):
+        raise ConfigurationError("observers= is a text.", hint=f"Give a list: observers=[{observers!r}].")
+    found: list[Observer] = []
+    for observer in observers:
+        if isinstance(observer, str):
+            found.append(instances.build(OBSERVER, observer).thing)
+        elif callable(getattr(observer, "observe", None)):
+            found.append(observer)
+        else:
+            raise ConfigurationError(
+                f"The observer {type(observer).__name__} has no method observe().",
+                hint="Give names of observers, or objects that satisfy budwood.contracts.Observer.",
+            )
+    return tuple(found)
