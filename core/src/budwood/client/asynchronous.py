@@ -181,7 +181,8 @@ class AsyncClient:
         self._engine.check(options)
 
     async def close(self) -> None:
-        """Close connections and caches. Closing twice is no error."""
+        """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
+        await self._driver.close()
         self._closed = True
         if self._transport is not None and self._transport_name:
             await self._transport.close()

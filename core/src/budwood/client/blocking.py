@@ -265,7 +265,8 @@ class Client:
         self._engine.check(options)
 
     def close(self) -> None:
-        """Close connections and caches. Closing twice is no error."""
+        """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
+        self._driver.close()
         with self._lock:
             transport, self._closed = self._transport, True
         if transport is not None and self._transport_name:
@@ -296,6 +297,7 @@ class Client:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
+        self._driver = BlockingDriver(self._get_transport, self._clock)
         if self._transport_name and self._transport is not None:
             forking.inherited.append(self._transport)
             self._transport = None

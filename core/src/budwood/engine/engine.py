@@ -99,10 +99,14 @@ class Engine:
         """Ask in a conversation; its history grows only when the reply is complete."""
         asked = self._understood(given)
         call = self._call(asked, conversation.model, streamed=streamed)
-        return self._talk(conversation, prompt, asked, call)
+        new = messages_of(prompt)
+        asked.request(call.target.model, new)  # raises for an invalid option now, not at the first read
+        return self._talk(conversation, new, asked, call)
 
-    def _talk(self, conversation: Conversation, prompt: Prompt, asked: Asked, call: Call) -> Flow[ChatResponse]:
-        new = yield from self._read(messages_of(prompt), asked)
+    def _talk(
+        self, conversation: Conversation, new: tuple[Message, ...], asked: Asked, call: Call
+    ) -> Flow[ChatResponse]:
+        new = yield from self._read(new, asked)
         system = conversation.system if asked.system is None else asked.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
         response = yield from self._ask(call, history, asked)
@@ -195,7 +199,10 @@ class Engine:
         asked = self._understood(given)
         call = self._call(asked, streamed=streamed)
         messages = messages_of(prompt, system=asked.system)
-        return self._ask_with_files(call, messages, asked) if asked.files else self._ask(call, messages, asked)
+        if not asked.files:
+            return self._ask(call, messages, asked)
+        asked.request(call.target.model, messages)  # as in `talk`
+        return self._ask_with_files(call, messages, asked)
 
     def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
         messages = yield from self._read(messages, asked)
@@ -262,7 +269,11 @@ class Engine:
 
     def _call(self, asked: Asked, model: str | None = None, *, streamed: bool = False) -> Call:
         target = self.endpoints.find(self._address(asked.model or model))
-        return self._new_call(target, asked.options, streamed=streamed, cache=self.cache if asked.use_cache else None)
+        cache = self.cache if asked.use_cache else None
+        call = self._new_call(target, asked.options, streamed=streamed, cache=cache)
+        if streamed and cache is None:  # a cached reply needs no key
+            target.endpoint.check_credential()
+        return call
 
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None

@@ -10,7 +10,7 @@ from budwood_testing.cassettes import (
     cassette,
     cassette_async,
 )
-from budwood_testing.clock import FakeClock
+from budwood_testing.clock import FakeClock, ManualClock
 from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
 from budwood_testing.lookup import look_up
 from budwood_testing.scripted import (
@@ -55,6 +55,7 @@ __all__ = [
     "FaultyTransport",
     "InstructionStrategySuite",
     "LocalProviderSuite",
+    "ManualClock",
     "MediaHandlerSuite",
     "OpenAIChatExamples",
     "PackagingSuite",
