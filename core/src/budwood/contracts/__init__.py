@@ -16,11 +16,13 @@ from budwood.contracts.providers import (
     ConnectionHintProvider,
     ContextWindowProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     StreamDecoder,
     TokenProvider,
     TokenSource,
+    TruncationProvider,
 )
 from budwood.contracts.services import (
     CompletionProvider,
@@ -59,6 +61,7 @@ __all__ = [
     "ModelRulesProvider",
     "ModerationProvider",
     "PluginContext",
+    "PriceTierProvider",
     "PromptModifier",
     "Provider",
     "PullDecoder",
@@ -72,4 +75,5 @@ __all__ = [
     "Tokenizer",
     "Transport",
     "Transports",
+    "TruncationProvider",
 ]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import call_id, calls_before
 from budwood.providing.failures import (
-    OPENAI_ERROR_CODES,
     ErrorCodes,
     VendorError,
     clip,
@@ -20,6 +19,7 @@ from budwood.providing.messages import characters, check_capabilities, check_mes
 from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
 from budwood.providing.replacing import replacing, write_whole
 from budwood.providing.rules import PARAMETERS, Parameters, adapted
+from budwood.providing.tiers import reported_tier
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
@@ -41,7 +41,6 @@ _HOMES = {
 
 __all__ = [
     "DROPPABLE",
-    "OPENAI_ERROR_CODES",
     "PARAMETERS",
     "USUAL_IMAGE_TYPES",
     "BaseProvider",
@@ -79,6 +78,7 @@ __all__ = [
     "refused_parameter",
     "refusing",
     "replacing",
+    "reported_tier",
     "request_id",
     "retry_after",
     "rule_of",

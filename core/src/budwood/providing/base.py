@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import ProviderError
 from budwood.providing.failures import (
-    OPENAI_ERROR_CODES,
+    NO_ERROR_CODES,
     ErrorCodes,
     VendorError,
     clip,
@@ -47,7 +47,7 @@ class BaseProvider(ABC):
 
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.CHAT, Capability.STREAM})
 
-    error_codes: ClassVar[ErrorCodes] = OPENAI_ERROR_CODES
+    error_codes: ClassVar[ErrorCodes] = NO_ERROR_CODES
     """What the vendor's codes of errors mean."""
 
     names: ClassVar[Mapping[str, str]] = MappingProxyType({})

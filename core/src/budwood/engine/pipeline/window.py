@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from budwood.contracts import TruncationProvider
 from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.pipeline.attempts import note
 from budwood.engine.pipeline.call import Call
@@ -16,9 +17,6 @@ MOST_PER_CHARACTER: Final = 4
 
 ROUNDING: Final = 1.05
 """The catalog's round figures may stand for somewhat larger ones: a million for 1,048,576."""
-
-FITTED_BY: Final = ("truncation", "transforms", "context_management", "betas")
-"""Vendors' own parameters that may have them leave something out of what is too long, or take more than usual."""
 
 
 def fitted(call: Call, request: ChatRequest) -> Flow[ChatRequest]:
@@ -34,7 +32,7 @@ def fitted(call: Call, request: ChatRequest) -> Flow[ChatRequest]:
     request = _within_output_limit(call, request)
     window = _context_window(call)
     output = request.max_tokens or 0 if call.endpoint.counts_output else 0
-    if window is None or not _may_exceed(request, window - output) or _is_fitted(request):
+    if window is None or not _may_exceed(request, window - output) or _may_truncate(call, request):
         return request
     least: int = yield Invoke(lambda: call.counter.least(call.endpoint, request))
     if least + output > window:
@@ -70,8 +68,9 @@ def _may_exceed(request: ChatRequest, room: int) -> bool:
     return MOST_PER_CHARACTER * characters(request.messages) > room
 
 
-def _is_fitted(request: ChatRequest) -> bool:
-    return any(request.extra.get(name) not in (None, "disabled") for name in FITTED_BY)
+def _may_truncate(call: Call, request: ChatRequest) -> bool:
+    provider = call.endpoint.remote
+    return isinstance(provider, TruncationProvider) and provider.may_truncate(request)
 
 
 def _too_long(call: Call, least: int, output: int, window: int) -> ContextLengthError:
