@@ -10,6 +10,7 @@ from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import InstructionStrategy
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
+from budwood.contracts.observers import HeadersObserver, Observer, ToolObserver
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
     CatalogNameProvider,
@@ -50,6 +51,7 @@ __all__ = [
     "EmbeddingProvider",
     "EmitLog",
     "Exchange",
+    "HeadersObserver",
     "InstructionStrategy",
     "LocalAdaptationProvider",
     "LocalProvider",
@@ -60,6 +62,7 @@ __all__ = [
     "ModelPullProvider",
     "ModelRulesProvider",
     "ModerationProvider",
+    "Observer",
     "PluginContext",
     "PriceTierProvider",
     "PromptModifier",
@@ -73,6 +76,7 @@ __all__ = [
     "TokenProvider",
     "TokenSource",
     "Tokenizer",
+    "ToolObserver",
     "Transport",
     "Transports",
     "TruncationProvider",
