@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.providing import nearest_effort, refused_parameter, rule_of
+from budwood.providing import refused_parameter, rule_of
+from budwood.providing.refusals import nearest_effort
 from budwood.types import ModelRules
 
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from budwood.errors import ContextLengthError
 from budwood.providing.text_tokens import NOTHING, TokenEstimate, estimate_text
 from budwood.types import (
     ChatRequest,
@@ -74,31 +73,6 @@ def estimate_request(
     if request.output_schema is not None:  # some vendors do not count it at all
         total = total.plus(_SCHEMA).plus(_json(request.output_schema.json_schema, text).weighted(0, 1, 1))
     return total
-
-
-def check_tokens(request: ChatRequest, window: int | None, model: str) -> None:
-    """
-    See that a request may fit into the context window.
-
-    It is refused only where even the lower bound of its estimate is too long; the server knows the rest.
-
-    Args:
-        request: What is asked.
-        window: Tokens of input and output together; None where it is not known.
-        model: The model's name, for the error.
-
-    Raises:
-        ContextLengthError: It cannot fit. Nothing was sent.
-    """
-    if window is None:
-        return
-    least = int(estimate_request(request).low)
-    if least > window:
-        raise ContextLengthError(
-            f"The request has at least {least:,} tokens, and {model} holds {window:,}.",
-            hint="Shorten the messages, or ask a model with a larger context window.",
-            param="messages",
-        )
 
 
 def estimate_tokens(messages: Iterable[Message]) -> int:
