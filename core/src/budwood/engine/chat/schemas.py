@@ -138,7 +138,7 @@ def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
 
 
 def _is_strict(schema: object) -> bool:
-    """Tell whether every object names all its properties and allows no others, as OpenAI's strict mode demands."""
+    """Tell whether every object names all its properties and allows no others, as strict mode demands."""
     if isinstance(schema, Mapping):
         if schema.get("type") == "object" or "properties" in schema:
             properties = set(schema.get("properties", {}))

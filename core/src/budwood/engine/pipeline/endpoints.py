@@ -16,6 +16,7 @@ from budwood.contracts import (
     ContextWindowProvider,
     LocalProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     TokenProvider,
@@ -26,7 +27,7 @@ from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
 from budwood.plugins.faults import PluginSource
-from budwood.types import Capability, Credential, ModelRules, RateLimits, ReplyHead
+from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Endpoint(NamedTuple):
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
+        price_tier: Reads from a reply which tier of service it was served with; None where there is only one.
         read_rate_limits: Reads what the vendor's headers say of its limits; None where the provider cannot.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
@@ -95,6 +97,7 @@ class Endpoint(NamedTuple):
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
     context_window: Callable[[str], int | None] | None = None
+    price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
 
     def capabilities(self, model: str) -> frozenset[Capability]:
@@ -212,6 +215,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         facts=_facts(instance),
         no_price=_no_price(instance),
         context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
+        price_tier=instance.thing.price_tier if isinstance(instance.thing, PriceTierProvider) else None,
         read_rate_limits=instance.thing.rate_limits if isinstance(instance.thing, RateLimitProvider) else None,
     )
 
