@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from budwood.engine.chat.docstrings import read_docstring
-from budwood.engine.chat.functions import as_tool, shown
+from budwood.engine.chat.functions import format_result, make_tool
 from budwood.errors import ConfigurationError
 from budwood.types import ToolCallPart
 
@@ -34,7 +34,7 @@ def test_a_function_is_described_by_its_hints_and_docstring():
     """
     Name, summary, types, defaults and what is said of each argument go to the model.
     """
-    definition = as_tool(weather).definition
+    definition = make_tool(weather).definition
 
     assert (definition.name, definition.description) == ("weather", "Tell the weather of a city.")
     parameters = definition.parameters
@@ -61,10 +61,10 @@ def test_a_function_without_words_is_described_all_the_same():
         :param a: Anything.
         """
 
-    assert as_tool(bare).definition.parameters["properties"] == {}
-    assert as_tool(bare).definition.description == ""
-    properties = as_tool(hinted).definition.parameters["properties"]
-    assert as_tool(hinted).definition.description == "Add."
+    assert make_tool(bare).definition.parameters["properties"] == {}
+    assert make_tool(bare).definition.description == ""
+    properties = make_tool(hinted).definition.parameters["properties"]
+    assert make_tool(hinted).definition.description == "Add."
     assert (properties["a"]["description"], properties["b"]["description"]) == ("Anything.", "The field's.")
 
 
@@ -86,7 +86,7 @@ class Point(BaseModel):
 
 def call(function, **arguments):
     """Call a function as a model does."""
-    return as_tool(function).call(ToolCallPart(id="c1", name="f", arguments=json.dumps(arguments)))
+    return make_tool(function).call(ToolCallPart(id="c1", name="f", arguments=json.dumps(arguments)))
 
 
 def test_arguments_are_of_the_types_of_the_hints():
@@ -115,7 +115,7 @@ def test_results_are_written_for_the_model(value, text):
     """
     Text stays as it is, all else becomes JSON, and what JSON cannot express its text.
     """
-    assert shown(value) == text
+    assert format_result(value) == text
 
 
 def test_methods_and_objects_are_tools_too():
@@ -134,9 +134,9 @@ def test_methods_and_objects_are_tools_too():
 
     assert call(Ship().sail, knots="5") == "5 kn"
     assert call(Ship(), port="Oslo") == "to Oslo"
-    assert list(as_tool(Ship().sail).definition.parameters["properties"]) == ["knots"]
-    assert as_tool(Ship()).definition.name == "Ship"
-    assert list(as_tool(Ship()).definition.parameters["properties"]) == ["port"]
+    assert list(make_tool(Ship().sail).definition.parameters["properties"]) == ["knots"]
+    assert make_tool(Ship()).definition.name == "Ship"
+    assert list(make_tool(Ship()).definition.parameters["properties"]) == ["port"]
 
 
 class Opaque:

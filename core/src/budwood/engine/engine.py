@@ -13,12 +13,12 @@ from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.accounting.reporting import reported
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.options import (
-    Asked,
     AskOptions,
+    CallOptions,
     CompletionOptions,
     override,
-    understood,
-    understood_completion,
+    parse_completion_options,
+    parse_options,
 )
 from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
 from budwood.engine.chat.structured import ask_structured, prepare
@@ -126,7 +126,7 @@ class Engine:
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(Asked(self.options, model=model))
+        call = self._call(CallOptions(self.options, model=model))
         request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
@@ -146,7 +146,7 @@ class Engine:
         """Let a model go on with a text."""
         from budwood.engine import services
 
-        asked = understood_completion(given, self.options)
+        asked = parse_completion_options(given, self.options)
         call = self._call(asked)
         return services.complete(call, asked.request(call.model, (Message.user(prompt),)))
 
@@ -217,16 +217,16 @@ class Engine:
         return (yield from self._perform(call, messages, asked, delivery))
 
     def _perform(
-        self, call: Call, messages: tuple[Message, ...], asked: Asked, delivery: Delivery
+        self, call: Call, messages: tuple[Message, ...], asked: CallOptions, delivery: Delivery
     ) -> Flow[ChatResponse]:
         request = asked.request(call.model, messages)
         with reported(call, messages[-1].text if messages else "") as report:
             try:
-                if asked.wanted is None:
+                if asked.reply_schema is None:
                     response = yield from converse(call, request, asked.toolbox, delivery)
                 else:
-                    structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
-                    response = yield from ask_structured(call, structured, asked.wanted, delivery)
+                    structured = prepare(call, request, asked.toolbox, asked.reply_schema, asked.schema_mode)
+                    response = yield from ask_structured(call, structured, asked.reply_schema, delivery)
             except (StructuredOutputError, ToolLoopError, StreamInterruptedError) as error:
                 if error.response:
                     error.response = _with_receipts(call, error.response)
@@ -234,8 +234,8 @@ class Engine:
             report.response = _with_receipts(call, response)
         return report.response
 
-    def _understood(self, given: AskOptions) -> Asked:
-        asked = understood(given, self.options)
+    def _understood(self, given: AskOptions) -> CallOptions:
+        asked = parse_options(given, self.options)
         if self.blocking:
             for tool in asked.toolbox.tools.values():
                 if tool.awaitable and asked.toolbox.execute:
@@ -247,7 +247,7 @@ class Engine:
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
-    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
         if asked.files:
             messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
         return messages
@@ -289,7 +289,7 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None))[0]
 
-    def _call(self, asked: Asked, model: str | None = None) -> Call:
+    def _call(self, asked: CallOptions, model: str | None = None) -> Call:
         endpoint, name = self.endpoints.find(self._address(asked.model or model))
         return self._new_call(endpoint, name, asked.options, use_cache=asked.use_cache)
 

@@ -45,7 +45,7 @@ class Tool:
         return self._adapter.validate_python(ArgsKwargs((), call.parse_arguments()))
 
 
-def as_tool(function: Function) -> Tool:
+def make_tool(function: Function) -> Tool:
     """
     Describe a function by its name, its hints and its docstring.
 
@@ -88,7 +88,7 @@ def _adapter(function: Function) -> TypeAdapter[Any]:
     return TypeAdapter(function)  # type: ignore[arg-type]  # Pydantic takes functions; its stub knows types alone
 
 
-def as_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
+def make_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
     """
     Describe several functions.
 
@@ -97,7 +97,7 @@ def as_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
     """
     tools: dict[str, Tool] = {}
     for function in functions:
-        tool = function if isinstance(function, Tool) else as_tool(function)
+        tool = function if isinstance(function, Tool) else make_tool(function)
         if tool.definition.name in tools:
             raise ConfigurationError(f"Two tools have the name {tool.definition.name!r}.", hint="Rename one of them.")
         tools[tool.definition.name] = tool
@@ -113,7 +113,7 @@ def _described(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[
     return {"type": "object", **schema, "properties": properties}
 
 
-def shown(value: object) -> str:
+def format_result(value: object) -> str:
     """Write what a tool returned as text for the model: text as it is, all else as JSON."""
     if isinstance(value, str):
         return value
@@ -122,7 +122,7 @@ def shown(value: object) -> str:
     return to_json(value, fallback=str).decode()
 
 
-def explained(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """Say to the model what went wrong with its call."""
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False, include_context=False, include_input=False)

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, NamedTuple, TypedDict, cast
 
 from pydantic import BaseModel, ValidationError
 
-from budwood.engine.chat.functions import Approval, Function, as_tools
+from budwood.engine.chat.functions import Approval, Function, make_tools
 from budwood.engine.chat.prompts import File
-from budwood.engine.chat.schemas import Wanted, wanted
+from budwood.engine.chat.schemas import ReplySchema, parse_schema
 from budwood.engine.chat.structured import SchemaMode
 from budwood.engine.chat.tools import Toolbox
 from budwood.errors import ConfigurationError
@@ -75,7 +75,7 @@ class AskOptions(CompletionOptions, total=False):
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
         parallel_tool_calls: Whether the model may ask for several calls at once.
         execute_tools: Whether calls are run; otherwise they are in ``response.tool_calls``.
-        approve: Asked before each call of a tool; True lets it run, False or a reason for the model does not.
+        approve: CallOptions before each call of a tool; True lets it run, False or a reason for the model does not.
         vendor_tools: Tools that run at the vendor.
         prompt_cache: That the request comes again, longer: the vendor may keep what it has read, for this long.
         cache: False asks the vendor although a reply may be kept, and keeps none.
@@ -104,7 +104,7 @@ _MADE_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "sto
 _OF_THE_REQUEST: Final = frozenset(ChatRequest.model_fields) - _MADE_HERE
 
 
-class Asked(NamedTuple):
+class CallOptions(NamedTuple):
     """A call's options, understood: what goes into the request and what stays with us."""
 
     options: Options
@@ -113,7 +113,7 @@ class Asked(NamedTuple):
     files: Sequence[File] = ()
     parameters: Mapping[str, Any] = MappingProxyType({})
     toolbox: Toolbox = Toolbox()
-    wanted: Wanted | None = None
+    reply_schema: ReplySchema | None = None
     schema_mode: SchemaMode = "auto"
     use_cache: bool = True
 
@@ -131,7 +131,7 @@ class Asked(NamedTuple):
             raise ConfigurationError(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}.") from None
 
 
-def understood(given: AskOptions, defaults: Options) -> Asked:
+def parse_options(given: AskOptions, defaults: Options) -> CallOptions:
     """
     Understand the options of a call.
 
@@ -139,25 +139,25 @@ def understood(given: AskOptions, defaults: Options) -> Asked:
         ConfigurationError: An option is unknown or has an impossible value.
     """
     if not given:
-        return Asked(defaults)
+        return CallOptions(defaults)
     said = {name: value for name, value in given.items() if value is not None}
     refuse_unknown(said, _KNOWN)
     overrides = {name: value for name, value in said.items() if name in _OF_THE_CALL}
-    tools = as_tools(cast("Sequence[Function]", _listed(said, "tools", "functions")))
-    return Asked(
+    tools = make_tools(cast("Sequence[Function]", _listed(said, "tools", "functions")))
+    return CallOptions(
         options=override(defaults, overrides),
         model=_text(said, "model"),
         system=_text(said, "system"),
         files=cast("Sequence[File]", _listed(said, "files", "names")),
         parameters=_parameters(said, [tool.definition for tool in tools.values()]),
         toolbox=Toolbox(tools, bool(said.get("execute_tools", True)), cast("Approval | None", said.get("approve"))),
-        wanted=wanted(said["schema"]) if "schema" in said else None,
+        reply_schema=parse_schema(said["schema"]) if "schema" in said else None,
         schema_mode=_mode(said.get("schema_mode", "auto")),
         use_cache=bool(said.get("cache", True)),
     )
 
 
-def understood_completion(given: CompletionOptions, defaults: Options) -> Asked:
+def parse_completion_options(given: CompletionOptions, defaults: Options) -> CallOptions:
     """
     Understand the options of a plain completion.
 
@@ -165,7 +165,7 @@ def understood_completion(given: CompletionOptions, defaults: Options) -> Asked:
         ConfigurationError: An option is unknown or has an impossible value.
     """
     refuse_unknown(given, _OF_COMPLETIONS)
-    return understood(cast("AskOptions", given), defaults)
+    return parse_options(cast("AskOptions", given), defaults)
 
 
 def override(defaults: Options, overrides: Mapping[str, object]) -> Options:

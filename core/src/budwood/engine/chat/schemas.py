@@ -26,7 +26,7 @@ class SchemaMismatch(Exception):  # noqa: N818 - caught by the engine, never see
         self.errors = tuple(errors)
 
 
-class Wanted(ABC):
+class ReplySchema(ABC):
     """The value that a reply must hold."""
 
     schema: OutputSchema
@@ -41,7 +41,7 @@ class Wanted(ABC):
         """
 
 
-class WantedModel(Wanted):
+class ModelSchema(ReplySchema):
     """A Pydantic model."""
 
     def __init__(self, model: type[BaseModel]) -> None:
@@ -58,7 +58,7 @@ class WantedModel(Wanted):
     def validate(self, text: str) -> BaseModel | JSON:
         """Read an instance of the model out of a text."""
         try:
-            return self._model.model_validate_json(unwrapped(text))
+            return self._model.model_validate_json(extract_json(text))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False, include_input=False)
             raise SchemaMismatch(
@@ -66,7 +66,7 @@ class WantedModel(Wanted):
             ) from None
 
 
-class WantedJSON(Wanted):
+class JSONSchema(ReplySchema):
     """Whatever satisfies a JSON schema (draft 2020-12)."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -76,7 +76,7 @@ class WantedJSON(Wanted):
     def validate(self, text: str) -> BaseModel | JSON:
         """Read a value out of a text."""
         try:
-            value: JSON = from_json(unwrapped(text), allow_inf_nan=False)
+            value: JSON = from_json(extract_json(text), allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
         errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
@@ -85,7 +85,7 @@ class WantedJSON(Wanted):
         return value
 
 
-def wanted(schema: object) -> Wanted:
+def parse_schema(schema: object) -> ReplySchema:
     """
     Understand what a caller gives as ``schema``.
 
@@ -93,11 +93,11 @@ def wanted(schema: object) -> Wanted:
         ConfigurationError: It is neither a Pydantic model nor a JSON schema, or nothing can satisfy it.
     """
     if isinstance(schema, type) and issubclass(schema, BaseModel):
-        model = WantedModel(schema)
+        model = ModelSchema(schema)
         _refuse_contradictions(model.schema.json_schema)
         return model
     if isinstance(schema, Mapping):
-        value = WantedJSON(schema)
+        value = JSONSchema(schema)
         _refuse_contradictions(schema)
         return value
     raise ConfigurationError(
@@ -115,10 +115,10 @@ def check_schema(schema: type[BaseModel] | Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: It is not.
     """
-    wanted(schema)
+    parse_schema(schema)
 
 
-def unwrapped(text: str) -> str:
+def extract_json(text: str) -> str:
     """Take JSON out of the fences and words that models put around it."""
     text = text.strip()
     fenced = _FENCED.search(text)

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.engine.chat.schemas import SchemaMismatch, Wanted
+from budwood.engine.chat.schemas import ReplySchema, SchemaMismatch
 from budwood.engine.chat.tools import Toolbox, converse, messages_added
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.call import Call
@@ -57,7 +57,7 @@ class StructuredRequest(NamedTuple):
         runs = bool(self.toolbox.tools) or not self.toolbox.execute
         return runs and bool(response.tool_calls) and not self.has_output(response)
 
-    def is_sound(self, response: ChatResponse, wanted: Wanted) -> bool:
+    def is_sound(self, response: ChatResponse, wanted: ReplySchema) -> bool:
         """Tell whether a reply holds the wanted output, or calls of tools that come first."""
         if self.awaits_calls(response):
             return True
@@ -68,7 +68,9 @@ class StructuredRequest(NamedTuple):
         return True
 
 
-def prepare(call: Call, request: ChatRequest, toolbox: Toolbox, wanted: Wanted, mode: SchemaMode) -> StructuredRequest:
+def prepare(
+    call: Call, request: ChatRequest, toolbox: Toolbox, wanted: ReplySchema, mode: SchemaMode
+) -> StructuredRequest:
     """
     Write into a request what output it wants.
 
@@ -104,7 +106,7 @@ def _require(capability: Capability, call: Call, lack: str) -> None:
         raise UnsupportedError(f"{call.endpoint.name}/{call.model} {lack}.", hint='Leave schema_mode at "auto".')
 
 
-def _by_tool(request: ChatRequest, toolbox: Toolbox, wanted: Wanted) -> StructuredRequest:
+def _by_tool(request: ChatRequest, toolbox: Toolbox, wanted: ReplySchema) -> StructuredRequest:
     tool = ToolDefinition(
         name=OUTPUT_TOOL,
         description="Call this once, with the final answer.",
@@ -118,7 +120,7 @@ def _by_tool(request: ChatRequest, toolbox: Toolbox, wanted: Wanted) -> Structur
     )
 
 
-def _by_prompt(request: ChatRequest, wanted: Wanted) -> ChatRequest:
+def _by_prompt(request: ChatRequest, wanted: ReplySchema) -> ChatRequest:
     schema = to_json(wanted.schema.json_schema).decode()
     demand = f"Answer with one JSON value and nothing else. It must satisfy this JSON schema:\n{schema}"
     first, *rest = request.messages
@@ -128,7 +130,9 @@ def _by_prompt(request: ChatRequest, wanted: Wanted) -> ChatRequest:
     return request.model_copy(update={"messages": (Message.system(demand), *request.messages)})
 
 
-def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, delivery: Delivery) -> Flow[ChatResponse]:
+def ask_structured(
+    call: Call, structured: StructuredRequest, wanted: ReplySchema, delivery: Delivery
+) -> Flow[ChatResponse]:
     """
     Ask, validate, and send back what is wrong, at most ``repairs`` times.
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from budwood import logs
-from budwood.engine.chat.functions import Approval, Tool, explained, is_async, shown
+from budwood.engine.chat.functions import Approval, Tool, format_error, format_result, is_async
 from budwood.engine.drivers.effects import All, Flow, Invoke, Overdue
 from budwood.engine.pipeline.call import Call
 from budwood.engine.pipeline.lifecycle import Delivery, Verdict, respond
@@ -125,11 +125,11 @@ def _run(call: Call, tool: Tool, wanted: ToolCallPart) -> Flow[ToolResultPart]:
     try:
         answer = yield Invoke(lambda: tool.call(wanted), awaitable=tool.awaitable, timeout=left)
         if not inspect.isawaitable(answer):
-            return _result(wanted, shown(answer))
+            return _result(wanted, format_result(answer))
     except Overdue:
         raise call.overdue() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and may do better
-        return _result(wanted, explained(error), error=True)
+        return _result(wanted, format_error(error), error=True)
     raise _not_awaited(f"The tool {wanted.name!r}", answer)
 
 
@@ -143,7 +143,7 @@ def _refusal(call: Call, wanted: ToolCallPart, approve: Approval | None) -> Flow
     except Overdue:
         raise call.overdue() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
-        return f"This call was not allowed, since asking for leave failed: {explained(error)}"
+        return f"This call was not allowed, since asking for leave failed: {format_error(error)}"
     if inspect.isawaitable(verdict):
         raise _not_awaited("approve=", verdict)
     if verdict is True:
