@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import functools
+import gc
 import json
+import weakref
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
@@ -139,6 +143,87 @@ def test_methods_and_objects_are_tools_too():
     assert list(make_tool(Ship()).definition.parameters["properties"]) == ["port"]
 
 
+def test_a_function_is_described_once():
+    """
+    Later calls share definition and validator; a new name or docstring is described anew.
+    """
+
+    def sail(knots: int) -> int:
+        """Sail."""
+        return knots
+
+    first, again = make_tool(sail), make_tool(sail)
+    sail.__doc__ = "Sail on."
+    changed = make_tool(sail)
+    sail.__name__ = "row"
+
+    assert first.definition is again.definition
+    assert first.arguments is again.arguments
+    assert (changed.definition.description, make_tool(sail).definition.name) == ("Sail on.", "row")
+
+
+def test_methods_share_the_description_of_their_function():
+    """
+    Each object's method is a tool of its own, which calls that object.
+    """
+
+    class Ship:
+        def __init__(self, name: str):
+            self.name = name
+
+        def sail(self, knots: int) -> str:
+            """Sail."""
+            return f"{self.name}: {knots} kn"
+
+    ships = [make_tool(Ship(name).sail) for name in ("Ark", "Argo")]
+
+    assert ships[0].definition is ships[1].definition
+    asked = ToolCallPart(id="c1", name="sail", arguments='{"knots": 5}')
+    assert [ship.call(asked) for ship in ships] == ["Ark: 5 kn", "Argo: 5 kn"]
+    unbound = make_tool(Ship.sail).definition.parameters["properties"]
+    assert list(unbound) == ["self", "knots"]
+
+
+def test_a_function_that_is_garbage_is_collected():
+    """
+    No cache holds a tool that the program has dropped.
+    """
+
+    def describe():
+        def local(point: Point) -> int:
+            return point.x
+
+        assert call(local, point={"x": 3}) == 3
+        return weakref.ref(local)
+
+    local = describe()
+    gc.collect()
+
+    assert local() is None
+
+
+def test_partial_functions_and_classes_are_tools():
+    """
+    A partial function is described without what it holds; a class is a tool that makes an object.
+    """
+
+    @dataclass
+    class Ship:
+        """A ship."""
+
+        name: str
+        masts: int = 1
+
+    def sail(knots: int, ship: str) -> str:
+        return f"{ship}: {knots} kn"
+
+    argo = functools.partial(sail, ship="Argo")
+    argo.__name__ = "argo"
+
+    assert call(argo, knots="5") == "Argo: 5 kn"
+    assert call(Ship, name="Ark", masts="2") == Ship("Ark", 2)
+
+
 class Opaque:
     """Nothing that JSON can express."""
 
@@ -153,7 +238,8 @@ def needs_opaque(thing: Opaque) -> None:
         ([lambda: 1], "'<lambda>' needs a name"),
         ([needs_opaque], "'needs_opaque' cannot be described"),
         ([weather, weather], "Two tools have the name 'weather'"),
-        ([5], "tool"),
+        ([5], "The tool 'int' is a int"),
+        ([len], "The tool 'len' is a builtin_function_or_method"),
     ],
 )
 def test_what_cannot_be_a_tool_is_refused_before_sending(client, scripted, tools, complaint):
