@@ -23,6 +23,7 @@ from budwood.providing.rules import PARAMETERS, Parameters, adapted
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
+    from budwood.providing.schemas import convert_once
     from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import check_tokens, estimate_request, estimate_tokens
@@ -32,6 +33,7 @@ _HOMES = {
     "Cutter": "streaming",
     "TokenEstimate": "text_tokens",
     "check_tokens": "tokens",
+    "convert_once": "schemas",
     "estimate_request": "tokens",
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
@@ -63,6 +65,7 @@ __all__ = [
     "check_text_output",
     "check_tokens",
     "clip",
+    "convert_once",
     "describe_body",
     "duration",
     "error_from_reply",
