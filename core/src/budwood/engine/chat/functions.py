@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import FunctionType, MethodType
 from typing import Any, Final, NamedTuple, Protocol, cast, get_type_hints
@@ -39,8 +38,7 @@ class _Validator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(NamedTuple):
     """
     A function that a model may call.
 

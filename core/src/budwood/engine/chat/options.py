@@ -243,6 +243,8 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
 
 def _listed(options: Mapping[str, object], name: str, things: str) -> Sequence[object]:
     value = options.get(name, ())
+    if isinstance(value, list | tuple):  # the common case; asking an abstract class costs more
+        return value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise ConfigurationError(f"{name}= is a {type(value).__name__}.", hint=f"Give a list of {things}: {name}=[…].")
     return value
