@@ -428,7 +428,9 @@ def test_names_of_the_public_face_are_in_its_list():
 FOR_PLUGINS = frozenset(
     "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Cell CellDraft ChatRequest Cost Credential EmbeddingRequest HTTPCall "
     "HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema Record ReplyHead Row "
-    "SourcePassage Timing ToolChoice ToolDefinition Turn".split()
+    "SourcePassage Timing ToolChoice ToolDefinition Turn "
+    "AttemptFinished AttemptStarted CacheFailed CacheHit FirstToken Observation ParameterLearned RequestFinished "
+    "RequestStarted RetryScheduled ToolFinished ToolStarted".split()  # for observers
 )
 """Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from budwood.engine.chat.functions import Approval, Function, make_tools
 from budwood.engine.chat.prompts import File
-from budwood.engine.chat.schemas import ReplySchema, ReplyType, parse_schema
-from budwood.engine.chat.structured import SchemaMode
-from budwood.engine.chat.tools import Toolbox
+from budwood.engine.chat.schemas import ReplyType, parse_schema
+from budwood.engine.chat.structured import Output, SchemaMode
+from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean
 from budwood.settings import Options, validated
@@ -31,6 +31,7 @@ class ClientOptions(TypedDict, total=False):
     repairs: int
     max_tool_rounds: int
     max_retry_after: float
+    attempt_timeout: float
 
 
 class CompletionOptions(ClientOptions, total=False):
@@ -115,9 +116,8 @@ class CallOptions(NamedTuple):
         system: The system prompt.
         files: Files for the last message.
         parameters: Fields of the request.
-        toolbox: The functions that may be called.
-        reply_schema: What the reply must satisfy.
-        schema_mode: How the vendor is asked for that.
+        tools: The functions that may be called.
+        output: What the reply must satisfy, if anything.
         use_cache: Whether a kept reply will do.
     """
 
@@ -126,9 +126,8 @@ class CallOptions(NamedTuple):
     system: str | None = None
     files: Sequence[File] = ()
     parameters: Mapping[str, Any] = MappingProxyType({})
-    toolbox: Toolbox = Toolbox()
-    reply_schema: ReplySchema | None = None
-    schema_mode: SchemaMode = "auto"
+    tools: ToolConfig = ToolConfig()
+    output: Output | None = None
     use_cache: bool = True
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
@@ -164,9 +163,8 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         system=_text(given, "system"),
         files=cast("Sequence[File]", _listed(given, "files", "names")),
         parameters=_parameters(given, [tool.definition for tool in tools.values()]),
-        toolbox=Toolbox(tools, bool(given.get("execute_tools", True)), cast("Approval | None", given.get("approve"))),
-        reply_schema=parse_schema(given["schema"]) if "schema" in given else None,
-        schema_mode=_mode(given.get("schema_mode", "auto")),
+        tools=ToolConfig(tools, bool(given.get("execute_tools", True)), cast("Approval | None", given.get("approve"))),
+        output=_output(given, tools),
         use_cache=bool(given.get("cache", True)),
     )
 
@@ -226,6 +224,18 @@ def _choice(choice: str, names: set[str]) -> str | NamedTool:
         f"tool_choice is {choice!r}.",
         hint=f'Give "auto", "none", "required", or one of the tools: {", ".join(sorted(names))}.',
     )
+
+
+def _output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
+    mode = _mode(options.get("schema_mode", "auto"))
+    if "schema" not in options:
+        return None
+    if OUTPUT_TOOL in tools:
+        raise ConfigurationError(
+            f"With schema=, no tool can have the name {OUTPUT_TOOL!r}: models may give the output by it.",
+            hint="Rename the function.",
+        )
+    return Output(parse_schema(options["schema"]), mode)
 
 
 def _mode(mode: object) -> SchemaMode:
