@@ -12,12 +12,12 @@ from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.options import (
-    Asked,
     AskOptions,
+    CallOptions,
     CompletionOptions,
     override,
-    understood,
-    understood_completion,
+    parse_completion_options,
+    parse_options,
 )
 from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
 from budwood.engine.drivers.effects import All, Flow, Invoke
@@ -104,7 +104,7 @@ class Engine:
         return self._talk(conversation, new, asked, call)
 
     def _talk(
-        self, conversation: Conversation, new: tuple[Message, ...], asked: Asked, call: Call
+        self, conversation: Conversation, new: tuple[Message, ...], asked: CallOptions, call: Call
     ) -> Flow[ChatResponse]:
         new = yield from self._read(new, asked)
         system = conversation.system if asked.system is None else asked.system
@@ -120,7 +120,7 @@ class Engine:
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(Asked(self.options, model=model))
+        call = self._call(CallOptions(self.options, model=model))
         request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
@@ -142,7 +142,7 @@ class Engine:
         """Let a model continue a text."""
         from budwood.engine import services
 
-        asked = understood_completion(given, self.options)
+        asked = parse_completion_options(given, self.options)
         call = self._call(asked, streamed=streamed)
         return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
 
@@ -204,16 +204,16 @@ class Engine:
         asked.request(call.target.model, messages)  # as in `talk`
         return self._ask_with_files(call, messages, asked)
 
-    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         messages = yield from self._read(messages, asked)
         return (yield from self._ask(call, messages, asked))
 
-    def _ask(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         request = asked.request(call.target.model, messages)
         return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
 
-    def _understood(self, given: AskOptions) -> Asked:
-        asked = understood(given, self.options)
+    def _understood(self, given: AskOptions) -> CallOptions:
+        asked = parse_options(given, self.options)
         if self.blocking:
             for tool in asked.tools.tools.values():
                 if tool.awaitable and asked.tools.execute:
@@ -225,7 +225,7 @@ class Engine:
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
-    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
         if asked.files:
             messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
         return messages
@@ -267,7 +267,7 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: Asked, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(self, asked: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
         target = self.endpoints.find(self._address(asked.model or model))
         cache = self.cache if asked.use_cache else None
         call = self._new_call(target, asked.options, streamed=streamed, cache=cache)
