@@ -25,7 +25,8 @@ def mutants_in(name):
 
 class Outcomes:
     """
-    What became of the tests of one file: by class, the names of all and of those that failed.
+    What became of the tests of one file: by class, the names of all, of those that failed, and of those that could not
+    be run.
     """
 
     def __init__(self, name, folder):
@@ -38,8 +39,11 @@ class Outcomes:
         self.printed = run.stdout
         self.run = defaultdict(set)
         self.failed = defaultdict(set)
+        self.errors = defaultdict(set)
         for case in ET.parse(report).iter("testcase"):
             kind, test = case.get("classname").rpartition(".")[2], case.get("name").partition("[")[0]
             self.run[kind].add(test)
-            if case.find("failure") is not None or case.find("error") is not None:
+            if case.find("failure") is not None:
                 self.failed[kind].add(test)
+            if case.find("error") is not None:
+                self.errors[kind].add(test)
