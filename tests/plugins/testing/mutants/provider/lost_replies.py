@@ -13,15 +13,10 @@ from budwood.types import (
     VendorPart,
 )
 from budwood_openai_compatible import OpenAICompatible
-from tests.plugins.testing.mutants.provider import (
-    Sound,
-    Wrapped,
-    changed,
-    decoding,
-    failing,
-    streaming,
-    with_parts,
-)
+from tests.plugins.testing.mutants.provider.changing import failing, with_parts
+from tests.plugins.testing.mutants.provider.replies import changed, decoding
+from tests.plugins.testing.mutants.provider.sound import Sound
+from tests.plugins.testing.mutants.provider.streams import Wrapped, streaming
 
 
 def replacing_events(change):
@@ -143,9 +138,7 @@ class TestForgetsWhatTheVendorCounted(Sound):
 
 class TestZeroIsUnknown(Sound):
     caught_by = ("test_count_of_zero_is_zero",)
-    Mutant = decoding(
-        lambda response: recounting(cache_read_tokens=response.usage.cache_read_tokens or None)(response)
-    )
+    Mutant = decoding(lambda response: recounting(cache_read_tokens=response.usage.cache_read_tokens or None)(response))
 
 
 class TestForgetsWhatStreamsCached(Sound):
@@ -172,9 +165,11 @@ class TestSwapsReasons(Sound):
 class TestKnowsNoFilter(Sound):
     caught_by = ("test_each_finish_reason_is_known",)
     Mutant = decoding(
-        lambda response: response.model_copy(update={"finish_reason": "other"})
-        if response.finish_reason == "content_filter"
-        else response
+        lambda response: (
+            response.model_copy(update={"finish_reason": "other"})
+            if response.finish_reason == "content_filter"
+            else response
+        )
     )
 
 
