@@ -12,6 +12,7 @@ from budwood.contracts import Cache, Clock
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.accounting.reporting import reported
 from budwood.engine.chat.functions import is_async
+from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
     Asked,
     AskOptions,
@@ -20,7 +21,7 @@ from budwood.engine.chat.options import (
     understood,
     understood_completion,
 )
-from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
+from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
 from budwood.engine.chat.structured import ask_structured, prepare
 from budwood.engine.chat.tools import converse, messages_added
 from budwood.engine.drivers.effects import All, Flow, Invoke
@@ -30,13 +31,11 @@ from budwood.engine.pipeline.lifecycle import Delivery, StreamedDelivery, WholeD
 from budwood.errors import (
     BudwoodError,
     ConfigurationError,
-    PluginError,
-    PromptError,
     StreamInterruptedError,
     StructuredOutputError,
     ToolLoopError,
 )
-from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
+from budwood.hooks import CACHE, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
 from budwood.settings import Options
@@ -253,26 +252,7 @@ class Engine:
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
-        kinds: dict[str, str] = {}
-        broken: list[str] = []
-        for handler in self.instances.known(MEDIA_HANDLER):
-            try:
-                spec = self.instances.registry.load(MEDIA_HANDLER, handler)
-            except PluginError as error:
-                broken.append(f" {error}")
-                continue
-            for kind in spec.media_types:
-                kinds.setdefault(kind, handler)
-        pattern = best_fit(media_type, kinds)
-        if pattern is None:
-            raise PromptError(
-                f"{name} is {media_type}, which nothing here can read.",
-                hint=f"Known are {listed(kinds)}.{''.join(broken)}",
-            )
-        handler = self.instances.build(MEDIA_HANDLER, kinds[pattern]).thing
-        parts: tuple[Part, ...] = handler.parts(name, data, media_type)
-        return parts
+        return read_file(self.instances, name, data, media_type)
 
     def _address(self, model: str | None) -> str:
         address = model or self.model

@@ -21,10 +21,11 @@ from budwood.contracts import (
 )
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.token_sources import Tokens
-from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
+from budwood.errors import BudwoodError, ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
-from budwood.plugins import Instance, Instances
+from budwood.plugins import Instance, Instances, faults
+from budwood.plugins.faults import PluginSource
 from budwood.providing.failures import CUT
 from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
 from budwood.types.usage import NO_PRICE
@@ -61,6 +62,7 @@ class Endpoint(NamedTuple):
         missing_credential: What to say where a credential is needed and none is there.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
+        source: Where the plugin comes from, for `budwood.plugins.faults`.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Endpoint(NamedTuple):
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
     context_window: Callable[[str], int | None] | None = None
+    source: PluginSource = PluginSource("")
 
     def capabilities(self, model: str) -> frozenset[Capability]:
         """Say what the provider can do with this model."""
@@ -200,7 +203,8 @@ class Endpoints:
         for endpoint in self._made.values():
             close = getattr(endpoint.remote or endpoint.local, "close", None)
             if callable(close):
-                close()
+                with faults.calling(endpoint.source, "close"):
+                    close()
 
 
 def _without(secret: str, value: object) -> object:
@@ -224,16 +228,16 @@ def _without_beginning(secret: str, text: str) -> str:
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    if not isinstance(instance.thing, Provider | LocalProvider):
-        raise PluginInvalidError(
-            f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
-            "which has not the methods of a Provider or a LocalProvider."
-        )
     source = instance.thing.token_source if isinstance(instance.thing, TokenProvider) else None
     tokens = Tokens(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    rules = instance.thing.model_rules if isinstance(instance.thing, ModelRulesProvider) else instance.context.rules
+    rules: Callable[[str], ModelRules] = instance.context.rules
+    if isinstance(instance.thing, ModelRulesProvider):
+        rules = faults.guarded(instance.source, "model_rules", instance.thing.model_rules)
+    context_window = None
+    if isinstance(instance.thing, ContextWindowProvider):
+        context_window = faults.guarded(instance.source, "context_window", instance.thing.context_window)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
@@ -249,7 +253,8 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
+        context_window=context_window,
+        source=instance.source,
     )
 
 
@@ -257,7 +262,8 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
     provider, facts = instance.thing, instance.facts
     if facts is not None and isinstance(provider, CatalogNameProvider):
-        return lambda model: facts(provider.catalog_name(model))
+        catalog_name = faults.guarded(instance.source, "catalog_name", provider.catalog_name)
+        return lambda model: facts(catalog_name(model))
     return facts
 
 
