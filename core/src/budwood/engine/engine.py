@@ -11,6 +11,7 @@ from budwood import logs
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
+from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
     AskOptions,
     CallOptions,
@@ -19,15 +20,15 @@ from budwood.engine.chat.options import (
     parse_completion_options,
     parse_options,
 )
-from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
+from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
 from budwood.engine.drivers.effects import All, Flow, Invoke
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat
 from budwood.engine.services import CHAT
-from budwood.errors import BudwoodError, ConfigurationError, PluginError, PromptError
-from budwood.hooks import CACHE, MEDIA_HANDLER, OBSERVER, PROVIDER
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import CACHE, OBSERVER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
 from budwood.settings import Options
@@ -231,26 +232,7 @@ class Engine:
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
-        kinds: dict[str, str] = {}
-        broken: list[str] = []
-        for handler in self.instances.known(MEDIA_HANDLER):
-            try:
-                spec = self.instances.registry.load(MEDIA_HANDLER, handler)
-            except PluginError as error:
-                broken.append(f" {error}")
-                continue
-            for kind in spec.media_types:
-                kinds.setdefault(kind, handler)
-        pattern = best_fit(media_type, kinds)
-        if pattern is None:
-            raise PromptError(
-                f"{name} is {media_type}, which nothing here can read.",
-                hint=f"Known are {listed(kinds)}.{''.join(broken)}",
-            )
-        handler = self.instances.build(MEDIA_HANDLER, kinds[pattern]).thing
-        parts: tuple[Part, ...] = handler.parts(name, data, media_type)
-        return parts
+        return read_file(self.instances, name, data, media_type)
 
     def _address(self, model: str | None) -> str:
         address = model or self.model
