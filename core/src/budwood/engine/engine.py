@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -274,17 +275,19 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
-            observers=self._observers() if self.observers or logs.wanted() else None,
+            observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
         )
 
-    def _observers(self) -> Observers:
+    def _observers(self) -> Observers | None:
         """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
         is_logged = logs.wanted()
+        if not is_logged and not self.observers:
+            return None
         if is_logged not in self._told:
             self._told[is_logged] = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
         return self._told[is_logged]

@@ -108,34 +108,26 @@ class Attempt:
     def _record(self, outcome: Answer | ProviderError | None) -> None:
         call = self.round.call
         failure = outcome if isinstance(outcome, ProviderError) else None
-        reply = outcome if failure is None else None
-        cost = self._cost(outcome)
+        reply = outcome if isinstance(outcome, Answer) else None
+        if reply is not None and self.endpoint.facts is None:
+            cost = Cost(None, self.endpoint.no_price)
+        elif reply is not None:
+            cost = costs.cost_of_reply(self.endpoint, self.model, reply, call.clock.time())
+        else:
+            cost = costs.FREE if failure is None else costs.cost_of_failure(failure)
         record = AttemptRecord(
             provider=self.endpoint.name,
             model=self.model,
-            key=self.key_label,
-            status=self._status(failure),
+            key=self.lease.credential.label if self.lease is not None else self.endpoint.key_label,
+            status=failure.status if failure is not None else 200 if self.endpoint.remote is not None else None,
             duration=call.clock.monotonic() - self.started,
             waited=self.delay,
             error=type(failure).__name__ if failure else None,
             request_id=outcome.request_id if outcome is not None else None,
-            usage=reply.usage if isinstance(reply, Answer) else None,
+            usage=reply.usage if reply is not None else None,
             cost=cost.dollars,
             cost_unknown=cost.unknown,
         )
         call.ledger.append(record)
         if call.observers is not None:
             call.observers.attempt_finished(call, record, self.rate_limits)
-
-    def _status(self, failure: ProviderError | None) -> int | None:
-        """Return the HTTP status; a model inside this process has none."""
-        if failure is not None:
-            return failure.status
-        return 200 if self.endpoint.remote is not None else None
-
-    def _cost(self, outcome: Answer | ProviderError | None) -> Cost:
-        if outcome is None:
-            return costs.FREE
-        if isinstance(outcome, ProviderError):
-            return costs.cost_of_failure(outcome)
-        return costs.cost_of_reply(self.endpoint, self.model, outcome, self.round.call.clock.time())

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.contracts import Cache, Clock
-from budwood.engine.accounting import costs
 from budwood.engine.pipeline.endpoints import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import RequestTimeoutError
@@ -69,11 +68,6 @@ class Call:
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
-
-    def cost(self) -> dict[str, object]:
-        """Return what all attempts cost, as the fields of a response."""
-        cost = costs.total(self.ledger)
-        return {"cost": cost.dollars, "cost_unknown": cost.unknown}
 
     def seconds_left(self) -> float:
         """

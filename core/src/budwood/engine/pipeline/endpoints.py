@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
+        capabilities: What the provider can do with a model; looked up once for each, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
@@ -86,6 +88,7 @@ class Endpoint(NamedTuple):
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
+    capabilities: Callable[[str], frozenset[Capability]]
     lessons: Lessons
     identity: str
     credential: Credential | None = None
@@ -99,11 +102,6 @@ class Endpoint(NamedTuple):
     context_window: Callable[[str], int | None] | None = None
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
-
-    def capabilities(self, model: str) -> frozenset[Capability]:
-        """Say what the provider can do with this model."""
-        provider = self.remote or self.local
-        return self.rules(model).able(provider.capabilities) if provider else frozenset()
 
     def check_credential(self) -> None:
         """
@@ -201,6 +199,12 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         context_window = faults.guarded(origin, "context_window", thing.context_window)
     if isinstance(thing, RateLimitProvider):
         read_rate_limits = faults.guarded(origin, "rate_limits", thing.rate_limits)
+
+    @lru_cache(_MAX_REMEMBERED)
+    def capabilities(model: str) -> frozenset[Capability]:
+        return rules(model).able(thing.capabilities)
+
+    lessons.on_change(capabilities.cache_clear)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
@@ -208,6 +212,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         remote=thing if isinstance(thing, Provider) else None,
         local=thing if isinstance(thing, LocalProvider) else None,
         rules=rules,
+        capabilities=capabilities,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,

@@ -34,7 +34,7 @@ def send(attempt: Attempt) -> Flow[Any]:
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
     try:
-        if not exchange.head.ok:
+        if not 200 <= exchange.head.status < 300:
             yield from raise_for_status(attempt, exchange)
         reply = HTTPReply(exchange.head, (yield ReadAll(exchange, encoded.max_reply_bytes)))
     finally:
@@ -60,13 +60,16 @@ def encode_again(attempt: Attempt) -> HTTPCall:
     service = attempt.round.service
     write = getattr(remote_provider(attempt), service.encode)
     encoded: HTTPCall
-    with faults.encoding(attempt.endpoint.source, service.encode):
+    try:
         if service.takes_stream:
             encoded = write(attempt.request, stream=attempt.round.call.streamed)
         elif attempt.request is None:
             encoded = write()
         else:
             encoded = write(attempt.request)
+    except BaseException as error:
+        faults.encoding(attempt.endpoint.source, service.encode).convert(error)
+        raise
     return encoded
 
 
@@ -74,8 +77,11 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
     """Read a whole reply."""
     service, endpoint = attempt.round.service, attempt.endpoint
     read = getattr(endpoint.remote, service.decode)
-    with faults.DecodingBoundary(endpoint.source, service.decode, reply.body):
+    try:
         return read(reply) if attempt.request is None else read(attempt.request, reply)
+    except BaseException as error:
+        faults.DecodingBoundary(endpoint.source, service.decode, reply.body).convert(error)
+        raise
 
 
 def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
@@ -87,8 +93,11 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         lease = yield from endpoint.tokens.lease(call.clock.time())
     attempt.lease = lease
     if lease is not None:
-        with faults.authorizing(endpoint.source, "authorize"):
+        try:
             encoded = remote_provider(attempt).authorize(encoded, lease.credential)
+        except BaseException as error:
+            faults.authorizing(endpoint.source, "authorize").convert(error)
+            raise
     if call.observers is not None:
         encoded = call.observers.attempt_started(attempt.target, call, attempt.key_label, encoded)
     try:
