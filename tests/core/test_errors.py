@@ -32,6 +32,10 @@ DETAILS = {
     "request_id": "req_1",
     "retry_after": 7.5,
     "retryable": False,
+    "plugin": "groq",
+    "distribution": "budwood-groq",
+    "version": "0.1.0",
+    "method": "encode",
     "hint": "Do better.",
 }
 

@@ -7,16 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import budwood
+from budwood import errors, types
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 ROOMS = (
-    "errors names logs types contracts clock hooks settings catalog plugins wire transports providing engine streams "
+    "errors names logs types contracts clock hooks settings catalog wire providing plugins transports engine streams "
     "chat client caching media"
 ).split()
 """From the top of the house to the bottom: a room imports only from rooms above it."""
@@ -549,14 +551,53 @@ def test_every_public_name_can_be_used(name):
 
 def test_names_of_the_public_face_are_in_its_list():
     """
-    ``__all__``, the table of homes, the block for type checkers and ``dir()`` tell the same names.
+    The table of homes, the block for type checkers, ``__all__`` and ``dir()`` tell the same names.
     """
     tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
     block = next(node for node in tree.body if _is_for_type_checkers(node))
-    declared = [alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    declared = {alias.asname: node.module for node in imports for alias in node.names if alias.asname == alias.name}
 
-    assert sorted(budwood.__all__) == sorted(budwood._HOMES) == sorted(declared)
+    assert declared == budwood._HOMES
+    assert budwood.__all__ == list(budwood._HOMES)
     assert set(budwood.__all__) <= set(dir(budwood))
+
+
+FOR_PLUGINS = frozenset(
+    "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Cell CellDraft ChatRequest Cost Credential EmbeddingRequest HTTPCall "
+    "HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema Record ReplyHead Row "
+    "SourcePassage Timing ToolChoice ToolDefinition Turn "
+    "AttemptFinished AttemptStarted CacheFailed CacheHit FirstToken Observation ParameterLearned RequestFinished "
+    "RequestStarted RetryScheduled ToolFinished ToolStarted".split()  # for observers
+)
+"""Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
+
+
+def test_every_type_that_programs_meet_is_a_public_name():
+    """
+    A type of `budwood.types` is public, or it is named above; a new one has to be put in one of the places.
+    """
+    public = {name for name, home in budwood._HOMES.items() if home == "budwood.types"}
+
+    assert public | FOR_PLUGINS == set(types.__all__)
+    assert public.isdisjoint(FOR_PLUGINS)
+
+
+def test_every_error_is_a_public_name():
+    """
+    Whoever catches an error finds it in `budwood`.
+    """
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
+
+    assert {name for name, home in budwood._HOMES.items() if home == "budwood.errors"} == classes
+
+
+@pytest.mark.parametrize("name", sorted(budwood._HOMES))
+def test_public_name_is_that_of_its_home(name):
+    """
+    The table names the module that has it.
+    """
+    assert getattr(budwood, name) is getattr(import_module(budwood._HOMES[name]), name)
 
 
 def test_name_that_does_not_exist_is_an_attribute_error():

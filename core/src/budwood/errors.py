@@ -11,6 +11,7 @@ Every exception that Budwood raises, in one tree.
     - PluginInvalidError
     - PluginIncompatibleError
     - PluginDisabledError
+    - PluginFaultError
   . UnsupportedError
   . PromptError
   . StructuredOutputError
@@ -118,6 +119,34 @@ class PluginIncompatibleError(PluginError):
 
 class PluginDisabledError(PluginError):
     """The plugin is installed, and blocked by settings or by ``BUDWOOD_PLUGINS_DISABLED``."""
+
+
+class PluginFaultError(PluginError):
+    """
+    A method of the plugin raised an error that it should not raise: a fault in the plugin.
+
+    Attributes:
+        plugin: The plugin's name.
+        distribution: The distribution that brings it; empty if unknown.
+        version: The version of the distribution; empty if unknown.
+        method: The method that raised: ``encode``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        plugin: str,
+        method: str,
+        distribution: str = "",
+        version: str = "",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.plugin = plugin
+        self.distribution = distribution
+        self.version = version
+        self.method = method
 
 
 class UnsupportedError(BudwoodError):

@@ -23,6 +23,7 @@ from budwood.providing.tiers import reported_tier
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
+    from budwood.providing.schemas import convert_once
     from budwood.providing.streaming import BaseStreamDecoder, Framer, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import estimate_request, estimate_tokens
@@ -31,6 +32,7 @@ _HOMES = {
     "BaseStreamDecoder": "streaming",
     "Framer": "streaming",
     "TokenEstimate": "text_tokens",
+    "convert_once": "schemas",
     "estimate_request": "tokens",
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
@@ -55,6 +57,7 @@ __all__ = [
     "check_capabilities",
     "check_messages",
     "clip",
+    "convert_once",
     "describe_body",
     "duration",
     "error_from_reply",

@@ -94,6 +94,8 @@ class ChatWriter:
         vendors = self._request.vendor_tools
         if any(tool.provider != VENDOR for tool in vendors):
             self._note("vendor_tools", "dropped", "they are tools of another vendor")
+        if any(tool.strict for tool in self._request.tools):
+            self._note("tools.strict", "dropped", "Ollama does not bind arguments to their schema")
         return [*map(_tool, self._offered()), *(tool.data for tool in vendors if tool.provider == VENDOR)]
 
     def _offered(self) -> tuple[ToolDefinition, ...]:
@@ -159,6 +161,8 @@ class ChatWriter:
         for part in message.parts:
             if not isinstance(part, TextPart | ImagePart | VendorPart):
                 raise UnsupportedError(f"A user's message cannot hold {part.type} here.")
+        if _has_text_after_image(message):
+            self._note("messages", "changed", "Ollama has images beside the text: their place in it was not sent")
         return written | ({"images": images} if images else {}) | _returned(message)
 
     def _image(self, part: ImagePart) -> str:
@@ -170,6 +174,11 @@ class ChatWriter:
                 "Ollama fetches no images from addresses.", hint="Give the image itself: files=[…], or its bytes."
             )
         return image.base64
+
+
+def _has_text_after_image(message: Message) -> bool:
+    kinds = [type(part) for part in message.parts if isinstance(part, TextPart | ImagePart)]
+    return ImagePart in kinds and TextPart in kinds[kinds.index(ImagePart) :]
 
 
 def _returned(message: Message) -> dict[str, Any]:
@@ -197,7 +206,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    return {"type": "function", "function": {**function, "parameters": tool.parameters}}
+    return {"type": "function", "function": {**function, "parameters": tool.parameters, **tool.extra}}
 
 
 def _table(value: object) -> dict[str, Any]:
