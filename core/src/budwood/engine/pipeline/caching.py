@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from budwood.engine.drivers.effects import Emit, Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
-from budwood.engine.pipeline.sending import encoding_errors
+from budwood.plugins import faults
 from budwood.types import JSON, ChatRequest, ChatResponse
 
 _FORMAT: Final = b"budwood-reply-1\n"
@@ -37,7 +37,7 @@ def cached(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any
 
 def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, cache: ReplyCache) -> Flow[Any]:
     call = attempt.round.call
-    with encoding_errors():
+    with faults.encoding(attempt.endpoint.source, "encode"):
         key = key_of(attempt.endpoint.identity, attempt.request)
     stored = yield from _load(call, cache, key)
     if stored is not None and _is_valid(attempt.round, stored):
