@@ -150,7 +150,7 @@ class GeminiExamples(WireExamples):
         """
         The error of a field that the API does not know.
         """
-        said = f'Invalid JSON payload received. Unknown name "{parameter}" at \'generation_config\': Cannot find field.'
+        said = f"Invalid JSON payload received. Unknown name \"{parameter}\" at 'generation_config': Cannot find field."
         return WireReply(status=400, body=self.error(400, said))
 
     def noise(self):

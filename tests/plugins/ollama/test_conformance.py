@@ -8,9 +8,7 @@ from budwood_testing import ProviderSuite, WireExamples, json_lines
 class OllamaExamples(WireExamples):
     has_call_ids = False
     request_id_header = None
-    absent = frozenset(
-        {"filtered", "rate_limit_headers", "refused_parameter", "refusal", "signed_reasoning"}
-    )
+    absent = frozenset({"filtered", "rate_limit_headers", "refused_parameter", "refusal", "signed_reasoning"})
     reply_model = "m"
     finish_reasons: ClassVar = {"stop": "stop", "length": "length", "load": "other"}
 

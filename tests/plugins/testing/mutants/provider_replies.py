@@ -143,9 +143,7 @@ class TestForgetsWhatTheVendorCounted(Sound):
 
 class TestZeroIsUnknown(Sound):
     caught_by = ("test_count_of_zero_is_zero",)
-    Mutant = decoding(
-        lambda response: recounting(cache_read_tokens=response.usage.cache_read_tokens or None)(response)
-    )
+    Mutant = decoding(lambda response: recounting(cache_read_tokens=response.usage.cache_read_tokens or None)(response))
 
 
 class TestForgetsWhatStreamsCached(Sound):
@@ -172,9 +170,11 @@ class TestSwapsReasons(Sound):
 class TestKnowsNoFilter(Sound):
     caught_by = ("test_each_finish_reason_is_known",)
     Mutant = decoding(
-        lambda response: response.model_copy(update={"finish_reason": "other"})
-        if response.finish_reason == "content_filter"
-        else response
+        lambda response: (
+            response.model_copy(update={"finish_reason": "other"})
+            if response.finish_reason == "content_filter"
+            else response
+        )
     )
 
 

@@ -213,9 +213,7 @@ class TestClipsTemperature(Sound):
 class TestClipsTokens(Sound):
     caught_by = ("test_boundary_value_is_sent_or_accounted_for",)
     Mutant = asking(
-        lambda request: request.model_copy(
-            update={"max_tokens": request.max_tokens and min(request.max_tokens, 4096)}
-        )
+        lambda request: request.model_copy(update={"max_tokens": request.max_tokens and min(request.max_tokens, 4096)})
     )
 
 
@@ -234,20 +232,24 @@ class TestSendsTheFirstTool(Sound):
 class TestSwapsChoices(Sound):
     caught_by = ("test_choice_of_tools_is_not_its_opposite",)
     Mutant = asking(
-        lambda request: request.model_copy(
-            update={"tool_choice": {"none": "required", "required": "none"}.get(request.tool_choice)}
+        lambda request: (
+            request.model_copy(
+                update={"tool_choice": {"none": "required", "required": "none"}.get(request.tool_choice)}
+            )
+            if isinstance(request.tool_choice, str)
+            else request
         )
-        if isinstance(request.tool_choice, str)
-        else request
     )
 
 
 class TestForgetsWhichTool(Sound):
     caught_by = ("test_tool_is_chosen_by_its_name",)
     Mutant = asking(
-        lambda request: request.model_copy(update={"tool_choice": "required"})
-        if isinstance(request.tool_choice, NamedTool)
-        else request
+        lambda request: (
+            request.model_copy(update={"tool_choice": "required"})
+            if isinstance(request.tool_choice, NamedTool)
+            else request
+        )
     )
 
 
@@ -323,9 +325,7 @@ class TestNumbersResultsByTheirPlace(Sound):
 class TestOneIdInTheHistory(Sound):
     caught_by = ("test_results_belong_to_their_calls", "test_read_calls_go_back_with_their_results")
     Mutant = asking(
-        lambda request: changing_parts(ToolCallPart, id="call")(
-            changing_parts(ToolResultPart, call_id="call")(request)
-        )
+        lambda request: changing_parts(ToolCallPart, id="call")(changing_parts(ToolResultPart, call_id="call")(request))
     )
 
 
@@ -347,9 +347,7 @@ class TestCutsIds(Sound):
 class TestForgetsTextBesideCalls(Sound):
     caught_by = ("test_text_beside_calls_is_kept",)
     Mutant = rewriting(
-        lambda body: [
-            message.update(content=None) for message in body["messages"] if message.get("tool_calls")
-        ]
+        lambda body: [message.update(content=None) for message in body["messages"] if message.get("tool_calls")]
     )
 
 

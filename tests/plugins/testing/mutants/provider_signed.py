@@ -87,9 +87,7 @@ class Unsigned:
 
     def told(self, events):
         return [
-            replace(event, part=event.part.model_copy(update={"data": None}))
-            if isinstance(event, self.kind)
-            else event
+            replace(event, part=event.part.model_copy(update={"data": None})) if isinstance(event, self.kind) else event
             for event in events
         ]
 

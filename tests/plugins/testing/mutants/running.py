@@ -25,8 +25,7 @@ def mutants_in(name):
 
 class Outcomes:
     """
-    What became of the tests of one file: by class, the names of all, of those that failed, and of those that could not
-    be run.
+    What became of the tests of one file: by class, the names of all, of those that failed, and of those without a run.
     """
 
     def __init__(self, name, folder):

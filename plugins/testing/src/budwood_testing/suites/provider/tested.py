@@ -12,8 +12,8 @@ from budwood.hooks import PROVIDER, Kind
 from budwood_testing.clock import FakeClock
 from budwood_testing.examples.wire import WireExamples
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.proving import Unproved
 from budwood_testing.suites.provider.bench import Bench
+from budwood_testing.suites.proving import Unproved
 
 SECRET: Final = "conformance-5ecret-k3y"  # noqa: S105 - opens nothing; tests look where it shows
 

@@ -98,9 +98,7 @@ class Values(ProviderUnderTest):
         """It changes the request, or an adaptation says that the vendor has no such thing."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         opposite = TOOL.model_copy(update={"strict": not strict})
-        call = bench.provider.encode(
-            bench.request(tools=(TOOL.model_copy(update={"strict": strict}),)), stream=False
-        )
+        call = bench.provider.encode(bench.request(tools=(TOOL.model_copy(update={"strict": strict}),)), stream=False)
         other = bench.provider.encode(bench.request(tools=(opposite,)), stream=False)
         accounted = {name for one in (call, other) for name in adapted_in(one)}
 
