@@ -156,6 +156,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def reference(session: nox.Session) -> None:
+    """Write docs/reference/plugins.md from the docstrings; pass --check to see that it is up to date."""
+    install_checkout(session, *TEST)
+    session.run("python", "docs/reference/generate.py", *session.posargs)
+
+
+@nox.session
 def new_plugins(session: nox.Session) -> None:
     """Write a plugin of each kind with `budwood plugins new`, install it, and run its tests and linters."""
     install_checkout(session, *TEST, *LINT, *TYPES)
