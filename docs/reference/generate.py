@@ -92,7 +92,7 @@ SECTIONS: Final = (
         "Base classes and errors",
         "What most providers share. Nothing in Budwood asks whether a provider uses it.",
         "budwood.providing",
-        ("BaseProvider", "BaseStreamDecoder", "Complaint", "Vocabulary"),
+        ("BaseProvider", "BaseStreamDecoder", "Framer", "VendorError", "ErrorCodes"),
     ),
     Section("Context", "What a plugin gets besides its settings.", "budwood.contracts", ("PluginContext",)),
     Section(

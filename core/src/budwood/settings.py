@@ -62,6 +62,8 @@ class Options(BaseModel):
             ``response.adaptations``, do so with a warning, or raise `UnsupportedError` before anything is sent.
         repairs: How often a reply that does not satisfy the schema is sent back with what is wrong with it.
         max_tool_rounds: How often the model may call tools before it must answer.
+        attempt_timeout: Seconds for one attempt, which is then repeated: a whole reply must be complete by then, a
+            streamed one must have begun. By default there is no such limit for whole replies, and 60 s for streams.
         max_retry_after: The longest ``Retry-After`` that is waited for, in seconds; a longer one is the caller's.
     """
 
@@ -75,6 +77,7 @@ class Options(BaseModel):
     repairs: Annotated[int, Field(ge=0, le=100)] = 1
     max_tool_rounds: Annotated[int, Field(ge=0, le=1000)] = 10
     max_retry_after: Annotated[float, Field(ge=0)] = 120.0
+    attempt_timeout: Seconds | None = None
 
 
 class PluginSettings(BaseModel):
@@ -98,6 +101,7 @@ class _Root(BaseModel):
     cache: str | None = None
     tokenizer: str | bool | None = None
     transport: str | None = None
+    observers: tuple[str, ...] = ()
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
@@ -108,6 +112,7 @@ class _Root(BaseModel):
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
     tokenizers: dict[str, Table] = Field(default_factory=dict)
     transports: dict[str, Table] = Field(default_factory=dict)
+    observer: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
 
 
@@ -148,6 +153,7 @@ class Settings:
         self.cache = root.cache
         self.tokenizer = root.tokenizer
         self.transport = root.transport
+        self.observers = root.observers
         self.options = root.options
         self.model_rows = root.models
         self.disabled = frozenset(normalise(name) for each in said for name in each.plugins.disabled)

@@ -10,16 +10,20 @@ from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import InstructionStrategy
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
+from budwood.contracts.observers import HeadersObserver, Observer, ToolObserver
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
     CatalogNameProvider,
     ConnectionHintProvider,
     ContextWindowProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
+    RateLimitProvider,
     StreamDecoder,
     TokenProvider,
     TokenSource,
+    TruncationProvider,
 )
 from budwood.contracts.services import (
     CompletionProvider,
@@ -47,6 +51,7 @@ __all__ = [
     "EmbeddingProvider",
     "EmitLog",
     "Exchange",
+    "HeadersObserver",
     "InstructionStrategy",
     "LocalAdaptationProvider",
     "LocalProvider",
@@ -57,10 +62,13 @@ __all__ = [
     "ModelPullProvider",
     "ModelRulesProvider",
     "ModerationProvider",
+    "Observer",
     "PluginContext",
+    "PriceTierProvider",
     "PromptModifier",
     "Provider",
     "PullDecoder",
+    "RateLimitProvider",
     "RulesLookup",
     "Storage",
     "StreamDecoder",
@@ -68,6 +76,8 @@ __all__ = [
     "TokenProvider",
     "TokenSource",
     "Tokenizer",
+    "ToolObserver",
     "Transport",
     "Transports",
+    "TruncationProvider",
 ]

@@ -3,56 +3,41 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from budwood.contracts import Cache, Clock
+from budwood import logs
+from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
-from budwood.engine.accounting.reporting import reported
 from budwood.engine.chat.functions import is_async
+from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
-    Asked,
     AskOptions,
+    CallOptions,
     CompletionOptions,
     override,
-    understood,
-    understood_completion,
+    parse_completion_options,
+    parse_options,
 )
-from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
-from budwood.engine.chat.structured import ask_structured, prepare
-from budwood.engine.chat.tools import converse, messages_added
+from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
 from budwood.engine.drivers.effects import All, Flow, Invoke
-from budwood.engine.pipeline.call import Call, ReplyCache
-from budwood.engine.pipeline.endpoints import Endpoint, Endpoints
-from budwood.engine.pipeline.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
-from budwood.errors import (
-    BudwoodError,
-    ConfigurationError,
-    PluginError,
-    PromptError,
-    StreamInterruptedError,
-    StructuredOutputError,
-    ToolLoopError,
-)
-from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
+from budwood.engine.pipeline.call import Call, ReplyCache, Round
+from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
+from budwood.engine.pipeline.flows import answer_chat
+from budwood.engine.pipeline.requests import check_chat
+from budwood.engine.services import CHAT
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import CACHE, OBSERVER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
 from budwood.settings import Options
-from budwood.types import (
-    Capability,
-    ChatResponse,
-    Message,
-    Part,
-    Timing,
-)
+from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
 if TYPE_CHECKING:
+    from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -68,6 +53,7 @@ class Engine:
         cache: Where replies are kept, if anywhere.
         clock: The time.
         blocking: Whether a blocking driver performs the flows, which can await nothing.
+        observers: Are told what happens during calls.
         counter: Counts tokens.
     """
 
@@ -78,20 +64,22 @@ class Engine:
     cache: ReplyCache | None
     clock: Clock
     blocking: bool
+    observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
+    _told: dict[bool, Observers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
 
     def ask(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
         """Ask, and return the whole reply."""
-        return self._answer(prompt, given, WholeDelivery())
+        return self._answer(prompt, given, streamed=False)
 
     def stream(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
         """Ask, and emit the reply's events as they come."""
-        return self._answer(prompt, given, StreamedDelivery())
+        return self._answer(prompt, given, streamed=True)
 
     def ask_many(
         self, prompts: Iterable[Prompt], given: AskOptions, concurrency: int
@@ -102,7 +90,7 @@ class Engine:
         if concurrency < 1:
             raise ConfigurationError(f"concurrency is {concurrency}.", hint="Give 1 or more.")
         replies: list[ChatResponse | BudwoodError] = yield All(
-            (_caught(self.ask(prompt, given)) for prompt in prompts), limit=concurrency
+            (_caught(self, prompt, given) for prompt in prompts), limit=concurrency
         )
         return replies
 
@@ -111,11 +99,18 @@ class Engine:
     ) -> Flow[ChatResponse]:
         """Ask in a conversation; its history grows only when the reply is complete."""
         asked = self._understood(given)
-        new = yield from self._read(messages_of(prompt), asked)
+        call = self._call(asked, conversation.model, streamed=streamed)
+        new = messages_of(prompt)
+        asked.request(call.target.model, new)  # raises for an invalid option now, not at the first read
+        return self._talk(conversation, new, asked, call)
+
+    def _talk(
+        self, conversation: Conversation, new: tuple[Message, ...], asked: CallOptions, call: Call
+    ) -> Flow[ChatResponse]:
+        new = yield from self._read(new, asked)
         system = conversation.system if asked.system is None else asked.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
-        delivery = StreamedDelivery() if streamed else WholeDelivery()
-        response = yield from self._perform(self._call(asked, conversation.model), history, asked, delivery)
+        response = yield from self._ask(call, history, asked)
         conversation.messages.extend((*new, *response.messages))
         return response
 
@@ -126,43 +121,45 @@ class Engine:
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(Asked(self.options, model=model))
-        request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
+        call = self._call(CallOptions(self.options, model=model))
+        request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
     def moderate(
         self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
     ) -> Flow[ModerationResponse]:
-        """Have contents judged, in one request; where no model is named, by the one that the vendor has for it."""
+        """Classify contents, in one request; where no model is given, by the one that the vendor has for it."""
         from budwood.engine import services
         from budwood.types import ModerationRequest
 
-        endpoint, name = self.endpoints.find(self._address(model))
-        wanted = name if model else None
-        request = ModerationRequest(model=wanted, contents=contents_of(contents), extra=dict(extra or {}))
-        return services.moderate(self._new_call(endpoint, wanted or "", self.options, use_cache=False), request)
+        target = self.endpoints.find(self._address(model))
+        call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
+        request = ModerationRequest(
+            model=target.model if model else None, contents=contents_of(contents), extra=dict(extra or {})
+        )
+        return services.moderate(call, request)
 
-    def complete(self, prompt: str, given: CompletionOptions) -> Flow[ChatResponse]:
-        """Let a model go on with a text."""
+    def complete(self, prompt: str, given: CompletionOptions, *, streamed: bool = False) -> Flow[ChatResponse]:
+        """Let a model continue a text."""
         from budwood.engine import services
 
-        asked = understood_completion(given, self.options)
-        call = self._call(asked)
-        return services.complete(call, asked.request(call.model, (Message.user(prompt),)))
+        asked = parse_completion_options(given, self.options)
+        call = self._call(asked, streamed=streamed)
+        return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
         from budwood.engine import services
 
-        return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
+        return services.list_models(self._new_call(Target(self._provider(provider), ""), self.options))
 
     def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
-        """Have a server fetch a model, and emit how far it has got."""
-        from budwood.engine.pulling import pull
+        """Have a server download a model, and emit its progress."""
+        from budwood.engine import services
 
-        endpoint, name = self.endpoints.find(self._address(model))
+        target = self.endpoints.find(self._address(model))
         options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
-        return pull(self._new_call(endpoint, name, options, use_cache=False))
+        return services.request(self._new_call(target, options, streamed=True), services.PULL, target.model)
 
     def count_tokens(self, prompt: Prompt, given: AskOptions, *, offline: bool) -> Flow[TokenCount]:
         """Count the tokens of a request; ``offline`` does so without asking the vendor."""
@@ -171,37 +168,25 @@ class Engine:
         asked = self._understood(given)
         call = self._call(asked)
         messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        return (yield from services.count_tokens(call, asked.request(call.model, messages), offline=offline))
+        return (yield from services.count_tokens(call, asked.request(call.target.model, messages), offline=offline))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Say what a model can do."""
-        endpoint, name = self.endpoints.find(self._address(model))
-        return endpoint.capabilities(name)
+        return self.endpoints.find(self._address(model)).capabilities()
 
     def model_details(self, model: str | None) -> ModelDetails:
         """Say all that is known of a model."""
-        from budwood.types import ModelDetails, ModelFacts
+        from budwood.engine.accounting.details import details_of
 
-        endpoint, name = self.endpoints.find(self._address(model))
-        facts = endpoint.facts(name) if endpoint.facts else ModelFacts()
-        price = facts.price(datetime.fromtimestamp(self.clock.time(), UTC))
-        return ModelDetails(
-            provider=endpoint.name,
-            model=name,
-            capabilities=endpoint.capabilities(name),
-            rules=endpoint.rules(name),
-            facts=facts,
-            price=price,
-            price_unknown=endpoint.no_price if price is None else None,
-        )
+        return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
     def check(self, given: AskOptions) -> None:
         """See that a call could be sent: its model chats, has a provider and a key, and its options make a request."""
         asked = self._understood(given)
         call = self._call(asked)
-        check_chats(call)
-        call.endpoint.check_credential()
-        asked.request(call.model, (Message.user("-"),))
+        check_chat(call.target)
+        call.target.endpoint.check_credential()
+        asked.request(call.target.model, (Message.user("-"),))
 
     def close(self) -> None:
         """Release what local models hold, and the cache that was made here."""
@@ -210,69 +195,44 @@ class Engine:
         if self.cache is not None and self.cache.owned:
             self.cache.store.close()
 
-    def _answer(self, prompt: Prompt, given: AskOptions, delivery: Delivery) -> Flow[ChatResponse]:
+    def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
+        """Parse the options and resolve the model at once, and return the flow that does the rest."""
         asked = self._understood(given)
-        call = self._call(asked)
-        messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        return (yield from self._perform(call, messages, asked, delivery))
+        call = self._call(asked, streamed=streamed)
+        messages = messages_of(prompt, system=asked.system)
+        if not asked.files:
+            return self._ask(call, messages, asked)
+        asked.request(call.target.model, messages)  # as in `talk`
+        return self._ask_with_files(call, messages, asked)
 
-    def _perform(
-        self, call: Call, messages: tuple[Message, ...], asked: Asked, delivery: Delivery
-    ) -> Flow[ChatResponse]:
-        request = asked.request(call.model, messages)
-        with reported(call, messages[-1].text if messages else "") as report:
-            try:
-                if asked.wanted is None:
-                    response = yield from converse(call, request, asked.toolbox, delivery)
-                else:
-                    structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
-                    response = yield from ask_structured(call, structured, asked.wanted, delivery)
-            except (StructuredOutputError, ToolLoopError, StreamInterruptedError) as error:
-                if error.response:
-                    error.response = _with_receipts(call, error.response)
-                raise
-            report.response = _with_receipts(call, response)
-        return report.response
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
+        messages = yield from self._read(messages, asked)
+        return (yield from self._ask(call, messages, asked))
 
-    def _understood(self, given: AskOptions) -> Asked:
-        asked = understood(given, self.options)
+    def _ask(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
+        request = asked.request(call.target.model, messages)
+        return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
+
+    def _understood(self, given: AskOptions) -> CallOptions:
+        asked = parse_options(given, self.options)
         if self.blocking:
-            for tool in asked.toolbox.tools.values():
-                if tool.awaitable and asked.toolbox.execute:
+            for tool in asked.tools.tools.values():
+                if tool.awaitable and asked.tools.execute:
                     raise ConfigurationError(
                         f"The tool {tool.definition.name!r} is async, and Client cannot await it.",
                         hint="Use AsyncClient, or a plain function.",
                     )
-            if asked.toolbox.approve is not None and is_async(asked.toolbox.approve):
+            if asked.tools.approve is not None and is_async(asked.tools.approve):
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
-    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
         if asked.files:
             messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
-        kinds: dict[str, str] = {}
-        broken: list[str] = []
-        for handler in self.instances.known(MEDIA_HANDLER):
-            try:
-                spec = self.instances.registry.load(MEDIA_HANDLER, handler)
-            except PluginError as error:
-                broken.append(f" {error}")
-                continue
-            for kind in spec.media_types:
-                kinds.setdefault(kind, handler)
-        pattern = best_fit(media_type, kinds)
-        if pattern is None:
-            raise PromptError(
-                f"{name} is {media_type}, which nothing here can read.",
-                hint=f"Known are {listed(kinds)}.{''.join(broken)}",
-            )
-        handler = self.instances.build(MEDIA_HANDLER, kinds[pattern]).thing
-        parts: tuple[Part, ...] = handler.parts(name, data, media_type)
-        return parts
+        return read_file(self.instances, name, data, media_type)
 
     def _address(self, model: str | None) -> str:
         address = model or self.model
@@ -287,19 +247,24 @@ class Engine:
     def _provider(self, name: str | None) -> Endpoint:
         if name is not None:
             return self.endpoints.get(name)
-        return self.endpoints.find(self._address(None))[0]
+        return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: Asked, model: str | None = None) -> Call:
-        endpoint, name = self.endpoints.find(self._address(asked.model or model))
-        return self._new_call(endpoint, name, asked.options, use_cache=asked.use_cache)
+    def _call(self, asked: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
+        target = self.endpoints.find(self._address(asked.model or model))
+        cache = self.cache if asked.use_cache else None
+        call = self._new_call(target, asked.options, streamed=streamed, cache=cache)
+        if streamed and cache is None:  # a cached reply needs no key
+            target.endpoint.check_credential()
+        return call
 
-    def _new_call(self, endpoint: Endpoint, model: str, options: Options, *, use_cache: bool) -> Call:
+    def _new_call(
+        self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
+    ) -> Call:
         if self.closed:
-            raise BudwoodError("The client is closed.", hint="Make a new one, or close it later.")
+            raise BudwoodError("This client is closed.", hint="Create a new one.")
         return Call(
             id=f"{self.random.getrandbits(64):016x}",
-            endpoint=endpoint,
-            model=model,
+            target=target,
             options=options,
             clock=self.clock,
             random=self.random,
@@ -309,26 +274,25 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
-            cache=self.cache if use_cache else None,
+            observers=self._observers() if self.observers or logs.wanted() else None,
+            streamed=streamed,
+            cache=cache,
         )
 
+    def _observers(self) -> Observers:
+        """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
+        from budwood.engine.accounting.log_observer import LogObserver
+        from budwood.engine.accounting.observers import Observers
 
-def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
-    return response.model_copy(
-        update={
-            "provider": call.endpoint.name,
-            "model": response.model or call.model,
-            "messages": messages_added(response),
-            "attempts": tuple(call.ledger),
-            "adaptations": tuple(call.adaptations.values()),
-            **call.cost(),
-        }
-    )
+        is_logged = logs.wanted()
+        if is_logged not in self._told:
+            self._told[is_logged] = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
+        return self._told[is_logged]
 
 
-def _caught(flow: Flow[ChatResponse]) -> Flow[ChatResponse | BudwoodError]:
+def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
     try:
-        return (yield from flow)
+        return (yield from engine.ask(prompt, given))
     except BudwoodError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a fault of a plugin in one item must not lose the others
@@ -350,3 +314,27 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
     return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+
+
+def load_observers(instances: Instances, observers: Sequence[str | Observer]) -> tuple[Observer, ...]:
+    """
+    Return the observers that names and objects stand for.
+
+    Raises:
+        ConfigurationError: Something is neither a name nor an observer.
+        PluginError: No observer has that name, or it cannot be used.
+    """
+    if isinstance(observers, str):
+        raise ConfigurationError("observers= is a text.", hint=f"Give a list: observers=[{observers!r}].")
+    found: list[Observer] = []
+    for observer in observers:
+        if isinstance(observer, str):
+            found.append(instances.build(OBSERVER, observer).thing)
+        elif callable(getattr(observer, "observe", None)):
+            found.append(observer)
+        else:
+            raise ConfigurationError(
+                f"The observer {type(observer).__name__} has no method observe().",
+                hint="Give names of observers, or objects that satisfy budwood.contracts.Observer.",
+            )
+    return tuple(found)

@@ -94,9 +94,11 @@ class Timing:
     How long one call may take.
 
     ``connect_timeout`` and ``idle_timeout`` (between two pieces of a reply that has begun) are seconds; ``deadline`` is
-    the moment of the driver's monotonic clock at which the whole call is over.
+    the moment of the driver's monotonic clock at which the whole call is over, ``head_deadline`` the moment by which
+    the head of the reply must have come.
     """
 
     connect_timeout: float
     idle_timeout: float
     deadline: float
+    head_deadline: float | None = None

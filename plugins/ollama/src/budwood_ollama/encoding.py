@@ -6,12 +6,11 @@ Source: Ollama's API description, ``ChatRequest``, and its documentation of tool
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
-from budwood.providing import adapted
+from budwood.providing import adapted, inline_image
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -169,14 +168,12 @@ class ChatWriter:
     def _image(self, part: ImagePart) -> str:
         if part.detail is not None:
             self._note("detail", "dropped", "Ollama looks at every image in one resolution")
-        if part.url is None:
-            return base64.b64encode(part.data or b"").decode("ascii")
-        media, comma, data = part.url.partition(";base64,")
-        if not comma or not media.startswith("data:"):
+        image = inline_image(part)
+        if image is None:
             raise UnsupportedError(
                 "Ollama fetches no images from addresses.", hint="Give the image itself: files=[…], or its bytes."
             )
-        return data
+        return image.base64
 
 
 def _has_text_after_image(message: Message) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         cassette,
         cassette_async,
     )
-    from budwood_testing.clock import FakeClock
+    from budwood_testing.clock import FakeClock, ManualClock
     from budwood_testing.context import plugin_context
     from budwood_testing.examples import (
         OpenAIChatExamples,
@@ -56,6 +56,7 @@ __all__ = [
     "FaultyTransport",
     "InstructionStrategySuite",
     "LocalProviderSuite",
+    "ManualClock",
     "MediaHandlerSuite",
     "OpenAIChatExamples",
     "PackagingSuite",

@@ -18,7 +18,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
         "cassette",
         "cassette_async",
     ),
-    "budwood_testing.clock": ("FakeClock",),
+    "budwood_testing.clock": ("FakeClock", "ManualClock"),
     "budwood_testing.context": ("plugin_context",),
     "budwood_testing.examples": (
         "OpenAIChatExamples",
