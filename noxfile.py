@@ -195,6 +195,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def reference(session: nox.Session) -> None:
+    """Write docs/reference/plugins.md from the docstrings; pass --check to see that it is up to date."""
+    session.run(enter_checkout(session), "docs/reference/generate.py", *session.posargs, external=True)
+
+
+@nox.session(python=False)
 def new_plugins(session: nox.Session) -> None:
     """Write a plugin of each kind with `budwood plugins new`, install it, and run its tests and linters."""
     pytest(session, enter_checkout(session), "tests/new_plugins")

@@ -108,7 +108,7 @@ class Instances:
                 where=f"[{kind.section}.{name}]",
                 cure=lambda key: _how_to_set(kind.section, name, key, variables),
             )
-        context = self._context(name, plugin, spec)
+        context = self._context(kind, name, plugin, spec)
         facts = self._facts(name, plugin, spec, preset)
         return Instance(
             name, spec, settings, build_object(kind, spec, settings, context, source), context, preset, facts, source
@@ -196,7 +196,7 @@ class Instances:
             return None
         return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
 
-    def _context(self, name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
+    def _context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
         also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
@@ -212,7 +212,7 @@ class Instances:
             rules=rules,
             log=functools.partial(logs.emit, instance=name),
             clock=self._clock,
-            cache_folder=user_cache_path("budwood") / plugin,
+            cache_folder=user_cache_path("budwood") / kind.section / plugin,
         )
 
 
