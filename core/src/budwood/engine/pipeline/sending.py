@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Final, NoReturn
-
-from pydantic_core import PydanticSerializationError
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
 from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
-from budwood.errors import (
-    BadResponseError,
-    ConnectionFailedError,
-    PromptError,
-    ProviderError,
-    UnsupportedError,
-)
-from budwood.providing import clip
+from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
+from budwood.plugins import faults
 from budwood.types import HTTPCall, HTTPReply
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
@@ -69,7 +60,7 @@ def encode_again(attempt: Attempt) -> HTTPCall:
     service = attempt.round.service
     write = getattr(remote_provider(attempt), service.encode)
     encoded: HTTPCall
-    with _ENCODING_ERRORS:
+    with faults.encoding(attempt.endpoint.source, service.encode):
         if service.takes_stream:
             encoded = write(attempt.request, stream=attempt.round.call.streamed)
         elif attempt.request is None:
@@ -81,8 +72,9 @@ def encode_again(attempt: Attempt) -> HTTPCall:
 
 def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has a result of its own
     """Read a whole reply."""
-    read = getattr(attempt.endpoint.remote, attempt.round.service.decode)
-    with _DECODING_ERRORS:
+    method = attempt.round.service.decode
+    read = getattr(attempt.endpoint.remote, method)
+    with faults.DecodingBoundary(attempt.endpoint.source, method, reply.body):
         return read(reply) if attempt.request is None else read(attempt.request, reply)
 
 
@@ -95,15 +87,17 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         lease = yield from endpoint.tokens.lease(call.clock.time())
     attempt.lease = lease
     if lease is not None:
-        encoded = remote_provider(attempt).authorize(encoded, lease.credential)
+        with faults.authorizing(endpoint.source, "authorize"):
+            encoded = remote_provider(attempt).authorize(encoded, lease.credential)
     if call.observers is not None:
         encoded = call.observers.attempt_started(attempt.target, call, attempt.key_label, encoded)
     try:
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
         provider = endpoint.remote
-        if isinstance(provider, ConnectionHintProvider) and error.retryable:
-            error.hint = provider.connection_hint or error.hint
+        with faults.calling(endpoint.source, "connection_hint"):
+            if isinstance(provider, ConnectionHintProvider) and error.retryable:
+                error.hint = provider.connection_hint or error.hint
         raise
     attempt.head = exchange.head
     return exchange
@@ -117,9 +111,9 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         ProviderError: The provider says what the status and the body mean.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
-    with _DECODING_ERRORS:
-        error = remote_provider(attempt).error(scrub_reply(reply, attempt.secret))
-    raise error
+    reply = scrub_reply(reply, attempt.secret)
+    with faults.DecodingBoundary(attempt.endpoint.source, "error", reply.body):
+        raise remote_provider(attempt).error(reply)
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
@@ -144,48 +138,3 @@ def remote_provider(attempt: Attempt) -> Provider:
     if provider is None:
         raise UnsupportedError(f"{attempt.endpoint.name} runs inside this process and has no HTTP API.")
     return provider
-
-
-class _DecodingErrors:
-    """Context manager that turns parsing errors into `BadResponseError`."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, AttributeError | IndexError | KeyError | TypeError | ValueError):
-            raise BadResponseError(
-                f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
-            ) from error
-
-
-class _EncodingErrors:
-    """Context manager that turns text which JSON cannot hold into `PromptError`."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, UnicodeEncodeError | PydanticSerializationError):
-            raise PromptError(
-                f"The request holds what cannot be sent: {clip(str(error), 200)}.",
-                hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
-            ) from error
-
-
-_DECODING_ERRORS: Final = _DecodingErrors()
-_ENCODING_ERRORS: Final = _EncodingErrors()
-
-
-def decoding_errors() -> _DecodingErrors:
-    """Return the context manager that stands around the reading of a reply."""
-    return _DECODING_ERRORS
-
-
-def encoding_errors() -> _EncodingErrors:
-    """Return the context manager that stands around the writing of a request."""
-    return _ENCODING_ERRORS
