@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, Self
 
-    from budwood.types import Attempt, ChatResponse, ModelRules
+    from budwood.types import Attempt, ChatResponse, ModelRules, RateLimits
 
     TimeoutPhase = Literal["connect", "head", "read", "attempt", "deadline"]
 
@@ -207,11 +207,13 @@ class ProviderError(BudwoodError):
         param: The field of our request at which the vendor took offence, or a place inside it: ``messages[0].role``.
         request_id: The vendor's id of the request, for its support.
         retry_after: Seconds that the vendor asks to wait.
+        rate_limits: The limits that the reply's headers report.
         retryable: Whether the same call may succeed later.
         attempts: The call's ledger: each request that was sent before this error was given up on.
     """
 
     retryable: bool = False
+    rate_limits: RateLimits | None = None
     attempts: tuple[Attempt, ...] = ()
 
     def __init__(

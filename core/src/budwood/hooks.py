@@ -37,6 +37,7 @@ from budwood.contracts import (
     InstructionStrategy,
     LocalProvider,
     MediaHandler,
+    Observer,
     PluginContext,
     PromptModifier,
     Provider,
@@ -161,6 +162,10 @@ class TokenizerSpec(Spec[S, Tokenizer]):
     models: tuple[str, ...] = ()
 
 
+class ObserverSpec(Spec[S, Observer]):
+    """What is told of each call: a usage store, telemetry. It runs only where ``observers`` names it."""
+
+
 @hookspec
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
     """Describe providers. Entry-point group ``budwood.providers``."""
@@ -209,16 +214,23 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
     return ()
 
 
+@hookspec
+def budwood_observers() -> Iterable[ObserverSpec[Any]]:
+    """Describe observers. Entry-point group ``budwood.observers``."""
+    return ()
+
+
 class Kind(NamedTuple, Generic[T]):
     """
     One kind of plugin: what users call it, where it is found, and what its hook returns.
 
     Attributes:
-        label: What users call it.
+        label: What users call one.
         section: The table of the settings that holds its instances.
         spec: What the hook returns.
         protocols: What an object that it builds satisfies: one of these.
         patterns: The field of the spec whose values follow the name in the entry point; empty if the kind has none.
+        plural: The word in the names of the entry-point group and the hook; by default that of the section.
     """
 
     label: str
@@ -226,16 +238,17 @@ class Kind(NamedTuple, Generic[T]):
     spec: type[T]
     protocols: tuple[type, ...]
     patterns: str = ""
+    plural: str = ""
 
     @property
     def group(self) -> str:
         """The entry-point group."""
-        return f"budwood.{self.section}"
+        return f"budwood.{self.plural or self.section}"
 
     @property
     def hook(self) -> str:
         """The name of the hook."""
-        return f"budwood_{self.section}"
+        return f"budwood_{self.plural or self.section}"
 
 
 PROVIDER: Final = Kind("provider", "providers", ProviderSpec, (Provider, LocalProvider))
@@ -248,6 +261,8 @@ INSTRUCTION_STRATEGY: Final = Kind(
 PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec, (PromptModifier,))
 TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec, (Tokenizer,), "models")
 TRANSPORT: Final = Kind("transport", "transports", TransportSpec, (Transports,))
+OBSERVER: Final = Kind("observer", "observer", ObserverSpec, (Observer,), plural="observers")
+"""Its section is ``[observer.NAME]``: ``observers`` is the list of those that run."""
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -258,5 +273,6 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     PROMPT_MODIFIER,
     TOKENIZER,
     TRANSPORT,
+    OBSERVER,
 )
 """All kinds of plugin. A further kind is one more spec, one more hook, one more row."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood.contracts import Cache, Clock
-from budwood.engine import ClientOptions, Content, Engine, reply_cache
+from budwood.contracts import Cache, Clock, Observer
+from budwood.engine import ClientOptions, Content, Engine, load_observers, reply_cache
 from budwood.engine.chat.options import AskOptions, override, refuse_unknown
 from budwood.engine.pipeline.endpoints import Endpoints
 from budwood.errors import BudwoodError, ConfigurationError
@@ -40,6 +40,7 @@ def make_engine(
     cache_ttl: float | None,
     registry: Registry | None,
     clock: Clock,
+    observers: Sequence[str | Observer] | None = None,
     options: ClientOptions,
 ) -> Engine:
     """Make a client's engine; the arguments are those of `Client`."""
@@ -59,6 +60,7 @@ def make_engine(
         cache=None if isinstance(chosen, bool) else reply_cache(instances, chosen, cache_ttl),
         clock=clock,
         blocking=blocking,
+        observers=load_observers(instances, settings.observers if observers is None else observers),
     )
     if model is not None:
         endpoints.find(model)

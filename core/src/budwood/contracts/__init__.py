@@ -17,11 +17,13 @@ from budwood.contracts.providers import (
     ConnectionHintProvider,
     ContextWindowProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     StreamDecoder,
     TokenProvider,
     TokenSource,
+    TruncationProvider,
 )
 from budwood.contracts.services import (
     CompletionProvider,
@@ -62,6 +64,7 @@ __all__ = [
     "ModerationProvider",
     "Observer",
     "PluginContext",
+    "PriceTierProvider",
     "PromptModifier",
     "Provider",
     "PullDecoder",
@@ -76,4 +79,5 @@ __all__ = [
     "ToolObserver",
     "Transport",
     "Transports",
+    "TruncationProvider",
 ]

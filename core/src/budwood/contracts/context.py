@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from pathlib import Path
     from threading import Event
 
@@ -24,11 +25,23 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float, *, wake: Event | None = None) -> None:
-        """Wait, blocking the thread; no longer than until ``wake`` is set."""
+        """Wait, blocking the thread; no longer than until ``wake`` is set, which belongs to this pause alone."""
         ...
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait, leaving the thread to other tasks."""
+        ...
+
+    def wait(self, event: Event, deadline: float) -> None:
+        """
+        Wait, blocking the thread, until the event is set, at most until `monotonic` shows ``deadline``.
+
+        The event belongs to this call alone: a clock may set it to end the waiting.
+        """
+        ...
+
+    async def wait_async(self, future: Future[None], deadline: float) -> None:
+        """Wait, leaving the thread to other tasks, until the future is done, at most until ``deadline``."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,12 @@ from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
-    Asked,
     AskOptions,
+    CallOptions,
     CompletionOptions,
     override,
-    understood,
-    understood_completion,
+    parse_completion_options,
+    parse_options,
 )
 from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
 from budwood.engine.drivers.effects import All, Flow, Invoke
@@ -28,9 +28,9 @@ from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
-from budwood.hooks import CACHE, PROVIDER
+from budwood.hooks import CACHE, OBSERVER, PROVIDER
 from budwood.names import listed
-from budwood.plugins import Instances, faults
+from budwood.plugins import Instances
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
@@ -68,6 +68,7 @@ class Engine:
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
+    _told: dict[bool, Observers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
@@ -99,10 +100,14 @@ class Engine:
         """Ask in a conversation; its history grows only when the reply is complete."""
         asked = self._understood(given)
         call = self._call(asked, conversation.model, streamed=streamed)
-        return self._talk(conversation, prompt, asked, call)
+        new = messages_of(prompt)
+        asked.request(call.target.model, new)  # raises for an invalid option now, not at the first read
+        return self._talk(conversation, new, asked, call)
 
-    def _talk(self, conversation: Conversation, prompt: Prompt, asked: Asked, call: Call) -> Flow[ChatResponse]:
-        new = yield from self._read(messages_of(prompt), asked)
+    def _talk(
+        self, conversation: Conversation, new: tuple[Message, ...], asked: CallOptions, call: Call
+    ) -> Flow[ChatResponse]:
+        new = yield from self._read(new, asked)
         system = conversation.system if asked.system is None else asked.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
         response = yield from self._ask(call, history, asked)
@@ -116,7 +121,7 @@ class Engine:
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(Asked(self.options, model=model))
+        call = self._call(CallOptions(self.options, model=model))
         request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
@@ -138,7 +143,7 @@ class Engine:
         """Let a model continue a text."""
         from budwood.engine import services
 
-        asked = understood_completion(given, self.options)
+        asked = parse_completion_options(given, self.options)
         call = self._call(asked, streamed=streamed)
         return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
 
@@ -188,26 +193,28 @@ class Engine:
         self.closed = True
         self.endpoints.close()
         if self.cache is not None and self.cache.owned:
-            with faults.calling(self.cache.source, "close"):
-                self.cache.store.close()
+            self.cache.store.close()
 
     def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
         asked = self._understood(given)
         call = self._call(asked, streamed=streamed)
         messages = messages_of(prompt, system=asked.system)
-        return self._ask_with_files(call, messages, asked) if asked.files else self._ask(call, messages, asked)
+        if not asked.files:
+            return self._ask(call, messages, asked)
+        asked.request(call.target.model, messages)  # as in `talk`
+        return self._ask_with_files(call, messages, asked)
 
-    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         messages = yield from self._read(messages, asked)
         return (yield from self._ask(call, messages, asked))
 
-    def _ask(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         request = asked.request(call.target.model, messages)
         return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
 
-    def _understood(self, given: AskOptions) -> Asked:
-        asked = understood(given, self.options)
+    def _understood(self, given: AskOptions) -> CallOptions:
+        asked = parse_options(given, self.options)
         if self.blocking:
             for tool in asked.tools.tools.values():
                 if tool.awaitable and asked.tools.execute:
@@ -219,7 +226,7 @@ class Engine:
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
-    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
         if asked.files:
             messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
         return messages
@@ -242,9 +249,13 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: Asked, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(self, asked: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
         target = self.endpoints.find(self._address(asked.model or model))
-        return self._new_call(target, asked.options, streamed=streamed, cache=self.cache if asked.use_cache else None)
+        cache = self.cache if asked.use_cache else None
+        call = self._new_call(target, asked.options, streamed=streamed, cache=cache)
+        if streamed and cache is None:  # a cached reply needs no key
+            target.endpoint.check_credential()
+        return call
 
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
@@ -269,10 +280,14 @@ class Engine:
         )
 
     def _observers(self) -> Observers:
+        """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
-        return Observers((*self.observers, LogObserver()) if logs.wanted() else self.observers)
+        is_logged = logs.wanted()
+        if is_logged not in self._told:
+            self._told[is_logged] = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
+        return self._told[is_logged]
 
 
 def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
@@ -298,4 +313,28 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)
+    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+
+
+def load_observers(instances: Instances, observers: Sequence[str | Observer]) -> tuple[Observer, ...]:
+    """
+    Return the observers that names and objects stand for.
+
+    Raises:
+        ConfigurationError: Something is neither a name nor an observer.
+        PluginError: No observer has that name, or it cannot be used.
+    """
+    if isinstance(observers, str):
+        raise ConfigurationError("observers= is a text.", hint=f"Give a list: observers=[{observers!r}].")
+    found: list[Observer] = []
+    for observer in observers:
+        if isinstance(observer, str):
+            found.append(instances.build(OBSERVER, observer).thing)
+        elif callable(getattr(observer, "observe", None)):
+            found.append(observer)
+        else:
+            raise ConfigurationError(
+                f"The observer {type(observer).__name__} has no method observe().",
+                hint="Give names of observers, or objects that satisfy budwood.contracts.Observer.",
+            )
+    return tuple(found)

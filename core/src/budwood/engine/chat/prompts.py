@@ -22,7 +22,7 @@ from budwood.types import (
 )
 
 Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
-"""A text, a message, or a list of messages; also in the form of OpenAI's Chat Completions."""
+"""A text, a message, or a list of messages; also in the form of Chat Completions."""
 
 Content = str | Message
 """What is judged by itself: a text, or the texts and images of a message."""

@@ -91,6 +91,7 @@ class Attempt:
     def fail(self, error: ProviderError) -> None:
         """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
         error.located(self.endpoint.name, self.model)
+        error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secret)
         self._record(error)
 

@@ -16,6 +16,7 @@ from budwood.contracts import (
     ContextWindowProvider,
     LocalProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     TokenProvider,
@@ -26,7 +27,7 @@ from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
-from budwood.types import Capability, Credential, ModelRules, RateLimits, ReplyHead
+from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Endpoint(NamedTuple):
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
+        price_tier: Reads from a reply which tier of service it was served with; None where there is only one.
         read_rate_limits: Reads what the vendor's headers say of its limits; None where the provider cannot.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
@@ -80,6 +82,7 @@ class Endpoint(NamedTuple):
 
     name: str
     plugin: str
+    source: PluginSource
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
@@ -94,8 +97,8 @@ class Endpoint(NamedTuple):
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
     context_window: Callable[[str], int | None] | None = None
+    price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
-    source: PluginSource = PluginSource("")
 
     def capabilities(self, model: str) -> frozenset[Capability]:
         """Say what the provider can do with this model."""
@@ -185,17 +188,26 @@ class Endpoints:
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    thing = instance.thing
+    thing, origin = instance.thing, instance.source
     source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    rules: Callable[[str], ModelRules] = instance.context.rules
+    context_window = read_rate_limits = None
+    if isinstance(thing, ModelRulesProvider):
+        rules = faults.guarded(origin, "model_rules", thing.model_rules)
+    if isinstance(thing, ContextWindowProvider):
+        context_window = faults.guarded(origin, "context_window", thing.context_window)
+    if isinstance(thing, RateLimitProvider):
+        read_rate_limits = faults.guarded(origin, "rate_limits", thing.rate_limits)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
+        source=origin,
         remote=thing if isinstance(thing, Provider) else None,
         local=thing if isinstance(thing, LocalProvider) else None,
-        rules=_guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules,
+        rules=rules,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,
@@ -206,23 +218,17 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=_guarded(instance, ContextWindowProvider, "context_window"),
-        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits"),
-        source=instance.source,
+        context_window=context_window,
+        price_tier=thing.price_tier if isinstance(thing, PriceTierProvider) else None,
+        read_rate_limits=read_rate_limits,
     )
-
-
-def _guarded(instance: Instance[Any], protocol: type, method: str) -> Any:  # noqa: ANN401 - any method of a provider
-    """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
-    if not isinstance(instance.thing, protocol):
-        return None
-    return faults.guarded(instance.source, method, getattr(instance.thing, method))
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
-    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name")
-    if facts is not None and catalog_name is not None:
+    provider, facts = instance.thing, instance.facts
+    if facts is not None and isinstance(provider, CatalogNameProvider):
+        catalog_name = faults.guarded(instance.source, "catalog_name", provider.catalog_name)
         return lambda model: facts(catalog_name(model))
     return facts
 

@@ -39,9 +39,7 @@ def read_local(
     Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
     """
     if isinstance(local, LocalAdaptationProvider):
-        with faults.calling(attempt.endpoint.source, "adaptations"):
-            adaptations = local.adaptations(attempt.request)
-        attempt.adapt(adaptations)
+        attempt.adapt(local.adaptations(attempt.request))
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
     try:
@@ -57,7 +55,7 @@ def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEven
     Yield the events of a reply.
 
     Raises:
-        PluginFaultError: The plugin failed, or yielded something else than an event.
+        PluginFaultError: The plugin raises what is no error of Budwood, or yields what is no event.
         RequestTimeoutError: The time is over; checked before each event, since Python cannot interrupt foreign code.
         StreamInterruptedError: The reply ended without a finish reason.
     """
@@ -108,23 +106,24 @@ class LocalReply:
 
 def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
     boundary = faults.calling(attempt.endpoint.source, "stream")
-    with boundary:
-        events = iter(local.stream(attempt.request))
+    events: Iterator[StreamEvent] | None = None
     try:
+        with boundary:
+            events = iter(local.stream(attempt.request))
         while True:
             with boundary:
                 event = next(events, None)
-                if event is None:
-                    return
-                _check(event)
-            yield event
-    finally:
-        close = getattr(events, "close", None)
-        if close is not None:
+            if event is None:
+                return
             with boundary:
-                close()
+                checked = _checked(event)
+            yield checked
+    finally:
+        if (close := getattr(events, "close", None)) is not None:
+            close()
 
 
-def _check(event: StreamEvent) -> None:
+def _checked(event: StreamEvent) -> StreamEvent:
     if type(event) not in _EVENTS:
         raise TypeError(f"{type(event).__name__} is no stream event")
+    return event

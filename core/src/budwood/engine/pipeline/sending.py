@@ -72,9 +72,9 @@ def encode_again(attempt: Attempt) -> HTTPCall:
 
 def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has a result of its own
     """Read a whole reply."""
-    method = attempt.round.service.decode
-    read = getattr(attempt.endpoint.remote, method)
-    with faults.DecodingBoundary(attempt.endpoint.source, method, reply.body):
+    service, endpoint = attempt.round.service, attempt.endpoint
+    read = getattr(endpoint.remote, service.decode)
+    with faults.DecodingBoundary(endpoint.source, service.decode, reply.body):
         return read(reply) if attempt.request is None else read(attempt.request, reply)
 
 
@@ -95,9 +95,8 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
         provider = endpoint.remote
-        with faults.calling(endpoint.source, "connection_hint"):
-            if isinstance(provider, ConnectionHintProvider) and error.retryable:
-                error.hint = provider.connection_hint or error.hint
+        if isinstance(provider, ConnectionHintProvider) and error.retryable:
+            error.hint = provider.connection_hint or error.hint
         raise
     attempt.head = exchange.head
     return exchange
@@ -111,9 +110,9 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         ProviderError: The provider says what the status and the body mean.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
-    reply = scrub_reply(reply, attempt.secret)
     with faults.DecodingBoundary(attempt.endpoint.source, "error", reply.body):
-        raise remote_provider(attempt).error(reply)
+        error = remote_provider(attempt).error(scrub_reply(reply, attempt.secret))
+    raise error
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:

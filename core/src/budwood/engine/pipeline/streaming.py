@@ -72,7 +72,7 @@ class EventReader:
         return held
 
     def build(self) -> ChatResponse:
-        """Make the response of what has come."""
+        """Return the reply of all events so far."""
         with faults.decoding(self._attempt.endpoint.source, self._attempt.round.service.decoder):
             return self.builder.build()
 
@@ -97,16 +97,16 @@ def _emit_progress(attempt: Attempt) -> Flow[None]:
 
 def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
     """Read a stream to its end and emit what `take` returns of it; return what is left to emit after the end."""
+    service, source = attempt.round.service, attempt.endpoint.source
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
     try:
         if not exchange.head.ok:
             yield from raise_for_status(attempt, exchange)
-        source, method = attempt.endpoint.source, attempt.round.service.decoder
-        with faults.decoding(source, method):
-            decoder = getattr(attempt.endpoint.remote, method)(attempt.request, exchange.head)
+        with faults.decoding(source, service.decoder):
+            decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
         feeding = faults.decoding(source, "feed")
-        left = encoded.max_reply_bytes if attempt.round.service.decode else None  # nothing is kept of progress
+        left = encoded.max_reply_bytes if service.decode else None  # nothing is kept of progress
         more = Read(exchange)
         while data := (yield more):
             if left is not None and (left := left - len(data)) < 0:
