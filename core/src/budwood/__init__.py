@@ -124,8 +124,7 @@ _NAMES = {
         ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
         PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginFaultError
         PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError
-        QuotaExhaustedError
-        RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
+        QuotaExhaustedError RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
         StructuredOutputError ToolLoopError UnsupportedError UnsupportedParameterError
     """,
     "budwood.logs": "configure_logging",

@@ -31,7 +31,7 @@ from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import CACHE, OBSERVER, PROVIDER
 from budwood.names import listed
-from budwood.plugins import Instances
+from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
@@ -194,7 +194,8 @@ class Engine:
         self.closed = True
         self.endpoints.close()
         if self.cache is not None and self.cache.owned:
-            self.cache.store.close()
+            with faults.calling(self.cache.source, "close"):
+                self.cache.store.close()
 
     def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
@@ -316,7 +317,7 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)
 
 
 def load_observers(instances: Instances, observers: Sequence[str | Observer]) -> tuple[Observer, ...]:

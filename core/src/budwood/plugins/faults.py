@@ -118,10 +118,7 @@ class EncodingBoundary(Boundary):
 
     def _converted(self, error: BaseException) -> BudwoodError:
         if isinstance(error, UnicodeEncodeError | PydanticSerializationError):
-            return PromptError(
-                f"The request contains text that cannot be sent: {_clipped(str(error))}.",
-                hint='Remove unpaired surrogates: text.encode("utf-8", "replace") replaces them.',
-            )
+            return text_error(error)
         return super()._converted(error)
 
 
@@ -205,6 +202,14 @@ decoding: Final[Callable[[PluginSource, str], DecodingBoundary]] = lru_cache(_CA
 
 authorizing: Final[Callable[[PluginSource, str], SecretBoundary]] = lru_cache(_CACHED_BOUNDARIES)(SecretBoundary)
 """Return the boundary of a method that handles secrets: `authorize`."""
+
+
+def text_error(error: UnicodeEncodeError | PydanticSerializationError) -> PromptError:
+    """Return the error for text that JSON cannot hold."""
+    return PromptError(
+        f"The request contains text that cannot be sent: {_clipped(str(error))}.",
+        hint='Remove unpaired surrogates: text.encode("utf-8", "replace") replaces them.',
+    )
 
 
 def building(source: PluginSource, settings: BaseModel) -> SecretBoundary:

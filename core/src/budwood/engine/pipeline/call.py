@@ -12,6 +12,7 @@ from budwood.contracts import Cache, Clock
 from budwood.engine.pipeline.endpoints import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import RequestTimeoutError
+from budwood.plugins.faults import PluginSource
 from budwood.settings import Options
 from budwood.types import Adaptation, Attempt, ChatResponse, Timing
 
@@ -31,12 +32,14 @@ class ReplyCache(NamedTuple):
         inline: Whether it is fast enough for the event loop.
         ttl: Seconds that a reply is kept; None for ever.
         owned: Whether the client made it, and closes it.
+        source: Where its plugin comes from, for `budwood.plugins.faults`.
     """
 
     store: Cache
     inline: bool
     ttl: float | None = None
     owned: bool = True
+    source: PluginSource = PluginSource("cache")
 
 
 @dataclass(slots=True)

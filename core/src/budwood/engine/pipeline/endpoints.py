@@ -186,19 +186,12 @@ class Endpoints:
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    thing, origin = instance.thing, instance.source
+    thing = instance.thing
     source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    rules: Callable[[str], ModelRules] = instance.context.rules
-    context_window = read_rate_limits = None
-    if isinstance(thing, ModelRulesProvider):
-        rules = faults.guarded(origin, "model_rules", thing.model_rules)
-    if isinstance(thing, ContextWindowProvider):
-        context_window = faults.guarded(origin, "context_window", thing.context_window)
-    if isinstance(thing, RateLimitProvider):
-        read_rate_limits = faults.guarded(origin, "rate_limits", thing.rate_limits)
+    rules: Callable[[str], ModelRules] = _guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules
 
     @lru_cache(_MAX_REMEMBERED)
     def capabilities(model: str) -> frozenset[Capability]:
@@ -208,7 +201,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
-        source=origin,
+        source=instance.source,
         remote=thing if isinstance(thing, Provider) else None,
         local=thing if isinstance(thing, LocalProvider) else None,
         rules=rules,
@@ -223,17 +216,23 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=context_window,
-        price_tier=thing.price_tier if isinstance(thing, PriceTierProvider) else None,
-        read_rate_limits=read_rate_limits,
+        context_window=_guarded(instance, ContextWindowProvider, "context_window"),
+        price_tier=_guarded(instance, PriceTierProvider, "price_tier"),
+        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits"),
     )
+
+
+def _guarded(instance: Instance[Any], protocol: type, method: str) -> Any:  # noqa: ANN401 - any method of a provider
+    """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
+    if not isinstance(instance.thing, protocol):
+        return None
+    return faults.guarded(instance.source, method, getattr(instance.thing, method))
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
-    provider, facts = instance.thing, instance.facts
-    if facts is not None and isinstance(provider, CatalogNameProvider):
-        catalog_name = faults.guarded(instance.source, "catalog_name", provider.catalog_name)
+    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name")
+    if facts is not None and catalog_name is not None:
         return lambda model: facts(catalog_name(model))
     return facts
 

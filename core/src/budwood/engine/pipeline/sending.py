@@ -104,8 +104,9 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
         provider = endpoint.remote
-        if isinstance(provider, ConnectionHintProvider) and error.retryable:
-            error.hint = provider.connection_hint or error.hint
+        with faults.calling(endpoint.source, "connection_hint"):
+            if isinstance(provider, ConnectionHintProvider) and error.retryable:
+                error.hint = provider.connection_hint or error.hint
         raise
     attempt.head = exchange.head
     return exchange
@@ -119,9 +120,9 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         ProviderError: The provider says what the status and the body mean.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
+    reply = scrub_reply(reply, attempt.secret)
     with faults.DecodingBoundary(attempt.endpoint.source, "error", reply.body):
-        error = remote_provider(attempt).error(scrub_reply(reply, attempt.secret))
-    raise error
+        raise remote_provider(attempt).error(reply)
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
