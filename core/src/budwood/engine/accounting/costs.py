@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FREE: Final = Cost(Decimal(0))
 """Of what was not sent."""
 
+UNFINISHED: Final = Cost(None, "the attempt was left before its end, and its usage is not known")
+"""Of what was sent, and not read to its end."""
+
 _TIER_FIELDS: Final = ("speed", "service_tier", "serviceTier", "inference_geo", "trafficType")
 """
 Where vendors say what has prices of its own.

@@ -31,6 +31,8 @@ class Attempt:
         lease: The credential that it uses; None before there is one, or where none is needed.
         encoded: The HTTP request, without its credential.
         head: Status and headers of the reply, success or error.
+        is_started: Whether the endpoint was asked.
+        number: Its number among the attempts of the call, for observers; 0 while none has been told.
     """
 
     round: Round
@@ -45,6 +47,8 @@ class Attempt:
     lease: Lease | None = None
     encoded: HTTPCall | None = None
     head: ReplyHead | None = None
+    is_started: bool = False
+    number: int = 0
 
     @property
     def target(self) -> Target:
@@ -99,17 +103,22 @@ class Attempt:
         """Record the attempt in the ledger."""
         self._record(result if isinstance(result, Answer) else None)
 
+    def abort(self, error: BaseException) -> None:
+        """Record an attempt that ended without a reply or an error of the provider: the caller left, or code failed."""
+        if self.is_started:
+            self._record(None, error)
+
     @property
     def secret(self) -> str:
         """The credential as text; empty where there is none."""
         credential = self.lease.credential if self.lease is not None else self.endpoint.credential
         return credential.secret.get_secret_value() if credential is not None else ""
 
-    def _record(self, outcome: Answer | ProviderError | None) -> None:
+    def _record(self, outcome: Answer | ProviderError | None, aborted_by: BaseException | None = None) -> None:
         call = self.round.call
-        failure = outcome if isinstance(outcome, ProviderError) else None
+        failure = outcome if isinstance(outcome, ProviderError) else aborted_by
         reply = outcome if failure is None else None
-        cost = self._cost(outcome)
+        cost = costs.UNFINISHED if aborted_by is not None else self._cost(outcome)
         record = AttemptRecord(
             provider=self.endpoint.name,
             model=self.model,
@@ -125,12 +134,14 @@ class Attempt:
         )
         call.ledger.append(record)
         if call.observers is not None:
-            call.observers.attempt_finished(call, record, self.rate_limits)
+            call.observers.attempt_finished(self, record)
 
-    def _status(self, failure: ProviderError | None) -> int | None:
+    def _status(self, failure: BaseException | None) -> int | None:
         """Return the HTTP status; a model inside this process has none."""
-        if failure is not None:
+        if isinstance(failure, ProviderError):
             return failure.status
+        if failure is not None:
+            return self.head.status if self.head is not None else None
         return 200 if self.endpoint.remote is not None else None
 
     def _cost(self, outcome: Answer | ProviderError | None) -> Cost:

@@ -40,6 +40,9 @@ def read_local(
     """
     if isinstance(local, LocalAdaptationProvider):
         attempt.adapt(local.adaptations(attempt.request))
+    attempt.is_started = True
+    if (observers := attempt.round.call.observers) is not None:
+        observers.attempt_started(attempt)  # headers have no place here
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
     try:
