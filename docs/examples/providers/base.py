@@ -1,5 +1,5 @@
 """
-A provider on the helper base, `budwood.providing.BaseProvider`: with conversations, tools, images and its own limits.
+A provider on the helper base, `budwood.providing.BaseProvider`: with conversations, tools, images and context windows.
 
 The vendor is made up. Turns hold pieces, and a stream is one JSON object a line::
 
@@ -14,23 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic_core import from_json, to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
-from budwood.errors import ProviderError, StreamInterruptedError
+from budwood.errors import ProviderError, StreamInterruptedError, UnsupportedError
 from budwood.hooks import ProviderSpec, hookimpl
 from budwood.providing import (
     BaseProvider,
     BaseStreamDecoder,
     ErrorCodes,
-    ImageLimits,
     VendorError,
+    adapted,
     error_from_reply,
-    image_bytes,
+    inline_image,
     parse_chunk,
     parse_object,
     request_id,
@@ -64,6 +63,9 @@ from budwood.types import (
 from budwood.wire import NDJSONDecoder
 
 ENDS: dict[str, FinishReason] = {"done": "stop", "length": "length", "calls": "tool_calls"}
+NAMES = {"temperature": "heat", "max_tokens": "longest"}
+"""The vendor's names of parameters, by ours."""
+
 WINDOWS = {"seer-1": 8_000, "seer-1-long": 200_000}
 
 
@@ -83,10 +85,6 @@ class Seer(BaseProvider):
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.CHAT, Capability.STREAM, Capability.TOOLS, Capability.IMAGE_INPUT}
     )
-    names: ClassVar[Mapping[str, str]] = MappingProxyType({"temperature": "heat", "max_tokens": "longest"})
-    images: ClassVar[ImageLimits] = ImageLimits(
-        media_types=frozenset({"image/png", "image/jpeg"}), max_bytes=1_000_000, fetches=False
-    )
     error_codes: ClassVar[ErrorCodes] = ErrorCodes(
         context=frozenset({"too-long"}), unsupported=frozenset({"unknown-field"}), capacity=frozenset({"busy"})
     )
@@ -95,19 +93,14 @@ class Seer(BaseProvider):
         super().__init__(context)
         self._settings = settings
 
-    @property
-    def defaults(self) -> Mapping[str, Any]:
-        """What the settings say; the catalog and the caller are heard before them."""
-        return {"safety": self._settings.safety} if self._settings.safety else {}
-
     def context_window(self, model: str) -> int | None:
-        """Return how much a model reads and writes."""
+        """Return how much a model reads and writes; see `budwood.contracts.ContextWindowProvider`."""
         return WINDOWS.get(model)
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Write the turns."""
-        self.check(request)
-        values, receipts = self.parameters(request)
+        defaults = {"safety": self._settings.safety} if self._settings.safety else {}
+        values, receipts = adapted(request, self.rules(request), names=NAMES, defaults=defaults)
         body = {
             "model": request.model,
             "turns": [{"by": message.role, "pieces": [*_pieces(message.parts)]} for message in request.messages],
@@ -156,7 +149,7 @@ class Seer(BaseProvider):
             said = from_json(reply.body)["problem"]
         except (ValueError, TypeError, KeyError):
             return super().parse_error(reply)
-        ours = {theirs: name for name, theirs in self.names.items()}
+        ours = {theirs: name for name, theirs in NAMES.items()}
         about = said.get("about")
         return VendorError(said["text"], code=said["code"], param=ours.get(about, about))
 
@@ -207,14 +200,21 @@ def _pieces(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
             case TextPart() | RefusalPart():
                 yield {"text": part.text}
             case ImagePart():
-                if image := image_bytes(part):  # `check` has refused those that are mere addresses
-                    yield {"image": image.base64, "kind": image.media_type}
+                yield _image(part)
             case ToolCallPart():
                 yield {"call": part.id, "tool": part.name, "with": part.arguments}
             case ToolResultPart():
                 yield {"result_of": part.call_id, "text": part.content}
             case _:
                 continue
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    """Write an image; the vendor fetches none."""
+    image = inline_image(part)
+    if image is None:
+        raise UnsupportedError("Seer fetches no images from addresses.", hint="Pass the image itself: files=[…].")
+    return {"image": image.base64, "kind": image.media_type}
 
 
 def _part(piece: Mapping[str, Any]) -> TextPart | ToolCallPart:

@@ -19,6 +19,8 @@ EXPECTED = {
     "ResponseTooLargeError StreamInterruptedError",
 }
 
+pytestmark = pytest.mark.one_python
+
 
 def test_every_error_has_its_exit_status():
     """

@@ -28,6 +28,8 @@ PACKAGES = [
 ]
 every_package = pytest.mark.parametrize(("kind", "family"), PACKAGES, ids=str)
 
+pytestmark = pytest.mark.one_python
+
 
 def package(name, kind=KindOfPlugin.CACHE, family=Family.OWN):
     """

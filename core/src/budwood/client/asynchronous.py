@@ -87,6 +87,8 @@ class AsyncClient:
         """Ask a model and wait for the whole reply; see `Client.ask`."""
         return await self._driver.run(self._engine.ask(prompt, options))
 
+    run = ask
+
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
         """Ask a model and read the reply as it is written; see `Client.stream`."""
         from budwood.streams import AsyncChatStream

@@ -124,6 +124,8 @@ class Client:
         """
         return self._driver.run(self._engine.ask(prompt, options))
 
+    run = ask
+
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
         """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
         from budwood.streams import ChatStream

@@ -17,11 +17,13 @@ from budwood.contracts.providers import (
     ConnectionHintProvider,
     ContextWindowProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     StreamDecoder,
     TokenProvider,
     TokenSource,
+    TruncationProvider,
 )
 from budwood.contracts.services import (
     CompletionProvider,
@@ -63,6 +65,7 @@ __all__ = [
     "ModerationProvider",
     "Observer",
     "PluginContext",
+    "PriceTierProvider",
     "PromptModifier",
     "Provider",
     "PullDecoder",
@@ -77,4 +80,5 @@ __all__ = [
     "ToolObserver",
     "Transport",
     "Transports",
+    "TruncationProvider",
 ]

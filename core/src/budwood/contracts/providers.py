@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from budwood.errors import ProviderError
     from budwood.types import (
         AccessToken,
+        Answer,
         Capability,
         ChatRequest,
         ChatResponse,
@@ -146,4 +147,22 @@ class RateLimitProvider(Protocol):
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Read the limits from the head of any reply, of a success or of an error; None where it reports none."""
+        ...
+
+
+@runtime_checkable
+class PriceTierProvider(Protocol):
+    """A vendor that has other prices for some tiers of service, speeds or regions, and reports them in its replies."""
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return the tier in lower case, as in ``service_tier`` of the catalog's prices; None for the standard one."""
+        ...
+
+
+@runtime_checkable
+class TruncationProvider(Protocol):
+    """A vendor that can be asked to shorten a request that is too long, or to accept a longer one than usual."""
+
+    def may_truncate(self, request: ChatRequest) -> bool:
+        """Return whether the request asks for that. It is then sent whatever its length."""
         ...

@@ -11,23 +11,24 @@ from budwood import logs
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
+from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
-    Asked,
     AskOptions,
+    CallOptions,
     CompletionOptions,
     override,
-    understood,
-    understood_completion,
+    parse_completion_options,
+    parse_options,
 )
-from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
+from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
 from budwood.engine.drivers.effects import All, Flow, Invoke
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat
 from budwood.engine.services import CHAT
-from budwood.errors import BudwoodError, ConfigurationError, PluginError, PromptError
-from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import CACHE, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
 from budwood.settings import Options
@@ -106,7 +107,7 @@ class Engine:
         return self._talk(conversation, new, asked, call)
 
     def _talk(
-        self, conversation: Conversation, new: tuple[Message, ...], asked: Asked, call: Call
+        self, conversation: Conversation, new: tuple[Message, ...], asked: CallOptions, call: Call
     ) -> Flow[ChatResponse]:
         new = yield from self._read(new, asked)
         system = conversation.system if asked.system is None else asked.system
@@ -122,7 +123,7 @@ class Engine:
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(Asked(self.options, model=model))
+        call = self._call(CallOptions(self.options, model=model))
         request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
@@ -144,7 +145,7 @@ class Engine:
         """Let a model continue a text."""
         from budwood.engine import services
 
-        asked = understood_completion(given, self.options)
+        asked = parse_completion_options(given, self.options)
         call = self._call(asked, streamed=streamed)
         return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
 
@@ -211,16 +212,16 @@ class Engine:
         asked.request(call.target.model, messages)  # as in `talk`
         return self._ask_with_files(call, messages, asked)
 
-    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         messages = yield from self._read(messages, asked)
         return (yield from self._ask(call, messages, asked))
 
-    def _ask(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         request = asked.request(call.target.model, messages)
         return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
 
-    def _understood(self, given: AskOptions) -> Asked:
-        asked = understood(given, self.options)
+    def _understood(self, given: AskOptions) -> CallOptions:
+        asked = parse_options(given, self.options)
         if self.blocking:
             for tool in asked.tools.tools.values():
                 if tool.awaitable and asked.tools.execute:
@@ -232,32 +233,13 @@ class Engine:
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
-    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
         if asked.files:
             messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
-        kinds: dict[str, str] = {}
-        broken: list[str] = []
-        for handler in self.instances.known(MEDIA_HANDLER):
-            try:
-                spec = self.instances.registry.load(MEDIA_HANDLER, handler)
-            except PluginError as error:
-                broken.append(f" {error}")
-                continue
-            for kind in spec.media_types:
-                kinds.setdefault(kind, handler)
-        pattern = best_fit(media_type, kinds)
-        if pattern is None:
-            raise PromptError(
-                f"{name} is {media_type}, which nothing here can read.",
-                hint=f"Known are {listed(kinds)}.{''.join(broken)}",
-            )
-        handler = self.instances.build(MEDIA_HANDLER, kinds[pattern]).thing
-        parts: tuple[Part, ...] = handler.parts(name, data, media_type)
-        return parts
+        return read_file(self.instances, name, data, media_type)
 
     def _address(self, model: str | None) -> str:
         address = model or self.model
@@ -274,7 +256,7 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: Asked, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(self, asked: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
         target = self.endpoints.find(self._address(asked.model or model))
         cache = self.cache if asked.use_cache else None
         call = self._new_call(target, asked.options, streamed=streamed, cache=cache)

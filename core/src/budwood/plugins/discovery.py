@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from budwood import logs
 from budwood.hooks import KINDS, Kind
 from budwood.names import normalise
+from budwood.plugins.faults import PluginSource
 from budwood.plugins.metadata import Metadata, core_requirement, read_metadata
 
 _KINDS: Final = {kind.group: kind for kind in KINDS}
@@ -20,7 +21,14 @@ class InstalledPlugin(NamedTuple):
     """
     One entry point of one distribution.
 
-    ``core_requirement`` is what the distribution's metadata asks of ``budwood``, where it does.
+    Attributes:
+        kind: What kind of plugin it is.
+        name: What users type.
+        module: What is imported.
+        distribution: Brings it.
+        version: Of the distribution.
+        core_requirement: What the distribution's metadata ask of ``budwood``; None if nothing.
+        patterns: The media types or models that follow the name in the entry point, in lower case.
     """
 
     kind: Kind[Any]
@@ -29,11 +37,17 @@ class InstalledPlugin(NamedTuple):
     distribution: str
     version: str
     core_requirement: str | None = None
+    patterns: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The distribution and its version, for messages."""
         return f"{self.distribution} {self.version}"
+
+    @property
+    def source(self) -> PluginSource:
+        """What errors say of its origin."""
+        return PluginSource(self.name, self.distribution, self.version)
 
 
 class Inventory(NamedTuple):
@@ -88,11 +102,14 @@ def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]
 
 
 def _installed(entry_point: EntryPoint, metadata: Metadata) -> InstalledPlugin:
+    kind = _KINDS[entry_point.group]
+    name, *patterns = entry_point.name.split() if kind.patterns else (entry_point.name,)
     return InstalledPlugin(
-        kind=_KINDS[entry_point.group],
-        name=entry_point.name,
+        kind=kind,
+        name=name,
         module=entry_point.module,
         distribution=metadata.name,
         version=metadata.version,
         core_requirement=core_requirement(metadata.requires),
+        patterns=tuple(pattern.lower() for pattern in patterns),
     )

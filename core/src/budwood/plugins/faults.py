@@ -16,12 +16,14 @@ throws in there would be taken for a fault of the plugin.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, NamedTuple, ParamSpec, TypeVar
 
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticSerializationError, ValidationError
 
 from budwood.errors import BadResponseError, BudwoodError, PluginFaultError, PromptError
@@ -147,23 +149,41 @@ class DecodingBoundary(Boundary):
 
 class SecretBoundary(Boundary):
     """
-    Turns what a method that handles secrets raises into `PluginFaultError`, without text that may repeat a secret.
+    Turns what a method that handles secrets raises into `PluginFaultError` that tells none of them.
 
-    The error names the type of the exception and the line that raised it. The exception itself is not chained.
+    If a secret may be in the text of the exception, or of one chained to it, only its type and the line that raised it
+    are told, and it is not chained.
+
+    Args:
+        source: The plugin.
+        method: The name of the method that runs inside.
+        secrets: What must not be told; if it is not known, None: then no text is.
     """
 
-    __slots__ = ()
+    __slots__ = ("_secrets",)
+
+    def __init__(self, source: PluginSource, method: str, secrets: Sequence[str] | None = None) -> None:
+        super().__init__(source, method)
+        self._secrets = secrets
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None or _passes(error):
             return
+        if not self._tells_secrets(error):
+            raise self._converted(error) from error
         fault = self._fault(f"{type(error).__name__}{_line_of(error)}")
         try:
             raise fault
         finally:
             fault.__context__ = None
+
+    def _tells_secrets(self, error: BaseException) -> bool:
+        if self._secrets is None:
+            return True
+        text = "".join(traceback.format_exception(error))
+        return any(secret in text for secret in self._secrets)
 
 
 calling: Final[Callable[[PluginSource, str], Boundary]] = lru_cache(_CACHED_BOUNDARIES)(Boundary)
@@ -177,6 +197,12 @@ decoding: Final[Callable[[PluginSource, str], DecodingBoundary]] = lru_cache(_CA
 
 authorizing: Final[Callable[[PluginSource, str], SecretBoundary]] = lru_cache(_CACHED_BOUNDARIES)(SecretBoundary)
 """Return the boundary of a method that handles secrets: `authorize`."""
+
+
+def building(source: PluginSource, settings: BaseModel) -> SecretBoundary:
+    """Return the boundary of `build`, which may tell anything but the secrets in the settings."""
+    values = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    return SecretBoundary(source, "build", [value for value in values if value])
 
 
 def guarded(source: PluginSource, method: str, function: Callable[P, T]) -> Callable[P, T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -12,9 +13,12 @@ from budwood import logs
 from budwood.catalog import Catalog, Lessons, Preset, presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
-from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
+from budwood.errors import PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, listed, normalise
+from budwood.plugins import faults
+from budwood.plugins.building import build_object, settings_model
+from budwood.plugins.faults import PluginSource
 from budwood.plugins.own import own_distribution
 from budwood.plugins.registry import Registry
 from budwood.settings import Settings, replace, validated
@@ -38,6 +42,7 @@ class Instance(NamedTuple, Generic[T]):
         context: What it was given.
         preset: The preset that it comes from, if any.
         facts: What the catalog knows of a model besides its rules, by the model's name; None where it has no file.
+        source: Where the plugin comes from, for `budwood.plugins.faults`.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Instance(NamedTuple, Generic[T]):
     context: PluginContext
     preset: Preset | None = None
     facts: Callable[[str], ModelFacts] | None = None
+    source: PluginSource = PluginSource("")
 
 
 class Instances:
@@ -82,20 +88,28 @@ class Instances:
         name = normalise(name)
         section = self.settings.instance(kind.section, name)
         plugin, preset = self._plugin_of(kind, name, section)
-        spec = self._load(kind, name, plugin, section.get("distribution"))
+        distribution = section.get("distribution")
+        spec = self._load(kind, name, plugin, distribution)
+        source = self.registry.find(kind, plugin, distribution=distribution).source
         variables = self._variables(spec, name, plugin, preset)
         exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
         replace(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
         replace(values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive)
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
-        where = f"[{kind.section}.{name}]"
-        settings = validated(
-            spec.settings(), values, where=where, cure=lambda key: _how_to_set(kind.section, name, key, variables)
-        )
+        model = settings_model(spec, source)
+        with faults.authorizing(source, "settings"):  # validators see secrets
+            settings = validated(
+                model,
+                values,
+                where=f"[{kind.section}.{name}]",
+                cure=lambda key: _how_to_set(kind.section, name, key, variables),
+            )
         context = self._context(name, plugin, spec)
         facts = self._facts(name, plugin, spec, preset)
-        return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset, facts)
+        return Instance(
+            name, spec, settings, build_object(kind, spec, settings, context, source), context, preset, facts, source
+        )
 
     def spec(self, kind: Kind[T], name: str) -> T:
         """
@@ -114,6 +128,26 @@ class Instances:
         if kind.group == PROVIDER.group:
             names |= {name for name, preset in presets().items() if self.registry.inventory.find(kind, preset.plugin)}
         return sorted(names)
+
+    def matching(self, kind: Kind[T], value: str) -> list[str]:
+        """
+        List the names whose plugin states a pattern that a media type or model matches. No plugin is imported.
+
+        Names with exactly this value come first, then those with a wildcard, each in alphabetical order.
+        """
+        value = value.lower()
+        stated = {name: self._patterns(kind, name) for name in self.known(kind)}
+        matching = [name for name, patterns in stated.items() if any(fnmatchcase(value, one) for one in patterns)]
+        return sorted(matching, key=lambda name: value not in stated[name])
+
+    def patterns(self, kind: Kind[T]) -> list[str]:
+        """List the media types, or models, that the installed plugins of a kind state, sorted. None is imported."""
+        return sorted({pattern for name in self.known(kind) for pattern in self._patterns(kind, name)})
+
+    def _patterns(self, kind: Kind[T], name: str) -> list[str]:
+        section = self.settings.instance(kind.section, name)
+        plugin, _ = self._plugin_of(kind, name, section)
+        return [pattern for claim in self.registry.inventory.find(kind, plugin) for pattern in claim.patterns]
 
     def _plugin_of(self, kind: Kind[T], name: str, section: Mapping[str, Any]) -> tuple[str, Preset | None]:
         """Find the plugin that a name means, and the preset where it is one."""
@@ -180,21 +214,3 @@ class Instances:
 def _how_to_set(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:
     own = f"BUDWOOD_{section.upper()}__{name.upper().replace('-', '_')}__{key.upper()}"
     return f"Write it into [{section}.{name}] of budwood.toml, or set {' or '.join((*variables.get(key, ()), own))}."
-
-
-def _built(kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: PluginContext) -> object:
-    """Build the object; what a plugin raises that is not ours is named as the plugin's failure."""
-    try:
-        return spec.build(settings, context)
-    except BudwoodError:
-        raise
-    except ImportError as error:
-        raise PluginLoadError(
-            f"The {kind.label} {spec.name!r} lacks a library: {error}.",
-            hint=f"pip install {error.name or 'what its documentation names'}",
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise PluginLoadError(
-            f"The {kind.label} {spec.name!r} could not be made: {type(error).__name__}: {error}.",
-            hint=f"Check its settings in [{kind.section}.{context.instance}].",
-        ) from error

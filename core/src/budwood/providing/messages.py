@@ -38,20 +38,6 @@ def characters(messages: Sequence[Message]) -> int:
     return total
 
 
-def check_text_output(capabilities: frozenset[Capability], model: str) -> None:
-    """
-    See that the model answers in text at all.
-
-    Raises:
-        UnsupportedError: It makes something else, such as images or embeddings alone.
-    """
-    if Capability.CHAT not in capabilities:
-        can = ", ".join(sorted(capabilities - {Capability.STREAM, Capability.MODELS}))
-        raise UnsupportedError(
-            f"{model} writes no text{f': it is for {can}' if can else ''}.", hint="Ask a model that answers in text."
-        )
-
-
 def check_capabilities(messages: Sequence[Message], capabilities: frozenset[Capability], model: str) -> None:
     """
     See that the model can read what the messages hold.

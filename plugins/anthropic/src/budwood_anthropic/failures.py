@@ -144,9 +144,7 @@ def error_of(reply: HTTPReply, vendor_error: VendorError) -> ProviderError:
     known = vendor_error
     if vendor_error.code is None and vendor_error.type == "invalid_request_error":
         meaning = next((word for word, text in _MEANINGS if text.match(vendor_error.message)), None)
-        known = vendor_error._replace(
-            code=meaning, param=vendor_error.param or ("response" if meaning == "filter" else None)
-        )
+        known = vendor_error._replace(code=meaning, stage="output" if meaning == "filter" else "prompt")
     judged = replace(reply, head=replace(reply.head, status=403)) if vendor_error.code == _ON_HOLD else reply
     error = error_from_reply(judged, known, ERROR_CODES)
     error.status = reply.status

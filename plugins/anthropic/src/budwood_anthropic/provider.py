@@ -9,9 +9,10 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_object, request_id
+from budwood.providing import BaseProvider, describe_body, parse_object, reported_tier, request_id
 from budwood.types import (
     Adaptation,
+    Answer,
     Capability,
     ChatRequest,
     ChatResponse,
@@ -38,6 +39,13 @@ _COUNTED: Final = frozenset("model messages system tools tool_choice thinking ou
 
 _MOST_MODELS: Final = 1000
 """The largest page of the list of models."""
+
+
+_TIER_FIELDS: Final = ("speed", "service_tier", "inference_geo")
+"""Where a reply reports what has prices of its own. Source: docs.claude.com, "Data residency"."""
+
+_STANDARD_TIERS: Final = frozenset({"standard", "auto", "default", "global", "not_available"})
+"""What means standard prices; the last two are places."""
 
 
 class Anthropic(BaseProvider):
@@ -117,6 +125,14 @@ class Anthropic(BaseProvider):
         error = error_of(reply, parse_error(reply))
         error.request_id = error.request_id or reported_id(reply)
         return error
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return what a reply reports that has prices of its own: its speed, its service tier or its place."""
+        return reported_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
+
+    def may_truncate(self, request: ChatRequest) -> bool:
+        """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
+        return any(request.extra.get(name) for name in ("context_management", "betas"))
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Read the ``anthropic-ratelimit-…`` headers of a reply."""

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_chunk, rate_limits, request_id
+from budwood.providing import BaseStreamDecoder, describe_body, parse_chunk, rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -45,6 +45,7 @@ from budwood_gemini.decoding import (
     parts_of,
 )
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failure
+from budwood_gemini.headers import request_id
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import call_id, rate_limits, request_id
+from budwood.providing import call_id, rate_limits
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -28,6 +28,7 @@ from budwood.types import (
     Usage,
     VendorPart,
 )
+from budwood_openai_compatible.headers import request_id
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",

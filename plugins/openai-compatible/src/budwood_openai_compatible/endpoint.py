@@ -17,10 +17,11 @@ from budwood.providing import (
     error_from_reply,
     parse_body,
     parse_object,
-    request_id,
+    reported_tier,
 )
 from budwood.types import (
     Adaptation,
+    Answer,
     Capability,
     Credential,
     HTTPCall,
@@ -30,12 +31,16 @@ from budwood.types import (
 )
 from budwood_openai_compatible.decoding import decode_usage, holds_error
 from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
+from budwood_openai_compatible.headers import REQUEST_ID_HEADERS, request_id
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
     from budwood.types import EmbeddingRequest, EmbeddingResponse, ModelInfo, ModerationRequest, ModerationResponse
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
+
+STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "on_demand"})
+"""Values of ``service_tier`` in a reply that mean standard prices; the last is Groq's."""
 
 OFFERED: Final = frozenset({Capability.COUNT_TOKENS, Capability.MODERATION})
 """What few servers can do: an instance can where its settings say so."""
@@ -82,6 +87,10 @@ class OpenAIEndpoint(BaseProvider):
         """Bring a reply or a chunk into OpenAI's form, for vendors who say some things in another place."""
         return said
 
+    def error(self, reply: HTTPReply) -> ProviderError:
+        """Classify a reply that is not 2xx."""
+        return _with_request_id(super().error(reply), reply.head)
+
     def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the server says."""
         try:
@@ -101,6 +110,10 @@ class OpenAIEndpoint(BaseProvider):
             return vendor_error
         renamed = {"max_tokens": self._settings.max_tokens_parameter, **self._settings.renames}
         return vendor_error._replace(param=our_name(vendor_error.param, renamed))
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return the service tier of a reply; see `budwood.contracts.PriceTierProvider`."""
+        return reported_tier(reply, ("service_tier",), STANDARD_TIERS)
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
@@ -135,7 +148,7 @@ class OpenAIEndpoint(BaseProvider):
         """Read the list of models; some servers send it bare."""
         from budwood_openai_compatible.lists import decode_model
 
-        body = parse_body(reply)
+        body = parse_body(reply, *REQUEST_ID_HEADERS)
         if isinstance(body, Mapping) and holds_error(body):
             raise self._failure(reply.head, body)
         rows = body.get("data", body.get("models")) if isinstance(body, Mapping) else body
@@ -177,7 +190,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
-        body = parse_object(reply)
+        body = parse_object(reply, *REQUEST_ID_HEADERS)
         body = self.standard(body)
         if holds_error(body):
             raise self._failure(reply.head, body)
@@ -186,6 +199,10 @@ class OpenAIEndpoint(BaseProvider):
     def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         vendor_error = self.parse_error_body(body, fallback="the server reports an error")
-        return error_from_reply(
-            HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b""), vendor_error, self.error_codes
-        )
+        reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
+        return _with_request_id(error_from_reply(reply, vendor_error, self.error_codes), head)
+
+
+def _with_request_id(error: ProviderError, head: ReplyHead) -> ProviderError:
+    error.request_id = request_id(head.headers)
+    return error

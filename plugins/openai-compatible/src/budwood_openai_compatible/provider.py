@@ -7,7 +7,7 @@ Completions does not need would make it a tenth slower.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
@@ -21,6 +21,10 @@ from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
     from budwood_openai_compatible.responses import Api
+
+
+SHORTENED_BY: Final = ("truncation", "context_management", "transforms")
+"""Parameters that let a server shorten the input: two of OpenAI's Responses, and OpenRouter's."""
 
 
 class OpenAICompatible(OpenAIEndpoint):
@@ -89,6 +93,10 @@ class OpenAICompatible(OpenAIEndpoint):
 
         system_role = self._settings.system_role
         return encode_response(request, self.rules(request), vendor=self.vendor, system_role=system_role, stream=stream)
+
+    def may_truncate(self, request: ChatRequest) -> bool:
+        """Return whether the server may shorten the input; see `budwood.contracts.TruncationProvider`."""
+        return any(request.extra.get(name) not in (None, "disabled") for name in SHORTENED_BY)
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_chunk, rate_limits, request_id
+from budwood.providing import parse_chunk, rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -40,6 +40,7 @@ from budwood_openai_compatible.decoding import (
     unknown_fields,
 )
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
+from budwood_openai_compatible.headers import request_id
 
 DONE: Final = b"[DONE]"
 

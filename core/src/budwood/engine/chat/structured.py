@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.engine.chat.schemas import SchemaMismatch, Wanted
+from budwood.engine.chat.schemas import ReplySchema, SchemaMismatch
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, messages_added
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.errors import StructuredOutputError, UnsupportedError
@@ -45,7 +45,7 @@ class Output(NamedTuple):
         mode: How the vendor is asked for it.
     """
 
-    schema: Wanted
+    schema: ReplySchema
     mode: SchemaMode = "auto"
 
     def request_for(

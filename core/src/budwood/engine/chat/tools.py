@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from budwood.engine.chat.functions import Approval, Tool, explained, is_async, shown
+from budwood.engine.chat.functions import Approval, Tool, format_error, format_result, is_async
 from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, Overdue
 from budwood.errors import ConfigurationError, ToolLoopError
 from budwood.types import ChatResponse, Message, ToolCallPart, ToolResultPart, Usage
@@ -135,11 +135,11 @@ def _run(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart
     try:
         answer = yield Invoke(function, awaitable=tool.awaitable, timeout=left)
         if not inspect.isawaitable(answer):
-            return _result(tool_call, shown(answer))
+            return _result(tool_call, format_result(answer))
     except Overdue:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and may do better
-        return _result(tool_call, explained(error), is_error=True)
+        return _result(tool_call, format_error(error), is_error=True)
     raise _not_awaited(f"The tool {tool_call.name!r}", answer)
 
 
@@ -170,7 +170,7 @@ def _refusal(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> F
     except Overdue:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
-        return f"This call was not allowed, because asking for approval failed: {explained(error)}"
+        return f"This call was not allowed, because asking for approval failed: {format_error(error)}"
     if inspect.isawaitable(decision):
         raise _not_awaited("approve=", decision)
     if decision is True:

@@ -16,17 +16,18 @@ from budwood.contracts import (
     ContextWindowProvider,
     LocalProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     TokenProvider,
 )
 from budwood.engine.pipeline.credentials import Lease, TokenCache
-from budwood.errors import ConfigurationError, CredentialError, PluginInvalidError
+from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
-from budwood.plugins import Instance, Instances
+from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
-from budwood.types import Capability, Credential, ModelRules, RateLimits, ReplyHead
+from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ class Endpoint(NamedTuple):
     Attributes:
         name: The instance's name, the first half of ``provider/model``.
         plugin: The plugin's name, to speak of it in errors.
-        source: The distribution that brings it.
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
+        price_tier: Reads from a reply which tier of service it was served with; None where there is only one.
         read_rate_limits: Reads what the vendor's headers say of its limits; None where the provider cannot.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
@@ -76,6 +77,7 @@ class Endpoint(NamedTuple):
         missing_credential: What to say where a credential is needed and none is there.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
+        source: Where the plugin comes from, for `budwood.plugins.faults`.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Endpoint(NamedTuple):
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
     context_window: Callable[[str], int | None] | None = None
+    price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
 
     def capabilities(self, model: str) -> frozenset[Capability]:
@@ -180,26 +183,30 @@ class Endpoints:
         for endpoint in self._made.values():
             close = getattr(endpoint.remote or endpoint.local, "close", None)
             if callable(close):
-                close()
+                with faults.calling(endpoint.source, "close"):
+                    close()
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    if not isinstance(instance.thing, Provider | LocalProvider):
-        raise PluginInvalidError(
-            f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
-            "which has not the methods of a Provider or a LocalProvider."
-        )
-    source = instance.thing.token_source if isinstance(instance.thing, TokenProvider) else None
+    thing, origin = instance.thing, instance.source
+    source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    rules = instance.thing.model_rules if isinstance(instance.thing, ModelRulesProvider) else instance.context.rules
+    rules: Callable[[str], ModelRules] = instance.context.rules
+    context_window = read_rate_limits = None
+    if isinstance(thing, ModelRulesProvider):
+        rules = faults.guarded(origin, "model_rules", thing.model_rules)
+    if isinstance(thing, ContextWindowProvider):
+        context_window = faults.guarded(origin, "context_window", thing.context_window)
+    if isinstance(thing, RateLimitProvider):
+        read_rate_limits = faults.guarded(origin, "rate_limits", thing.rate_limits)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
-        source=PluginSource(instance.spec.name),
-        remote=instance.thing if isinstance(instance.thing, Provider) else None,
-        local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
+        source=origin,
+        remote=thing if isinstance(thing, Provider) else None,
+        local=thing if isinstance(thing, LocalProvider) else None,
         rules=rules,
         lessons=lessons,
         identity=_identity(instance),
@@ -211,8 +218,9 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
-        read_rate_limits=instance.thing.rate_limits if isinstance(instance.thing, RateLimitProvider) else None,
+        context_window=context_window,
+        price_tier=thing.price_tier if isinstance(thing, PriceTierProvider) else None,
+        read_rate_limits=read_rate_limits,
     )
 
 
@@ -220,7 +228,8 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
     provider, facts = instance.thing, instance.facts
     if facts is not None and isinstance(provider, CatalogNameProvider):
-        return lambda model: facts(provider.catalog_name(model))
+        catalog_name = faults.guarded(instance.source, "catalog_name", provider.catalog_name)
+        return lambda model: facts(catalog_name(model))
     return facts
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_chunk, rate_limits, request_id
+from budwood.providing import parse_chunk, rate_limits
 from budwood.types import (
     Finished,
     Part,
@@ -38,6 +38,7 @@ from budwood.types import (
 )
 from budwood.wire import ServerSentEvent
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
+from budwood_openai_compatible.headers import request_id
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
 
