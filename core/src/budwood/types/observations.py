@@ -52,8 +52,8 @@ class AttemptFinished:
     """
     One attempt is over: it succeeded, failed, or was left by its caller.
 
-    Each `AttemptStarted` has one. An attempt that failed before anything was sent, for want of a key perhaps, has this
-    record alone.
+    Each `AttemptStarted` has one. An attempt that failed before anything was sent, because no token could be fetched,
+    has this record alone.
 
     Attributes:
         number: That of its `AttemptStarted`.
