@@ -260,11 +260,22 @@ _closing: Final[set[asyncio.Task[None]]] = set()
 
 
 def _dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
-    """End a flow whose events nobody can read any more; nobody waits, so the loop closes its connection by the way."""
-    for exchange in _ended(flow):
-        if loop.is_running():
-            loop.call_soon_threadsafe(_close, loop, exchange)
+    """
+    End a flow whose events nobody can read any more.
+
+    This may run wherever garbage is collected, also while an observer holds a lock that ending the flow would wait for:
+    so the loop ends it by the way, or this thread where the loop does not run any more.
+    """
+    if loop.is_running():
+        loop.call_soon_threadsafe(_end_dropped, flow, loop)
+    else:
+        _ended(flow)
     warnings.warn("A stream was dropped before its end. Open it by `async with`.", ResourceWarning, stacklevel=2)
+
+
+def _end_dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
+    for exchange in _ended(flow):
+        _close(loop, exchange)
 
 
 def _ended(flow: Flow[Any]) -> list[AsyncExchange]:

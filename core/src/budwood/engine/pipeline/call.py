@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,6 +59,7 @@ class Call:
         cache: Where replies are kept, if anywhere.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given, by its name.
+        numbers: Numbers its attempts for observers, also where several run side by side.
     """
 
     id: str
@@ -71,6 +74,7 @@ class Call:
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
 
     def seconds_left(self) -> float:
         """

@@ -19,15 +19,17 @@ def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any
         call = round_.call
         report = call.observers.request(call, round_) if call.observers is not None else None
         try:
+            if report is not None:
+                report.start()
             response = yield from answer(round_)
+            if isinstance(response, Answer):
+                response = complete(call, response)
         except BaseException as error:
             if isinstance(error, StructuredOutputError | ToolLoopError | StreamInterruptedError) and error.response:
                 error.response = complete(call, error.response)
             if report is not None:
                 report.finish(None, error)
             raise
-        if isinstance(response, Answer):
-            response = complete(call, response)
         if report is not None:
             report.finish(response if isinstance(response, Answer) else None, None)
         return response

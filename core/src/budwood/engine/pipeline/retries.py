@@ -50,6 +50,9 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 if delay is None:
                     error.attempts = tuple(call.ledger)
                     raise
+            except BaseException as error:
+                attempt.abort(error)
+                raise
             else:
                 attempt.succeed(result)
                 return result

@@ -98,8 +98,11 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         except BaseException as error:
             faults.authorizing(endpoint.source, "authorize").convert(error)
             raise
-    if call.observers is not None:
-        encoded = call.observers.attempt_started(attempt.target, call, attempt.key_label, encoded)
+    attempt.is_started = True
+    if call.observers is not None and (headers := call.observers.attempt_started(attempt)):
+        from budwood.engine.accounting.observers import with_further_headers
+
+        encoded = with_further_headers(encoded, headers)
     try:
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
