@@ -317,12 +317,15 @@ class RequestTimeoutError(ProviderError):
     The time allowed was used up.
 
     Attributes:
-        phase: ``"connect"``, ``"read"`` (no data for ``idle_timeout``) or ``"deadline"`` (the whole ``timeout``).
+        phase: ``"connect"``, ``"head"`` (no status and headers in the time of this attempt), ``"read"`` (no data for
+            ``idle_timeout``) or ``"deadline"`` (the whole ``timeout``, which alone is not retried).
     """
 
     retryable = True
 
-    def __init__(self, message: str, *, phase: Literal["connect", "read", "deadline"], hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, phase: Literal["connect", "head", "read", "deadline"], hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint, retryable=phase != "deadline")
         self.phase = phase
 

@@ -22,8 +22,15 @@ from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import WholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
-from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, deadline_passed, forwarding_refused
+from budwood.wire.failures import (
+    FORWARDING_REFUSED,
+    check_deadline,
+    check_head_deadline,
+    forwarding_refused,
+    head_late,
+)
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.uploads import prepare_body, size_of
 
 _Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 _Server = Origin[httpcore.ConnectionPool, httpcore.ConnectionInterface]
@@ -63,20 +70,19 @@ class PooledTransport:
 
     def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:
         """Send the call and wait for the head of the reply."""
-        now = self._monotonic()
-        check_deadline(timing, now)
-        left = timing.deadline - now
+        left = check_head_deadline(timing, self._monotonic())
         target = self._origins.target(call)
+        body = prepare_body(call.body)
         request = httpcore.Request(
             call.method,
             target.url,
-            headers=encoded(headers_of(call, target.address)),
-            content=call.body,
+            headers=encoded(headers_of(call, target.address, size_of(body))),
+            content=body,
             extensions={"timeout": {"connect": timing.connect_timeout}},
         )
-        self._deadline.moment, self._deadline.idle = timing.deadline, None
+        self._deadline.moment, self._deadline.idle = timing.open_deadline, None
         if not self._places.acquire(timeout=left):
-            raise deadline_passed()
+            raise head_late(timing, self._monotonic())
         try:
             place, response = self._sent(target, request)
         except BaseException as error:
@@ -85,7 +91,7 @@ class PooledTransport:
                 raise
             failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
         else:
-            exchange = PooledExchange(self, call, timing, place, response)
+            exchange = PooledExchange(self, call, timing.after_head(), place, response)
             if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
                 exchange.close()
                 raise forwarding_refused(target.server.proxy)

@@ -18,8 +18,9 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
+from budwood.wire.failures import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
 
 _Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Server = Origin[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
@@ -55,29 +56,21 @@ class AsyncPooledTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
         """Send the call and wait for the head of the reply."""
-        now = self.monotonic()
-        check_deadline(timing, now)
-        left = timing.deadline - now
+        left = check_head_deadline(timing, self.monotonic())
         target = self._origins.target(call)
-        request = httpcore.Request(
-            call.method,
-            target.url,
-            headers=encoded(headers_of(call, target.address)),
-            content=call.body,
-            extensions={"timeout": {"connect": timing.connect_timeout}},
-        )
         try:
             with self.deadlines.within(left):
+                body = await prepare_body_async(call.body)
                 await self._places.acquire()
                 try:
-                    place, response = await self._sent(target, request)
+                    place, response = await self._sent(target, _request(call, timing, target, body))
                 except BaseException:
                     self._places.release()
                     raise
         except self._origins.failures as error:
             failure = translated(error, call, timing, self.monotonic(), target.server.proxy)
         else:
-            exchange = AsyncPooledExchange(self, call, timing, place, response)
+            exchange = AsyncPooledExchange(self, call, timing.after_head(), place, response)
             if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
                 await exchange.close()
                 raise forwarding_refused(target.server.proxy)
@@ -126,6 +119,16 @@ class AsyncPooledTransport:
             for connection in server.take_all():
                 await connection.aclose()
             await server.pool.aclose()
+
+
+def _request(call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> httpcore.Request:
+    return httpcore.Request(
+        call.method,
+        target.url,
+        headers=encoded(headers_of(call, target.address, size_of(body))),
+        content=body,
+        extensions={"timeout": {"connect": timing.connect_timeout}},
+    )
 
 
 class AsyncPooledExchange(AsyncBody):

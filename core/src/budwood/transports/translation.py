@@ -13,15 +13,13 @@ from budwood.wire.failures import (
     bad_header,
     broken,
     certificate_wanted,
-    connecting_took_too_long,
-    deadline_passed,
     is_of_tls,
     is_unproved,
     is_untrusted,
     not_connected,
     proxy_not_reached,
     refused_by_proxy,
-    silent,
+    timed_out,
     untrusted,
 )
 
@@ -45,13 +43,8 @@ def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, pro
 
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
-    late = isinstance(error, TimeoutError | httpcore.TimeoutException)
-    if late and now >= timing.deadline - 0.001:
-        return deadline_passed()
-    if isinstance(error, httpcore.ConnectTimeout):
-        return connecting_took_too_long(call, timing)
-    if late:
-        return silent(call, timing)
+    if isinstance(error, TimeoutError | httpcore.TimeoutException):
+        return timed_out(call, timing, now, connecting=isinstance(error, httpcore.ConnectTimeout))
     reason = str(error) or type(error).__name__
     if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_of_socks(error)):
         return refused_by_proxy(proxy, reason)

@@ -12,7 +12,7 @@ from budwood.types.chat import (
     ToolChoice,
     ToolDefinition,
 )
-from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
+from budwood.types.http import MAX_REPLY_BYTES, Body, BodyFile, HTTPCall, HTTPReply, ReplyHead, SavedReply, Timing
 from budwood.types.messages import Message, Role
 from budwood.types.models import Capability, ModelKind, ModelRules
 from budwood.types.parts import (
@@ -106,6 +106,8 @@ __all__ = [
     "Adaptation",
     "Answer",
     "Attempt",
+    "Body",
+    "BodyFile",
     "CacheLifetime",
     "Capability",
     "Cell",
@@ -151,6 +153,7 @@ __all__ = [
     "Restarted",
     "Role",
     "Row",
+    "SavedReply",
     "SourcePassage",
     "StreamEvent",
     "TextClosed",

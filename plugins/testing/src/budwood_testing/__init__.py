@@ -12,6 +12,7 @@ from budwood_testing.cassettes import (
 )
 from budwood_testing.clock import FakeClock
 from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+from budwood_testing.forms import SentField
 from budwood_testing.lookup import look_up
 from budwood_testing.scripted import (
     AsyncScriptedTransport,
@@ -64,6 +65,7 @@ __all__ = [
     "ReplayTransport",
     "ScriptedReply",
     "ScriptedTransport",
+    "SentField",
     "StorageSuite",
     "TokenizerSuite",
     "TransportSuite",

@@ -9,7 +9,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
 from budwood.engine.drivers.effects import (
@@ -25,8 +25,12 @@ from budwood.engine.drivers.effects import (
     Overdue,
     Read,
     ReadAll,
+    Save,
     Sleep,
 )
+
+if TYPE_CHECKING:
+    from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -51,6 +55,7 @@ class AsyncDriver:
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Save: _save,
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep_async(effect.seconds),
             Invoke: _invoke,
@@ -127,6 +132,13 @@ async def _shielded(pending: Awaitable[T]) -> T:
             return await pending
 
     return await asyncio.shield(asyncio.ensure_future(bounded()))
+
+
+async def _save(effect: Save) -> SavedReply:
+    from budwood.engine.drivers.saving import save_reply_async  # not above: few programs save replies
+
+    exchange = cast("AsyncExchange", effect.exchange)
+    return await save_reply_async(exchange, effect.path, effect.limit)
 
 
 async def _invoke(effect: Invoke) -> object:

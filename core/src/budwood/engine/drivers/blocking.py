@@ -24,6 +24,7 @@ from budwood.engine.drivers.effects import (
     Open,
     Read,
     ReadAll,
+    Save,
     Sleep,
 )
 from budwood.errors import ConfigurationError
@@ -31,6 +32,9 @@ from budwood.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future, ThreadPoolExecutor
+
+    from budwood.contracts import Exchange
+    from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -59,6 +63,7 @@ class BlockingDriver:
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Save: _save,
             Close: lambda effect: effect.exchange.close(),
             Invoke: _invoke,
             All: self._run_all,
@@ -135,6 +140,13 @@ def _chain(first: Flow[Any], second: Flow[Any], rest: Iterator[Flow[Any]]) -> It
     yield first
     yield second
     yield from rest
+
+
+def _save(effect: Save) -> SavedReply:
+    from budwood.engine.drivers.saving import save_reply  # not above: few programs save replies
+
+    exchange = cast("Exchange", effect.exchange)
+    return save_reply(exchange, effect.path, effect.limit)
 
 
 def _invoke(effect: Invoke) -> object:

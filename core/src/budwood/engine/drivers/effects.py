@@ -17,6 +17,8 @@ from budwood.contracts import AsyncExchange, Exchange
 from budwood.types import HTTPCall, Timing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from budwood.types import PullProgress, StreamEvent
 
 T = TypeVar("T")
@@ -48,6 +50,18 @@ class ReadAll(NamedTuple):
 
     exchange: Exchange | AsyncExchange
     limit: int
+
+
+class Save(NamedTuple):
+    """
+    Write a reply to a file of at most ``limit`` bytes, or of any size if that is None. Result: a `SavedReply`.
+
+    The file is replaced once the reply is complete. If anything fails, or the flow is abandoned, it stays as it was.
+    """
+
+    exchange: Exchange | AsyncExchange
+    path: Path
+    limit: int | None
 
 
 class Close(NamedTuple):
@@ -99,7 +113,7 @@ class Ended(NamedTuple):
     result: Any
 
 
-Effect = Open | Read | ReadAll | Close | Sleep | Invoke | All | Emit
+Effect = Open | Read | ReadAll | Save | Close | Sleep | Invoke | All | Emit
 
 Flow = Generator[Effect, Any, T]
 """A generator that yields effects, receives their results, and returns a value."""

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from pydantic_core import PydanticSerializationError
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
-from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Sleep
+from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save, Sleep
 from budwood.engine.pipeline.call import Call, Written
 from budwood.engine.pipeline.retries import pause_before_retry
 from budwood.errors import (
@@ -85,6 +85,8 @@ def whole(call: Call, prepared: HTTPCall) -> Flow[HTTPReply]:
     exchange = yield from opened(call, prepared)
     try:
         yield from check_status(call, exchange)
+        if prepared.reply_to is not None:
+            return HTTPReply(exchange.head, b"", (yield Save(exchange, prepared.reply_to, prepared.max_file_bytes)))
         return HTTPReply(exchange.head, (yield ReadAll(exchange, prepared.max_reply_bytes)))
     finally:
         yield Close(exchange)

@@ -15,7 +15,7 @@ from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.pipeline.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.settings import Options
-from budwood.types import Adaptation, Answer, Attempt, ChatRequest, Cost, HTTPCall, ModelRules, Timing
+from budwood.types import Adaptation, Answer, Attempt, Body, ChatRequest, Cost, HTTPCall, ModelRules, Timing
 
 
 class ReplyCache(NamedTuple):
@@ -46,7 +46,7 @@ class Written(NamedTuple):
     """
 
     request: ChatRequest
-    body: bytes
+    body: Body
     again: Callable[[], HTTPCall]
 
 

@@ -10,14 +10,15 @@ from urllib.parse import unquote
 from pydantic_core import from_json
 
 from budwood.types import HTTPCall
+from budwood.wire.uploads import read_body
 
 
 def values_in(call: HTTPCall) -> Iterator[object]:
     """Yield every key and every value of the body's JSON, in their order; a body that is none is one text."""
     try:
-        body = from_json(call.body)
+        body = from_json(read_body(call.body))
     except ValueError:
-        body = call.body.decode("utf-8", "replace")
+        body = read_body(call.body).decode("utf-8", "replace")
     yield from _leaves(body)
 
 
@@ -52,12 +53,13 @@ def holds_value(call: HTTPCall, value: object) -> bool:
 def holds_bytes(call: HTTPCall, data: bytes) -> bool:
     """Whether bytes are sent: as they are, or in base64."""
     forms = (base64.b64encode(data), base64.urlsafe_b64encode(data))
-    return data in call.body or any(form.rstrip(b"=") in call.body for form in forms)
+    body = read_body(call.body)
+    return data in body or any(form.rstrip(b"=") in body for form in forms)
 
 
 def everything_in(call: HTTPCall) -> str:
     """Return all that is sent, as one text, and what is shown of it."""
     headers = "\n".join(f"{name}: {value}" for name, value in call.headers.items())
     return "\n".join(
-        (call.method, call.url, unquote(call.url), headers, call.body.decode("utf-8", "replace"), repr(call))
+        (call.method, call.url, unquote(call.url), headers, read_body(call.body).decode("utf-8", "replace"), repr(call))
     )
