@@ -89,7 +89,7 @@ def test_an_address_is_provider_and_model(client, address):
     """
     What is not PROVIDER/MODEL is refused, and the providers are named.
     """
-    with pytest.raises(ConfigurationError, match=r"is no model.*PROVIDER/MODEL.*openai"):
+    with pytest.raises(ConfigurationError, match=r"Invalid model.*PROVIDER/MODEL.*openai"):
         client.ask("Hi", model=address)
 
 
@@ -265,9 +265,9 @@ def test_a_transport_is_closed_by_whoever_made_it(make_client):
     client.close()
 
     assert transport.closed == 0
-    with pytest.raises(BudwoodError, match="The client is closed"):
+    with pytest.raises(BudwoodError, match="This client is closed"):
         client.ask("Hi")
-    with pytest.raises(BudwoodError, match="The client is closed"), client.stream("Hi") as stream:
+    with pytest.raises(BudwoodError, match="This client is closed"), client.stream("Hi") as stream:
         list(stream)
     assert len(transport.calls) == 1
 

@@ -182,7 +182,7 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
 
     assert told == ["one", ["t", "wo"], "two", ((1.0,),), "gpt-4o"]
     assert Capability.TOOLS in capabilities
-    with pytest.raises(BudwoodError, match="The client is closed"):
+    with pytest.raises(BudwoodError, match="This client is closed"):
         asyncio.run(async_client.ask("4"))
 
 

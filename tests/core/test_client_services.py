@@ -98,7 +98,7 @@ def test_nothing_is_not_judged(client, scripted, contents):
     """
     Nothing is sent, and the error says what to give.
     """
-    with pytest.raises(PromptError, match="nothing to judge"):
+    with pytest.raises(PromptError, match="nothing to classify"):
         client.moderate(contents)
     assert scripted.calls == []
 
@@ -132,7 +132,7 @@ def test_a_provider_without_moderation_says_so(scripted):
     """
     with (
         Client("openrouter/x", api_key="k", transport=scripted, cache=False) as client,
-        pytest.raises(UnsupportedError, match="judges no contents"),
+        pytest.raises(UnsupportedError, match="classifies no contents"),
     ):
         client.moderate("a")
     assert scripted.calls == []
@@ -235,7 +235,7 @@ def test_a_model_in_this_process_has_none_of_these(scripted):
     The offline provider neither judges nor completes.
     """
     with Client("offline/reader", transport=scripted, cache=False) as client:
-        with pytest.raises(UnsupportedError, match="judges no contents"):
+        with pytest.raises(UnsupportedError, match="classifies no contents"):
             client.moderate("a")
         with pytest.raises(UnsupportedError, match="plain completions"):
             client.complete("a")

@@ -392,8 +392,8 @@ def test_embeddings_cost_their_input(client, scripted):
     ("model", "said"),
     [
         ("gpt-image-1", "openai/gpt-image-1 makes images and does not chat"),
-        ("text-embedding-3-small", "makes embeddings and does not chat. client.embed"),
-        ("omni-moderation-latest", "judges contents and does not chat. client.moderate"),
+        ("text-embedding-3-small", "makes embeddings and does not chat. Call client.embed"),
+        ("omni-moderation-latest", "classifies contents and does not chat. Call client.moderate"),
     ],
 )
 def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):

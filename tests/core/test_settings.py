@@ -295,7 +295,7 @@ def test_vendors_variables_count_only_where_they_are_asked_for(load):
         ("[options]\nretry = 1", "unknown key 'options.retry' (did you mean retries?)"),
         ("[optoins]\nretries = 1", "unknown key 'optoins' (did you mean options?)"),
         ("[plugins]\ndisable = []", "unknown key 'plugins.disable' (did you mean disabled?)"),
-        ("[options]\nxyzzy = 1", "unknown key 'options.xyzzy' (known are connect_timeout, idle_timeout, "),
+        ("[options]\nxyzzy = 1", "unknown key 'options.xyzzy' (known are attempt_timeout, connect_timeout, "),
         ("[provider.openai]\nx = 1", "unknown key 'provider' (did you mean providers?)"),
     ],
 )

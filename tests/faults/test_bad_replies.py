@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from budwood.clock import SystemClock
-from budwood.engine.pipeline.attempts import MAX_ERROR_BYTES
+from budwood.engine.pipeline.sending import MAX_ERROR_BYTES
 from budwood.errors import (
     AuthenticationError,
     BadResponseError,

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     from budwood.types import Attempt, ChatResponse, ModelRules
 
+    TimeoutPhase = Literal["connect", "head", "read", "attempt", "deadline"]
+
 
 class BudwoodError(Exception):
     """
@@ -317,15 +319,14 @@ class RequestTimeoutError(ProviderError):
     The time allowed was used up.
 
     Attributes:
-        phase: ``"connect"``, ``"head"`` (no status and headers in the time of this attempt), ``"read"`` (no data for
-            ``idle_timeout``) or ``"deadline"`` (the whole ``timeout``, which alone is not retried).
+        phase: ``"connect"``, ``"head"`` (no head of a reply in time), ``"read"`` (no data for ``idle_timeout``),
+            ``"attempt"`` (``attempt_timeout``) or ``"deadline"`` (the whole ``timeout``, after which nothing is
+            repeated).
     """
 
     retryable = True
 
-    def __init__(
-        self, message: str, *, phase: Literal["connect", "head", "read", "deadline"], hint: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, phase: TimeoutPhase, hint: str | None = None) -> None:
         super().__init__(message, hint=hint, retryable=phase != "deadline")
         self.phase = phase
 

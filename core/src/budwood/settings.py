@@ -62,6 +62,8 @@ class Options(BaseModel):
             ``response.adaptations``, do so with a warning, or raise `UnsupportedError` before anything is sent.
         repairs: How often a reply that does not satisfy the schema is sent back with what is wrong with it.
         max_tool_rounds: How often the model may call tools before it must answer.
+        attempt_timeout: Seconds for one attempt, which is then repeated: a whole reply must be complete by then, a
+            streamed one must have begun. By default there is no such limit for whole replies, and 60 s for streams.
         max_retry_after: The longest ``Retry-After`` that is waited for, in seconds; a longer one is the caller's.
     """
 
@@ -75,6 +77,7 @@ class Options(BaseModel):
     repairs: Annotated[int, Field(ge=0, le=100)] = 1
     max_tool_rounds: Annotated[int, Field(ge=0, le=1000)] = 10
     max_retry_after: Annotated[float, Field(ge=0)] = 120.0
+    attempt_timeout: Seconds | None = None
 
 
 class PluginSettings(BaseModel):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic_core import from_json
 
 from budwood.engine.chat.schemas import unwrapped
-from budwood.engine.chat.structured import OUTPUT_TOOL
+from budwood.engine.chat.tools import OUTPUT_TOOL
 from budwood.engine.drivers.blocking import FlowEvents
 from budwood.errors import BudwoodError
 from budwood.types import (

@@ -12,12 +12,11 @@ from budwood.catalog import Lessons
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
-from budwood.engine.pipeline.attempts import ask_whole
-from budwood.engine.pipeline.call import Call
-from budwood.engine.pipeline.endpoints import Endpoint
+from budwood.engine.pipeline.call import Call, Round
+from budwood.engine.pipeline.endpoints import Endpoint, Target
+from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.local import LocalReply
-from budwood.engine.pipeline.streaming import ask_streamed
-from budwood.engine.services import count_tokens
+from budwood.engine.services import CHAT, count_tokens
 from budwood.errors import UnsupportedError
 from budwood.plugins import Instances
 from budwood.settings import Options, Settings
@@ -80,17 +79,33 @@ def call_of(clock):
     Makes a call to a model inside the process.
     """
 
-    def make(local, **options):
+    def make(local, *, streamed=False, **options):
         endpoint = Endpoint("here", "here", None, local, lambda _: ModelRules(), Lessons(), "identity")
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
         counter = TokenCounter(Instances(Settings()))
-        return Call("id", endpoint, "m", Options(**options), clock, random.Random(0), timing, counter)
+        return Call(
+            id="id",
+            target=Target(endpoint, "m"),
+            options=Options(**options),
+            clock=clock,
+            random=random.Random(0),
+            timing=timing,
+            counter=counter,
+            streamed=streamed,
+        )
 
     return make
 
 
-@pytest.mark.parametrize("ask", [ask_whole, ask_streamed])
-def test_cancelled_task_leaves_at_once_and_the_model_stops_at_its_next_event(call_of, clock, ask):
+def answer(call):
+    """
+    Answers the request by the whole pipeline.
+    """
+    return answer_chat(Round(call, CHAT, REQUEST))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_cancelled_task_leaves_at_once_and_the_model_stops_at_its_next_event(call_of, clock, streamed):
     """
     Nobody waits for a model that still writes; the thread that reads it closes it as soon as it comes back.
     """
@@ -98,10 +113,10 @@ def test_cancelled_task_leaves_at_once_and_the_model_stops_at_its_next_event(cal
 
     async def cancelled():
         driver = AsyncDriver(lambda: None, clock)
-        if ask is ask_whole:
-            task = asyncio.create_task(driver.run(ask(call_of(local), REQUEST)))
+        if not streamed:
+            task = asyncio.create_task(driver.run(answer(call_of(local))))
         else:
-            events = driver.stream(ask(call_of(local), REQUEST))
+            events = driver.stream(answer(call_of(local, streamed=True)))
             await anext(events)
             task = asyncio.ensure_future(anext(events))
         await asyncio.to_thread(local.waiting.wait, 60)
@@ -122,7 +137,7 @@ def test_stream_that_is_left_between_two_events_is_closed(call_of, clock):
     Leaving closes the plugin's generator before anything else happens.
     """
     local = Slow()
-    events = BlockingDriver(lambda: None, clock).stream(ask_streamed(call_of(local), REQUEST))
+    events = BlockingDriver(lambda: None, clock).stream(answer(call_of(local, streamed=True)))
     next(events)
 
     events.close()
@@ -150,7 +165,7 @@ def test_receipts_of_a_local_model_are_kept(call_of, clock):
     local.gate.set()
     call = call_of(local)
 
-    BlockingDriver(lambda: None, clock).run(ask_whole(call, REQUEST))
+    BlockingDriver(lambda: None, clock).run(answer(call))
 
     assert list(call.adaptations) == ["seed"]
 
@@ -162,7 +177,7 @@ def test_who_wants_everything_as_given_gets_an_error_before_the_model_is_asked(c
     local = Choosy()
 
     with pytest.raises(UnsupportedError, match="it has no dice"):
-        BlockingDriver(lambda: None, clock).run(ask_whole(call_of(local, on_unsupported="error"), REQUEST))
+        BlockingDriver(lambda: None, clock).run(answer(call_of(local, on_unsupported="error")))
 
     assert not local.log
 

@@ -549,5 +549,5 @@ def test_an_approval_that_fails_refuses(client, scripted):
     assert client.ask("?", tools=[act], approve=approve).text == "Then not."
     assert ran == []
     assert results(scripted) == [
-        "This call was not allowed, since asking for leave failed: EOFError: nobody is there to ask"
+        "This call was not allowed, because asking for approval failed: EOFError: nobody is there to ask"
     ]

@@ -104,4 +104,4 @@ def contents_of(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
 
 def closed() -> BudwoodError:
     """Say that a client can no longer be used."""
-    return BudwoodError("The client is closed.", hint="Make a new one, or close it later.")
+    return BudwoodError("This client is closed.", hint="Create a new one.")

@@ -10,6 +10,7 @@ from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import InstructionStrategy
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
+from budwood.contracts.observers import HeadersObserver, Observer, ToolObserver
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
     CatalogNameProvider,
@@ -17,6 +18,7 @@ from budwood.contracts.providers import (
     ContextWindowProvider,
     ModelRulesProvider,
     Provider,
+    RateLimitProvider,
     StreamDecoder,
     TokenProvider,
     TokenSource,
@@ -47,6 +49,7 @@ __all__ = [
     "EmbeddingProvider",
     "EmitLog",
     "Exchange",
+    "HeadersObserver",
     "InstructionStrategy",
     "LocalAdaptationProvider",
     "LocalProvider",
@@ -57,10 +60,12 @@ __all__ = [
     "ModelPullProvider",
     "ModelRulesProvider",
     "ModerationProvider",
+    "Observer",
     "PluginContext",
     "PromptModifier",
     "Provider",
     "PullDecoder",
+    "RateLimitProvider",
     "RulesLookup",
     "Storage",
     "StreamDecoder",
@@ -68,6 +73,7 @@ __all__ = [
     "TokenProvider",
     "TokenSource",
     "Tokenizer",
+    "ToolObserver",
     "Transport",
     "Transports",
 ]

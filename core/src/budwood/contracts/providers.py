@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         HTTPCall,
         HTTPReply,
         ModelRules,
+        RateLimits,
         ReplyHead,
         StreamEvent,
     )
@@ -126,6 +127,15 @@ class ContextWindowProvider(Protocol):
 
     def context_window(self, model: str) -> int | None:
         """Return how many tokens a model reads and writes together, or None where that is not known."""
+        ...
+
+
+@runtime_checkable
+class RateLimitProvider(Protocol):
+    """A vendor that tells its limits in the headers of replies."""
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Return what the headers say, on success and on errors; None where they say nothing."""
         ...
 
 

@@ -92,7 +92,7 @@ class ModelPullProvider(Protocol):
         """Write the request to fetch a model. It may be sent again: the server goes on where it was."""
         ...
 
-    def pull_decoder(self, head: ReplyHead) -> PullDecoder:
+    def pull_decoder(self, model: str, head: ReplyHead) -> PullDecoder:
         """Begin to read the server's progress."""
         ...
 

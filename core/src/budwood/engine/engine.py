@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from budwood.contracts import Cache, Clock
+from budwood import logs
+from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
-from budwood.engine.accounting.reporting import reported
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.options import (
     Asked,
@@ -21,38 +20,23 @@ from budwood.engine.chat.options import (
     understood_completion,
 )
 from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
-from budwood.engine.chat.structured import ask_structured, prepare
-from budwood.engine.chat.tools import converse, messages_added
 from budwood.engine.drivers.effects import All, Flow, Invoke
-from budwood.engine.pipeline.call import Call, ReplyCache
-from budwood.engine.pipeline.endpoints import Endpoint, Endpoints
-from budwood.engine.pipeline.lifecycle import Delivery, StreamedDelivery, WholeDelivery, check_chats
-from budwood.errors import (
-    BudwoodError,
-    ConfigurationError,
-    PluginError,
-    PromptError,
-    StreamInterruptedError,
-    StructuredOutputError,
-    ToolLoopError,
-)
+from budwood.engine.pipeline.call import Call, ReplyCache, Round
+from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
+from budwood.engine.pipeline.flows import answer_chat
+from budwood.engine.pipeline.requests import check_chat
+from budwood.engine.services import CHAT
+from budwood.errors import BudwoodError, ConfigurationError, PluginError, PromptError
 from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances
 from budwood.settings import Options
-from budwood.types import (
-    Capability,
-    ChatResponse,
-    Message,
-    Part,
-    Timing,
-)
+from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
 if TYPE_CHECKING:
+    from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -68,6 +52,7 @@ class Engine:
         cache: Where replies are kept, if anywhere.
         clock: The time.
         blocking: Whether a blocking driver performs the flows, which can await nothing.
+        observers: Are told what happens during calls.
         counter: Counts tokens.
     """
 
@@ -78,6 +63,7 @@ class Engine:
     cache: ReplyCache | None
     clock: Clock
     blocking: bool
+    observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
@@ -87,11 +73,11 @@ class Engine:
 
     def ask(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
         """Ask, and return the whole reply."""
-        return self._answer(prompt, given, WholeDelivery())
+        return self._answer(prompt, given, streamed=False)
 
     def stream(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
         """Ask, and emit the reply's events as they come."""
-        return self._answer(prompt, given, StreamedDelivery())
+        return self._answer(prompt, given, streamed=True)
 
     def ask_many(
         self, prompts: Iterable[Prompt], given: AskOptions, concurrency: int
@@ -102,7 +88,7 @@ class Engine:
         if concurrency < 1:
             raise ConfigurationError(f"concurrency is {concurrency}.", hint="Give 1 or more.")
         replies: list[ChatResponse | BudwoodError] = yield All(
-            (_caught(self.ask(prompt, given)) for prompt in prompts), limit=concurrency
+            (_caught(self, prompt, given) for prompt in prompts), limit=concurrency
         )
         return replies
 
@@ -111,11 +97,14 @@ class Engine:
     ) -> Flow[ChatResponse]:
         """Ask in a conversation; its history grows only when the reply is complete."""
         asked = self._understood(given)
+        call = self._call(asked, conversation.model, streamed=streamed)
+        return self._talk(conversation, prompt, asked, call)
+
+    def _talk(self, conversation: Conversation, prompt: Prompt, asked: Asked, call: Call) -> Flow[ChatResponse]:
         new = yield from self._read(messages_of(prompt), asked)
         system = conversation.system if asked.system is None else asked.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
-        delivery = StreamedDelivery() if streamed else WholeDelivery()
-        response = yield from self._perform(self._call(asked, conversation.model), history, asked, delivery)
+        response = yield from self._ask(call, history, asked)
         conversation.messages.extend((*new, *response.messages))
         return response
 
@@ -127,42 +116,44 @@ class Engine:
         from budwood.types import EmbeddingRequest
 
         call = self._call(Asked(self.options, model=model))
-        request = EmbeddingRequest(model=call.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
+        request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
     def moderate(
         self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
     ) -> Flow[ModerationResponse]:
-        """Have contents judged, in one request; where no model is named, by the one that the vendor has for it."""
+        """Classify contents, in one request; where no model is given, by the one that the vendor has for it."""
         from budwood.engine import services
         from budwood.types import ModerationRequest
 
-        endpoint, name = self.endpoints.find(self._address(model))
-        wanted = name if model else None
-        request = ModerationRequest(model=wanted, contents=contents_of(contents), extra=dict(extra or {}))
-        return services.moderate(self._new_call(endpoint, wanted or "", self.options, use_cache=False), request)
+        target = self.endpoints.find(self._address(model))
+        call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
+        request = ModerationRequest(
+            model=target.model if model else None, contents=contents_of(contents), extra=dict(extra or {})
+        )
+        return services.moderate(call, request)
 
-    def complete(self, prompt: str, given: CompletionOptions) -> Flow[ChatResponse]:
-        """Let a model go on with a text."""
+    def complete(self, prompt: str, given: CompletionOptions, *, streamed: bool = False) -> Flow[ChatResponse]:
+        """Let a model continue a text."""
         from budwood.engine import services
 
         asked = understood_completion(given, self.options)
-        call = self._call(asked)
-        return services.complete(call, asked.request(call.model, (Message.user(prompt),)))
+        call = self._call(asked, streamed=streamed)
+        return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
         from budwood.engine import services
 
-        return services.models(self._new_call(self._provider(provider), "", self.options, use_cache=False))
+        return services.list_models(self._new_call(Target(self._provider(provider), ""), self.options))
 
     def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
-        """Have a server fetch a model, and emit how far it has got."""
-        from budwood.engine.pulling import pull
+        """Have a server download a model, and emit its progress."""
+        from budwood.engine import services
 
-        endpoint, name = self.endpoints.find(self._address(model))
+        target = self.endpoints.find(self._address(model))
         options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
-        return pull(self._new_call(endpoint, name, options, use_cache=False))
+        return services.request(self._new_call(target, options, streamed=True), services.PULL, target.model)
 
     def count_tokens(self, prompt: Prompt, given: AskOptions, *, offline: bool) -> Flow[TokenCount]:
         """Count the tokens of a request; ``offline`` does so without asking the vendor."""
@@ -171,37 +162,25 @@ class Engine:
         asked = self._understood(given)
         call = self._call(asked)
         messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        return (yield from services.count_tokens(call, asked.request(call.model, messages), offline=offline))
+        return (yield from services.count_tokens(call, asked.request(call.target.model, messages), offline=offline))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Say what a model can do."""
-        endpoint, name = self.endpoints.find(self._address(model))
-        return endpoint.capabilities(name)
+        return self.endpoints.find(self._address(model)).capabilities()
 
     def model_details(self, model: str | None) -> ModelDetails:
         """Say all that is known of a model."""
-        from budwood.types import ModelDetails, ModelFacts
+        from budwood.engine.accounting.details import details_of
 
-        endpoint, name = self.endpoints.find(self._address(model))
-        facts = endpoint.facts(name) if endpoint.facts else ModelFacts()
-        price = facts.price(datetime.fromtimestamp(self.clock.time(), UTC))
-        return ModelDetails(
-            provider=endpoint.name,
-            model=name,
-            capabilities=endpoint.capabilities(name),
-            rules=endpoint.rules(name),
-            facts=facts,
-            price=price,
-            price_unknown=endpoint.no_price if price is None else None,
-        )
+        return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
     def check(self, given: AskOptions) -> None:
         """See that a call could be sent: its model chats, has a provider and a key, and its options make a request."""
         asked = self._understood(given)
         call = self._call(asked)
-        check_chats(call)
-        call.endpoint.check_credential()
-        asked.request(call.model, (Message.user("-"),))
+        check_chat(call.target)
+        call.target.endpoint.check_credential()
+        asked.request(call.target.model, (Message.user("-"),))
 
     def close(self) -> None:
         """Release what local models hold, and the cache that was made here."""
@@ -210,40 +189,31 @@ class Engine:
         if self.cache is not None and self.cache.owned:
             self.cache.store.close()
 
-    def _answer(self, prompt: Prompt, given: AskOptions, delivery: Delivery) -> Flow[ChatResponse]:
+    def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
+        """Parse the options and resolve the model at once, and return the flow that does the rest."""
         asked = self._understood(given)
-        call = self._call(asked)
-        messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        return (yield from self._perform(call, messages, asked, delivery))
+        call = self._call(asked, streamed=streamed)
+        messages = messages_of(prompt, system=asked.system)
+        return self._ask_with_files(call, messages, asked) if asked.files else self._ask(call, messages, asked)
 
-    def _perform(
-        self, call: Call, messages: tuple[Message, ...], asked: Asked, delivery: Delivery
-    ) -> Flow[ChatResponse]:
-        request = asked.request(call.model, messages)
-        with reported(call, messages[-1].text if messages else "") as report:
-            try:
-                if asked.wanted is None:
-                    response = yield from converse(call, request, asked.toolbox, delivery)
-                else:
-                    structured = prepare(call, request, asked.toolbox, asked.wanted, asked.schema_mode)
-                    response = yield from ask_structured(call, structured, asked.wanted, delivery)
-            except (StructuredOutputError, ToolLoopError, StreamInterruptedError) as error:
-                if error.response:
-                    error.response = _with_receipts(call, error.response)
-                raise
-            report.response = _with_receipts(call, response)
-        return report.response
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+        messages = yield from self._read(messages, asked)
+        return (yield from self._ask(call, messages, asked))
+
+    def _ask(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+        request = asked.request(call.target.model, messages)
+        return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
 
     def _understood(self, given: AskOptions) -> Asked:
         asked = understood(given, self.options)
         if self.blocking:
-            for tool in asked.toolbox.tools.values():
-                if tool.awaitable and asked.toolbox.execute:
+            for tool in asked.tools.tools.values():
+                if tool.awaitable and asked.tools.execute:
                     raise ConfigurationError(
                         f"The tool {tool.definition.name!r} is async, and Client cannot await it.",
                         hint="Use AsyncClient, or a plain function.",
                     )
-            if asked.toolbox.approve is not None and is_async(asked.toolbox.approve):
+            if asked.tools.approve is not None and is_async(asked.tools.approve):
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
@@ -287,19 +257,20 @@ class Engine:
     def _provider(self, name: str | None) -> Endpoint:
         if name is not None:
             return self.endpoints.get(name)
-        return self.endpoints.find(self._address(None))[0]
+        return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: Asked, model: str | None = None) -> Call:
-        endpoint, name = self.endpoints.find(self._address(asked.model or model))
-        return self._new_call(endpoint, name, asked.options, use_cache=asked.use_cache)
+    def _call(self, asked: Asked, model: str | None = None, *, streamed: bool = False) -> Call:
+        target = self.endpoints.find(self._address(asked.model or model))
+        return self._new_call(target, asked.options, streamed=streamed, cache=self.cache if asked.use_cache else None)
 
-    def _new_call(self, endpoint: Endpoint, model: str, options: Options, *, use_cache: bool) -> Call:
+    def _new_call(
+        self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
+    ) -> Call:
         if self.closed:
-            raise BudwoodError("The client is closed.", hint="Make a new one, or close it later.")
+            raise BudwoodError("This client is closed.", hint="Create a new one.")
         return Call(
             id=f"{self.random.getrandbits(64):016x}",
-            endpoint=endpoint,
-            model=model,
+            target=target,
             options=options,
             clock=self.clock,
             random=self.random,
@@ -309,26 +280,21 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
-            cache=self.cache if use_cache else None,
+            observers=self._observers() if self.observers or logs.wanted() else None,
+            streamed=streamed,
+            cache=cache,
         )
 
+    def _observers(self) -> Observers:
+        from budwood.engine.accounting.log_observer import LogObserver
+        from budwood.engine.accounting.observers import Observers
 
-def _with_receipts(call: Call, response: ChatResponse) -> ChatResponse:
-    return response.model_copy(
-        update={
-            "provider": call.endpoint.name,
-            "model": response.model or call.model,
-            "messages": messages_added(response),
-            "attempts": tuple(call.ledger),
-            "adaptations": tuple(call.adaptations.values()),
-            **call.cost(),
-        }
-    )
+        return Observers((*self.observers, LogObserver()) if logs.wanted() else self.observers)
 
 
-def _caught(flow: Flow[ChatResponse]) -> Flow[ChatResponse | BudwoodError]:
+def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
     try:
-        return (yield from flow)
+        return (yield from engine.ask(prompt, given))
     except BudwoodError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a fault of a plugin in one item must not lose the others

@@ -169,7 +169,7 @@ class Ollama(BaseProvider):
         """Write the request to fetch a model."""
         return self._post("/api/pull", {"model": model, "stream": True})
 
-    def pull_decoder(self, head: ReplyHead) -> PullDecoder:
+    def pull_decoder(self, model: str, head: ReplyHead) -> PullDecoder:
         """Begin to read how far the server has got with a model."""
         return PullDecoder(failure=lambda line: error_in_stream(head, line))
 

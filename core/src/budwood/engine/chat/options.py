@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from budwood.engine.chat.functions import Approval, Function, as_tools
 from budwood.engine.chat.prompts import File
-from budwood.engine.chat.schemas import Wanted, wanted
-from budwood.engine.chat.structured import SchemaMode
-from budwood.engine.chat.tools import Toolbox
+from budwood.engine.chat.schemas import wanted
+from budwood.engine.chat.structured import Output, SchemaMode
+from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean
 from budwood.settings import Options, validated
@@ -31,6 +31,7 @@ class ClientOptions(TypedDict, total=False):
     repairs: int
     max_tool_rounds: int
     max_retry_after: float
+    attempt_timeout: float
 
 
 class CompletionOptions(ClientOptions, total=False):
@@ -112,9 +113,8 @@ class Asked(NamedTuple):
     system: str | None = None
     files: Sequence[File] = ()
     parameters: Mapping[str, Any] = MappingProxyType({})
-    toolbox: Toolbox = Toolbox()
-    wanted: Wanted | None = None
-    schema_mode: SchemaMode = "auto"
+    tools: ToolConfig = ToolConfig()
+    output: Output | None = None
     use_cache: bool = True
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
@@ -150,9 +150,8 @@ def understood(given: AskOptions, defaults: Options) -> Asked:
         system=_text(said, "system"),
         files=cast("Sequence[File]", _listed(said, "files", "names")),
         parameters=_parameters(said, [tool.definition for tool in tools.values()]),
-        toolbox=Toolbox(tools, bool(said.get("execute_tools", True)), cast("Approval | None", said.get("approve"))),
-        wanted=wanted(said["schema"]) if "schema" in said else None,
-        schema_mode=_mode(said.get("schema_mode", "auto")),
+        tools=ToolConfig(tools, bool(said.get("execute_tools", True)), cast("Approval | None", said.get("approve"))),
+        output=_output(said, tools),
         use_cache=bool(said.get("cache", True)),
     )
 
@@ -210,6 +209,18 @@ def _choice(choice: str, names: set[str]) -> str | NamedTool:
         f"tool_choice is {choice!r}.",
         hint=f'Give "auto", "none", "required", or one of the tools: {", ".join(sorted(names))}.',
     )
+
+
+def _output(said: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
+    mode = _mode(said.get("schema_mode", "auto"))
+    if "schema" not in said:
+        return None
+    if OUTPUT_TOOL in tools:
+        raise ConfigurationError(
+            f"With schema=, no tool can have the name {OUTPUT_TOOL!r}: models may give the output by it.",
+            hint="Rename the function.",
+        )
+    return Output(wanted(said["schema"]), mode)
 
 
 def _mode(mode: object) -> SchemaMode:

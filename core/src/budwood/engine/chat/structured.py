@@ -1,17 +1,17 @@
-"""Structured output: ask for it in the best way that the model knows, validate, and have mistakes repaired."""
+"""Structured output: ask for it in the best way that the model supports, validate it, and have mistakes repaired."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
 from budwood.engine.chat.schemas import SchemaMismatch, Wanted
-from budwood.engine.chat.tools import Toolbox, converse, messages_added
-from budwood.engine.drivers.effects import Flow
-from budwood.engine.pipeline.call import Call
-from budwood.engine.pipeline.lifecycle import Delivery
-from budwood.errors import ConfigurationError, StructuredOutputError, UnsupportedError
+from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, messages_added
+from budwood.engine.drivers.effects import Emit, Flow
+from budwood.errors import StructuredOutputError, UnsupportedError
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -26,71 +26,72 @@ from budwood.types import (
     Usage,
 )
 
+if TYPE_CHECKING:
+    from budwood.engine.pipeline.call import Round
+
 SchemaMode = Literal["auto", "native", "tool", "prompt"]
 """
 How structured output is asked for: by the vendor's JSON schema, by a tool whose arguments are the output, or by words.
 ``auto`` takes the first of these that the model can.
 """
 
-OUTPUT_TOOL = "return_output"
 
-
-class StructuredRequest(NamedTuple):
-    """A request that asks for structured output, and where in the reply it will be."""
-
-    request: ChatRequest
-    toolbox: Toolbox
-
-    def has_output(self, response: ChatResponse) -> bool:
-        """Tell whether the model called the output tool."""
-        return any(wanted.name == self.toolbox.final for wanted in response.tool_calls)
-
-    def output_of(self, response: ChatResponse) -> str:
-        """Return the text that should be the JSON."""
-        for wanted in response.tool_calls:
-            if wanted.name == self.toolbox.final:
-                return wanted.arguments
-        return response.text
-
-    def awaits_calls(self, response: ChatResponse) -> bool:
-        """Tell whether tools come first, ours or those that the caller runs: the reply is no output yet."""
-        runs = bool(self.toolbox.tools) or not self.toolbox.execute
-        return runs and bool(response.tool_calls) and not self.has_output(response)
-
-    def is_sound(self, response: ChatResponse, wanted: Wanted) -> bool:
-        """Tell whether a reply holds the wanted output, or calls of tools that come first."""
-        if self.awaits_calls(response):
-            return True
-        try:
-            wanted.validate(self.output_of(response))
-        except SchemaMismatch:
-            return False
-        return True
-
-
-def prepare(call: Call, request: ChatRequest, toolbox: Toolbox, wanted: Wanted, mode: SchemaMode) -> StructuredRequest:
+class Output(NamedTuple):
     """
-    Write into a request what output it wants.
+    The structured output that a reply must hold.
 
-    Raises:
-        ConfigurationError: A tool has the name by which the output may be asked for.
-        UnsupportedError: The mode was named, and the model cannot do it.
+    Attributes:
+        schema: What it must satisfy.
+        mode: How the vendor is asked for it.
     """
-    if OUTPUT_TOOL in toolbox.tools:
-        raise ConfigurationError(
-            f"With schema=, no tool can have the name {OUTPUT_TOOL!r}: models may give the output by it.",
-            hint="Rename the function.",
+
+    schema: Wanted
+    mode: SchemaMode = "auto"
+
+    def request_for(
+        self, address: str, capabilities: frozenset[Capability], request: ChatRequest, *, is_first: bool
+    ) -> ChatRequest:
+        """
+        Write into a request what output it must have, in the best way that the model supports.
+
+        Args:
+            address: ``provider/model``, for errors.
+            capabilities: What the model can do.
+            request: What is asked.
+            is_first: Whether no tools have run yet. After that, the model may answer without calling a tool.
+
+        Raises:
+            UnsupportedError: The mode was given, and the model does not support it.
+        """
+        mode = _best_mode(capabilities) if self.mode == "auto" else self.mode
+        if mode == "native":
+            _require(Capability.JSON_SCHEMA, capabilities, f"{address} takes no JSON schema")
+            return request.model_copy(update={"output_schema": self.schema.schema})
+        if mode == "tool":
+            _require(Capability.TOOLS, capabilities, f"{address} calls no tools")
+            return self._by_tool(request, is_first=is_first)
+        return self._by_prompt(request)
+
+    def _by_tool(self, request: ChatRequest, *, is_first: bool) -> ChatRequest:
+        tool = ToolDefinition(
+            name=OUTPUT_TOOL,
+            description="Call this once, with the final answer.",
+            parameters=self.schema.schema.json_schema,
+            strict=self.schema.schema.strict,
         )
-    capabilities = call.endpoint.capabilities(call.model)
-    match mode if mode != "auto" else _best_mode(capabilities):
-        case "native":
-            _require(Capability.JSON_SCHEMA, call, "takes no JSON schema")
-            return StructuredRequest(request.model_copy(update={"output_schema": wanted.schema}), toolbox)
-        case "tool":
-            _require(Capability.TOOLS, call, "calls no tools")
-            return _by_tool(request, toolbox, wanted)
-        case _:
-            return StructuredRequest(_by_prompt(request, wanted), toolbox)
+        choice = "required" if request.tools else NamedTool(name=OUTPUT_TOOL)
+        return request.model_copy(
+            update={"tools": (*request.tools, tool), "tool_choice": choice if is_first else "auto"}
+        )
+
+    def _by_prompt(self, request: ChatRequest) -> ChatRequest:
+        schema = to_json(self.schema.schema.json_schema).decode()
+        demand = f"Answer with one JSON value and nothing else. It must satisfy this JSON schema:\n{schema}"
+        first, *rest = request.messages
+        if first.role in ("system", "developer"):
+            first = first.model_copy(update={"parts": (*first.parts, TextPart(text=f"\n\n{demand}"))})
+            return request.model_copy(update={"messages": (first, *rest)})
+        return request.model_copy(update={"messages": (Message.system(demand), *request.messages)})
 
 
 def _best_mode(capabilities: frozenset[Capability]) -> SchemaMode:
@@ -99,76 +100,89 @@ def _best_mode(capabilities: frozenset[Capability]) -> SchemaMode:
     return "tool" if Capability.TOOLS in capabilities else "prompt"
 
 
-def _require(capability: Capability, call: Call, lack: str) -> None:
-    if capability not in call.endpoint.capabilities(call.model):
-        raise UnsupportedError(f"{call.endpoint.name}/{call.model} {lack}.", hint='Leave schema_mode at "auto".')
+def _require(capability: Capability, capabilities: frozenset[Capability], lack: str) -> None:
+    if capability not in capabilities:
+        raise UnsupportedError(f"{lack}.", hint='Leave schema_mode at "auto".')
 
 
-def _by_tool(request: ChatRequest, toolbox: Toolbox, wanted: Wanted) -> StructuredRequest:
-    tool = ToolDefinition(
-        name=OUTPUT_TOOL,
-        description="Call this once, with the final answer.",
-        parameters=wanted.schema.json_schema,
-        strict=wanted.schema.strict,
-    )
-    choice = "required" if request.tools else NamedTool(name=OUTPUT_TOOL)
-    return StructuredRequest(
-        request.model_copy(update={"tools": (*request.tools, tool), "tool_choice": choice}),
-        toolbox._replace(final=OUTPUT_TOOL),
-    )
-
-
-def _by_prompt(request: ChatRequest, wanted: Wanted) -> ChatRequest:
-    schema = to_json(wanted.schema.json_schema).decode()
-    demand = f"Answer with one JSON value and nothing else. It must satisfy this JSON schema:\n{schema}"
-    first, *rest = request.messages
-    if first.role in ("system", "developer"):
-        first = first.model_copy(update={"parts": (*first.parts, TextPart(text=f"\n\n{demand}"))})
-        return request.model_copy(update={"messages": (first, *rest)})
-    return request.model_copy(update={"messages": (Message.system(demand), *request.messages)})
-
-
-def ask_structured(call: Call, structured: StructuredRequest, wanted: Wanted, delivery: Delivery) -> Flow[ChatResponse]:
+def with_output(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
     """
-    Ask, validate, and send back what is wrong, at most ``repairs`` times.
+    Validate structured output, and send back what is wrong with it, at most ``repairs`` times.
 
     Raises:
         StructuredOutputError: The last reply is still wrong, or the model refused.
     """
-    request = structured.request
+
+    def run(round_: Round) -> Flow[Any]:
+        return answer(round_) if round_.output is None else _validated(answer, round_, round_.output)
+
+    return run
+
+
+def _validated(answer: Callable[[Round], Flow[Any]], round_: Round, output: Output) -> Flow[ChatResponse]:
+    call, request = round_.call, round_.request
     usage: Usage | None = None
     for repair in range(call.options.repairs + 1):
-        response = yield from converse(
-            call, request, structured.toolbox, delivery, lambda reply: structured.is_sound(reply, wanted)
+        response: ChatResponse = yield from answer(
+            replace(round_, request=request, is_valid=lambda reply: _is_valid(reply, round_.tools, output))
         )
         usage = response.usage if usage is None else usage + response.usage
         response = response.model_copy(update={"usage": usage})
-        if structured.awaits_calls(response):
-            return response  # calls that the caller runs come before the output
-        text = structured.output_of(response)
+        if _awaits_calls(response, round_.tools):
+            return response  # the caller runs these calls before the model gives the output
+        text = _output_text(response)
         try:
-            value = wanted.validate(text)
+            value = output.schema.validate(text)
         except SchemaMismatch as mismatch:
             if repair == call.options.repairs or _is_final(response):
-                raise _gave_up(response, text, mismatch, repair) from None
-            from budwood.types import Restarted
+                raise _error(response, text, mismatch, repair) from None
+            if call.streamed:
+                from budwood.types import Restarted
 
-            yield from delivery.announce([Restarted("the reply does not satisfy the schema")])
-            request = request.model_copy(
-                update={"messages": (*request.messages, *messages_added(response), _complaint(response, mismatch))}
-            )
+                yield Emit([Restarted("the reply does not satisfy the schema")])
+            messages = (*request.messages, *messages_added(response), _correction(response, mismatch))
+            request = request.model_copy(update={"messages": messages})
         else:
-            return response.model_copy(update={"parsed": value, **_as_text(structured, response, text)})
+            return response.model_copy(update={"parsed": value, **_as_text(response, text)})
     raise AssertionError("the loop above returns or raises")
 
 
+def _calls_output_tool(response: ChatResponse) -> bool:
+    return any(tool_call.name == OUTPUT_TOOL for tool_call in response.tool_calls)
+
+
+def _output_text(response: ChatResponse) -> str:
+    """Return the text that must be the JSON: the arguments of the output tool, or what the model wrote."""
+    for tool_call in response.tool_calls:
+        if tool_call.name == OUTPUT_TOOL:
+            return tool_call.arguments
+    return response.text
+
+
+def _awaits_calls(response: ChatResponse, tools: ToolConfig | None) -> bool:
+    """Tell whether tools come first, ours or those that the caller runs: the reply is no output yet."""
+    runs = tools is not None and (bool(tools.tools) or not tools.execute)
+    return runs and bool(response.tool_calls) and not _calls_output_tool(response)
+
+
+def _is_valid(response: ChatResponse, tools: ToolConfig | None, output: Output) -> bool:
+    """Tell whether a reply holds valid output, or calls of tools that come first."""
+    if _awaits_calls(response, tools):
+        return True
+    try:
+        output.schema.validate(_output_text(response))
+    except SchemaMismatch:
+        return False
+    return True
+
+
 def _is_final(response: ChatResponse) -> bool:
-    """Asking again would not help: the model refused, or was cut off."""
+    """Tell whether asking again would not help: the model refused, or was truncated."""
     refused = any(isinstance(part, RefusalPart) for part in response.message.parts)
     return refused or response.finish_reason in ("length", "content_filter", "refusal")
 
 
-def _gave_up(response: ChatResponse, text: str, mismatch: SchemaMismatch, repairs: int) -> StructuredOutputError:
+def _error(response: ChatResponse, text: str, mismatch: SchemaMismatch, repairs: int) -> StructuredOutputError:
     refusal = "".join(part.text for part in response.message.parts if isinstance(part, RefusalPart))
     if refusal or response.finish_reason == "refusal":
         return StructuredOutputError(
@@ -182,21 +196,21 @@ def _gave_up(response: ChatResponse, text: str, mismatch: SchemaMismatch, repair
     )
 
 
-def _complaint(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
+def _correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
     text += "\nAnswer again, with the corrected JSON alone."
-    if response.tool_calls:  # every call wants its answer
+    if response.tool_calls:  # vendors demand a result for every call
         results = [
-            ToolResultPart(call_id=wanted.id, name=wanted.name, content=text, is_error=True)
-            for wanted in response.tool_calls
+            ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=text, is_error=True)
+            for tool_call in response.tool_calls
         ]
         return Message.tool(*results)
     return Message.user(text)
 
 
-def _as_text(structured: StructuredRequest, response: ChatResponse, text: str) -> dict[str, object]:
-    """Keep the output in the conversation as text: a call of the output tool is our own device."""
-    if not structured.has_output(response):
+def _as_text(response: ChatResponse, text: str) -> dict[str, object]:
+    """Keep the output in the conversation as text: the output tool is not the user's."""
+    if not _calls_output_tool(response):
         return {}
     kept = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
     parts = (*kept, TextPart(text=text))

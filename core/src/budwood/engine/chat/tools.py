@@ -3,71 +3,81 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from budwood import logs
 from budwood.engine.chat.functions import Approval, Tool, explained, is_async, shown
-from budwood.engine.drivers.effects import All, Flow, Invoke, Overdue
-from budwood.engine.pipeline.call import Call
-from budwood.engine.pipeline.lifecycle import Delivery, Verdict, respond
+from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, Overdue
 from budwood.errors import ConfigurationError, ToolLoopError
-from budwood.types import ChatRequest, ChatResponse, Message, ToolCallPart, ToolResultPart, Usage
+from budwood.types import ChatResponse, Message, ToolCallPart, ToolResultPart, Usage
+
+if TYPE_CHECKING:
+    from budwood.engine.pipeline.call import Call, Round
+    from budwood.types import ChatRequest
+
+OUTPUT_TOOL: Final = "return_output"
+"""The tool by which models that take no schema return structured output; no tool of the user may have its name."""
 
 
-class Toolbox(NamedTuple):
+class ToolConfig(NamedTuple):
     """
-    What may be called in one call of the user.
+    The tools of one call of the user.
 
     Attributes:
         tools: Functions by name.
         execute: Whether they are run; otherwise the calls are the answer.
         approve: Asked before each call.
-        final: The tool whose call is the answer itself; see `budwood.engine.chat.structured`.
     """
 
     tools: Mapping[str, Tool] = MappingProxyType({})
     execute: bool = True
     approve: Approval | None = None
-    final: str | None = None
 
 
-def converse(
-    call: Call, request: ChatRequest, toolbox: Toolbox, delivery: Delivery, is_sound: Verdict = lambda _: True
-) -> Flow[ChatResponse]:
+def with_tools(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
     """
-    Ask until the model answers without calling a tool.
+    Run the tools that the model calls, and ask again, until it answers without calling one.
 
-    Returns:
-        The last reply; its messages are all that were added, or none where it is all, its usage the sum of all rounds.
+    The reply is the last one; its messages are all that were added, its usage the sum of all rounds.
 
     Raises:
-        ToolLoopError: It still called tools after ``max_tool_rounds`` rounds.
+        ToolLoopError: The model still called tools after ``max_tool_rounds`` rounds.
     """
+
+    def run(round_: Round) -> Flow[Any]:
+        tools = round_.tools
+        return answer(round_) if tools is None or not tools.tools or not tools.execute else _loop(answer, round_, tools)
+
+    return run
+
+
+def _loop(answer: Callable[[Round], Flow[Any]], round_: Round, tools: ToolConfig) -> Flow[ChatResponse]:
+    call, request = round_.call, round_.request
     added: list[Message] = []
     usage: Usage | None = None
-    for rounds in range(call.options.max_tool_rounds + 1):
-        response = yield from respond(call, request, delivery, is_sound)
-        if not added and not response.messages and not _must_execute(response, toolbox):
-            return response  # nothing was added but itself
+    for number in range(call.options.max_tool_rounds + 1):
+        response: ChatResponse = yield from answer(replace(round_, request=request, number=number))
+        is_answer = not response.tool_calls or _has_output(response, round_)
+        if is_answer and not added:
+            return response
         usage = response.usage if usage is None else usage + response.usage
         added.append(response.message)
         response = response.model_copy(update={"messages": tuple(added), "usage": usage})
-        if not _must_execute(response, toolbox):
+        if is_answer:
             return response
-        if rounds == call.options.max_tool_rounds:
+        if number == call.options.max_tool_rounds:
             raise ToolLoopError(
-                f"The model still called tools after {rounds} rounds of them.",
+                f"The model still called tools after {number} rounds of them.",
                 response=response,
                 hint="Raise max_tool_rounds=…, or look at the tools' answers.",
             )
-        flows = [_execute(call, wanted, toolbox) for wanted in response.tool_calls]
-        results: list[ToolResultPart] = yield All(flows)
-        from budwood.types import ToolExecuted
+        results: list[ToolResultPart] = yield All([_execute(call, part, tools) for part in response.tool_calls])
+        if call.streamed:
+            from budwood.types import ToolExecuted
 
-        executed = zip(response.tool_calls, results, strict=True)
-        yield from delivery.announce([ToolExecuted(wanted, result) for wanted, result in executed])
+            yield Emit([ToolExecuted(part, result) for part, result in zip(response.tool_calls, results, strict=True)])
         added.append(Message.tool(*results))
         request = request.model_copy(
             update={"messages": (*request.messages, *added[-2:]), "tool_choice": _later_choice(request)}
@@ -80,10 +90,9 @@ def messages_added(response: ChatResponse) -> tuple[Message, ...]:
     return response.messages or (response.message,)
 
 
-def _must_execute(response: ChatResponse, toolbox: Toolbox) -> bool:
-    if not toolbox.execute or not toolbox.tools or not response.tool_calls:
-        return False  # a call's own tools, sent by extra={"tools": …}, are not ours to run
-    return all(wanted.name != toolbox.final for wanted in response.tool_calls)
+def _has_output(response: ChatResponse, round_: Round) -> bool:
+    """Tell whether the reply is the structured output, given by a call that is not one of the user's tools."""
+    return round_.output is not None and any(part.name == OUTPUT_TOOL for part in response.tool_calls)
 
 
 def _later_choice(request: ChatRequest) -> object:
@@ -91,68 +100,80 @@ def _later_choice(request: ChatRequest) -> object:
     return request.tool_choice if request.tool_choice in (None, "auto", "none") else "auto"
 
 
-def _execute(call: Call, wanted: ToolCallPart, toolbox: Toolbox) -> Flow[ToolResultPart]:
+def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[ToolResultPart]:
     """
-    Run one call; whatever goes wrong is told to the model.
+    Run one tool call; the model is told whatever goes wrong.
 
     Raises:
         RequestTimeoutError: The call's time is over.
     """
     started = call.clock.monotonic()
-    tool = toolbox.tools.get(wanted.name)
-    refusal = None if tool is None else (yield from _refusal(call, wanted, toolbox.approve))
+    tool = tools.tools.get(tool_call.name)
+    refusal = None if tool is None else (yield from _refusal(call, tool_call, tools.approve))
     if tool is None:
-        result = _result(wanted, f"There is no tool {wanted.name!r}; there are {', '.join(toolbox.tools)}.", error=True)
+        known = ", ".join(tools.tools)
+        result = _result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
     elif refusal is not None:
-        result = _result(wanted, refusal, error=True)
+        result = _result(tool_call, refusal, is_error=True)
     else:
-        result = yield from _run(call, tool, wanted)
-    logs.emit(
-        "tool",
-        call=call.id,
-        name=wanted.name,
-        failed=result.is_error,
-        seconds=round(call.clock.monotonic() - started, 6),
-        arguments=wanted.arguments,
-        result=result.content,
-    )
+        result = yield from _run(call, tool, tool_call)
+    if call.observers is not None:
+        call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
     call.seconds_left()
     return result
 
 
-def _run(call: Call, tool: Tool, wanted: ToolCallPart) -> Flow[ToolResultPart]:
+def _run(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:
     left = call.seconds_left()
+    function = (lambda: tool.call(tool_call)) if call.observers is None else _inside_observers(call, tool, tool_call)
     try:
-        answer = yield Invoke(lambda: tool.call(wanted), awaitable=tool.awaitable, timeout=left)
+        answer = yield Invoke(function, awaitable=tool.awaitable, timeout=left)
         if not inspect.isawaitable(answer):
-            return _result(wanted, shown(answer))
+            return _result(tool_call, shown(answer))
     except Overdue:
-        raise call.overdue() from None
+        raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and may do better
-        return _result(wanted, explained(error), error=True)
-    raise _not_awaited(f"The tool {wanted.name!r}", answer)
+        return _result(tool_call, explained(error), is_error=True)
+    raise _not_awaited(f"The tool {tool_call.name!r}", answer)
 
 
-def _refusal(call: Call, wanted: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
-    """Ask whether a call may run; return what to tell the model where it may not. What fails to approve refuses."""
+def _inside_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callable[[], Any]:
+    """Return the call of a tool inside the context managers that observers have for it."""
+    observers = call.observers
+    if observers is None:
+        return lambda: tool.call(tool_call)
+
+    def run() -> object:
+        with observers.around_tool(call, tool_call):
+            return tool.call(tool_call)
+
+    async def run_async() -> object:
+        with observers.around_tool(call, tool_call):
+            return await tool.call(tool_call)
+
+    return run_async if tool.awaitable else run
+
+
+def _refusal(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
+    """Ask whether a call may run; return what to tell the model where it may not. An error of ``approve`` refuses."""
     if approve is None:
         return None
     left = call.seconds_left()
     try:
-        verdict = yield Invoke(lambda: approve(wanted), awaitable=is_async(approve), timeout=left)
+        decision = yield Invoke(lambda: approve(tool_call), awaitable=is_async(approve), timeout=left)
     except Overdue:
-        raise call.overdue() from None
+        raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
-        return f"This call was not allowed, since asking for leave failed: {explained(error)}"
-    if inspect.isawaitable(verdict):
-        raise _not_awaited("approve=", verdict)
-    if verdict is True:
+        return f"This call was not allowed, because asking for approval failed: {explained(error)}"
+    if inspect.isawaitable(decision):
+        raise _not_awaited("approve=", decision)
+    if decision is True:
         return None
-    return verdict if isinstance(verdict, str) else "The user did not allow this call."
+    return decision if isinstance(decision, str) else "The user did not allow this call."
 
 
 def _not_awaited(what: str, result: Awaitable[object]) -> ConfigurationError:
-    """Say that blocking code got a coroutine from a plain function; async code has awaited it before."""
+    """Make the error for blocking code that got a coroutine from a plain function; async code awaits it."""
     if inspect.iscoroutine(result):
         result.close()
     return ConfigurationError(
@@ -161,6 +182,6 @@ def _not_awaited(what: str, result: Awaitable[object]) -> ConfigurationError:
     )
 
 
-def _result(wanted: ToolCallPart, content: str, *, error: bool = False) -> ToolResultPart:
-    content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what no JSON can
-    return ToolResultPart(call_id=wanted.id, name=wanted.name, content=content, is_error=error)
+def _result(tool_call: ToolCallPart, content: str, *, is_error: bool = False) -> ToolResultPart:
+    content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
+    return ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=content, is_error=is_error)

@@ -1,75 +1,114 @@
-"""Keep replies in a cache and find them again."""
+"""Take replies from a cache, and keep new ones in it."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 from pydantic_core import to_json
 
-from budwood import logs
-from budwood.engine.drivers.effects import Flow, Invoke
-from budwood.engine.pipeline.call import Call
+from budwood.engine.drivers.effects import Emit, Flow, Invoke
+from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.call import Call, ReplyCache, Round
+from budwood.engine.pipeline.sending import encoding_errors
 from budwood.types import JSON, ChatRequest, ChatResponse
 
 _FORMAT: Final = b"budwood-reply-1\n"
 """Changes whenever a stored reply could no longer be read."""
 
 _STORABLE: Final = frozenset({"stop", "tool_calls"})
-"""Replies that were cut off, filtered, refused or failed are not kept."""
+"""Replies that were truncated, filtered, refused or failed are not stored."""
 
 
-def key_of(call: Call, request: ChatRequest) -> str:
+def cached(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
     """
-    Name a request: equal requests to equal endpoints have equal keys.
+    Look a request up before it is sent, and store the reply.
+
+    The key names the endpoint: a reply is cached only for the provider and the model that gave it.
+    """
+
+    def run(attempt: Attempt) -> Flow[Any]:
+        cache = attempt.round.call.cache
+        return send(attempt) if cache is None else _run(send, attempt, cache)
+
+    return run
+
+
+def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, cache: ReplyCache) -> Flow[Any]:
+    call = attempt.round.call
+    with encoding_errors():
+        key = key_of(attempt.endpoint.identity, attempt.request)
+    stored = yield from _load(call, cache, key)
+    if stored is not None and _is_valid(attempt.round, stored):
+        attempt.adapt(stored.adaptations)
+        call.record_cached(attempt.target)
+        if call.observers is not None:
+            call.observers.cache_hit(call, attempt.target)
+        if call.streamed:
+            from budwood.providing import events_of
+
+            yield Emit(events_of(stored))
+        return stored.model_copy(update={"cached": True})
+    response: ChatResponse = yield from send(attempt)
+    if _is_valid(attempt.round, response) and response.finish_reason in _STORABLE:
+        yield from _store(attempt, cache, key, response)
+    return response
+
+
+def key_of(endpoint: str, request: ChatRequest) -> str:
+    """
+    Return the key of a request: equal requests to equal endpoints have equal keys.
 
     The key is made of canonical JSON. Its fields stand in the order of the model; objects within ``extra`` are sorted.
     Schemas of tools and of the output stand as given: models write properties in the order of the schema.
+
+    Args:
+        endpoint: The identity of the endpoint; see `Endpoint.identity`.
+        request: What is asked, as the endpoint takes it.
     """
-    ordered = request.model_copy(update={"extra": _ordered(request.extra)}) if request.extra else request
+    ordered = request.model_copy(update={"extra": _sorted(request.extra)}) if request.extra else request
     content = to_json(ordered, exclude_none=True)
-    return hashlib.sha256(b"\n".join((_FORMAT, call.endpoint.identity.encode(), content))).hexdigest()
+    return hashlib.sha256(b"\n".join((_FORMAT, endpoint.encode(), content))).hexdigest()
 
 
-def _ordered(value: JSON, name: str = "") -> JSON:
+def _sorted(value: JSON, name: str = "") -> JSON:
     """Sort objects at any depth, but not the properties of a schema."""
     if isinstance(value, list):
-        return [_ordered(held) for held in value]
+        return [_sorted(item) for item in value]
     if not isinstance(value, dict):
         return value
     pairs = value.items() if name == "properties" else sorted(value.items())
-    return {key: _ordered(held, key) for key, held in pairs}
+    return {key: _sorted(inner, key) for key, inner in pairs}
 
 
-def look_up(call: Call, key: str) -> Flow[ChatResponse | None]:
-    """Return the reply that is kept for a request, or None. A broken cache is no reason to fail."""
-    cache = call.cache
-    if cache is None:
-        return None
+def _is_valid(round_: Round, response: ChatResponse) -> bool:
+    return round_.is_valid is None or round_.is_valid(response)
+
+
+def _load(call: Call, cache: ReplyCache, key: str) -> Flow[ChatResponse | None]:
+    """Return the stored reply, or None. A cache that fails is a miss."""
     try:
         stored = yield Invoke(lambda: cache.store.get(key), inline=cache.inline)
         response = None if stored is None else ChatResponse.model_validate_json(stored)
     except Exception as error:  # noqa: BLE001 - whatever a cache raises
-        logs.emit("cache unreadable", level="warning", call=call.id, error=type(error).__name__, reason=_reason(error))
+        _report(call, "read", error)
         return None
     return response
 
 
-def keep(call: Call, key: str, response: ChatResponse) -> Flow[None]:
-    """Keep a reply, if it is whole. It is kept as the provider gave it, with the receipts and without the ledger."""
-    cache = call.cache
-    if cache is None or response.finish_reason not in _STORABLE:
-        return
-    kept = response.model_copy(update={"adaptations": tuple(call.adaptations.values())})
+def _store(attempt: Attempt, cache: ReplyCache, key: str, response: ChatResponse) -> Flow[None]:
+    """Store a reply as the provider gave it, with its adaptations and without the ledger."""
+    kept = response.model_copy(update={"adaptations": tuple(attempt.adaptations.values())})
     content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
     try:
         yield Invoke(lambda: cache.store.set(key, content, ttl=cache.ttl), inline=cache.inline)
     except Exception as error:  # noqa: BLE001 - whatever a cache raises
-        logs.emit(
-            "cache not writable", level="warning", call=call.id, error=type(error).__name__, reason=_reason(error)
-        )
+        _report(attempt.round.call, "write", error)
 
 
-def _reason(error: Exception) -> str | None:
-    """Say what is wrong and what to do, as a cache tells it. Other errors may repeat the reply, which is content."""
-    return str(error) if isinstance(error, OSError) else None
+def _report(call: Call, operation: Literal["read", "write"], error: Exception) -> None:
+    """Tell what is wrong, as a cache says it. Other errors may repeat the reply, which is content."""
+    if call.observers is not None:
+        reason = str(error) if isinstance(error, OSError) else None
+        call.observers.cache_failed(call, operation, type(error).__name__, reason)

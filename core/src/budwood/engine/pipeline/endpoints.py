@@ -17,27 +17,38 @@ from budwood.contracts import (
     LocalProvider,
     ModelRulesProvider,
     Provider,
+    RateLimitProvider,
     TokenProvider,
 )
-from budwood.engine.drivers.effects import Flow
-from budwood.engine.pipeline.token_sources import Tokens
-from budwood.errors import BudwoodError, ConfigurationError, CredentialError, PluginInvalidError
+from budwood.engine.pipeline.credentials import Lease, TokenCache
+from budwood.errors import ConfigurationError, CredentialError, PluginInvalidError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
 from budwood.plugins import Instance, Instances
-from budwood.providing.failures import CUT
-from budwood.types import Capability, Credential, HTTPCall, HTTPReply, ModelRules
+from budwood.types import Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
-_REDACTED = "[redacted]"
-_MOST_REMEMBERED = 1000
-"""So many addresses are remembered; programs that make up names shall not grow."""
+_MAX_REMEMBERED = 1000
+"""How many addresses are remembered: programs that make up names must not grow without bound."""
 
-_TELLING = 4
-"""So many characters of a secret tell something of it; all keys of a vendor begin with the same three or so."""
+
+class Target(NamedTuple):
+    """An endpoint, and one of its models by the vendor's name."""
+
+    endpoint: Endpoint
+    model: str
+
+    @property
+    def address(self) -> str:
+        """``provider/model``, or the provider alone where no model is named."""
+        return f"{self.endpoint.name}/{self.model}" if self.model else self.endpoint.name
+
+    def capabilities(self) -> frozenset[Capability]:
+        """Return what the model can do."""
+        return self.endpoint.capabilities(self.model)
 
 
 class Endpoint(NamedTuple):
@@ -53,10 +64,12 @@ class Endpoint(NamedTuple):
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
+        read_rate_limits: Reads what the vendor's headers say of its limits; None where the provider cannot.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
             The name counts, since replies hold parts that belong to it: a plugin for many vendors tags them so.
         credential: What `authorize` gets; None where the service wants none.
+        lease: The credential as a lease, made once.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
         inline: Whether a local provider may run on the event loop.
@@ -71,13 +84,15 @@ class Endpoint(NamedTuple):
     lessons: Lessons
     identity: str
     credential: Credential | None = None
-    tokens: Tokens | None = None
+    lease: Lease | None = None
+    tokens: TokenCache | None = None
     missing_credential: str | None = None
     inline: bool = False
     counts_output: bool = False
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
     context_window: Callable[[str], int | None] | None = None
+    read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
 
     def capabilities(self, model: str) -> frozenset[Capability]:
         """Say what the provider can do with this model."""
@@ -94,24 +109,9 @@ class Endpoint(NamedTuple):
         if self.missing_credential is not None:
             raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
 
-    def authorized(self, call: HTTPCall, now: float) -> Flow[HTTPCall]:
-        """
-        Put the credential in.
-
-        Args:
-            call: What is to be sent.
-            now: Seconds since 1970, for tokens that expire.
-
-        Raises:
-            CredentialError: One is needed, and none is configured, or its source failed.
-        """
-        self.check_credential()
-        credential = self.credential
-        if self.tokens is not None:
-            credential = yield from self.tokens.credential(now)
-        if credential is None or self.remote is None:
-            return call
-        return self.remote.authorize(call, credential)
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Return what the headers of a reply say about the limits, success or error."""
+        return self.read_rate_limits(head) if self.read_rate_limits is not None else None
 
     @property
     def key_label(self) -> str | None:
@@ -119,29 +119,6 @@ class Endpoint(NamedTuple):
         if self.tokens is not None:
             return "token"
         return self.credential.label if self.credential else None
-
-    @property
-    def _secret(self) -> str:
-        if self.tokens is not None:
-            return self.tokens.secret
-        return self.credential.secret.get_secret_value() if self.credential else ""
-
-    def scrub(self, error: BudwoodError) -> None:
-        """Take the credential out of an error and its causes: errors inside a 200 repeat it too."""
-        secret = self._secret
-        cause: BaseException | None = error
-        while secret and cause is not None:
-            cause.args = tuple(_without(secret, value) for value in cause.args)
-            if isinstance(cause, BudwoodError):
-                vars(cause).update({name: _without(secret, value) for name, value in vars(cause).items()})
-            cause = cause.__cause__ or cause.__context__
-
-    def scrubbed(self, reply: HTTPReply) -> HTTPReply:
-        """Take the credential out of a reply: some servers repeat it in their errors."""
-        secret = self._secret.encode()
-        if not secret or secret not in reply.body:
-            return reply
-        return HTTPReply(reply.head, reply.body.replace(secret, _REDACTED.encode()))
 
 
 class Endpoints:
@@ -157,12 +134,12 @@ class Endpoints:
         self._instances = instances
         self._explicit = explicit
         self._made: dict[str, Endpoint] = {}
-        self._found: dict[str, tuple[Endpoint, str]] = {}
+        self._found: dict[str, Target] = {}
         self._lock = threading.Lock()
 
-    def find(self, address: str) -> tuple[Endpoint, str]:
+    def find(self, address: str) -> Target:
         """
-        Split ``provider/model`` and return the endpoint with the vendor's name of the model.
+        Split ``provider/model``, and return the endpoint with the vendor's name of the model.
 
         Raises:
             ConfigurationError: It is no such address.
@@ -175,11 +152,11 @@ class Endpoints:
         name, slash, model = address.partition("/")
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
-                f"{address!r} is no model: a model is written PROVIDER/MODEL.",
+                f"Invalid model {address!r}: expected PROVIDER/MODEL.",
                 hint=f"Providers here: {listed(self._instances.known(PROVIDER))}.",
             )
-        found = self.get(name.strip()), model.strip()
-        if len(self._found) < _MOST_REMEMBERED:
+        found = Target(self.get(name.strip()), model.strip())
+        if len(self._found) < _MAX_REMEMBERED:
             self._found[address] = found
         return found
 
@@ -203,26 +180,6 @@ class Endpoints:
                 close()
 
 
-def _without(secret: str, value: object) -> object:
-    if isinstance(value, str):
-        return _without_beginning(secret, value.replace(secret, _REDACTED))
-    if isinstance(value, Mapping):
-        return {_without(secret, name): _without(secret, inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_without(secret, inner) for inner in value]
-    if type(value) is tuple:
-        return tuple(_without(secret, inner) for inner in value)
-    return value
-
-
-def _without_beginning(secret: str, text: str) -> str:
-    """Take out what is left of a secret where the text was cut in the middle of it; a few characters tell nothing."""
-    if CUT in text:
-        for length in range(len(secret) - 1, _TELLING - 1, -1):
-            text = text.replace(secret[:length] + CUT, _REDACTED + CUT)
-    return text
-
-
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
     if not isinstance(instance.thing, Provider | LocalProvider):
         raise PluginInvalidError(
@@ -230,7 +187,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
             "which has not the methods of a Provider or a LocalProvider."
         )
     source = instance.thing.token_source if isinstance(instance.thing, TokenProvider) else None
-    tokens = Tokens(instance.name, source) if source is not None else None
+    tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
     rules = instance.thing.model_rules if isinstance(instance.thing, ModelRulesProvider) else instance.context.rules
@@ -243,6 +200,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,
+        lease=Lease(credential) if credential is not None else None,
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
         inline=instance.spec.inline,
@@ -250,6 +208,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         facts=_facts(instance),
         no_price=_no_price(instance),
         context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
+        read_rate_limits=instance.thing.rate_limits if isinstance(instance.thing, RateLimitProvider) else None,
     )
 
 

@@ -1,66 +1,59 @@
-"""Learn from a server's refusal what the catalog does not know of its model."""
+"""Learn from a server's error what the catalog does not know of its model."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from budwood import logs
-from budwood.engine.pipeline.call import Call, Written
+from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.sending import encode_again
 from budwood.errors import UnsupportedParameterError
 from budwood.providing import DROPPABLE, clip
 from budwood.types import ChatRequest, ModelRules
 
-MAX_LESSONS: Final = 8
-"""So often one call is written anew; servers refuse one parameter at a time."""
+MAX_LEARNED: Final = 8
+"""How often one request is written anew; servers reject one parameter at a time."""
 
-MAX_WORDS: Final = 160
-"""So many characters of a server's words stand in a receipt."""
+MAX_REASON: Final = 160
+"""How many characters of the server's message an adaptation holds."""
 
 
-def learns(call: Call, error: UnsupportedParameterError) -> bool:
+def learn_from(error: UnsupportedParameterError, attempt: Attempt) -> bool:
     """
-    Remember for its endpoint and model what a refusal teaches.
+    Remember for the endpoint and the model which parameter the server rejected.
 
     Returns:
-        Whether the request is now written otherwise than it was sent. It is not where the caller wants an error, where
-        the parameter is none that the caller gave or none that can be spared, and where the provider heeds no rules.
+        Whether the request is now written otherwise than it was sent, and so is worth sending at once. It is not where
+        the caller wants an error, where the parameter is not one that the caller gave or that can be left out, and
+        where the provider does not follow rules.
     """
-    written, rule = call.written, error.rule
-    if written is None or rule is None or not _serves(call, written.request, rule):
+    rule = error.rule
+    if attempt.encoded is None or rule is None or not _applies(attempt, rule):
         return False
-    named = parameters_of(rule)
-    words = clip(error.message, MAX_WORDS)
-    call.taught.append(rule)
-    call.endpoint.lessons.add(
-        call.endpoint.name, call.model, rule.model_copy(update={"learnt": dict.fromkeys(named, words)})
-    )
-    logs.emit(
-        "parameter learnt",
-        call=call.id,
-        provider=call.endpoint.name,
-        model=call.model,
-        parameters=sorted(named),
-    )
-    for name in named:
-        call.adaptations.pop(name, None)  # what the refused request was changed in is no receipt for the next
-    return _changes(written)
+    names = parameters_of(rule)
+    reason = clip(error.message, MAX_REASON)
+    attempt.learned.append(rule)
+    endpoint, call = attempt.endpoint, attempt.round.call
+    endpoint.lessons.add(endpoint.name, attempt.model, rule.model_copy(update={"learnt": dict.fromkeys(names, reason)}))
+    if call.observers is not None:
+        call.observers.learned(call, attempt.target, sorted(names))
+    for name in names:
+        attempt.adaptations.pop(name, None)  # adaptations of the rejected request do not hold for the next
+    return encode_again(attempt).body != attempt.encoded.body
 
 
-def _serves(call: Call, request: ChatRequest, rule: ModelRules) -> bool:
-    if call.options.on_unsupported == "error" or rule in call.taught or len(call.taught) >= MAX_LESSONS:
+def _applies(attempt: Attempt, rule: ModelRules) -> bool:
+    request = attempt.request
+    if not isinstance(request, ChatRequest) or attempt.round.call.options.on_unsupported == "error":
         return False
-    named = parameters_of(rule)
-    if not named <= DROPPABLE | {"max_tokens"} or "max_tokens" in rule.refuses:
+    if rule in attempt.learned or len(attempt.learned) >= MAX_LEARNED:
         return False
-    return not named or any(getattr(request, name, None) not in (None, ()) for name in named)
+    names = parameters_of(rule)
+    if not names <= DROPPABLE | {"max_tokens"} or "max_tokens" in rule.refuses:
+        return False
+    return not names or any(getattr(request, name, None) not in (None, ()) for name in names)
 
 
 def parameters_of(rule: ModelRules) -> frozenset[str]:
-    """Name the parameters of a request that a rule is about."""
+    """Return the parameters of a request that a rule is about."""
     effort = ("reasoning_effort",) if rule.efforts else ()
     return rule.refuses.union(rule.renames, rule.refuses_beside, effort)
-
-
-def _changes(written: Written) -> bool:
-    """Whether the provider now writes the request otherwise: one that heeds no rules would be refused again."""
-    return written.again().body != written.body

@@ -1,4 +1,4 @@
-"""Models inside the process: what their plugins yield, held to what a vendor's stream is held to."""
+"""Models inside the process: what their plugins yield must meet the same rules as a vendor's stream."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from typing import get_args
 from budwood.contracts import LocalAdaptationProvider, LocalProvider
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Emit, Flow, Invoke
-from budwood.engine.pipeline.attempts import note
-from budwood.engine.pipeline.call import Call
+from budwood.engine.pipeline.attempt import Attempt
 from budwood.errors import BudwoodError, ProviderError, RequestTimeoutError, StreamInterruptedError
 from budwood.providing import calls_before
-from budwood.types import ChatRequest, ChatResponse, Finished, StreamEvent
+from budwood.types import ChatResponse, Finished, StreamEvent
 
 _EVENTS = frozenset(get_args(StreamEvent))
 
 
-def ask_local(call: Call, local: LocalProvider, request: ChatRequest) -> Flow[ChatResponse]:
-    """Ask once, and wait for the whole reply."""
-    builder = ResponseBuilder(calls_before(request))
-    yield from read_local(call, local, request, builder.add, at_once=call.endpoint.inline)
+def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
+    """Send one request and wait for the whole reply."""
+    builder = ResponseBuilder(calls_before(attempt.request))
+    yield from read_local(attempt, local, builder.add, at_once=attempt.endpoint.inline)
     return builder.build()
 
 
 def read_local(
-    call: Call,
+    attempt: Attempt,
     local: LocalProvider,
-    request: ChatRequest,
     take: Callable[[list[StreamEvent]], list[StreamEvent] | None],
     *,
     at_once: bool = False,
@@ -40,9 +38,9 @@ def read_local(
     Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
     """
     if isinstance(local, LocalAdaptationProvider):
-        note(call, local.adaptations(request))
-    events = LocalReply(local_events(call, local, request))
-    size, inline = None if at_once else 1, call.endpoint.inline
+        attempt.adapt(local.adaptations(attempt.request))
+    events = LocalReply(local_events(attempt, local))
+    size, inline = None if at_once else 1, attempt.endpoint.inline
     try:
         while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
             if shown := take(batch):
@@ -51,19 +49,20 @@ def read_local(
         yield Invoke(events.leave, inline=inline)
 
 
-def local_events(call: Call, local: LocalProvider, request: ChatRequest) -> Generator[StreamEvent, None, None]:
+def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEvent, None, None]:
     """
     Yield the events of a reply.
 
     Raises:
         ProviderError: Whatever the plugin raises, or an event that is none.
-        RequestTimeoutError: The call's time is over; looked at before each event, since nobody can stop foreign code.
-        StreamInterruptedError: The reply ended without saying why.
+        RequestTimeoutError: The time is over; checked before each event, since Python cannot interrupt foreign code.
+        StreamInterruptedError: The reply ended without a finish reason.
     """
-    events = _guarded(call, local, request)
+    call = attempt.round.call
+    deadline = (attempt.timing or call.timing).deadline
     finished = False
-    for event in events:
-        if call.clock.monotonic() >= call.timing.deadline:
+    for event in _guarded(attempt, local):
+        if call.clock.monotonic() >= deadline:
             raise RequestTimeoutError(
                 "The model took longer than the call's timeout.", phase="deadline", hint="Raise timeout=…."
             )
@@ -77,8 +76,8 @@ class LocalReply:
     """
     The events of a reply, read in one thread after the other.
 
-    Async code that is cancelled leaves while a thread still reads; a generator cannot be closed then, and nobody shall
-    wait for the model. So that thread closes it.
+    Async code that is cancelled leaves while a thread still reads. A generator cannot be closed then, and the caller
+    must not wait for the model: so that thread closes it.
     """
 
     def __init__(self, events: Generator[StreamEvent, None, None]) -> None:
@@ -104,17 +103,17 @@ class LocalReply:
                 self._reading.release()
 
 
-def _guarded(call: Call, local: LocalProvider, request: ChatRequest) -> Iterator[StreamEvent]:
+def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
     events: Iterator[StreamEvent] | None = None
     try:
-        events = local.stream(request)
+        events = local.stream(attempt.request)
         for event in events:
             yield _checked(event)
     except BudwoodError:
         raise
     except Exception as error:
         raise ProviderError(
-            f"The plugin {call.endpoint.plugin!r} failed: {type(error).__name__}: {error}.",
+            f"The plugin {attempt.endpoint.plugin!r} failed: {type(error).__name__}: {error}.",
             hint="This is a fault of the plugin; its authors want to know.",
         ) from error
     finally:

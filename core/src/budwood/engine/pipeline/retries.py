@@ -1,35 +1,119 @@
-"""Decide whether a failed attempt is repeated, and after how long."""
+"""Repeat attempts that failed for a reason that may pass."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from budwood.engine.pipeline.call import Call
-from budwood.errors import ProviderError
+from budwood.engine.drivers.effects import Flow, Sleep
+from budwood.engine.pipeline.attempt import Attempt
+from budwood.errors import AuthenticationError, ProviderError, RequestTimeoutError, UnsupportedParameterError
+from budwood.types import Timing
 
 BASE_SECONDS: Final = 0.5
 MAX_SECONDS: Final = 8.0
-"""Backoff is random between nothing and 0.5 s, doubling with each attempt up to 8 s ("full jitter")."""
+"""The delay is random between zero and 0.5 s, a limit that doubles with each failure up to 8 s ("full jitter")."""
+
+STREAM_HEAD_SECONDS: Final = 60.0
+"""How long a streamed attempt may wait for the head of its reply, where ``attempt_timeout`` is not given."""
 
 
-def pause_before_retry(call: Call, error: ProviderError, failures: int) -> float | None:
+def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
+    """Repeat ``send`` on errors that may be transient, and record each attempt in the ledger."""
+
+    def run(attempt: Attempt) -> Flow[Any]:
+        call = attempt.round.call
+        failed_attempts = 0
+        while True:
+            attempt.started = call.clock.monotonic()
+            attempt.timing = _timing(attempt)
+            try:
+                result = yield from send(attempt)
+            except ProviderError as error:
+                _judge(attempt, error)
+                attempt.fail(error)
+                if _is_learned(attempt, error):
+                    attempt = attempt.again(0.0)
+                    continue
+                failed_attempts += 1
+                delay = delay_before_retry(attempt, error, failed_attempts)
+                if delay is None:
+                    error.attempts = tuple(call.ledger)
+                    raise
+            else:
+                attempt.succeed(result)
+                return result
+            if call.observers is not None:
+                call.observers.retry(call, attempt.target, delay, call.ledger[-1].error or "")
+            yield Sleep(delay)
+            attempt = attempt.again(delay)
+
+    return run
+
+
+def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
     """
-    Return how many seconds to wait before the next attempt, or None where the error is the caller's.
+    Return the seconds to wait before the next attempt, or None where the error goes to the caller.
 
     Args:
-        call: Its options, its deadline.
-        error: What the last attempt ended with.
-        failures: How many attempts have failed.
+        attempt: What failed.
+        error: How.
+        failed_attempts: How many attempts have failed, this one included.
     """
-    if not error.retryable or failures > call.options.retries:
+    call = attempt.round.call
+    if not error.retryable or failed_attempts > call.options.retries:
         return None
-    pause = _pause(call, error, failures)
-    if pause is None or call.clock.monotonic() + pause >= call.timing.deadline:
+    delay = _delay(attempt, error, failed_attempts)
+    if delay is None or call.clock.monotonic() + delay >= call.timing.deadline:
         return None
-    return pause
+    return delay
 
 
-def _pause(call: Call, error: ProviderError, failures: int) -> float | None:
+def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
+    call = attempt.round.call
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= call.options.max_retry_after else None
-    return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failures - 1)))
+    return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
+
+
+def _timing(attempt: Attempt) -> Timing | None:
+    """Return the bounds of one attempt; None where only those of the call apply."""
+    call = attempt.round.call
+    bound, timing = call.options.attempt_timeout, call.timing
+    if call.streamed:
+        head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
+        deadline = timing.deadline
+    elif bound is not None:
+        head, deadline = None, min(timing.deadline, attempt.started + bound)
+    else:
+        return None
+    return Timing(
+        connect_timeout=timing.connect_timeout,
+        idle_timeout=timing.idle_timeout,
+        deadline=deadline,
+        head_deadline=head,
+    )
+
+
+def _judge(attempt: Attempt, error: ProviderError) -> None:
+    """Decide whether an error may be transient where the plugin or the transport cannot know."""
+    if isinstance(error, AuthenticationError):
+        tokens = attempt.endpoint.tokens
+        if tokens is not None and attempt.lease is not None:
+            error.retryable = tokens.discard(attempt.lease)  # a token may be revoked before it expires
+    elif isinstance(error, RequestTimeoutError) and error.phase == "deadline":
+        call = attempt.round.call
+        if attempt.timing is not None and call.clock.monotonic() < call.timing.deadline:
+            error.phase, error.retryable = "attempt", True
+            error.message = f"The attempt took longer than attempt_timeout ({call.options.attempt_timeout:g} s)."
+            error.args = (error.message,)
+            error.hint = "Raise attempt_timeout=…."
+
+
+def _is_learned(attempt: Attempt, error: ProviderError) -> bool:
+    """Tell whether the error taught how to write the request, so that it is sent again at once."""
+    if not isinstance(error, UnsupportedParameterError):
+        return False
+    from budwood.engine.pipeline.learning import learn_from
+
+    return learn_from(error, attempt)

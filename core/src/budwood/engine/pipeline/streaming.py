@@ -1,57 +1,68 @@
-"""Send a request once and emit the events of its streamed reply."""
+"""Send one attempt, and emit the events of its reply as they come."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Close, Emit, Flow, Read
-from budwood.engine.pipeline.attempts import check_status, encode, opened, reading, remote_provider
-from budwood.engine.pipeline.call import Call
+from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.local import read_local
+from budwood.engine.pipeline.sending import decoding_errors, encode, open_exchange, raise_for_status
 from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
 from budwood.providing import calls_before
-from budwood.types import CONTENT_EVENTS, ChatRequest, ChatResponse, StreamEvent
+from budwood.types import CONTENT_EVENTS, ChatResponse, StreamEvent
 
 
-def ask_streamed(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
-    """Ask once, and emit the events of the reply as they come."""
-    reader = _StreamReader(calls_before(request))
-    local = call.endpoint.local
+def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
+    """
+    Send one request and emit what its stream yields.
+
+    Returns:
+        The whole reply; None for a service whose stream is progress alone.
+    """
+    if not attempt.round.service.decode:
+        yield from _emit_progress(attempt)
+        return None
+    reader = EventReader(attempt)
     try:
-        if local is None:
-            yield from _remote_events(call, request, reader)
+        if attempt.endpoint.local is None:
+            yield from _emit_events(attempt, reader)
         else:
-            yield from read_local(call, local, request, reader.take)
+            yield from read_local(attempt, attempt.endpoint.local, reader.take)
             yield Emit(reader.release())
     except StreamInterruptedError as error:
         raise _interrupted(error, reader) from error.__cause__
     except ProviderError as error:
-        if not reader.committed:
+        if not reader.is_committed:
             raise
         raise _interrupted(error, reader) from error
-    with reading():
+    with decoding_errors():
         return reader.builder.build()
 
 
-class _StreamReader:
+class EventReader:
     """
-    Gathers the events of one streamed reply.
+    Collects the events of one streamed reply.
 
-    What comes before the first content is held back: until then the attempt can fail unseen and be repeated.
+    Events before the first content are held back: until then the attempt can fail unseen and be repeated.
     """
 
-    def __init__(self, earlier: int) -> None:
-        self.builder = ResponseBuilder(earlier)
-        self.committed = False
+    def __init__(self, attempt: Attempt) -> None:
+        self.builder = ResponseBuilder(calls_before(attempt.request))
+        self.is_committed = False
+        self._attempt = attempt
         self._held: list[StreamEvent] = []
 
     def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Take events in; return those that may be shown now."""
         self.builder.add(events)
-        if self.committed:
+        if self.is_committed:
             return events
         self._held.extend(events)
         if any(isinstance(event, CONTENT_EVENTS) for event in events):
-            self.committed = True
+            self._commit()
             return self.release()
         return []
 
@@ -60,43 +71,58 @@ class _StreamReader:
         held, self._held = self._held, []
         return held
 
+    def _commit(self) -> None:
+        self.is_committed = True
+        call = self._attempt.round.call
+        if call.observers is not None:
+            call.observers.first_token(call, self._attempt.target, call.clock.monotonic() - self._attempt.started)
 
-def _remote_events(call: Call, request: ChatRequest, reader: _StreamReader) -> Flow[None]:
-    provider = remote_provider(call)
-    prepared = encode(call, request, stream=True)
-    exchange = yield from opened(call, prepared)
-    try:
-        yield from check_status(call, exchange)
-        decoder = provider.decoder(request, exchange.head)
-        left = prepared.max_reply_bytes
-        more = Read(exchange)
-        while data := (yield more):
-            left -= len(data)
-            if left < 0:
-                raise ResponseTooLargeError(f"The stream is longer than {prepared.max_reply_bytes:,} bytes.")
-            with reading():
-                shown = reader.take(list(decoder.feed(data)))
-            if shown:
-                yield Emit(shown)
-        with reading():
-            shown = reader.take(list(decoder.close()))
-    finally:
-        yield Close(exchange)
+
+def _emit_events(attempt: Attempt, reader: EventReader) -> Flow[None]:
+    shown = yield from _read(attempt, reader.take)
     if not reader.builder.finished:
         raise StreamInterruptedError("The stream ended without saying why the reply is complete.")
     yield Emit(shown or reader.release())
 
 
-def _interrupted(error: ProviderError, reader: _StreamReader) -> StreamInterruptedError:
-    """Hand over what had arrived; a stream that the caller has seen part of is not repeated."""
-    with reading():
-        arrived = reader.builder.build() if reader.committed else None
+def _emit_progress(attempt: Attempt) -> Flow[None]:
+    if shown := (yield from _read(attempt, list)):
+        yield Emit(shown)
+
+
+def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
+    """Read a stream to its end and emit what `take` returns of it; return what is left to emit after the end."""
+    encoded = encode(attempt)
+    exchange = yield from open_exchange(attempt, encoded)
+    try:
+        if not exchange.head.ok:
+            yield from raise_for_status(attempt, exchange)
+        decoder = getattr(attempt.endpoint.remote, attempt.round.service.decoder)(attempt.request, exchange.head)
+        left = encoded.max_reply_bytes if attempt.round.service.decode else None  # nothing is kept of progress
+        more = Read(exchange)
+        while data := (yield more):
+            if left is not None and (left := left - len(data)) < 0:
+                raise ResponseTooLargeError(f"The stream is longer than {encoded.max_reply_bytes:,} bytes.")
+            with decoding_errors():
+                shown = take(list(decoder.feed(data)))
+            if shown:
+                yield Emit(shown)
+        with decoding_errors():
+            return take(list(decoder.close()))
+    finally:
+        yield Close(exchange)
+
+
+def _interrupted(error: ProviderError, reader: EventReader) -> StreamInterruptedError:
+    """Make the error of a stream that broke off: with what had arrived, and not to be repeated once that was shown."""
+    with decoding_errors():
+        arrived = reader.builder.build() if reader.is_committed else None
     interrupted = StreamInterruptedError(
         f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
         response=arrived,
         hint=error.hint,
         code=error.code,
-        retryable=error.retryable and not reader.committed,
+        retryable=error.retryable and not reader.is_committed,
     )
     interrupted.status = error.status
     interrupted.request_id = error.request_id

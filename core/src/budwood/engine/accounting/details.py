@@ -1,0 +1,30 @@
+"""All that is known of a model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from budwood.engine.pipeline.endpoints import Target
+from budwood.types import ModelDetails, ModelFacts
+
+
+def details_of(target: Target, now: float) -> ModelDetails:
+    """
+    Return abilities, rules, limits and prices of a model.
+
+    Args:
+        target: The model.
+        now: Seconds since 1970: prices change with time.
+    """
+    endpoint, model = target
+    facts = endpoint.facts(model) if endpoint.facts else ModelFacts()
+    price = facts.price(datetime.fromtimestamp(now, UTC))
+    return ModelDetails(
+        provider=endpoint.name,
+        model=model,
+        capabilities=target.capabilities(),
+        rules=endpoint.rules(model),
+        facts=facts,
+        price=price,
+        price_unknown=endpoint.no_price if price is None else None,
+    )

@@ -1,0 +1,97 @@
+"""The observer that writes to the log."""
+
+from __future__ import annotations
+
+from budwood import logs
+from budwood.types import (
+    AttemptFinished,
+    CacheFailed,
+    ChatResponse,
+    Observation,
+    ParameterLearned,
+    RequestFinished,
+    ToolFinished,
+)
+
+
+class LogObserver:
+    """Writes one event for each request, attempt, tool, learned parameter and cache failure; see `budwood.logs`."""
+
+    def observe(self, event: Observation) -> None:
+        """Write an event, if it is one of those that are logged."""
+        match event:
+            case AttemptFinished():
+                _log_attempt(event)
+            case RequestFinished():
+                _log_request(event)
+            case ToolFinished():
+                _log_tool(event)
+            case ParameterLearned():
+                logs.emit(
+                    "parameter learned",
+                    call=event.call,
+                    provider=event.provider,
+                    model=event.model,
+                    parameters=list(event.parameters),
+                )
+            case CacheFailed():
+                logs.emit(
+                    f"cache {event.operation} failed",
+                    level="warning",
+                    call=event.call,
+                    error=event.error,
+                    reason=event.reason,
+                )
+            case _:
+                pass
+
+
+def _log_attempt(event: AttemptFinished) -> None:
+    attempt = event.attempt
+    logs.emit(
+        "attempt",
+        call=event.call,
+        number=event.number,
+        provider=attempt.provider,
+        model=attempt.model,
+        status=attempt.status,
+        error=attempt.error,
+        seconds=round(attempt.duration, 6),
+        waited=attempt.waited,
+        request_id=attempt.request_id,
+        input_tokens=attempt.usage.input_tokens if attempt.usage else None,
+        output_tokens=attempt.usage.output_tokens if attempt.usage else None,
+    )
+
+
+def _log_request(event: RequestFinished) -> None:
+    response = event.response
+    reply = response if isinstance(response, ChatResponse) else None
+    logs.emit(
+        "request",
+        level="info" if event.error is None else "warning",
+        call=event.call,
+        provider=event.provider,
+        model=event.model,
+        seconds=round(event.seconds, 6),
+        attempts=event.attempts,
+        cached=bool(reply and reply.cached),
+        finish_reason=reply.finish_reason if reply else None,
+        input_tokens=response.usage.input_tokens if response else None,
+        output_tokens=response.usage.output_tokens if response else None,
+        error=type(event.error).__name__ if event.error else None,
+        prompt=event.prompt,
+        text=reply.text if reply else None,
+    )
+
+
+def _log_tool(event: ToolFinished) -> None:
+    logs.emit(
+        "tool",
+        call=event.call,
+        name=event.name,
+        failed=event.failed,
+        seconds=round(event.seconds, 6),
+        arguments=event.arguments,
+        result=event.result,
+    )

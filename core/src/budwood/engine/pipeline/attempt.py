@@ -1,0 +1,140 @@
+"""One try of a round at one endpoint."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+from budwood.engine.accounting import costs
+from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.credentials import Lease
+from budwood.engine.pipeline.endpoints import Endpoint, Target
+from budwood.engine.pipeline.secrets import scrub
+from budwood.errors import ProviderError, UnsupportedError
+from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
+from budwood.types import Attempt as AttemptRecord
+
+
+@dataclass(slots=True)
+class Attempt:
+    """
+    One request to one endpoint: whatever depends on the endpoint is decided and kept here.
+
+    Attributes:
+        request: The round's request, as this endpoint and model can take it.
+        adaptations: Parameters that are not sent as given; shared with the retries of the same request.
+        learned: The rules that rejections of the same request have taught; shared as well.
+        delay: Seconds that were waited before it.
+        started: When it began, by the call's clock.
+        timing: Its own bounds; None for those of the call.
+        lease: The credential that it uses; None before there is one, or where none is needed.
+        encoded: The HTTP request, without its credential.
+        head: Status and headers of the reply, success or error.
+    """
+
+    round: Round
+    endpoint: Endpoint
+    model: str
+    request: Any
+    adaptations: dict[str, Adaptation] = field(default_factory=dict)
+    learned: list[ModelRules] = field(default_factory=list)
+    delay: float = 0.0
+    started: float = 0.0
+    timing: Timing | None = None
+    lease: Lease | None = None
+    encoded: HTTPCall | None = None
+    head: ReplyHead | None = None
+
+    @property
+    def target(self) -> Target:
+        """The endpoint and the model."""
+        return Target(self.endpoint, self.model)
+
+    def again(self, delay: float) -> Attempt:
+        """Return the next try of the same request at the same endpoint."""
+        return Attempt(self.round, self.endpoint, self.model, self.request, self.adaptations, self.learned, delay=delay)
+
+    def adapt(self, adaptations: tuple[Adaptation, ...]) -> None:
+        """
+        Record parameters that are not sent as given, each once, and do what ``on_unsupported`` says.
+
+        Raises:
+            UnsupportedError: The caller wants everything sent as given.
+        """
+        if not adaptations:
+            return
+        for adaptation in adaptations:
+            self.adaptations.setdefault(adaptation.parameter, adaptation)
+        policy = self.round.call.options.on_unsupported
+        if policy == "adapt":
+            return
+        address = f"{self.endpoint.name}/{self.model}"
+        reasons = "; ".join(f"{adaptation.parameter}: {adaptation.reason}" for adaptation in adaptations)
+        if policy == "error":
+            raise UnsupportedError(
+                f"{address} does not take all parameters as given. {reasons}.",
+                hint='Leave them out, or pass on_unsupported="adapt".',
+            )
+        warnings.warn(f"{address}: {reasons}", UserWarning, stacklevel=2)
+
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """What the headers of the reply say about the limits, on success and on errors."""
+        return self.endpoint.rate_limits(self.head) if self.head is not None else None
+
+    @property
+    def key_label(self) -> str | None:
+        """The name of the credential in ledgers."""
+        return self.lease.credential.label if self.lease is not None else self.endpoint.key_label
+
+    def fail(self, error: ProviderError) -> None:
+        """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
+        error.located(self.endpoint.name, self.model)
+        scrub(error, self.secret)
+        self._record(error)
+
+    def succeed(self, result: object) -> None:
+        """Record the attempt in the ledger."""
+        self._record(result if isinstance(result, Answer) else None)
+
+    @property
+    def secret(self) -> str:
+        """The credential as text; empty where there is none."""
+        credential = self.lease.credential if self.lease is not None else self.endpoint.credential
+        return credential.secret.get_secret_value() if credential is not None else ""
+
+    def _record(self, outcome: Answer | ProviderError | None) -> None:
+        call = self.round.call
+        failure = outcome if isinstance(outcome, ProviderError) else None
+        reply = outcome if failure is None else None
+        cost = self._cost(outcome)
+        record = AttemptRecord(
+            provider=self.endpoint.name,
+            model=self.model,
+            key=self.key_label,
+            status=self._status(failure),
+            duration=call.clock.monotonic() - self.started,
+            waited=self.delay,
+            error=type(failure).__name__ if failure else None,
+            request_id=outcome.request_id if outcome is not None else None,
+            usage=reply.usage if isinstance(reply, Answer) else None,
+            cost=cost.dollars,
+            cost_unknown=cost.unknown,
+        )
+        call.ledger.append(record)
+        if call.observers is not None:
+            call.observers.attempt_finished(call, record, self.rate_limits)
+
+    def _status(self, failure: ProviderError | None) -> int | None:
+        """Return the HTTP status; a model inside this process has none."""
+        if failure is not None:
+            return failure.status
+        return 200 if self.endpoint.remote is not None else None
+
+    def _cost(self, outcome: Answer | ProviderError | None) -> Cost:
+        if outcome is None:
+            return costs.FREE
+        if isinstance(outcome, ProviderError):
+            return costs.cost_of_failure(outcome)
+        return costs.cost_of_reply(self.endpoint, self.model, outcome, self.round.call.clock.time())

@@ -1,0 +1,120 @@
+"""
+The credential of an attempt: a key, or a token that expires.
+
+Providers do no I/O, so they only name the source of tokens (`budwood.contracts.TokenProvider`). It is called here, as
+an effect, before the first request and before a token expires.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, NamedTuple
+
+from budwood.contracts import TokenSource
+from budwood.engine.chat.functions import is_async
+from budwood.engine.drivers.effects import Flow, Invoke
+from budwood.errors import BudwoodError, CredentialError
+from budwood.types import AccessToken, Credential
+
+REFRESH_MARGIN: Final = 300.0
+"""Seconds before its expiry at which a token is renewed, so that it does not expire in flight."""
+
+
+class Lease(NamedTuple):
+    """
+    A credential that one attempt uses.
+
+    Attributes:
+        credential: What `authorize` gets.
+        is_new: Whether it was fetched for this attempt; a refusal of one that is not may be its age.
+    """
+
+    credential: Credential
+    is_new: bool = False
+
+
+class TokenCache:
+    """
+    The token of one endpoint. Safe to use from several threads, of which only one asks the source.
+
+    Args:
+        name: The endpoint's name, for errors.
+        source: Returns tokens.
+    """
+
+    def __init__(self, name: str, source: TokenSource) -> None:
+        self._name = name
+        self._source = source
+        self._lock = threading.Lock()
+        self._token: AccessToken | None = None
+
+    def lease(self, now: float) -> Flow[Lease]:
+        """
+        Return the current token, asking the source where there is none that lasts.
+
+        Args:
+            now: Seconds since 1970.
+
+        Raises:
+            CredentialError: The source failed. Nothing was sent.
+        """
+        token = self._valid(now, REFRESH_MARGIN)
+        is_new = token is None
+        if token is None:
+            if is_async(self._source):
+                token = yield Invoke(lambda: self._renew_async(now), awaitable=True)
+            else:
+                token = yield Invoke(lambda: self._renew(now))
+        return Lease(Credential(secret=token.secret, label="token", kind="token"), is_new)
+
+    def discard(self, lease: Lease) -> bool:
+        """
+        Drop a token that the vendor refused, unless it was replaced in the meantime.
+
+        Returns:
+            Whether another attempt may succeed with a new token: not where this one was just fetched.
+        """
+        with self._lock:
+            token = self._token
+            if token is not None and token.secret.get_secret_value() == lease.credential.secret.get_secret_value():
+                self._token = None
+        return not lease.is_new
+
+    def _valid(self, now: float, margin: float) -> AccessToken | None:
+        """Return the token if it lasts. One without an expiry serves only the call that asked for it."""
+        token = self._token
+        if token is None or token.expires_at is None or token.expires_at - margin <= now:
+            return None
+        return token
+
+    def _renew(self, now: float) -> AccessToken:
+        with self._lock:
+            if token := self._valid(now, REFRESH_MARGIN):
+                return token  # another thread has renewed it
+            try:
+                return self._store(self._source())
+            except Exception as error:  # noqa: BLE001 - whatever users' code and vendors' libraries raise
+                return self._current_or_error(now, error)
+
+    async def _renew_async(self, now: float) -> AccessToken:
+        try:
+            return self._store(await self._source())  # type: ignore[misc]  # `is_async` has made sure of that
+        except Exception as error:  # noqa: BLE001 - the same
+            return self._current_or_error(now, error)
+
+    def _store(self, token: object) -> AccessToken:
+        if not isinstance(token, AccessToken) or not token.secret.get_secret_value().strip():
+            raise CredentialError(f"{self._name}: the token source returned no token.")
+        self._token = token
+        return token
+
+    def _current_or_error(self, now: float, error: Exception) -> AccessToken:
+        """Return a token that still lasts a little, or raise."""
+        if token := self._valid(now, 0.0):
+            return token
+        if isinstance(error, BudwoodError):
+            raise error
+        raise CredentialError(
+            f"{self._name}: the token source failed: {type(error).__name__}.",
+            hint="The cause is chained to this error.",
+        ) from error

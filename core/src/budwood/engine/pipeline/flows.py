@@ -1,0 +1,46 @@
+"""
+The flows through which every request passes, from top to bottom.
+
+Each is a function that takes the next flow and returns a flow; each can be left out, and a further policy is one more
+line here. Those above `on_endpoint` take a `Round`: what the user asked, whoever answers. Those below take an
+`Attempt`, for which everything that depends on the endpoint is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from budwood.engine.chat.structured import with_output
+from budwood.engine.chat.tools import with_tools
+from budwood.engine.drivers.effects import Flow
+from budwood.engine.pipeline.caching import cached
+from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.observing import observed
+from budwood.engine.pipeline.retries import with_retries
+from budwood.engine.pipeline.routing import on_endpoint
+from budwood.engine.pipeline.sending import send
+from budwood.engine.pipeline.window import within_window
+
+Answer = Callable[[Round], Flow[Any]]
+
+# fmt: off
+answer_chat: Final[Answer] = (
+    observed(            # one report for each request of the user; completes the response
+    with_output(         # validates structured output and has mistakes repaired
+    with_tools(          # runs tools in rounds
+    on_endpoint(         # chooses the endpoint, and writes the request as it can take it
+    cached(              # looks the request up, stores the reply
+    within_window(       # refuses what cannot fit the context window
+    with_retries(        # repeats what failed for a reason that may pass; records every attempt
+    send)))))))          # encodes, authorizes, sends, reads, decodes
+)
+
+answer_service: Final[Answer] = (
+    observed(
+    on_endpoint(
+    with_retries(
+    send)))
+)
+"""Embeddings, moderation and the other services of `budwood.engine.services`."""
+# fmt: on

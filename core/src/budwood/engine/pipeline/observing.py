@@ -1,0 +1,48 @@
+"""Tell observers of each request of the user, and complete its response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from budwood.engine.drivers.effects import Flow
+from budwood.engine.pipeline.call import Call, Round
+from budwood.errors import StreamInterruptedError, StructuredOutputError, ToolLoopError
+from budwood.types import Answer, ChatResponse
+
+
+def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
+    """Complete a response, or the partial one of an error, with ledger, cost and adaptations; tell the observers."""
+
+    def run(round_: Round) -> Flow[Any]:
+        call = round_.call
+        report = call.observers.request(call, round_) if call.observers is not None else None
+        try:
+            response = yield from answer(round_)
+        except BaseException as error:
+            if isinstance(error, StructuredOutputError | ToolLoopError | StreamInterruptedError) and error.response:
+                error.response = complete(call, error.response)
+            if report is not None:
+                report.finish(None, error)
+            raise
+        if isinstance(response, Answer):
+            response = complete(call, response)
+        if report is not None:
+            report.finish(response if isinstance(response, Answer) else None, None)
+        return response
+
+    return run
+
+
+def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - a chat response stays one, an embedding likewise
+    """Add to a response who gave it and what was spent on it."""
+    update: dict[str, object] = {
+        "provider": call.target.endpoint.name,
+        "model": response.model or call.target.model,
+        "attempts": tuple(call.ledger),
+        **call.cost(),
+    }
+    if isinstance(response, ChatResponse):
+        update["messages"] = response.messages or (response.message,)
+        update["adaptations"] = tuple(call.adaptations.values())
+    return response.model_copy(update=update)

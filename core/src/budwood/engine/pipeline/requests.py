@@ -1,0 +1,91 @@
+"""Write a round's request as one model can take it, or say why it cannot."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.pipeline.service import Service
+from budwood.errors import UnsupportedError
+from budwood.providing import check_capabilities, check_messages
+from budwood.types import Capability, ChatRequest
+
+_PURPOSES: Final = {
+    "embedding": ("makes embeddings", "Call client.embed(…), or choose a chat model."),
+    "moderation": ("classifies contents", "Call client.moderate(…), or choose a chat model."),
+    "image": ("makes images", "Choose a chat model."),
+    "video": ("makes videos", "Choose a chat model."),
+    "speech": ("speaks texts", "Choose a chat model."),
+    "transcription": ("transcribes audio", "Choose a chat model."),
+    "realtime": ("answers over WebSockets alone", "Choose a chat model."),
+}
+"""What models that do not chat do, and what to do instead."""
+
+
+def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each service has requests of its own
+    """
+    Check that a model can answer a round, and return the request as that model takes it.
+
+    Raises:
+        PromptError: There is nothing to answer.
+        UnsupportedError: The model cannot do what the request needs. Nothing was sent.
+    """
+    service, request = round_.service, round_.request
+    if isinstance(request, ChatRequest):
+        check_messages(request.messages)
+        if request.model != target.model:
+            request = request.model_copy(update={"model": target.model})
+    if service.capability is not Capability.CHAT:
+        check_service(target, service)
+        return request
+    capabilities = check_chat(target)
+    check_capabilities(request.messages, capabilities, target.address)
+    if request.tools and Capability.TOOLS not in capabilities:
+        raise UnsupportedError(f"{target.address} calls no tools.", hint="Choose a model that does.")
+    if round_.output is not None:
+        return round_.output.request_for(target.address, capabilities, request, is_first=round_.number == 0)
+    return request
+
+
+def check_chat(target: Target) -> frozenset[Capability]:
+    """
+    Check that a model chats, and return what it can do.
+
+    Raises:
+        UnsupportedError: It is made for something else.
+    """
+    capabilities = target.capabilities()
+    if Capability.CHAT in capabilities:
+        return capabilities
+    kind = target.endpoint.rules(target.model).kind
+    purpose, hint = _PURPOSES.get(kind, ("does not chat", "Choose a model that does."))
+    raise UnsupportedError(f"{target.address} {purpose}{'' if kind == 'chat' else ' and does not chat'}.", hint=hint)
+
+
+def check_service(target: Target, service: Service) -> None:
+    """
+    Check that an instance and its model offer a service.
+
+    Raises:
+        UnsupportedError: They do not. Nothing was sent.
+    """
+    if not offers(target, service):
+        raise UnsupportedError(f"{target.address} {service.refusal}.", hint=service.hint)
+
+
+def offers(target: Target, service: Service) -> bool:
+    """Tell whether an instance and its model offer a service."""
+    provider = target.endpoint.remote
+    return (
+        provider is not None
+        and service.capability in target.capabilities()
+        and _satisfies(type(provider), service.protocol)
+    )
+
+
+@lru_cache(maxsize=256)
+def _satisfies(provider: type, protocol: type) -> bool:
+    """Tell whether a provider's class has the methods of a Protocol: a check that costs 10 µs."""
+    return issubclass(provider, protocol)

@@ -1,0 +1,36 @@
+"""Choose the endpoint that answers a round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from budwood.engine.drivers.effects import Flow
+from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.requests import request_for
+from budwood.errors import StreamInterruptedError
+
+
+def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
+    """Write the round's request as the call's endpoint can take it, and send it there."""
+
+    def run(round_: Round) -> Flow[Any]:
+        call = round_.call
+        endpoint, model = target = call.target
+        attempt = Attempt(round_, endpoint, model, request_for(target, round_))
+        try:
+            response = yield from send(attempt)
+        except StreamInterruptedError:
+            _keep_adaptations(attempt)  # they belong to the partial reply, which the error holds
+            raise
+        if attempt.adaptations:
+            _keep_adaptations(attempt)
+        return response
+
+    return run
+
+
+def _keep_adaptations(attempt: Attempt) -> None:
+    for parameter, adaptation in attempt.adaptations.items():
+        attempt.round.call.adaptations.setdefault(parameter, adaptation)

@@ -1,0 +1,194 @@
+"""Send one attempt: encode, authorize, send, read, decode."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+from pydantic_core import PydanticSerializationError
+
+from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
+from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
+from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.secrets import scrub_reply
+from budwood.errors import (
+    BadResponseError,
+    ConnectionFailedError,
+    PromptError,
+    ProviderError,
+    UnsupportedError,
+)
+from budwood.providing import clip
+from budwood.types import HTTPCall, HTTPReply
+
+MAX_ERROR_BYTES: Final = 1024 * 1024
+"""How much of an error's body is read: 1 MiB."""
+
+
+def send(attempt: Attempt) -> Flow[Any]:
+    """
+    Send one request and read its reply, whole or as a stream of events.
+
+    Raises:
+        ProviderError: The request failed; the provider says what the vendor's error means.
+    """
+    if attempt.round.call.streamed:
+        from budwood.engine.pipeline.streaming import send_streamed
+
+        return (yield from send_streamed(attempt))
+    if attempt.endpoint.local is not None:
+        from budwood.engine.pipeline.local import ask_local
+
+        return (yield from ask_local(attempt, attempt.endpoint.local))
+    encoded = encode(attempt)
+    exchange = yield from open_exchange(attempt, encoded)
+    try:
+        if not exchange.head.ok:
+            yield from raise_for_status(attempt, exchange)
+        if encoded.reply_to is not None:
+            reply = HTTPReply(exchange.head, b"", (yield Save(exchange, encoded.reply_to, encoded.max_file_bytes)))
+        else:
+            reply = HTTPReply(exchange.head, (yield ReadAll(exchange, encoded.max_reply_bytes)))
+    finally:
+        yield Close(exchange)
+    return decode(attempt, reply)
+
+
+def encode(attempt: Attempt) -> HTTPCall:
+    """
+    Write the request in the vendor's form.
+
+    Raises:
+        UnsupportedError: Something could not be sent as given, and the caller wants that to be an error.
+    """
+    attempt.encoded = encoded = encode_again(attempt)
+    if encoded.adaptations:
+        attempt.adapt(encoded.adaptations)
+    return encoded
+
+
+def encode_again(attempt: Attempt) -> HTTPCall:
+    """Write the request as the provider writes it now, by the rules that it knows by now."""
+    service = attempt.round.service
+    write = getattr(remote_provider(attempt), service.encode)
+    encoded: HTTPCall
+    with _ENCODING_ERRORS:
+        if service.takes_stream:
+            encoded = write(attempt.request, stream=attempt.round.call.streamed)
+        elif attempt.request is None:
+            encoded = write()
+        else:
+            encoded = write(attempt.request)
+    return encoded
+
+
+def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has a result of its own
+    """Read a whole reply."""
+    read = getattr(attempt.endpoint.remote, attempt.round.service.decode)
+    with _DECODING_ERRORS:
+        return read(reply) if attempt.request is None else read(attempt.request, reply)
+
+
+def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
+    """Authorize and send a request, and wait for the head of the reply, adding the vendor's hint if nobody answers."""
+    endpoint, call = attempt.endpoint, attempt.round.call
+    endpoint.check_credential()
+    lease = endpoint.lease
+    if endpoint.tokens is not None:
+        lease = yield from endpoint.tokens.lease(call.clock.time())
+    attempt.lease = lease
+    if lease is not None:
+        encoded = remote_provider(attempt).authorize(encoded, lease.credential)
+    if call.observers is not None:
+        encoded = call.observers.attempt_started(attempt.target, call, attempt.key_label, encoded)
+    try:
+        exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
+    except ConnectionFailedError as error:
+        provider = endpoint.remote
+        if isinstance(provider, ConnectionHintProvider) and error.retryable:
+            error.hint = provider.connection_hint or error.hint
+        raise
+    attempt.head = exchange.head
+    return exchange
+
+
+def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Flow[NoReturn]:
+    """
+    Raise the error that a reply stands for.
+
+    Raises:
+        ProviderError: The provider says what the status and the body mean.
+    """
+    reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
+    with _DECODING_ERRORS:
+        error = remote_provider(attempt).error(scrub_reply(reply, attempt.secret))
+    raise error
+
+
+def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
+    """Read what there is of an error's body, up to its limit: the status tells most of it."""
+    body = b""
+    try:
+        while len(body) < MAX_ERROR_BYTES and (data := (yield Read(exchange))):
+            body += data
+    except ProviderError:  # the connection broke; what has come is what is known
+        return body
+    return body[:MAX_ERROR_BYTES]
+
+
+def remote_provider(attempt: Attempt) -> Provider:
+    """
+    Return the provider that speaks to a vendor.
+
+    Raises:
+        UnsupportedError: The model runs inside this process.
+    """
+    provider = attempt.endpoint.remote
+    if provider is None:
+        raise UnsupportedError(f"{attempt.endpoint.name} runs inside this process and has no HTTP API.")
+    return provider
+
+
+class _DecodingErrors:
+    """Context manager that turns parsing errors into `BadResponseError`."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, AttributeError | IndexError | KeyError | TypeError | ValueError):
+            raise BadResponseError(
+                f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
+            ) from error
+
+
+class _EncodingErrors:
+    """Context manager that turns text which JSON cannot hold into `PromptError`."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, UnicodeEncodeError | PydanticSerializationError):
+            raise PromptError(
+                f"The request holds what cannot be sent: {clip(str(error), 200)}.",
+                hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
+            ) from error
+
+
+_DECODING_ERRORS: Final = _DecodingErrors()
+_ENCODING_ERRORS: Final = _EncodingErrors()
+
+
+def decoding_errors() -> _DecodingErrors:
+    """Return the context manager that stands around the reading of a reply."""
+    return _DECODING_ERRORS
+
+
+def encoding_errors() -> _EncodingErrors:
+    """Return the context manager that stands around the writing of a request."""
+    return _ENCODING_ERRORS
