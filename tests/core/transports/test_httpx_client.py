@@ -62,6 +62,7 @@ class TestHTTPXClient(Carrying, Uploading, Saving, Addressing, Starting, Waiting
     test_closing_ends_calls_under_way = None
     test_another_thread_can_end_the_waiting = None
     test_slow_head_cannot_outlast_the_deadline = None
+    test_slow_head_cannot_outlast_its_deadline = None
 
     # What httpx decides: it keeps cookies, resolves `..` in paths, and asks for any host.
     test_cookies_are_not_kept = None

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import httpcore
 
+from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
@@ -167,10 +168,12 @@ class PooledExchange(WholeBody):
 
     __slots__ = (
         "_call",
+        "_chunked",
         "_chunks",
         "_closed",
         "_place",
         "_response",
+        "_stream",
         "_timing",
         "_transport",
         "_unpacker",
@@ -192,24 +195,39 @@ class PooledExchange(WholeBody):
         self._place = place
         self._response = response
         self._closed = False
+        self._chunked: ChunkedBody | None = None
+        self._stream: httpcore.NetworkStream = response.extensions["network_stream"]
         self._chunks: Iterator[bytes] | None = None
         self._unpacker: Unpacker | None = None
 
     def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
         self._transport.enter(self._timing)
-        if self._chunks is None or self._unpacker is None:
+        if self._unpacker is None:
             self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
-            self._chunks = iter(cast("Iterator[bytes]", self._response.stream))
+            self._chunked = take_chunked(self._place.connection, self.head)
         try:
             data = self._unpacker.more()
-            while not data and (packed := next(self._chunks, b"")):
+            while not data and (packed := self._receive()):
                 data = self._unpacker.feed(packed)
         except FAILURES as error:
             failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
         else:
             return data
         raise failure
+
+    def _receive(self) -> bytes:
+        """Wait for more of the body as it was sent; empty bytes are its end."""
+        while (chunked := self._chunked) is not None:
+            received, chunked.received = chunked.received or self._stream.read(READ_SIZE), b""
+            data = chunked.feed(received)
+            if chunked.is_over:
+                self._chunked = None
+            if data:
+                return data
+        if self._chunks is None:
+            self._chunks = iter(cast("Iterator[bytes]", self._response.stream))
+        return next(self._chunks, b"")
 
     def close(self) -> None:
         """End it; in mid-reply this closes the connection."""

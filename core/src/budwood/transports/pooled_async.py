@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import httpcore
 
 from budwood.errors import BudwoodError
+from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.sockets import AsyncioBackend
@@ -134,7 +135,7 @@ def _request(call: HTTPCall, timing: Timing, target: _Target, body: bytes | Asyn
 class AsyncPooledExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_chunks", "_closed", "_place", "_response", "_transport")
+    __slots__ = ("_call", "_chunked", "_chunks", "_closed", "_place", "_response", "_stream", "_transport")
 
     failures: ClassVar[tuple[type[Exception], ...]] = FAILURES
 
@@ -152,9 +153,26 @@ class AsyncPooledExchange(AsyncBody):
         self._place = place
         self._response = response
         self._closed = False
+        self._chunked = take_chunked(place.connection, self.head)
+        self._stream: httpcore.AsyncNetworkStream = response.extensions["network_stream"]
         self._chunks: AsyncIterator[bytes] | None = None
 
+    def _at_hand(self) -> bytes:
+        if self._chunked is None or not self._chunked.received:
+            return b""
+        received, self._chunked.received = self._chunked.received, b""
+        return self._feed(self._chunked, received)
+
+    def _feed(self, chunked: ChunkedBody, received: bytes) -> bytes:
+        data = chunked.feed(received)
+        if chunked.is_over:
+            self._chunked = None
+        return data
+
     async def _wait(self) -> bytes:
+        while (chunked := self._chunked) is not None:
+            if data := self._feed(chunked, await self._stream.read(READ_SIZE)):
+                return data
         if self._chunks is None:
             self._chunks = aiter(cast("AsyncIterator[bytes]", self._response.stream))
         return await anext(self._chunks, b"")

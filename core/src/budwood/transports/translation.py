@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import h11
 import httpcore
 
 from budwood.errors import BudwoodError
@@ -69,7 +70,13 @@ def is_spoilt(connection: object) -> bool:
 
     httpcore does not look, and would take it for the reply to the next request.
     """
+    state = h11_state(connection)
+    return state is not None and bool(state.trailing_data[0])
+
+
+def h11_state(connection: object) -> h11.Connection | None:
+    """Return what h11 knows of a connection of httpcore; None where it speaks HTTP/2, or is not connected."""
     while (inner := getattr(connection, "_connection", None)) is not None:
         connection = inner
     state = getattr(connection, "_h11_state", None)
-    return state is not None and bool(state.trailing_data[0])
+    return state if isinstance(state, h11.Connection) else None
