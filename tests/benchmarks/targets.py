@@ -128,6 +128,8 @@ TARGETS: Final = (
     ratio("async, 32 in flight, over httpx, to bare httpx", "async-32", "budwood", "httpx", 0.5),
     ratio("async, 256 in flight, over httpx, to bare httpx", "async-256", "budwood", "httpx", 0.3),
     *fast("stream of 200 chunks", "stream-async", STREAMS),
+    ratio("stream of 200 chunks, sync, over httpx, to bare httpx", "stream-sync", "budwood", "httpx", 1.1),
+    ratio("stream of 200 chunks, async, over httpx, to bare httpx", "stream-async", "budwood", "httpx", 1.2),
     Target(
         name="1,000 in flight, 500 ms latency, over httptools: completed calls, to bare aiohttp",
         value=Figure("async-1000-500ms", "budwood-httptools", "per_second"),
