@@ -14,10 +14,11 @@ from budwood.errors import (
     AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
+    PromptError,
     RateLimitError,
     RequestTimeoutError,
 )
-from budwood.types import HTTPCall
+from budwood.types import BodyFile, HTTPCall, Timing
 from budwood_testing import (
     AsyncRecordingTransport,
     AsyncReplayTransport,
@@ -287,3 +288,32 @@ def test_many_threads_record_one_cassette(scripted):
         again = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8)
 
     assert [one.text for one in again] == [one.text for one in live]
+
+
+def test_files_are_recorded_by_their_digest(tmp_path):
+    """
+    A form with files is recorded without their content, and recognised by another process, which has another boundary.
+    """
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"pixels")
+
+    def sent(boundary):
+        body = (b"--%s\r\n\r\n" % boundary, BodyFile(photo), b"\r\n--%s--\r\n" % boundary)
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary.decode()}"}
+        return HTTPCall(method="POST", url="http://x/v1", headers=headers, body=body)
+
+    bounds = Timing(connect_timeout=1, idle_timeout=1, deadline=1e9)
+    script = ScriptedTransport().reply(body=b"seen")
+    recording = RecordingTransport(tmp_path / "c.json", script)
+    recording.open(sent(b"first-boundary"), bounds).close()
+    assert script.bodies[0].count(b"pixels") == 1
+    text = (tmp_path / "c.json").read_text("utf-8")
+    assert "file of 6 bytes, sha256 " in text
+    assert "pixels" not in text
+    assert "first-boundary" not in text
+
+    replay = ReplayTransport(tmp_path / "c.json")
+    assert replay.open(sent(b"second-boundary"), bounds).head.status == 200
+    photo.unlink()
+    with pytest.raises(PromptError, match=r"photo\.png"):
+        replay.open(sent(b"third-boundary"), bounds)

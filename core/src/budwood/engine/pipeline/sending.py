@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
-from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll
+from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
 from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
@@ -36,7 +36,10 @@ def send(attempt: Attempt) -> Flow[Any]:
     try:
         if not 200 <= exchange.head.status < 300:
             yield from raise_for_status(attempt, exchange)
-        reply = HTTPReply(exchange.head, (yield ReadAll(exchange, encoded.max_reply_bytes)))
+        if encoded.reply_to is not None:
+            reply = HTTPReply(exchange.head, b"", (yield Save(exchange, encoded.reply_to, encoded.max_file_bytes)))
+        else:
+            reply = HTTPReply(exchange.head, (yield ReadAll(exchange, encoded.max_reply_bytes)))
     finally:
         yield Close(exchange)
     return decode(attempt, reply)
