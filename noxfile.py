@@ -22,6 +22,7 @@ import nox
 nox.needs_version = ">=2025.10.14"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"  # uv, which nox prefers, does not read the configuration of pip
 nox.options.error_on_missing_interpreters = False  # in CI too: a machine has the Pythons that it has
 nox.options.download_python = "never"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 T = TypeVar("T", bound=Spec[Any, Any])
+
+_CACHED_MODELS: Final = 256
+"""The number of models per instance whose rules are kept after they were looked up."""
 
 
 class Instance(NamedTuple, Generic[T]):
@@ -198,10 +201,12 @@ class Instances:
 
         also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
 
+        @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
             known = self.catalog.rules(name, plugin, family or model, also=also)
             return self.lessons.over(name, model, known)
 
+        self.lessons.on_change(rules.cache_clear)
         return PluginContext(
             instance=name,
             rules=rules,

@@ -65,7 +65,7 @@ class Writing(ProviderUnderTest):
         assert isinstance(call, HTTPCall)
         assert call.method == call.method.upper()
         assert call.url.startswith(("https://", "http://"))
-        assert isinstance(call.body, bytes)
+        assert isinstance(call.body, bytes | tuple)
         assert not call.body or "content-type" in {name.lower() for name in call.headers}
 
     def test_writing_does_no_io(self, bench: Bench) -> None:
