@@ -72,9 +72,12 @@ def test_waiting_can_be_forbidden():
     """
     What runs on an event loop must not sleep; other threads, and later times, may.
     """
-    with pytest.raises(AssertionError, match=r"time\.sleep"), forbidden(waiting=True):
-        with contextlib.suppress(PermissionError):
-            time.sleep(0.0)
+    with (
+        pytest.raises(AssertionError, match=r"time\.sleep"),
+        forbidden(waiting=True),
+        contextlib.suppress(PermissionError),
+    ):
+        time.sleep(0.0)
     with forbidden(waiting=True):
         thread = threading.Thread(target=lambda: time.sleep(0.0))
         thread.start()
