@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 import tomllib
@@ -21,6 +22,7 @@ import nox
 nox.needs_version = ">=2025.10.14"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"  # uv, which nox prefers, does not read the configuration of pip
 nox.options.error_on_missing_interpreters = False  # in CI too: a machine has the Pythons that it has
 nox.options.download_python = "never"
 
@@ -36,7 +38,9 @@ PLUGINS: Final = {
 }
 HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
 DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
+PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
 TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/e2e"]
+IN_PARALLEL: Final = ["--numprocesses=auto", "--maxprocesses=8"]  # each process imports and collects on its own
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment: tests build throw-away distributions too
@@ -70,11 +74,14 @@ TEST: Final = [
     "pproxy>=2.7",  # with proxy.py: proxies that nobody here wrote; socksio speaks to one of them
     "proxy.py>=2.4.10",
     "pytest>=9",
+    "pytest-xdist>=3.8",
     "pyyaml",
     "referencing",
     "socksio",
     "trustme>=1.2",  # certificates for servers on loopback
 ]
+PYTHONS: Final = ["3.11", "3.12", "3.13"]
+OTHER_PYTHONS: Final = [version for version in PYTHONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release that comes without gigabytes of CUDA
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: a new release compiles anew
 
@@ -82,15 +89,41 @@ SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned
 def install_checkout(session: nox.Session, *others: str, heavy: bool = False) -> None:
     """Install our distributions, editable, and what else the session needs."""
     session.install(*BUILD, *others)
-    folders = [*DISTRIBUTIONS, *(HEAVY if heavy else ())]
-    editable = [argument for folder in folders for argument in ("--editable", folder)]
-    session.install("--no-build-isolation", *editable)
+    session.install(*editable(*DISTRIBUTIONS, *(HEAVY if heavy else ())))
 
 
-def pytest(session: nox.Session, *folders: str, options: Sequence[str] = ()) -> None:
-    """Run pytest on these folders, or instead of them on what the command line names under tests/."""
+def editable(*folders: str) -> list[str]:
+    """List pip's arguments that install folders as links to their sources."""
+    return ["--no-build-isolation", *(argument for folder in folders for argument in ("--editable", folder))]
+
+
+def enter_checkout(session: nox.Session) -> str:
+    """
+    Return the Python of the environment that most sessions share, and put its programs first in PATH.
+
+    It holds our distributions, editable, and what any test needs besides. When these requirements change, it is made
+    again. Its sessions have no environment of their own (``python=False``), which saves the installation in each.
+    """
+    folder = Path(".nox", "checkout").resolve()
+    scripts = folder / ("Scripts" if os.name == "nt" else "bin")
+    python = str(scripts / "python")
+    session.env["PATH"] = os.pathsep.join([str(scripts), os.environ["PATH"]])
+    requirements = list(dict.fromkeys([*BUILD, *LINT, *TYPES, *TEST]))
+    projects = [Path(project).read_text(encoding="utf-8") for project in PROJECTS]
+    made_of = folder / "made-of.txt"  # written last: an installation that was interrupted is made again
+    contents = "\n".join([sys.version, *requirements, *DISTRIBUTIONS, *projects])
+    if not made_of.is_file() or made_of.read_text(encoding="utf-8") != contents:
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder), external=True)
+        session.run(python, "-m", "pip", "install", *requirements, external=True, silent=True)
+        session.run(python, "-m", "pip", "install", *editable(*DISTRIBUTIONS), external=True, silent=True)
+        made_of.write_text(contents, encoding="utf-8")
+    return python
+
+
+def pytest(session: nox.Session, python: str, *folders: str, options: Sequence[str] = ()) -> None:
+    """Run pytest on these folders, with these options, or instead on what the command line names under tests/."""
     named = any(argument.startswith("tests/") for argument in session.posargs)
-    session.run("python", "-m", "pytest", *(() if named else folders), *options, *session.posargs)
+    session.run(python, "-m", "pytest", *(() if named else (*folders, *options)), *session.posargs, external=True)
 
 
 @nox.session
@@ -102,35 +135,42 @@ def demo(session: nox.Session) -> None:
     session.run("python", str(DEMO), folder)
 
 
-@nox.session
+@nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Run the tests with the Python that runs nox."""
-    install_checkout(session, *TEST)
-    pytest(session, *TESTED)
+    """Run the tests with the Python that runs nox, in a process for each processor."""
+    pytest(session, enter_checkout(session), *TESTED, options=[*IN_PARALLEL, "--dist=worksteal", "-m", "not mutants"])
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=False)
+def mutants(session: nox.Session) -> None:
+    """Run the test kit's suites against plugins that are broken on purpose, each of which a test must catch."""
+    pytest(
+        session, enter_checkout(session), "tests/plugins/testing", options=["-m", "mutants"]
+    )  # a process for each file
+
+
+@nox.session(python=OTHER_PYTHONS)
 def tests_all(session: nox.Session) -> None:
-    """Run the tests with every Python that is present, without real servers."""
+    """Run with every other Python that is present the tests of what may differ there."""
     install_checkout(session, *TEST)
-    pytest(session, *TESTED, options=["-m", "not real_server"])
+    options = [*IN_PARALLEL, "--dist=worksteal", "-m", "not mutants and not real_server and not one_python"]
+    pytest(session, "python", *TESTED, options=options)
 
 
-@nox.session
+@nox.session(python=False)
 def coverage(session: nox.Session) -> None:
     """Run the tests and list the lines that they leave out."""
-    install_checkout(session, *TEST)
-    session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *TESTED, *session.posargs)
-    session.run("coverage", "combine")
-    session.run("coverage", "report")
+    python = enter_checkout(session)
+    session.run(python, "-m", "coverage", "erase", external=True)
+    session.run(python, "-m", "coverage", "run", "-m", "pytest", *TESTED, *session.posargs, external=True)
+    session.run(python, "-m", "coverage", "combine", external=True)
+    session.run(python, "-m", "coverage", "report", external=True)
 
 
-@nox.session
+@nox.session(python=False)
 def contract(session: nox.Session) -> None:
     """Hold what we send and decode against the vendors' published contracts and recorded traffic."""
-    install_checkout(session, *TEST)
-    pytest(session, "tests/contract")
+    pytest(session, enter_checkout(session), "tests/contract")
 
 
 @nox.session
@@ -145,21 +185,25 @@ def local_models(session: nox.Session) -> None:
     """Run a tiny model inside the process, with torch and transformers as they are."""
     install_checkout(session, *LOCAL_MODELS, *TEST, heavy=True)
     session.env["BUDWOOD_TEST_LOCAL_MODELS"] = "yes"  # where something is missing, they fail
-    pytest(session, "tests/plugins/transformers")
+    pytest(session, "python", "tests/plugins/transformers")
 
 
-@nox.session
+@nox.session(python=False)
 def docs(session: nox.Session) -> None:
     """Check README.md and docs/: the code in them runs as printed."""
-    install_checkout(session, *TEST)
-    pytest(session, "tests/docs")
+    pytest(session, enter_checkout(session), "tests/docs")
 
 
-@nox.session
+@nox.session(python=False)
+def reference(session: nox.Session) -> None:
+    """Write docs/reference/plugins.md from the docstrings; pass --check to see that it is up to date."""
+    session.run(enter_checkout(session), "docs/reference/generate.py", *session.posargs, external=True)
+
+
+@nox.session(python=False)
 def new_plugins(session: nox.Session) -> None:
     """Write a plugin of each kind with `budwood plugins new`, install it, and run its tests and linters."""
-    install_checkout(session, *TEST, *LINT, *TYPES)
-    pytest(session, "tests/new_plugins")
+    pytest(session, enter_checkout(session), "tests/new_plugins")
 
 
 @nox.session
@@ -170,11 +214,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
 
 
-@nox.session
+@nox.session(python=False)
 def types(session: nox.Session) -> None:
     """Check types, strictly, over the core and all plugins."""
-    install_checkout(session, *TYPES)
-    session.run("mypy", *session.posargs)
+    session.run(enter_checkout(session), "-m", "mypy", *session.posargs, external=True)
 
 
 @nox.session

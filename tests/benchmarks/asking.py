@@ -19,6 +19,23 @@ STRUCTURED = BODY | {
         "json_schema": {"name": "Person", "schema": PERSON_SCHEMA, "strict": True},
     }
 }
+TOOLS = BODY | {
+    "tools": [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "description": description,
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            },
+        }
+        for name, description in (
+            ("weather", "Tell the weather of a city."),
+            ("population", "Count the people of a city."),
+            ("twin_cities", "List the twins of a city."),
+        )
+    ]
+}
 SIDE_BY_SIDE = frozenset({"async_many"})
 """Operations that make many calls by themselves: they are given how many, and how many at once."""
 

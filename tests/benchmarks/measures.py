@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, word
 
@@ -76,7 +76,7 @@ class Measure:
 
 def async_calls() -> Iterator[Measure]:
     """
-    Yield the calls side by side, for each latency and number in flight.
+    Yield the calls side by side, for each latency and number in flight; those with a schema or tools among the first.
     """
     for milliseconds, others in OTHERS.items():
         for lanes, other_rounds in zip(SECONDS, others, strict=True):
@@ -91,12 +91,36 @@ def async_calls() -> Iterator[Measure]:
                 other_rounds=other_rounds,
                 group=f"async-{milliseconds}ms",
             )
+        if not milliseconds:
+            yield from calls_with_options("async", in_flight=32, seconds=SECONDS[32], group="async-0ms")
+
+
+def calls_with_options(kind: str, **common: Any) -> Iterator[Measure]:
+    """
+    Yield the calls with a schema and those with tools; of the group of the plain calls that they are compared with.
+    """
+    kinds = (("structured", "structured output into a Pydantic model", OBJECT), ("tools", "a call with 3 tools", TEXT))
+    lanes = f", {common['in_flight']} in flight" if "in_flight" in common else ""
+    for name, title, wanted in kinds:
+        yield Measure(
+            name=f"{name}-{kind}",
+            title=f"{kind.title()}, {title}{lanes}",
+            operation=f"{kind}_{name}",
+            wanted=wanted,
+            **common,
+        )
 
 
 MEASURES: Final = (
     Measure(
-        name="sync", title="Sync, one call after the other", operation="sync_call", other_rounds=3, against="httpx"
+        name="sync",
+        title="Sync, one call after the other",
+        operation="sync_call",
+        other_rounds=3,
+        against="httpx",
+        group="sync",
     ),
+    *calls_with_options("sync", against="httpx", group="sync"),
     *async_calls(),
     Measure(
         name="stream-sync",
@@ -122,20 +146,6 @@ MEASURES: Final = (
         seconds=1.2,
         rounds=3,
         other_rounds=1,
-    ),
-    Measure(
-        name="structured-sync",
-        title="Sync, structured output into a Pydantic model",
-        operation="sync_structured",
-        wanted=OBJECT,
-        against="httpx",
-    ),
-    Measure(
-        name="structured-async",
-        title="Async, structured output into a Pydantic model, 32 in flight",
-        operation="async_structured",
-        wanted=OBJECT,
-        in_flight=32,
     ),
     Measure(
         name="cache-memory",

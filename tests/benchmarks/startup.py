@@ -22,9 +22,9 @@ SLOW_ROUNDS = 3
 
 VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
 OFFLINE = (
-    "from budwood_offline.asking import ask_question\n"
-    "from budwood_offline.filling import fill_schema\n"
-    "from budwood_offline.ranking import best_sentences\n"
+    "from budwood_offline.questions import write_question\n"
+    "from budwood_offline.schemas import fill_schema\n"
+    "from budwood_offline.ranking import select_sentences\n"
 )
 PASSAGES = """
 text = {"type": "string"}
@@ -32,8 +32,8 @@ row = {"question": text, "answer": text, "title": text, "words": {"type": "array
 schema = {"type": "object", "properties": row, "required": list(row), "additionalProperties": False}
 for number in range(20):
     passage = "".join(f"Key {number} of {place} rests in house {place * 7}. " for place in range(30))[:1200]
-    best_sentences("What happens to an exhausted key?", passage)
-    ask_question(passage, seed=1)
+    select_sentences("What happens to an exhausted key?", passage)
+    write_question(passage, seed=1)
     fill_schema(schema, passage)
 """
 # What regular expressions stumble over: of each, eight times as much shall take eight times as long.

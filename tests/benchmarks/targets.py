@@ -127,6 +127,20 @@ TARGETS: Final = (
     *fast("async, 256 in flight", "async-256", CALLS, OF_THE_ENGINE),
     ratio("async, 32 in flight, over httpx, to bare httpx", "async-32", "budwood", "httpx", 0.5),
     ratio("async, 256 in flight, over httpx, to bare httpx", "async-256", "budwood", "httpx", 0.3),
+    *(
+        Target(
+            name=f"{kind}, {what}, to the plain call over {transport}",
+            value=Figure(f"{measure}-{kind}", contender),
+            against=Figure(plain, contender),
+            bound=1.4,
+        )
+        for measure, what in (("structured", "structured output"), ("tools", "3 tools"))
+        for kind, plain, contender, transport in (
+            ("sync", "sync", "budwood", "httpx"),
+            ("async", "async-32", "budwood", "httpx"),
+            ("async", "async-32", "budwood-httptools", "httptools"),
+        )
+    ),
     *fast("stream of 200 chunks", "stream-async", STREAMS),
     ratio("stream of 200 chunks, sync, over httpx, to bare httpx", "stream-sync", "budwood", "httpx", 1.1),
     ratio("stream of 200 chunks, async, over httpx, to bare httpx", "stream-async", "budwood", "httpx", 1.2),

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from budwood.errors import ProviderError
-from budwood_anthropic.failures import STATUSES, VOCABULARY
+from budwood_anthropic.failures import ERROR_CODES, STATUSES
 from tests.contract import naive_anthropic, recorded, sdk
 from tests.contract.test_anthropic_messages import is_answered, is_message
 
@@ -131,4 +131,6 @@ def test_every_limit_of_spending_that_the_vendor_names_is_a_quota():
     }
 
     assert len(named) > 10
-    assert {name for name in named if name.endswith(("spend_limit_reached", "billing_unavailable"))} <= VOCABULARY.quota
+    assert {
+        name for name in named if name.endswith(("spend_limit_reached", "billing_unavailable"))
+    } <= ERROR_CODES.quota

@@ -28,6 +28,8 @@ TOKENS = {
     "output_mtok",
 }
 
+pytestmark = pytest.mark.one_python
+
 
 def program():
     """

@@ -8,7 +8,7 @@ import pytest
 from budwood import Client
 from budwood.errors import BadResponseError, ConfigurationError, PromptError, RateLimitError, UnsupportedError
 from budwood.types import Capability, ImagePart, Message, ModerationResponse, ToolCallPart, Usage
-from budwood_testing import chat_reply
+from budwood_testing import chat_reply, sse
 
 SAFE = {"flagged": False, "categories": {"hate": False}, "category_scores": {"hate": 0.001}}
 BAD = {"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.98}}
@@ -264,3 +264,46 @@ def test_a_chat_reply_in_place_of_a_completion_is_read(client, scripted):
     scripted.reply(body=chat_reply(" a time"))
 
     assert client.complete("Once upon").text == " a time"
+
+
+def completion_chunks(*texts):
+    """
+    Make the chunks of a streamed completion.
+    """
+    chunks = [{"id": "cmpl-1", "model": "davinci-002", "choices": [{"text": text, "index": 0}]} for text in texts]
+    chunks.append({"id": "cmpl-1", "choices": [{"text": "", "index": 0, "finish_reason": "stop"}]})
+    return chunks
+
+
+def test_a_plain_completion_is_streamed(client, scripted):
+    """
+    Its text comes piece by piece, and the whole at the end.
+    """
+    scripted.reply(200, chunks=sse(*completion_chunks("Once", " upon")))
+
+    with client.stream_completion("Tell", model="openai/davinci-002", max_tokens=5) as stream:
+        pieces = list(stream.text_deltas())
+
+    assert pieces == ["Once", " upon"]
+    assert (stream.response.text, stream.response.finish_reason, stream.response.provider) == (
+        "Once upon",
+        "stop",
+        "openai",
+    )
+    assert (scripted.sent()["prompt"], scripted.sent()["stream"]) == ("Tell", True)
+
+
+def test_a_plain_completion_is_streamed_without_blocking(make_async_client, scripted):
+    """
+    The async client does the same.
+    """
+    scripted.reply(200, chunks=sse(*completion_chunks("Once")))
+
+    async def run():
+        async with (
+            make_async_client() as client,
+            client.stream_completion("Tell", model="openai/davinci-002") as stream,
+        ):
+            return [piece async for piece in stream.text_deltas()]
+
+    assert asyncio.run(run()) == ["Once"]

@@ -216,26 +216,6 @@ def test_service_tier_of_the_reply_decides(work, scripted, tier, cost):
     assert reply.cost_unknown == (None if cost else "no price known for the service tier flex")
 
 
-@pytest.mark.parametrize(
-    ("said", "known"),
-    [
-        ({"inference_geo": "us"}, False),
-        ({"inference_geo": "global"}, True),
-        ({"inference_geo": "not_available", "service_tier": "standard"}, True),
-        ({"speed": "fast"}, False),
-        ({"trafficType": "PROVISIONED_THROUGHPUT"}, False),
-        ({"trafficType": "ON_DEMAND"}, True),
-    ],
-)
-def test_what_vendors_charge_otherwise_is_not_charged_by_standard_prices(work, scripted, said, known):
-    """
-    Place, speed and throughput that was bought beforehand stand in the vendor's usage.
-    """
-    scripted.reply(body=chat_reply("Hi", usage=USAGE | said))
-
-    assert (work.ask("Hello").cost == ONE_CALL) is known
-
-
 def test_service_tier_with_prices_is_charged_by_them(make_client, scripted):
     """
     Rows of a tier stand beside the standard ones.

@@ -12,7 +12,7 @@ import pytest
 from budwood import errors
 from budwood.errors import BudwoodError, ProviderError
 from budwood.providing.failures import MAX_MESSAGE
-from budwood.types import Attempt, ChatResponse, Message
+from budwood.types import Attempt, ChatResponse, Message, RateLimits
 from budwood_testing import sse
 
 SECRET = "sk-test-secret"
@@ -32,6 +32,10 @@ DETAILS = {
     "request_id": "req_1",
     "retry_after": 7.5,
     "retryable": False,
+    "plugin": "groq",
+    "distribution": "budwood-groq",
+    "version": "0.1.0",
+    "method": "encode",
     "hint": "Do better.",
 }
 
@@ -62,6 +66,7 @@ def made(kind):
     if isinstance(error, ProviderError):
         error.located("openai", "gpt")
         error.attempts = (Attempt(provider="openai", model="gpt", key="default", status=418, duration=0.5),)
+        error.rate_limits = RateLimits(remaining_requests=0, reset_requests=2.5)
     error.add_note("A note.")
     return error
 

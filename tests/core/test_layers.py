@@ -7,16 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import budwood
+from budwood import errors, types
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 ROOMS = (
-    "errors names logs types contracts clock hooks settings catalog plugins wire transports providing engine streams "
+    "errors names logs types contracts clock hooks settings catalog wire providing plugins transports engine streams "
     "chat client caching media"
 ).split()
 """From the top of the house to the bottom: a room imports only from rooms above it."""
@@ -202,6 +204,144 @@ def test_plugins_are_found():
     The test above has something to read.
     """
     assert {"budwood_openai", "budwood_openai_compatible"} <= {package.name for package in plugin_packages()}
+
+
+# Circles.
+
+CIRCLES_TO_BREAK = {frozenset({"budwood.engine.pipeline.sending", "budwood.engine.pipeline.streaming"})}
+"""Circles that are known and wait to be broken."""
+
+
+def circles_in(package: Path) -> set[frozenset[str]]:
+    """
+    Find the modules that import each other in a circle; imports inside functions count, those for type checkers not.
+    """
+    graph = _module_graph(package)
+    reachable = {module: _reachable(module, graph) for module in graph}
+    circles = (frozenset(other for other in reachable[module] if module in reachable[other]) for module in graph)
+    return {circle | {module} for module, circle in zip(graph, circles, strict=True) if circle}
+
+
+def _module_graph(package: Path) -> dict[str, set[str]]:
+    modules = {_module_name(file, package.parent): file for file in source_files(package)}
+    return {
+        module: {
+            imported.module
+            for imported in imports_of(file, package.parent)
+            if imported.module in modules and imported.module != module and not imported.for_type_checkers
+        }
+        for module, file in modules.items()
+    }
+
+
+def _module_name(file: Path, root: Path) -> str:
+    return ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _reachable(module: str, graph: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [*graph[module]]
+    while waiting:
+        other = waiting.pop()
+        if other not in found:
+            found.add(other)
+            waiting.extend(graph[other])
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """
+    Each module can be understood after those that it imports.
+    """
+    assert circles_in(CORE) - CIRCLES_TO_BREAK == set()
+
+
+def test_circle_that_is_broken_is_no_exception_any_more():
+    """
+    The list of exceptions only shrinks.
+    """
+    assert circles_in(CORE) >= CIRCLES_TO_BREAK
+
+
+@pytest.mark.parametrize(
+    ("back", "is_circle"),
+    [
+        ("from package import a", True),
+        ("def f():\n    from package.a import x", True),
+        ("from package.folder import c", True),
+        ("if TYPE_CHECKING:\n    from package import a", False),
+        ("import os", False),
+    ],
+)
+def test_circle_is_caught(tmp_path, back, is_circle):
+    """
+    Over several modules and inside functions, but not where only type checkers read.
+    """
+    files = {"a": "from package.b import x", "b": back, "folder/c": "import package.a", "folder/__init__": ""}
+    for name, text in files.items():
+        file = tmp_path / "package" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    assert bool(circles_in(tmp_path / "package")) is is_circle
+
+
+# Vendors' words.
+
+VENDORS = (
+    "openai azure anthropic claude gemini google vertex groq ollama mistral openrouter bedrock vllm deepseek microsoft "
+    "hugging x-ai perplexity fireworks llama.cpp x-ms- apim- service_tier servicetier traffictype inference_geo betas"
+).split()
+"""Names of vendors and servers, and of fields and headers that are one vendor's alone."""
+
+WITHOUT_VENDORS = ("engine", "providing", "wire")
+
+
+def vendors_in(folder: Path) -> list[str]:
+    """
+    Find vendors' words in a folder's modules: in code, in comments and in docstrings.
+    """
+    return [
+        f"{file.name}:{number} names {vendor}"
+        for file in source_files(folder)
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        for vendor in VENDORS
+        if vendor in line.lower()
+    ]
+
+
+@pytest.mark.parametrize("room", WITHOUT_VENDORS)
+def test_vendors_are_for_plugins(room):
+    """
+    What is one vendor's way stands in its plugin.
+    """
+    assert vendors_in(CORE / room) == []
+
+
+def test_a_vendors_word_is_caught(tmp_path):
+    """
+    Wherever it stands in a line, and in whichever case.
+    """
+    (tmp_path / "a.py").write_text('"""A module."""\nX_MS = headers["X-MS-Request-ID"]  # of Azure\n')
+
+    assert vendors_in(tmp_path) == ["a.py:2 names azure", "a.py:2 names x-ms-"]
+
+
+# How long files are.
+
+LONGEST = 400
+"""Lines of a file that ships."""
+
+
+def test_no_file_that_ships_is_too_long():
+    """
+    A module that grows beyond that is split by its subjects.
+    """
+    sources = [CORE, *REPOSITORY.glob("plugins/*/src")]
+    lengths = {file: len(file.read_text("utf-8").splitlines()) for folder in sources for file in source_files(folder)}
+
+    assert [f"{file.name} has {lines} lines" for file, lines in lengths.items() if lines > LONGEST] == []
+    assert len(lengths) > 300
 
 
 # The reader catches what it is there for.
@@ -411,14 +551,53 @@ def test_every_public_name_can_be_used(name):
 
 def test_names_of_the_public_face_are_in_its_list():
     """
-    ``__all__``, the table of homes, the block for type checkers and ``dir()`` tell the same names.
+    The table of homes, the block for type checkers, ``__all__`` and ``dir()`` tell the same names.
     """
     tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
     block = next(node for node in tree.body if _is_for_type_checkers(node))
-    declared = [alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    declared = {alias.asname: node.module for node in imports for alias in node.names if alias.asname == alias.name}
 
-    assert sorted(budwood.__all__) == sorted(budwood._HOMES) == sorted(declared)
+    assert declared == budwood._HOMES
+    assert budwood.__all__ == list(budwood._HOMES)
     assert set(budwood.__all__) <= set(dir(budwood))
+
+
+FOR_PLUGINS = frozenset(
+    "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Cell CellDraft ChatRequest Cost Credential EmbeddingRequest HTTPCall "
+    "HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema Record ReplyHead Row "
+    "SourcePassage Timing ToolChoice ToolDefinition Turn "
+    "AttemptFinished AttemptStarted CacheFailed CacheHit FirstToken Observation ParameterLearned RequestFinished "
+    "RequestStarted RetryScheduled ToolFinished ToolStarted".split()  # for observers
+)
+"""Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
+
+
+def test_every_type_that_programs_meet_is_a_public_name():
+    """
+    A type of `budwood.types` is public, or it is named above; a new one has to be put in one of the places.
+    """
+    public = {name for name, home in budwood._HOMES.items() if home == "budwood.types"}
+
+    assert public | FOR_PLUGINS == set(types.__all__)
+    assert public.isdisjoint(FOR_PLUGINS)
+
+
+def test_every_error_is_a_public_name():
+    """
+    Whoever catches an error finds it in `budwood`.
+    """
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
+
+    assert {name for name, home in budwood._HOMES.items() if home == "budwood.errors"} == classes
+
+
+@pytest.mark.parametrize("name", sorted(budwood._HOMES))
+def test_public_name_is_that_of_its_home(name):
+    """
+    The table names the module that has it.
+    """
+    assert getattr(budwood, name) is getattr(import_module(budwood._HOMES[name]), name)
 
 
 def test_name_that_does_not_exist_is_an_attribute_error():

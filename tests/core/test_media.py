@@ -116,10 +116,14 @@ def test_a_byte_order_mark_is_no_text(client, scripted, write):
         ("a.png", b"GIF89a", "a.png is no image/png, whatever its name says"),
         ("a.png", b"", "a.png is no image/png"),
         ("a.webp", b"RIFF\x0a\x00\x00\x00WAVEfmt ", "a.webp is no image/webp"),
-        ("a.bin", b"\x00\x01\x02", "a.bin is application/octet-stream, which nothing here can read.*image/png"),
-        ("a.pdf", b"%PDF-1.7\x00\xff", "a.pdf is application/pdf, which nothing here can read.*text/"),
-        ("a.mp3", b"ID3\xff\x00", "a.mp3 is audio/mpeg, which nothing here can read"),
-        ("a.bmp", b"BM\x00\x00", "which nothing here can read"),
+        (
+            "a.bin",
+            b"\x00\x01\x02",
+            "Cannot read a.bin: no installed media handler supports application/octet-stream.*image/png",
+        ),
+        ("a.pdf", b"%PDF-1.7\x00\xff", "Cannot read a.pdf: no installed media handler supports application/pdf.*text/"),
+        ("a.mp3", b"ID3\xff\x00", "Cannot read a.mp3: no installed media handler supports audio/mpeg"),
+        ("a.bmp", b"BM\x00\x00", "no installed media handler supports"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(client, write, name, data, complaint):
@@ -224,7 +228,7 @@ def test_a_handler_that_cannot_be_used_harms_its_own_kinds_alone(make_client, sc
     scripted.reply(body=chat_reply("Ok."))
 
     assert client.ask("?", files=[write("a.txt", "x")]).text == "Ok."
-    with pytest.raises(PromptError, match=r"nothing here can read.*'image'.*disabled"):
+    with pytest.raises(PromptError, match=r"handler for image/png can be used.*'image'.*disabled"):
         client.ask("?", files=[write("a.png", IMAGES["a.png"])])
 
 
@@ -262,7 +266,9 @@ def test_handler_of_exactly_this_kind_comes_before_one_of_many(make_client, scri
     information = tmp_path / "site" / "zz_tables-1.0.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: zz-tables\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[budwood.media_handlers]\nzz-tables = zz_tables_of_a_test\n")
+    (information / "entry_points.txt").write_text(
+        "[budwood.media_handlers]\nzz-tables text/csv = zz_tables_of_a_test\n"
+    )
     (information.parent / "zz_tables_of_a_test.py").write_text(TABLES)
     monkeypatch.syspath_prepend(information.parent)
     scripted.reply(body=chat_reply("Ok."))

@@ -134,7 +134,7 @@ def test_tools_and_images_do_not_make_a_request_longer_than_it_surely_is(small, 
         small.ask(LONG, tools=[weather])
 
 
-@pytest.mark.parametrize("extra", [{"truncation": "auto"}, {"context_management": {"edits": []}}, {"betas": ["wide"]}])
+@pytest.mark.parametrize("extra", [{"truncation": "auto"}, {"context_management": []}, {"transforms": ["x"]}])
 def test_what_the_vendor_shortens_or_widens_is_sent(make_client, scripted, extra):
     """
     Whoever asks the vendor to leave something out knows that it is long.

@@ -16,7 +16,10 @@ PROGRAM = Path(__file__).parent / "programs" / "limited_run.py"
 KIB = 1024
 ROWS = 150
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither tmpfs nor such limits")
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither tmpfs nor such limits"),
+]
 
 
 class Disk:

@@ -17,7 +17,10 @@ from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
 PROGRAM = Path(__file__).parent / "programs" / "killed_run.py"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
+]
 
 
 def run(act, path, point, number, settings=None) -> int:

@@ -3,7 +3,11 @@
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from budwood_testing import PackagingSuite
+
+pytestmark = pytest.mark.one_python
 
 
 def is_heavy(path):

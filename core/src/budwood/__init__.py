@@ -6,61 +6,144 @@ Names are looked up when they are first used, so that ``import budwood`` costs n
 
 TYPE_CHECKING = False  # what type checkers take for true; `import typing` would cost 8 ms
 if TYPE_CHECKING:
-    from budwood.chat import AsyncChatSession, ChatSession
-    from budwood.client import AsyncClient, Client, ask, ask_async
-    from budwood.engine.chat.options import AskOptions
-    from budwood.engine.chat.schemas import check_schema
-    from budwood.errors import BudwoodError
-    from budwood.logs import configure_logging
-    from budwood.settings import Options, Settings
-    from budwood.streams import AsyncChatStream, ChatStream
-    from budwood.types import Capability, ChatResponse, Message, ModelInfo, Usage
+    from budwood.chat import AsyncChatSession as AsyncChatSession
+    from budwood.chat import ChatSession as ChatSession
+    from budwood.client import AsyncClient as AsyncClient
+    from budwood.client import Client as Client
+    from budwood.client import ask as ask
+    from budwood.client import ask_async as ask_async
+    from budwood.client import run as run
+    from budwood.client import run_async as run_async
+    from budwood.client import session as session
+    from budwood.client import session_async as session_async
+    from budwood.engine.chat.options import AskOptions as AskOptions
+    from budwood.engine.chat.options import ClientOptions as ClientOptions
+    from budwood.engine.chat.options import CompletionOptions as CompletionOptions
+    from budwood.engine.chat.prompts import File as File
+    from budwood.engine.chat.prompts import Prompt as Prompt
+    from budwood.engine.chat.schemas import check_schema as check_schema
+    from budwood.errors import AuthenticationError as AuthenticationError
+    from budwood.errors import BadResponseError as BadResponseError
+    from budwood.errors import BudwoodError as BudwoodError
+    from budwood.errors import CapacityError as CapacityError
+    from budwood.errors import ConfigurationError as ConfigurationError
+    from budwood.errors import ConnectionFailedError as ConnectionFailedError
+    from budwood.errors import ContentFilterError as ContentFilterError
+    from budwood.errors import ContextLengthError as ContextLengthError
+    from budwood.errors import CredentialError as CredentialError
+    from budwood.errors import InvalidRequestError as InvalidRequestError
+    from budwood.errors import NotFoundError as NotFoundError
+    from budwood.errors import PermissionDeniedError as PermissionDeniedError
+    from budwood.errors import PluginConflictError as PluginConflictError
+    from budwood.errors import PluginDisabledError as PluginDisabledError
+    from budwood.errors import PluginError as PluginError
+    from budwood.errors import PluginFaultError as PluginFaultError
+    from budwood.errors import PluginIncompatibleError as PluginIncompatibleError
+    from budwood.errors import PluginInvalidError as PluginInvalidError
+    from budwood.errors import PluginLoadError as PluginLoadError
+    from budwood.errors import PluginNotFoundError as PluginNotFoundError
+    from budwood.errors import PromptError as PromptError
+    from budwood.errors import ProviderError as ProviderError
+    from budwood.errors import QuotaExhaustedError as QuotaExhaustedError
+    from budwood.errors import RateLimitError as RateLimitError
+    from budwood.errors import RequestTimeoutError as RequestTimeoutError
+    from budwood.errors import ResponseTooLargeError as ResponseTooLargeError
+    from budwood.errors import ServerError as ServerError
+    from budwood.errors import StreamInterruptedError as StreamInterruptedError
+    from budwood.errors import StructuredOutputError as StructuredOutputError
+    from budwood.errors import ToolLoopError as ToolLoopError
+    from budwood.errors import UnsupportedError as UnsupportedError
+    from budwood.errors import UnsupportedParameterError as UnsupportedParameterError
+    from budwood.logs import configure_logging as configure_logging
+    from budwood.settings import Options as Options
+    from budwood.settings import Settings as Settings
+    from budwood.streams import AsyncChatStream as AsyncChatStream
+    from budwood.streams import AsyncPullStream as AsyncPullStream
+    from budwood.streams import ChatStream as ChatStream
+    from budwood.streams import PullStream as PullStream
+    from budwood.types import AccessToken as AccessToken
+    from budwood.types import Adaptation as Adaptation
+    from budwood.types import Attempt as Attempt
+    from budwood.types import CacheLifetime as CacheLifetime
+    from budwood.types import Capability as Capability
+    from budwood.types import ChatResponse as ChatResponse
+    from budwood.types import EmbeddingResponse as EmbeddingResponse
+    from budwood.types import Finished as Finished
+    from budwood.types import FinishReason as FinishReason
+    from budwood.types import Image as Image
+    from budwood.types import LongInputPrices as LongInputPrices
+    from budwood.types import Message as Message
+    from budwood.types import ModelDetails as ModelDetails
+    from budwood.types import ModelFacts as ModelFacts
+    from budwood.types import ModelInfo as ModelInfo
+    from budwood.types import ModelKind as ModelKind
+    from budwood.types import ModelPrices as ModelPrices
+    from budwood.types import ModelRules as ModelRules
+    from budwood.types import ModerationResponse as ModerationResponse
+    from budwood.types import Part as Part
+    from budwood.types import PullProgress as PullProgress
+    from budwood.types import RateLimits as RateLimits
+    from budwood.types import ReasoningClosed as ReasoningClosed
+    from budwood.types import ReasoningDelta as ReasoningDelta
+    from budwood.types import ReasoningEffort as ReasoningEffort
+    from budwood.types import ReasoningPart as ReasoningPart
+    from budwood.types import RefusalDelta as RefusalDelta
+    from budwood.types import RefusalPart as RefusalPart
+    from budwood.types import ResponseMetadata as ResponseMetadata
+    from budwood.types import ResponseStarted as ResponseStarted
+    from budwood.types import Restarted as Restarted
+    from budwood.types import Role as Role
+    from budwood.types import StreamEvent as StreamEvent
+    from budwood.types import TextClosed as TextClosed
+    from budwood.types import TextDelta as TextDelta
+    from budwood.types import TextPart as TextPart
+    from budwood.types import TokenCount as TokenCount
+    from budwood.types import TokenPrices as TokenPrices
+    from budwood.types import ToolCallClosed as ToolCallClosed
+    from budwood.types import ToolCallDelta as ToolCallDelta
+    from budwood.types import ToolCallPart as ToolCallPart
+    from budwood.types import ToolExecuted as ToolExecuted
+    from budwood.types import ToolResultPart as ToolResultPart
+    from budwood.types import Usage as Usage
+    from budwood.types import UsageReported as UsageReported
+    from budwood.types import VendorContent as VendorContent
+    from budwood.types import VendorPart as VendorPart
+    from budwood.types import VendorTool as VendorTool
+    from budwood.types import Verdict as Verdict
 
     __version__: str
 
-_HOMES = {
-    "AskOptions": "budwood.engine.chat.options",
-    "AsyncChatSession": "budwood.chat",
-    "AsyncChatStream": "budwood.streams",
-    "AsyncClient": "budwood.client",
-    "BudwoodError": "budwood.errors",
-    "Capability": "budwood.types",
-    "ChatResponse": "budwood.types",
-    "ChatSession": "budwood.chat",
-    "ChatStream": "budwood.streams",
-    "Client": "budwood.client",
-    "Message": "budwood.types",
-    "ModelInfo": "budwood.types",
-    "Options": "budwood.settings",
-    "Settings": "budwood.settings",
-    "Usage": "budwood.types",
-    "ask": "budwood.client",
-    "ask_async": "budwood.client",
-    "check_schema": "budwood.engine.chat.schemas",
-    "configure_logging": "budwood.logs",
+_NAMES = {
+    "budwood.chat": "AsyncChatSession ChatSession",
+    "budwood.client": "AsyncClient Client ask ask_async run run_async session session_async",
+    "budwood.engine.chat.options": "AskOptions ClientOptions CompletionOptions",
+    "budwood.engine.chat.prompts": "File Prompt",
+    "budwood.engine.chat.schemas": "check_schema",
+    "budwood.errors": """
+        AuthenticationError BadResponseError BudwoodError CapacityError ConfigurationError ConnectionFailedError
+        ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
+        PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginFaultError
+        PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError
+        QuotaExhaustedError RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
+        StructuredOutputError ToolLoopError UnsupportedError UnsupportedParameterError
+    """,
+    "budwood.logs": "configure_logging",
+    "budwood.settings": "Options Settings",
+    "budwood.streams": "AsyncChatStream AsyncPullStream ChatStream PullStream",
+    "budwood.types": """
+        AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse FinishReason Finished
+        Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind ModelPrices ModelRules
+        ModerationResponse Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort ReasoningPart
+        RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed TextDelta
+        TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart Usage
+        UsageReported VendorContent VendorPart VendorTool Verdict
+    """,
 }
+"""The public names, by the module where they live."""
 
-__all__ = [
-    "AskOptions",
-    "AsyncChatSession",
-    "AsyncChatStream",
-    "AsyncClient",
-    "BudwoodError",
-    "Capability",
-    "ChatResponse",
-    "ChatSession",
-    "ChatStream",
-    "Client",
-    "Message",
-    "ModelInfo",
-    "Options",
-    "Settings",
-    "Usage",
-    "ask",
-    "ask_async",
-    "check_schema",
-    "configure_logging",
-]
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

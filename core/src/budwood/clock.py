@@ -5,27 +5,39 @@ from __future__ import annotations
 import threading
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+
 
 class SystemClock:
     """The process's clocks; see `budwood.contracts.Clock`."""
 
-    def monotonic(self) -> float:
-        """Seconds since some moment; never goes back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Return the seconds since some moment; never goes back."""
 
-    def time(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
+    time = staticmethod(time.time)
+    """Return the seconds since 1970."""
 
     def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
         """Wait, blocking the thread; no longer than until ``wake`` is set."""
         if wake is None:
             time.sleep(seconds)
         else:
-            wake.wait(seconds)
+            wake.wait(min(seconds, threading.TIMEOUT_MAX))
+
+    def wait(self, event: threading.Event, deadline: float) -> None:
+        """Wait, blocking the thread, until the event is set, at most until ``deadline``."""
+        event.wait(min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX))
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait, leaving the thread to other tasks."""
         import asyncio
 
         await asyncio.sleep(seconds)
+
+    async def wait_async(self, future: asyncio.Future[None], deadline: float) -> None:
+        """Wait, leaving the thread to other tasks, until the future is done, at most until ``deadline``."""
+        import asyncio
+
+        await asyncio.wait((future,), timeout=max(deadline - time.monotonic(), 0.0))

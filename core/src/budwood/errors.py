@@ -11,6 +11,7 @@ Every exception that Budwood raises, in one tree.
     - PluginInvalidError
     - PluginIncompatibleError
     - PluginDisabledError
+    - PluginFaultError
   . UnsupportedError
   . PromptError
   . StructuredOutputError
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, Self
 
-    from budwood.types import Attempt, ChatResponse, ModelRules
+    from budwood.types import Attempt, ChatResponse, ModelRules, RateLimits
 
     TimeoutPhase = Literal["connect", "head", "read", "attempt", "deadline"]
 
@@ -120,6 +121,34 @@ class PluginDisabledError(PluginError):
     """The plugin is installed, and blocked by settings or by ``BUDWOOD_PLUGINS_DISABLED``."""
 
 
+class PluginFaultError(PluginError):
+    """
+    A method of the plugin raised an error that it should not raise: a fault in the plugin.
+
+    Attributes:
+        plugin: The plugin's name.
+        distribution: The distribution that brings it; empty if unknown.
+        version: The version of the distribution; empty if unknown.
+        method: The method that raised: ``encode``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        plugin: str,
+        method: str,
+        distribution: str = "",
+        version: str = "",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.plugin = plugin
+        self.distribution = distribution
+        self.version = version
+        self.method = method
+
+
 class UnsupportedError(BudwoodError):
     """What was asked for is beyond this provider, model or plugin. Nothing was sent."""
 
@@ -178,11 +207,13 @@ class ProviderError(BudwoodError):
         param: The field of our request at which the vendor took offence, or a place inside it: ``messages[0].role``.
         request_id: The vendor's id of the request, for its support.
         retry_after: Seconds that the vendor asks to wait.
+        rate_limits: The limits that the reply's headers report.
         retryable: Whether the same call may succeed later.
         attempts: The call's ledger: each request that was sent before this error was given up on.
     """
 
     retryable: bool = False
+    rate_limits: RateLimits | None = None
     attempts: tuple[Attempt, ...] = ()
 
     def __init__(

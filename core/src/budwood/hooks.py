@@ -2,12 +2,16 @@
 How plugins describe what they bring.
 
 A plugin is a module with one or more functions marked by `hookimpl`, each named like a hook below and returning specs.
-The entry point's name must be among the names of the specs:
+The entry point's name must be among the names of the specs. For media handlers and tokenizers, the media types or the
+models follow the name, separated by spaces, so that only the plugin that is needed is imported:
 
 .. code-block:: toml
 
     [project.entry-points."budwood.providers"]
     groq = "budwood_groq"
+
+    [project.entry-points."budwood.media_handlers"]
+    "tables text/csv text/tab-separated-values" = "budwood_tables"
 
 .. code-block:: python
 
@@ -33,6 +37,7 @@ from budwood.contracts import (
     InstructionStrategy,
     LocalProvider,
     MediaHandler,
+    Observer,
     PluginContext,
     PromptModifier,
     Provider,
@@ -126,7 +131,7 @@ class MediaHandlerSpec(Spec[S, MediaHandler]):
     A kind of file that messages can hold.
 
     Attributes:
-        media_types: The kinds, as in ``"image/png"`` or ``"text/*"``.
+        media_types: The media types that it reads, as in ``"image/png"`` or ``"text/*"``; those of its entry point.
     """
 
     media_types: tuple[str, ...] = ()
@@ -150,10 +155,15 @@ class TokenizerSpec(Spec[S, Tokenizer]):
     A way to count tokens on this machine.
 
     Attributes:
-        models: Patterns of the models that it may know, as ``PLUGIN/MODEL``: ``"openai/gpt-4o*"``.
+        models: Patterns of the models that it may know, as ``PLUGIN/MODEL``: ``"openai/gpt-4o*"``; those of its entry
+            point.
     """
 
     models: tuple[str, ...] = ()
+
+
+class ObserverSpec(Spec[S, Observer]):
+    """What is told of each call: a usage store, telemetry. It runs only where ``observers`` names it."""
 
 
 @hookspec
@@ -204,36 +214,55 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
     return ()
 
 
+@hookspec
+def budwood_observers() -> Iterable[ObserverSpec[Any]]:
+    """Describe observers. Entry-point group ``budwood.observers``."""
+    return ()
+
+
 class Kind(NamedTuple, Generic[T]):
     """
     One kind of plugin: what users call it, where it is found, and what its hook returns.
 
-    ``section`` is the table of the settings that holds its instances.
+    Attributes:
+        label: What users call one.
+        section: The table of the settings that holds its instances.
+        spec: What the hook returns.
+        protocols: What an object that it builds satisfies: one of these.
+        patterns: The field of the spec whose values follow the name in the entry point; empty if the kind has none.
+        plural: The word in the names of the entry-point group and the hook; by default that of the section.
     """
 
     label: str
     section: str
     spec: type[T]
+    protocols: tuple[type, ...]
+    patterns: str = ""
+    plural: str = ""
 
     @property
     def group(self) -> str:
         """The entry-point group."""
-        return f"budwood.{self.section}"
+        return f"budwood.{self.plural or self.section}"
 
     @property
     def hook(self) -> str:
         """The name of the hook."""
-        return f"budwood_{self.section}"
+        return f"budwood_{self.plural or self.section}"
 
 
-PROVIDER: Final = Kind("provider", "providers", ProviderSpec)
-CACHE: Final = Kind("cache", "caches", CacheSpec)
-STORAGE: Final = Kind("storage", "storages", StorageSpec)
-MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec)
-INSTRUCTION_STRATEGY: Final = Kind("instruction strategy", "instruction_strategies", InstructionStrategySpec)
-PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec)
-TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec)
-TRANSPORT: Final = Kind("transport", "transports", TransportSpec)
+PROVIDER: Final = Kind("provider", "providers", ProviderSpec, (Provider, LocalProvider))
+CACHE: Final = Kind("cache", "caches", CacheSpec, (Cache,))
+STORAGE: Final = Kind("storage", "storages", StorageSpec, (Storage,))
+MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec, (MediaHandler,), "media_types")
+INSTRUCTION_STRATEGY: Final = Kind(
+    "instruction strategy", "instruction_strategies", InstructionStrategySpec, (InstructionStrategy,)
+)
+PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec, (PromptModifier,))
+TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec, (Tokenizer,), "models")
+TRANSPORT: Final = Kind("transport", "transports", TransportSpec, (Transports,))
+OBSERVER: Final = Kind("observer", "observer", ObserverSpec, (Observer,), plural="observers")
+"""Its section is ``[observer.NAME]``: ``observers`` is the list of those that run."""
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -244,5 +273,6 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     PROMPT_MODIFIER,
     TOKENIZER,
     TRANSPORT,
+    OBSERVER,
 )
 """All kinds of plugin. A further kind is one more spec, one more hook, one more row."""

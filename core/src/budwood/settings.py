@@ -101,6 +101,7 @@ class _Root(BaseModel):
     cache: str | None = None
     tokenizer: str | bool | None = None
     transport: str | None = None
+    observers: tuple[str, ...] = ()
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
@@ -111,6 +112,7 @@ class _Root(BaseModel):
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
     tokenizers: dict[str, Table] = Field(default_factory=dict)
     transports: dict[str, Table] = Field(default_factory=dict)
+    observer: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
 
 
@@ -151,6 +153,7 @@ class Settings:
         self.cache = root.cache
         self.tokenizer = root.tokenizer
         self.transport = root.transport
+        self.observers = root.observers
         self.options = root.options
         self.model_rows = root.models
         self.disabled = frozenset(normalise(name) for each in said for name in each.plugins.disabled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic_core import from_json
 
-from budwood.engine.chat.schemas import unwrapped
+from budwood.engine.chat.schemas import extract_json
 from budwood.engine.chat.tools import OUTPUT_TOOL
 from budwood.engine.drivers.blocking import FlowEvents
 from budwood.errors import BudwoodError
@@ -204,7 +204,7 @@ class _GrowingObject:
         """Yield the value of all that came, where it is another than the last."""
         self._due = self._length + max(1, self._length // 16)
         try:
-            value = from_json(unwrapped("".join(self._text)).encode(), allow_partial="trailing-strings")
+            value = from_json(extract_json("".join(self._text)).encode(), allow_partial="trailing-strings")
         except ValueError:
             return
         if isinstance(value, dict | list) and value != self._last:

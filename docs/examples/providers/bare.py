@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError, UnsupportedError
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood.providing import Complaint, Vocabulary, adapted, describe_body, error_from_reply
+from budwood.providing import ErrorCodes, VendorError, adapted, describe_body, error_from_reply
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -42,7 +42,7 @@ from budwood.wire import SSEDecoder
 
 CAPABILITIES = frozenset({Capability.CHAT, Capability.STREAM})
 ENDS: dict[str, FinishReason] = {"complete": "stop", "length": "length"}
-WORDS = Vocabulary(quota=frozenset({"no-credit"}), model_missing=frozenset({"no-such-model"}))
+WORDS = ErrorCodes(quota=frozenset({"no-credit"}), model_missing=frozenset({"no-such-model"}))
 UNKNOWN = frozenset({"top_p", "stop", "seed", "frequency_penalty", "presence_penalty", "reasoning_effort"})
 """Parameters of ours that the vendor has not: each that a caller gives is dropped with a receipt."""
 
@@ -106,8 +106,8 @@ class Wise:
         except ValueError:
             said = None
         if not isinstance(said, dict):
-            return error_from_reply(reply, Complaint(f"HTTP {reply.status}: {describe_body(reply.body)}"), WORDS)
-        return error_from_reply(reply, Complaint(str(said.get("text")), code=said.get("wrong")), WORDS)
+            return error_from_reply(reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), WORDS)
+        return error_from_reply(reply, VendorError(str(said.get("text")), code=said.get("wrong")), WORDS)
 
 
 class WiseStream:

@@ -1,5 +1,5 @@
 """
-A provider on the helper base, `budwood.providing.BaseProvider`: with conversations, tools, images and its own limits.
+A provider on the helper base, `budwood.providing.BaseProvider`: with conversations, tools, images and context windows.
 
 The vendor is made up. Turns hold pieces, and a stream is one JSON object a line::
 
@@ -14,25 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic_core import from_json, to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
-from budwood.errors import ProviderError, StreamInterruptedError
+from budwood.errors import ProviderError, StreamInterruptedError, UnsupportedError
 from budwood.hooks import ProviderSpec, hookimpl
 from budwood.providing import (
     BaseProvider,
     BaseStreamDecoder,
-    Complaint,
-    ImageLimits,
-    Vocabulary,
+    ErrorCodes,
+    VendorError,
+    adapted,
     error_from_reply,
-    image_bytes,
+    inline_image,
+    parse_chunk,
     parse_object,
-    parse_piece,
     request_id,
 )
 from budwood.types import (
@@ -64,6 +63,9 @@ from budwood.types import (
 from budwood.wire import NDJSONDecoder
 
 ENDS: dict[str, FinishReason] = {"done": "stop", "length": "length", "calls": "tool_calls"}
+NAMES = {"temperature": "heat", "max_tokens": "longest"}
+"""The vendor's names of parameters, by ours."""
+
 WINDOWS = {"seer-1": 8_000, "seer-1-long": 200_000}
 
 
@@ -83,11 +85,7 @@ class Seer(BaseProvider):
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.CHAT, Capability.STREAM, Capability.TOOLS, Capability.IMAGE_INPUT}
     )
-    names: ClassVar[Mapping[str, str]] = MappingProxyType({"temperature": "heat", "max_tokens": "longest"})
-    images: ClassVar[ImageLimits] = ImageLimits(
-        media_types=frozenset({"image/png", "image/jpeg"}), max_bytes=1_000_000, fetches=False
-    )
-    vocabulary: ClassVar[Vocabulary] = Vocabulary(
+    error_codes: ClassVar[ErrorCodes] = ErrorCodes(
         context=frozenset({"too-long"}), unsupported=frozenset({"unknown-field"}), capacity=frozenset({"busy"})
     )
 
@@ -95,19 +93,14 @@ class Seer(BaseProvider):
         super().__init__(context)
         self._settings = settings
 
-    @property
-    def defaults(self) -> Mapping[str, Any]:
-        """What the settings say; the catalog and the caller are heard before them."""
-        return {"safety": self._settings.safety} if self._settings.safety else {}
-
     def context_window(self, model: str) -> int | None:
-        """Return how much a model reads and writes."""
+        """Return how much a model reads and writes; see `budwood.contracts.ContextWindowProvider`."""
         return WINDOWS.get(model)
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Write the turns."""
-        self.check(request)
-        values, receipts = self.parameters(request)
+        defaults = {"safety": self._settings.safety} if self._settings.safety else {}
+        values, receipts = adapted(request, self.rules(request), names=NAMES, defaults=defaults)
         body = {
             "model": request.model,
             "turns": [{"by": message.role, "pieces": [*_pieces(message.parts)]} for message in request.messages],
@@ -150,20 +143,20 @@ class Seer(BaseProvider):
         """Begin to read a streamed turn."""
         return SeerStream(head, self)
 
-    def complaint(self, reply: HTTPReply) -> Complaint:
+    def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the vendor says; the base makes the error of it."""
         try:
             said = from_json(reply.body)["problem"]
         except (ValueError, TypeError, KeyError):
-            return super().complaint(reply)
-        ours = {theirs: name for name, theirs in self.names.items()}
+            return super().parse_error(reply)
+        ours = {theirs: name for name, theirs in NAMES.items()}
         about = said.get("about")
-        return Complaint(said["text"], code=said["code"], param=ours.get(about, about))
+        return VendorError(said["text"], code=said["code"], param=ours.get(about, about))
 
     def problem(self, head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
         """Make the error of a problem inside a 200."""
         reply = HTTPReply(ReplyHead(500, head.headers), to_json(said))
-        return error_from_reply(reply, self.complaint(reply), self.vocabulary)
+        return error_from_reply(reply, self.parse_error(reply), self.error_codes)
 
 
 class SeerStream(BaseStreamDecoder[bytes]):
@@ -175,8 +168,8 @@ class SeerStream(BaseStreamDecoder[bytes]):
         self._calls = 0
         self._ended = False
 
-    def _decode(self, piece: bytes) -> Iterator[StreamEvent]:
-        said = parse_piece(piece)
+    def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
+        said = parse_chunk(frame)
         if "problem" in said:
             raise self._seer.problem(self._head, said)
         if "id" in said:
@@ -207,14 +200,21 @@ def _pieces(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
             case TextPart() | RefusalPart():
                 yield {"text": part.text}
             case ImagePart():
-                if image := image_bytes(part):  # `check` has refused those that are mere addresses
-                    yield {"image": image.base64, "kind": image.media_type}
+                yield _image(part)
             case ToolCallPart():
                 yield {"call": part.id, "tool": part.name, "with": part.arguments}
             case ToolResultPart():
                 yield {"result_of": part.call_id, "text": part.content}
             case _:
                 continue
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    """Write an image; the vendor fetches none."""
+    image = inline_image(part)
+    if image is None:
+        raise UnsupportedError("Seer fetches no images from addresses.", hint="Pass the image itself: files=[…].")
+    return {"image": image.base64, "kind": image.media_type}
 
 
 def _part(piece: Mapping[str, Any]) -> TextPart | ToolCallPart:

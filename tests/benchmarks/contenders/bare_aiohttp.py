@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import orjson
 
-from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED
+from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED, TOOLS
 from tests.benchmarks.person import Person
 
 HEADERS = {"content-type": "application/json"}
@@ -37,6 +37,10 @@ class Client:
         response = await self.session.post(self.url, data=orjson.dumps(STRUCTURED), headers=HEADERS)
         content = orjson.loads(await response.read())["choices"][0]["message"]["content"]
         return Person.model_validate_json(content).model_dump()
+
+    async def async_tools(self) -> str:
+        response = await self.session.post(self.url, data=orjson.dumps(TOOLS), headers=HEADERS)
+        return orjson.loads(await response.read())["choices"][0]["message"]["content"]
 
     async def async_stream(self) -> AsyncIterator[str]:
         async with self.session.post(self.url, data=orjson.dumps(STREAMED), headers=HEADERS) as response:

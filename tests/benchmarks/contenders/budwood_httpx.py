@@ -9,6 +9,7 @@ from tests.benchmarks.asking import QUESTION
 from tests.benchmarks.contenders import budwood_aiohttp
 from tests.benchmarks.contenders.budwood_aiohttp import MODEL
 from tests.benchmarks.person import Person
+from tests.benchmarks.tools import TOOLS
 
 
 class Client(budwood_aiohttp.Client):
@@ -34,6 +35,9 @@ class Client(budwood_aiohttp.Client):
 
     def sync_structured(self) -> dict[str, object]:
         return self.blocking.ask(QUESTION, schema=Person).parsed.model_dump()
+
+    def sync_tools(self) -> str:
+        return self.blocking.ask(QUESTION, tools=TOOLS).text
 
     def sync_stream(self) -> Iterator[str]:
         with self.blocking.stream(QUESTION) as stream:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 from typing import ClassVar
 
-from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED
+from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED, TOOLS
 from tests.benchmarks.person import Person
 
 TIMEOUT = 600.0
@@ -41,6 +41,13 @@ class HTTPXClient:
     async def async_structured(self) -> dict[str, object]:
         response = await self.asynchronous.post(self.url, json=STRUCTURED)
         return Person.model_validate_json(response.json()["choices"][0]["message"]["content"]).model_dump()
+
+    def sync_tools(self) -> str:
+        return self.blocking.post(self.url, json=TOOLS).json()["choices"][0]["message"]["content"]
+
+    async def async_tools(self) -> str:
+        response = await self.asynchronous.post(self.url, json=TOOLS)
+        return response.json()["choices"][0]["message"]["content"]
 
     def sync_stream(self) -> Iterator[str]:
         with self.blocking.stream("POST", self.url, json=STREAMED) as response:

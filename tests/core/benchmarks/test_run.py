@@ -77,9 +77,10 @@ def test_an_unknown_name_is_answered_with_the_known_ones(monkeypatch, option, kn
 
 def test_measures_of_one_group_share_their_rounds():
     """
-    CPU time with 1,000 in flight is compared with that of 32, within each round.
+    Within each round 1,000 in flight are compared with 32, and calls with a schema with plain ones.
     """
     groups = [[measure.name for measure in group] for group in grouped(MEASURES)]
 
-    assert ["async-1", "async-32", "async-256", "async-1000"] in groups
+    assert ["sync", "structured-sync", "tools-sync"] in groups
+    assert ["async-1", "async-32", "async-256", "async-1000", "structured-async", "tools-async"] in groups
     assert list(itertools.chain(*groups)) == [measure.name for measure in MEASURES]

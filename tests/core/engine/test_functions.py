@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import functools
+import gc
 import json
+import weakref
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
@@ -10,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from budwood.engine.chat.docstrings import read_docstring
-from budwood.engine.chat.functions import as_tool, shown
+from budwood.engine.chat.functions import format_result, make_tool
 from budwood.errors import ConfigurationError
 from budwood.types import ToolCallPart
 
@@ -34,7 +38,7 @@ def test_a_function_is_described_by_its_hints_and_docstring():
     """
     Name, summary, types, defaults and what is said of each argument go to the model.
     """
-    definition = as_tool(weather).definition
+    definition = make_tool(weather).definition
 
     assert (definition.name, definition.description) == ("weather", "Tell the weather of a city.")
     parameters = definition.parameters
@@ -61,10 +65,10 @@ def test_a_function_without_words_is_described_all_the_same():
         :param a: Anything.
         """
 
-    assert as_tool(bare).definition.parameters["properties"] == {}
-    assert as_tool(bare).definition.description == ""
-    properties = as_tool(hinted).definition.parameters["properties"]
-    assert as_tool(hinted).definition.description == "Add."
+    assert make_tool(bare).definition.parameters["properties"] == {}
+    assert make_tool(bare).definition.description == ""
+    properties = make_tool(hinted).definition.parameters["properties"]
+    assert make_tool(hinted).definition.description == "Add."
     assert (properties["a"]["description"], properties["b"]["description"]) == ("Anything.", "The field's.")
 
 
@@ -86,7 +90,7 @@ class Point(BaseModel):
 
 def call(function, **arguments):
     """Call a function as a model does."""
-    return as_tool(function).call(ToolCallPart(id="c1", name="f", arguments=json.dumps(arguments)))
+    return make_tool(function).call(ToolCallPart(id="c1", name="f", arguments=json.dumps(arguments)))
 
 
 def test_arguments_are_of_the_types_of_the_hints():
@@ -115,7 +119,7 @@ def test_results_are_written_for_the_model(value, text):
     """
     Text stays as it is, all else becomes JSON, and what JSON cannot express its text.
     """
-    assert shown(value) == text
+    assert format_result(value) == text
 
 
 def test_methods_and_objects_are_tools_too():
@@ -134,9 +138,90 @@ def test_methods_and_objects_are_tools_too():
 
     assert call(Ship().sail, knots="5") == "5 kn"
     assert call(Ship(), port="Oslo") == "to Oslo"
-    assert list(as_tool(Ship().sail).definition.parameters["properties"]) == ["knots"]
-    assert as_tool(Ship()).definition.name == "Ship"
-    assert list(as_tool(Ship()).definition.parameters["properties"]) == ["port"]
+    assert list(make_tool(Ship().sail).definition.parameters["properties"]) == ["knots"]
+    assert make_tool(Ship()).definition.name == "Ship"
+    assert list(make_tool(Ship()).definition.parameters["properties"]) == ["port"]
+
+
+def test_a_function_is_described_once():
+    """
+    Later calls share definition and validator; a new name or docstring is described anew.
+    """
+
+    def sail(knots: int) -> int:
+        """Sail."""
+        return knots
+
+    first, again = make_tool(sail), make_tool(sail)
+    sail.__doc__ = "Sail on."
+    changed = make_tool(sail)
+    sail.__name__ = "row"
+
+    assert first.definition is again.definition
+    assert first.arguments is again.arguments
+    assert (changed.definition.description, make_tool(sail).definition.name) == ("Sail on.", "row")
+
+
+def test_methods_share_the_description_of_their_function():
+    """
+    Each object's method is a tool of its own, which calls that object.
+    """
+
+    class Ship:
+        def __init__(self, name: str):
+            self.name = name
+
+        def sail(self, knots: int) -> str:
+            """Sail."""
+            return f"{self.name}: {knots} kn"
+
+    ships = [make_tool(Ship(name).sail) for name in ("Ark", "Argo")]
+
+    assert ships[0].definition is ships[1].definition
+    asked = ToolCallPart(id="c1", name="sail", arguments='{"knots": 5}')
+    assert [ship.call(asked) for ship in ships] == ["Ark: 5 kn", "Argo: 5 kn"]
+    unbound = make_tool(Ship.sail).definition.parameters["properties"]
+    assert list(unbound) == ["self", "knots"]
+
+
+def test_a_function_that_is_garbage_is_collected():
+    """
+    No cache holds a tool that the program has dropped.
+    """
+
+    def describe():
+        def local(point: Point) -> int:
+            return point.x
+
+        assert call(local, point={"x": 3}) == 3
+        return weakref.ref(local)
+
+    local = describe()
+    gc.collect()
+
+    assert local() is None
+
+
+def test_partial_functions_and_classes_are_tools():
+    """
+    A partial function is described without what it holds; a class is a tool that makes an object.
+    """
+
+    @dataclass
+    class Ship:
+        """A ship."""
+
+        name: str
+        masts: int = 1
+
+    def sail(knots: int, ship: str) -> str:
+        return f"{ship}: {knots} kn"
+
+    argo = functools.partial(sail, ship="Argo")
+    argo.__name__ = "argo"
+
+    assert call(argo, knots="5") == "Argo: 5 kn"
+    assert call(Ship, name="Ark", masts="2") == Ship("Ark", 2)
 
 
 class Opaque:
@@ -153,7 +238,8 @@ def needs_opaque(thing: Opaque) -> None:
         ([lambda: 1], "'<lambda>' needs a name"),
         ([needs_opaque], "'needs_opaque' cannot be described"),
         ([weather, weather], "Two tools have the name 'weather'"),
-        ([5], "tool"),
+        ([5], "The tool 'int' is a int"),
+        ([len], "The tool 'len' is a builtin_function_or_method"),
     ],
 )
 def test_what_cannot_be_a_tool_is_refused_before_sending(client, scripted, tools, complaint):

@@ -19,6 +19,7 @@ from budwood.engine.pipeline.local import LocalReply
 from budwood.engine.services import CHAT, count_tokens
 from budwood.errors import UnsupportedError
 from budwood.plugins import Instances
+from budwood.plugins.faults import PluginSource
 from budwood.settings import Options, Settings
 from budwood.types import (
     Adaptation,
@@ -80,7 +81,17 @@ def call_of(clock):
     """
 
     def make(local, *, streamed=False, **options):
-        endpoint = Endpoint("here", "here", None, local, lambda _: ModelRules(), Lessons(), "identity")
+        endpoint = Endpoint(
+            name="here",
+            plugin="here",
+            source=PluginSource("here"),
+            remote=None,
+            local=local,
+            rules=lambda _: ModelRules(),
+            capabilities=lambda _: local.capabilities,
+            lessons=Lessons(),
+            identity="identity",
+        )
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
         counter = TokenCounter(Instances(Settings()))
         return Call(

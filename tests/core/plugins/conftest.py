@@ -34,9 +34,17 @@ class Settings(BaseModel):
 
 
 class Thing:
+    capabilities = frozenset()
+
     def __init__(self, settings, context):
         self.settings = settings
         self.context = context
+
+    def models(self):
+        return ()
+
+    def stream(self, request):
+        return iter(())
 
 
 @hookimpl

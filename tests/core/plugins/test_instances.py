@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from budwood import Client
@@ -8,6 +10,7 @@ from budwood.errors import (
     ConfigurationError,
     PluginConflictError,
     PluginDisabledError,
+    PluginFaultError,
     PluginInvalidError,
     PluginLoadError,
     PluginNotFoundError,
@@ -348,7 +351,6 @@ def test_secret_of_an_instance_shows_in_no_repr(make_distribution, instances):
     [
         ("raise RuntimeError('no such device')", "RuntimeError: no such device"),
         ("raise SystemExit(4)", "SystemExit: 4"),
-        ("import a_library_that_nobody_has", "lacks a library"),
     ],
 )
 def test_build_that_fails_is_the_plugins_failure(body, said, describing, make_distribution, instances):
@@ -357,11 +359,77 @@ def test_build_that_fails_is_the_plugins_failure(body, said, describing, make_di
     """
     make_distribution(source=describing("acme").replace("self.context = context", body))
 
-    with pytest.raises(PluginLoadError, match=said) as caught:
+    with pytest.raises(PluginFaultError, match=said) as caught:
         instances().build(PROVIDER, "acme")
 
-    assert "'acme'" in caught.value.message
-    assert caught.value.hint
+    assert "'acme' (acme-plugin 1.2.3) failed in build()" in caught.value.message
+
+
+def test_build_that_lacks_a_library_says_which(describing, make_distribution, instances):
+    """
+    A missing library is a matter of installation, and the hint installs it.
+    """
+    make_distribution(source=describing("acme").replace("self.context = context", "import nobody_has_it"))
+
+    with pytest.raises(PluginLoadError, match="requires a library that is not installed") as caught:
+        instances().build(PROVIDER, "acme")
+
+    assert caught.value.hint == "pip install nobody_has_it"
+    assert "'acme' (acme-plugin 1.2.3)" in caught.value.message
+
+
+def test_a_fault_in_build_does_not_tell_the_key(describing, make_distribution, instances):
+    """
+    If the key is anywhere in what was raised, the type and the line take the place of the text.
+    """
+    body = "raise RuntimeError('rejected: ' + settings.api_key.get_secret_value())"
+    make_distribution(source=describing("acme").replace("self.context = context", body))
+
+    with pytest.raises(PluginFaultError, match=r"build\(\): RuntimeError at made_acme_plugin\.py:\d+") as caught:
+        instances().build(PROVIDER, "acme", {"api_key": SECRET})
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("lambda: {}['x']", r"failed in settings\(\): KeyError: 'x'"),
+        ("lambda: exit(3)", r"failed in settings\(\): SystemExit: 3"),
+        ("lambda: dict", r"returned <class 'dict'> from settings\(\), which is not a Pydantic"),
+        ("lambda: Settings()", "which is not a Pydantic model"),
+    ],
+)
+def test_settings_that_cannot_be_made_are_the_plugins_failure(settings, said, describing, make_distribution, instances):
+    """
+    Whatever `settings` raises or returns, the error names the plugin and its distribution.
+    """
+    make_distribution(source=describing("acme").replace("lambda: Settings", settings))
+
+    with pytest.raises(PluginFaultError if "failed" in said else PluginInvalidError, match=said) as caught:
+        instances().build(PROVIDER, "acme")
+
+    assert "acme-plugin 1.2.3" in caught.value.message
+
+
+def test_a_validator_that_fails_does_not_tell_the_value(describing, make_distribution, instances):
+    """
+    Validators see secrets: only the type and the line of what they raise are told.
+    """
+    validator = """
+    from pydantic import field_validator
+
+    @field_validator("colour")
+    @classmethod
+    def look_up(cls, value):
+        return {}[value]
+"""
+    make_distribution(source=describing("acme").replace('colour: str = "green"', f'colour: str = "green"\n{validator}'))
+
+    with pytest.raises(PluginFaultError, match=r"settings\(\): KeyError at made_acme_plugin\.py") as caught:
+        instances().build(PROVIDER, "acme", {"colour": SECRET})
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 def test_build_may_raise_an_error_of_ours(describing, make_distribution, instances):
@@ -375,14 +443,19 @@ def test_build_may_raise_an_error_of_ours(describing, make_distribution, instanc
         instances().build(PROVIDER, "acme")
 
 
-def test_object_that_is_no_provider_is_refused(make_distribution, site, clock):
+def test_object_that_is_no_provider_is_refused(describing, make_distribution, clock):
     """
-    What is built must have the methods of its Protocol.
+    What is built must have the methods of its Protocol; the error lists those that are missing.
     """
-    make_distribution()
+    make_distribution(source=describing("acme").replace("def stream", "def steam"))
 
-    with pytest.raises(PluginInvalidError, match="built as Thing"):
+    with pytest.raises(PluginInvalidError) as caught:
         Client("acme/model", clock=clock)
+
+    assert caught.value.message == (
+        "Plugin 'acme' (acme-plugin 1.2.3) returned a Thing from build(), which implements neither Provider nor "
+        "LocalProvider. Missing: stream."
+    )
 
 
 # The program's face.

@@ -8,7 +8,7 @@ import pytest
 from budwood.errors import (
     PluginConflictError,
     PluginError,
-    PluginInvalidError,
+    PluginFaultError,
     PluginLoadError,
     PluginNotFoundError,
 )
@@ -74,7 +74,7 @@ def test_plugin_alone_is_asked(make_distribution, inventory_of):
     make_distribution("healthy", plugins=["healthy"])
     registry = Registry(inventory=inventory_of())
 
-    with pytest.raises(PluginInvalidError, match="division by zero"):
+    with pytest.raises(PluginFaultError, match="division by zero"):
         registry.load(PROVIDER, "broken")
 
     assert registry.load(PROVIDER, "healthy").name == "healthy"

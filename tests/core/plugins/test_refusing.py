@@ -5,7 +5,13 @@ from importlib.metadata import version
 
 import pytest
 
-from budwood.errors import PluginDisabledError, PluginIncompatibleError, PluginInvalidError, PluginLoadError
+from budwood.errors import (
+    PluginDisabledError,
+    PluginFaultError,
+    PluginIncompatibleError,
+    PluginInvalidError,
+    PluginLoadError,
+)
 from budwood.hooks import API_VERSION, CACHE, PROVIDER, CacheSpec
 from budwood.plugins import Registry
 
@@ -96,9 +102,6 @@ INVALID = {
     "a spec without a list": hook(f"return {SPEC}"),
     "nothing": hook("pass"),
     "another name": hook(f"return [{SPEC.replace('acme', 'emca')}]"),
-    "incomplete spec": hook("return [ProviderSpec(name='acme')]"),
-    "hook that raises": hook("raise RuntimeError('later')"),
-    "hook that exits": hook("raise SystemExit(1)"),
     "name that is no text": hook("return [" + SPEC.replace("'acme'", "7") + "]"),
     "version that is no pair": hook(f"return [{SPEC.replace('(2, 0)', '2.0')}]"),
 }
@@ -120,6 +123,29 @@ def test_module_that_does_not_follow_the_hooks_is_refused(source, make_distribut
     assert made.label in caught.value.message
     assert registered(registry) == []
     assert registry.load(PROVIDER, "healthy").name == "healthy"
+
+
+FAULTS = {
+    "incomplete spec": hook("return [ProviderSpec(name='acme')]"),
+    "hook that raises": hook("raise RuntimeError('later')"),
+    "hook that raises late": hook("yield 1 / 0"),
+    "hook that exits": hook("raise SystemExit(1)"),
+    "hook that ends a generator": hook("raise GeneratorExit"),
+}
+
+
+@pytest.mark.parametrize("source", FAULTS.values(), ids=FAULTS)
+def test_hook_that_fails_is_a_fault_of_the_plugin(source, make_distribution, inventory_of, registered):
+    """
+    The error names plugin, distribution, version and hook; pluggy no longer holds the module.
+    """
+    make_distribution(source=HEAD + source)
+    registry = Registry(inventory=inventory_of())
+
+    with pytest.raises(PluginFaultError, match=r"'acme' \(acme-plugin 1\.2\.3\) failed in budwood_providers\(\)"):
+        registry.load(PROVIDER, "acme")
+
+    assert registered(registry) == []
 
 
 def test_misspelt_hook_is_told_even_beside_a_right_one(describing, make_distribution, load):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 
-from budwood.contracts import PluginContext, Provider
-from budwood.errors import CapacityError, ContextLengthError, InvalidRequestError, PromptError, UnsupportedError
-from budwood.providing import BaseProvider, Complaint, ImageLimits
-from budwood.types import Capability, ChatRequest, HTTPReply, ImagePart, Message, ModelRules, ReplyHead
+from budwood.contracts import PluginContext, Provider, RateLimitProvider
+from budwood.errors import CapacityError, InvalidRequestError
+from budwood.providing import BaseProvider, VendorError
+from budwood.types import Capability, ChatRequest, HTTPReply, Message, ModelRules, ReplyHead
 from budwood_testing import FakeClock
 
 RULES = ModelRules(refuses=frozenset({"temperature"}))
@@ -72,6 +70,18 @@ def test_it_can_chat_and_stream(context):
     assert Seeing(context).capabilities == {Capability.CHAT, Capability.IMAGE_INPUT}
 
 
+@pytest.mark.parametrize("status", [200, 429])
+def test_rate_limits_of_any_reply_are_read(context, status):
+    """
+    The common headers are read from a success and from an error.
+    """
+    provider = Minimal(context)
+
+    assert isinstance(provider, RateLimitProvider)
+    assert provider.rate_limits(ReplyHead(status, {"x-ratelimit-remaining-requests": "3"})).remaining_requests == 3
+    assert provider.rate_limits(ReplyHead(status, {})) is None
+
+
 def test_rules_are_those_of_the_requests_model(context):
     """
     The catalog is asked for the model of the request.
@@ -94,80 +104,14 @@ def test_an_error_is_classified_by_its_status(context):
 
 def test_a_vendor_says_how_it_complains(context):
     """
-    Overriding `complaint` is enough for a structured error.
+    Overriding `parse_error` is enough for a structured error.
     """
 
     class Structured(Minimal):
-        def complaint(self, reply):
-            return Complaint(message="too hot", code="bad_value", param="temperature")
+        def parse_error(self, reply):
+            return VendorError(message="too hot", code="bad_value", param="temperature")
 
     error = Structured(context).error(HTTPReply(ReplyHead(400, {}), b""))
 
     assert type(error) is InvalidRequestError
     assert (error.message, error.code, error.param) == ("too hot", "bad_value", "temperature")
-
-
-class Limited(Minimal):
-    """A vendor with names, defaults and limits of its own."""
-
-    all_capabilities = frozenset({Capability.CHAT, Capability.IMAGE_INPUT})
-    names: ClassVar = {"max_tokens": "longest"}
-    defaults: ClassVar = {"safety": "high", "longest": 99}
-    images = ImageLimits(max_bytes=3)
-
-    def context_window(self, model):
-        return 100
-
-
-def asking(*messages, model="free", **parameters):
-    """
-    Make a request.
-    """
-    return ChatRequest(model=model, messages=messages or (Message.user("hi"),), **parameters)
-
-
-def test_parameters_are_merged(context):
-    """
-    What is asked comes before what the instance says, under the vendor's names and as the rules want it.
-    """
-    provider = Limited(context)
-
-    assert provider.parameters(asking()).values == {"safety": "high", "longest": 99}
-    assert provider.parameters(asking(max_tokens=5)).values == {"safety": "high", "longest": 5}
-    strict = provider.parameters(asking(model="strict", temperature=0.5))
-    assert "temperature" not in strict.values
-    assert [receipt.parameter for receipt in strict.adaptations] == ["temperature"]
-
-
-@pytest.mark.parametrize(
-    ("request_", "error", "said"),
-    [
-        (asking(Message.system("Be brief.")), PromptError, "no message"),
-        (asking(Message.user("  ")), PromptError, "empty"),
-        (asking(model="paints"), UnsupportedError, "mine/paints writes no text"),
-        (asking(Message.user("a", ImagePart(data=b"1234", media_type="image/png"))), PromptError, "4 bytes"),
-        (asking(Message.user("word " * 200)), ContextLengthError, "holds 100"),
-    ],
-)
-def test_a_request_is_checked(context, request_, error, said):
-    """
-    Messages, what the model writes, images and length are checked before anything is written.
-    """
-    with pytest.raises(error, match=said):
-        Limited(context).check(request_)
-
-
-def test_images_need_a_model_that_sees(context):
-    """
-    What the class does not claim is refused.
-    """
-    with pytest.raises(UnsupportedError, match="reads no images"):
-        Minimal(context).check(asking(Message.user("a", ImagePart(data=b"1", media_type="image/png"))))
-
-
-def test_what_may_fit_is_sent(context):
-    """
-    The estimate may be too high, so that a request which could fit is the server's to judge.
-    """
-    Limited(context).check(asking(Message.user("word " * 130)))
-    Minimal(context).check(asking(Message.user("word " * 100_000)))

@@ -1,4 +1,4 @@
-"""Images are checked before they are sent, and taken apart."""
+"""Images of messages are read for vendors that want their content."""
 
 from __future__ import annotations
 
@@ -8,59 +8,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.errors import PromptError, UnsupportedError
-from budwood.providing import ImageBytes, ImageLimits, check_images, image_bytes
-from budwood.types import ImagePart, Message
-
-PNG = ImagePart(data=b"\x89PNG", media_type="image/png")
+from budwood.providing import InlineImage, inline_image
+from budwood.types import ImagePart
 
 
 @given(st.binary(), st.sampled_from(["image/png", "image/webp"]))
 def test_bytes_and_data_addresses_are_the_same(data, media_type):
     """
-    An image at hand is read out of either form, and written as base64.
+    An image at hand is read out of either form, as base64.
     """
-    given = ImagePart(data=data, media_type=media_type)
-    wanted = ImageBytes(media_type, data)
+    image = ImagePart(data=data, media_type=media_type)
 
-    assert image_bytes(given) == image_bytes(ImagePart(url=given.data_url)) == wanted
-    assert base64.b64decode(wanted.base64) == data
+    assert inline_image(image) == inline_image(ImagePart(url=image.data_url))
+    assert inline_image(image) == InlineImage(media_type, base64.b64encode(data).decode())
+
+
+@pytest.mark.parametrize(
+    ("part", "media_type"),
+    [
+        (ImagePart(data=b"1"), None),
+        (ImagePart(url="data:;base64,MQ=="), None),
+        (ImagePart(url="data:image/png;name=a.png;base64,MQ=="), "image/png"),
+    ],
+)
+def test_the_media_type_may_be_unknown(part, media_type):
+    """
+    It is what was given with the image, without parameters.
+    """
+    assert inline_image(part) == InlineImage(media_type, "MQ==")
 
 
 @given(st.text())
 def test_any_address_can_be_asked(url):
     """
-    An address is fetched by the vendor, or is an image, or the prompt's error.
+    An address is fetched by the vendor, or holds the image.
     """
-    try:
-        image = image_bytes(ImagePart(url=url))
-    except PromptError:
-        assert ";base64," in url
-    else:
-        assert image is None or url.startswith("data:")
+    image = inline_image(ImagePart(url=url))
 
-
-@pytest.mark.parametrize(
-    ("part", "limits", "error", "said"),
-    [
-        (PNG, ImageLimits(media_types=frozenset({"image/jpeg"})), UnsupportedError, "reads no image/png"),
-        (PNG, ImageLimits(max_bytes=3), PromptError, "4 bytes, and m takes 3"),
-        (ImagePart(data=b"", media_type="image/png"), ImageLimits(), PromptError, "empty"),
-        (ImagePart(url="https://example.com/a"), ImageLimits(fetches=False), UnsupportedError, "fetches no images"),
-        (ImagePart(url="data:image/png;base64,="), ImageLimits(), PromptError, "no base64"),
-    ],
-)
-def test_what_is_not_taken_is_refused(part, limits, error, said):
-    """
-    Kind, size, content and place of each image are held against what the vendor takes.
-    """
-    with pytest.raises(error, match=said):
-        check_images([Message.user("See."), Message.user("And this.", PNG, part)], limits, "m")
-
-
-def test_what_is_taken_passes():
-    """
-    An image at the limit, an address that the vendor fetches, and no image at all are fine.
-    """
-    check_images([Message.user("See.", PNG, ImagePart(url="https://x"))], ImageLimits(max_bytes=4), "m")
-    check_images([Message.user("See.")], ImageLimits(fetches=False), "m")
+    assert (image is not None) == (url.startswith("data:") and ";base64," in url)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.providing import PARAMETERS, adapted
+from budwood.providing import adapted
+from budwood.providing.rules import PARAMETERS
 from budwood.types import Adaptation, ChatRequest, Message, ModelRules
 
 

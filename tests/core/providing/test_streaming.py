@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.errors import BadResponseError, ServerError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, parse_piece
+from budwood.providing import BaseStreamDecoder, parse_chunk
 from budwood.types import ReplyHead, TextDelta
 from budwood.wire import NDJSONDecoder, SSEDecoder
 
@@ -24,8 +24,8 @@ class Lines(BaseStreamDecoder[bytes]):
         super().__init__(HEAD, NDJSONDecoder(), **whole)
         self.ended = False
 
-    def _decode(self, piece):
-        said = parse_piece(piece)
+    def _decode(self, frame):
+        said = parse_chunk(frame)
         if "oops" in said:
             raise ServerError(said["oops"])
         self.ended = self.ended or "stop" in said
@@ -42,11 +42,11 @@ class Events(Lines):
     """The same in server-sent events, where a whole reply may come in place of a stream."""
 
     def __init__(self):
-        BaseStreamDecoder.__init__(self, HEAD, SSEDecoder(), whole=lambda reply: [TextDelta(reply.body.decode())])
+        BaseStreamDecoder.__init__(self, HEAD, SSEDecoder(), decode_body=lambda reply: [TextDelta(reply.body.decode())])
         self.ended = False
 
-    def _decode(self, piece):
-        return super()._decode(piece.data)
+    def _decode(self, frame):
+        return super()._decode(frame.data)
 
 
 def line(**fields):
@@ -147,7 +147,7 @@ def test_a_piece_is_an_object_or_an_error(data):
     No bytes make the reader fail in another way.
     """
     try:
-        parsed = parse_piece(data)
+        parsed = parse_chunk(data)
     except BadResponseError:
         return
     assert isinstance(parsed, dict)

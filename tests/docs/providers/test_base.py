@@ -7,11 +7,10 @@ import pytest
 from budwood.errors import (
     CapacityError,
     ContextLengthError,
-    PromptError,
     UnsupportedError,
 )
 from budwood.providing import BaseProvider
-from budwood.types import ChatRequest, ImagePart, Message
+from budwood.types import ImagePart, Message
 from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, piece
 
 
@@ -67,22 +66,12 @@ def test_images_go_out_in_the_vendors_form(asking, scripted, tmp_path):
     assert scripted.sent()["turns"][0]["pieces"][1:] == [{"image": "iVBORw==", "kind": "image/png"}] * 2
 
 
-@pytest.mark.parametrize(
-    ("image", "kind", "said"),
-    [
-        (ImagePart(data=b"GIF89a", media_type="image/gif"), UnsupportedError, "reads no image/gif"),
-        (ImagePart(data=b"x" * 1_000_001, media_type="image/png"), PromptError, "1,000,001 bytes"),
-        (ImagePart(data=b"", media_type="image/png"), PromptError, "empty"),
-        (ImagePart(url="https://example.com/a.png"), UnsupportedError, "fetches no images"),
-        (ImagePart(url="data:image/png;base64,?"), PromptError, "no base64"),
-    ],
-)
-def test_images_that_the_vendor_does_not_take_are_refused_before_sending(asking, scripted, image, kind, said):
+def test_images_that_the_vendor_would_have_to_fetch_are_refused_before_sending(asking, scripted):
     """
-    Kind, size and place of each image are checked against the vendor's limits.
+    The vendor takes images alone that are sent with the request.
     """
-    with asking("seer") as client, pytest.raises(kind, match=said):
-        client.ask(Message.user("What is it?", image))
+    with asking("seer") as client, pytest.raises(UnsupportedError, match="fetches no images"):
+        client.ask(Message.user("What is it?", ImagePart(url="https://example.com/a.png")))
     assert scripted.calls == []
 
 
@@ -108,17 +97,6 @@ def test_what_cannot_fit_is_refused_before_sending(asking, scripted):
         assert caught.value.attempts == ()
         assert client.ask(story, model="seer/seer-1-long").text == "Hello"
     assert len(scripted.calls) == 1
-
-
-def test_the_base_checks_for_who_encodes_without_the_engine(installed, context):
-    """
-    `check` sees to messages and capabilities as well.
-    """
-    module = installed("seer")
-    seer = module.Seer(module.SeerSettings(), context)
-
-    with pytest.raises(PromptError, match="empty"):
-        seer.encode(ChatRequest(model="seer-1", messages=(Message.user(" "),)), stream=False)
 
 
 def test_tools_are_called_and_answered(asking, scripted):

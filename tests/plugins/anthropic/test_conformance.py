@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from budwood_testing import ProviderSuite, WireExamples, server_sent
+from budwood_testing import ProviderSuite, WireExamples, WireReply, server_sent
 
 STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "refusal": "refusal"}
 
@@ -10,6 +10,19 @@ STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_
 class AnthropicExamples(WireExamples):
     request_id_header = "request-id"
     rate_limit_headers: ClassVar = {"anthropic-ratelimit-requests-remaining": "9"}
+    absent = frozenset({"filtered"})
+    reply_id = "msg_1"
+    reply_model = "claude"
+    counts = frozenset({"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
+    finish_reasons: ClassVar = {
+        "end_turn": "stop",
+        "stop_sequence": "stop",
+        "max_tokens": "length",
+        "model_context_window_exceeded": "length",
+        "tool_use": "tool_calls",
+        "refusal": "refusal",
+        "pause_turn": "other",
+    }
 
     def reply(self, text, usage, finish="stop"):
         """
@@ -98,6 +111,77 @@ class AnthropicExamples(WireExamples):
         """
         return [*self.stream(pieces, None)[: 2 + len(pieces)], *server_sent(self.error(529, message), name="error")]
 
+    def other_errors_in_stream(self, pieces, message):
+        """
+        An envelope without its type, and an event whose name alone tells.
+        """
+        grown = self.stream(pieces, None)[: 2 + len(pieces)]
+        error = {"type": "api_error", "message": message}
+        return [[*grown, *server_sent({"error": error})], [*grown, *server_sent({"message": message}, name="error")]]
+
+    def ended(self, word):
+        """
+        A message with any reason.
+        """
+        return message([{"type": "text", "text": "Hello."}], None, word)
+
+    def ended_stream(self, word):
+        """
+        The same as a stream.
+        """
+        return streamed([({"type": "text", "text": "Hello."}, [])], None, word)
+
+    def own_content(self, text):
+        """
+        A tool that the vendor runs, and its result.
+        """
+        return message([*server_tool(text), {"type": "text", "text": "Hello."}], None, "stop")
+
+    def own_content_stream(self, text):
+        """
+        The same as a stream.
+        """
+        blocks = [*server_tool(text), {"type": "text", "text": "Hello."}]
+        return streamed([(block, []) for block in blocks], None, "stop")
+
+    def signed_reasoning(self, signature):
+        """
+        Thinking with its signature.
+        """
+        thinking = {"type": "thinking", "thinking": "Hm.", "signature": signature}
+        return message([thinking, {"type": "text", "text": "Hello."}], None, "stop")
+
+    def signed_reasoning_stream(self, signature):
+        """
+        The signature comes last.
+        """
+        deltas = [{"type": "thinking_delta", "thinking": "Hm."}, {"type": "signature_delta", "signature": signature}]
+        blocks = [
+            ({"type": "thinking", "thinking": "", "signature": ""}, deltas),
+            ({"type": "text", "text": "Hello."}, []),
+        ]
+        return streamed(blocks, None, "stop")
+
+    def signed_calls(self, calls, signature):
+        """
+        A call that a program made, which the vendor wants named again.
+        """
+        blocks = self.tool_calls(calls)["content"]
+        blocks[0]["caller"] = {"type": "code_execution_20250825", "tool_id": signature}
+        return message(blocks, None, "tool_calls")
+
+    def signed_calls_stream(self, calls, signature):
+        """
+        The same as a stream.
+        """
+        return streamed([(block, []) for block in self.signed_calls(calls, signature)["content"]], None, "tool_calls")
+
+    def refused_parameter(self, parameter):
+        """
+        The error of a model that reasons.
+        """
+        return WireReply(status=400, body=self.error(400, f"`{parameter}` is not supported for this model."))
+
     def noise(self):
         """
         A ping, and an event that nobody knows.
@@ -122,15 +206,42 @@ def message(content, usage, finish):
     Make a whole message.
     """
     made = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": content}
-    made |= {"stop_reason": STOP_REASONS[finish], "stop_sequence": None}
-    return made if usage is None else {**made, "usage": counts(usage)}
+    made |= {"stop_reason": STOP_REASONS.get(finish, finish), "stop_sequence": None}
+    return made if usage is None else {**made, "usage": {**counts_of_input(usage), **counts_of_output(usage)}}
 
 
-def counts(usage):
+def counts_of_input(usage):
     """
-    Write the two counts.
+    Write what was read; cached tokens are counted beside the others.
     """
-    return {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    read, written = usage.cache_read_tokens, usage.cache_write_tokens
+    cached = {"cache_read_input_tokens": read, "cache_creation_input_tokens": written}
+    return {"input_tokens": usage.input_tokens - (read or 0) - (written or 0)} | known(cached)
+
+
+def counts_of_output(usage):
+    """
+    Write what was written; thoughts are part of it.
+    """
+    thought = known({"thinking_tokens": usage.reasoning_tokens})
+    return {"output_tokens": usage.output_tokens} | ({"output_tokens_details": thought} if thought else {})
+
+
+def known(counts):
+    """
+    Leave unknown counts out.
+    """
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def server_tool(name):
+    """
+    Make the blocks of a tool that the vendor runs.
+    """
+    return [
+        {"type": "server_tool_use", "id": f"srvtoolu_{name}", "name": "web_search", "input": {"query": "weather"}},
+        {"type": "web_search_tool_result", "tool_use_id": f"srvtoolu_{name}", "content": [{"type": name}]},
+    ]
 
 
 def streamed(blocks, usage, finish):
@@ -139,26 +250,28 @@ def streamed(blocks, usage, finish):
     """
     begun = {**message([], None, finish), "stop_reason": None}
     if usage is not None:
-        begun["usage"] = {"input_tokens": usage.input_tokens, "output_tokens": 1}
+        begun["usage"] = {**counts_of_input(usage), "output_tokens": 1}
     events = [{"type": "message_start", "message": begun}]
     for index, (block, deltas) in enumerate(blocks):
         events.append({"type": "content_block_start", "index": index, "content_block": block})
         events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
         events.append({"type": "content_block_stop", "index": index})
-    ended = {"type": "message_delta", "delta": {"stop_reason": STOP_REASONS[finish], "stop_sequence": None}}
+    ended = {"type": "message_delta", "delta": {"stop_reason": STOP_REASONS.get(finish, finish)}}
     if usage is not None:
-        ended["usage"] = {"output_tokens": usage.output_tokens}
+        ended["usage"] = counts_of_output(usage)
     events += [ended, {"type": "message_stop"}]
     return [frame for event in events for frame in server_sent(event, name=event["type"])]
 
 
 class TestAnthropic(ProviderSuite):
     plugin = "anthropic"
+    strict = True
     examples = AnthropicExamples()
 
 
 class TestAnthropicGateway(ProviderSuite):
     plugin = "anthropic"
+    strict = True
     examples = AnthropicExamples()
 
     def settings(self, folder):

@@ -3,7 +3,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from budwood.catalog import Catalog
+from budwood.types import ChatRequest, ChatResponse, Message, Usage
 from budwood_anthropic.decoding import decode_usage
 
 USAGE = {
@@ -25,3 +28,36 @@ def test_what_a_cache_keeps_for_an_hour_costs_more():
     assert (usage.input_tokens, usage.cache_write_tokens, usage.cache_write_1h_tokens) == (1400, 300, 200)
     dollars = 100 * 1 + 1000 * Decimal("0.1") + 100 * Decimal("1.25") + 200 * 2 + 10 * 5
     assert facts.cost(usage, datetime(2026, 11, 1, tzinfo=UTC)).dollars == dollars / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("said", "tier"),
+    [
+        ({}, None),
+        ({"inference_geo": "us"}, "us"),
+        ({"inference_geo": "global"}, None),
+        ({"inference_geo": "not_available", "service_tier": "standard"}, None),
+        ({"inference_geo": "global", "service_tier": "priority"}, "priority"),
+        ({"speed": "fast"}, "fast"),
+    ],
+)
+def test_place_speed_and_tier_have_prices_of_their_own(speaker, said, tier):
+    """
+    They are read from the usage of a reply; standard prices have none.
+    """
+    reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw={**USAGE, **said}))
+
+    assert speaker().price_tier(reply) == tier
+
+
+@pytest.mark.parametrize(
+    ("extra", "may"),
+    [({}, False), ({"top_k": 3}, False), ({"betas": ["wide"]}, True), ({"context_management": {"edits": []}}, True)],
+)
+def test_a_request_may_ask_to_be_shortened(speaker, extra, may):
+    """
+    By rules of what is dropped, or by a beta, which may widen the context window.
+    """
+    request = ChatRequest(model="m", messages=(Message.user("Hi"),), extra=extra)
+
+    assert speaker().may_truncate(request) is may

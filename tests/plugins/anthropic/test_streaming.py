@@ -332,7 +332,7 @@ def test_no_bytes_break_the_decoder(data):
     Whatever comes, it is decoded, or told as an error of ours.
     """
     decoder = MessageStreamDecoder(
-        HEAD, limits=None, whole=lambda _reply: pytest.fail("no reply"), failure=lambda _said: ServerError("x")
+        HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), failure=lambda _said: ServerError("x")
     )
     try:
         decoder.feed(b"data: " + data.replace(b"\n", b"") + b"\n\n")
@@ -350,7 +350,7 @@ def test_cuts_change_nothing(texts, data):
     place = data.draw(st.integers(0, len(body)))
 
     def decoded(pieces):
-        decoder = MessageStreamDecoder(HEAD, limits=None, whole=lambda _reply: None, failure=lambda _said: None)
+        decoder = MessageStreamDecoder(HEAD, limits=None, decode_body=lambda _reply: None, failure=lambda _said: None)
         return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
 
     assert decoded([body[:place], body[place:]]) == decoded([body])

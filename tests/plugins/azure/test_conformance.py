@@ -18,6 +18,7 @@ class AzureExamples(OpenAIChatExamples):
 
 class TestAzure(ProviderSuite):
     plugin = "azure"
+    strict = True
     examples = AzureExamples()
 
     def settings(self, folder):
@@ -29,6 +30,7 @@ class TestAzure(ProviderSuite):
 
 class TestAzureDeployments(ProviderSuite):
     plugin = "azure"
+    strict = True
     examples = AzureExamples()
 
     def settings(self, folder):
@@ -40,6 +42,7 @@ class TestAzureDeployments(ProviderSuite):
 
 class TestFoundry(ProviderSuite):
     plugin = "azure"
+    strict = True
     examples = AzureExamples()
 
     def settings(self, folder):

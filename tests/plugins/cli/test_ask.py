@@ -9,6 +9,8 @@ import pytest
 ROOTSTOCK = "A shoot is grafted onto a rootstock."
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 
+pytestmark = pytest.mark.one_python
+
 
 def test_the_text_goes_to_standard_output_and_nothing_else(budwood):
     """

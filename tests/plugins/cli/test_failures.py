@@ -11,13 +11,15 @@ EXPECTED = {
     1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
     2: "PromptError",
     3: "ConfigurationError PluginError PluginNotFoundError PluginConflictError PluginLoadError PluginInvalidError "
-    "PluginIncompatibleError PluginDisabledError",
+    "PluginIncompatibleError PluginDisabledError PluginFaultError",
     4: "CredentialError AuthenticationError PermissionDeniedError",
     5: "RateLimitError QuotaExhaustedError",
     6: "ProviderError NotFoundError InvalidRequestError UnsupportedParameterError ContextLengthError "
     "ContentFilterError CapacityError ServerError ConnectionFailedError RequestTimeoutError BadResponseError "
     "ResponseTooLargeError StreamInterruptedError",
 }
+
+pytestmark = pytest.mark.one_python
 
 
 def test_every_error_has_its_exit_status():
@@ -48,7 +50,7 @@ def test_every_error_has_its_exit_status():
         (["plugins"], 2, "Usage: budwood plugins"),
         ([], 2, "Usage: budwood"),
         (["ask", "Hi", "-m", "nobody/tiny"], 3, "error: No provider 'nobody' is installed"),
-        (["ask", "Hi", "-m", "tiny"], 3, "error: 'tiny' is no model"),
+        (["ask", "Hi", "-m", "tiny"], 3, "error: Invalid model 'tiny'"),
         (["ask", "Hi", "-m", "openai/gpt-4o"], 4, "error: openai: no API key."),
     ],
 )

@@ -10,6 +10,8 @@ import pytest
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9)\d")
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.fixture
 def spec(tmp_path):

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.one_python
+
 
 def test_models_are_listed_as_they_are_asked_for(budwood, vendor):
     """

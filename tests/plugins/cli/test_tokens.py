@@ -6,6 +6,8 @@ import pytest
 
 PRICES = '{"local/tiny": {"context_window": 4096, "prices": {"input": 2, "output": 8}}}'
 
+pytestmark = pytest.mark.one_python
+
 
 def test_the_number_is_the_whole_of_standard_output(budwood, vendor):
     """

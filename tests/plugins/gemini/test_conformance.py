@@ -1,5 +1,7 @@
 """Gemini's plugin, proved by the kit."""
 
+from typing import ClassVar
+
 from budwood_testing import ProviderSuite, WireExamples, WireReply, server_sent
 
 REASONS = {"stop": "STOP", "length": "MAX_TOKENS"}
@@ -10,6 +12,18 @@ STATUSES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 502: "INTERNAL", 503: "
 class GeminiExamples(WireExamples):
     has_call_ids = False
     request_id_header = "x-goog-request-id"
+    absent = frozenset({"rate_limit_headers", "refusal"})
+    reply_id = "r1"
+    reply_model = "gemini"
+    counts = frozenset({"input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens"})
+    finish_reasons: ClassVar = {
+        "STOP": "stop",
+        "MAX_TOKENS": "length",
+        "MALFORMED_FUNCTION_CALL": "error",
+        "SAFETY": "content_filter",
+        "RECITATION": "content_filter",
+        "PROHIBITED_CONTENT": "content_filter",
+    }
 
     def reply(self, text, usage, finish="stop"):
         """
@@ -71,6 +85,74 @@ class GeminiExamples(WireExamples):
         """
         return [*self.stream(pieces, None)[: len(pieces)], *server_sent(self.error(503, message))]
 
+    def other_errors_in_stream(self, pieces, message):
+        """
+        An error wrapped in a list, and one that is a text.
+        """
+        grown = self.stream(pieces, None)[: len(pieces)]
+        forms = [self.error(503, message)], {"error": message}
+        return [[*grown, *server_sent(form)] for form in forms]
+
+    def ended(self, word):
+        """
+        A candidate with any reason.
+        """
+        return chunk([{"text": "Hello."}], None, word)
+
+    def ended_stream(self, word):
+        """
+        The same as a stream.
+        """
+        return server_sent(chunk([{"text": "Hel"}]), chunk([{"text": "lo."}], None, word))
+
+    def own_content(self, text):
+        """
+        A program that the vendor ran.
+        """
+        code = {"executableCode": {"language": "PYTHON", "code": text}}
+        return chunk([code, {"text": "Hello."}], None, "stop")
+
+    def own_content_stream(self, text):
+        """
+        The same as a stream.
+        """
+        return server_sent(self.own_content(text))
+
+    def signed_reasoning(self, signature):
+        """
+        The signature of a thought stands beside the text that follows it.
+        """
+        thought = {"text": "Hm.", "thought": True}
+        return chunk([thought, {"text": "Hello.", "thoughtSignature": signature}], None, "stop")
+
+    def signed_reasoning_stream(self, signature):
+        """
+        The signature comes last, beside an empty text.
+        """
+        thought = chunk([{"text": "Hm.", "thought": True}])
+        last = chunk([{"text": "", "thoughtSignature": signature}], None, "stop")
+        return server_sent(thought, chunk([{"text": "Hello."}]), last)
+
+    def signed_calls(self, calls, signature):
+        """
+        The first call is signed.
+        """
+        first, *others = (called(one) for one in calls)
+        return chunk([{**first, "thoughtSignature": signature}, *others], None, "stop")
+
+    def signed_calls_stream(self, calls, signature):
+        """
+        The same as a stream.
+        """
+        return server_sent(self.signed_calls(calls, signature))
+
+    def refused_parameter(self, parameter):
+        """
+        The error of a field that the API does not know.
+        """
+        said = f"Invalid JSON payload received. Unknown name \"{parameter}\" at 'generation_config': Cannot find field."
+        return WireReply(status=400, body=self.error(400, said))
+
     def noise(self):
         """
         A comment, and a chunk that holds nothing of the reply.
@@ -109,14 +191,22 @@ def chunk(parts, usage=None, finish=None):
     """
     candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
     if finish is not None:
-        candidate["finishReason"] = REASONS[finish]
+        candidate["finishReason"] = REASONS.get(finish, finish)
     made = {"candidates": [candidate], "modelVersion": "gemini", "responseId": "r1"}
     if usage is not None:
-        counts = {"promptTokenCount": usage.input_tokens, "candidatesTokenCount": usage.output_tokens}
-        made["usageMetadata"] = {**counts, "totalTokenCount": usage.total_tokens}
+        thought = usage.reasoning_tokens
+        counts = {
+            "promptTokenCount": usage.input_tokens,
+            "cachedContentTokenCount": usage.cache_read_tokens,
+            "candidatesTokenCount": usage.output_tokens - (thought or 0),
+            "thoughtsTokenCount": thought,
+            "totalTokenCount": usage.total_tokens,
+        }
+        made["usageMetadata"] = {name: count for name, count in counts.items() if count is not None}
     return made
 
 
 class TestGemini(ProviderSuite):
     plugin = "gemini"
+    strict = True
     examples = GeminiExamples()

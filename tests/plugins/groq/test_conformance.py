@@ -5,4 +5,5 @@ from budwood_testing import OpenAIChatExamples, ProviderSuite
 
 class TestGroq(ProviderSuite):
     plugin = "groq"
+    strict = True
     examples = OpenAIChatExamples()

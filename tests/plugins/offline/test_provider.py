@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from budwood import AsyncClient, Client
 from budwood.errors import InvalidRequestError, NotFoundError, UnsupportedError
-from budwood_offline.counting import count_tokens
-from budwood_offline.reading import NO_CONTEXT
+from budwood_offline.provider import NO_CONTEXT
 from budwood_offline.sentences import normalise, split_sentences
+from budwood_offline.tokens import count_tokens
 
 MODEL = "offline/extractive"
 TEXT = Path(__file__).with_name("passages.md").read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def about(passage, request):
 @pytest.mark.parametrize("passage", PASSAGES)
 def test_an_answer_is_one_or_two_sentences_of_its_passage(offline, passage):
     """
-    Nothing is said in words of its own.
+    An answer consists of whole sentences of the passage.
     """
     sentences = split_sentences(passage)
 
@@ -66,7 +66,7 @@ def test_an_answer_is_one_or_two_sentences_of_its_passage(offline, passage):
 
 def test_an_answer_has_to_do_with_its_question(offline):
     """
-    The sentence that says it is given.
+    The sentence that contains the answer is selected.
     """
     assert "2,000 eggs" in offline.ask(about(BEES, "How many eggs does the queen lay?")).text
     assert offline.ask(f"{KEYS} What happens to a refused key?").text == "A refused key is taken out."
@@ -74,7 +74,7 @@ def test_an_answer_has_to_do_with_its_question(offline):
 
 def test_settings_bound_the_sentences_of_an_answer():
     """
-    An instance with `sentences = 1` gives one.
+    An instance with `sentences = 1` answers with one sentence.
     """
     section = {"plugin": "offline", "sentences": 1}
     with Client("terse/extractive", settings={"providers": {"terse": section}}, cache=False) as terse:
@@ -85,7 +85,7 @@ def test_settings_bound_the_sentences_of_an_answer():
 @pytest.mark.parametrize("passage", PASSAGES)
 def test_a_question_is_asked_about_the_passage(offline, passage):
     """
-    Who asks for a question gets one, whose words come from the passage.
+    A request for a question gets one that the passage can answer.
     """
     question = offline.ask(about(passage, "Ask one question that the passage answers."), seed=1).text
 
@@ -95,7 +95,7 @@ def test_a_question_is_asked_about_the_passage(offline, passage):
 
 def test_questions_of_a_conversation_differ_and_so_do_their_answers(offline):
     """
-    With the conversation so far in the request, neither a question nor a sentence of an answer comes twice.
+    If the request contains the conversation so far, no question and no sentence of an answer is repeated.
     """
     turns = []
     for _ in range(5):
@@ -114,7 +114,7 @@ def test_questions_of_a_conversation_differ_and_so_do_their_answers(offline):
 
 def test_a_chat_gives_every_sentence_once_and_then_says_so(offline):
     """
-    An exhausted text is called exhausted; nothing is repeated.
+    When all sentences were said, the reply says so and repeats none.
     """
     chat = offline.chat(system=about(KEYS, "Answer from this passage."))
     answers = [chat.ask("What happens to a key?").text for _ in range(5)]
@@ -125,7 +125,7 @@ def test_a_chat_gives_every_sentence_once_and_then_says_so(offline):
 
 def test_the_seed_decides_which_question_is_asked(offline):
     """
-    One seed gives one question, over clients; many seeds give many.
+    The same seed gives the same question in every client; other seeds give others.
     """
     prompt = about(BEES, "Ask a question.")
     asked = [offline.ask(prompt, seed=seed).text for seed in range(20)]
@@ -138,7 +138,7 @@ def test_the_seed_decides_which_question_is_asked(offline):
 @pytest.mark.parametrize("request_text", ["Ask a question.", "What does the queen lay?"])
 def test_a_stream_gives_what_a_plain_call_gives(offline, request_text):
     """
-    The same text and usage, in several pieces.
+    A stream has the same text and usage, in several deltas.
     """
     prompt = about(BEES, request_text)
     plain = offline.ask(prompt, seed=3)
@@ -154,7 +154,7 @@ def test_a_stream_gives_what_a_plain_call_gives(offline, request_text):
 
 def test_async_gives_what_blocking_gives(offline):
     """
-    Both clients answer alike, streamed or not.
+    Both clients give the same reply, streamed or not.
     """
     prompt = about(BEES, "Ask a question.")
 
@@ -169,7 +169,7 @@ def test_async_gives_what_blocking_gives(offline):
 
 def test_max_tokens_cuts_the_reply(offline):
     """
-    A reply that is cut says so by its finish reason, and is the beginning of the whole one.
+    A truncated reply has the finish reason `length`, and is the beginning of the full one.
     """
     prompt = about(BEES, "What does the queen lay?")
     whole, cut = offline.ask(prompt), offline.ask(prompt, max_tokens=3)
@@ -190,7 +190,7 @@ def test_a_stop_sequence_ends_the_reply_before_it(offline):
 
 def test_usage_counts_what_came_in_and_went_out(offline):
     """
-    Input and output are counted in the provider's own tokens, and cost nothing that is known.
+    Input and output tokens are those of the messages and of the reply.
     """
     prompt = about(BEES, "What does the queen lay?")
     reply = offline.ask(prompt)
@@ -201,7 +201,7 @@ def test_usage_counts_what_came_in_and_went_out(offline):
 
 def test_every_reply_says_that_no_language_model_wrote_it(offline):
     """
-    Metadata tells a reply from a model's.
+    The metadata distinguishes a reply from one of a language model.
     """
     assert offline.ask("Hello").metadata["language_model"] is False
     assert offline.ask(about(BEES, "Ask a question.")).metadata["language_model"] is False
@@ -210,14 +210,14 @@ def test_every_reply_says_that_no_language_model_wrote_it(offline):
 @pytest.mark.parametrize("prompt", ["Why is the sky blue?", "Hello", "今日は天気がいいですか?"])
 def test_without_a_context_it_says_so(offline, prompt):
     """
-    It knows nothing, and does not pretend to.
+    Without a text, the reply is a fixed message.
     """
     assert offline.ask(prompt).text == NO_CONTEXT
 
 
 def test_a_pydantic_model_is_filled_from_the_context(offline):
     """
-    Values are those of the text; what may be absent and is absent stays so.
+    The values come from the text.
     """
     assert offline.ask("Ada, 36, London", schema=Person).parsed == Person(name="Ada", age=36, city="London")
     assert offline.ask("Name: Ada Lovelace\nAge: 36", schema=Person).parsed.name == "Ada Lovelace"
@@ -225,7 +225,7 @@ def test_a_pydantic_model_is_filled_from_the_context(offline):
 
 def test_a_json_schema_is_filled_and_gaps_are_told(offline):
     """
-    What the text does not hold is neutral in the reply, and named in its metadata.
+    The metadata lists the paths of values that are not in the text.
     """
     schema = {
         "type": "object",
@@ -242,12 +242,12 @@ def test_a_json_schema_is_filled_and_gaps_are_told(offline):
 
 def test_a_schema_that_nothing_satisfies_is_refused(offline):
     """
-    The error names the place and the cure, and comes before any event of a stream.
+    The error names the path, has a hint, and is raised before any event of a stream.
     """
     age = {"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2}
     schema = {"type": "object", "properties": {"age": age}, "required": ["age"]}
 
-    with pytest.raises(InvalidRequestError, match=r"\$\.age: no integer meets") as caught:
+    with pytest.raises(InvalidRequestError, match=r"\$\.age: no further value satisfies") as caught:
         offline.ask("Ada, 36", schema=schema)
     assert caught.value.hint
 
@@ -269,7 +269,7 @@ def test_an_unknown_model_is_not_found(offline):
 
 def test_tools_are_refused(offline):
     """
-    It cannot call tools, and says so instead of leaving them out.
+    A request with tools is an error before anything is sent.
     """
 
     def weather(city: str) -> str:
@@ -282,7 +282,7 @@ def test_tools_are_refused(offline):
 
 def test_its_one_model_is_listed(offline):
     """
-    Users find the name of the model.
+    The list of models has one entry.
     """
     assert [(model.provider, model.id) for model in offline.models()] == [("offline", "extractive")]
 
@@ -319,7 +319,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_odd_characters_are_taken(offline, text):
     """
-    Control characters, half surrogate pairs and broken markup are text like any other.
+    Control characters, half surrogate pairs and broken markup cause no error.
     """
     for request_text in ("What is it?", "Ask a question."):
         assert offline.ask(about(f"{text} {KEYS}", request_text)).text
@@ -331,7 +331,7 @@ def test_odd_characters_are_taken(offline, text):
 @given(st.text(), st.text(min_size=1), st.integers(0, 2**32))
 def test_any_prompt_is_answered(passage, request_text, seed):
     """
-    Whatever is asked of whatever text, there is an answer, and it is the same a second time.
+    Any prompt gets a reply, and the same one the second time.
     """
     prompt = about(passage, f"{request_text}.")
     with Client(MODEL, cache=False) as client:
@@ -350,7 +350,7 @@ ENDLESS = [
 
 def _effort(offline, unit, length):
     """
-    Count the calls of functions, Python's and C's, that three requests take about a text that repeats itself.
+    Count the function calls, of Python and C, of three requests about a text that repeats itself.
     """
     text = (unit * length)[:length]
     calls = 0
@@ -373,7 +373,7 @@ def _effort(offline, unit, length):
 @pytest.mark.parametrize("unit", ENDLESS)
 def test_no_text_takes_the_square_of_its_length(offline, unit):
     """
-    Eight times as much of anything takes at most about eight times as many steps, not sixty-four times.
+    A text eight times as long takes about eight times as many calls.
 
     Steps inside regular expressions are not counted here; `tests/benchmarks/run.py` measures them.
     """
@@ -385,7 +385,7 @@ def test_no_text_takes_the_square_of_its_length(offline, unit):
 
 def test_a_megabyte_is_read(offline):
     """
-    A book is answered from and asked about, like a page.
+    A text of a megabyte can be answered from and asked about.
     """
     book = "".join(f"The key {number} opens door {number * 7 % 9973} of the house. " for number in range(20_000))
 

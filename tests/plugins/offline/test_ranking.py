@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_offline.ranking import best_sentences, candidates, shares_terms
+from budwood_offline.ranking import COMPLETE, build_index, select_sentences
 from budwood_offline.sentences import normalise
 
 KEYS = (
@@ -13,68 +14,76 @@ KEYS = (
 )
 
 
-def test_the_sentence_that_shares_the_rarest_term_is_chosen():
+def test_the_sentence_with_the_rarest_term_is_selected():
     """
-    A term that few sentences hold counts more than one that many hold.
+    A term of few sentences counts more than one of many.
     """
-    assert best_sentences("Which key is refused?", KEYS, limit=1) == ["A refused key is taken out."]
+    assert select_sentences("Which key is refused?", KEYS, limit=1) == ["A refused key is taken out."]
 
 
-def test_a_sentence_that_goes_on_accompanies_its_forerunner():
+@pytest.mark.parametrize("question", ["What happens to an exhausted key?", "What is tried again afterwards?"])
+def test_a_sentence_is_selected_with_its_continuation(question):
     """
-    An answer of two sentences reads as one thought, in the context's order.
+    A sentence that begins with "It" comes with the one before it, in the order of the text.
     """
-    assert best_sentences("What happens to an exhausted key?", KEYS) == [
+    assert select_sentences(question, KEYS) == [
         "An exhausted key rests until its reset.",
         "It is tried again afterwards.",
     ]
 
 
-def test_what_was_said_is_never_said_again():
+def test_excluded_sentences_are_not_selected():
     """
-    Every answer of a conversation is new, and when all is said nothing is.
+    Every answer of a conversation is new; when all sentences were said, there is none.
     """
     said: list[str] = []
-    while answer := best_sentences("What happens to a key?", KEYS, exclude=said):
+    while answer := select_sentences("What happens to a key?", KEYS, exclude=said):
         assert not set(answer) & set(said)
         said += answer
 
-    assert sorted(said) == sorted(candidate.text for candidate in candidates(KEYS))
+    assert sorted(said) == sorted(sentence.text for sentence in build_index(KEYS).sentences)
 
 
-def test_a_sparse_context_is_given_one_sentence_at_a_time():
+def test_a_text_of_few_sentences_gives_one_at_a_time():
     """
-    Few sentences are saved for further questions.
+    Sentences are left for further questions.
     """
-    assert len(best_sentences("key", "A key is old. A key is new. A key is red.")) == 1
+    assert len(select_sentences("key", "A key is old. A key is new. A key is red.")) == 1
 
 
-def test_without_a_shared_term_the_context_begins():
+def test_without_a_common_term_the_first_complete_sentence_is_selected():
     """
-    A question about something else gets the first whole sentence, not a heading.
+    A question about something else gets a sentence, not a heading.
     """
-    assert best_sentences("Quo vadis?", "# Keys\n\nKeys rotate in turn. They rest.", limit=1) == [
-        "Keys rotate in turn."
-    ]
-    assert not shares_terms("Quo vadis?", KEYS)
+    assert select_sentences("Quo vadis?", "# Keys\n\nKeys rotate in turn. They rest.") == ["Keys rotate in turn."]
 
 
-def test_a_context_without_words_gives_what_it_has():
+@pytest.mark.parametrize(("text", "answer"), [("", []), (" \n ", []), ("---", ["---"])])
+def test_a_text_without_words_is_accepted(text, answer):
     """
-    Nothing is made up where there is nothing.
+    Nothing is made up if there is nothing to select.
     """
-    assert best_sentences("What?", "") == []
-    assert best_sentences("What?", " \n ") == []
-    assert best_sentences("What?", "---") == ["---"]
+    assert select_sentences("What?", text) == answer
+
+
+@pytest.mark.parametrize(
+    "text", ["## Keys of cars and doors", "| a | b | c | d |", "```python\nx = 1\n```", "x[0] = {y: w}", "as follows:"]
+)
+def test_only_sentences_of_prose_have_the_best_quality(text):
+    """
+    Headings, tables, code and fragments are rated below a complete sentence.
+    """
+    complete, other = (build_index(part).sentences[0] for part in ("A refused key is taken out.", text))
+
+    assert other.quality < complete.quality == COMPLETE
 
 
 @given(st.text(), st.text(), st.integers(1, 4))
-def test_answers_are_parts_of_the_context(question, context, limit):
+def test_answers_are_parts_of_the_text(question, text, limit):
     """
-    Whatever is asked, the answer consists of at most so many exact parts of the context.
+    An answer consists of at most so many exact parts of the text.
     """
-    answer = best_sentences(question, context, limit=limit)
+    answer = select_sentences(question, text, limit=limit)
 
     assert len(answer) <= limit
-    assert all(sentence in normalise(context) for sentence in answer)
-    assert answer == best_sentences(question, context, limit=limit)
+    assert all(sentence in normalise(text) for sentence in answer)

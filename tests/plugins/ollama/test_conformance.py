@@ -1,11 +1,16 @@
 """Ollama's plugin, proved by the kit."""
 
+from typing import ClassVar
+
 from budwood_testing import ProviderSuite, WireExamples, json_lines
 
 
 class OllamaExamples(WireExamples):
     has_call_ids = False
     request_id_header = None
+    absent = frozenset({"filtered", "rate_limit_headers", "refused_parameter", "refusal", "signed_reasoning"})
+    reply_model = "m"
+    finish_reasons: ClassVar = {"stop": "stop", "length": "length", "load": "other"}
 
     def reply(self, text, usage, finish="stop"):
         """
@@ -63,6 +68,50 @@ class OllamaExamples(WireExamples):
         """
         return json_lines(*(line({"content": piece}) for piece in pieces), {"error": message})
 
+    def other_errors_in_stream(self, pieces, message):
+        """
+        An object in place of the text, as OpenAI has it.
+        """
+        lines = [line({"content": piece}) for piece in pieces]
+        return [json_lines(*lines, {"error": {"message": message, "type": "api_error"}})]
+
+    def ended(self, word):
+        """
+        A message with any reason.
+        """
+        return ended({"content": "Hello."}, None, word)
+
+    def ended_stream(self, word):
+        """
+        The same as a stream.
+        """
+        return json_lines(line({"content": "Hello."}), ended({"content": ""}, None, word))
+
+    def own_content(self, text):
+        """
+        A field that only Ollama knows.
+        """
+        return ended({"content": "Hello.", "tool_name": text}, None, "stop")
+
+    def own_content_stream(self, text):
+        """
+        The same as a stream.
+        """
+        return json_lines(line({"content": "Hello.", "tool_name": text}), ended({"content": ""}, None, "stop"))
+
+    def signed_calls(self, calls, signature):
+        """
+        The first call has a field of a later version.
+        """
+        return ended({"content": "", "tool_calls": signed(calls, signature)}, None, "stop")
+
+    def signed_calls_stream(self, calls, signature):
+        """
+        The same as a stream.
+        """
+        calling = line({"content": "", "tool_calls": signed(calls, signature)})
+        return json_lines(calling, ended({"content": ""}, None, "stop"))
+
     def noise(self):
         """
         An empty line, and one that says nothing.
@@ -95,6 +144,14 @@ def called(call):
     return {"function": {"name": call.name, "arguments": call.parse_arguments()}}
 
 
+def signed(calls, signature):
+    """
+    Make calls, the first with a field that Budwood does not model.
+    """
+    first, *others = (called(one) for one in calls)
+    return [{**first, "signature": signature}, *others]
+
+
 def line(message, **fields):
     """
     Make a line of a stream.
@@ -115,4 +172,5 @@ def ended(message, usage, finish):
 
 class TestOllama(ProviderSuite):
     plugin = "ollama"
+    strict = True
     examples = OllamaExamples()

@@ -268,6 +268,28 @@ def test_images_are_sent_in_base64(written):
     assert receipts == [("detail", "dropped")]
 
 
+def test_text_after_an_image_leaves_a_receipt(written):
+    """
+    Ollama has images beside the text: that one stood before its text cannot be sent.
+    """
+    image = ImagePart(data=b"png", media_type="image/png")
+
+    assert written(Message.user("Before.", image))[1] == []
+    assert written(Message.user("Before.", image, TextPart(text="After.")))[1] == [("messages", "changed")]
+
+
+def test_options_of_a_tool_are_sent_or_leave_a_receipt(written):
+    """
+    What only the vendor knows goes as it is; that arguments must follow their schema is no option of Ollama's.
+    """
+    tool = WEATHER.model_copy(update={"strict": True, "extra": {"x_cache": True}})
+    body, receipts = written(tools=(tool,))
+
+    assert body["tools"][0]["function"]["x_cache"] is True
+    assert "strict" not in body["tools"][0]["function"]
+    assert receipts == [("tools.strict", "dropped")]
+
+
 def test_images_from_addresses_are_refused(written):
     """
     Ollama fetches nothing, and the hint says what to give instead.

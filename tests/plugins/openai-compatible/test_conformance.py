@@ -7,6 +7,7 @@ ADDRESS = {"base_url": "http://localhost:8000/v1"}
 
 class TestOpenAICompatible(ProviderSuite):
     plugin = "openai-compatible"
+    strict = True
     examples = OpenAIChatExamples()
 
     def settings(self, folder):
@@ -18,6 +19,7 @@ class TestOpenAICompatible(ProviderSuite):
 
 class TestPoorServer(ProviderSuite):
     plugin = "openai-compatible"
+    strict = True
     examples = OpenAIChatExamples()
 
     def settings(self, folder):

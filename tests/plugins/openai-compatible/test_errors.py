@@ -6,6 +6,7 @@ import pytest
 
 from budwood.errors import (
     AuthenticationError,
+    BadResponseError,
     CapacityError,
     ContentFilterError,
     ContextLengthError,
@@ -17,7 +18,7 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.types import HTTPReply, ReplyHead
+from budwood.types import ChatResponse, HTTPReply, Message, ReplyHead
 
 
 def failed(provider, status, body, headers=None):
@@ -163,3 +164,121 @@ def test_a_flagged_prompt_is_the_filters_doing(speaker, message, expected):
 
     assert type(error) is expected
     assert (error.code, error.retryable) == ("invalid_prompt", False)
+
+
+PYDANTIC = [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted", "input": 1}]
+IN_PYTHON = [{**PYDANTIC[0], "loc": ("body", "seed")}]
+
+
+@pytest.mark.parametrize(
+    ("message", "parameter"),
+    [
+        ("Unrecognized request argument supplied: parallel_tool_calls", "parallel_tool_calls"),
+        ("Unrecognized request arguments supplied: seed, top_k", "seed"),
+        ("property 'store' is unsupported, did you mean 'stop'?", "store"),
+        ("'messages.0' : for 'role:user' the following must be satisfied[property 'x' is unsupported]", None),
+        ("Extra inputs are not permitted, field: 'seed', value: 1", "seed"),
+        ('Invalid JSON payload received. Unknown name "frequency_penalty": Cannot find field.', "frequency_penalty"),
+        (json.dumps({"detail": PYDANTIC}), "seed"),
+        (json.dumps({"detail": PYDANTIC}, separators=(",", ":")), "seed"),
+        (json.dumps(PYDANTIC), "seed"),
+        (str(IN_PYTHON), "seed"),
+        (json.dumps([{**PYDANTIC[0], "loc": ["body", "messages", 0, "name"]}]), None),
+    ],
+)
+def test_servers_reject_a_parameter_in_words_of_their_own(speaker, message, parameter):
+    """
+    The parameter is named as the server names it; what lies inside a field is not one.
+    """
+    error = failed(speaker(), 400, {"error": {"message": message}})
+
+    assert isinstance(error, UnsupportedParameterError) is (parameter is not None)
+    assert error.param == parameter
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens.",
+        "You passed 31 input tokens and requested 10 output tokens. However, the model's context length is only 8.",
+        "prompt too long; exceeded max context length by 4 tokens (ref: 1)",
+    ],
+)
+def test_too_long_an_input_is_known_by_how_servers_without_codes_begin(speaker, message):
+    """
+    Servers such as vLLM and Ollama have no code for it: their own first words tell, and only these.
+    """
+    assert type(failed(speaker(), 400, {"error": {"message": message}})) is ContextLengthError
+    assert type(failed(speaker(), 400, {"error": {"message": f"You wrote: {message}"}})) is InvalidRequestError
+    assert type(failed(speaker(), 500, {"error": {"message": message}})) is ServerError
+
+
+@pytest.mark.parametrize("name", ["innererror", "inner_error"])
+@pytest.mark.parametrize("inside", ["content_filter_result", "content_filter_results"])
+def test_the_filters_categories_are_kept(speaker, name, inside):
+    """
+    What Azure says of each category is a field of the error.
+    """
+    found = {"violence": {"filtered": True, "severity": "high"}}
+
+    error = failed(speaker(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: found}}})
+
+    assert (error.categories, error.stage) == (found, "prompt")
+
+
+@pytest.mark.parametrize("details", [{}, {"innererror": None}, {"innererror": {"content_filter_result": "x"}}])
+def test_a_filter_without_categories(speaker, details):
+    """
+    Where the server says nothing of categories, there are none.
+    """
+    error = failed(speaker(), 400, {"error": {"message": "No.", "code": "content_filter", **details}})
+
+    assert error.categories == {}
+
+
+@pytest.mark.parametrize("place", ["beside", "inside"])
+@pytest.mark.parametrize(("source", "stage"), [("prompt", "prompt"), ("completion", "output")])
+def test_a_filters_verdicts_are_read_in_the_form_of_responses(speaker, place, source, stage):
+    """
+    Of a list of verdicts those that blocked count, and say what they blocked.
+    """
+    verdicts = [
+        {"blocked": False, "source_type": "completion", "content_filter_results": {"sexual": {"filtered": False}}},
+        {"blocked": True, "source_type": source, "content_filter_results": {"hate": {"filtered": True}}},
+    ]
+    body = {"error": {"message": "No.", "code": "content_filter"}}
+    (body if place == "beside" else body["error"])["content_filters"] = verdicts
+
+    error = failed(speaker(), 400, body)
+
+    assert (error.stage, error.categories) == (stage, {"hate": {"filtered": True}})
+
+
+def test_an_inner_code_tells_a_filter(speaker):
+    """
+    Azure has put the telling code inside alone.
+    """
+    body = {"error": {"message": "No.", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}
+
+    assert type(failed(speaker(), 400, body)) is ContentFilterError
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "apim-request-id", "x-ms-request-id"])
+def test_each_name_of_the_requests_id(speaker, name):
+    """
+    Azure has names of its own for it, also where the reply is no JSON.
+    """
+    assert failed(speaker(), 500, b"<html>", {name: "r1"}).request_id == "r1"
+    with pytest.raises(BadResponseError) as caught:
+        speaker().decode_models(HTTPReply(ReplyHead(200, {name: "r1"}), b"<"))
+    assert caught.value.request_id == "r1"
+
+
+@pytest.mark.parametrize(("tier", "priced"), [("default", None), ("on_demand", None), ("FLEX", "flex"), (None, None)])
+def test_the_service_tier_has_prices_of_its_own(speaker, tier, priced):
+    """
+    The standard tiers have none.
+    """
+    reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", metadata={"service_tier": tier})
+
+    assert speaker().price_tier(reply) == priced

@@ -397,7 +397,9 @@ def outcome(pieces):
     """
     List the events of a stream and, at the end, the error that it ends with.
     """
-    decoder = ChatStreamDecoder(HEAD, vendor="v", whole=_unexpected, failure=lambda said: ServerError(said["error"]))
+    decoder = ChatStreamDecoder(
+        HEAD, vendor="v", decode_body=_unexpected, failure=lambda said: ServerError(said["error"])
+    )
     events = []
     try:
         for piece in pieces:

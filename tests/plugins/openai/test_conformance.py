@@ -1,15 +1,24 @@
 """OpenAI's plugin, proved by the kit, with each of its APIs."""
 
+from typing import ClassVar
+
 from budwood_testing import OpenAIChatExamples, ProviderSuite, server_sent
 from tests import responses
-
-COUNTED = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
 
 
 class ResponsesExamples(OpenAIChatExamples):
     """
     Chat by Responses; all else is as it is beside Chat Completions.
     """
+
+    absent = frozenset({"signed_calls"})
+    reply_id = "resp_1"
+    reply_model = "scripted"
+    finish_reasons: ClassVar = {
+        "completed": "stop",
+        "max_output_tokens": "length",
+        "content_filter": "content_filter",
+    }
 
     def reply(self, text, usage, finish="stop"):
         """
@@ -80,6 +89,53 @@ class ResponsesExamples(OpenAIChatExamples):
         grown = self.stream(pieces, None)[: 2 + len(pieces)]
         return [*grown, *server_sent({"type": "error", "code": "server_error", "message": message})]
 
+    def other_errors_in_stream(self, pieces, message):
+        """
+        A response that failed, and a bare envelope.
+        """
+        grown = self.stream(pieces, None)[: 2 + len(pieces)]
+        failed = {"type": "response.failed", "response": self.error_in_reply(message)}
+        return [[*grown, *server_sent(failed)], [*grown, *server_sent(self.error(500, message))]]
+
+    def ended(self, word):
+        """
+        A status, or why a response is incomplete.
+        """
+        return whole(responses.message("Hello."), finish=word)
+
+    def ended_stream(self, word):
+        """
+        The same at the end of a stream.
+        """
+        item = responses.message("Hello.")
+        return streamed([item], [], whole(item, finish=word))
+
+    def own_content(self, text):
+        """
+        An item of a tool that the vendor runs.
+        """
+        return whole({"type": "web_search_call", "id": text, "status": "completed"}, responses.message("Hello."))
+
+    def own_content_stream(self, text):
+        """
+        The same as a stream.
+        """
+        items = self.own_content(text)["output"]
+        return streamed(items, [], whole(*items))
+
+    def signed_reasoning(self, signature):
+        """
+        Reasoning whose content only the vendor can read.
+        """
+        return whole(responses.reasoning("Hm.", encrypted_content=signature), responses.message("Hello."))
+
+    def signed_reasoning_stream(self, signature):
+        """
+        The same as a stream.
+        """
+        items = self.signed_reasoning(signature)["output"]
+        return streamed(items, [], whole(*items))
+
     def noise(self):
         """
         A comment, and an event that nobody knows.
@@ -91,10 +147,26 @@ def whole(*items, usage=None, finish="stop"):
     """
     Make a reply of these items.
     """
-    body = responses.response(*items, usage=None if usage is None else COUNTED)
-    if finish == "length":
-        body |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    body = responses.response(*items, usage=None if usage is None else counted(usage))
+    word = {"stop": "completed", "length": "max_output_tokens"}.get(finish, finish)
+    if word != "completed":
+        body |= {"status": "incomplete", "incomplete_details": {"reason": word}}
     return body
+
+
+def counted(usage):
+    """
+    Write the counts that are known.
+    """
+    details = {"cached_tokens": usage.cache_read_tokens}, {"reasoning_tokens": usage.reasoning_tokens}
+    known = [{name: count for name, count in one.items() if count is not None} for one in details]
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": known[0],
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": known[1],
+        "total_tokens": usage.total_tokens,
+    }
 
 
 def call(part):
@@ -120,11 +192,13 @@ def streamed(items, deltas, body):
 
 class TestOpenAI(ProviderSuite):
     plugin = "openai"
+    strict = True
     examples = OpenAIChatExamples()
 
 
 class TestOpenAIResponses(ProviderSuite):
     plugin = "openai"
+    strict = True
     examples = ResponsesExamples()
 
     def settings(self, folder):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood.contracts import Cache, Clock
+from budwood.contracts import Cache, Clock, Observer
 from budwood.engine import ClientOptions, Content, Engine, reply_cache
 from budwood.engine.chat.options import AskOptions, override, refuse_unknown
 from budwood.engine.pipeline.endpoints import Endpoints
@@ -40,6 +40,7 @@ def make_engine(
     cache_ttl: float | None,
     registry: Registry | None,
     clock: Clock,
+    observers: Sequence[str | Observer] | None = None,
     options: ClientOptions,
 ) -> Engine:
     """Make a client's engine; the arguments are those of `Client`."""
@@ -62,6 +63,10 @@ def make_engine(
     )
     if model is not None:
         endpoints.find(model)
+    if named := settings.observers if observers is None else observers:
+        from budwood.engine.accounting.observer_loading import load_observers
+
+        engine.observers, engine.owned_observers = load_observers(instances, named)
     return engine
 
 

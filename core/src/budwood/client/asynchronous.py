@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -21,7 +21,7 @@ from budwood.client.arguments import (
     texts_of,
 )
 from budwood.clock import SystemClock
-from budwood.contracts import AsyncTransport, Cache, Clock
+from budwood.contracts import AsyncTransport, Cache, Clock, Observer
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
@@ -56,6 +56,7 @@ class AsyncClient:
         transport: str | AsyncTransport | httpx.AsyncClient | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
+        observers: Sequence[str | Observer] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -69,6 +70,7 @@ class AsyncClient:
             cache_ttl=cache_ttl,
             registry=registry,
             clock=self._clock,
+            observers=observers,
             options=options,
         )
         self._transport_name = carrying.name_of(self._engine.instances, transport)
@@ -84,6 +86,8 @@ class AsyncClient:
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Ask a model and wait for the whole reply; see `Client.ask`."""
         return await self._driver.run(self._engine.ask(prompt, options))
+
+    run = ask
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
         """Ask a model and read the reply as it is written; see `Client.stream`."""
@@ -141,8 +145,14 @@ class AsyncClient:
         return await self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
-        """Let a model go on with a text; see `Client.complete`."""
+        """Let a model continue a text; see `Client.complete`."""
         return await self._driver.run(self._engine.complete(prompt, options))
+
+    def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> AsyncChatStream:
+        """Let a model continue a text, and read the reply as it is written; see `Client.stream_completion`."""
+        from budwood.streams import AsyncChatStream
+
+        return AsyncChatStream(self._driver.stream(self._engine.complete(prompt, options, streamed=True)))
 
     async def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """Count the tokens of a request before it is sent; see `Client.count_tokens`."""
@@ -173,7 +183,8 @@ class AsyncClient:
         self._engine.check(options)
 
     async def close(self) -> None:
-        """Close connections and caches. Closing twice is no error."""
+        """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
+        await self._driver.close()
         self._closed = True
         if self._transport is not None and self._transport_name:
             await self._transport.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -27,7 +27,7 @@ from budwood.client.arguments import (
     texts_of,
 )
 from budwood.clock import SystemClock
-from budwood.contracts import Cache, Clock, Transport
+from budwood.contracts import Cache, Clock, Observer, Transport
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
@@ -64,6 +64,8 @@ class Client:
             transport. What is brought is closed by whoever made it.
         registry: Finds plugins; by default those that are installed.
         clock: The time; for tests.
+        observers: Are told what happens during calls: names of plugins, or objects with a method ``observe``; by
+            default those that the settings name.
         **options: Defaults of all calls; see `budwood.settings.Options`.
 
     Raises:
@@ -83,6 +85,7 @@ class Client:
         transport: str | Transport | httpx.Client | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
+        observers: Sequence[str | Observer] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -96,6 +99,7 @@ class Client:
             cache_ttl=cache_ttl,
             registry=registry,
             clock=self._clock,
+            observers=observers,
             options=options,
         )
         self._transport_name = carrying.name_of(self._engine.instances, transport)
@@ -119,6 +123,8 @@ class Client:
             BudwoodError: The tree is drawn in `budwood.errors`.
         """
         return self._driver.run(self._engine.ask(prompt, options))
+
+    run = ask
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
         """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
@@ -197,6 +203,12 @@ class Client:
         """
         return self._driver.run(self._engine.complete(prompt, options))
 
+    def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatStream:
+        """Let a model continue a text, and read the reply as it is written; the options are those of `complete`."""
+        from budwood.streams import ChatStream
+
+        return ChatStream(self._driver.stream(self._engine.complete(prompt, options, streamed=True)))
+
     def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """
         Count the tokens of a request before it is sent.
@@ -255,7 +267,8 @@ class Client:
         self._engine.check(options)
 
     def close(self) -> None:
-        """Close connections and caches. Closing twice is no error."""
+        """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
+        self._driver.close()
         with self._lock:
             transport, self._closed = self._transport, True
         if transport is not None and self._transport_name:
@@ -286,6 +299,7 @@ class Client:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
+        self._driver = BlockingDriver(self._get_transport, self._clock)
         if self._transport_name and self._transport is not None:
             forking.inherited.append(self._transport)
             self._transport = None

@@ -11,7 +11,7 @@ from budwood.contracts import AsyncTransport, Transport, Transports
 from budwood.errors import ConfigurationError, PluginError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
-from budwood.plugins import Instances
+from budwood.plugins import Instances, faults
 
 _AUTO: Final = "auto"
 _DEFAULT: Final = "httpx"
@@ -28,7 +28,9 @@ def blocking_transport(instances: Instances, name: str) -> Transport:
         PluginError: There is none, or it cannot be used.
         UnsupportedError: It has async I/O only.
     """
-    return transports(instances, _DEFAULT if name == _AUTO else name).blocking()
+    instance = instances.build(TRANSPORT, _DEFAULT if name == _AUTO else name)
+    with faults.calling(instance.source, "blocking"):
+        return cast("Transports", instance.thing).blocking()
 
 
 def async_transport(instances: Instances, name: str) -> AsyncTransport:
@@ -42,11 +44,11 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
         UnsupportedError: It has blocking I/O only, or cannot do what the settings want.
     """
     if name != _AUTO:
-        return transports(instances, name).asynchronous()
+        return _make_async(instances, name)
     for faster in _FASTER:
         if _is_preferred(instances, faster):
             try:
-                return transports(instances, faster).asynchronous()
+                return _make_async(instances, faster)
             except (UnsupportedError, PluginError) as error:
                 if faster in instances.settings.names(TRANSPORT.section):
                     raise  # what its settings say, such as a proxy, another transport would not know
@@ -57,7 +59,7 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
                     transport=faster,
                     reason=str(error),
                 )
-    return transports(instances, _DEFAULT).asynchronous()
+    return _make_async(instances, _DEFAULT)
 
 
 def _is_preferred(instances: Instances, name: str) -> bool:
@@ -66,9 +68,10 @@ def _is_preferred(instances: Instances, name: str) -> bool:
     return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
 
-def transports(instances: Instances, name: str) -> Transports:
-    """Make what makes transports of a name."""
-    return cast("Transports", instances.build(TRANSPORT, name).thing)
+def _make_async(instances: Instances, name: str) -> AsyncTransport:
+    instance = instances.build(TRANSPORT, name)
+    with faults.calling(instance.source, "asynchronous"):
+        return cast("Transports", instance.thing).asynchronous()
 
 
 def name_of(instances: Instances, given: object) -> str | None:
@@ -83,7 +86,7 @@ def name_of(instances: Instances, given: object) -> str | None:
         return None
     name = normalise(given or instances.settings.transport or _AUTO)
     if name != _AUTO:  # a mistake is said when the client is made, not when it first asks
-        transports(instances, name)
+        instances.build(TRANSPORT, name)
     return name
 
 

@@ -1,4 +1,4 @@
-"""One line to ask: the client that all such calls of a program share."""
+"""Functions that ask without a client of their own, and the short names of clients in a ``with`` block."""
 
 from __future__ import annotations
 
@@ -48,3 +48,13 @@ async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatRespon
     """Ask a model, with a client for this call; see `AsyncClient.ask`."""
     async with AsyncClient() as client:
         return await client.ask(prompt, **options)
+
+
+run = ask
+run_async = ask_async
+
+session = Client
+"""``with budwood.session(model="provider/model") as session:`` is a client whose `ask` and `run` share its settings."""
+
+session_async = AsyncClient
+"""The same with async I/O, in an ``async with`` block."""

@@ -10,18 +10,20 @@ from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import InstructionStrategy
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
-from budwood.contracts.observers import HeadersObserver, Observer, ToolObserver
+from budwood.contracts.observers import ClosableObserver, HeadersObserver, Observer, ToolObserver
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
     CatalogNameProvider,
     ConnectionHintProvider,
     ContextWindowProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     StreamDecoder,
     TokenProvider,
     TokenSource,
+    TruncationProvider,
 )
 from budwood.contracts.services import (
     CompletionProvider,
@@ -43,6 +45,7 @@ __all__ = [
     "Cache",
     "CatalogNameProvider",
     "Clock",
+    "ClosableObserver",
     "CompletionProvider",
     "ConnectionHintProvider",
     "ContextWindowProvider",
@@ -62,6 +65,7 @@ __all__ = [
     "ModerationProvider",
     "Observer",
     "PluginContext",
+    "PriceTierProvider",
     "PromptModifier",
     "Provider",
     "PullDecoder",
@@ -76,4 +80,5 @@ __all__ = [
     "ToolObserver",
     "Transport",
     "Transports",
+    "TruncationProvider",
 ]

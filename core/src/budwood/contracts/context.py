@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from pathlib import Path
     from threading import Event
 
@@ -24,11 +25,23 @@ class Clock(Protocol):
         ...
 
     def sleep(self, seconds: float, *, wake: Event | None = None) -> None:
-        """Wait, blocking the thread; no longer than until ``wake`` is set."""
+        """Wait, blocking the thread; no longer than until ``wake`` is set, which belongs to this pause alone."""
         ...
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait, leaving the thread to other tasks."""
+        ...
+
+    def wait(self, event: Event, deadline: float) -> None:
+        """
+        Wait, blocking the thread, until the event is set, at most until `monotonic` shows ``deadline``.
+
+        The event belongs to this call alone: a clock may set it to end the waiting.
+        """
+        ...
+
+    async def wait_async(self, future: Future[None], deadline: float) -> None:
+        """Wait, leaving the thread to other tasks, until the future is done, at most until ``deadline``."""
         ...
 
 
@@ -64,7 +77,8 @@ class PluginContext:
         rules: What is known of a model, by the model's name.
         log: Writes an event to the log.
         clock: The time.
-        cache_folder: Where files may be kept that can be made again. It need not exist yet.
+        cache_folder: Where files may be kept that can be made again: one folder for each kind and name of a plugin,
+            shared by its instances. It need not exist yet.
     """
 
     instance: str

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from budwood.errors import ProviderError
     from budwood.types import (
         AccessToken,
+        Answer,
         Capability,
         ChatRequest,
         ChatResponse,
@@ -131,19 +132,37 @@ class ContextWindowProvider(Protocol):
 
 
 @runtime_checkable
-class RateLimitProvider(Protocol):
-    """A vendor that tells its limits in the headers of replies."""
-
-    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Return what the headers say, on success and on errors; None where they say nothing."""
-        ...
-
-
-@runtime_checkable
 class ConnectionHintProvider(Protocol):
     """A vendor that knows better than we do what helps where nobody answers at its address."""
 
     @property
     def connection_hint(self) -> str | None:
         """What to do, in one sentence or two; None leaves it to the general hint."""
+        ...
+
+
+@runtime_checkable
+class RateLimitProvider(Protocol):
+    """A vendor that reports rate limits in the headers of its replies."""
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the limits from the head of any reply, of a success or of an error; None where it reports none."""
+        ...
+
+
+@runtime_checkable
+class PriceTierProvider(Protocol):
+    """A vendor that has other prices for some tiers of service, speeds or regions, and reports them in its replies."""
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return the tier in lower case, as in ``service_tier`` of the catalog's prices; None for the standard one."""
+        ...
+
+
+@runtime_checkable
+class TruncationProvider(Protocol):
+    """A vendor that can be asked to shorten a request that is too long, or to accept a longer one than usual."""
+
+    def may_truncate(self, request: ChatRequest) -> bool:
+        """Return whether the request asks for that. It is then sent whatever its length."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,25 +12,26 @@ from budwood import logs
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
+from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
-    Asked,
     AskOptions,
+    CallOptions,
     CompletionOptions,
     override,
-    understood,
-    understood_completion,
+    parse_completion_options,
+    parse_options,
 )
-from budwood.engine.chat.prompts import Content, Prompt, best_fit, contents_of, messages_of, with_files
+from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
 from budwood.engine.drivers.effects import All, Flow, Invoke
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat
 from budwood.engine.services import CHAT
-from budwood.errors import BudwoodError, ConfigurationError, PluginError, PromptError
-from budwood.hooks import CACHE, MEDIA_HANDLER, PROVIDER
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import CACHE, PROVIDER
 from budwood.names import listed
-from budwood.plugins import Instances
+from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
@@ -53,6 +55,7 @@ class Engine:
         clock: The time.
         blocking: Whether a blocking driver performs the flows, which can await nothing.
         observers: Are told what happens during calls.
+        owned_observers: Those of them that were made here.
         counter: Counts tokens.
     """
 
@@ -64,9 +67,11 @@ class Engine:
     clock: Clock
     blocking: bool
     observers: tuple[Observer, ...] = ()
+    owned_observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
+    _told: dict[bool, Observers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
@@ -98,10 +103,14 @@ class Engine:
         """Ask in a conversation; its history grows only when the reply is complete."""
         asked = self._understood(given)
         call = self._call(asked, conversation.model, streamed=streamed)
-        return self._talk(conversation, prompt, asked, call)
+        new = messages_of(prompt)
+        asked.request(call.target.model, new)  # raises for an invalid option now, not at the first read
+        return self._talk(conversation, new, asked, call)
 
-    def _talk(self, conversation: Conversation, prompt: Prompt, asked: Asked, call: Call) -> Flow[ChatResponse]:
-        new = yield from self._read(messages_of(prompt), asked)
+    def _talk(
+        self, conversation: Conversation, new: tuple[Message, ...], asked: CallOptions, call: Call
+    ) -> Flow[ChatResponse]:
+        new = yield from self._read(new, asked)
         system = conversation.system if asked.system is None else asked.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
         response = yield from self._ask(call, history, asked)
@@ -115,7 +124,7 @@ class Engine:
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(Asked(self.options, model=model))
+        call = self._call(CallOptions(self.options, model=model))
         request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
         return services.embed(call, request)
 
@@ -137,7 +146,7 @@ class Engine:
         """Let a model continue a text."""
         from budwood.engine import services
 
-        asked = understood_completion(given, self.options)
+        asked = parse_completion_options(given, self.options)
         call = self._call(asked, streamed=streamed)
         return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
 
@@ -183,29 +192,38 @@ class Engine:
         asked.request(call.target.model, (Message.user("-"),))
 
     def close(self) -> None:
-        """Release what local models hold, and the cache that was made here."""
+        """Release what local models hold, and the cache and the observers that were made here."""
         self.closed = True
+        owned_observers, self.owned_observers = self.owned_observers, ()
+        if owned_observers:
+            from budwood.engine.accounting.observer_loading import close_observers
+
+            close_observers(owned_observers)
         self.endpoints.close()
         if self.cache is not None and self.cache.owned:
-            self.cache.store.close()
+            with faults.calling(self.cache.source, "close"):
+                self.cache.store.close()
 
     def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
         asked = self._understood(given)
         call = self._call(asked, streamed=streamed)
         messages = messages_of(prompt, system=asked.system)
-        return self._ask_with_files(call, messages, asked) if asked.files else self._ask(call, messages, asked)
+        if not asked.files:
+            return self._ask(call, messages, asked)
+        asked.request(call.target.model, messages)  # as in `talk`
+        return self._ask_with_files(call, messages, asked)
 
-    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         messages = yield from self._read(messages, asked)
         return (yield from self._ask(call, messages, asked))
 
-    def _ask(self, call: Call, messages: tuple[Message, ...], asked: Asked) -> Flow[ChatResponse]:
+    def _ask(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
         request = asked.request(call.target.model, messages)
         return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
 
-    def _understood(self, given: AskOptions) -> Asked:
-        asked = understood(given, self.options)
+    def _understood(self, given: AskOptions) -> CallOptions:
+        asked = parse_options(given, self.options)
         if self.blocking:
             for tool in asked.tools.tools.values():
                 if tool.awaitable and asked.tools.execute:
@@ -217,32 +235,13 @@ class Engine:
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return asked
 
-    def _read(self, messages: tuple[Message, ...], asked: Asked) -> Flow[tuple[Message, ...]]:
+    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
         if asked.files:
             messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Let the media handler read a file that its spec says it can. A broken handler harms only its own kinds."""
-        kinds: dict[str, str] = {}
-        broken: list[str] = []
-        for handler in self.instances.known(MEDIA_HANDLER):
-            try:
-                spec = self.instances.registry.load(MEDIA_HANDLER, handler)
-            except PluginError as error:
-                broken.append(f" {error}")
-                continue
-            for kind in spec.media_types:
-                kinds.setdefault(kind, handler)
-        pattern = best_fit(media_type, kinds)
-        if pattern is None:
-            raise PromptError(
-                f"{name} is {media_type}, which nothing here can read.",
-                hint=f"Known are {listed(kinds)}.{''.join(broken)}",
-            )
-        handler = self.instances.build(MEDIA_HANDLER, kinds[pattern]).thing
-        parts: tuple[Part, ...] = handler.parts(name, data, media_type)
-        return parts
+        return read_file(self.instances, name, data, media_type)
 
     def _address(self, model: str | None) -> str:
         address = model or self.model
@@ -259,9 +258,13 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: Asked, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(self, asked: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
         target = self.endpoints.find(self._address(asked.model or model))
-        return self._new_call(target, asked.options, streamed=streamed, cache=self.cache if asked.use_cache else None)
+        cache = self.cache if asked.use_cache else None
+        call = self._new_call(target, asked.options, streamed=streamed, cache=cache)
+        if streamed and cache is None:  # a cached reply needs no key
+            target.endpoint.check_credential()
+        return call
 
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
@@ -280,16 +283,24 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
-            observers=self._observers() if self.observers or logs.wanted() else None,
+            observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
         )
 
-    def _observers(self) -> Observers:
+    def _observers(self) -> Observers | None:
+        """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
-        return Observers((*self.observers, LogObserver()) if logs.wanted() else self.observers)
+        is_logged = logs.wanted()
+        if not is_logged and not self.observers:
+            return None
+        told = self._told.get(is_logged)
+        if told is None:  # of two threads that come here at once, both use what the first has made
+            made = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
+            told = self._told.setdefault(is_logged, made)
+        return told
 
 
 def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
@@ -315,4 +326,4 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)

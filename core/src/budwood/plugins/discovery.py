@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import distributions
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from budwood import logs
 from budwood.hooks import KINDS, Kind
 from budwood.names import normalise
-from budwood.plugins.metadata import Metadata, core_requirement, read_metadata
+from budwood.plugins.faults import PluginSource
+from budwood.plugins.metadata import EntryPointFields, Metadata, MetadataSource, core_requirement, read_metadata
 
 _KINDS: Final = {kind.group: kind for kind in KINDS}
 
@@ -20,7 +21,14 @@ class InstalledPlugin(NamedTuple):
     """
     One entry point of one distribution.
 
-    ``core_requirement`` is what the distribution's metadata asks of ``budwood``, where it does.
+    Attributes:
+        kind: What kind of plugin it is.
+        name: What users type.
+        module: What is imported.
+        distribution: Brings it.
+        version: Of the distribution.
+        core_requirement: What the distribution's metadata ask of ``budwood``; None if nothing.
+        patterns: The media types or models that follow the name in the entry point, in lower case.
     """
 
     kind: Kind[Any]
@@ -29,11 +37,17 @@ class InstalledPlugin(NamedTuple):
     distribution: str
     version: str
     core_requirement: str | None = None
+    patterns: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The distribution and its version, for messages."""
         return f"{self.distribution} {self.version}"
+
+    @property
+    def source(self) -> PluginSource:
+        """What errors say of its origin."""
+        return PluginSource(self.name, self.distribution, self.version)
 
 
 class Inventory(NamedTuple):
@@ -55,30 +69,42 @@ class Inventory(NamedTuple):
         return sorted(claims, key=lambda plugin: (plugin.kind.group, normalise(plugin.name), plugin.distribution))
 
 
-def take_inventory(found: Iterable[Distribution] | None = None) -> Inventory:
+def take_inventory(found: Iterable[MetadataSource] | None = None) -> Inventory:
     """
     Read the metadata of the installed distributions.
 
     A distribution that lies on the path twice counts once, as the first: that is the one which Python imports. (Where
     ``lib64`` is a link to ``lib``, every distribution lies on the path twice.)
     """
-    claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
+    plugins: list[InstalledPlugin] = []
     seen: set[str] = set()
     for distribution in distributions() if found is None else found:
         try:
-            identity, plugins = _plugins_of(distribution)
+            identity, brought = plugins_of(distribution)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are found
             logs.emit("distribution unreadable", level="warning", error=f"{type(error).__name__}: {error}")
             continue
         if identity not in seen:
-            for plugin in plugins:
-                claims[plugin.kind.group, normalise(plugin.name)].append(plugin)
+            plugins += brought
         seen.add(identity)
-    return Inventory({key: tuple(plugins) for key, plugins in claims.items()})
+    return inventory_of(plugins)
 
 
-def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]:
-    """Read one distribution: what tells it from others, and its plugins."""
+def inventory_of(plugins: Iterable[InstalledPlugin]) -> Inventory:
+    """Group plugins by the names that they claim."""
+    claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
+    for plugin in plugins:
+        claims[plugin.kind.group, normalise(plugin.name)].append(plugin)
+    return Inventory({key: tuple(claimed) for key, claimed in claims.items()})
+
+
+def plugins_of(distribution: MetadataSource) -> tuple[str, list[InstalledPlugin]]:
+    """
+    Read one distribution: its name, in the form in which names are compared, and its plugins.
+
+    Raises:
+        ValueError: Its metadata have no name or no version.
+    """
     entry_points = distribution.read_text("entry_points.txt")
     if not entry_points or "budwood." not in entry_points:
         return "", []  # most distributions: neither their name nor their version need be parsed
@@ -87,12 +113,15 @@ def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]
     return normalise(metadata.name), [_installed(entry_point, metadata) for entry_point in ours]
 
 
-def _installed(entry_point: EntryPoint, metadata: Metadata) -> InstalledPlugin:
+def _installed(entry_point: EntryPointFields, metadata: Metadata) -> InstalledPlugin:
+    kind = _KINDS[entry_point.group]
+    name, *patterns = entry_point.name.split() if kind.patterns else (entry_point.name,)
     return InstalledPlugin(
-        kind=_KINDS[entry_point.group],
-        name=entry_point.name,
+        kind=kind,
+        name=name,
         module=entry_point.module,
         distribution=metadata.name,
         version=metadata.version,
         core_requirement=core_requirement(metadata.requires),
+        patterns=tuple(pattern.lower() for pattern in patterns),
     )

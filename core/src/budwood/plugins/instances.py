@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,10 +13,14 @@ from budwood import logs
 from budwood.catalog import Catalog, Lessons, Preset, presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
-from budwood.errors import BudwoodError, PluginLoadError, PluginNotFoundError
+from budwood.errors import PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, listed, normalise
-from budwood.plugins.registry import OURS, Registry
+from budwood.plugins import faults
+from budwood.plugins.building import build_object, settings_model
+from budwood.plugins.faults import PluginSource
+from budwood.plugins.own import own_distribution
+from budwood.plugins.registry import Registry
 from budwood.settings import Settings, replace, validated
 from budwood.types import ModelRules
 
@@ -23,6 +28,9 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 T = TypeVar("T", bound=Spec[Any, Any])
+
+_CACHED_MODELS: Final = 256
+"""The number of models per instance whose rules are kept after they were looked up."""
 
 
 class Instance(NamedTuple, Generic[T]):
@@ -37,6 +45,7 @@ class Instance(NamedTuple, Generic[T]):
         context: What it was given.
         preset: The preset that it comes from, if any.
         facts: What the catalog knows of a model besides its rules, by the model's name; None where it has no file.
+        source: Where the plugin comes from, for `budwood.plugins.faults`.
     """
 
     name: str
@@ -46,6 +55,7 @@ class Instance(NamedTuple, Generic[T]):
     context: PluginContext
     preset: Preset | None = None
     facts: Callable[[str], ModelFacts] | None = None
+    source: PluginSource = PluginSource("")
 
 
 class Instances:
@@ -81,20 +91,28 @@ class Instances:
         name = normalise(name)
         section = self.settings.instance(kind.section, name)
         plugin, preset = self._plugin_of(kind, name, section)
-        spec = self._load(kind, name, plugin, section.get("distribution"))
+        distribution = section.get("distribution")
+        spec = self._load(kind, name, plugin, distribution)
+        source = self.registry.find(kind, plugin, distribution=distribution).source
         variables = self._variables(spec, name, plugin, preset)
         exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
         replace(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
         replace(values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive)
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
-        where = f"[{kind.section}.{name}]"
-        settings = validated(
-            spec.settings(), values, where=where, cure=lambda key: _how_to_set(kind.section, name, key, variables)
-        )
-        context = self._context(name, plugin, spec)
+        model = settings_model(spec, source)
+        with faults.authorizing(source, "settings"):  # validators see secrets
+            settings = validated(
+                model,
+                values,
+                where=f"[{kind.section}.{name}]",
+                cure=lambda key: _how_to_set(kind.section, name, key, variables),
+            )
+        context = self._context(kind, name, plugin, spec)
         facts = self._facts(name, plugin, spec, preset)
-        return Instance(name, spec, settings, _built(kind, spec, settings, context), context, preset, facts)
+        return Instance(
+            name, spec, settings, build_object(kind, spec, settings, context, source), context, preset, facts, source
+        )
 
     def spec(self, kind: Kind[T], name: str) -> T:
         """
@@ -114,6 +132,26 @@ class Instances:
             names |= {name for name, preset in presets().items() if self.registry.inventory.find(kind, preset.plugin)}
         return sorted(names)
 
+    def matching(self, kind: Kind[T], value: str) -> list[str]:
+        """
+        List the names whose plugin states a pattern that a media type or model matches. No plugin is imported.
+
+        Names with exactly this value come first, then those with a wildcard, each in alphabetical order.
+        """
+        value = value.lower()
+        stated = {name: self._patterns(kind, name) for name in self.known(kind)}
+        matching = [name for name, patterns in stated.items() if any(fnmatchcase(value, one) for one in patterns)]
+        return sorted(matching, key=lambda name: value not in stated[name])
+
+    def patterns(self, kind: Kind[T]) -> list[str]:
+        """List the media types, or models, that the installed plugins of a kind state, sorted. None is imported."""
+        return sorted({pattern for name in self.known(kind) for pattern in self._patterns(kind, name)})
+
+    def _patterns(self, kind: Kind[T], name: str) -> list[str]:
+        section = self.settings.instance(kind.section, name)
+        plugin, _ = self._plugin_of(kind, name, section)
+        return [pattern for claim in self.registry.inventory.find(kind, plugin) for pattern in claim.patterns]
+
     def _plugin_of(self, kind: Kind[T], name: str, section: Mapping[str, Any]) -> tuple[str, Preset | None]:
         """Find the plugin that a name means, and the preset where it is one."""
         if "plugin" in section:
@@ -127,7 +165,7 @@ class Instances:
         try:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
-            if name == plugin and plugin not in OURS.get(kind.group, ()):
+            if name == plugin and own_distribution(kind, plugin) is None:
                 error.hint = error.hint or did_you_mean(name, {*self.known(kind)} - {name})
                 if error.hint is None and name in self.settings.names(kind.section):
                     section = f"[{kind.section}.{name}]"
@@ -158,42 +196,26 @@ class Instances:
             return None
         return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
 
-    def _context(self, name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
+    def _context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
         also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
 
+        @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
             known = self.catalog.rules(name, plugin, family or model, also=also)
             return self.lessons.over(name, model, known)
 
+        self.lessons.on_change(rules.cache_clear)
         return PluginContext(
             instance=name,
             rules=rules,
             log=functools.partial(logs.emit, instance=name),
             clock=self._clock,
-            cache_folder=user_cache_path("budwood") / plugin,
+            cache_folder=user_cache_path("budwood") / kind.section / plugin,
         )
 
 
 def _how_to_set(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:
     own = f"BUDWOOD_{section.upper()}__{name.upper().replace('-', '_')}__{key.upper()}"
     return f"Write it into [{section}.{name}] of budwood.toml, or set {' or '.join((*variables.get(key, ()), own))}."
-
-
-def _built(kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: PluginContext) -> object:
-    """Build the object; what a plugin raises that is not ours is named as the plugin's failure."""
-    try:
-        return spec.build(settings, context)
-    except BudwoodError:
-        raise
-    except ImportError as error:
-        raise PluginLoadError(
-            f"The {kind.label} {spec.name!r} lacks a library: {error}.",
-            hint=f"pip install {error.name or 'what its documentation names'}",
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise PluginLoadError(
-            f"The {kind.label} {spec.name!r} could not be made: {type(error).__name__}: {error}.",
-            hint=f"Check its settings in [{kind.section}.{context.instance}].",
-        ) from error

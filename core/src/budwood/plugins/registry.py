@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Iterable
 from importlib.metadata import distribution
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -23,24 +23,10 @@ from budwood.errors import (
 )
 from budwood.hooks import API_VERSION, Kind, Spec
 from budwood.names import did_you_mean, listed, normalise
+from budwood.plugins import faults
 from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
 from budwood.plugins.metadata import read_metadata, satisfies
-
-OURS: Final = {
-    "budwood.providers": tuple(
-        "openai-compatible openai anthropic azure gemini groq offline ollama transformers".split()
-    ),
-    "budwood.caches": ("sqlite",),
-    "budwood.storages": ("jsonl",),
-    "budwood.instruction_strategies": ("seed-list", "document-questions", "persona"),
-    "budwood.prompt_modifiers": ("document-context", "persona"),
-    "budwood.tokenizers": ("tiktoken",),
-    "budwood.transports": ("httptools", "aiohttp"),
-}
-"""Names that distributions of ours bring, for the hint where one is not installed."""
-
-_DISTRIBUTIONS: Final = {"sqlite": "budwood-sqlite-cache"}
-_GENERATION_GROUPS: Final = ("budwood.storages", "budwood.instruction_strategies", "budwood.prompt_modifiers")
+from budwood.plugins.own import install_hint, own_distribution, own_names
 
 S = TypeVar("S", bound=Spec[Any, Any])
 
@@ -87,7 +73,7 @@ class Registry:
         Raises:
             PluginError: One of its kinds; it is remembered, and raised again without another try.
         """
-        plugin = self._choose(kind, name, distribution)
+        plugin = self.find(kind, name, distribution=distribution)
         key = kind.group, normalise(name), plugin.distribution
         with self._lock:
             if key not in self._outcomes:
@@ -99,18 +85,13 @@ class Registry:
             raise TypeError(f"{name}: {type(outcome).__name__} instead of {kind.spec.__name__}")
         return outcome
 
-    def is_disabled(self, plugin: InstalledPlugin) -> bool:
-        """Tell whether settings block the plugin, by its name or its distribution's."""
-        return bool(self._disabled & {normalise(plugin.name), normalise(plugin.distribution)})
+    def find(self, kind: Kind[Any], name: str, *, distribution: str | None = None) -> InstalledPlugin:
+        """
+        Return what the metadata say of one plugin. Nothing is imported.
 
-    def claims(self, kind: Kind[Any], name: str) -> list[InstalledPlugin]:
-        """List the plugins that claim a name and are not disabled."""
-        return self._usable(self.inventory.find(kind, name))
-
-    def _usable(self, claims: Iterable[InstalledPlugin]) -> list[InstalledPlugin]:
-        return [plugin for plugin in claims if not self.is_disabled(plugin)]
-
-    def _choose(self, kind: Kind[Any], name: str, distribution: str | None) -> InstalledPlugin:
+        Raises:
+            PluginError: It is not installed, disabled, or claimed by several distributions.
+        """
         claims = self.inventory.find(kind, name)
         if distribution is not None:
             claims = tuple(plugin for plugin in claims if normalise(plugin.distribution) == normalise(distribution))
@@ -126,14 +107,25 @@ class Registry:
             raise conflict(kind, name, usable)
         return usable[0]
 
+    def is_disabled(self, plugin: InstalledPlugin) -> bool:
+        """Tell whether settings block the plugin, by its name or its distribution's."""
+        return bool(self._disabled & {normalise(plugin.name), normalise(plugin.distribution)})
+
+    def claims(self, kind: Kind[Any], name: str) -> list[InstalledPlugin]:
+        """List the plugins that claim a name and are not disabled."""
+        return self._usable(self.inventory.find(kind, name))
+
+    def _usable(self, claims: Iterable[InstalledPlugin]) -> list[InstalledPlugin]:
+        return [plugin for plugin in claims if not self.is_disabled(plugin)]
+
     def _not_found(self, kind: Kind[Any], name: str, distribution: str | None) -> PluginNotFoundError:
         installed = self.inventory.names(kind)
         message = f"No {kind.label} {name!r} is installed"
         if distribution is not None:
             return PluginNotFoundError(f"{message} by the distribution {distribution!r} that the settings name.")
-        if normalise(name) in OURS.get(kind.group, ()):
-            return PluginNotFoundError(f"{message}.", hint=install_hint(_distribution_of(kind, name)))
-        near = did_you_mean(normalise(name), [*installed, *OURS.get(kind.group, ())])
+        if (own := own_distribution(kind, name)) is not None:
+            return PluginNotFoundError(f"{message}.", hint=install_hint(own))
+        near = did_you_mean(normalise(name), [*installed, *own_names(kind)])
         return PluginNotFoundError(f"{message}; installed: {listed(installed)}.", hint=near)
 
     def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
@@ -155,17 +147,22 @@ class Registry:
 
     def _describe(self, plugin: InstalledPlugin, module: ModuleType) -> list[object]:
         """Ask the module for its specs of one kind."""
-        try:
-            if not self._manager.is_registered(module):
-                self._manager.register(module)
-                self._manager.check_pending()
+        hook = plugin.kind.hook
+        with faults.calling(plugin.source, hook):
+            self._register(plugin, module)
             others = [other for other in self._manager.get_plugins() if other is not module]
-            ask = self._manager.subset_hook_caller(plugin.kind.hook, remove_plugins=others)
-            answers: list[Iterable[object]] = ask()
-            return [spec for answer in answers for spec in answer]
-        except (Exception, SystemExit) as error:
+            answers: list[object] = self._manager.subset_hook_caller(hook, remove_plugins=others)()
+            return [spec for answer in answers for spec in _specs_in(answer, plugin)]
+
+    def _register(self, plugin: InstalledPlugin, module: ModuleType) -> None:
+        if self._manager.is_registered(module):
+            return
+        try:
+            self._manager.register(module)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
             raise PluginInvalidError(
-                f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} does not follow the hooks: {_said(error)}",
+                f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} does not follow the hooks: {error}",
                 hint=f"Its module {plugin.module} must have a function {plugin.kind.hook}() marked with "
                 "budwood.hooks.hookimpl.",
             ) from error
@@ -177,18 +174,6 @@ def conflict(kind: Kind[Any], name: str, claims: Iterable[InstalledPlugin]) -> P
         f"The {kind.label} {name!r} is claimed by {' and by '.join(sorted(plugin.label for plugin in claims))}.",
         hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
     )
-
-
-def install_hint(distribution: str) -> str:
-    """Say how a distribution of ours is installed; none is published on an index."""
-    folder = distribution.removeprefix("budwood-")
-    return f"Install {distribution}: in a checkout of Budwood, pip install ./plugins/{folder}"
-
-
-def _distribution_of(kind: Kind[Any], name: str) -> str:
-    if kind.group in _GENERATION_GROUPS:
-        return "budwood-generation"
-    return _DISTRIBUTIONS.get(normalise(name), f"budwood-{normalise(name)}")
 
 
 def _check_core_version(plugin: InstalledPlugin) -> None:
@@ -215,6 +200,16 @@ def _import(plugin: InstalledPlugin) -> ModuleType:
         ) from error
 
 
+def _specs_in(answer: object, plugin: InstalledPlugin) -> Iterable[object]:
+    if isinstance(answer, Iterable):
+        return answer
+    raise PluginInvalidError(
+        f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} returned a {type(answer).__name__} from "
+        f"{plugin.kind.hook}().",
+        hint=f"Return a list of {plugin.kind.spec.__name__}.",
+    )
+
+
 def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
     """Find the spec of the entry point's name among those that the hook returned."""
     where = f"The {plugin.kind.label} {plugin.name!r} of {plugin.label}"
@@ -239,7 +234,21 @@ def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
             f"{where} wants plugin API {_dotted(chosen.requires_api)}, and this budwood has {_dotted(API_VERSION)}.",
             hint=f"pip install --upgrade budwood {plugin.distribution}",
         )
+    _check_patterns(plugin, chosen)
     return chosen
+
+
+def _check_patterns(plugin: InstalledPlugin, spec: Spec[Any, Any]) -> None:
+    """Check that the entry point states the same media types, or models, as the spec."""
+    field = plugin.kind.patterns
+    stated = tuple(getattr(spec, field)) if field else ()
+    if {str(pattern).lower() for pattern in stated} != set(plugin.patterns):
+        line = " ".join((plugin.name, *map(str, stated)))
+        raise PluginInvalidError(
+            f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} has {field} {listed(map(str, stated))} in its "
+            f"spec, and {listed(plugin.patterns)} in its entry point.",
+            hint=f'Write the entry point as "{line}" = "{plugin.module}".',
+        )
 
 
 def _is_well_formed(spec: Spec[Any, Any]) -> bool:

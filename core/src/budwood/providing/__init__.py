@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import call_id, calls_before
 from budwood.providing.failures import (
-    OPENAI_VOCABULARY,
-    Complaint,
-    Vocabulary,
+    ErrorCodes,
+    VendorError,
     clip,
     describe_body,
     error_from_reply,
@@ -15,54 +14,50 @@ from budwood.providing.failures import (
     parse_object,
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
-from budwood.providing.images import USUAL_IMAGE_TYPES, ImageBytes, ImageLimits, check_images, image_bytes
-from budwood.providing.messages import characters, check_capabilities, check_messages, check_text_output
-from budwood.providing.refusals import DROPPABLE, nearest_effort, refused_parameter, refusing, rule_of
+from budwood.providing.images import InlineImage, inline_image
+from budwood.providing.messages import characters, check_capabilities, check_messages
+from budwood.providing.refusals import DROPPABLE, refused_parameter, refusing, rule_of
 from budwood.providing.replacing import replacing, write_whole
-from budwood.providing.rules import PARAMETERS, Parameters, adapted
+from budwood.providing.rules import Parameters, adapted
+from budwood.providing.tiers import reported_tier
 
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
-    from budwood.providing.streaming import BaseStreamDecoder, Cutter, parse_piece
+    from budwood.providing.schemas import convert_once
+    from budwood.providing.streaming import BaseStreamDecoder, Framer, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
-    from budwood.providing.tokens import check_tokens, estimate_request, estimate_tokens
+    from budwood.providing.tokens import estimate_request, estimate_tokens
 
 _HOMES = {
     "BaseStreamDecoder": "streaming",
-    "Cutter": "streaming",
+    "Framer": "streaming",
     "TokenEstimate": "text_tokens",
-    "check_tokens": "tokens",
+    "convert_once": "schemas",
     "estimate_request": "tokens",
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
     "events_of": "events",
-    "parse_piece": "streaming",
+    "parse_chunk": "streaming",
 }
 
 __all__ = [
     "DROPPABLE",
-    "OPENAI_VOCABULARY",
-    "PARAMETERS",
-    "USUAL_IMAGE_TYPES",
     "BaseProvider",
     "BaseStreamDecoder",
-    "Complaint",
-    "Cutter",
-    "ImageBytes",
-    "ImageLimits",
+    "ErrorCodes",
+    "Framer",
+    "InlineImage",
     "Parameters",
     "TokenEstimate",
-    "Vocabulary",
+    "VendorError",
     "adapted",
     "call_id",
     "calls_before",
     "characters",
     "check_capabilities",
-    "check_images",
     "check_messages",
-    "check_text_output",
-    "check_tokens",
     "clip",
+    "convert_once",
     "describe_body",
     "duration",
     "error_from_reply",
@@ -70,15 +65,15 @@ __all__ = [
     "estimate_text",
     "estimate_tokens",
     "events_of",
-    "image_bytes",
-    "nearest_effort",
+    "inline_image",
     "parse_body",
+    "parse_chunk",
     "parse_object",
-    "parse_piece",
     "rate_limits",
     "refused_parameter",
     "refusing",
     "replacing",
+    "reported_tier",
     "request_id",
     "retry_after",
     "rule_of",

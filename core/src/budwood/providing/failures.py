@@ -38,59 +38,63 @@ RETRYABLE_STATUSES: Final = frozenset({408, 409, 425})
 """Statuses below 500, besides 429, after which the same request may succeed."""
 
 
-_HOPELESS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterError, QuotaExhaustedError)
+_FATAL_ERRORS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterError, QuotaExhaustedError)
 """Errors that no retry mends, whatever ``x-should-retry`` says."""
 
 
-class Vocabulary(NamedTuple):
+class ErrorCodes(NamedTuple):
     """
-    What a vendor's codes mean; codes and types are looked up in both.
+    How a vendor reports errors. The codes are looked up in both the code and the type of an error.
 
-    The defaults are those of OpenAI and of those who speak its API. Source: OpenAI's guide to error codes.
+    Attributes:
+        quota: Credit or spending limit used up.
+        capacity: The vendor is overloaded.
+        context: The request exceeds the context window.
+        content_filter: A content filter blocked the prompt or the reply.
+        unsupported: The model does not take a parameter.
+        model_missing: There is no such model.
+        credential: The credential is invalid.
+        context_message: Regular expression that matches the start of a message that means `context`, for servers that
+            send no code. It applies to statuses 400, 413 and 422.
+        refusals: Regular expressions for `refused_parameter`, in addition to the common ones.
     """
 
-    quota: frozenset[str] = frozenset(
-        {
-            "insufficient_quota",
-            "credit_balance_exhausted",
-            "organization_spend_limit_exceeded",
-            "project_spend_limit_exceeded",
-            "organization_usage_limit_exceeded",
-            "billing_hard_limit_reached",
-        }
-    )
-    capacity: frozenset[str] = frozenset(
-        {"capacity_exceeded", "server_is_overloaded", "engine_overloaded", "overloaded_error"}
-    )
-    context: frozenset[str] = frozenset(
-        {"context_length_exceeded", "exceed_context_size_error"}
-    )  # the latter: llama.cpp
-    content_filter: frozenset[str] = frozenset(
-        {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
-    )
-    unsupported: frozenset[str] = frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"})
-    model_missing: frozenset[str] = frozenset({"model_not_found", "DeploymentNotFound"})
-    credential: frozenset[str] = frozenset({"invalid_api_key"})
+    quota: frozenset[str] = frozenset()
+    capacity: frozenset[str] = frozenset()
+    context: frozenset[str] = frozenset()
+    content_filter: frozenset[str] = frozenset()
+    unsupported: frozenset[str] = frozenset()
+    model_missing: frozenset[str] = frozenset()
+    credential: frozenset[str] = frozenset()
+    context_message: str | None = None
+    refusals: tuple[str, ...] = ()
 
 
-OPENAI_VOCABULARY: Final = Vocabulary()
-
-_TOO_LONG_MESSAGE = (
-    r"^(?:This model's maximum context length is"  # OpenAI once, vLLM
-    r"|You passed \d+ input (?:tokens|characters)[^.]*\. However, the model's context length is"  # vLLM since 0.15
-    r"|prompt too long; exceeded (?:max )?context length)"  # Ollama, also where it imitates OpenAI
-)
-"""How servers without codes begin what they say of too long an input; the last was recorded."""
+NO_ERROR_CODES: Final = ErrorCodes()
+"""Errors are classified by their status, and by the common texts that reject a parameter."""
 
 
-class Complaint(NamedTuple):
-    """What a vendor says of an error, taken out of whatever form it says it in."""
+class VendorError(NamedTuple):
+    """
+    What a vendor says about an error.
+
+    Attributes:
+        message: The vendor's text.
+        code: The vendor's code.
+        type: The vendor's type or class of error.
+        param: The field of our request that the error is about.
+        details: The error as the vendor sent it.
+        stage: Whether a content filter blocked the prompt or the output.
+        categories: What each category of a content filter found.
+    """
 
     message: str
     code: str | None = None
     type: str | None = None
     param: str | None = None
     details: Mapping[str, Any] = MappingProxyType({})
+    stage: Literal["prompt", "output"] = "prompt"
+    categories: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def words(self) -> frozenset[str]:
@@ -98,9 +102,13 @@ class Complaint(NamedTuple):
         return frozenset(word for word in (self.code, self.type) if word)
 
 
-def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
+def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN401 - any JSON
     """
     Parse a body that should be JSON.
+
+    Args:
+        reply: The reply.
+        request_id_headers: Further headers of the vendor's id of the request; see `request_id`.
 
     Raises:
         BadResponseError: It is not; the text says what it is instead.
@@ -111,23 +119,23 @@ def parse_body(reply: HTTPReply) -> Any:  # noqa: ANN401 - any JSON
         raise BadResponseError(
             f"The reply is no valid JSON ({error}) but {describe_body(reply.body)}.",
             status=reply.status,
-            request_id=request_id(reply.headers),
+            request_id=request_id(reply.headers, *request_id_headers),
         ) from None
 
 
-def parse_object(reply: HTTPReply) -> dict[str, Any]:
+def parse_object(reply: HTTPReply, *request_id_headers: str) -> dict[str, Any]:
     """
-    Parse a body that should be a JSON object.
+    Parse a body that should be a JSON object; see `parse_body`.
 
     Raises:
         BadResponseError: It is none; the text says what it is instead.
     """
-    body = parse_body(reply)
+    body = parse_body(reply, *request_id_headers)
     if not isinstance(body, dict):
         raise BadResponseError(
             f"The reply is no JSON object but {describe_body(reply.body)}.",
             status=reply.status,
-            request_id=request_id(reply.headers),
+            request_id=request_id(reply.headers, *request_id_headers),
         )
     return body
 
@@ -155,59 +163,66 @@ def _shown(character: str) -> bool:
 
 
 def error_from_reply(
-    reply: HTTPReply, complaint: Complaint, vocabulary: Vocabulary = OPENAI_VOCABULARY
+    reply: HTTPReply, vendor_error: VendorError, error_codes: ErrorCodes = NO_ERROR_CODES
 ) -> ProviderError:
     """
     Classify a reply that is not 2xx.
 
     Args:
-        reply: Status and headers; its body was read into the complaint already.
-        complaint: What the vendor says.
-        vocabulary: What the vendor's codes mean.
+        reply: Status and headers; its body was parsed into `vendor_error`.
+        vendor_error: What the vendor says.
+        error_codes: What the vendor's codes mean.
     """
-    error = _classify(reply.status, complaint, vocabulary)
+    error = _classify(reply.status, vendor_error, error_codes)
     error.status = reply.status or None
-    error.code = complaint.code or complaint.type
-    error.param = complaint.param
+    error.code = vendor_error.code or vendor_error.type
+    error.param = vendor_error.param
     if error.param is None and isinstance(error, UnsupportedParameterError):
-        error.param = refused_parameter(complaint.message)
+        error.param = refused_parameter(vendor_error.message, error_codes.refusals)
     error.request_id = request_id(reply.headers)
     error.retry_after = retry_after(reply.headers)
     should_retry = reply.headers.get("x-should-retry")
-    if should_retry in ("true", "false") and not isinstance(error, _HOPELESS):
+    if should_retry in ("true", "false") and not isinstance(error, _FATAL_ERRORS):
         error.retryable = should_retry == "true"
     elif reply.status in RETRYABLE_STATUSES:
         error.retryable = True
     return error
 
 
-def _classify(status: int, complaint: Complaint, vocabulary: Vocabulary) -> ProviderError:
-    message, words = clip(complaint.message), complaint.words
-    if words & vocabulary.content_filter or str(_inner(complaint.details).get("code")) in vocabulary.content_filter:
-        stage = _stage(complaint)
-        what = "prompt" if stage == "prompt" else "reply"
+def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes) -> ProviderError:
+    message, words = clip(vendor_error.message), vendor_error.words
+    if words & error_codes.content_filter:
+        what = "prompt" if vendor_error.stage == "prompt" else "reply"
         return ContentFilterError(
-            f"The content filter refused the {what}: {message}", stage=stage, categories=_categories(complaint.details)
+            f"The content filter refused the {what}: {message}",
+            stage=vendor_error.stage,
+            categories=vendor_error.categories,
         )
-    if words & vocabulary.quota:
+    if words & error_codes.quota:
         return QuotaExhaustedError(
             f"The account's quota is used up: {message}", hint="Raise the limit or add credit with the vendor."
         )
-    if words & vocabulary.capacity:
+    if words & error_codes.capacity:
         return CapacityError(f"The vendor is overloaded: {message}")
-    if words & vocabulary.context or (status in (400, 413, 422) and re.match(_TOO_LONG_MESSAGE, message)):
+    if words & error_codes.context or _exceeds_context(status, message, error_codes):
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
-    if words & vocabulary.model_missing:
+    if words & error_codes.model_missing:
         return NotFoundError(message, hint="`budwood models list PROVIDER` shows the models that there are.")
-    if status in (400, 422) and (words & vocabulary.unsupported or refused_parameter(message)):
+    refused = refused_parameter(message, error_codes.refusals)
+    if status in (400, 422) and (words & error_codes.unsupported or refused):
         error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
-        error.rule = rule_of(complaint.param or refused_parameter(message), complaint.message)
+        error.rule = rule_of(vendor_error.param or refused, vendor_error.message)
         return error
-    return _by_status(status, message, vocabulary, words)
+    return _by_status(status, message, error_codes, words)
 
 
-def _by_status(status: int, message: str, vocabulary: Vocabulary, words: frozenset[str]) -> ProviderError:
-    if status == 401 or words & vocabulary.credential:
+def _exceeds_context(status: int, message: str, error_codes: ErrorCodes) -> bool:
+    pattern = error_codes.context_message
+    return pattern is not None and status in (400, 413, 422) and re.match(pattern, message) is not None
+
+
+def _by_status(status: int, message: str, error_codes: ErrorCodes, words: frozenset[str]) -> ProviderError:
+    if status == 401 or words & error_codes.credential:
         return AuthenticationError(f"The credential was refused: {message}", hint="Check the API key.")
     if status == 403:
         return PermissionDeniedError(message, hint="The key may not use this model, or not from here.")
@@ -222,33 +237,3 @@ def _by_status(status: int, message: str, vocabulary: Vocabulary, words: frozens
     if 300 <= status < 400:
         return BadResponseError(f"The server redirects ({status}), which is not followed.", hint="Check base_url.")
     return InvalidRequestError(message)
-
-
-def _categories(details: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find what a filter says of its categories, in the forms that Azure is known to use."""
-    for holder in (_inner(details), details):
-        for key in ("content_filter_result", "content_filter_results"):
-            if isinstance(holder.get(key), Mapping):
-                return dict(holder[key])
-    found: dict[str, Any] = {}
-    for verdict in _blocked(details):  # Responses
-        results = verdict.get("content_filter_results")
-        found.update(results if isinstance(results, Mapping) else {})
-    return found
-
-
-def _stage(complaint: Complaint) -> Literal["prompt", "output"]:
-    """Tell whether a filter stopped the prompt or the reply."""
-    of_reply = any(verdict.get("source_type") == "completion" for verdict in _blocked(complaint.details))
-    return "output" if of_reply or complaint.param in ("completion", "response") else "prompt"
-
-
-def _blocked(details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    verdicts = details.get("content_filters")
-    verdicts = verdicts if isinstance(verdicts, list) else []
-    return [verdict for verdict in verdicts if isinstance(verdict, Mapping) and verdict.get("blocked")]
-
-
-def _inner(details: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = (details.get(key) for key in ("innererror", "inner_error"))
-    return next((inner for inner in found if isinstance(inner, Mapping)), {})

@@ -11,15 +11,21 @@ from typing import Final
 
 from budwood.types import RateLimits
 
-_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-goog-request-id")
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id")
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the vendor's id of the request."""
-    for name in _REQUEST_ID_HEADERS:
+def request_id(headers: Mapping[str, str], *others: str) -> str | None:
+    """
+    Return the vendor's id of the request, from ``x-request-id`` or ``request-id``.
+
+    Args:
+        headers: Names in lower case.
+        others: Further headers to look at, in order of preference.
+    """
+    for name in (*_REQUEST_ID_HEADERS, *others):
         if name in headers:
             return headers[name]
     return None
@@ -30,7 +36,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     Return how many seconds the vendor asks to wait, or None where it does not ask.
 
     ``retry-after-ms`` comes before ``retry-after``, which holds seconds or an HTTP date (RFC 9110, section 10.2.3). A
-    zero in the first yields to the second: Azure has sent both ``retry-after-ms: 0`` and ``retry-after: 1``.
+    zero in the first yields to the second: servers have sent both ``retry-after-ms: 0`` and ``retry-after: 1``.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     value = headers.get("retry-after")
@@ -50,7 +56,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """Read the ``x-ratelimit-…`` headers of OpenAI and of those who follow it; None where there are none."""
+    """Read the ``x-ratelimit-…`` headers that most vendors send; None if there are none."""
     if "x-ratelimit-" not in "\n".join(headers):  # one search instead of one for each
         return None
     return RateLimits(

@@ -15,15 +15,16 @@ def check_messages(messages: Sequence[Message]) -> None:
     Raises:
         PromptError: There is no message, none but system messages, or the last user message says nothing.
     """
-    last = next((message for message in reversed(messages) if message.role not in ("system", "developer")), None)
-    if last is None:
-        raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
-    if last.role == "user" and not _says_something(last):
-        raise PromptError("The prompt is empty.", hint="Say what the model shall answer.")
-
-
-def _says_something(message: Message) -> bool:
-    return any(not isinstance(part, TextPart) or part.text.strip() for part in message.parts)
+    for message in reversed(messages):
+        if message.role in ("system", "developer"):
+            continue
+        if message.role != "user":
+            return
+        for part in message.parts:
+            if not isinstance(part, TextPart) or part.text.strip():
+                return
+        raise PromptError("The prompt is empty.", hint="Write what the model is to answer.")
+    raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
 
 
 def characters(messages: Sequence[Message]) -> int:
@@ -36,20 +37,6 @@ def characters(messages: Sequence[Message]) -> int:
             else:
                 total += sum(len(getattr(part, name, "")) for name in ("text", "content", "arguments"))
     return total
-
-
-def check_text_output(capabilities: frozenset[Capability], model: str) -> None:
-    """
-    See that the model answers in text at all.
-
-    Raises:
-        UnsupportedError: It makes something else, such as images or embeddings alone.
-    """
-    if Capability.CHAT not in capabilities:
-        can = ", ".join(sorted(capabilities - {Capability.STREAM, Capability.MODELS}))
-        raise UnsupportedError(
-            f"{model} writes no text{f': it is for {can}' if can else ''}.", hint="Ask a model that answers in text."
-        )
 
 
 def check_capabilities(messages: Sequence[Message], capabilities: frozenset[Capability], model: str) -> None:

@@ -1,12 +1,8 @@
 """
 Read how a server refuses a parameter, and make of it the row that the catalog lacks.
 
-The texts are matched from their beginning, and only where status or code say that the request was bad. Sources:
-recorded traffic of OpenAI and Azure ("Unsupported parameter", "Unsupported value"); reports of users of Azure
-("Unrecognized request argument": openai/openai-python#1492), Groq ("property … is unsupported":
-fanenr/chatbot#21), Mistral and vLLM (``extra_forbidden``: mistralai/platform-docs-public#7), of Gemini's imitation of
-OpenAI's API ("Unknown name": n4ze3m/page-assist#418), and of Anthropic, also through gateways ("cannot both be
-specified": cloud-apim/otoroshi-llm-extension#140).
+The texts are matched from their beginning, and only where status or code say that the request was bad. Several vendors
+send the ones here, as recorded; those of one vendor are in its `ErrorCodes.refusals`.
 """
 
 from __future__ import annotations
@@ -42,14 +38,7 @@ _NAME: Final = r"[\w.\[\]]+"
 _REFUSALS: Final = (
     rf"Unsupported (?:parameters?|value)(?:\(s\))?: ['`\"]?({_NAME})",
     rf"(?:Unknown|Unrecognized) parameter: ['`\"]({_NAME})",
-    r"Unrecognized request arguments? supplied: (\w+)",
-    r"property '(?:body\.)?(\w+)' is unsupported",
-    r"Extra inputs are not permitted, field: '(\w+)'",
-    r"Invalid JSON payload received\. Unknown name \"(\w+)\"",
     r"['`\"]?([a-z_]+)['`\"]? is not supported (?:with|for|by) this model",
-    # One row of Pydantic's errors, as JSON or, in vLLM, as Python writes it; deeper places are no parameter.
-    r"(?:\{\"detail\":\s*)?\[\{\"type\":\s*\"extra_forbidden\",\s*\"loc\":\s*\[\"body\",\s*\"(\w+)\"\]",
-    r"\[\{'type': 'extra_forbidden', 'loc': \('body', '(\w+)'\)",
 )
 """How refusals begin. They are compiled when the first error is read: most programs never need them."""
 
@@ -60,11 +49,17 @@ _ONLY_DEFAULT: Final = r"\bOnly the default\b"
 _TAKEN: Final = r"\bSupported (?:values|levels)(?: are)?: ([^.]+)"
 
 
-def refused_parameter(message: str) -> str | None:
-    """Return the parameter that a message refuses, under the vendor's name; None where it says something else."""
+def refused_parameter(message: str, others: Iterable[str] = ()) -> str | None:
+    """
+    Return the parameter that a message rejects, by the vendor's name; None if it says something else.
+
+    Args:
+        message: The vendor's text.
+        others: Further regular expressions for the start of the text. Their first group is the parameter.
+    """
     if both := re.match(_BOTH, message):
         return both[2]
-    found = (re.match(form, message, re.IGNORECASE) for form in _REFUSALS)
+    found = (re.match(form, message, re.IGNORECASE) for form in (*_REFUSALS, *others))
     return next((match[1] for match in found if match), None)
 
 

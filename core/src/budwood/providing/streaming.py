@@ -16,15 +16,15 @@ P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
 
 
-class Cutter(Protocol[P_co]):
-    """Cuts bytes into pieces: `budwood.wire.SSEDecoder` into events, `budwood.wire.NDJSONDecoder` into lines."""
+class Framer(Protocol[P_co]):
+    """Splits bytes into frames: `budwood.wire.SSEDecoder` into events, `budwood.wire.NDJSONDecoder` into lines."""
 
     def feed(self, data: bytes) -> Sequence[P_co]:
-        """Return the pieces that these bytes complete."""
+        """Return the frames that these bytes complete."""
         ...
 
     def close(self) -> Sequence[P_co]:
-        """Return the piece that nothing ends, if there is one."""
+        """Return the last frame, if it has no terminator."""
         ...
 
 
@@ -36,28 +36,28 @@ class BaseStreamDecoder(ABC, Generic[P]):
 
     Args:
         head: The reply's head.
-        cutter: Cuts the bytes into the pieces that `_decode` gets.
-        whole: Reads a body that is no stream at all but one JSON value, or HTML: some servers and gateways answer a
-            request for a stream so. None where a stream itself begins with JSON.
+        framer: Splits the bytes into the frames that `_decode` gets.
+        decode_body: Decodes a body that is not a stream but a JSON value or HTML, which some servers and gateways send
+            in answer to a streaming request. None where a stream itself starts with JSON.
     """
 
     def __init__(
         self,
         head: ReplyHead,
-        cutter: Cutter[P],
+        framer: Framer[P],
         *,
-        whole: Callable[[HTTPReply], Iterable[StreamEvent]] | None = None,
+        decode_body: Callable[[HTTPReply], Iterable[StreamEvent]] | None = None,
     ) -> None:
         self._head = head
-        self._cutter = cutter
-        self._whole = whole
-        self._begun = whole is None
+        self._framer = framer
+        self._decode_body = decode_body
+        self._begun = decode_body is None
         self._not_a_stream: list[bytes] | None = None
         self._failed: ProviderError | None = None
 
     @abstractmethod
-    def _decode(self, piece: P) -> Iterable[StreamEvent]:
-        """Decode one piece; raise the `ProviderError` of an error that it holds."""
+    def _decode(self, frame: P) -> Iterable[StreamEvent]:
+        """Decode one frame; raise the `ProviderError` of an error that it holds."""
 
     @abstractmethod
     def _end(self) -> Iterable[StreamEvent]:
@@ -74,24 +74,24 @@ class BaseStreamDecoder(ABC, Generic[P]):
         if self._not_a_stream is not None:
             self._not_a_stream.append(data)
             return []
-        return self._decoded(self._cutter.feed(data))
+        return self._decoded(self._framer.feed(data))
 
     def close(self) -> list[StreamEvent]:
         """Decode what is left."""
         if self._failed is not None:
             raise self._failed
-        if self._whole is not None and self._not_a_stream is not None:
-            return list(self._whole(HTTPReply(self._head, b"".join(self._not_a_stream))))
-        events = self._decoded(self._cutter.close())
+        if self._decode_body is not None and self._not_a_stream is not None:
+            return list(self._decode_body(HTTPReply(self._head, b"".join(self._not_a_stream))))
+        events = self._decoded(self._framer.close())
         if self._failed is not None:
             raise self._failed
         return [*events, *self._end()]
 
-    def _decoded(self, pieces: Iterable[P]) -> list[StreamEvent]:
+    def _decoded(self, frames: Iterable[P]) -> list[StreamEvent]:
         events: list[StreamEvent] = []
         try:
-            for piece in pieces:
-                events.extend(self._decode(piece))
+            for frame in frames:
+                events.extend(self._decode(frame))
         except ProviderError as error:
             if not events:
                 raise
@@ -99,12 +99,12 @@ class BaseStreamDecoder(ABC, Generic[P]):
         return events
 
 
-def parse_piece(data: bytes) -> dict[str, Any]:
+def parse_chunk(data: bytes) -> dict[str, Any]:
     """
-    Parse the JSON object that a piece of a stream is.
+    Parse a frame's data as a JSON object.
 
     Raises:
-        BadResponseError: It is none.
+        BadResponseError: It is not one.
     """
     try:
         parsed = from_json(data)

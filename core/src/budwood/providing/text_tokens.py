@@ -1,7 +1,7 @@
 """
 Estimate the tokens of a text without a tokenizer, from the kinds of characters that it has.
 
-The weights were fitted to four vocabularies (OpenAI's o200k_base and cl100k_base, Llama 3, Qwen 3) over prose in 43
+The weights were fitted to four vocabularies (o200k_base, cl100k_base, Llama 3 and Qwen 3) over prose in 43
 languages, source code, markup, JSON, numbers and real prompts; ``nox -s tokens`` measures again how far off they are.
 """
 
@@ -46,7 +46,7 @@ _CAPITALS: Final = TokenEstimate(0.85, 1.12, 1.6)
 _MORE_CAPITALS: Final = TokenEstimate(0.03, 0.14, 0.45)
 _ACCENTED: Final = TokenEstimate(0.25, 0.53, 0.80)
 _DIGITS: Final = TokenEstimate(1.0, 1.46, 3.0)
-"""For each three digits: the OpenAI family and Llama take three at once, Qwen and Gemini each for itself."""
+"""For each three digits: some vocabularies take three at once, others each for itself."""
 
 _PUNCTUATION: Final = TokenEstimate(0.45, 0.78, 1.0)
 _MORE_PUNCTUATION: Final = TokenEstimate(0.005, 0.12, 0.6)

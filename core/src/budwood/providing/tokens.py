@@ -7,7 +7,6 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from budwood.errors import ContextLengthError
 from budwood.providing.text_tokens import NOTHING, TokenEstimate, estimate_text
 from budwood.types import (
     ChatRequest,
@@ -21,8 +20,8 @@ from budwood.types import (
     VendorPart,
 )
 
-# What stands around the text, as recorded requests were counted: OpenAI takes 4 tokens a message and 3 a request,
-# Gemini none, gpt-oss 70 a request; tools cost OpenAI 10 a request beside their schema, and Claude up to 700.
+# The overhead around the text, as vendors counted recorded requests: 0 to 4 tokens for each message, 0 to 70 for a
+# request; tools cost 10 to 700 tokens for a request besides their schemas.
 _REQUEST: Final = TokenEstimate(0, 4, 110)
 _MESSAGE: Final = TokenEstimate(0, 4, 10)
 _TOOLS: Final = TokenEstimate(0, 30, 800)
@@ -31,7 +30,7 @@ _TOOL_USE: Final = TokenEstimate(0, 8, 30)
 
 _THOUGHTS: Final = TokenEstimate(0, 0, 2_000)
 _IMAGE: Final = TokenEstimate(0, 1000, 50_000)
-"""An image costs between two tokens (a small one) and 48,000 (a large one, of gpt-4o-mini)."""
+"""An image costs between two tokens (a small one) and 48,000 (a large one, with a small model)."""
 
 _VENDOR_CONTENT: Final = TokenEstimate(0, 1000, 50_000)
 """The same for what we do not model: a document, a sound, or what a vendor's tool found."""
@@ -76,31 +75,6 @@ def estimate_request(
     return total
 
 
-def check_tokens(request: ChatRequest, window: int | None, model: str) -> None:
-    """
-    See that a request may fit into the context window.
-
-    It is refused only where even the lower bound of its estimate is too long; the server knows the rest.
-
-    Args:
-        request: What is asked.
-        window: Tokens of input and output together; None where it is not known.
-        model: The model's name, for the error.
-
-    Raises:
-        ContextLengthError: It cannot fit. Nothing was sent.
-    """
-    if window is None:
-        return
-    least = int(estimate_request(request).low)
-    if least > window:
-        raise ContextLengthError(
-            f"The request has at least {least:,} tokens, and {model} holds {window:,}.",
-            hint="Shorten the messages, or ask a model with a larger context window.",
-            param="messages",
-        )
-
-
 def estimate_tokens(messages: Iterable[Message]) -> int:
     """Estimate how many tokens messages are, for plans and previews; see `estimate_request` for its bounds."""
     return round(estimate_messages(messages).tokens)
@@ -140,5 +114,5 @@ def _tool(tool: ToolDefinition, text: CountText) -> TokenEstimate:
 
 
 def _json(value: object, text: CountText) -> TokenEstimate:
-    """Estimate a schema, which goes to the model as JSON or in a shorter form: OpenAI writes a type of TypeScript."""
+    """Estimate a schema, which goes to the model as JSON or in a shorter form, such as a type of TypeScript."""
     return text(to_json(value, inf_nan_mode="strings").decode()).weighted(0.25, 0.9, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SerializeAsAny, SkipValidation
+from pydantic import Field, SerializeAsAny, SkipValidation
 
 from budwood.types.messages import Message
 from budwood.types.parts import CacheLifetime, ReasoningPart, ToolCallPart, VendorTool
@@ -98,7 +98,7 @@ class ChatResponse(Answer, Record):
         attempts: The ledger: each request sent for this call.
         adaptations: Parameters that were not sent as given.
         alternatives: Further choices of the same reply.
-        parsed: The value that satisfies the schema, where one was asked for.
+        parsed: The value that satisfies ``schema``, of its type; None where none was asked for.
         metadata: What else the vendor said of the reply.
         raw: The vendor's whole reply, where it was not streamed.
     """
@@ -119,7 +119,7 @@ class ChatResponse(Answer, Record):
     attempts: tuple[Attempt, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
     alternatives: tuple[Message, ...] = ()
-    parsed: SkipValidation[SerializeAsAny[BaseModel] | JSON] = None
+    parsed: SkipValidation[SerializeAsAny[object]] = None
     metadata: SkipValidation[dict[str, JSON]] = Field(default_factory=dict)
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 

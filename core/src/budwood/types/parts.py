@@ -79,6 +79,10 @@ class ImagePart(Record):
         return f"data:{self.media_type or 'application/octet-stream'};base64,{encoded}"
 
 
+Image = ImagePart
+"""The name under which programs put an image into a message."""
+
+
 class ToolCallPart(Record):
     """
     A tool that the model wants called.

@@ -14,20 +14,6 @@ from budwood.types.usage import NO_PRICE, Cost, Usage
 
 MILLION: Final = Decimal(1_000_000)
 
-STANDARD_TIERS: Final = frozenset(
-    {
-        "standard",
-        "default",
-        "auto",
-        "on_demand",
-        "unspecified",
-        "traffic_type_unspecified",
-        "global",
-        "not_available",
-    }
-)
-"""What vendors call the tier of service that has no price of its own; the last two are places, of Anthropic."""
-
 Dollars = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 """US dollars per million tokens."""
 
@@ -165,8 +151,8 @@ class ModelFacts(KnownFacts):
 
     def price(self, moment: datetime, service_tier: str | None = None) -> ModelPrices | None:
         """Return the prices of a moment, which has a time zone, or None where none are known."""
-        tier = None if service_tier in STANDARD_TIERS else service_tier
-        held = (prices for prices in reversed(self.prices) if prices.service_tier == tier and prices.holds(moment))
+        rows = (prices for prices in reversed(self.prices) if prices.service_tier == service_tier)
+        held = (prices for prices in rows if prices.holds(moment))
         return next(held, None)
 
     def cost(self, usage: Usage, moment: datetime, service_tier: str | None = None) -> Cost:
@@ -176,7 +162,7 @@ class ModelFacts(KnownFacts):
         Args:
             usage: The tokens that it took.
             moment: When it was made, with a time zone.
-            service_tier: How the vendor says that it was served.
+            service_tier: The tier that it was served with; None for the standard one.
         """
         if not self.prices:
             return Cost(None, NO_PRICE)

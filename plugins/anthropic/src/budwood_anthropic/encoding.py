@@ -6,13 +6,13 @@ Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/message_param
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from budwood.errors import PromptError, UnsupportedError
+from budwood.providing import inline_image
 from budwood.types import (
     Adaptation,
     ImagePart,
@@ -179,13 +179,9 @@ def _shortest(blocks: list[Block]) -> Content:
 
 
 def _source(part: ImagePart) -> dict[str, str]:
-    url = part.url or ""
-    if url.startswith("data:"):
-        media_type, _, data = url.removeprefix("data:").partition(";base64,")
-        return {"type": "base64", "media_type": media_type, "data": data}
-    if url:
-        return {"type": "url", "url": url}
-    if part.media_type is None:
+    image = inline_image(part)
+    if image is None:
+        return {"type": "url", "url": part.url or ""}
+    if image.media_type is None:
         raise PromptError("An image has no media type.", hint='Give it one, such as media_type="image/png".')
-    data = base64.b64encode(part.data or b"").decode("ascii")
-    return {"type": "base64", "media_type": part.media_type, "data": data}
+    return {"type": "base64", "media_type": image.media_type, "data": image.base64}

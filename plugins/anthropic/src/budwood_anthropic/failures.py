@@ -14,10 +14,10 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from budwood.errors import ProviderError
-from budwood.providing import Complaint, Vocabulary, describe_body, error_from_reply, refused_parameter
+from budwood.providing import ErrorCodes, VendorError, describe_body, error_from_reply, refused_parameter
 from budwood.types import HTTPReply, ReplyHead
 
-VOCABULARY: Final = Vocabulary(
+ERROR_CODES: Final = ErrorCodes(
     quota=frozenset(
         {
             "billing_error",
@@ -95,29 +95,29 @@ _PARAMETERS: Final = frozenset(
 )
 
 
-def complaint_of(reply: HTTPReply) -> Complaint:
+def parse_error(reply: HTTPReply) -> VendorError:
     """Take out of an error's body what the vendor says; gateways before it answer in HTML."""
     try:
         body = from_json(reply.body)
     except ValueError:
         body = None
     if not isinstance(body, Mapping):
-        return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
-    return complaint_in(body, fallback=f"HTTP {reply.status}")
+        return VendorError(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+    return parse_error_body(body, fallback=f"HTTP {reply.status}")
 
 
-def complaint_in(body: Mapping[str, Any], *, fallback: str) -> Complaint:
+def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
     """Read ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}}``."""
     error = body.get("error")
     if isinstance(error, str):
-        return Complaint(message=error)
+        return VendorError(message=error)
     error = error if isinstance(error, Mapping) else body
     message = error.get("message") or fallback
     message = message if isinstance(message, str) else to_json(message).decode()
     details = error.get("details")
     code = details.get("error_code") if isinstance(details, Mapping) else None
     kind = error.get("type")
-    return Complaint(
+    return VendorError(
         message=message,
         code=code if isinstance(code, str) else None,
         type=kind if isinstance(kind, str) else None,
@@ -139,24 +139,24 @@ def parameter_in(message: str) -> str | None:
     return _OUR_NAMES.get(named[1], named[1])
 
 
-def error_of(reply: HTTPReply, complaint: Complaint) -> ProviderError:
+def error_of(reply: HTTPReply, vendor_error: VendorError) -> ProviderError:
     """Classify an error by status and structured code, and where these say nothing by the beginning of its text."""
-    known = complaint
-    if complaint.code is None and complaint.type == "invalid_request_error":
-        meaning = next((word for word, text in _MEANINGS if text.match(complaint.message)), None)
-        known = complaint._replace(code=meaning, param=complaint.param or ("response" if meaning == "filter" else None))
-    judged = replace(reply, head=replace(reply.head, status=403)) if complaint.code == _ON_HOLD else reply
-    error = error_from_reply(judged, known, VOCABULARY)
+    known = vendor_error
+    if vendor_error.code is None and vendor_error.type == "invalid_request_error":
+        meaning = next((word for word, text in _MEANINGS if text.match(vendor_error.message)), None)
+        known = vendor_error._replace(code=meaning, stage="output" if meaning == "filter" else "prompt")
+    judged = replace(reply, head=replace(reply.head, status=403)) if vendor_error.code == _ON_HOLD else reply
+    error = error_from_reply(judged, known, ERROR_CODES)
     error.status = reply.status
-    error.code, error.param = complaint.code or complaint.type, complaint.param
+    error.code, error.param = vendor_error.code or vendor_error.type, vendor_error.param
     return error
 
 
 def error_inside(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
     """Make the error of an error inside a 200; of a type that is not known, it counts as the server's failure."""
-    complaint = complaint_in(body, fallback="the vendor reports an error")
-    status = STATUSES.get(complaint.type or "", 500)
-    error = error_of(HTTPReply(ReplyHead(status, head.headers), b""), complaint)
+    vendor_error = parse_error_body(body, fallback="the vendor reports an error")
+    status = STATUSES.get(vendor_error.type or "", 500)
+    error = error_of(HTTPReply(ReplyHead(status, head.headers), b""), vendor_error)
     error.request_id = error.request_id or _text(body.get("request_id"))
     return error
 

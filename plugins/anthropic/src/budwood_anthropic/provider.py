@@ -9,9 +9,10 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_object, request_id
+from budwood.providing import BaseProvider, describe_body, parse_object, reported_tier, request_id
 from budwood.types import (
     Adaptation,
+    Answer,
     Capability,
     ChatRequest,
     ChatResponse,
@@ -25,7 +26,7 @@ from budwood.types import (
     Usage,
 )
 from budwood_anthropic.decoding import decode_content, decode_metadata, decode_usage, finish_reason
-from budwood_anthropic.failures import complaint_of, error_inside, error_of, reported_id
+from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
 from budwood_anthropic.settings import AnthropicSettings
@@ -38,6 +39,13 @@ _COUNTED: Final = frozenset("model messages system tools tool_choice thinking ou
 
 _MOST_MODELS: Final = 1000
 """The largest page of the list of models."""
+
+
+_TIER_FIELDS: Final = ("speed", "service_tier", "inference_geo")
+"""Where a reply reports what has prices of its own. Source: docs.claude.com, "Data residency"."""
+
+_STANDARD_TIERS: Final = frozenset({"standard", "auto", "default", "global", "not_available"})
+"""What means standard prices; the last two are places."""
 
 
 class Anthropic(BaseProvider):
@@ -98,7 +106,7 @@ class Anthropic(BaseProvider):
             id=body.get("id") or None,
             model=body.get("model") or "",
             request_id=request_id(reply.headers),
-            rate_limits=self._limits(reply.head),
+            rate_limits=self.rate_limits(reply.head),
             metadata=decode_metadata(body),
             raw=body,
         )
@@ -107,16 +115,28 @@ class Anthropic(BaseProvider):
         """Begin to read a streamed message."""
         return MessageStreamDecoder(
             head,
-            limits=self._limits(head),
-            whole=lambda reply: self.decode(request, reply),
+            limits=self.rate_limits(head),
+            decode_body=lambda reply: self.decode(request, reply),
             failure=lambda said: error_inside(head, said),
         )
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
-        error = error_of(reply, complaint_of(reply))
+        error = error_of(reply, parse_error(reply))
         error.request_id = error.request_id or reported_id(reply)
         return error
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return what a reply reports that has prices of its own: its speed, its service tier or its place."""
+        return reported_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
+
+    def may_truncate(self, request: ChatRequest) -> bool:
+        """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
+        return any(request.extra.get(name) for name in ("context_management", "betas"))
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Read the ``anthropic-ratelimit-…`` headers of a reply."""
+        return decode_limits(head.headers, self._context.clock.time())
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Write a request for the count of its tokens."""
@@ -154,9 +174,6 @@ class Anthropic(BaseProvider):
             body=to_json(body.values),
             adaptations=receipts,
         )
-
-    def _limits(self, head: ReplyHead) -> RateLimits | None:
-        return decode_limits(head.headers, self._context.clock.time())
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""

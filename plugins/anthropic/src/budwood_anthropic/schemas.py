@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood.providing import convert_once
+
 _FORMATS: Final = frozenset("date-time time date duration email hostname uri ipv4 ipv6 uuid".split())
 
 _TAKEN: Final = frozenset(
@@ -21,8 +23,13 @@ _TAKEN: Final = frozenset(
 )
 
 
+@convert_once
 def accepted(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema with what the vendor refuses moved into descriptions."""
+    return _accept(schema)
+
+
+def _accept(schema: Mapping[str, Any]) -> dict[str, Any]:
     written = {name: _inner(name, value) for name, value in schema.items() if _is_taken(name, value)}
     if "oneOf" in schema:
         written["anyOf"] = [*written.get("anyOf", ()), *_inner("oneOf", schema["oneOf"])]
@@ -55,4 +62,4 @@ def _inner(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _schema(value: Any) -> Any:  # noqa: ANN401 - a schema may be true or false
-    return accepted(value) if isinstance(value, Mapping) else value
+    return _accept(value) if isinstance(value, Mapping) else value

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, events_of, parse_piece, request_id
+from budwood.providing import BaseStreamDecoder, events_of, parse_chunk, request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -28,7 +28,7 @@ from budwood.wire import ServerSentEvent, SSEDecoder
 from budwood_anthropic.blocks import OpenBlock, open_block
 from budwood_anthropic.decoding import decode_metadata, decode_usage, finish_reason
 
-Whole = Callable[[HTTPReply], ChatResponse]
+DecodeBody = Callable[[HTTPReply], ChatResponse]
 """Reads a whole reply."""
 
 Failure = Callable[[Mapping[str, Any]], ProviderError]
@@ -44,12 +44,14 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     Args:
         head: The reply's head.
         limits: What the head says of limits.
-        whole: Reads what a gateway sends that answers a request for a stream with a whole reply.
+        decode_body: Reads what a gateway sends that answers a request for a stream with a whole reply.
         failure: Makes the error of an error inside the stream.
     """
 
-    def __init__(self, head: ReplyHead, *, limits: RateLimits | None, whole: Whole, failure: Failure) -> None:
-        super().__init__(head, SSEDecoder(), whole=lambda reply: events_of(whole(reply)))
+    def __init__(
+        self, head: ReplyHead, *, limits: RateLimits | None, decode_body: DecodeBody, failure: Failure
+    ) -> None:
+        super().__init__(head, SSEDecoder(), decode_body=lambda reply: events_of(decode_body(reply)))
         self._limits = limits
         self._failure = failure
         self._started = False
@@ -75,9 +77,9 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             raise StreamInterruptedError("The stream ended without a stop reason.")
         return [Finished("other")]  # message_stop alone: complete, but the server did not say why
 
-    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
-        said = parse_piece(piece.data)
-        if "error" in said or piece.event == "error" or said.get("type") == "error":
+    def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
+        said = parse_chunk(frame.data)
+        if "error" in said or frame.event == "error" or said.get("type") == "error":
             raise self._failure(said)
         kind = said.get("type")
         if take := self._take.get(str(kind)):

@@ -1,5 +1,5 @@
 """
-What Azure's errors mean besides what OpenAI's do. Verdicts of the content filter are read by `budwood.providing`.
+What Azure's errors mean besides what OpenAI's do. Verdicts of the content filter are read by the family.
 
 Source: Microsoft's documentation, "Azure OpenAI quotas and limits" and "Troubleshoot errors".
 """
@@ -7,22 +7,12 @@ Source: Microsoft's documentation, "Azure OpenAI quotas and limits" and "Trouble
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from budwood.errors import AuthenticationError, CapacityError, NotFoundError, ProviderError, RateLimitError
-from budwood.providing import Complaint
 
 _NO_CAPACITY: Final = re.compile(r"(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE)
 """How the message of a 429 begins that is not about one's own quota. Its code is that of all others."""
-
-
-def with_verdicts(complaint: Complaint, body: Mapping[str, Any]) -> Complaint:
-    """Add the verdicts of the content filter that stand beside the error (Responses) to what the error says."""
-    verdicts = body.get("content_filters")
-    if not isinstance(verdicts, list) or "content_filters" in complaint.details:
-        return complaint
-    return complaint._replace(details={**complaint.details, "content_filters": verdicts})
 
 
 def refined(error: ProviderError) -> ProviderError:

@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from budwood.contracts import PluginContext, TokenSource
 from budwood.errors import ConfigurationError, ProviderError
-from budwood.providing import Complaint
 from budwood.types import Capability, ChatRequest, Credential, HTTPCall, HTTPReply, ModelRules, ReplyHead
 from budwood_azure.addresses import understood
-from budwood_azure.failures import refined, with_verdicts
+from budwood_azure.failures import refined
 from budwood_azure.settings import AzureSettings
 from budwood_azure.tokens import source_of
 from budwood_openai_compatible import OpenAICompatible
@@ -82,10 +81,6 @@ class AzureBase(OpenAICompatible):
         secret = credential.secret.get_secret_value()
         header = {"authorization": f"Bearer {secret}"} if credential.kind == "token" else {"api-key": secret}
         return call.with_headers(header)
-
-    def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
-        """Find what a body says of an error, and of the content filter beside it."""
-        return with_verdicts(super().complaint_in(body, fallback=fallback), body)
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import PromptError
+from budwood.providing import inline_image
 from budwood.types import (
     ImagePart,
     Message,
@@ -146,14 +147,13 @@ def _image(image: ImagePart) -> dict[str, Any]:
     Raises:
         PromptError: The kind of image is not known.
     """
-    if image.url is not None and not image.url.startswith("data:"):
+    inline = inline_image(image)
+    if inline is None:
         kind = {"mimeType": image.media_type} if image.media_type else {}
         return {"fileData": {**kind, "fileUri": image.url}}
-    head, _, data = image.data_url.removeprefix("data:").partition(",")
-    media_type = head.partition(";")[0]
-    if not media_type or media_type == "application/octet-stream":
+    if inline.media_type in (None, "application/octet-stream"):
         raise PromptError("Gemini wants to know what kind an image is.", hint='Give media_type="image/png" with it.')
-    return {"inlineData": {"mimeType": media_type, "data": data}}
+    return {"inlineData": {"mimeType": inline.media_type, "data": inline.base64}}
 
 
 def _texts(message: Message) -> Iterator[TextPart]:

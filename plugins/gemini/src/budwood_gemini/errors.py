@@ -14,8 +14,8 @@ from pydantic_core import from_json
 
 from budwood.errors import ContentFilterError, ProviderError, UnsupportedParameterError
 from budwood.providing import (
-    Complaint,
-    Vocabulary,
+    ErrorCodes,
+    VendorError,
     describe_body,
     duration,
     error_from_reply,
@@ -25,12 +25,16 @@ from budwood.providing import (
 from budwood.types import HTTPReply, ModelRules, ReplyHead
 from budwood_gemini.decoding import FILTERED
 from budwood_gemini.encoding import COUNTS_BUDGET, NAMES, SCHEMA_OR_TOOLS
+from budwood_gemini.headers import request_id
 
 _DAILY: Final = "daily quota"
 _TOO_LONG: Final = "too long"
 _UNKNOWN_PARAMETER: Final = "unknown parameter"
 
-_VOCABULARY: Final = Vocabulary(
+_REFUSALS: Final = (r"Invalid JSON payload received\. Unknown name \"(\w+)\"",)
+"""How the API rejects a parameter."""
+
+_ERROR_CODES: Final = ErrorCodes(
     quota=frozenset({_DAILY}),
     capacity=frozenset(),
     context=frozenset({_TOO_LONG}),
@@ -38,6 +42,7 @@ _VOCABULARY: Final = Vocabulary(
     unsupported=frozenset({_UNKNOWN_PARAMETER}),
     model_missing=frozenset(),
     credential=frozenset({"API_KEY_INVALID", "UNAUTHENTICATED"}),
+    refusals=_REFUSALS,
 )
 
 _MESSAGES: Final = (
@@ -93,7 +98,9 @@ def error_of(reply: HTTPReply) -> ProviderError:
     said = error_in(body)
     if said is None:
         text = f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
-        return error_from_reply(reply, Complaint(message=text), _VOCABULARY)
+        error = error_from_reply(reply, VendorError(message=text), _ERROR_CODES)
+        error.request_id = request_id(reply.headers)
+        return error
     return _error(reply.head, said)
 
 
@@ -117,7 +124,7 @@ def failure(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
 def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     message, status = str(said.get("message") or f"HTTP {head.status}"), said.get("status")
     code = next((one["reason"] for one in _details(said, "ErrorInfo") if one.get("reason")), status)
-    complaint = Complaint(
+    vendor_error = VendorError(
         message=message,
         code=str(code) if code else None,
         type=_kind(said, message) or (str(status) if status else None),
@@ -126,12 +133,12 @@ def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     )
     # What is refused by where or by whom it is asked has the status of a bad request.
     judged = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
-    error = error_from_reply(HTTPReply(ReplyHead(judged, head.headers), b""), complaint, _VOCABULARY)
-    error.status = head.status
+    error = error_from_reply(HTTPReply(ReplyHead(judged, head.headers), b""), vendor_error, _ERROR_CODES)
+    error.status, error.request_id = head.status, request_id(head.headers)
     if error.retry_after is None:
         error.retry_after = next((duration(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
     if isinstance(error, UnsupportedParameterError):
-        error.rule = _rule(message, complaint.param)
+        error.rule = _rule(message, vendor_error.param)
     return error
 
 
@@ -153,11 +160,11 @@ def _param(said: Mapping[str, Any], message: str) -> str | None:
     """Name the field of our request at which the API took offence: ``generation_config.top_p`` is ``top_p``."""
     for one in _violations(said, "BadRequest", "fieldViolations"):
         described = str(one.get("description") or "")
-        unknown = refused_parameter(described)
+        unknown = refused_parameter(described, _REFUSALS)
         named = _known(unknown) if unknown else _known(str(one.get("field") or described))
         if named:
             return named
-    return _known(refused_parameter(message) or "")
+    return _known(refused_parameter(message, _REFUSALS) or "")
 
 
 def _known(place: str) -> str | None:

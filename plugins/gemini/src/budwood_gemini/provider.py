@@ -10,9 +10,10 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, calls_before, describe_body, parse_body, rate_limits, request_id
+from budwood.providing import BaseProvider, calls_before, describe_body, parse_body, rate_limits, reported_tier
 from budwood.types import (
     Adaptation,
+    Answer,
     Capability,
     ChatRequest,
     ChatResponse,
@@ -28,11 +29,18 @@ from budwood.types import (
 from budwood_gemini.decoding import decode_message, decode_usage, finish_reason, notes_of, notes_of_candidate
 from budwood_gemini.encoding import encode_request
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failure
+from budwood_gemini.headers import request_id
 from budwood_gemini.settings import GeminiSettings
 from budwood_gemini.streaming import GeminiStreamDecoder
 
 _PAGE: Final = 1000
 """So many models fit on one page of the list; Google has far fewer."""
+
+
+_TIER_FIELDS: Final = ("serviceTier", "service_tier", "trafficType")
+"""Where a reply reports what has prices of its own. Source: ``TrafficType`` of google-genai."""
+
+_STANDARD_TIERS: Final = frozenset({"standard", "on_demand", "unspecified", "traffic_type_unspecified"})
 
 
 class Gemini(BaseProvider):
@@ -107,6 +115,10 @@ class Gemini(BaseProvider):
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
         return error_of(reply)
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return the service tier of a reply, or that its throughput was paid beforehand."""
+        return reported_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Write the request that asks for the count: the whole request counts, with instruction and tools."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from budwood.providing import convert_once
 from budwood.types import JSON
 
 _UNKNOWN: Final = frozenset({"$schema", "discriminator", "examples", "exclusiveMinimum", "exclusiveMaximum"})
@@ -19,10 +20,15 @@ _VALUES: Final = frozenset({"enum", "default", "required", "propertyOrdering"})
 _TYPES: Final[Mapping[type, str]] = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
+@convert_once
 def known_schema(schema: JSON) -> Any:  # noqa: ANN401 - a schema is any JSON
     """Return the schema without unknown keywords, its constants as the only choice, unknown formats in words."""
+    return _convert(schema)
+
+
+def _convert(schema: JSON) -> Any:  # noqa: ANN401 - the same
     if isinstance(schema, list):
-        return [known_schema(one) for one in schema]
+        return [_convert(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
     written = {keyword: _written(keyword, value) for keyword, value in schema.items() if keyword not in _UNKNOWN}
@@ -41,5 +47,5 @@ def _written(keyword: str, value: JSON) -> Any:  # noqa: ANN401 - the same
     if keyword in _VALUES or keyword == "const":
         return value
     if keyword in _NAMED_SCHEMAS and isinstance(value, dict):
-        return {name: known_schema(one) for name, one in value.items()}
-    return known_schema(value)
+        return {name: _convert(one) for name, one in value.items()}
+    return _convert(value)

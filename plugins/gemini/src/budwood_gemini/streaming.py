@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_piece, rate_limits, request_id
+from budwood.providing import BaseStreamDecoder, describe_body, parse_chunk, rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -45,6 +45,7 @@ from budwood_gemini.decoding import (
     parts_of,
 )
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failure
+from budwood_gemini.headers import request_id
 
 
 @dataclass(slots=True)
@@ -156,7 +157,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
 
     def __init__(self, head: ReplyHead, *, earlier: int = 0) -> None:
-        super().__init__(head, SSEDecoder(), whole=self._list)
+        super().__init__(head, SSEDecoder(), decode_body=self._list)
         self._earlier = earlier
         self._started = False
         self._spoken = False
@@ -182,8 +183,8 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield from self._decode_chunk(chunk)
         yield from self._end()
 
-    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
-        return self._decode_chunk(parse_piece(piece.data))
+    def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
+        return self._decode_chunk(parse_chunk(frame.data))
 
     def _decode_chunk(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         if said := error_in(chunk):

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budwood.errors import ProviderError
-from budwood.providing import Complaint, clip
+from budwood.providing import VendorError, clip
 
 _FAILED_GENERATIONS: Final = frozenset({"tool_use_failed", "json_validate_failed"})
 
 
-def with_failed_generation(error: ProviderError, complaint: Complaint) -> ProviderError:
+def with_failed_generation(error: ProviderError, vendor_error: VendorError) -> ProviderError:
     """
     Say what the model wrote, where Groq refuses its own model's output: the next try may be better.
 
@@ -25,7 +25,7 @@ def with_failed_generation(error: ProviderError, complaint: Complaint) -> Provid
     if error.code not in _FAILED_GENERATIONS and error.status != 422:
         return error
     error.retryable = True
-    written = complaint.details.get("failed_generation")
+    written = vendor_error.details.get("failed_generation")
     said = f" It wrote: {clip(written, 200)}" if isinstance(written, str) and written.strip() else ""
     error.hint = f"The model's own output was refused: ask again, or a larger model.{said}"
     return error

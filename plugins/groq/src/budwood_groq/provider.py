@@ -54,8 +54,8 @@ class Groq(OpenAICompatible):
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
-        return with_failed_generation(super().error(reply), self.complaint(reply))
+        return with_failed_generation(super().error(reply), self.parse_error(reply))
 
     def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
-        complaint = self.complaint_in(body, fallback="the stream was stopped")
-        return with_failed_generation(super()._failure(head, body), complaint)
+        vendor_error = self.parse_error_body(body, fallback="the stream was stopped")
+        return with_failed_generation(super()._failure(head, body), vendor_error)

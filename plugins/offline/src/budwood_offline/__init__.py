@@ -1,8 +1,8 @@
 """
-A provider without network and without weights. It is no language model: it repeats what it is given.
+A provider that needs no network and no weights. It is not a language model: it repeats parts of its input.
 
-It answers with the sentences of its context that matter to the question, asks questions about a passage, and fills JSON
-schemas with values from the context. The same input gives the same output, always.
+It answers with the most relevant sentences of a passage, asks questions about a passage from templates, and fills JSON
+schemas with values from a text. The same input always gives the same output.
 """
 
 from collections.abc import Iterable

@@ -6,12 +6,11 @@ Source: Ollama's API description, ``ChatRequest``, and its documentation of tool
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
-from budwood.providing import adapted
+from budwood.providing import adapted, inline_image
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -95,6 +94,8 @@ class ChatWriter:
         vendors = self._request.vendor_tools
         if any(tool.provider != VENDOR for tool in vendors):
             self._note("vendor_tools", "dropped", "they are tools of another vendor")
+        if any(tool.strict for tool in self._request.tools):
+            self._note("tools.strict", "dropped", "Ollama does not bind arguments to their schema")
         return [*map(_tool, self._offered()), *(tool.data for tool in vendors if tool.provider == VENDOR)]
 
     def _offered(self) -> tuple[ToolDefinition, ...]:
@@ -160,19 +161,24 @@ class ChatWriter:
         for part in message.parts:
             if not isinstance(part, TextPart | ImagePart | VendorPart):
                 raise UnsupportedError(f"A user's message cannot hold {part.type} here.")
+        if _has_text_after_image(message):
+            self._note("messages", "changed", "Ollama has images beside the text: their place in it was not sent")
         return written | ({"images": images} if images else {}) | _returned(message)
 
     def _image(self, part: ImagePart) -> str:
         if part.detail is not None:
             self._note("detail", "dropped", "Ollama looks at every image in one resolution")
-        if part.url is None:
-            return base64.b64encode(part.data or b"").decode("ascii")
-        media, comma, data = part.url.partition(";base64,")
-        if not comma or not media.startswith("data:"):
+        image = inline_image(part)
+        if image is None:
             raise UnsupportedError(
                 "Ollama fetches no images from addresses.", hint="Give the image itself: files=[…], or its bytes."
             )
-        return data
+        return image.base64
+
+
+def _has_text_after_image(message: Message) -> bool:
+    kinds = [type(part) for part in message.parts if isinstance(part, TextPart | ImagePart)]
+    return ImagePart in kinds and TextPart in kinds[kinds.index(ImagePart) :]
 
 
 def _returned(message: Message) -> dict[str, Any]:
@@ -200,7 +206,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    return {"type": "function", "function": {**function, "parameters": tool.parameters}}
+    return {"type": "function", "function": {**function, "parameters": tool.parameters, **tool.extra}}
 
 
 def _table(value: object) -> dict[str, Any]:

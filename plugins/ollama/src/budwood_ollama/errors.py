@@ -21,7 +21,7 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.providing import Complaint, clip, describe_body, error_from_reply, refusing
+from budwood.providing import VendorError, clip, describe_body, error_from_reply, refusing
 from budwood.types import HTTPReply, ReplyHead
 
 _NO_MODEL: Final = re.compile(r"""^model ["']?(?P<name>[\w./:@-]+?)["']? not found""")
@@ -40,15 +40,15 @@ _PARAMETERS: Final[Mapping[str, str]] = {"tools": "tools", "thinking": "reasonin
 """The fields of our request that ask for what a model cannot do."""
 
 
-def complaint_of(reply: HTTPReply) -> Complaint:
+def parse_error(reply: HTTPReply) -> VendorError:
     """Take out of an error's body what the server says."""
     try:
         body = from_json(reply.body)
     except ValueError:
         body = None
     if isinstance(body, Mapping) and (text := _text(body)):
-        return Complaint(message=text, details=body)
-    return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+        return VendorError(message=text, details=body)
+    return VendorError(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
 
 
 def _text(body: Mapping[str, Any]) -> str:
@@ -60,9 +60,9 @@ def _text(body: Mapping[str, Any]) -> str:
 
 def error_of(reply: HTTPReply) -> ProviderError:
     """Classify a reply that is not 2xx: by its status, and by the text where that says more."""
-    complaint = complaint_of(reply)
-    general = error_from_reply(reply, complaint)
-    special = _special(clip(complaint.message), reply.status, general)
+    vendor_error = parse_error(reply)
+    general = error_from_reply(reply, vendor_error)
+    special = _special(clip(vendor_error.message), reply.status, general)
     if special is None:
         return general
     for field in ("status", "code", "request_id", "retry_after"):

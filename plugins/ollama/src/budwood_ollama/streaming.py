@@ -66,8 +66,8 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
             raise StreamInterruptedError("The stream ended before its last line.")
         return []
 
-    def _decode(self, piece: bytes) -> Iterator[StreamEvent]:
-        chunk = parsed(piece)
+    def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
+        chunk = parsed(frame)
         if chunk.get("error"):
             raise self._failure(chunk)
         if not self._started:

@@ -11,16 +11,17 @@ from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError
 from budwood.providing import (
     BaseProvider,
-    Complaint,
-    Vocabulary,
+    ErrorCodes,
+    VendorError,
     describe_body,
     error_from_reply,
     parse_body,
     parse_object,
-    request_id,
+    reported_tier,
 )
 from budwood.types import (
     Adaptation,
+    Answer,
     Capability,
     Credential,
     HTTPCall,
@@ -28,14 +29,17 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import decode_usage, holds_error
-from budwood_openai_compatible.failures import VOCABULARY, complaint_of, our_name, status_of
+from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, request_id
+from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
     from budwood.types import EmbeddingRequest, EmbeddingResponse, ModelInfo, ModerationRequest, ModerationResponse
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
+
+STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "on_demand"})
+"""Values of ``service_tier`` in a reply that mean standard prices; the last is Groq's."""
 
 OFFERED: Final = frozenset({Capability.COUNT_TOKENS, Capability.MODERATION})
 """What few servers can do: an instance can where its settings say so."""
@@ -50,7 +54,7 @@ class OpenAIEndpoint(BaseProvider):
         context: What the plugin got besides its settings.
     """
 
-    vocabulary: ClassVar[Vocabulary] = VOCABULARY
+    error_codes: ClassVar[ErrorCodes] = ERROR_CODES
 
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
         super().__init__(context)
@@ -82,7 +86,11 @@ class OpenAIEndpoint(BaseProvider):
         """Bring a reply or a chunk into OpenAI's form, for vendors who say some things in another place."""
         return said
 
-    def complaint(self, reply: HTTPReply) -> Complaint:
+    def error(self, reply: HTTPReply) -> ProviderError:
+        """Classify a reply that is not 2xx."""
+        return _with_request_id(super().error(reply), reply.head)
+
+    def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the server says."""
         try:
             body = from_json(reply.body)
@@ -91,16 +99,20 @@ class OpenAIEndpoint(BaseProvider):
         if isinstance(body, list) and len(body) == 1:
             body = body[0]  # Gemini wraps its errors in a list
         if not isinstance(body, Mapping):
-            return Complaint(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
-        return self.complaint_in(body, fallback=f"HTTP {reply.status}")
+            return VendorError(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+        return self.parse_error_body(body, fallback=f"HTTP {reply.status}")
 
-    def complaint_in(self, body: Mapping[str, Any], *, fallback: str) -> Complaint:
+    def parse_error_body(self, body: Mapping[str, Any], *, fallback: str) -> VendorError:
         """Find what a body says of an error, be it the body of an error or of an event inside a stream."""
-        complaint = complaint_of(body, fallback=fallback)
-        if complaint.param is None:
-            return complaint
+        vendor_error = parse_error_body(body, fallback=fallback)
+        if vendor_error.param is None:
+            return vendor_error
         renamed = {"max_tokens": self._settings.max_tokens_parameter, **self._settings.renames}
-        return complaint._replace(param=our_name(complaint.param, renamed))
+        return vendor_error._replace(param=our_name(vendor_error.param, renamed))
+
+    def price_tier(self, reply: Answer) -> str | None:
+        """Return the service tier of a reply; see `budwood.contracts.PriceTierProvider`."""
+        return reported_tier(reply, ("service_tier",), STANDARD_TIERS)
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
@@ -135,7 +147,7 @@ class OpenAIEndpoint(BaseProvider):
         """Read the list of models; some servers send it bare."""
         from budwood_openai_compatible.lists import decode_model
 
-        body = parse_body(reply)
+        body = parse_body(reply, *REQUEST_ID_HEADERS)
         if isinstance(body, Mapping) and holds_error(body):
             raise self._failure(reply.head, body)
         rows = body.get("data", body.get("models")) if isinstance(body, Mapping) else body
@@ -177,7 +189,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def _object(self, reply: HTTPReply) -> dict[str, Any]:
         """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
-        body = parse_object(reply)
+        body = parse_object(reply, *REQUEST_ID_HEADERS)
         body = self.standard(body)
         if holds_error(body):
             raise self._failure(reply.head, body)
@@ -185,7 +197,11 @@ class OpenAIEndpoint(BaseProvider):
 
     def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
-        complaint = self.complaint_in(body, fallback="the server reports an error")
-        return error_from_reply(
-            HTTPReply(ReplyHead(status_of(complaint), head.headers), b""), complaint, self.vocabulary
-        )
+        vendor_error = self.parse_error_body(body, fallback="the server reports an error")
+        reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
+        return _with_request_id(error_from_reply(reply, vendor_error, self.error_codes), head)
+
+
+def _with_request_id(error: ProviderError, head: ReplyHead) -> ProviderError:
+    error.request_id = request_id(head.headers)
+    return error

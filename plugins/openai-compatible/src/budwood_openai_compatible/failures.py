@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import OPENAI_VOCABULARY, Complaint, Vocabulary, refused_parameter
+from budwood.providing import ErrorCodes, VendorError, refused_parameter
+from budwood_openai_compatible.content_filters import filter_code, filter_stage, filtered_categories
 
 _BAD_REQUESTS: Final = (
     "invalid_request_error",
@@ -54,15 +55,59 @@ _OUR_NAMES: Final = {
 _FLAGGED: Final = "flagged_prompt"
 _FLAGGED_MESSAGE: Final = re.compile(r"Invalid prompt: your prompt was flagged")
 
-VOCABULARY: Final[Vocabulary] = OPENAI_VOCABULARY._replace(
-    content_filter=OPENAI_VOCABULARY.content_filter
-    | {
-        "bio_policy",
-        "image_content_policy_violation",
-        "misalignment_policy_violation",
-        "moderation_blocked",
-        _FLAGGED,
-    }
+_CONTEXT_MESSAGE: Final = (
+    r"(?:This model's maximum context length is"  # OpenAI once, vLLM
+    r"|You passed \d+ input (?:tokens|characters)[^.]*\. However, the model's context length is"  # vLLM since 0.15
+    r"|prompt too long; exceeded (?:max )?context length)"  # Ollama
+)
+"""How servers without codes start the message of an input that is too long. Ollama's was recorded."""
+
+_REFUSALS: Final = (
+    r"Unrecognized request arguments? supplied: (\w+)",
+    r"property '(?:body\.)?(\w+)' is unsupported",
+    r"Extra inputs are not permitted, field: '(\w+)'",
+    r"Invalid JSON payload received\. Unknown name \"(\w+)\"",
+    # One row of Pydantic's errors, as JSON or, in vLLM, as Python writes it; deeper places are no parameter.
+    r"(?:\{\"detail\":\s*)?\[\{\"type\":\s*\"extra_forbidden\",\s*\"loc\":\s*\[\"body\",\s*\"(\w+)\"\]",
+    r"\[\{'type': 'extra_forbidden', 'loc': \('body', '(\w+)'\)",
+)
+"""
+How servers of the family reject a parameter.
+
+Sources: reports of users of Azure (openai/openai-python#1492), Groq (fanenr/chatbot#21), Mistral and vLLM
+(mistralai/platform-docs-public#7), and of Gemini's imitation of OpenAI's API (n4ze3m/page-assist#418).
+"""
+
+ERROR_CODES: Final = ErrorCodes(
+    quota=frozenset(
+        {
+            "insufficient_quota",
+            "credit_balance_exhausted",
+            "organization_spend_limit_exceeded",
+            "project_spend_limit_exceeded",
+            "organization_usage_limit_exceeded",
+            "billing_hard_limit_reached",
+        }
+    ),
+    capacity=frozenset({"capacity_exceeded", "server_is_overloaded", "engine_overloaded", "overloaded_error"}),
+    context=frozenset({"context_length_exceeded", "exceed_context_size_error"}),  # the latter: llama.cpp
+    content_filter=frozenset(
+        {
+            "content_filter",
+            "content_policy_violation",
+            "ResponsibleAIPolicyViolation",
+            "bio_policy",
+            "image_content_policy_violation",
+            "misalignment_policy_violation",
+            "moderation_blocked",
+            _FLAGGED,
+        }
+    ),
+    unsupported=frozenset({"unsupported_parameter", "unsupported_value", "unknown_parameter"}),
+    model_missing=frozenset({"model_not_found", "DeploymentNotFound"}),
+    credential=frozenset({"invalid_api_key"}),
+    context_message=_CONTEXT_MESSAGE,
+    refusals=_REFUSALS,
 )
 """
 What the codes mean, in both APIs.
@@ -72,7 +117,7 @@ models that reason (openai/codex#7250).
 """
 
 
-def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
+def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
     """
     Find what a body says of an error.
 
@@ -81,19 +126,30 @@ def complaint_of(body: Mapping[str, Any], *, fallback: str) -> Complaint:
     """
     error = body.get("error", body)
     if isinstance(error, str):
-        return Complaint(message=error)
+        return VendorError(message=error)
     if not isinstance(error, Mapping):
         error = body
     said = error.get("message") or error.get("detail") or body.get("message") or fallback
     message = said if isinstance(said, str) else to_json(said).decode()
-    code = _word(error.get("code"))
-    return Complaint(
+    code, param = _word(error.get("code")), _word(error.get("param")) or refused_parameter(message, _REFUSALS)
+    details = {"content_filters": body.get("content_filters"), **error}  # Azure has them beside the error (Responses)
+    return VendorError(
         message=message,
         code=code,
-        type=_FLAGGED if code == "invalid_prompt" and _FLAGGED_MESSAGE.match(message) else _word(error.get("type")),
-        param=_word(error.get("param")) or refused_parameter(message),
+        type=_type(error, code, message),
+        param=param,
         details=error,
+        stage="output" if param in ("completion", "response") else filter_stage(details),
+        categories=filtered_categories(details),
     )
+
+
+def _type(error: Mapping[str, Any], code: str | None, message: str) -> str | None:
+    """Return the type of an error, or the word that tells a content filter where neither code nor type does."""
+    if code == "invalid_prompt" and _FLAGGED_MESSAGE.match(message):
+        return _FLAGGED
+    inner = filter_code(error)
+    return inner if inner in ERROR_CODES.content_filter else _word(error.get("type"))
 
 
 def our_name(theirs: str, renamed: Mapping[str, str]) -> str:
@@ -111,11 +167,11 @@ def our_name(theirs: str, renamed: Mapping[str, str]) -> str:
     return names.get(outermost, outermost) + theirs.removeprefix(outermost)
 
 
-def status_of(complaint: Complaint) -> int:
+def status_of(vendor_error: VendorError) -> int:
     """Say which status an error inside a 200 would have had; one that does not tell is the server's own failure."""
-    written = (complaint.details.get("status_code"), complaint.details.get("status"), complaint.code)
+    written = (vendor_error.details.get("status_code"), vendor_error.details.get("status"), vendor_error.code)
     status = next((int(one) for one in map(str, written) if re.fullmatch("[45][0-9][0-9]", one)), None)
-    return status or next((_STATUSES[word] for word in complaint.words if word in _STATUSES), 500)
+    return status or next((_STATUSES[word] for word in vendor_error.words if word in _STATUSES), 500)
 
 
 def _word(value: object) -> str | None:

@@ -10,7 +10,7 @@ from budwood.providing import BaseStreamDecoder, events_of
 from budwood.types import ChatResponse, HTTPReply, ReplyHead
 from budwood.wire import ServerSentEvent, SSEDecoder
 
-Whole = Callable[[HTTPReply], ChatResponse]
+DecodeBody = Callable[[HTTPReply], ChatResponse]
 """Reads a whole reply."""
 
 Failure = Callable[[Mapping[str, Any]], ProviderError]
@@ -24,11 +24,11 @@ class JSONEventDecoder(BaseStreamDecoder[ServerSentEvent]):
     Args:
         head: The reply's head.
         vendor: The plugin's name, for vendor parts.
-        whole: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
+        decode_body: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
     """
 
-    def __init__(self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure) -> None:
-        super().__init__(head, SSEDecoder(), whole=lambda reply: events_of(whole(reply)))
+    def __init__(self, head: ReplyHead, *, vendor: str, decode_body: DecodeBody, failure: Failure) -> None:
+        super().__init__(head, SSEDecoder(), decode_body=lambda reply: events_of(decode_body(reply)))
         self._vendor = vendor
         self._failure = failure

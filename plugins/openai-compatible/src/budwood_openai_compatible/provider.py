@@ -7,11 +7,11 @@ Completions does not need would make it a tenth slower.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
-from budwood.providing import adapted, calls_before
+from budwood.providing import adapted
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
@@ -21,6 +21,10 @@ from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
     from budwood_openai_compatible.responses import Api
+
+
+SHORTENED_BY: Final = ("truncation", "context_management", "transforms")
+"""Parameters that let a server shorten the input: two of OpenAI's Responses, and OpenRouter's."""
 
 
 class OpenAICompatible(OpenAIEndpoint):
@@ -90,10 +94,14 @@ class OpenAICompatible(OpenAIEndpoint):
         system_role = self._settings.system_role
         return encode_response(request, self.rules(request), vendor=self.vendor, system_role=system_role, stream=stream)
 
+    def may_truncate(self, request: ChatRequest) -> bool:
+        """Return whether the server may shorten the input; see `budwood.contracts.TruncationProvider`."""
+        return any(request.extra.get(name) not in (None, "disabled") for name in SHORTENED_BY)
+
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""
         if self.api(request) == "chat":
-            return decode_chat(self._object(reply), reply, vendor=self.vendor, earlier=calls_before(request))
+            return decode_chat(self._object(reply), reply, vendor=self.vendor, request=request)
         from budwood_openai_compatible.responses import decode_response
 
         return decode_response(self._object(reply), reply, vendor=self.vendor)
@@ -107,7 +115,7 @@ class OpenAICompatible(OpenAIEndpoint):
         return ResponsesStreamDecoder(
             head,
             vendor=self.vendor,
-            whole=lambda reply: self.decode(request, reply),
+            decode_body=lambda reply: self.decode(request, reply),
             failure=lambda event: self._failure(head, event),
         )
 
@@ -128,7 +136,7 @@ class OpenAICompatible(OpenAIEndpoint):
         return ChatStreamDecoder(
             head,
             vendor=self.vendor,
-            whole=lambda reply: self.decode_completion(request, reply),
+            decode_body=lambda reply: self.decode_completion(request, reply),
             failure=lambda chunk: self._failure(head, chunk),
             standard=self.standard,
         )

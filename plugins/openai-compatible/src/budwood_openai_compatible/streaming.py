@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_piece, rate_limits, request_id
+from budwood.providing import parse_chunk, rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -37,9 +37,10 @@ from budwood_openai_compatible.decoding import (
     message_of,
     pieces_of,
     reasoning_text,
+    request_id,
     unknown_fields,
 )
-from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole
+from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
 
 DONE: Final = b"[DONE]"
 
@@ -116,15 +117,21 @@ class ChatStreamDecoder(JSONEventDecoder):
     Args:
         head: The reply's head.
         vendor: To whom vendor parts belong.
-        whole: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
+        decode_body: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
         standard: Brings each chunk into OpenAI's form, where the vendor says some things in another place.
     """
 
     def __init__(
-        self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure, standard: Standard | None = None
+        self,
+        head: ReplyHead,
+        *,
+        vendor: str,
+        decode_body: DecodeBody,
+        failure: Failure,
+        standard: Standard | None = None,
     ) -> None:
-        super().__init__(head, vendor=vendor, whole=whole, failure=failure)
+        super().__init__(head, vendor=vendor, decode_body=decode_body, failure=failure)
         self._standard = standard
         self._started = False
         self._done = False
@@ -144,14 +151,14 @@ class ChatStreamDecoder(JSONEventDecoder):
         # [DONE] alone: complete, but the server did not say why
         return [Finished("other", None, index) for index in unfinished or [0]]
 
-    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
-        if piece.data == DONE:
+    def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
+        if frame.data == DONE:
             self._done = True
             return
-        chunk = parse_piece(piece.data)
+        chunk = parse_chunk(frame.data)
         if self._standard is not None:
             chunk = self._standard(chunk)
-        if holds_error(chunk) or piece.event == "error":
+        if holds_error(chunk) or frame.event == "error":
             raise self._failure(chunk)
         if not self._started:
             if not (chunk.get("id") or chunk.get("choices") or chunk.get("usage")):

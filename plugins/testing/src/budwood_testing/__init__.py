@@ -2,28 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from budwood_testing.cassettes import (
-    AsyncRecordingTransport,
-    AsyncReplayTransport,
-    RecordingTransport,
-    ReplayTransport,
-    cassette,
-    cassette_async,
-)
-from budwood_testing.clock import FakeClock
-from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
-from budwood_testing.forms import SentField
 from budwood_testing.lookup import look_up
-from budwood_testing.scripted import (
-    AsyncScriptedTransport,
-    ScriptedReply,
-    ScriptedTransport,
-    chat_chunks,
-    chat_reply,
-    sse,
-)
 
 if TYPE_CHECKING:
+    from budwood_testing.cassettes import (
+        AsyncRecordingTransport,
+        AsyncReplayTransport,
+        RecordingTransport,
+        ReplayTransport,
+        cassette,
+        cassette_async,
+    )
+    from budwood_testing.clock import FakeClock, ManualClock
+    from budwood_testing.context import plugin_context
     from budwood_testing.examples import (
         OpenAIChatExamples,
         WireBody,
@@ -31,6 +22,16 @@ if TYPE_CHECKING:
         WireReply,
         json_lines,
         server_sent,
+    )
+    from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+    from budwood_testing.forms import SentField
+    from budwood_testing.scripted import (
+        AsyncScriptedTransport,
+        ScriptedReply,
+        ScriptedTransport,
+        chat_chunks,
+        chat_reply,
+        sse,
     )
     from budwood_testing.suites import (
         CacheSuite,
@@ -56,6 +57,7 @@ __all__ = [
     "FaultyTransport",
     "InstructionStrategySuite",
     "LocalProviderSuite",
+    "ManualClock",
     "MediaHandlerSuite",
     "OpenAIChatExamples",
     "PackagingSuite",
@@ -77,6 +79,7 @@ __all__ = [
     "chat_chunks",
     "chat_reply",
     "json_lines",
+    "plugin_context",
     "random_faults",
     "server_sent",
     "sse",
@@ -84,5 +87,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Look suites up when they are wanted: they bring pytest and hypothesis."""
+    """Import a name when it is first used: pytest loads this package in runs that use none of them."""
     return look_up(name)

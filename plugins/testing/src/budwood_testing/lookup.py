@@ -1,43 +1,76 @@
-"""Find what only tests of plugins need, when it is wanted: suites bring pytest and hypothesis."""
+"""Import the names of `budwood_testing` when they are first used: suites bring pytest and hypothesis."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from typing import Final
 
-_EXAMPLES: Final = ("OpenAIChatExamples", "WireBody", "WireExamples", "WireReply", "json_lines", "server_sent")
-_SUITES: Final = (
-    "CacheSuite",
-    "InstructionStrategySuite",
-    "LocalProviderSuite",
-    "MediaHandlerSuite",
-    "PackagingSuite",
-    "PromptModifierSuite",
-    "ProviderSuite",
-    "StorageSuite",
-    "TokenizerSuite",
-    "TransportSuite",
-)
-_PACKAGE: Final = "budwood_testing.suites"
+_SUITES: Final = "budwood_testing.suites"
+
+_MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "budwood_testing.cassettes": (
+        "AsyncRecordingTransport",
+        "AsyncReplayTransport",
+        "RecordingTransport",
+        "ReplayTransport",
+        "cassette",
+        "cassette_async",
+    ),
+    "budwood_testing.clock": ("FakeClock", "ManualClock"),
+    "budwood_testing.context": ("plugin_context",),
+    "budwood_testing.examples": (
+        "OpenAIChatExamples",
+        "WireBody",
+        "WireExamples",
+        "WireReply",
+        "json_lines",
+        "server_sent",
+    ),
+    "budwood_testing.faults": ("AsyncFaultyTransport", "Fault", "FaultyTransport", "random_faults"),
+    "budwood_testing.forms": ("SentField",),
+    "budwood_testing.scripted": (
+        "AsyncScriptedTransport",
+        "ScriptedReply",
+        "ScriptedTransport",
+        "chat_chunks",
+        "chat_reply",
+        "sse",
+    ),
+    _SUITES: (
+        "CacheSuite",
+        "InstructionStrategySuite",
+        "LocalProviderSuite",
+        "MediaHandlerSuite",
+        "PackagingSuite",
+        "PromptModifierSuite",
+        "ProviderSuite",
+        "StorageSuite",
+        "TokenizerSuite",
+        "TransportSuite",
+    ),
+}
+_PLACES: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def look_up(name: str) -> object:
     """
-    Return a suite, or one of the things that examples are made of.
+    Return one of the package's public names.
 
     Raises:
         AttributeError: There is no such name.
-        ImportError: pytest or hypothesis is not installed.
+        ImportError: It is a suite, and pytest or hypothesis is not installed.
     """
-    if name in _EXAMPLES:
-        return getattr(importlib.import_module("budwood_testing.examples"), name)
-    if name in _SUITES:
-        return getattr(_suites(name), name)
-    raise AttributeError(f"module 'budwood_testing' has no attribute {name!r}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'budwood_testing' has no attribute {name!r}")
+    module = _PLACES[name]
+    if module == _SUITES:
+        _prepare_suites(name)
+    return getattr(importlib.import_module(module), name)
 
 
-def _suites(name: str) -> object:
+def _prepare_suites(name: str) -> None:
     try:
         import hypothesis  # noqa: F401 - only to say what is missing, and how to get it
         import pytest
@@ -45,6 +78,5 @@ def _suites(name: str) -> object:
         raise ImportError(
             f"budwood_testing.{name} needs {error.name}: pip install 'budwood[testing]'.", name=error.name
         ) from error
-    if _PACKAGE not in sys.modules:
-        pytest.register_assert_rewrite(_PACKAGE)  # a failed assertion shows its values, as in a test file
-    return importlib.import_module(_PACKAGE)
+    if _SUITES not in sys.modules:
+        pytest.register_assert_rewrite(_SUITES)  # a failed assertion shows its values, as in a test file

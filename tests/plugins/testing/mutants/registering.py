@@ -19,5 +19,6 @@ def registry_of(kind, spec, name=None):
     setattr(module, kind.hook, hookimpl(lambda: [spec]))
     sys.modules[module.__name__] = module
     name = name or spec.name
-    plugin = InstalledPlugin(kind, name, module.__name__, "mutants", "1.0")
+    patterns = tuple(getattr(spec, kind.patterns)) if kind.patterns else ()
+    plugin = InstalledPlugin(kind, name, module.__name__, "mutants", "1.0", patterns=patterns)
     return Registry(inventory=Inventory({(kind.group, normalise(name)): (plugin,)}))

@@ -1,4 +1,4 @@
-"""Run a file of mutants in a process of its own, and tell which tests failed for which of them."""
+"""Run files of mutants in processes of their own, and tell which tests failed for which of them."""
 
 import importlib
 import subprocess
@@ -11,35 +11,51 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[3]
 
 
-def mutants_in(name):
+def files_of(suite):
     """
-    List the mutants of a file, by their names.
+    List the files of a suite's mutants: those in its folder, or the one of its name.
     """
-    module = importlib.import_module(f"tests.plugins.testing.mutants.{name}")
+    return sorted(FOLDER.glob(f"{suite}/*.py")) or [FOLDER / f"{suite}.py"]
+
+
+def mutants_of(suite):
+    """
+    List a suite's mutants by their names, each with the tests that must catch it.
+    """
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files_of(suite)]
     return {
         kind.__name__: kind.caught_by
+        for module in map(importlib.import_module, names)
         for kind in vars(module).values()
         if isinstance(kind, type) and kind.__name__.startswith("Test") and kind.caught_by
     }
 
 
+def run_file(file, folder):
+    """
+    Run the tests of a file. Return what they printed and the elements of its report, a test each.
+    """
+    report = folder / f"{file.parent.name}-{file.stem}.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", str(file)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert report.is_file(), f"{run.stdout}{run.stderr}"
+    return run.stdout, list(ET.parse(report).iter("testcase"))
+
+
 class Outcomes:
     """
-    What became of the tests of one file: by class, the names of all and of those that failed.
+    What became of the tests of a suite's mutants: by class, the names of all, of failures and of errors.
     """
 
-    def __init__(self, name, folder):
-        report = folder / f"{name}.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        run = subprocess.run(
-            [*command, str(FOLDER / f"{name}.py")], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert report.is_file(), f"{run.stdout}{run.stderr}"
-        self.printed = run.stdout
+    def __init__(self, runs):
+        self.printed = "".join(printed for printed, _ in runs)
         self.run = defaultdict(set)
         self.failed = defaultdict(set)
-        for case in ET.parse(report).iter("testcase"):
+        self.errors = defaultdict(set)
+        for case in (case for _, cases in runs for case in cases):
             kind, test = case.get("classname").rpartition(".")[2], case.get("name").partition("[")[0]
             self.run[kind].add(test)
-            if case.find("failure") is not None or case.find("error") is not None:
+            if case.find("failure") is not None:
                 self.failed[kind].add(test)
+            if case.find("error") is not None:
+                self.errors[kind].add(test)

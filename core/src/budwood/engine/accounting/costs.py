@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from budwood.engine.pipeline.endpoints import Endpoint
 from budwood.errors import ProviderError, RequestTimeoutError, StreamInterruptedError
-from budwood.types import Answer, Attempt, ChatResponse, Cost
+from budwood.types import Answer, Attempt, Cost
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 FREE: Final = Cost(Decimal(0))
 """Of what was not sent."""
 
-_TIER_FIELDS: Final = ("speed", "service_tier", "serviceTier", "inference_geo", "trafficType")
-"""
-Where vendors say what has prices of its own.
-
-Anthropic charges more for inference that stays in one country (docs.claude.com, "Data residency"), and Vertex tells
-throughput that was paid beforehand (``TrafficType`` of google-genai).
-"""
+UNFINISHED: Final = Cost(None, "the attempt was left before its end, and its usage is not known")
+"""Of what was sent, and not read to its end."""
 
 
 def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
@@ -40,7 +35,8 @@ def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> 
     if endpoint.facts is None:
         return Cost(None, endpoint.no_price)
     facts = _facts_of_answering(endpoint.facts, asked, reply.model)
-    cost = facts.cost(reply.usage, datetime.fromtimestamp(now, UTC), _service_tier(reply))
+    tier = endpoint.price_tier(reply) if endpoint.price_tier else None
+    cost = facts.cost(reply.usage, datetime.fromtimestamp(now, UTC), tier)
     return Cost(None, endpoint.no_price) if cost.unknown == NO_PRICE else cost
 
 
@@ -82,13 +78,3 @@ def _facts_of_answering(known: Callable[[str], ModelFacts], asked: str, answered
         return facts
     named = known(answered)
     return named if named.prices else facts
-
-
-def _service_tier(reply: Answer) -> str | None:
-    """Find how the vendor says that it served a call, with its usage or beside the reply; None is as always."""
-    from budwood.types.prices import STANDARD_TIERS
-
-    places = (reply.usage.raw or {}, reply.metadata if isinstance(reply, ChatResponse) else {})
-    said = (place.get(name) for place in places for name in _TIER_FIELDS)
-    words = (word.lower() for word in said if isinstance(word, str))
-    return next((word for word in words if word not in STANDARD_TIERS), None)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import threading
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.accounting.calibration import Calibration
-from budwood.errors import ConfigurationError, PluginError
-from budwood.hooks import TOKENIZER
+from budwood.errors import ConfigurationError, PluginDisabledError, PluginError
+from budwood.hooks import TOKENIZER, TokenizerSpec
+from budwood.plugins import faults
 from budwood.types import ChatRequest
 
 if TYPE_CHECKING:
-    from budwood.contracts import Tokenizer
     from budwood.engine.pipeline.endpoints import Endpoint
-    from budwood.plugins import Instances
+    from budwood.plugins import Instance, Instances
     from budwood.types import TokenCount
 
 OFF: Final = ("", "0", "false", "none", "off")
@@ -34,12 +33,9 @@ class TokenCounter:
     def __init__(self, instances: Instances) -> None:
         self._instances = instances
         self._calibration = Calibration()
-        self._made: dict[str, Tokenizer] = {}
+        self.learn = self._calibration.learn
+        self._made: dict[str, Instance[TokenizerSpec[Any]]] = {}
         self._lock = threading.Lock()
-
-    def learn(self, endpoint: str, request: ChatRequest, counted: int | None) -> None:
-        """Take note of what a vendor counted."""
-        self._calibration.learn(endpoint, request, counted)
 
     def count(self, endpoint: Endpoint, request: ChatRequest) -> TokenCount:
         """
@@ -80,12 +76,26 @@ class TokenCounter:
         return counted.low if counted is not None else math.floor(estimate_request(request).low)
 
     def _counted(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
-        """Ask the tokenizers that know the model; where one cannot count, say what would help."""
+        """
+        Ask the tokenizers that may know the model; if one cannot count, return what would help.
+
+        Raises:
+            PluginError: The tokenizer that the settings name cannot be used.
+        """
+        named = self._named()
+        if named is not None:
+            candidates = [named] if named else []
+        else:
+            candidates = self._instances.matching(TOKENIZER, f"{endpoint.plugin}/{request.model}")
         hint = None
-        for name in self._names(f"{endpoint.plugin}/{request.model}".lower()):
+        for name in candidates:
             try:
-                counted = self._tokenizer(name).count(request)
-            except ConfigurationError as error:
+                counted = self._count_by(name, request)
+            except (ConfigurationError, PluginError) as error:
+                if named and isinstance(error, PluginError):
+                    raise
+                if isinstance(error, PluginDisabledError):
+                    continue
                 hint = str(error)
                 logs.emit("tokenizer failed", level="warning", tokenizer=name, model=request.model, reason=hint)
             else:
@@ -93,25 +103,21 @@ class TokenCounter:
                     return counted.model_copy(update={"provider": endpoint.name, "model": request.model}), None
         return None, hint
 
-    def _names(self, model: str) -> list[str]:
-        """List the tokenizers to ask: the one that the settings name, or all that may know the model."""
+    def _named(self) -> str | None:
+        """Return the tokenizer that the settings name; empty if they want none, None if they leave it open."""
         setting = self._instances.settings.tokenizer
-        if isinstance(setting, str) and setting.lower() not in OFF:
-            return [setting]
-        if setting is not None and setting is not True:
-            return []
-        return [name for name in self._instances.known(TOKENIZER) if self._may_know(name, model)]
+        if setting is None or setting is True:
+            return None
+        return setting if isinstance(setting, str) and setting.lower() not in OFF else ""
 
-    def _may_know(self, name: str, model: str) -> bool:
-        try:
-            spec = self._instances.spec(TOKENIZER, name)
-        except PluginError as error:  # nobody asked for this one: a broken plugin harms its own name alone
-            logs.emit("tokenizer failed", level="warning", tokenizer=name, reason=str(error))
-            return False
-        return any(fnmatchcase(model, pattern) for pattern in spec.models)
+    def _count_by(self, name: str, request: ChatRequest) -> TokenCount | None:
+        tokenizer = self._tokenizer(name)
+        with faults.calling(tokenizer.source, "count"):
+            counted: TokenCount | None = tokenizer.thing.count(request)
+        return counted
 
-    def _tokenizer(self, name: str) -> Tokenizer:
+    def _tokenizer(self, name: str) -> Instance[TokenizerSpec[Any]]:
         with self._lock:
             if name not in self._made:
-                self._made[name] = self._instances.build(TOKENIZER, name).thing
+                self._made[name] = self._instances.build(TOKENIZER, name)
             return self._made[name]

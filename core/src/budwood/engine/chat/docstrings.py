@@ -15,7 +15,7 @@ def read_docstring(text: str) -> tuple[str, dict[str, str]]:
     """
     Take a docstring apart: what is said of the function, and what of each argument.
 
-    Sections ``Args:`` in Google's style and fields ``:param name:`` are understood.
+    Sections ``Args:`` and fields ``:param name:`` are understood.
     """
     summary: list[str] = []
     arguments: dict[str, str] = {}

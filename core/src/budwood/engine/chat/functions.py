@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import lru_cache, partial
+from types import FunctionType, MethodType
+from typing import Any, Final, NamedTuple, Protocol, cast, get_type_hints
+from weakref import ref
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs, to_json
@@ -19,35 +19,58 @@ from budwood.types.record import JSON
 
 Function = Callable[..., Any]
 
+Approval = Callable[[ToolCallPart], bool | str | Awaitable[bool | str]]
+"""Asked before each call of a tool: True lets it run, False or a reason for the model does not."""
+
+MAX_CACHED: Final = 256
+
+_DESCRIBABLE: Final = (FunctionType, MethodType, partial, type)
+"""Other objects are called by their ``__call__``."""
+
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
-@dataclass(frozen=True)
-class Tool:
-    """A function that a model may call."""
+class _Validator(Protocol):
+    """What Pydantic compiles of a function's parameters."""
+
+    def validate_python(self, value: ArgsKwargs, /) -> Any:  # noqa: ANN401 - whatever was compiled
+        """Validate arguments."""
+        ...
+
+
+class Tool(NamedTuple):
+    """
+    A function that a model may call.
+
+    Attributes:
+        function: Called with what ``arguments`` returns.
+        definition: What the model is told; all calls share it.
+        awaitable: Whether the function is async.
+        arguments: Validates arguments; returns them, positional and by name.
+    """
 
     function: Function
     definition: ToolDefinition
     awaitable: bool
-
-    @cached_property
-    def _adapter(self) -> TypeAdapter[Any]:
-        return _adapter(self.function)
+    arguments: _Validator
 
     def call(self, call: ToolCallPart) -> Any:  # noqa: ANN401 - whatever the function returns
         """
-        Call the function with the arguments that the model wrote, brought to the types of its hints.
+        Call the function with the arguments that the model wrote, converted to the types of its hints.
 
         Raises:
-            ValueError: The arguments are no JSON, or do not fit the function.
+            ValueError: The arguments are not JSON, or do not fit the function.
             Exception: Whatever the function raises.
         """
-        return self._adapter.validate_python(ArgsKwargs((), call.parse_arguments()))
+        positional, named = self.arguments.validate_python(ArgsKwargs((), call.parse_arguments()))
+        return self.function(*positional, **named)
 
 
-def as_tool(function: Function) -> Tool:
+def make_tool(function: Function) -> Tool:
     """
     Describe a function by its name, its hints and its docstring.
+
+    The description is built once for each function, and for each class whose objects are called.
 
     Raises:
         ConfigurationError: It cannot be described.
@@ -58,21 +81,29 @@ def as_tool(function: Function) -> Tool:
             f"The tool {name!r} needs a name of letters, digits, _ and -.",
             hint="Define it with def, under such a name.",
         )
-    try:
-        schema = _adapter(function).json_schema()
-    except (PydanticUserError, NameError, TypeError) as error:
-        raise ConfigurationError(
-            f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",
-            hint="Give its parameters type hints that JSON can express.",
-        ) from error
-    from budwood.engine.chat.docstrings import read_docstring  # its patterns take a while, and only tools need them
+    called = function if isinstance(function, _DESCRIBABLE) else getattr(function, "__call__", None)  # noqa: B004
+    if not isinstance(called, _DESCRIBABLE):
+        raise ConfigurationError(f"The tool {name!r} is a {type(function).__name__}.", hint="Pass a Python function.")
+    documentation = function.__doc__ or inspect.getdoc(function) or ""
+    if isinstance(called, MethodType):  # a new object each time that it is looked up
+        return Tool(function, *_describe(ref(called.__func__), name, documentation, is_bound=True))
+    return Tool(function, *_describe(ref(called), name, documentation, is_bound=False))
 
-    summary, arguments = read_docstring(inspect.getdoc(function) or "")
-    return Tool(
-        function=function,
-        definition=ToolDefinition(name=name, description=summary, parameters=_described(schema, arguments)),
-        awaitable=is_async(function),
-    )
+
+def make_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
+    """
+    Describe several functions, by name.
+
+    Raises:
+        ConfigurationError: One cannot be described, or two have the same name.
+    """
+    tools: dict[str, Tool] = {}
+    for function in functions:
+        tool = function if isinstance(function, Tool) else make_tool(function)
+        if tool.definition.name in tools:
+            raise ConfigurationError(f"Two tools have the name {tool.definition.name!r}.", hint="Rename one of them.")
+        tools[tool.definition.name] = tool
+    return tools
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -82,38 +113,7 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def _adapter(function: Function) -> TypeAdapter[Any]:
-    if not (inspect.isroutine(function) or isinstance(function, functools.partial | type)):
-        function = getattr(function, "__call__", function)  # noqa: B004 - Pydantic describes functions, not objects
-    return TypeAdapter(function)  # type: ignore[arg-type]  # Pydantic takes functions; its stub knows types alone
-
-
-def as_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
-    """
-    Describe several functions.
-
-    Raises:
-        ConfigurationError: Two of them have one name.
-    """
-    tools: dict[str, Tool] = {}
-    for function in functions:
-        tool = function if isinstance(function, Tool) else as_tool(function)
-        if tool.definition.name in tools:
-            raise ConfigurationError(f"Two tools have the name {tool.definition.name!r}.", hint="Rename one of them.")
-        tools[tool.definition.name] = tool
-    return tools
-
-
-def _described(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:
-    """Put the docstring's words beside the properties that have none of their own."""
-    properties = {
-        name: {"description": arguments[name], **value} if name in arguments else value
-        for name, value in schema.get("properties", {}).items()
-    }
-    return {"type": "object", **schema, "properties": properties}
-
-
-def shown(value: object) -> str:
+def format_result(value: object) -> str:
     """Write what a tool returned as text for the model: text as it is, all else as JSON."""
     if isinstance(value, str):
         return value
@@ -122,13 +122,59 @@ def shown(value: object) -> str:
     return to_json(value, fallback=str).decode()
 
 
-def explained(error: Exception) -> str:
-    """Say to the model what went wrong with its call."""
+def format_error(error: Exception) -> str:
+    """Write for the model what went wrong with its call."""
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False, include_context=False, include_input=False)
         return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'arguments'}: {detail['msg']}" for detail in details)
     return f"{type(error).__name__}: {error}"
 
 
-Approval = Callable[[ToolCallPart], bool | str | Awaitable[bool | str]]
-"""Asked before each call of a tool: True lets it run, False or a reason for the model does not."""
+class _Description(NamedTuple):
+    """All of a `Tool` but its function."""
+
+    definition: ToolDefinition
+    awaitable: bool
+    arguments: _Validator
+
+
+@lru_cache(MAX_CACHED)
+def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool) -> _Description:
+    """Describe a function. What is cached must not hold it, or it would never be collected."""
+    from budwood.engine.chat.docstrings import read_docstring  # its patterns take a while, and only tools need them
+
+    function = cast("Function", called())  # the caller holds it
+    try:
+        adapter = TypeAdapter(_copy_parameters(function, is_bound=is_bound))
+        schema = adapter.json_schema()
+    except (PydanticUserError, NameError, AttributeError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",
+            hint="Give its parameters type hints that JSON can express.",
+        ) from error
+    summary, arguments = read_docstring(inspect.cleandoc(documentation))
+    definition = ToolDefinition(name=name, description=summary, parameters=_with_descriptions(schema, arguments))
+    return _Description(definition, is_async(function), adapter.validator)
+
+
+def _copy_parameters(function: Function, *, is_bound: bool) -> Any:  # noqa: ANN401 - Pydantic's stub knows types alone
+    """Make a function of the same parameters that returns its arguments."""
+
+    def collect(*positional: object, **named: object) -> tuple[tuple[object, ...], dict[str, object]]:
+        return positional, named
+
+    hints = get_type_hints(function.func if isinstance(function, partial) else function, include_extras=True)
+    if isinstance(function, type):
+        hints |= get_type_hints(vars(function).get("__init__", function), include_extras=True)
+    collect.__annotations__ = hints
+    collect.__signature__ = inspect.signature(MethodType(function, object()) if is_bound else function)  # type: ignore[attr-defined]
+    return collect
+
+
+def _with_descriptions(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:
+    """Add the docstring's words to the properties that have no description of their own."""
+    properties = {
+        name: {"description": arguments[name], **value} if name in arguments else value
+        for name, value in schema.get("properties", {}).items()
+    }
+    return {"type": "object", **schema, "properties": properties}

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypedDict, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from budwood.engine.chat.functions import Approval, Function, as_tools
+from budwood.engine.chat.functions import Approval, Function, make_tools
 from budwood.engine.chat.prompts import File
-from budwood.engine.chat.schemas import wanted
+from budwood.engine.chat.schemas import ReplyType, parse_schema
 from budwood.engine.chat.structured import Output, SchemaMode
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
@@ -70,7 +70,8 @@ class AskOptions(CompletionOptions, total=False):
         files: Files that the last message holds before its text: text and images.
         reasoning_effort: How long the model may think.
         reasoning_budget: How many tokens the model may think, for vendors that count them.
-        schema: A Pydantic model or a JSON schema that the reply must satisfy; see ``response.parsed``.
+        schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
+            see ``response.parsed``.
         schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
         tools: Functions that the model may call.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
@@ -86,7 +87,7 @@ class AskOptions(CompletionOptions, total=False):
     files: Sequence[File]
     reasoning_effort: ReasoningEffort
     reasoning_budget: int
-    schema: type[BaseModel] | Mapping[str, Any]
+    schema: ReplyType
     schema_mode: SchemaMode
     tools: Sequence[Function]
     tool_choice: str
@@ -101,12 +102,24 @@ class AskOptions(CompletionOptions, total=False):
 _KNOWN: Final = frozenset(AskOptions.__optional_keys__)
 _OF_COMPLETIONS: Final = frozenset(CompletionOptions.__optional_keys__)
 _OF_THE_CALL: Final = frozenset(ClientOptions.__optional_keys__)
-_MADE_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "stop", "extra"})
-_OF_THE_REQUEST: Final = frozenset(ChatRequest.model_fields) - _MADE_HERE
+_PARSED_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "stop", "extra"})
+_OF_THE_REQUEST: Final = frozenset(ChatRequest.model_fields) - _PARSED_HERE
 
 
-class Asked(NamedTuple):
-    """A call's options, understood: what goes into the request and what stays with us."""
+class CallOptions(NamedTuple):
+    """
+    The options of a call, parsed.
+
+    Attributes:
+        options: The client's own options, with those of the call over them.
+        model: ``provider/model``, or None for the client's.
+        system: The system prompt.
+        files: Files for the last message.
+        parameters: Fields of the request.
+        tools: The functions that may be called.
+        output: What the reply must satisfy, if anything.
+        use_cache: Whether a kept reply will do.
+    """
 
     options: Options
     model: str | None = None
@@ -131,40 +144,40 @@ class Asked(NamedTuple):
             raise ConfigurationError(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}.") from None
 
 
-def understood(given: AskOptions, defaults: Options) -> Asked:
+def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
     """
-    Understand the options of a call.
+    Parse the options of a call.
 
     Raises:
         ConfigurationError: An option is unknown or has an impossible value.
     """
-    if not given:
-        return Asked(defaults)
-    said = {name: value for name, value in given.items() if value is not None}
-    refuse_unknown(said, _KNOWN)
-    overrides = {name: value for name, value in said.items() if name in _OF_THE_CALL}
-    tools = as_tools(cast("Sequence[Function]", _listed(said, "tools", "functions")))
-    return Asked(
+    if not options:
+        return CallOptions(defaults)
+    given = {name: value for name, value in options.items() if value is not None}
+    refuse_unknown(given, _KNOWN)
+    overrides = {name: value for name, value in given.items() if name in _OF_THE_CALL}
+    tools = make_tools(cast("Sequence[Function]", _listed(given, "tools", "functions")))
+    return CallOptions(
         options=override(defaults, overrides),
-        model=_text(said, "model"),
-        system=_text(said, "system"),
-        files=cast("Sequence[File]", _listed(said, "files", "names")),
-        parameters=_parameters(said, [tool.definition for tool in tools.values()]),
-        tools=ToolConfig(tools, bool(said.get("execute_tools", True)), cast("Approval | None", said.get("approve"))),
-        output=_output(said, tools),
-        use_cache=bool(said.get("cache", True)),
+        model=_text(given, "model"),
+        system=_text(given, "system"),
+        files=cast("Sequence[File]", _listed(given, "files", "names")),
+        parameters=_parameters(given, [tool.definition for tool in tools.values()]),
+        tools=ToolConfig(tools, bool(given.get("execute_tools", True)), cast("Approval | None", given.get("approve"))),
+        output=_output(given, tools),
+        use_cache=bool(given.get("cache", True)),
     )
 
 
-def understood_completion(given: CompletionOptions, defaults: Options) -> Asked:
+def parse_completion_options(options: CompletionOptions, defaults: Options) -> CallOptions:
     """
-    Understand the options of a plain completion.
+    Parse the options of a plain completion.
 
     Raises:
         ConfigurationError: An option is unknown or has an impossible value.
     """
-    refuse_unknown(given, _OF_COMPLETIONS)
-    return understood(cast("AskOptions", given), defaults)
+    refuse_unknown(options, _OF_COMPLETIONS)
+    return parse_options(cast("AskOptions", options), defaults)
 
 
 def override(defaults: Options, overrides: Mapping[str, object]) -> Options:
@@ -185,18 +198,20 @@ def refuse_unknown(given: Mapping[str, object], known: frozenset[str]) -> None:
             raise ConfigurationError(f"Unknown option {name!r}.", hint=hint)
 
 
-def _parameters(said: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
-    parameters = {name: value for name, value in said.items() if name in _OF_THE_REQUEST}
-    if "stop" in said:
-        parameters["stop"] = (said["stop"],) if isinstance(said["stop"], str) else tuple(_listed(said, "stop", "texts"))
-    if "extra" in said:
-        if not isinstance(said["extra"], Mapping):
-            raise ConfigurationError(f"extra= is a {type(said['extra']).__name__}.", hint="Give a dictionary.")
-        parameters["extra"] = dict(said["extra"])
+def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
+    parameters = {name: value for name, value in options.items() if name in _OF_THE_REQUEST}
+    if "stop" in options:
+        parameters["stop"] = (
+            (options["stop"],) if isinstance(options["stop"], str) else tuple(_listed(options, "stop", "texts"))
+        )
+    if "extra" in options:
+        if not isinstance(options["extra"], Mapping):
+            raise ConfigurationError(f"extra= is a {type(options['extra']).__name__}.", hint="Give a dictionary.")
+        parameters["extra"] = dict(options["extra"])
     if tools:
         parameters["tools"] = tuple(tools)
-    if "tool_choice" in said:
-        parameters["tool_choice"] = _choice(said["tool_choice"], {tool.name for tool in tools})
+    if "tool_choice" in options:
+        parameters["tool_choice"] = _choice(options["tool_choice"], {tool.name for tool in tools})
     return parameters
 
 
@@ -211,16 +226,16 @@ def _choice(choice: str, names: set[str]) -> str | NamedTool:
     )
 
 
-def _output(said: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
-    mode = _mode(said.get("schema_mode", "auto"))
-    if "schema" not in said:
+def _output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
+    mode = _mode(options.get("schema_mode", "auto"))
+    if "schema" not in options:
         return None
     if OUTPUT_TOOL in tools:
         raise ConfigurationError(
             f"With schema=, no tool can have the name {OUTPUT_TOOL!r}: models may give the output by it.",
             hint="Rename the function.",
         )
-    return Output(wanted(said["schema"]), mode)
+    return Output(parse_schema(options["schema"]), mode)
 
 
 def _mode(mode: object) -> SchemaMode:
@@ -229,15 +244,17 @@ def _mode(mode: object) -> SchemaMode:
     return mode
 
 
-def _text(said: Mapping[str, object], name: str) -> str | None:
-    given = said.get(name)
-    if given is not None and not isinstance(given, str):
-        raise ConfigurationError(f"{name}= is a {type(given).__name__}.", hint="Give a text.")
-    return given
+def _text(options: Mapping[str, object], name: str) -> str | None:
+    value = options.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{name}= is a {type(value).__name__}.", hint="Give a text.")
+    return value
 
 
-def _listed(said: Mapping[str, object], name: str, things: str) -> Sequence[object]:
-    given = said.get(name, ())
-    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
-        raise ConfigurationError(f"{name}= is a {type(given).__name__}.", hint=f"Give a list of {things}: {name}=[…].")
-    return given
+def _listed(options: Mapping[str, object], name: str, things: str) -> Sequence[object]:
+    value = options.get(name, ())
+    if isinstance(value, list | tuple):  # the common case; asking an abstract class costs more
+        return value
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise ConfigurationError(f"{name}= is a {type(value).__name__}.", hint=f"Give a list of {things}: {name}=[…].")
+    return value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from budwood.types import (
 )
 
 Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
-"""A text, a message, or a list of messages; also in the form of OpenAI's Chat Completions."""
+"""A text, a message, or a list of messages; also in the form of Chat Completions."""
 
 Content = str | Message
 """What is judged by itself: a text, or the texts and images of a message."""
@@ -43,7 +42,7 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
     """
     start = (Message.system(system),) if system else ()
     if isinstance(prompt, str):
-        return (*start, Message.user(prompt))
+        return (*start, Message(role="user", parts=(TextPart(text=prompt),)))
     if isinstance(prompt, Message):
         return (*start, prompt)
     if isinstance(prompt, Mapping) or not isinstance(prompt, Sequence):
@@ -108,12 +107,6 @@ def media_type_of(name: str, data: bytes) -> str:
     except UnicodeDecodeError:
         return guessed or "application/octet-stream"
     return "text/plain" if "\0" not in text else guessed or "application/octet-stream"
-
-
-def best_fit(media_type: str, patterns: Iterable[str]) -> str | None:
-    """Find the pattern that a media type fits: itself before one such as ``text/*``; None where there is none."""
-    fitting = [pattern for pattern in patterns if fnmatchcase(media_type, pattern)]
-    return media_type if media_type in fitting else next(iter(fitting), None)
 
 
 def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:

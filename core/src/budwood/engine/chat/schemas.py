@@ -1,18 +1,48 @@
-"""What a structured reply must satisfy: a Pydantic model, or a JSON schema."""
+"""
+What a structured reply must satisfy: a type that Pydantic can validate, or a JSON schema.
+
+Schemas and validators are built once. What belongs to a Pydantic model is found by a weak reference to its class; other
+types by equality; dictionaries by their JSON, so that one that was changed is read anew. Each of the three caches holds
+the 256 entries that were used last, without a lock.
+"""
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from contextlib import contextmanager
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Final, NewType, cast, get_origin
+from weakref import ref
 
-from pydantic import BaseModel, PydanticUserError, ValidationError
-from pydantic_core import from_json
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
+from pydantic_core import from_json, to_json
 
+from budwood.engine.chat.json_schemas import check_satisfiable, compile_validator, is_object, is_strict
 from budwood.errors import ConfigurationError
 from budwood.types import OutputSchema
 from budwood.types.record import JSON
+
+ReplyType = type[object] | UnionType | Mapping[str, Any]
+"""
+What ``schema=`` takes: a Pydantic model, a dataclass, a ``TypedDict``, an ``Enum``, a generic such as ``list[Model]``,
+any other type that Pydantic can validate, or a JSON schema as a dictionary.
+"""
+
+MAX_CACHED: Final = 256
+
+_WRAPPED: Final = "value"
+"""The property that holds a value which is no object."""
 
 _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
@@ -26,57 +56,89 @@ class SchemaMismatch(Exception):  # noqa: N818 - caught by the engine, never see
         self.errors = tuple(errors)
 
 
-class Wanted(ABC):
-    """The value that a reply must hold."""
+class ReplySchema(ABC):
+    """
+    What a reply must satisfy.
+
+    Attributes:
+        schema: The JSON schema that the vendor gets.
+    """
 
     schema: OutputSchema
 
     @abstractmethod
-    def validate(self, text: str) -> BaseModel | JSON:
+    def validate(self, text: str) -> Any:  # noqa: ANN401 - whatever the type's values are
         """
-        Read the value out of a text.
+        Parse a text into the value.
 
         Raises:
-            SchemaMismatch: The text is no JSON, or does not satisfy the schema.
+            SchemaMismatch: The text is not JSON, or does not satisfy the schema.
         """
 
 
-class WantedModel(Wanted):
-    """A Pydantic model."""
+class ModelSchema(ReplySchema):
+    """A Pydantic model. The schema is shared by all calls; the model itself is held only as long as the call."""
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._model = model
-        try:
-            schema = model.model_json_schema()
-        except PydanticUserError as error:
-            raise ConfigurationError(
-                f"{model.__name__} cannot be described as a JSON schema: {str(error).splitlines()[0]}.",
-                hint="Give its fields types that JSON can express.",
-            ) from error
-        self.schema = _output_schema(model.__name__, schema)
+        self.schema = _model_schema(ref(model))
 
-    def validate(self, text: str) -> BaseModel | JSON:
-        """Read an instance of the model out of a text."""
+    def validate(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        """Parse a text into an instance of the model."""
         try:
-            return self._model.model_validate_json(unwrapped(text))
+            return self._model.model_validate_json(extract_json(text))
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False, include_input=False)
-            raise SchemaMismatch(
-                [f"{'.'.join(map(str, detail['loc'])) or 'the reply'}: {detail['msg']}" for detail in details]
-            ) from None
+            raise SchemaMismatch(_messages_of(error)) from None
 
 
-class WantedJSON(Wanted):
-    """Whatever satisfies a JSON schema (draft 2020-12)."""
+class TypeSchema(ReplySchema):
+    """
+    Any other type.
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = _validator(schema)
-        self.schema = _output_schema(str(schema.get("title", "output")), dict(schema))
+    Vendors take only objects at the root: a value that is none is asked for as ``{"value": …}``, and may come without.
+    """
 
-    def validate(self, text: str) -> BaseModel | JSON:
-        """Read a value out of a text."""
+    def __init__(self, annotation: Any) -> None:  # noqa: ANN401 - there is no type of types
+        name = annotation.__name__ if isinstance(annotation, type) else "output"
+        with _schema_errors(annotation):
+            self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+            schema = self._adapter.json_schema()
+            self._wrapper = None if is_object(schema) else _wrap(annotation, name)
+            if self._wrapper is not None:
+                schema = self._wrapper.model_json_schema()
+        self.schema = _output_schema(name, schema)
+
+    def validate(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        """Parse a text into a value of the type."""
+        text = extract_json(text)
+        if self._wrapper is None:
+            return self._parse(text)
         try:
-            value: JSON = from_json(unwrapped(text), allow_inf_nan=False)
+            return getattr(self._wrapper.model_validate_json(text), _WRAPPED)
+        except ValidationError as error:
+            try:
+                return self._parse(text)
+            except SchemaMismatch:
+                raise SchemaMismatch(_messages_of(error)) from None
+
+    def _parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        try:
+            return self._adapter.validate_json(text)
+        except ValidationError as error:
+            raise SchemaMismatch(_messages_of(error)) from None
+
+
+class JSONSchema(ReplySchema):
+    """A JSON schema (draft 2020-12)."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self._validator = compile_validator(schema)
+        self.schema = _output_schema(str(schema.get("title", "output")), schema)
+
+    def validate(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        """Parse a text into a JSON value."""
+        try:
+            value: JSON = from_json(extract_json(text), allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
         errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
@@ -85,43 +147,47 @@ class WantedJSON(Wanted):
         return value
 
 
-def wanted(schema: object) -> Wanted:
+def parse_schema(schema: object) -> ReplySchema:
     """
-    Understand what a caller gives as ``schema``.
+    Parse what a caller passes as ``schema``; see `ReplyType`.
 
     Raises:
-        ConfigurationError: It is neither a Pydantic model nor a JSON schema, or nothing can satisfy it.
+        ConfigurationError: It is neither a type nor a JSON schema, or no value can satisfy it.
     """
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
-        model = WantedModel(schema)
-        _refuse_contradictions(model.schema.json_schema)
-        return model
+    if isinstance(schema, type) and issubclass(schema, BaseModel) and _is_plain(schema):
+        return ModelSchema(schema)
     if isinstance(schema, Mapping):
-        value = WantedJSON(schema)
-        _refuse_contradictions(schema)
-        return value
-    raise ConfigurationError(
-        f"schema= is a {type(schema).__name__}.", hint="Give a Pydantic model class or a JSON schema as a dictionary."
-    )
+        return _json_schema(_canonical(schema))
+    if not _is_type(schema):
+        raise ConfigurationError(
+            f"schema= is a {type(schema).__name__}.",
+            hint="Pass a Pydantic model or another type, or a JSON schema as a dictionary.",
+        )
+    parts = tuple(_parts(schema))
+    try:
+        hash(parts)
+    except TypeError:  # what Annotated[…] holds need not be hashable
+        return TypeSchema(schema)
+    return _type_schema(parts)
 
 
-def check_schema(schema: type[BaseModel] | Mapping[str, Any]) -> None:
+def check_schema(schema: ReplyType) -> None:
     """
-    See before anything is sent that a schema is one, and that something can satisfy it.
+    Check a schema before anything is sent: that it is one, and that some value can satisfy it.
 
     Args:
-        schema: A Pydantic model or a JSON schema, as for `Client.ask`.
+        schema: As for `Client.ask`.
 
     Raises:
         ConfigurationError: It is not.
     """
-    wanted(schema)
+    parse_schema(schema)
 
 
-def unwrapped(text: str) -> str:
-    """Take JSON out of the fences and words that models put around it."""
+def extract_json(text: str) -> str:
+    """Extract JSON from the fences and words that models put around it."""
     text = text.strip()
-    fenced = _FENCED.search(text)
+    fenced = _FENCED.search(text) if "```" in text else None
     if fenced:
         return fenced[1]
     if text[:1] in ("{", "[", '"') or not text:
@@ -131,90 +197,77 @@ def unwrapped(text: str) -> str:
     return text[start : end + 1] if 0 <= start < end else text
 
 
+@lru_cache(MAX_CACHED)
+def _model_schema(model: ref[type[BaseModel]]) -> OutputSchema:
+    """Describe a model. What is cached must not hold the class, or it would never be collected."""
+    held = cast("type[BaseModel]", model())  # the caller holds it
+    with _schema_errors(held):
+        schema = held.model_json_schema()
+    return _output_schema(held.__name__, schema)
+
+
+@lru_cache(MAX_CACHED)
+def _type_schema(parts: tuple[Any, ...]) -> TypeSchema:
+    return TypeSchema(parts[0])
+
+
+@lru_cache(MAX_CACHED)
+def _json_schema(canonical: bytes) -> JSONSchema:
+    return JSONSchema(from_json(canonical))
+
+
+def _canonical(schema: Mapping[str, Any]) -> bytes:
+    """Write a dictionary as JSON, in its own order: models write properties in the order of the schema."""
+    try:
+        return to_json(dict(schema))
+    except ValueError as error:
+        raise ConfigurationError(f"The JSON schema cannot be written as JSON: {error}.") from None
+
+
+def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - the same
+    """Yield a type and what it is made of: unions of another order are equal, but prefer another member."""
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _parts(part)
+
+
+def _is_plain(model: type[BaseModel]) -> bool:
+    """Tell whether a model is a class of its own: what is made of generics is found by equality, as they are."""
+    return not model.__pydantic_root_model__ and not model.__pydantic_generic_metadata__["origin"]
+
+
+def _is_type(schema: object) -> bool:
+    if isinstance(schema, type | NewType) or get_origin(schema) is not None:
+        return True
+    return type(schema).__name__ == "TypeAliasType"  # of `typing` from Python 3.12 on, or of `typing_extensions`
+
+
+def _wrap(annotation: Any, name: str) -> type[BaseModel]:  # noqa: ANN401 - the same
+    config = ConfigDict(extra="forbid", title=name)
+    fields: dict[str, Any] = {_WRAPPED: (annotation, ...)}
+    return create_model("Output", __config__=config, **fields)
+
+
+@contextmanager
+def _schema_errors(annotation: object) -> Iterator[None]:
+    """Raise what Pydantic says of a type that JSON cannot express as an error of the caller's."""
+    try:
+        yield
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        name = annotation.__name__ if isinstance(annotation, type) else annotation
+        raise ConfigurationError(
+            f"{name} cannot be described as a JSON schema: {str(error).splitlines()[0]}.",
+            hint="Use types that JSON can express.",
+        ) from error
+
+
 def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
+    check_satisfiable(schema)
     return OutputSchema(
-        name=_NOT_IN_NAMES.sub("_", name)[:64] or "output", json_schema=schema, strict=_is_strict(schema) or None
+        name=_NOT_IN_NAMES.sub("_", name)[:64] or "output", json_schema=schema, strict=is_strict(schema) or None
     )
 
 
-def _is_strict(schema: object) -> bool:
-    """Tell whether every object names all its properties and allows no others, as OpenAI's strict mode demands."""
-    if isinstance(schema, Mapping):
-        if schema.get("type") == "object" or "properties" in schema:
-            properties = set(schema.get("properties", {}))
-            if schema.get("additionalProperties") is not False or properties != set(schema.get("required", ())):
-                return False
-        return all(_is_strict(value) for value in schema.values())
-    return all(map(_is_strict, schema)) if isinstance(schema, list) else True
-
-
-def _validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a library that only some install
-    try:
-        from jsonschema import Draft202012Validator, SchemaError
-        from referencing import Registry
-        from referencing.jsonschema import DRAFT202012
-    except ImportError as error:
-        raise ConfigurationError(
-            "A JSON schema is checked by the library jsonschema, which is not installed.",
-            hint="pip install jsonschema, or give a Pydantic model.",
-        ) from error
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
-    registry: Any = Registry()  # an empty one, which never fetches a $ref from the network
-    root = DRAFT202012.create_resource(schema)
-    missing = next(_unresolvable(root, registry.resolver_with_root(root)), None)
-    if missing is not None:
-        raise ConfigurationError(f"The JSON schema refers to {missing!r}, which is not in it.")
-    return Draft202012Validator(schema, registry=registry)
-
-
-def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
-    from referencing.exceptions import Unresolvable
-
-    reference = schema.contents.get("$ref") if isinstance(schema.contents, Mapping) else None
-    if reference is not None:
-        try:
-            resolver.lookup(reference)
-        except Unresolvable:
-            yield reference
-    for inner in schema.subresources():
-        yield from _unresolvable(inner, resolver.in_subresource(inner))
-
-
-_BOUNDS: Final = (
-    ("minimum", "maximum"),
-    ("minLength", "maxLength"),
-    ("minItems", "maxItems"),
-    ("minProperties", "maxProperties"),
-)
-
-
-def _refuse_contradictions(schema: Mapping[str, Any]) -> None:
-    found = next(_contradictions(schema, "$"), None)
-    if found is not None:
-        raise ConfigurationError(f"No value can satisfy the schema: {found}.", hint="Correct the schema.")
-
-
-def _contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of small cases
-    """Find what can be seen to be impossible; what is optional may be impossible and simply stay away."""
-    if schema is False:
-        yield f"{path} is false"
-    if not isinstance(schema, Mapping):
-        return
-    for low, high in _BOUNDS:
-        if low in schema and high in schema and schema[low] > schema[high]:
-            yield f"{path} has {low} {schema[low]} above {high} {schema[high]}"
-    if schema.get("enum") == [] or schema.get("not") in ({}, True):
-        yield f"{path} allows no value"
-    if "const" in schema and "enum" in schema and schema["const"] not in schema["enum"]:
-        yield f"{path} wants {schema['const']!r}, which is not in its enum"
-    properties = schema.get("properties", {})
-    for name in schema.get("required", ()):
-        if name in properties:
-            yield from _contradictions(properties[name], f"{path}.{name}")
-        elif schema.get("additionalProperties") is False and not schema.get("patternProperties"):
-            yield f"{path} requires {name!r} and does not allow it"
-    if schema.get("minItems", 0) > 0:
-        yield from _contradictions(schema.get("items", True), f"{path}[]")
+def _messages_of(error: ValidationError) -> list[str]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [f"{'.'.join(map(str, detail['loc'])) or 'the reply'}: {detail['msg']}" for detail in details]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.engine.chat.schemas import SchemaMismatch, Wanted
+from budwood.engine.chat.schemas import ReplySchema, SchemaMismatch
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, messages_added
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.errors import StructuredOutputError, UnsupportedError
@@ -45,7 +45,7 @@ class Output(NamedTuple):
         mode: How the vendor is asked for it.
     """
 
-    schema: Wanted
+    schema: ReplySchema
     mode: SchemaMode = "auto"
 
     def request_for(
@@ -114,12 +114,12 @@ def with_output(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[
     """
 
     def run(round_: Round) -> Flow[Any]:
-        return answer(round_) if round_.output is None else _validated(answer, round_, round_.output)
+        return _validate(answer, round_, round_.output) if round_.output is not None else answer(round_)
 
     return run
 
 
-def _validated(answer: Callable[[Round], Flow[Any]], round_: Round, output: Output) -> Flow[ChatResponse]:
+def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Output) -> Flow[ChatResponse]:
     call, request = round_.call, round_.request
     usage: Usage | None = None
     for repair in range(call.options.repairs + 1):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from budwood.engine.chat.functions import Approval, Tool, explained, is_async, shown
+from budwood.engine.chat.functions import Approval, Tool, format_error, format_result, is_async
 from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, Overdue
 from budwood.errors import ConfigurationError, ToolLoopError
 from budwood.types import ChatResponse, Message, ToolCallPart, ToolResultPart, Usage
@@ -47,8 +47,7 @@ def with_tools(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[A
     """
 
     def run(round_: Round) -> Flow[Any]:
-        tools = round_.tools
-        return answer(round_) if tools is None or not tools.tools or not tools.execute else _loop(answer, round_, tools)
+        return _loop(answer, round_, round_.tools) if round_.tools is not None else answer(round_)
 
     return run
 
@@ -108,19 +107,25 @@ def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[Too
         RequestTimeoutError: The call's time is over.
     """
     started = call.clock.monotonic()
-    tool = tools.tools.get(tool_call.name)
-    refusal = None if tool is None else (yield from _refusal(call, tool_call, tools.approve))
-    if tool is None:
-        known = ", ".join(tools.tools)
-        result = _result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
-    elif refusal is not None:
-        result = _result(tool_call, refusal, is_error=True)
-    else:
-        result = yield from _run(call, tool, tool_call)
-    if call.observers is not None:
-        call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
+    result: ToolResultPart | None = None
+    try:
+        result = yield from _result_of(call, tool_call, tools)
+    finally:
+        if call.observers is not None:
+            call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
     call.seconds_left()
     return result
+
+
+def _result_of(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[ToolResultPart]:
+    tool = tools.tools.get(tool_call.name)
+    if tool is None:
+        known = ", ".join(tools.tools)
+        return _result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
+    refusal = yield from _refusal(call, tool_call, tools.approve)
+    if refusal is not None:
+        return _result(tool_call, refusal, is_error=True)
+    return (yield from _run(call, tool, tool_call))
 
 
 def _run(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:
@@ -129,11 +134,11 @@ def _run(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart
     try:
         answer = yield Invoke(function, awaitable=tool.awaitable, timeout=left)
         if not inspect.isawaitable(answer):
-            return _result(tool_call, shown(answer))
+            return _result(tool_call, format_result(answer))
     except Overdue:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and may do better
-        return _result(tool_call, explained(error), is_error=True)
+        return _result(tool_call, format_error(error), is_error=True)
     raise _not_awaited(f"The tool {tool_call.name!r}", answer)
 
 
@@ -164,7 +169,7 @@ def _refusal(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> F
     except Overdue:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
-        return f"This call was not allowed, because asking for approval failed: {explained(error)}"
+        return f"This call was not allowed, because asking for approval failed: {format_error(error)}"
     if inspect.isawaitable(decision):
         raise _not_awaited("approve=", decision)
     if decision is True:

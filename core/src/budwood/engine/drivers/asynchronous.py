@@ -8,17 +8,20 @@ import inspect
 import warnings
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
 from budwood.engine.drivers.effects import (
+    CLEANUP_SECONDS,
     Abandoned,
     All,
     Close,
     Effect,
     Emit,
     Ended,
+    First,
     Flow,
     Invoke,
     Open,
@@ -27,16 +30,16 @@ from budwood.engine.drivers.effects import (
     ReadAll,
     Save,
     Sleep,
+    Wait,
+    refuse_emit,
 )
+from budwood.engine.drivers.tasks import BackgroundTasks, Group, Race
 
 if TYPE_CHECKING:
     from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
-
-_CLEANUP_PATIENCE: Final = 5.0
-"""Seconds that the effects of a flow's ``finally`` clauses get after it was cancelled."""
 
 
 class AsyncDriver:
@@ -46,12 +49,16 @@ class AsyncDriver:
     Args:
         transport: Makes the transport when the first call is sent.
         clock: Sleeps.
+
+    Attributes:
+        background: The flows that were abandoned and have yet to end.
     """
 
     def __init__(self, transport: Callable[[], AsyncTransport], clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
-        self._perform: Final[dict[type[Effect], Callable[[Any], Awaitable[Any]]]] = {
+        self.background: Final = BackgroundTasks()
+        self._perform: Final[dict[type[Effect], Callable[[Any], Coroutine[Any, Any, Any]]]] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
@@ -59,7 +66,10 @@ class AsyncDriver:
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep_async(effect.seconds),
             Invoke: _invoke,
+            Wait: self._wait,
             All: self._run_all,
+            First: self._run_first,
+            Emit: _refuse_emit,
         }
 
     async def run(self, flow: Flow[T]) -> T:
@@ -79,13 +89,23 @@ class AsyncDriver:
                 return result
             error = None
 
-    async def advance(self, flow: Flow[Any], error: BaseException | None = None) -> Emit | Ended:
+    async def finish_side(self, flow: Flow[T]) -> T:
+        """Perform a flow of `All` or `First` to its end."""
+        result: T = cast("Ended", await self.advance(flow, until=None)).result
+        return result
+
+    async def advance(
+        self,
+        flow: Flow[Any],
+        error: BaseException | None = None,
+        until: type[Emit] | None = Emit,
+    ) -> Emit | Ended:
         """Perform effects until there are events to hand out, or the flow has ended."""
         perform = self._perform
         leaving = error is not None
         try:
             effect = flow.send(None) if error is None else flow.throw(error)
-            while type(effect) is not Emit:
+            while type(effect) is not until:
                 try:
                     pending = perform[type(effect)](effect)
                     result = await (_shielded(pending) if leaving else pending)
@@ -98,40 +118,61 @@ class AsyncDriver:
             return Ended(stop.value)
         return effect
 
+    async def close(self) -> None:
+        """Wait until the flows that were abandoned have ended, but no longer than for their cleaning up."""
+        await self.background.wait()
+
+    async def _wait(self, effect: Wait) -> bool:
+        latch = effect.latch
+        if latch.is_set:
+            return True
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed, and with it nobody waits
+                loop.call_soon_threadsafe(_resolve, woken)
+
+        latch.add_waker(wake)
+        try:
+            await self._clock.wait_async(woken, effect.deadline)
+        finally:
+            latch.remove_waker(wake)
+        return latch.is_set
+
     async def _run_all(self, effect: All) -> list[Any]:
         flows = iter(effect.flows)
-        results: list[Any] = []
-        running: dict[asyncio.Task[Any], int] = {}
-        try:
-            exhausted = False
-            while running or not exhausted:
-                while not exhausted and (effect.limit is None or len(running) < effect.limit):
-                    flow = next(flows, None)
-                    if flow is None:
-                        exhausted = True
-                    else:
-                        results.append(None)
-                        running[asyncio.create_task(self.finish(flow))] = len(results) - 1
-                if running:
-                    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        results[running.pop(task)] = task.result()
-        finally:
-            for task in running:
-                task.cancel()
-            if running:
-                await asyncio.gather(*running, return_exceptions=True)
-        return results
+        first = list(islice(flows, 2))
+        if len(first) < 2:
+            return [await self.finish_side(flow) for flow in first]
+        return await Group(self).run(chain(first, flows), effect.limit)
+
+    async def _run_first(self, effect: First) -> Any:  # noqa: ANN401 - whatever the winner returns
+        flows = list(effect.flows)
+        if len(flows) == 1:
+            return await self.finish_side(flows[0])
+        return await Race(self, effect.release).win(flows)
 
 
-async def _shielded(pending: Awaitable[T]) -> T:
+async def _refuse_emit(effect: Emit) -> None:
+    refuse_emit(effect)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _shielded(pending: Coroutine[Any, Any, T]) -> T:
     """Perform an effect to its end although the task was cancelled, but not for ever."""
 
     async def bounded() -> T:
-        async with asyncio.timeout(_CLEANUP_PATIENCE):
+        async with asyncio.timeout(CLEANUP_SECONDS):
             return await pending
 
-    return await asyncio.shield(asyncio.ensure_future(bounded()))
+    task = asyncio.ensure_future(bounded())
+    task.add_done_callback(lambda _: pending.close())  # a loop that ends cancels it, maybe before its first step
+    return await asyncio.shield(task)
 
 
 async def _save(effect: Save) -> SavedReply:
@@ -231,11 +272,22 @@ _closing: Final[set[asyncio.Task[None]]] = set()
 
 
 def _dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
-    """End a flow whose events nobody can read any more; nobody waits, so the loop closes its connection by the way."""
-    for exchange in _ended(flow):
-        if loop.is_running():
-            loop.call_soon_threadsafe(_close, loop, exchange)
+    """
+    End a flow whose events nobody can read any more.
+
+    This may run wherever garbage is collected, also while an observer holds a lock that ending the flow would wait for:
+    so the loop ends it by the way, or this thread where the loop does not run any more.
+    """
+    if loop.is_running():
+        loop.call_soon_threadsafe(_end_dropped, flow, loop)
+    else:
+        _ended(flow)
     warnings.warn("A stream was dropped before its end. Open it by `async with`.", ResourceWarning, stacklevel=2)
+
+
+def _end_dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
+    for exchange in _ended(flow):
+        _close(loop, exchange)
 
 
 def _ended(flow: Flow[Any]) -> list[AsyncExchange]:

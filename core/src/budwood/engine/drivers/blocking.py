@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import Clock, Transport
+from budwood.engine.drivers.background import Background
 from budwood.engine.drivers.effects import (
     Abandoned,
     All,
@@ -19,6 +19,7 @@ from budwood.engine.drivers.effects import (
     Effect,
     Emit,
     Ended,
+    First,
     Flow,
     Invoke,
     Open,
@@ -26,47 +27,62 @@ from budwood.engine.drivers.effects import (
     ReadAll,
     Save,
     Sleep,
+    Wait,
+    refuse_emit,
 )
+from budwood.engine.drivers.latch import waking
 from budwood.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Future, ThreadPoolExecutor
 
     from budwood.contracts import Exchange
+    from budwood.engine.drivers.sides import Side
     from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
 
-_INTERRUPTS: Final = 100
-_INTERRUPT_SECONDS: Final = 0.05
-"""
-Abandoned threads are interrupted so often, with such pauses. Once is not enough: a thread that connects or prepares a
-call has no socket yet that could be shut down.
-"""
+_Perform = dict[type[Effect], Callable[[Any], Any]]
 
 
 class BlockingDriver:
     """
-    Performs effects in the calling thread, and `All` in threads of its own. Safe to use from several threads.
+    Performs effects in the calling thread, `All` and `First` in threads of its own. Safe to use from several threads.
 
     Args:
         transport: Makes the transport when the first call is sent.
         clock: Sleeps.
+
+    Attributes:
+        background: The flows that were abandoned and have yet to end.
     """
 
     def __init__(self, transport: Callable[[], Transport], clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
-        self._perform: Final[dict[type[Effect], Callable[[Any], Any]]] = {
+        self.background: Final = Background()
+        self._perform: Final[_Perform] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
             Save: _save,
             Close: lambda effect: effect.exchange.close(),
+            Sleep: lambda effect: self._clock.sleep(effect.seconds),
             Invoke: _invoke,
-            All: self._run_all,
+            Emit: refuse_emit,
+            **self._waiting(None),
+        }
+
+    def performers(self, side: Side) -> _Perform:
+        """Return what performs the effects of a flow that runs beside others: abandoning it ends its waiting."""
+        return {**self._perform, Sleep: lambda effect: self._sleep(effect, side), **self._waiting(side)}
+
+    def _waiting(self, side: Side | None) -> _Perform:
+        return {
+            Wait: lambda effect: self._wait(effect, side),
+            All: lambda effect: self._run_all(effect, side),
+            First: lambda effect: self._run_first(effect, side),
         }
 
     def run(self, flow: Flow[T]) -> T:
@@ -77,69 +93,96 @@ class BlockingDriver:
         """Perform a flow, event by event as the caller reads them."""
         return FlowEvents(self, flow)
 
-    def finish(self, flow: Flow[T], error: BaseException | None = None, abandoned: threading.Event | None = None) -> T:
-        """
-        Perform what is left of a flow.
-
-        Args:
-            flow: Where it stands.
-            error: Thrown in first.
-            abandoned: Once set, the flow is abandoned before its next effect.
-        """
+    def finish(self, flow: Flow[T], error: BaseException | None = None) -> T:
+        """Perform what is left of a flow; ``error`` is thrown in first."""
         while True:
-            outcome = self.advance(flow, error, abandoned)
+            outcome = self.advance(flow, error)
             if isinstance(outcome, Ended):
                 result: T = outcome.result
                 return result
             error = None
 
+    def finish_side(self, flow: Flow[T], side: Side | None) -> T:
+        """Perform a flow of `All` or `First` to its end; ``side`` tells whether it is abandoned."""
+        result: T = cast("Ended", self.advance(flow, side=side, until=None)).result
+        return result
+
     def advance(
-        self, flow: Flow[Any], error: BaseException | None = None, abandoned: threading.Event | None = None
+        self,
+        flow: Flow[Any],
+        error: BaseException | None = None,
+        side: Side | None = None,
+        until: type[Emit] | None = Emit,
     ) -> Emit | Ended:
         """Perform effects until there are events to hand out, or the flow has ended."""
+        perform = self._perform if side is None else side.perform
         try:
             effect = flow.send(None) if error is None else flow.throw(error)
-            while type(effect) is not Emit:
+            while type(effect) is not until:
                 try:
-                    if abandoned is not None and abandoned.is_set():
-                        abandoned = None
-                        effect = flow.throw(Abandoned())
-                        continue
-                    result = self._performed(effect, abandoned)
+                    if side is not None:
+                        side.enter(effect)
+                    result = perform[type(effect)](effect)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
-                    effect = flow.throw(failure)
+                    effect = flow.throw(failure if side is None else side.fail(failure))
                 else:
                     effect = flow.send(result)
         except StopIteration as stop:
             return Ended(stop.value)
         return effect
 
-    def _performed(self, effect: Effect, abandoned: threading.Event | None) -> object:
-        """Perform one effect. In a group's thread a pause ends when the group is abandoned."""
-        if type(effect) is not Sleep:
-            return self._perform[type(effect)](effect)
-        self._clock.sleep(effect.seconds, wake=abandoned)
-        return None
-
     def interrupt(self, thread: int) -> None:
         """End what another thread waits for."""
         self._transport().interrupt(thread)
 
-    def _run_all(self, effect: All) -> list[Any]:
+    def close(self) -> None:
+        """Wait until the flows that were abandoned have ended, but no longer than for their cleaning up."""
+        self.background.wait()
+
+    def _sleep(self, effect: Sleep, side: Side) -> None:
+        wake = threading.Event()
+        with waking(wake.set, side.signal):
+            self._clock.sleep(effect.seconds, wake=wake)
+        _check(side)
+
+    def _wait(self, effect: Wait, side: Side | None) -> bool:
+        latch = effect.latch
+        if latch.is_set:
+            return True
+        woken = threading.Event()
+        with waking(woken.set, latch, None if side is None else side.signal):
+            self._clock.wait(woken, effect.deadline)
+        if not latch.is_set:
+            _check(side)
+        return latch.is_set
+
+    def _run_all(self, effect: All, side: Side | None) -> list[Any]:
         flows = iter(effect.flows)
-        first = next(flows, None)
-        if first is None:
-            return []
-        second = next(flows, None)
-        if second is None:
-            return [self.finish(first)]
-        return _Group(self, effect.limit).run(_chain(first, second, flows))
+        first = list(islice(flows, 2))
+        if len(first) < 2:
+            return [self.finish_side(flow, side) for flow in first]
+        from budwood.engine.drivers.groups import Group  # not above: few programs run groups
+
+        return Group(self, side).run(chain(first, flows), effect.limit)
+
+    def _run_first(self, effect: First, side: Side | None) -> Any:  # noqa: ANN401 - whatever the winner returns
+        flows = list(effect.flows)
+        if len(flows) == 1:
+            return self.finish_side(flows[0], side)
+        from budwood.engine.drivers.groups import Race
+
+        return Race(self, side, effect.release).win(flows)
 
 
-def _chain(first: Flow[Any], second: Flow[Any], rest: Iterator[Flow[Any]]) -> Iterator[Flow[Any]]:
-    yield first
-    yield second
-    yield from rest
+def _check(side: Side | None) -> None:
+    """
+    See whether a flow waits on.
+
+    Raises:
+        Abandoned: Its caller has left.
+    """
+    if side is not None and side.signal is not None and side.signal.is_set:
+        raise Abandoned
 
 
 def _save(effect: Save) -> SavedReply:
@@ -156,63 +199,6 @@ def _invoke(effect: Invoke) -> object:
             hint="Use AsyncClient.",
         )
     return effect.function()
-
-
-class _Group:
-    """Flows that run side by side, each in a thread."""
-
-    def __init__(self, driver: BlockingDriver, limit: int | None) -> None:
-        self._driver = driver
-        self._limit = limit or 32
-        self._abandoned = threading.Event()
-        self._threads: set[int] = set()
-
-    def run(self, flows: Iterator[Flow[Any]]) -> list[Any]:
-        from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait  # not above: few programs run groups
-
-        results: dict[int, Any] = {}
-        running: dict[Future[Any], int] = {}
-        waiting = enumerate(flows)
-        pool = ThreadPoolExecutor(self._limit, thread_name_prefix="budwood")
-        try:
-            self._start(pool, waiting, running)
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    results[running.pop(future)] = future.result()
-                self._start(pool, waiting, running)
-        except BaseException:
-            self._abandon(running)
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return [results[place] for place in sorted(results)]
-
-    def _start(
-        self, pool: ThreadPoolExecutor, waiting: Iterator[tuple[int, Flow[Any]]], running: dict[Future[Any], int]
-    ) -> None:
-        """Start as many flows as there is room for."""
-        for place, flow in islice(waiting, self._limit - len(running)):
-            running[pool.submit(contextvars.copy_context().run, self._one, flow)] = place
-
-    def _one(self, flow: Flow[Any]) -> object:
-        identifier = threading.get_ident()
-        self._threads.add(identifier)
-        try:
-            return self._driver.finish(flow, abandoned=self._abandoned)
-        finally:
-            self._threads.discard(identifier)
-
-    def _abandon(self, running: dict[Future[Any], int]) -> None:
-        from concurrent.futures import wait
-
-        self._abandoned.set()
-        for future in running:
-            future.cancel()
-        for _ in range(_INTERRUPTS):
-            for thread in tuple(self._threads):
-                self._driver.interrupt(thread)
-            if not wait(running, timeout=_INTERRUPT_SECONDS).not_done:
-                return
 
 
 class FlowEvents(Generic[E, T]):

@@ -5,15 +5,17 @@ The engine is generators that yield these effects and receive their results. `bu
 them with blocking I/O, `budwood.engine.drivers.asynchronous` with async I/O; no other module of the engine knows which.
 
 A failed effect is raised inside the generator, where it stands. Drivers never call ``generator.close()``: to end a flow
-early they throw `Abandoned` (or the cancellation) in and then perform what its ``finally`` clauses yield.
+early they throw `Abandoned` (or the cancellation) in and then perform what its ``finally`` clauses yield, for at most
+`CLEANUP_SECONDS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 from budwood.contracts import AsyncExchange, Exchange
+from budwood.engine.drivers.latch import Latch
 from budwood.types import HTTPCall, Timing
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from budwood.types import PullProgress, StreamEvent
 
 T = TypeVar("T")
+
+SIDE_BY_SIDE: Final = 32
+"""How many flows of an `All` run at once unless it says otherwise, under both drivers."""
+
+CLEANUP_SECONDS: Final = 5.0
+"""How long the ``finally`` clauses of an abandoned flow may take. After that, what they wait for is ended as well."""
 
 
 class Abandoned(BaseException):
@@ -90,19 +98,49 @@ class Invoke(NamedTuple):
     timeout: float | None = None
 
 
+class Wait(NamedTuple):
+    """Wait until ``latch`` is set, at most until the clock shows ``deadline``. Result: whether it is set."""
+
+    latch: Latch
+    deadline: float
+
+
 class All(NamedTuple):
     """
-    Run flows side by side, at most ``limit`` at once. Result: their results, in their order.
+    Run flows side by side, at most ``limit`` at once. Result: their results, in the order of the flows.
 
-    Where one raises, the others are abandoned and its error is raised.
+    The first error is raised at once. The other flows are abandoned: they clean up in the background, and no request
+    of theirs goes on.
     """
 
     flows: Iterable[Flow[Any]]
-    limit: int | None = None
+    limit: int = SIDE_BY_SIDE
+
+
+class First(NamedTuple):
+    """
+    Run flows side by side. Result: that of the first flow that succeeds.
+
+    The result belongs to the caller, also if it is an open exchange. The other flows are abandoned and clean up in the
+    background; the winner does not wait for them. Of a flow that succeeds all the same, ``release`` makes the flow that
+    gives its result back, such as `close_exchange`; without it the result is dropped.
+
+    Only if all flows fail is an error raised: that of the first flow, with the others in its ``__notes__``. An error
+    that is no `Exception`, such as `KeyboardInterrupt`, does not count as a failure and is raised at once.
+
+    To start a flow later than the others, let it yield `Sleep` first.
+    """
+
+    flows: Iterable[Flow[Any]]
+    release: Callable[[Any], Flow[None]] | None = None
 
 
 class Emit(NamedTuple):
-    """Hand events to the reader of the stream."""
+    """
+    Hand events to the reader of the stream.
+
+    Only a main flow can. In a flow of `All` or `First` it raises `RuntimeError`.
+    """
 
     events: Sequence[StreamEvent] | Sequence[PullProgress]
 
@@ -113,7 +151,38 @@ class Ended(NamedTuple):
     result: Any
 
 
-Effect = Open | Read | ReadAll | Save | Close | Sleep | Invoke | All | Emit
+Effect = Open | Read | ReadAll | Save | Close | Sleep | Wait | Invoke | All | First | Emit
 
 Flow = Generator[Effect, Any, T]
 """A generator that yields effects, receives their results, and returns a value."""
+
+
+def close_exchange(exchange: Exchange | AsyncExchange) -> Flow[None]:
+    """End an exchange that was won too late; for `First`."""
+    yield Close(exchange)
+
+
+def refuse_emit(_: Emit) -> NoReturn:
+    """
+    Perform `Emit` in a flow of `All` or `First`.
+
+    Raises:
+        RuntimeError: Always.
+    """
+    raise RuntimeError("A flow that All or First runs cannot emit events. Return them, and emit them in the main flow.")
+
+
+def join_errors(errors: Sequence[Exception]) -> Exception:
+    """
+    Return the first error of a `First`, with the others in its notes.
+
+    Raises:
+        ValueError: There is none, for there was no flow.
+    """
+    if not errors:
+        raise ValueError("First got no flows. Give it one or more.")
+    first, *others = errors
+    for other in others:
+        if other is not first:
+            first.add_note(f"Another attempt failed with {type(other).__name__}: {other}")
+    return first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,16 +17,18 @@ from budwood.contracts import (
     ContextWindowProvider,
     LocalProvider,
     ModelRulesProvider,
+    PriceTierProvider,
     Provider,
     RateLimitProvider,
     TokenProvider,
 )
 from budwood.engine.pipeline.credentials import Lease, TokenCache
-from budwood.errors import ConfigurationError, CredentialError, PluginInvalidError
+from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
-from budwood.plugins import Instance, Instances
-from budwood.types import Capability, Credential, ModelRules, RateLimits, ReplyHead
+from budwood.plugins import Instance, Instances, faults
+from budwood.plugins.faults import PluginSource
+from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -61,9 +64,11 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
+        capabilities: What the provider can do with a model; looked up once for each, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
+        price_tier: Reads from a reply which tier of service it was served with; None where there is only one.
         read_rate_limits: Reads what the vendor's headers say of its limits; None where the provider cannot.
         no_price: Why a call that has no price in the catalog has none.
         identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
@@ -74,13 +79,16 @@ class Endpoint(NamedTuple):
         missing_credential: What to say where a credential is needed and none is there.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
+        source: Where the plugin comes from, for `budwood.plugins.faults`.
     """
 
     name: str
     plugin: str
+    source: PluginSource
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
+    capabilities: Callable[[str], frozenset[Capability]]
     lessons: Lessons
     identity: str
     credential: Credential | None = None
@@ -92,12 +100,8 @@ class Endpoint(NamedTuple):
     facts: Callable[[str], ModelFacts] | None = None
     no_price: str = NO_PRICE
     context_window: Callable[[str], int | None] | None = None
+    price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
-
-    def capabilities(self, model: str) -> frozenset[Capability]:
-        """Say what the provider can do with this model."""
-        provider = self.remote or self.local
-        return self.rules(model).able(provider.capabilities) if provider else frozenset()
 
     def check_credential(self) -> None:
         """
@@ -177,26 +181,31 @@ class Endpoints:
         for endpoint in self._made.values():
             close = getattr(endpoint.remote or endpoint.local, "close", None)
             if callable(close):
-                close()
+                with faults.calling(endpoint.source, "close"):
+                    close()
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    if not isinstance(instance.thing, Provider | LocalProvider):
-        raise PluginInvalidError(
-            f"The provider {instance.name!r} was built as {type(instance.thing).__name__}, "
-            "which has not the methods of a Provider or a LocalProvider."
-        )
-    source = instance.thing.token_source if isinstance(instance.thing, TokenProvider) else None
+    thing = instance.thing
+    source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    rules = instance.thing.model_rules if isinstance(instance.thing, ModelRulesProvider) else instance.context.rules
+    rules: Callable[[str], ModelRules] = _guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules
+
+    @lru_cache(_MAX_REMEMBERED)
+    def capabilities(model: str) -> frozenset[Capability]:
+        return rules(model).able(thing.capabilities)
+
+    lessons.on_change(capabilities.cache_clear)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
-        remote=instance.thing if isinstance(instance.thing, Provider) else None,
-        local=instance.thing if isinstance(instance.thing, LocalProvider) else None,
+        source=instance.source,
+        remote=thing if isinstance(thing, Provider) else None,
+        local=thing if isinstance(thing, LocalProvider) else None,
         rules=rules,
+        capabilities=capabilities,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,
@@ -207,16 +216,24 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=instance.thing.context_window if isinstance(instance.thing, ContextWindowProvider) else None,
-        read_rate_limits=instance.thing.rate_limits if isinstance(instance.thing, RateLimitProvider) else None,
+        context_window=_guarded(instance, ContextWindowProvider, "context_window"),
+        price_tier=_guarded(instance, PriceTierProvider, "price_tier"),
+        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits"),
     )
+
+
+def _guarded(instance: Instance[Any], protocol: type, method: str) -> Any:  # noqa: ANN401 - any method of a provider
+    """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
+    if not isinstance(instance.thing, protocol):
+        return None
+    return faults.guarded(instance.source, method, getattr(instance.thing, method))
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
-    provider, facts = instance.thing, instance.facts
-    if facts is not None and isinstance(provider, CatalogNameProvider):
-        return lambda model: facts(provider.catalog_name(model))
+    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name")
+    if facts is not None and catalog_name is not None:
+        return lambda model: facts(catalog_name(model))
     return facts
 
 

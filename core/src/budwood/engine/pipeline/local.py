@@ -11,7 +11,8 @@ from budwood.contracts import LocalAdaptationProvider, LocalProvider
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Emit, Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.errors import BudwoodError, ProviderError, RequestTimeoutError, StreamInterruptedError
+from budwood.errors import RequestTimeoutError, StreamInterruptedError
+from budwood.plugins import faults
 from budwood.providing import calls_before
 from budwood.types import ChatResponse, Finished, StreamEvent
 
@@ -38,7 +39,12 @@ def read_local(
     Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
     """
     if isinstance(local, LocalAdaptationProvider):
-        attempt.adapt(local.adaptations(attempt.request))
+        with faults.calling(attempt.endpoint.source, "adaptations"):
+            adaptations = local.adaptations(attempt.request)
+        attempt.adapt(adaptations)
+    attempt.is_started = True
+    if (observers := attempt.round.call.observers) is not None:
+        observers.attempt_started(attempt)  # headers have no place here
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
     try:
@@ -54,7 +60,7 @@ def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEven
     Yield the events of a reply.
 
     Raises:
-        ProviderError: Whatever the plugin raises, or an event that is none.
+        PluginFaultError: The plugin raises what is no error of Budwood, or yields what is no event.
         RequestTimeoutError: The time is over; checked before each event, since Python cannot interrupt foreign code.
         StreamInterruptedError: The reply ended without a finish reason.
     """
@@ -104,21 +110,23 @@ class LocalReply:
 
 
 def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
+    boundary = faults.calling(attempt.endpoint.source, "stream")
     events: Iterator[StreamEvent] | None = None
     try:
-        events = local.stream(attempt.request)
-        for event in events:
-            yield _checked(event)
-    except BudwoodError:
-        raise
-    except Exception as error:
-        raise ProviderError(
-            f"The plugin {attempt.endpoint.plugin!r} failed: {type(error).__name__}: {error}.",
-            hint="This is a fault of the plugin; its authors want to know.",
-        ) from error
+        with boundary:
+            events = iter(local.stream(attempt.request))
+        while True:
+            with boundary:
+                event = next(events, None)
+            if event is None:
+                return
+            with boundary:
+                checked = _checked(event)
+            yield checked
     finally:
         if (close := getattr(events, "close", None)) is not None:
-            close()
+            with boundary:
+                close()
 
 
 def _checked(event: StreamEvent) -> StreamEvent:

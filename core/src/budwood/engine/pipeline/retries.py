@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.errors import AuthenticationError, ProviderError, RequestTimeoutError, UnsupportedParameterError
+from budwood.engine.pipeline.secrets import scrub
+from budwood.errors import (
+    AuthenticationError,
+    PluginFaultError,
+    ProviderError,
+    RequestTimeoutError,
+    UnsupportedParameterError,
+)
 from budwood.types import Timing
 
 BASE_SECONDS: Final = 0.5
@@ -29,6 +36,9 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             attempt.timing = _timing(attempt)
             try:
                 result = yield from send(attempt)
+            except PluginFaultError as error:
+                scrub(error, attempt.secret)
+                raise
             except ProviderError as error:
                 _judge(attempt, error)
                 attempt.fail(error)
@@ -40,6 +50,9 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 if delay is None:
                     error.attempts = tuple(call.ledger)
                     raise
+            except BaseException as error:
+                attempt.abort(error)
+                raise
             else:
                 attempt.succeed(result)
                 return result

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Final, NoReturn
-
-from pydantic_core import PydanticSerializationError
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
 from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
-from budwood.errors import (
-    BadResponseError,
-    ConnectionFailedError,
-    PromptError,
-    ProviderError,
-    UnsupportedError,
-)
-from budwood.providing import clip
+from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
+from budwood.plugins import faults
 from budwood.types import HTTPCall, HTTPReply
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
@@ -43,7 +34,7 @@ def send(attempt: Attempt) -> Flow[Any]:
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
     try:
-        if not exchange.head.ok:
+        if not 200 <= exchange.head.status < 300:
             yield from raise_for_status(attempt, exchange)
         if encoded.reply_to is not None:
             reply = HTTPReply(exchange.head, b"", (yield Save(exchange, encoded.reply_to, encoded.max_file_bytes)))
@@ -72,21 +63,28 @@ def encode_again(attempt: Attempt) -> HTTPCall:
     service = attempt.round.service
     write = getattr(remote_provider(attempt), service.encode)
     encoded: HTTPCall
-    with _ENCODING_ERRORS:
+    try:
         if service.takes_stream:
             encoded = write(attempt.request, stream=attempt.round.call.streamed)
         elif attempt.request is None:
             encoded = write()
         else:
             encoded = write(attempt.request)
+    except BaseException as error:
+        faults.encoding(attempt.endpoint.source, service.encode).convert(error)
+        raise
     return encoded
 
 
 def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has a result of its own
     """Read a whole reply."""
-    read = getattr(attempt.endpoint.remote, attempt.round.service.decode)
-    with _DECODING_ERRORS:
+    service, endpoint = attempt.round.service, attempt.endpoint
+    read = getattr(endpoint.remote, service.decode)
+    try:
         return read(reply) if attempt.request is None else read(attempt.request, reply)
+    except BaseException as error:
+        faults.DecodingBoundary(endpoint.source, service.decode, reply.body).convert(error)
+        raise
 
 
 def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
@@ -98,15 +96,23 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         lease = yield from endpoint.tokens.lease(call.clock.time())
     attempt.lease = lease
     if lease is not None:
-        encoded = remote_provider(attempt).authorize(encoded, lease.credential)
-    if call.observers is not None:
-        encoded = call.observers.attempt_started(attempt.target, call, attempt.key_label, encoded)
+        try:
+            encoded = remote_provider(attempt).authorize(encoded, lease.credential)
+        except BaseException as error:
+            faults.authorizing(endpoint.source, "authorize").convert(error)
+            raise
+    attempt.is_started = True
+    if call.observers is not None and (headers := call.observers.attempt_started(attempt)):
+        from budwood.engine.accounting.observers import with_further_headers
+
+        encoded = with_further_headers(encoded, headers)
     try:
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
         provider = endpoint.remote
-        if isinstance(provider, ConnectionHintProvider) and error.retryable:
-            error.hint = provider.connection_hint or error.hint
+        with faults.calling(endpoint.source, "connection_hint"):
+            if isinstance(provider, ConnectionHintProvider) and error.retryable:
+                error.hint = provider.connection_hint or error.hint
         raise
     attempt.head = exchange.head
     return exchange
@@ -120,9 +126,9 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         ProviderError: The provider says what the status and the body mean.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
-    with _DECODING_ERRORS:
-        error = remote_provider(attempt).error(scrub_reply(reply, attempt.secret))
-    raise error
+    reply = scrub_reply(reply, attempt.secret)
+    with faults.DecodingBoundary(attempt.endpoint.source, "error", reply.body):
+        raise remote_provider(attempt).error(reply)
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
@@ -147,48 +153,3 @@ def remote_provider(attempt: Attempt) -> Provider:
     if provider is None:
         raise UnsupportedError(f"{attempt.endpoint.name} runs inside this process and has no HTTP API.")
     return provider
-
-
-class _DecodingErrors:
-    """Context manager that turns parsing errors into `BadResponseError`."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, AttributeError | IndexError | KeyError | TypeError | ValueError):
-            raise BadResponseError(
-                f"The reply is not in the form that the API promises: {type(error).__name__}: {clip(str(error), 200)}."
-            ) from error
-
-
-class _EncodingErrors:
-    """Context manager that turns text which JSON cannot hold into `PromptError`."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, UnicodeEncodeError | PydanticSerializationError):
-            raise PromptError(
-                f"The request holds what cannot be sent: {clip(str(error), 200)}.",
-                hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
-            ) from error
-
-
-_DECODING_ERRORS: Final = _DecodingErrors()
-_ENCODING_ERRORS: Final = _EncodingErrors()
-
-
-def decoding_errors() -> _DecodingErrors:
-    """Return the context manager that stands around the reading of a reply."""
-    return _DECODING_ERRORS
-
-
-def encoding_errors() -> _EncodingErrors:
-    """Return the context manager that stands around the writing of a request."""
-    return _ENCODING_ERRORS

@@ -9,8 +9,9 @@ from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Close, Emit, Flow, Read
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.local import read_local
-from budwood.engine.pipeline.sending import decoding_errors, encode, open_exchange, raise_for_status
+from budwood.engine.pipeline.sending import encode, open_exchange, raise_for_status
 from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
+from budwood.plugins import faults
 from budwood.providing import calls_before
 from budwood.types import CONTENT_EVENTS, ChatResponse, StreamEvent
 
@@ -38,8 +39,7 @@ def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
         if not reader.is_committed:
             raise
         raise _interrupted(error, reader) from error
-    with decoding_errors():
-        return reader.builder.build()
+    return reader.build()
 
 
 class EventReader:
@@ -71,6 +71,11 @@ class EventReader:
         held, self._held = self._held, []
         return held
 
+    def build(self) -> ChatResponse:
+        """Return the reply of all events so far."""
+        with faults.decoding(self._attempt.endpoint.source, self._attempt.round.service.decoder):
+            return self.builder.build()
+
     def _commit(self) -> None:
         self.is_committed = True
         call = self._attempt.round.call
@@ -92,22 +97,27 @@ def _emit_progress(attempt: Attempt) -> Flow[None]:
 
 def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
     """Read a stream to its end and emit what `take` returns of it; return what is left to emit after the end."""
+    service, source = attempt.round.service, attempt.endpoint.source
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
     try:
         if not exchange.head.ok:
             yield from raise_for_status(attempt, exchange)
-        decoder = getattr(attempt.endpoint.remote, attempt.round.service.decoder)(attempt.request, exchange.head)
-        left = encoded.max_reply_bytes if attempt.round.service.decode else None  # nothing is kept of progress
+        with faults.decoding(source, service.decoder):
+            decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
+        left = encoded.max_reply_bytes if service.decode else None  # nothing is kept of progress
         more = Read(exchange)
         while data := (yield more):
             if left is not None and (left := left - len(data)) < 0:
                 raise ResponseTooLargeError(f"The stream is longer than {encoded.max_reply_bytes:,} bytes.")
-            with decoding_errors():
+            try:
                 shown = take(list(decoder.feed(data)))
+            except BaseException as error:
+                faults.decoding(source, "feed").convert(error)
+                raise
             if shown:
                 yield Emit(shown)
-        with decoding_errors():
+        with faults.decoding(source, "close"):
             return take(list(decoder.close()))
     finally:
         yield Close(exchange)
@@ -115,8 +125,7 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
 
 def _interrupted(error: ProviderError, reader: EventReader) -> StreamInterruptedError:
     """Make the error of a stream that broke off: with what had arrived, and not to be repeated once that was shown."""
-    with decoding_errors():
-        arrived = reader.builder.build() if reader.is_committed else None
+    arrived = reader.build() if reader.is_committed else None
     interrupted = StreamInterruptedError(
         f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
         response=arrived,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from budwood.contracts import TruncationProvider
 from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.endpoints import Endpoint
 from budwood.errors import ContextLengthError
 from budwood.providing import characters
 from budwood.types import Adaptation, ChatRequest
@@ -16,9 +18,6 @@ MAX_TOKENS_PER_CHARACTER: Final = 4
 
 ROUNDING: Final = 1.05
 """The catalog's round figures may stand for somewhat larger ones: a million for 1,048,576."""
-
-TRUNCATING: Final = ("truncation", "transforms", "context_management", "betas")
-"""Vendors' own parameters that may have them leave something out of what is too long, or take more than usual."""
 
 
 def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
@@ -38,7 +37,7 @@ def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], F
         request, endpoint, counter = attempt.request, attempt.endpoint, attempt.round.call.counter
         window = context_window(attempt)
         output = request.max_tokens or 0 if endpoint.counts_output else 0
-        if window is not None and _may_exceed(request, window - output) and not _is_truncated(request):
+        if window is not None and _may_exceed(request, window - output) and not _may_truncate(endpoint, request):
             least: int = yield Invoke(lambda: counter.least(endpoint, request))
             if least + output > window:
                 raise _too_long(attempt, least, output, window)
@@ -76,8 +75,9 @@ def _may_exceed(request: ChatRequest, room: int) -> bool:
     return MAX_TOKENS_PER_CHARACTER * characters(request.messages) > room
 
 
-def _is_truncated(request: ChatRequest) -> bool:
-    return any(request.extra.get(name) not in (None, "disabled") for name in TRUNCATING)
+def _may_truncate(endpoint: Endpoint, request: ChatRequest) -> bool:
+    provider = endpoint.remote
+    return isinstance(provider, TruncationProvider) and provider.may_truncate(request)
 
 
 def _too_long(attempt: Attempt, least: int, output: int, window: int) -> ContextLengthError:

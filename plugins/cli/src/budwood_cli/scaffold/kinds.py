@@ -53,6 +53,13 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
 """What the plugin is, as it is begun."""
 
 
+PATTERNS: Final[Mapping[KindOfPlugin, str]] = {
+    KindOfPlugin.MEDIA: "text/csv text/tab-separated-values",
+    KindOfPlugin.TOKENIZER: "*/words-*",
+}
+"""What follows the name in the entry point: the media types, or the models, of the spec."""
+
+
 def template_folders(kind: KindOfPlugin, family: Family) -> tuple[str, ...]:
     """Name the folders whose templates make up a package."""
     own = f"{kind}-{family}" if family is not Family.OWN else str(kind)

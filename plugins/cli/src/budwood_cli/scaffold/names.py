@@ -106,8 +106,10 @@ def _check_module(module: str) -> None:
 
 def ours() -> frozenset[str]:
     """Name what plugins and distributions of ours are called, installed or not."""
-    from budwood.plugins.registry import OURS
+    from budwood.plugins.own import own_plugins
 
-    built_in = ("memory", "image", "text")
-    applications = ("cli", "generation", "sqlite-cache", "testing")
-    return frozenset({*built_in, *applications, *(name for names in OURS.values() for name in names)})
+    plugins = own_plugins()
+    distributions = (name.removeprefix("budwood-") for name in plugins)
+    return frozenset(
+        {*distributions, *(name for kinds in plugins.values() for names in kinds.values() for name in names)}
+    )

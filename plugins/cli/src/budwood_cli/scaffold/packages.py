@@ -10,7 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from budwood_cli.failures import ArgumentError
-from budwood_cli.scaffold.kinds import DESCRIPTIONS, SECTIONS, Family, KindOfPlugin, template_folders
+from budwood_cli.scaffold.kinds import DESCRIPTIONS, PATTERNS, SECTIONS, Family, KindOfPlugin, template_folders
 from budwood_cli.scaffold.names import Names
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ $ ruff check && ruff format --check && mypy
 
 `grep -rn Change: pyproject.toml README.md src tests` lists what the package was begun with and waits for its author.
 """
+
+_ABOUT_PATTERNS: Final = """
+# Change: after the name stand the patterns that the spec states too. They are read without importing the module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,7 @@ class Package:
     def _values(self) -> Mapping[str, str]:
         from budwood.hooks import API_VERSION
 
+        patterns = PATTERNS.get(self.kind, "")
         return {
             "name": self.names.name,
             "title": self.names.title,
@@ -102,6 +106,8 @@ class Package:
             "distribution": self.names.distribution,
             "description": DESCRIPTIONS[self.kind].format(title=self.names.title),
             "group": self.group,
+            "entry_point": f'"{self.names.name} {patterns}"' if patterns else self.names.name,
+            "about_patterns": _ABOUT_PATTERNS if patterns else "",
             "requires_api": repr(API_VERSION),
             "requirements": "\n".join(f'  "{requirement}",' for requirement in self.requirements),
             "development": _DEVELOPMENT.rstrip("\n"),

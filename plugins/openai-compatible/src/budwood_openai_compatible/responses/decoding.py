@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError
-from budwood.providing import rate_limits, request_id
+from budwood.providing import rate_limits
 from budwood.types import (
     ChatResponse,
     FinishReason,
@@ -21,7 +21,7 @@ from budwood.types import (
     ToolCallPart,
     Usage,
 )
-from budwood_openai_compatible.decoding import count, detail, uncached
+from budwood_openai_compatible.decoding import count, detail, request_id, uncached
 from budwood_openai_compatible.responses.items import decode_item
 
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}

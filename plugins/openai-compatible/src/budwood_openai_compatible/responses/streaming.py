@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_piece, rate_limits, request_id
+from budwood.providing import parse_chunk, rate_limits
 from budwood.types import (
     Finished,
     Part,
@@ -37,7 +37,8 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent
-from budwood_openai_compatible.framing import Failure, JSONEventDecoder, Whole
+from budwood_openai_compatible.decoding import request_id
+from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
 
@@ -49,8 +50,8 @@ Event = Mapping[str, Any]
 class ResponsesStreamDecoder(JSONEventDecoder):
     """Decodes one streamed reply; the arguments are those of `JSONEventDecoder`."""
 
-    def __init__(self, head: ReplyHead, *, vendor: str, whole: Whole, failure: Failure) -> None:
-        super().__init__(head, vendor=vendor, whole=whole, failure=failure)
+    def __init__(self, head: ReplyHead, *, vendor: str, decode_body: DecodeBody, failure: Failure) -> None:
+        super().__init__(head, vendor=vendor, decode_body=decode_body, failure=failure)
         self._started = False
         self._finished = False
         self._parts: list[Part] = []
@@ -75,11 +76,11 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             "error": self._raise,
         }
 
-    def _decode(self, piece: ServerSentEvent) -> Iterator[StreamEvent]:
-        if piece.data == DONE:
+    def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
+        if frame.data == DONE:
             return
-        event = parse_piece(piece.data)
-        kind = event.get("type") or ("error" if event.get("error") else piece.event)
+        event = parse_chunk(frame.data)
+        kind = event.get("type") or ("error" if event.get("error") else frame.event)
         response = event.get("response")
         if not self._started and kind != "error":
             yield from self._start(response if isinstance(response, Mapping) else {})

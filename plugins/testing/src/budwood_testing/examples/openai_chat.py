@@ -25,7 +25,20 @@ class OpenAIChatExamples(WireExamples):
     field ``reasoning`` is that of vLLM, Groq and OpenRouter.
     """
 
+    absent: ClassVar[frozenset[str]] = frozenset({"signed_reasoning", "signed_calls"})
     rate_limit_headers: ClassVar[Mapping[str, str]] = {"x-ratelimit-remaining-requests": "9"}
+    reply_id: ClassVar[str | None] = "chatcmpl-1"
+    reply_model: ClassVar[str | None] = "conformance"
+    counts: ClassVar[frozenset[str]] = frozenset(
+        {"input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens"}
+    )
+    finish_reasons: ClassVar[Mapping[str, FinishReason]] = {
+        "stop": "stop",
+        "length": "length",
+        "tool_calls": "tool_calls",
+        "function_call": "tool_calls",
+        "content_filter": "content_filter",
+    }
 
     def reply(self, text: str, usage: Usage | None, finish: FinishReason = "stop") -> WireBody | None:
         """Write a whole reply."""
@@ -76,6 +89,37 @@ class OpenAIChatExamples(WireExamples):
         chunks = [_chunk({"content": piece}, None) for piece in pieces]
         return server_sent(*chunks, self.error(500, message))
 
+    def other_errors_in_stream(self, pieces: Sequence[str], message: str) -> Sequence[Frames]:
+        """Write an error as a text, as older vLLM does, and as an event named ``error``."""
+        chunks = server_sent(*(_chunk({"content": piece}, None) for piece in pieces))
+        return [
+            [*chunks, *server_sent({"error": message})],
+            [*chunks, *server_sent({"object": "error", "message": message, "code": 500})],
+            [*chunks, *server_sent({"message": message}, name="error")],
+        ]
+
+    def ended(self, word: str) -> WireBody | None:
+        """Write a reply with any finish reason."""
+        return self._whole({"role": "assistant", "content": "Hello."}, None, word)
+
+    def ended_stream(self, word: str) -> Frames | None:
+        """Write the same as a stream."""
+        return self._streamed([{"content": "Hello."}], None, word)
+
+    def own_content(self, text: str) -> WireBody | None:
+        """Write OpenRouter's ``reasoning_details``, which it wants back."""
+        return self._whole({"role": "assistant", "content": "Hello.", **_details(text)}, None, "stop")
+
+    def own_content_stream(self, text: str) -> Frames | None:
+        """Write the same as a stream."""
+        return self._streamed([_details(text), {"content": "Hello."}], None, "stop")
+
+    def refused_parameter(self, parameter: str) -> WireReply | None:
+        """Write the error of a model that does not take a parameter."""
+        said = f"Unsupported parameter: '{parameter}' is not supported with this model."
+        error = {"message": said, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"}
+        return WireReply(status=400, body={"error": error})
+
     def noise(self) -> Frames:
         """Write a comment, which keeps connections open, and a chunk without choices."""
         return [b": keep-alive\n\n", *server_sent({"id": "chatcmpl-1", "object": "a.later.kind", "choices": []})]
@@ -105,12 +149,12 @@ class OpenAIChatExamples(WireExamples):
         choice = {"index": 0, "text": text, "finish_reason": "stop"}
         return {"id": "cmpl-1", "object": "text_completion", "model": "conformance", "choices": [choice]}
 
-    def _whole(self, message: Mapping[str, Any], usage: Usage | None, finish: FinishReason) -> dict[str, Any]:
+    def _whole(self, message: Mapping[str, Any], usage: Usage | None, finish: str) -> dict[str, Any]:
         choice = {"index": 0, "message": message, "finish_reason": finish}
         reply = {"id": "chatcmpl-1", "object": "chat.completion", "model": "conformance", "choices": [choice]}
         return reply if usage is None else {**reply, "usage": _usage(usage)}
 
-    def _streamed(self, deltas: Sequence[Mapping[str, Any]], usage: Usage | None, finish: FinishReason) -> Frames:
+    def _streamed(self, deltas: Sequence[Mapping[str, Any]], usage: Usage | None, finish: str) -> Frames:
         chunks = [_chunk({"role": "assistant", "content": ""}, None), *(_chunk(delta, None) for delta in deltas)]
         chunks.append(_chunk({}, finish))
         if usage is not None:
@@ -118,7 +162,7 @@ class OpenAIChatExamples(WireExamples):
         return [*server_sent(*chunks), b"data: [DONE]\n\n"]
 
 
-def _chunk(delta: Mapping[str, Any], finish: FinishReason | None) -> dict[str, Any]:
+def _chunk(delta: Mapping[str, Any], finish: str | None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "conformance", "choices": [choice]}
 
@@ -134,6 +178,16 @@ def _fragments(index: int, call: ToolCallPart) -> list[dict[str, Any]]:
     return [first, {"index": index, "function": {"arguments": call.arguments[half:]}}]
 
 
+def _details(text: str) -> dict[str, Any]:
+    return {"reasoning_details": [{"type": "reasoning.encrypted", "data": text}]}
+
+
 def _usage(usage: Usage) -> dict[str, Any]:
-    counts = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens}
-    return {**counts, "total_tokens": usage.total_tokens}
+    read, thought = usage.cache_read_tokens, usage.reasoning_tokens
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        **({} if read is None else {"prompt_tokens_details": {"cached_tokens": read}}),
+        **({} if thought is None else {"completion_tokens_details": {"reasoning_tokens": thought}}),
+    }

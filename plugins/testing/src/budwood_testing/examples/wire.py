@@ -30,17 +30,28 @@ class WireExamples:
 
     Each method writes what its arguments say as the vendor would, and returns None where the vendor has no such thing.
     What a claimed capability needs must be there: the suite fails without it. Chat needs `reply` and `error`, streams
-    need `stream`; the other methods name the capability that needs them, and those that name none may be left out.
+    need `stream`; the other methods name the capability that needs them. Those that name none may be left out: what
+    they would prove is then listed as unproved, unless `absent` names them.
 
     Attributes:
+        absent: The names of examples and attributes for which the vendor has nothing: ``{"refusal", "noise"}``.
         has_call_ids: Whether the vendor gives tool calls ids of its own.
-        request_id_header: The header with the vendor's id of a request.
-        rate_limit_headers: Headers that say that 9 requests are left, where the vendor has such.
+        request_id_header: The header with the vendor's id of a request; None where it has none.
+        rate_limit_headers: Headers that say that 9 requests are left.
+        reply_id: The id of the replies and streams that these examples write; None where the vendor gives none.
+        reply_model: The model that they say has answered.
+        counts: The counts of `Usage` that the vendor makes, and that `reply` and `stream` write where they are given.
+        finish_reasons: The vendor's words for why a reply ended, and what each means.
     """
 
+    absent: ClassVar[frozenset[str]] = frozenset()
     has_call_ids: ClassVar[bool] = True
     request_id_header: ClassVar[str | None] = "x-request-id"
     rate_limit_headers: ClassVar[Mapping[str, str]] = {}
+    reply_id: ClassVar[str | None] = None
+    reply_model: ClassVar[str | None] = None
+    counts: ClassVar[frozenset[str]] = frozenset({"input_tokens", "output_tokens"})
+    finish_reasons: ClassVar[Mapping[str, FinishReason]] = {}
 
     def reply(self, text: str, usage: Usage | None, finish: FinishReason = "stop") -> WireBody | None:
         """
@@ -48,7 +59,7 @@ class WireExamples:
 
         Args:
             text: What the model says.
-            usage: ``input_tokens`` and ``output_tokens`` that it reports; None where it reports none.
+            usage: The tokens that it reports, of each kind in `counts`; None where it reports none.
             finish: Why it ended: ``"stop"`` or ``"length"``.
         """
         return None
@@ -91,6 +102,46 @@ class WireExamples:
 
     def error_in_stream(self, pieces: Sequence[str], message: str) -> Frames | None:
         """Write a stream that breaks off with an error after these pieces of text."""
+        return None
+
+    def other_errors_in_stream(self, pieces: Sequence[str], message: str) -> Sequence[Frames]:
+        """Write the same in each further form that the vendor, or a gateway before it, gives to errors."""
+        return ()
+
+    def ended(self, word: str) -> WireBody | None:
+        """Write a reply that says with this word of the vendor's why it ended; the word may be one of a later API."""
+        return None
+
+    def ended_stream(self, word: str) -> Frames | None:
+        """Write the same as a stream."""
+        return None
+
+    def own_content(self, text: str) -> WireBody | None:
+        """Write a reply with content, holding this text, that Budwood does not model and the vendor wants back."""
+        return None
+
+    def own_content_stream(self, text: str) -> Frames | None:
+        """Write the same as a stream."""
+        return None
+
+    def signed_reasoning(self, signature: str) -> WireBody | None:
+        """Write a reply with reasoning that the vendor wants back with this signature, or encrypted text."""
+        return None
+
+    def signed_reasoning_stream(self, signature: str) -> Frames | None:
+        """Write the same as a stream."""
+        return None
+
+    def signed_calls(self, calls: Sequence[ToolCallPart], signature: str) -> WireBody | None:
+        """Write a reply that calls these tools, the first call with a signature that the vendor wants back."""
+        return None
+
+    def signed_calls_stream(self, calls: Sequence[ToolCallPart], signature: str) -> Frames | None:
+        """Write the same as a stream."""
+        return None
+
+    def refused_parameter(self, parameter: str) -> WireReply | None:
+        """Write the error with which the vendor refuses a parameter of `ChatRequest`, under the vendor's own name."""
         return None
 
     def noise(self) -> Frames:

@@ -17,6 +17,7 @@ from budwood.settings import Settings, Source
 from budwood_testing.clock import FakeClock
 from budwood_testing.suites.describing import check_name, check_secrets, check_summary, check_unknown_keys
 from budwood_testing.suites.isolation import forbidden
+from budwood_testing.suites.proving import Unproved, unproved_of
 
 _HOMES: Final = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
 
@@ -35,11 +36,14 @@ class PluginSuite:
         plugin: The name of its entry point.
         kind: What kind of plugin it is; each suite states its own.
         registry: Where it is found; by default among what is installed.
+        strict: Whether a claim that nothing proves is a failure. By default its test is skipped, and the summary of
+            the run lists it.
     """
 
     plugin: ClassVar[str]
     kind: ClassVar[Kind[Any]]
     registry: ClassVar[Registry | None] = None
+    strict: ClassVar[bool] = False
 
     def settings(self, folder: Path) -> Mapping[str, object]:
         """
@@ -60,6 +64,11 @@ class PluginSuite:
         folder = tmp_path / "conformance"
         folder.mkdir()
         return folder
+
+    @pytest.fixture
+    def unproved(self, request: pytest.FixtureRequest) -> Unproved:
+        """Give tests the function that ends one which cannot prove its claim."""
+        return unproved_of(request.node, strict=self.strict)
 
     @pytest.fixture
     def clock(self) -> Clock:

@@ -122,6 +122,24 @@ class InstructionStrategySuite(PluginSuite):
                 if said.ask:
                     check_messages(said.ask)
 
+    def test_asker_sees_the_passage(self, strategy: InstructionStrategy) -> None:
+        """A model that is to ask about a passage is shown its text, from the first turn on."""
+        passages = {draft.passage.text: draft for draft in self.drafts(strategy, 7) if draft.passage is not None}
+        for draft in passages.values():
+            for turns in _TURNS:
+                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                if said.ask and draft.passage is not None:
+                    assert draft.passage.text in _words_of(said), "the asker does not see the passage"
+
+    def test_asker_sees_what_was_said(self, strategy: InstructionStrategy) -> None:
+        """A model that is to ask on is shown each question and each answer before."""
+        for draft in self.drafts(strategy, 4):
+            for turns in _TURNS:
+                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                words = _words_of(said)
+
+                assert not said.ask or all(turn.question in words and turn.answer in words for turn in turns)
+
     def test_instruction_depends_on_what_is_given_alone(self, strategy: InstructionStrategy, build: Build) -> None:
         """The same cell, turns and chance give the same words, after others too, and from another instance."""
         cells = [cell_of(draft, index) for index, draft in enumerate(self.drafts(strategy, 4))]
@@ -158,6 +176,10 @@ class InstructionStrategySuite(PluginSuite):
     def drafts(self, strategy: InstructionStrategy, count: int, *, seed: int = 1) -> list[CellDraft]:
         """Draft cells from the passages."""
         return list(islice(strategy.plan(self.passages(), count, Random(seed)), count + 1))
+
+
+def _words_of(said: Instruction) -> str:
+    return "\n".join(message.text for message in said.ask or ())
 
 
 def passage(number: int, text: str) -> SourcePassage:

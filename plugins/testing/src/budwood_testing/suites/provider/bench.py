@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -27,6 +27,7 @@ from budwood.types import (
 from budwood_testing.clock import FakeClock
 from budwood_testing.examples.wire import Frames, WireBody, WireExamples, WireReply
 from budwood_testing.scripted import ScriptedTransport
+from budwood_testing.suites.proving import Unproved
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Bench:
         examples: What its vendor writes.
         model: What is asked.
         clock: The time.
+        unproved: Ends a test that cannot prove its claim.
     """
 
     instance: Instance[ProviderSpec[Any]]
@@ -60,6 +62,7 @@ class Bench:
     examples: WireExamples
     model: str
     clock: FakeClock
+    unproved: Unproved
 
     @property
     def provider(self) -> Any:  # noqa: ANN401 - a Provider, and whatever else it claims to be
@@ -75,26 +78,31 @@ class Bench:
     def frames(self, example: Frames | None, name: str, capability: Capability) -> Frames:
         """Return a stream that a claim needs, or fail without it."""
         if example is None:
-            self._unproved(name, capability)
+            self._fail_without(name, capability)
         return example
 
     def body(self, example: WireBody | None, name: str, capability: Capability) -> WireBody:
         """Return a body that a claim needs, or fail without it."""
         if example is None:
-            self._unproved(name, capability)
+            self._fail_without(name, capability)
         return example
 
     def optional_body(self, example: WireBody | None, name: str) -> WireBody:
-        """Return a body, or skip the test without it."""
+        """Return a body, as `optional` does."""
         if example is None:
-            pytest.skip(f"the examples hold no {name}(…): the vendor has none")
+            self._skip_without(name)
         return example
 
     def optional(self, example: T | None, name: str) -> T:
-        """Return an example, or skip the test without it."""
+        """Return an example; without it the test is skipped where the author says that the vendor has none."""
         if example is None:
-            pytest.skip(f"the examples hold no {name}(…): the vendor has none")
+            self._skip_without(name)
         return example
+
+    def needs(self, name: str) -> None:
+        """Skip the test where this attribute of the examples is empty, as without an example."""
+        if not getattr(self.examples, name):
+            self._skip_without(name)
 
     def request(self, *messages: Message, **fields: Any) -> ChatRequest:  # noqa: ANN401 - of any parameter
         """Make a request."""
@@ -136,9 +144,15 @@ class Bench:
 
         return asyncio.run(asked())
 
-    def stream(self, chunks: Iterable[bytes], **options: Any) -> Read:  # noqa: ANN401 - of any call
+    def stream(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,  # noqa: ANN401 - of any call
+    ) -> Read:
         """Read a stream through a blocking client."""
-        script = ScriptedTransport().reply(200, chunks=chunks)
+        script = ScriptedTransport().reply(200, chunks=chunks, headers=headers)
         with self.client(script) as client, client.stream("Hello.", **options) as stream:
             return Read(list(stream), stream.response)
 
@@ -152,9 +166,14 @@ class Bench:
 
         return asyncio.run(streamed())
 
-    def _unproved(self, name: str, capability: Capability) -> NoReturn:
+    def _fail_without(self, name: str, capability: Capability) -> NoReturn:
         claim = f"{self.instance.name} claims {capability.value}"
         pytest.fail(f"{claim}, but its examples hold no {name}(…) to prove it")
+
+    def _skip_without(self, name: str) -> NoReturn:
+        if name in self.examples.absent:
+            pytest.skip(f"the examples say that the vendor has no {name}")
+        self.unproved(f"{self.instance.name}: the examples hold no {name}; write it, or name it in `absent`")
 
     @property
     def _address(self) -> str:

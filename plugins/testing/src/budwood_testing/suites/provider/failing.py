@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from budwood.contracts import RateLimitProvider
 from budwood.errors import (
     AuthenticationError,
     CapacityError,
@@ -137,6 +138,18 @@ class Failing(ProviderUnderTest):
             bench.ask(_refused(bench, 500, {header: "req-77"}))
 
         assert caught.value.request_id == "req-77"
+
+    @pytest.mark.parametrize("status", [200, 429, 500])
+    def test_rate_limits_of_any_head_are_read(self, bench: Bench, status: int) -> None:
+        """A limiter learns from errors as well as from successes."""
+        headers = bench.examples.rate_limit_headers
+        if not headers:
+            pytest.skip("the examples hold no rate_limit_headers: the vendor has none")
+        assert isinstance(bench.provider, RateLimitProvider), "the provider has no method rate_limits"
+        limits = bench.provider.rate_limits(ReplyHead(status, headers))
+
+        assert limits is not None
+        assert limits.remaining_requests == 9
 
     def test_filter_is_told_from_other_errors(self, bench: Bench) -> None:
         """A prompt that a filter refuses is neither a bad request nor an answer."""

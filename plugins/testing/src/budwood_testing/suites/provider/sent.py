@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from budwood.types import HTTPCall
 from budwood.wire.uploads import read_body
@@ -15,11 +16,7 @@ from budwood.wire.uploads import read_body
 
 def values_in(call: HTTPCall) -> Iterator[object]:
     """Yield every key and every value of the body's JSON, in their order; a body that is none is one text."""
-    try:
-        body = from_json(read_body(call.body))
-    except ValueError:
-        body = read_body(call.body).decode("utf-8", "replace")
-    yield from _leaves(body)
+    yield from _leaves(_body(call))
 
 
 def _leaves(value: Any) -> Iterator[object]:  # noqa: ANN401 - any JSON
@@ -63,3 +60,82 @@ def everything_in(call: HTTPCall) -> str:
     return "\n".join(
         (call.method, call.url, unquote(call.url), headers, read_body(call.body).decode("utf-8", "replace"), repr(call))
     )
+
+
+Leaf = tuple[tuple[str | int, ...], str]
+"""A value of a body that holds no others, as JSON, with the names and numbers that lead to it."""
+
+
+def leaves_in(call: HTTPCall) -> Counter[Leaf]:
+    """Count the leaves of a body's JSON; one that is no JSON is a single leaf."""
+    return Counter((way, _written(value)) for way, value in _placed(_body(call)))
+
+
+def added(call: HTTPCall, plain: HTTPCall) -> list[Leaf]:
+    """List the leaves that one call has more than another."""
+    return sorted((leaves_in(call) - leaves_in(plain)).elements(), key=str)
+
+
+def adds_value(call: HTTPCall, plain: HTTPCall, value: object) -> bool:
+    """Whether a call holds a value, or each of several, that another one does not; 1 and 1.0 are one value."""
+    values = value if isinstance(value, tuple) else (value,)
+    found = {leaf for _, leaf in added(call, plain)}
+    return all(_written(one) in found for one in values)
+
+
+def place_of(call: HTTPCall, plain: HTTPCall, value: object) -> tuple[str, ...] | None:
+    """Return the names that lead to a value that another call does not have; None where it is in a list, or nowhere."""
+    for way, leaf in added(call, plain):
+        if leaf == _written(value) and all(isinstance(step, str) for step in way):
+            return tuple(map(str, way))
+    return None
+
+
+def parts_around(call: HTTPCall, markers: Sequence[str]) -> dict[str, set[str]]:
+    """
+    Collect the texts that stand around each marker: those of the largest part of the body that holds no other marker.
+
+    Raises:
+        KeyError: A marker is not sent.
+    """
+    found: dict[str, set[str]] = {}
+    _search(_body(call), markers, found)
+    return {marker: found[marker] for marker in markers}
+
+
+def _search(value: Any, markers: Sequence[str], found: dict[str, set[str]]) -> None:  # noqa: ANN401 - any JSON
+    texts = {leaf for leaf in _leaves(value) if isinstance(leaf, str)}
+    held = [marker for marker in markers if any(marker in text for text in texts)]
+    if len(held) == 1:
+        found.setdefault(held[0], texts)
+    elif held:
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            _search(inner, markers, found)
+
+
+def _body(call: HTTPCall) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return from_json(read_body(call.body))
+    except ValueError:
+        return read_body(call.body).decode("utf-8", "replace")
+
+
+def _placed(value: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:  # noqa: ANN401 - any JSON
+    steps: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    else:
+        yield way, value
+        return
+    if not value:
+        yield way, value
+    for step, inner in steps:
+        yield from _placed(inner, (*way, step))
+
+
+def _written(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return to_json(value).decode()

@@ -13,6 +13,7 @@ from budwood_testing.clock import FakeClock
 from budwood_testing.examples.wire import WireExamples
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.provider.bench import Bench
+from budwood_testing.suites.proving import Unproved
 
 SECRET: Final = "conformance-5ecret-k3y"  # noqa: S105 - opens nothing; tests look where it shows
 
@@ -39,7 +40,7 @@ class ProviderUnderTest(PluginSuite):
         return {**key, **super().all_settings(folder)}
 
     @pytest.fixture
-    def bench(self, build: Build, folder: Path, clock: FakeClock) -> Bench:
+    def bench(self, build: Build, folder: Path, clock: FakeClock, unproved: Unproved) -> Bench:
         """Put the provider on the bench."""
         return Bench(
             instance=build(),
@@ -48,4 +49,5 @@ class ProviderUnderTest(PluginSuite):
             examples=self.examples,
             model=self.model,
             clock=clock,
+            unproved=unproved,
         )

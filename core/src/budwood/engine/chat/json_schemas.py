@@ -1,0 +1,109 @@
+"""Examine JSON schemas (draft 2020-12): compile a validator, and find what no value can satisfy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from budwood.errors import ConfigurationError
+
+_BOUNDS: Final = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+)
+
+
+def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a library that only some install
+    """
+    Compile a JSON schema into a validator of the library jsonschema.
+
+    Raises:
+        ConfigurationError: The library is not installed, the schema is not valid, or it refers to what it lacks.
+    """
+    try:
+        from jsonschema import Draft202012Validator, SchemaError
+        from referencing import Registry
+        from referencing.jsonschema import DRAFT202012
+    except ImportError as error:
+        raise ConfigurationError(
+            "JSON schemas are validated by the library jsonschema, which is not installed.",
+            hint="pip install jsonschema, or pass a Pydantic model.",
+        ) from error
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
+    registry: Any = Registry()  # an empty one, which never fetches a $ref from the network
+    root = DRAFT202012.create_resource(schema)
+    missing = next(_unresolvable(root, registry.resolver_with_root(root)), None)
+    if missing is not None:
+        raise ConfigurationError(f"The JSON schema refers to {missing!r}, which is not in it.")
+    return Draft202012Validator(schema, registry=registry)
+
+
+def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
+    from referencing.exceptions import Unresolvable
+
+    reference = schema.contents.get("$ref") if isinstance(schema.contents, Mapping) else None
+    if reference is not None:
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            yield reference
+    for inner in schema.subresources():
+        yield from _unresolvable(inner, resolver.in_subresource(inner))
+
+
+def is_object(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a schema describes JSON objects, also where its root is a reference to one of its definitions."""
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    root = schema.get("$defs", {}).get(name, schema)
+    return root.get("type") == "object" or "properties" in root
+
+
+def is_strict(schema: object) -> bool:
+    """Tell whether every object requires all its properties and allows no others, as strict modes demand."""
+    if isinstance(schema, Mapping):
+        if schema.get("type") == "object" or "properties" in schema:
+            properties = set(schema.get("properties", {}))
+            if schema.get("additionalProperties") is not False or properties != set(schema.get("required", ())):
+                return False
+        return all(is_strict(value) for value in schema.values())
+    return all(map(is_strict, schema)) if isinstance(schema, list) else True
+
+
+def check_satisfiable(schema: Mapping[str, Any]) -> None:
+    """
+    Check that a schema has no evident contradiction.
+
+    Raises:
+        ConfigurationError: No value can satisfy it.
+    """
+    found = next(_contradictions(schema, "$"), None)
+    if found is not None:
+        raise ConfigurationError(f"No value can satisfy the schema: {found}.", hint="Correct the schema.")
+
+
+def _contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of small cases
+    """Find required values that are impossible; an optional one may be impossible and simply be absent."""
+    if schema is False:
+        yield f"{path} is false"
+    if not isinstance(schema, Mapping):
+        return
+    for low, high in _BOUNDS:
+        if low in schema and high in schema and schema[low] > schema[high]:
+            yield f"{path} has {low} {schema[low]} above {high} {schema[high]}"
+    if schema.get("enum") == [] or schema.get("not") in ({}, True):
+        yield f"{path} allows no value"
+    if "const" in schema and "enum" in schema and schema["const"] not in schema["enum"]:
+        yield f"{path} must be {schema['const']!r}, which is not in its enum"
+    properties = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name in properties:
+            yield from _contradictions(properties[name], f"{path}.{name}")
+        elif schema.get("additionalProperties") is False and not schema.get("patternProperties"):
+            yield f"{path} requires {name!r} and does not allow it"
+    if schema.get("minItems", 0) > 0:
+        yield from _contradictions(schema.get("items", True), f"{path}[]")

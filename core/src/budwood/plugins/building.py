@@ -1,0 +1,73 @@
+"""Call what a spec holds: make a plugin's settings and its object, and check both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from budwood.contracts import PluginContext
+from budwood.errors import PluginInvalidError, PluginLoadError
+from budwood.hooks import Kind, Spec
+from budwood.plugins import faults
+from budwood.plugins.faults import PluginSource
+
+
+def settings_model(spec: Spec[Any, Any], source: PluginSource) -> type[BaseModel]:
+    """
+    Return the model of a plugin's settings.
+
+    Raises:
+        PluginFaultError: `Spec.settings` raised.
+        PluginInvalidError: It returned something else.
+    """
+    with faults.calling(source, "settings"):
+        model: object = spec.settings()
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        raise PluginInvalidError(
+            f"Plugin {source.label} returned {model!r:.100} from settings(), which is not a Pydantic model.",
+            hint=f"This is a fault in the plugin. Report it to {source.authors}.",
+        )
+    return model
+
+
+def build_object(
+    kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: PluginContext, source: PluginSource
+) -> object:
+    """
+    Make the object of a plugin.
+
+    Raises:
+        PluginLoadError: A library is missing.
+        PluginFaultError: `Spec.build` raised an error that is not Budwood's.
+        PluginInvalidError: The object lacks methods of its kind's Protocol.
+    """
+    with faults.building(source, settings):
+        try:
+            built: object = spec.build(settings, context)
+        except ImportError as error:
+            raise PluginLoadError(
+                f"Plugin {source.label} requires a library that is not installed: {error}.",
+                hint=f"pip install {error.name or 'what its documentation names'}",
+            ) from error
+        _check_protocol(kind, built, source)
+        return built
+
+
+def _check_protocol(kind: Kind[Any], built: object, source: PluginSource) -> None:
+    missing = [_missing(built, protocol) for protocol in kind.protocols]
+    if all(missing):
+        nearest: list[str] = min(missing, key=len)
+        names = " nor ".join(protocol.__name__ for protocol in kind.protocols)
+        verb = "implements neither" if len(kind.protocols) > 1 else "does not implement"
+        raise PluginInvalidError(
+            f"Plugin {source.label} returned a {type(built).__name__} from build(), which {verb} {names}. "
+            f"Missing: {', '.join(nearest)}.",
+            hint=f"This is a fault in the plugin. Report it to {source.authors}.",
+        )
+
+
+def _missing(built: object, protocol: type) -> list[str]:
+    """List the members of a Protocol that an object lacks."""
+    members = {**vars(protocol), **protocol.__annotations__}
+    return sorted(name for name in members if not name.startswith("_") and not hasattr(built, name))

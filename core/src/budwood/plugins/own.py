@@ -1,0 +1,41 @@
+"""The distributions of this project and their plugins, installed or not: the data are in ``own.toml``."""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from budwood.hooks import Kind
+from budwood.names import normalise
+
+
+@functools.cache
+def own_plugins() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Return the names of plugins by section of the settings, for each distribution."""
+    table = tomllib.loads((pkgutil.get_data(__name__, "own.toml") or b"").decode())
+    return {
+        distribution: {section: tuple(names) for section, names in sections.items()}
+        for distribution, sections in table.items()
+    }
+
+
+def own_names(kind: Kind[Any]) -> list[str]:
+    """List the names of one kind."""
+    return [name for sections in own_plugins().values() for name in sections.get(kind.section, ())]
+
+
+def own_distribution(kind: Kind[Any], name: str) -> str | None:
+    """Return the distribution that brings a plugin; None if it is not one of this project's."""
+    for distribution, sections in own_plugins().items():
+        if normalise(name) in sections.get(kind.section, ()):
+            return distribution
+    return None
+
+
+def install_hint(distribution: str) -> str:
+    """Say how to install a distribution of this project; none is published on an index."""
+    folder = distribution.removeprefix("budwood-")
+    return f"Install {distribution}: in a checkout of Budwood, pip install ./plugins/{folder}"

@@ -1,0 +1,53 @@
+"""Flows that several tests of the drivers perform."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+from budwood.engine.drivers.effects import SIDE_BY_SIDE, All, First, Invoke, Wait
+from budwood.engine.drivers.latch import Latch
+from budwood.errors import ProviderError
+from budwood.types import HTTPCall, Timing
+
+CALL = HTTPCall(method="GET", url="http://127.0.0.1/")
+TIMING = Timing(connect_timeout=1, idle_timeout=1, deadline=1_000_000)
+LONG = 3600.0
+
+
+def value_of(value):
+    """A flow that performs one effect."""
+    return (yield Invoke(lambda: value))
+
+
+def failing(message: str = "failed"):
+    """A flow that fails."""
+    yield Invoke(lambda: None)
+    raise ProviderError(message)
+
+
+def waiting(ended: list, latch: Latch | None = None):
+    """A flow that waits for a latch, by default for ever, and notes its own end."""
+    try:
+        yield Wait(latch or Latch(), math.inf)
+        return "waited"
+    finally:
+        ended.append((yield Invoke(lambda: "cleaned")))
+
+
+def racing(*flows, release=None):
+    """A flow that runs others, and returns what the first of them does."""
+    return (yield First(flows, release))
+
+
+def gathering(flows, limit: int = SIDE_BY_SIDE):
+    """A flow that runs others side by side."""
+    return (yield All(flows, limit))
+
+
+def assert_no_threads_are_left():
+    """See that the threads of all groups end."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("budwood-"):
+            thread.join(60)
+            assert not thread.is_alive()

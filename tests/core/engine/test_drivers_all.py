@@ -1,0 +1,243 @@
+"""Both drivers run the flows of `All` side by side, and end those that are left when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import math
+import threading
+import time
+
+import pytest
+
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import (
+    SIDE_BY_SIDE,
+    All,
+    Close,
+    Emit,
+    First,
+    Invoke,
+    Open,
+    Sleep,
+    Wait,
+)
+from budwood.engine.drivers.latch import Latch
+from budwood.errors import ProviderError
+from budwood.transports.pooled import PooledTransport
+from budwood.transports.pooled_async import AsyncPooledTransport
+from budwood.types import HTTPCall, TextDelta, Timing
+from budwood_testing import FakeClock, ManualClock
+from tests.core.engine.flows import (
+    LONG,
+    assert_no_threads_are_left,
+    failing,
+    gathering,
+    value_of,
+    waiting,
+)
+from tests.servers import LEAVE, signal
+
+
+def test_all_keeps_the_order(driver):
+    """
+    Results stand in the order of the flows, not in that of their ends.
+    """
+    assert driver.run(gathering([value_of(number) for number in range(50)], 7)) == list(range(50))
+
+
+def test_pauses_of_all_are_the_clocks(driver, clock):
+    """
+    Flows side by side wait by the clock that the driver was given, as a flow alone does.
+    """
+
+    def flow(seconds: float):
+        yield Sleep(seconds)
+        return seconds
+
+    assert driver.run(gathering([flow(1.0), flow(2.0)])) == [1.0, 2.0]
+    assert sorted(clock.slept) == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_all_of_few(driver, count):
+    """
+    None and one are lists like any other.
+    """
+    assert driver.run(gathering([value_of("only")] * count)) == ["only"] * count
+
+
+def test_all_runs_no_more_than_the_limit_at_once(driver):
+    """
+    With a limit of three, a fourth flow begins only after one has ended; and three do run side by side.
+    """
+    meeting = threading.Barrier(3)
+    running = itertools.count()
+    most = []
+    lock = threading.Lock()
+    now = 0
+
+    def work() -> None:
+        nonlocal now
+        with lock:
+            now += 1
+            most.append(now)
+        meeting.wait(60)
+        with lock:
+            now -= 1
+
+    def flow():
+        next(running)
+        yield Invoke(work)
+
+    driver.run(gathering((flow() for _ in range(9)), 3))
+
+    assert max(most) == 3
+    assert next(running) == 9
+
+
+def test_all_makes_flows_only_when_they_begin(driver):
+    """
+    A generator of flows is not read ahead of the limit, so that a million prompts take no memory.
+    """
+    made = []
+
+    def flows():
+        for number in itertools.count():
+            made.append(number)
+            yield failing() if number == 4 else value_of(number)
+
+    with pytest.raises(ProviderError):
+        driver.run(gathering(flows(), 2))
+
+    assert len(made) <= 7
+
+
+def test_a_failing_flow_abandons_the_others(make_driver):
+    """
+    The first error of `All` is raised, and the other flows are ended in mid-pause, with their `finally` effects.
+    """
+    clock = ManualClock()
+    cleaned = []
+
+    def fails():
+        yield Invoke(lambda: clock.wait_for_sleepers(1))
+        raise ProviderError("failed")
+
+    def waits():
+        try:
+            yield Sleep(60.0)
+            cleaned.append("was never abandoned")
+        finally:
+            cleaned.append((yield Invoke(lambda: "cleaned")))
+
+    driver = make_driver(clock)
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([waits(), fails()]))
+    driver.close()
+
+    assert cleaned == ["cleaned"]
+
+
+def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
+    """
+    A flow that waits for a server when another one fails is gone for the server at once.
+    """
+    call = HTTPCall(method="GET", url=loopback_server.url)
+    timing = Timing(connect_timeout=LONG, idle_timeout=LONG, deadline=time.monotonic() + LONG)
+    asked = threading.Event()
+    loopback_server.play(signal(asked), LEAVE)
+
+    def waits():
+        exchange = yield Open(call, timing)
+        yield Close(exchange)
+
+    def fails():
+        yield Invoke(lambda: asked.wait(60))
+        raise ProviderError("failed")
+
+    blocking = PooledTransport()
+    with pytest.raises(ProviderError, match="failed"):
+        BlockingDriver(lambda: blocking, FakeClock()).run(gathering([waits(), fails()]))
+    assert loopback_server.left.wait(60)
+    assert_no_threads_are_left()
+    blocking.close()
+
+    loopback_server.left.clear()
+    asked.clear()
+    loopback_server.play(signal(asked), LEAVE)
+
+    async def run() -> None:
+        transport = AsyncPooledTransport()
+        with pytest.raises(ProviderError, match="failed"):
+            await AsyncDriver(lambda: transport, FakeClock()).run(gathering([waits(), fails()]))
+        assert await asyncio.to_thread(loopback_server.left.wait, 60)
+        await transport.close()
+
+    asyncio.run(run())
+
+
+def test_threads_of_all_see_the_callers_context(driver):
+    """
+    Context variables, on which tracing rests, are those of the caller.
+    """
+    name = contextvars.ContextVar("name", default="nobody")
+
+    def flow():
+        return (yield Invoke(name.get))
+
+    def run():
+        name.set("caller")
+        return driver.run(gathering([flow(), flow()]))
+
+    assert contextvars.copy_context().run(run) == ["caller", "caller"]
+
+
+def test_all_has_one_bound_of_its_own(driver):
+    """
+    Without a limit, 32 flows run at once, under both drivers.
+    """
+    latch = Latch()
+    started = itertools.count(1)
+    beyond = []
+
+    def flow():
+        number = next(started)
+        if number > SIDE_BY_SIDE:
+            beyond.append(latch.is_set)
+        if number == SIDE_BY_SIDE:
+            yield Invoke(latch.set)
+        yield Wait(latch, math.inf)
+
+    driver.run(gathering(flow() for _ in range(SIDE_BY_SIDE + 5)))
+
+    assert SIDE_BY_SIDE == 32
+    assert beyond == [True] * 5
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("group", [All, First])
+def test_flows_of_a_group_cannot_emit(driver, group, others):
+    """
+    `Emit` in a flow that runs beside others is an error inside that flow, which can go on.
+    """
+
+    def emits():
+        try:
+            yield Emit([TextDelta("lost")])
+        except RuntimeError as error:
+            text = str(error)
+        return (yield Invoke(lambda: text))
+
+    def flow():
+        return (yield group([emits(), *(waiting([], latch) for _ in range(others))]))
+
+    latch = Latch()
+    if group is All:
+        latch.set()
+    result = driver.run(flow())
+    driver.close()
+
+    assert "cannot emit events" in (result[0] if group is All else result)

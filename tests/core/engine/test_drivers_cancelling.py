@@ -1,0 +1,168 @@
+"""Control-C and cancelled tasks end a call at once, and what it holds is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from budwood import AsyncClient
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import Close, Invoke, Open
+from budwood_testing import chat_chunks, sse
+from tests.core.engine.flows import CALL, TIMING, gathering
+from tests.servers import CHUNKED, LEAVE, chunk, head, signal
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_passes_through_the_flow(scripted, clock, kind):
+    """
+    Control-C while a call waits closes the connection and is raised as it is.
+    """
+    scripted.reply(200, chunks=[b"a", b"b"])
+    driver = BlockingDriver(lambda: scripted, clock)
+
+    def interrupt() -> None:
+        raise kind
+
+    def flow():
+        exchange = yield Open(CALL, TIMING)
+        try:
+            yield Invoke(interrupt)
+        finally:
+            yield Close(exchange)
+
+    with pytest.raises(kind):
+        driver.run(flow())
+
+    assert scripted.abandoned == 1
+
+
+def test_a_keyboard_interrupt_is_not_retried(client, scripted):
+    """
+    Control-C in a call of the client leaves at once, with one request sent.
+    """
+    scripted.fail(KeyboardInterrupt())
+
+    with pytest.raises(KeyboardInterrupt):
+        client.ask("hi")
+
+    assert len(scripted.calls) == 1
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
+    """
+    A task cancelled while it waits for more of the reply ends the connection before it is done.
+    """
+    first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
+    written = threading.Event()
+    loopback_server.play(head(**CHUNKED) + chunk(first), signal(written), LEAVE)
+
+    async def ask(client: AsyncClient) -> None:
+        if not streamed:
+            await client.ask("hi")
+        async with client.stream("hi") as stream:
+            async for _ in stream:
+                pass
+
+    async def run() -> None:
+        async with AsyncClient("openai/m", base_url=loopback_server.url, api_key="k") as client:
+            task = asyncio.create_task(ask(client))
+            await asyncio.to_thread(written.wait, 60)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await asyncio.to_thread(loopback_server.left.wait, 60)
+
+    asyncio.run(run())
+
+
+def test_cancelling_performs_all_of_finally(clock, scripted):
+    """
+    The effects of a `finally` run to their end although the task was cancelled.
+    """
+    done = []
+
+    async def pause() -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        done.append("slow")
+
+    def flow():
+        try:
+            yield Invoke(asyncio.Event().wait, awaitable=True)
+        finally:
+            yield Invoke(pause, awaitable=True)
+            yield Invoke(lambda: done.append("last"))
+
+    async def run() -> None:
+        task = asyncio.create_task(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+    assert done == ["slow", "last"]
+
+
+def test_cancelling_again_does_not_stop_what_cleans_up(clock, scripted):
+    """
+    A second cancellation ends the waiting, while the `finally` effect that was under way goes on to its end.
+    """
+    begun, cleaned = asyncio.Event(), asyncio.Event()
+
+    async def clean() -> None:
+        begun.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        cleaned.set()
+
+    def flow():
+        try:
+            yield Invoke(asyncio.Event().wait, awaitable=True)
+        finally:
+            yield Invoke(clean, awaitable=True)
+
+    async def run() -> None:
+        task = asyncio.create_task(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(20):
+            await cleaned.wait()
+
+    asyncio.run(run())
+
+
+def test_cancelling_many_ends_them_all(scripted, clock):
+    """
+    A cancelled `All` cancels its flows and waits for their `finally` effects.
+    """
+    cleaned = []
+
+    def flow(number: int):
+        try:
+            yield Invoke(asyncio.Event().wait, awaitable=True)
+        finally:
+            yield Invoke(lambda: cleaned.append(number), inline=True)
+
+    async def run() -> None:
+        driver = AsyncDriver(lambda: scripted.asynchronous, clock)
+        task = asyncio.create_task(driver.run(gathering(flow(number) for number in range(5))))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+    assert sorted(cleaned) == [0, 1, 2, 3, 4]

@@ -1,0 +1,163 @@
+"""Both drivers perform each effect alike, and raise what fails where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import All, Close, Invoke, Open, Read, ReadAll, Sleep
+from budwood.errors import ConfigurationError
+from budwood_testing import chat_reply
+from tests.core.engine.flows import CALL, TIMING, value_of
+
+
+def test_a_flow_without_effects_returns_its_value(driver):
+    """
+    A flow that asks for nothing is done at once.
+    """
+
+    def flow():
+        yield from ()
+        return 7
+
+    assert driver.run(flow()) == 7
+
+
+def test_every_effect_has_its_result(driver, scripted, clock):
+    """
+    Open, Read, ReadAll, Close, Sleep, Invoke and All are performed, and their results come back to where they stand.
+    """
+    scripted.reply(200, chunks=[b"a", b"b", b"c"], headers={"x": "y"})
+
+    def flow():
+        exchange = yield Open(CALL, TIMING)
+        first = yield Read(exchange)
+        rest = yield ReadAll(exchange, 10)
+        closed = yield Close(exchange)
+        slept = yield Sleep(3.0)
+        invoked = yield Invoke(lambda: "invoked")
+        inline = yield Invoke(threading.get_ident, inline=True)
+        together = yield All([value_of(1), value_of(2)])
+        return exchange.head.headers, first, rest, closed, slept, invoked, inline, together
+
+    headers, first, rest, closed, slept, invoked, inline, together = driver.run(flow())
+
+    assert (headers, first, rest) == ({"x": "y"}, b"a", b"bc")
+    assert (closed, slept, invoked, inline) == (None, None, "invoked", threading.get_ident())
+    assert together == [1, 2]
+    assert clock.slept == [3.0]
+    assert scripted.calls == [CALL]
+
+
+def test_a_failed_effect_is_raised_where_it_stands(driver):
+    """
+    A flow can catch what its effect raised, and go on.
+    """
+
+    def flow():
+        try:
+            yield Invoke(lambda: 1 // 0)
+        except ZeroDivisionError:
+            return (yield Invoke(lambda: "went on"))
+
+    assert driver.run(flow()) == "went on"
+
+
+def test_an_error_that_nobody_catches_is_the_callers(driver):
+    """
+    An error leaves the flow as it is, after the effects of its `finally` were performed.
+    """
+    done = []
+
+    def flow():
+        try:
+            yield Invoke(lambda: 1 // 0)
+        finally:
+            yield Invoke(lambda: done.append("cleaned"))
+
+    with pytest.raises(ZeroDivisionError):
+        driver.run(flow())
+
+    assert done == ["cleaned"]
+
+
+def test_blocking_code_gets_a_thread_from_the_event_loop(clock, scripted):
+    """
+    The async driver runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
+    """
+
+    async def awaited() -> int:
+        return threading.get_ident()
+
+    def flow():
+        thread = yield Invoke(threading.get_ident)
+        inline = yield Invoke(threading.get_ident, inline=True)
+        coroutine = yield Invoke(awaited, awaitable=True)
+        return thread, inline, coroutine
+
+    thread, inline, coroutine = asyncio.run(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
+
+    assert thread != threading.get_ident()
+    assert inline == coroutine == threading.get_ident()
+
+
+def test_the_blocking_driver_refuses_async_code(clock, scripted):
+    """
+    What must be awaited is an error that names it and the cure, and is never called.
+    """
+    called = []
+
+    async def lookup() -> None:
+        called.append("called")
+
+    def flow():
+        yield Invoke(lookup, awaitable=True)
+
+    with pytest.raises(ConfigurationError, match="lookup is async") as caught:
+        BlockingDriver(lambda: scripted, clock).run(flow())
+
+    assert caught.value.hint == "Use AsyncClient."
+    assert called == []
+
+
+def test_calls_side_by_side_are_retried(client, async_client, scripted, clock):
+    """
+    A failed call among many is repeated after the pause that the server asks for, in both clients.
+    """
+    for _ in range(2):
+        scripted.reply(503, {}, headers={"retry-after": "7"})
+        for _ in range(3):
+            scripted.reply(200, chat_reply("yes"))
+
+    replies = client.ask_many(["a", "b", "c"])
+    assert [reply.text for reply in replies] == ["yes"] * 3
+    assert clock.slept == [7.0]
+
+    replies = asyncio.run(async_client.ask_many(["a", "b", "c"]))
+    assert [reply.text for reply in replies] == ["yes"] * 3
+    assert clock.slept == [7.0, 7.0]
+
+
+def test_an_async_tool_is_refused_before_anything_is_sent(client, async_client, scripted):
+    """
+    `Client` says at once that it cannot await a tool; `AsyncClient` awaits it.
+    """
+
+    async def weather(place: str) -> str:
+        """Tell the weather."""
+        return f"rain in {place}"
+
+    with pytest.raises(ConfigurationError, match="'weather' is async"):
+        client.ask("hi", tools=[weather])
+    with pytest.raises(ConfigurationError, match="'weather' is async"), client.stream("hi", tools=[weather]) as stream:
+        next(iter(stream))
+    assert scripted.calls == []
+
+    wanted = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place": "Oslo"}'}}
+    scripted.reply(200, chat_reply("", tool_calls=[wanted])).reply(200, chat_reply("Rain."))
+    assert asyncio.run(async_client.ask("hi", tools=[weather])).text == "Rain."
+    assert scripted.sent()["messages"][-1]["content"] == "rain in Oslo"

@@ -1,0 +1,236 @@
+"""`First` over the default transport: the winner's exchange is the caller's, and the losers' sockets are shut."""
+
+from __future__ import annotations
+
+import asyncio
+import signal as signals
+import threading
+import time
+
+import pytest
+
+from budwood.clock import SystemClock
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import Close, Invoke, Open, Read, ReadAll, Wait, close_exchange
+from budwood.engine.drivers.latch import Latch
+from budwood.errors import ConnectionFailedError
+from budwood.transports.pooled import PooledTransport
+from budwood.transports.pooled_async import AsyncPooledTransport
+from budwood.types import HTTPCall, Timing
+from tests.core.engine.flows import LONG, assert_no_threads_are_left, gathering, racing
+from tests.servers import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply, signal
+
+
+@pytest.fixture
+def slow_server():
+    """
+    A second server.
+    """
+    with LoopbackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def transport():
+    """
+    The default transport, with blocking I/O.
+    """
+    made = PooledTransport()
+    yield made
+    made.close()
+
+
+def opened(server: LoopbackServer):
+    """A flow that sends a call, and returns the open exchange."""
+    call = HTTPCall(method="GET", url=server.url)
+    timing = Timing(connect_timeout=LONG, idle_timeout=LONG, deadline=time.monotonic() + LONG)
+    return (yield Open(call, timing))
+
+
+def opened_once(server: LoopbackServer, asked: threading.Event):
+    """A flow that sends a call once another server was asked."""
+    yield Invoke(lambda: asked.wait(60))
+    return (yield from opened(server))
+
+
+def read_winner(*flows):
+    """A flow that reads the exchange that was won, in the caller's thread or task."""
+    exchange = yield from racing(*flows, release=close_exchange)
+    try:
+        return (yield ReadAll(exchange, 100)), (yield Invoke(threading.get_ident, inline=True))
+    finally:
+        yield Close(exchange)
+
+
+def test_the_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopback_server, slow_server):
+    """
+    The winner's reply is read where `First` was called; the loser is gone for its server at once.
+    """
+    asked = threading.Event()
+    slow_server.play(signal(asked), LEAVE)
+    loopback_server.play(reply(200, b"won"))
+
+    driver = BlockingDriver(lambda: transport, SystemClock())
+    flow = read_winner(opened(slow_server), opened_once(loopback_server, asked))
+
+    assert driver.run(flow) == (b"won", threading.get_ident())
+    assert slow_server.left.wait(60)
+    assert_no_threads_are_left()
+    assert loopback_server.has_open(0)
+
+
+def test_a_task_reads_the_exchange_that_another_has_opened(loopback_server, slow_server):
+    """
+    The same on an event loop.
+    """
+    asked = threading.Event()
+    slow_server.play(signal(asked), LEAVE)
+    loopback_server.play(reply(200, b"won"))
+
+    async def run():
+        transport = AsyncPooledTransport()
+        driver = AsyncDriver(lambda: transport, SystemClock())
+        result = await driver.run(read_winner(opened(slow_server), opened_once(loopback_server, asked)))
+        assert await asyncio.to_thread(slow_server.left.wait, 60)
+        await driver.close()
+        await transport.close()
+        return result
+
+    assert asyncio.run(run()) == (b"won", threading.get_ident())
+    assert loopback_server.has_open(0)
+
+
+def test_the_exchange_that_was_won_can_be_interrupted(transport, loopback_server, slow_server, start):
+    """
+    A thread that reads the winner's reply is the one that an interrupt ends; the thread that opened it holds nothing.
+    """
+    asked, reading = threading.Event(), threading.Event()
+    readers = []
+    slow_server.play(signal(asked), LEAVE)
+    loopback_server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
+    driver = BlockingDriver(lambda: transport, SystemClock())
+
+    def flow():
+        exchange = yield from racing(opened(slow_server), opened_once(loopback_server, asked), release=close_exchange)
+        try:
+            first = yield Read(exchange)
+            readers.append(threading.get_ident())
+            reading.set()
+            yield Read(exchange)
+        except ConnectionFailedError:
+            return first
+        finally:
+            yield Close(exchange)
+
+    result = start(driver.run, flow())
+    assert reading.wait(60)
+    while not result.done():
+        driver.interrupt(readers[0])
+
+    assert result.result() == b"one"
+    assert loopback_server.left.wait(60)
+
+
+def test_the_exchange_of_a_second_winner_is_closed(transport, loopback_server):
+    """
+    Where two servers answer at once, one connection is read and the other is closed.
+    """
+    loopback_server.play(head(**CHUNKED) + chunk(b"one"), LEAVE, times=2)
+    meeting = threading.Barrier(2)
+    driver = BlockingDriver(lambda: transport, SystemClock())
+
+    def opens():
+        exchange = yield from opened(loopback_server)
+        yield Invoke(meeting.wait)
+        return exchange
+
+    def flow():
+        exchange = yield from racing(opens(), opens(), release=close_exchange)
+        try:
+            yield Invoke(lambda: loopback_server.left.wait(60))
+            return (yield Read(exchange)), loopback_server.has_open(1)
+        finally:
+            yield Close(exchange)
+
+    assert driver.run(flow()) == (b"one", True)
+    driver.close()
+    assert loopback_server.has_open(0)
+
+
+@pytest.mark.skipif(not hasattr(signals, "pthread_kill"), reason="this system cannot send a signal to a thread")
+@pytest.mark.parametrize("group", [gathering, racing])
+def test_control_c_ends_a_group_that_waits(transport, loopback_server, group):
+    """
+    Control-C while `All` or `First` is pending is raised at once, and the connections of all flows are closed.
+    """
+    asked = [threading.Event(), threading.Event()]
+    main = threading.main_thread().ident
+    for event in asked:
+        loopback_server.play(signal(event), LEAVE)
+    driver = BlockingDriver(lambda: transport, SystemClock())
+
+    def interrupts():
+        for event in asked:
+            yield Invoke(lambda event=event: event.wait(60))
+        signals.pthread_kill(main, signals.SIGINT)
+        yield Wait(Latch(), time.monotonic() + LONG)
+
+    flows = [opened(loopback_server), opened(loopback_server), interrupts()]
+    with pytest.raises(KeyboardInterrupt):
+        driver.run(group(*flows) if group is racing else group(flows))
+    assert loopback_server.has_open(0)
+    driver.close()
+    assert_no_threads_are_left()
+
+
+def test_cancelling_a_pending_first_closes_its_connections(loopback_server):
+    """
+    A task that is cancelled while it waits for `First` leaves no connection and no task behind.
+    """
+    asked = [threading.Event(), threading.Event()]
+    for event in asked:
+        loopback_server.play(signal(event), LEAVE)
+
+    async def run():
+        transport = AsyncPooledTransport()
+        driver = AsyncDriver(lambda: transport, SystemClock())
+        task = asyncio.create_task(driver.run(racing(opened(loopback_server), opened(loopback_server))))
+        for event in asked:
+            assert await asyncio.to_thread(event.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert await asyncio.to_thread(loopback_server.has_open, 0)
+        await transport.close()
+
+    asyncio.run(run())
+
+
+def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_server):
+    """
+    Where the caller is cancelled in the instant in which a flow wins, the exchange that it has opened is closed.
+    """
+    loopback_server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
+
+    async def run():
+        transport = AsyncPooledTransport()
+        driver = AsyncDriver(lambda: transport, SystemClock())
+
+        def wins():
+            exchange = yield from opened(loopback_server)
+            task.cancel()
+            return exchange
+
+        def waits():
+            yield Wait(Latch(), time.monotonic() + LONG)
+
+        task = asyncio.create_task(driver.run(racing(wins(), waits(), release=close_exchange)))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await driver.close()
+        assert await asyncio.to_thread(loopback_server.left.wait, 60)
+        await transport.close()
+
+    asyncio.run(run())

@@ -1,0 +1,190 @@
+"""Both drivers hand out events, and end a flow where it stands when its reader leaves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from budwood import AsyncClient, Client
+from budwood.engine.drivers.effects import Abandoned, Close, Emit, Invoke, Open, Read, Sleep
+from budwood.errors import ProviderError
+from budwood.types import TextDelta
+from budwood_testing import chat_chunks, sse
+from tests.core.engine.flows import CALL, TIMING
+from tests.servers import CHUNKED, LEAVE, chunk, head
+
+
+def test_events_are_handed_out_in_order(driver):
+    """
+    A streamed flow gives its events one by one, those of several emissions in their order, and its result at the end.
+    """
+
+    def flow():
+        yield Emit([TextDelta("a"), TextDelta("b")])
+        yield Emit([])
+        yield Emit([TextDelta("c")])
+        return "result"
+
+    events = driver.stream(flow())
+
+    assert events.result is None
+    assert [event.text for event in events] == ["a", "b", "c"]
+    assert events.result == "result"
+    assert list(events) == []
+
+
+def test_events_of_a_flow_that_is_only_run_are_passed_over(driver):
+    """
+    Running a flow to its end needs nobody who reads its events.
+    """
+
+    def flow():
+        yield Emit([TextDelta("a")])
+        return "result"
+
+    assert driver.run(flow()) == "result"
+
+
+def test_a_failed_stream_has_no_more_events(driver):
+    """
+    An error comes once, after the events before it; then the stream is at its end.
+    """
+
+    def flow():
+        yield Emit([TextDelta("a")])
+        raise ProviderError("broke")
+
+    events = driver.stream(flow())
+
+    assert next(events).text == "a"
+    with pytest.raises(ProviderError):
+        next(events)
+    assert list(events) == []
+    events.close()
+
+
+def test_leaving_a_stream_performs_what_finally_yields(driver, scripted):
+    """
+    Closing in mid-stream throws `Abandoned` in and performs the `finally` effects; a second close does nothing.
+    """
+    scripted.reply(200, chunks=[b"a", b"b"])
+    seen = []
+
+    def flow():
+        exchange = yield Open(CALL, TIMING)
+        try:
+            yield Read(exchange)
+            yield Emit([TextDelta("a"), TextDelta("b")])
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+        finally:
+            yield Close(exchange)
+            seen.append((yield Invoke(lambda: "cleaned")))
+
+    events = driver.stream(flow())
+    next(events)
+    events.close()
+    events.close()
+
+    assert seen == [Abandoned, "cleaned"]
+    assert scripted.abandoned == 1
+    assert list(events) == []
+
+
+def test_leaving_before_the_first_event_sends_nothing(driver, scripted):
+    """
+    A stream that nobody read was never begun.
+    """
+
+    def flow():
+        yield Open(CALL, TIMING)
+
+    driver.stream(flow()).close()
+
+    assert scripted.calls == []
+
+
+def test_no_policy_takes_abandoning_for_a_failure(driver):
+    """
+    A flow that retries on every exception ends all the same when its caller leaves.
+    """
+
+    def flow():
+        while True:
+            try:
+                yield Emit([TextDelta("a")])
+            except Exception:  # noqa: BLE001 - the policy under test takes all that there is
+                yield Sleep(1)
+
+    events = driver.stream(flow())
+    next(events)
+    events.close()
+
+    assert list(events) == []
+
+
+def test_a_failing_cleanup_is_the_callers(driver):
+    """
+    What goes wrong in a `finally` effect is not hidden.
+    """
+
+    def flow():
+        try:
+            yield Emit([TextDelta("a")])
+        finally:
+            yield Invoke(lambda: 1 // 0)
+
+    events = driver.stream(flow())
+    next(events)
+
+    with pytest.raises(ZeroDivisionError):
+        events.close()
+
+
+def test_break_closes_a_stream_of_the_client(client, async_client, scripted):
+    """
+    Leaving a stream's block in the middle closes the reply, in both clients.
+    """
+    for _ in range(2):
+        scripted.reply(200, chunks=sse(*chat_chunks(["a", "b", "c"])))
+
+    with client.stream("hi") as stream:
+        for _ in stream.text_deltas():
+            break
+    assert scripted.abandoned == 1
+
+    async def leave() -> None:
+        async with async_client.stream("hi") as stream:
+            async for _ in stream:
+                break
+
+    asyncio.run(leave())
+    assert scripted.abandoned == 2
+
+
+def test_break_closes_the_connection(loopback_server):
+    """
+    The server sees the end of the connection when the block is left, while it still writes.
+    """
+    first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
+    for _ in range(2):
+        loopback_server.play(head(**CHUNKED) + chunk(first), LEAVE)
+
+    with Client("openai/m", base_url=loopback_server.url, api_key="k") as client:
+        with client.stream("hi") as stream:
+            for _ in stream:
+                break
+        assert loopback_server.left.wait(60)
+
+    loopback_server.left.clear()
+
+    async def leave() -> None:
+        async with AsyncClient("openai/m", base_url=loopback_server.url, api_key="k") as client:
+            async with client.stream("hi") as stream:
+                async for _ in stream:
+                    break
+            assert await asyncio.to_thread(loopback_server.left.wait, 60)
+
+    asyncio.run(leave())

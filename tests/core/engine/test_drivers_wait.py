@@ -1,0 +1,191 @@
+"""`Wait` ends when its latch is set, from wherever that is, or when its deadline has passed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+
+import pytest
+
+from budwood.clock import SystemClock
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import Sleep, Wait
+from budwood.engine.drivers.latch import Latch
+from budwood_testing import ManualClock, ScriptedTransport
+from tests.core.engine.flows import gathering
+
+
+def wait_for(latch: Latch, deadline: float = math.inf):
+    """A flow that waits for a latch."""
+    return (yield Wait(latch, deadline))
+
+
+def test_a_latch_that_is_set_makes_nobody_wait(driver):
+    """
+    `Wait` is true at once, also after its deadline; the clock is not asked.
+    """
+    latch = Latch()
+    latch.set("value")
+
+    assert driver.run(wait_for(latch)) is True
+    assert driver.run(wait_for(latch, 0.0)) is True
+    assert latch.value == "value"
+
+
+def test_a_latch_keeps_its_first_value():
+    """
+    Setting it again changes nothing, and wakes nobody a second time.
+    """
+    latch = Latch()
+    woken = []
+    latch.add_waker(lambda: woken.append("before"))
+    latch.set(1)
+    latch.set(2)
+    latch.add_waker(lambda: woken.append("after"))
+
+    assert (latch.is_set, latch.value, woken) == (True, 1, ["before", "after"])
+
+
+def test_wakers_are_called_in_the_order_in_which_they_came():
+    """
+    Who waits longest is woken first, and a removed one not at all.
+    """
+    latch = Latch()
+    woken = []
+    wakers = [lambda number=number: woken.append(number) for number in range(5)]
+    for waker in wakers:
+        latch.add_waker(waker)
+    latch.remove_waker(wakers[2])
+    latch.remove_waker(wakers[2])
+    latch.set()
+
+    assert woken == [0, 1, 3, 4]
+
+
+def test_many_wait_for_one_latch(make_driver, start):
+    """
+    Another thread sets it, and all who wait go on.
+    """
+    clock = ManualClock()
+    latch = Latch()
+    driver = make_driver(clock)
+
+    waiting = start(driver.run, gathering([wait_for(latch) for _ in range(32)]))
+    clock.wait_for_sleepers(32)
+    latch.set()
+
+    assert waiting.result(60) == [True] * 32
+
+
+def test_a_deadline_ends_the_waiting(make_driver, start):
+    """
+    `Wait` is false once the clock has passed the deadline, and not before.
+    """
+    clock = ManualClock()
+    driver = make_driver(clock)
+
+    waiting = start(driver.run, wait_for(Latch(), clock.now + 5.0))
+    clock.wait_for_sleepers(1)
+    clock.advance(4.0)
+    clock.wait_for_sleepers(1)
+    clock.advance(1.0)
+
+    assert waiting.result(60) is False
+
+
+def test_a_deadline_that_has_passed_makes_nobody_wait(driver, clock):
+    """
+    `Wait` is false at once.
+    """
+    assert driver.run(wait_for(Latch(), clock.now)) is False
+
+
+def test_pauses_of_others_bring_the_deadline(driver, clock):
+    """
+    On a clock on which sleeping takes no time, a deadline passes when others sleep past it.
+    """
+
+    def sleep():
+        yield Sleep(10.0)
+
+    assert driver.run(gathering([wait_for(Latch(), clock.now + 10.0), sleep()])) == [False, None]
+
+
+def test_the_clock_of_the_system_ends_the_waiting(make_driver):
+    """
+    With real time too, a deadline in the past or the near future is false, and one without end is borne.
+    """
+    clock = SystemClock()
+    latch = Latch()
+    driver = make_driver(clock)
+
+    assert driver.run(wait_for(latch, 0.0)) is False
+    assert driver.run(wait_for(latch, clock.monotonic() + 0.001)) is False
+
+    thread = threading.Timer(0.0, latch.set)
+    thread.start()
+    assert driver.run(wait_for(latch)) is True
+    thread.join()
+
+
+def test_many_event_loops_wait_for_one_latch(start):
+    """
+    A latch wakes tasks of every loop, and threads beside them.
+    """
+    clock = ManualClock()
+    latch = Latch()
+    transport = ScriptedTransport()
+
+    def on_a_loop():
+        return asyncio.run(AsyncDriver(lambda: transport.asynchronous, clock).run(wait_for(latch)))
+
+    waiting = [start(on_a_loop) for _ in range(3)]
+    waiting.append(start(BlockingDriver(lambda: transport, clock).run, wait_for(latch)))
+    clock.wait_for_sleepers(4)
+    latch.set()
+
+    assert [each.result(60) for each in waiting] == [True] * 4
+
+
+def test_a_cancelled_task_waits_no_longer(clock):
+    """
+    Who was cancelled is forgotten by the latch; the others are woken as before.
+    """
+    latch = Latch()
+
+    async def run():
+        driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
+        cancelled, woken = (asyncio.create_task(driver.run(wait_for(latch))) for _ in range(2))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        assert len(latch._wakers) == 1
+        latch.set()
+        return await woken
+
+    assert asyncio.run(run()) is True
+    assert not latch._wakers
+
+
+def test_a_loop_that_was_closed_is_not_woken(clock):
+    """
+    Setting a latch for which a task of a dead loop waited is no error.
+    """
+    latch = Latch()
+    driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(driver.run(wait_for(latch)))
+    loop.run_until_complete(asyncio.sleep(0))
+    wakers = list(latch._wakers)
+    task.cancel()
+    loop.run_until_complete(asyncio.wait([task]))
+    loop.close()
+
+    for waker in wakers:
+        latch.add_waker(waker)
+    latch.set()
+
+    assert latch.is_set

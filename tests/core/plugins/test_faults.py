@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from budwood.errors import BadResponseError, BudwoodError, ConfigurationError, PluginFaultError, PromptError
+from budwood.plugins import faults
+from budwood.plugins.faults import DecodingBoundary, PluginSource
+
+SOURCE = PluginSource("groq", "budwood-groq", "0.1.0")
+BOUNDARIES = [faults.calling, faults.encoding, faults.decoding, faults.authorizing]
+
+
+class ForeignPanicError(BaseException):
+    """
+    What extensions written in other languages raise: no `Exception`.
+    """
+
+
+def run(boundary, raised):
+    """
+    Raise an error inside a boundary and return what leaves it.
+    """
+    with pytest.raises(BaseException) as caught, boundary:  # noqa: PT011 - any error is the subject
+        raise raised
+    return caught.value
+
+
+def test_a_fault_names_plugin_distribution_version_and_method():
+    """
+    The error says which plugin failed where and how, and to whom that has to be reported.
+    """
+    error = run(faults.encoding(SOURCE, "encode"), KeyError("x"))
+
+    assert isinstance(error, PluginFaultError)
+    assert error.message == "Plugin 'groq' (budwood-groq 0.1.0) failed in encode(): KeyError: 'x'."
+    assert error.hint == "This is a fault in the plugin. Report it to the authors of budwood-groq."
+    assert (error.plugin, error.distribution, error.version, error.method) == (*SOURCE, "encode")
+    assert isinstance(error.__cause__, KeyError)
+
+
+def test_a_plugin_of_unknown_origin_is_named_alone():
+    """
+    Without a distribution the text has no empty parentheses.
+    """
+    error = run(faults.calling(PluginSource("groq"), "build"), RuntimeError())
+
+    assert str(error).startswith("Plugin 'groq' failed in build(): RuntimeError. ")
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(
+    "raised", [SystemExit(3), GeneratorExit(), StopIteration(7), RecursionError("deep"), ForeignPanicError("panic")]
+)
+def test_no_error_of_a_plugin_leaves_the_boundary(boundary, raised):
+    """
+    Errors that would end the program, or a generator of the engine, become faults of the plugin.
+    """
+    assert isinstance(run(boundary(SOURCE, "method"), raised), PluginFaultError)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), asyncio.CancelledError(), ConfigurationError("No.")])
+def test_interrupts_and_errors_of_budwood_pass_through(boundary, raised):
+    """
+    Ctrl-C, a cancelled task and errors that say themselves what is wrong are not changed.
+    """
+    assert run(boundary(SOURCE, "method"), raised) is raised
+
+
+@pytest.mark.parametrize(
+    ("raised", "problem"),
+    [
+        (KeyError("id"), "missing field 'id'"),
+        (KeyError(), "KeyError"),
+        (IndexError("list index out of range"), "IndexError: list index out of range"),
+        (AttributeError("'str' object has no attribute 'get'"), "AttributeError: 'str' object has no attribute 'get'"),
+        (TypeError("'NoneType' object is not iterable."), "TypeError: 'NoneType' object is not iterable"),
+        (ValueError("not a number"), "ValueError: not a number"),
+    ],
+)
+def test_parsing_errors_are_bad_responses_that_name_the_plugin(raised, problem):
+    """
+    A reply in an unexpected format is described; the server and the plugin are both named as possible causes.
+    """
+    error = run(faults.decoding(SOURCE, "feed"), raised)
+
+    assert isinstance(error, BadResponseError)
+    assert error.message == (f"Unexpected response format: {problem}, in feed() of plugin 'groq' (budwood-groq 0.1.0).")
+    assert "base_url" not in str(error)
+    assert "the authors of budwood-groq" in str(error)
+    assert error.retryable is False
+
+
+def test_a_model_of_the_reply_that_does_not_validate_names_its_field():
+    """
+    Of a validation error the first field and its message are told, without the content.
+    """
+
+    class Reply(BaseModel):
+        count: int
+
+    with pytest.raises(ValidationError) as caught:
+        Reply.model_validate({"count": "private"})
+    error = run(faults.decoding(SOURCE, "decode"), caught.value)
+
+    assert "field 'count': Input should be a valid integer" in str(error)
+    assert "private" not in str(error)
+
+
+def test_the_beginning_of_the_reply_is_quoted_and_clipped():
+    """
+    A boundary that knows the reply quotes its beginning on one line.
+    """
+    error = run(DecodingBoundary(SOURCE, "decode", b"<html>\n\x1b[31m" + b"x" * 100_000), KeyError("id"))
+
+    assert "Response starts with: <html> [31mxxx" in error.message
+    assert len(error.message) < 400
+
+
+def test_other_errors_of_decoders_are_faults():
+    """
+    What no reply can cause is not blamed on the server.
+    """
+    assert isinstance(run(faults.decoding(SOURCE, "feed"), ZeroDivisionError("division by zero")), PluginFaultError)
+
+
+def test_text_that_json_cannot_hold_is_an_error_of_the_prompt():
+    """
+    Unpaired surrogates come from the caller, however they are serialised.
+    """
+    for serialise in ("\ud800".encode, lambda: to_json("\ud800")):
+        with pytest.raises(PromptError, match="cannot be sent"), faults.encoding(SOURCE, "encode"):
+            serialise()
+
+
+def test_a_fault_of_authorize_does_not_tell_the_secret():
+    """
+    The type and the line are told; the text, which may hold the key, is in neither the error nor its traceback.
+    """
+    secret = "sk-secret"
+
+    with pytest.raises(PluginFaultError) as caught, faults.authorizing(SOURCE, "authorize"):
+        raise KeyError(secret)
+
+    assert "KeyError at test_faults.py:" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_fault_can_be_pickled():
+    """
+    Faults cross the borders of processes with all their fields.
+    """
+    error = run(faults.encoding(SOURCE, "encode"), KeyError("x"))
+    copied = pickle.loads(pickle.dumps(error))
+
+    assert (str(copied), vars(copied)) == (str(error), vars(error))
+
+
+def test_boundaries_are_made_once_and_shared_by_threads():
+    """
+    A boundary holds no state: the same one serves all calls of a method, also side by side.
+    """
+    boundary = faults.decoding(SOURCE, "feed")
+    assert faults.decoding(PluginSource(*SOURCE), "feed") is boundary
+
+    with ThreadPoolExecutor(4) as pool:
+        errors = list(pool.map(lambda number: run(boundary, KeyError(number)), range(100)))
+
+    assert [error.message.partition(",")[0].rpartition(" ")[2] for error in errors] == [str(n) for n in range(100)]
+
+
+def test_a_boundary_costs_two_python_calls():
+    """
+    Around a method that does not fail, only entering and leaving runs code of ours.
+    """
+    faults.encoding(SOURCE, "encode")
+    calls = []
+
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        with faults.encoding(SOURCE, "encode"):
+            pass
+    finally:
+        sys.setprofile(None)
+
+    assert calls == ["__enter__", "__exit__"]
+
+
+def test_a_guarded_function_is_called_inside_a_boundary():
+    """
+    A method that is kept for later is guarded whenever it is called.
+    """
+    divide = faults.guarded(SOURCE, "divide", lambda a, *, b: a / b)
+
+    assert divide(6, b=3) == 2
+    with pytest.raises(PluginFaultError, match=r"divide\(\): ZeroDivisionError"):
+        divide(6, b=0)
+
+
+def test_faults_are_errors_of_budwood():
+    """
+    Programs that catch Budwood's errors catch faults of plugins.
+    """
+    assert issubclass(PluginFaultError, BudwoodError)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from budwood.errors import PluginNotFoundError
+from budwood.hooks import CACHE, KINDS, MEDIA_HANDLER, PROVIDER, STORAGE
+from budwood.plugins import Inventory, Registry
+from budwood.plugins.own import own_distribution, own_names, own_plugins
+
+ROOT = Path(__file__).resolve().parents[3]
+GROUP = "budwood."
+
+
+def stated_by(project):
+    """
+    Read which plugins a project's metadata state, by section.
+    """
+    groups = project.get("entry-points", {})
+    sections = {kind.section for kind in KINDS}
+    return {
+        group.removeprefix(GROUP): sorted(name.split()[0] for name in names)
+        for group, names in groups.items()
+        if group.removeprefix(GROUP) in sections
+    }
+
+
+def test_the_list_agrees_with_the_projects_of_this_repository():
+    """
+    Each distribution is listed with exactly the plugins of its entry points, and no other distribution is.
+    """
+    files = [ROOT / "core" / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
+    projects = [tomllib.loads(file.read_text("utf-8"))["project"] for file in files]
+
+    listed = {name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in own_plugins().items()}
+
+    assert listed == {project["name"]: stated_by(project) for project in projects}
+
+
+def test_a_plugin_leads_to_its_distribution():
+    """
+    Names are compared as users type them, within their kind.
+    """
+    assert own_distribution(PROVIDER, "OpenAI_Compatible") == "budwood-openai-compatible"
+    assert own_distribution(STORAGE, "jsonl") == "budwood-generation"
+    assert own_distribution(CACHE, "openai") is None
+    assert own_names(MEDIA_HANDLER) == ["image", "text"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "folder"),
+    [(CACHE, "sqlite", "sqlite-cache"), (PROVIDER, "groq", "groq")],
+    ids=["cache", "provider"],
+)
+def test_a_plugin_of_ours_that_is_not_installed_comes_with_its_folder(kind, name, folder):
+    """
+    The error names the distribution and how to install it.
+    """
+    with pytest.raises(PluginNotFoundError) as caught:
+        Registry(inventory=Inventory()).load(kind, name)
+
+    assert f"Install budwood-{folder}: " in caught.value.hint
+    assert f"./plugins/{folder}" in caught.value.hint
