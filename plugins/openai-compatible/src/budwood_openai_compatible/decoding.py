@@ -240,6 +240,8 @@ def count(value: object) -> int | None:
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a reply or a chunk says besides what has a field of its own."""
+    if reply.keys() <= _REPLY_FIELDS:  # nearly all chunks say nothing else
+        return {}
     return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
 
 
