@@ -123,8 +123,8 @@ _NAMES = {
         AuthenticationError BadResponseError BudwoodError CapacityError ConfigurationError ConnectionFailedError
         ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
         PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginFaultError
-        PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError QuotaExhaustedError
-        RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
+        PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError
+        QuotaExhaustedError RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
         StructuredOutputError ToolLoopError UnsupportedError UnsupportedParameterError
     """,
     "budwood.logs": "configure_logging",
