@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from budwood.hooks import API_VERSION, KINDS
 from budwood.names import normalise
 from budwood_cli.failures import ArgumentError
-from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin
+from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin, group_of
 from budwood_cli.scaffold.names import LONGEST, Names
 from budwood_cli.scaffold.packages import Package
 
@@ -206,7 +206,9 @@ def test_every_kind_of_plugin_can_be_begun():
     """
     A further kind needs its template.
     """
-    assert sorted(SECTIONS[kind] for kind in KindOfPlugin) == sorted(kind.section for kind in KINDS)
+    begun = sorted((SECTIONS[kind], group_of(kind)) for kind in KindOfPlugin)
+
+    assert begun == sorted((kind.section, kind.group) for kind in KINDS)
 
 
 @every_package

@@ -26,6 +26,21 @@ _HOST: Final = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A
 """A name in ASCII, or an address, that of IPv6 with its zone (RFC 6874)."""
 
 
+TRANSPORT_HEADERS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that frame a message or its reply: only the transport knows what they must say."""
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """The name of a header (RFC 9110, section 5.6.2)."""
 

@@ -74,10 +74,8 @@ def decode_chat(
     message, *others = [
         decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, request=request) for choice in choices
     ]
-    raw_reason = choices[0].get("finish_reason")
+    raw_reason, usage = choices[0].get("finish_reason"), body.get("usage")
     is_text = len(message.parts) == 1 and type(message.parts[0]) is TextPart
-    notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
-    usage = body.get("usage")
     return ChatResponse(
         message=message,
         alternatives=tuple(others),
@@ -88,9 +86,14 @@ def decode_chat(
         model=body.get("model") or "",
         request_id=request_id(headers),
         rate_limits=rate_limits(headers),
-        metadata={**decode_metadata(body), **notes},
+        metadata=decode_metadata(body) | _choice_metadata(choices[0]),
         raw=dict(body),
     )
+
+
+def _choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a choice says besides what has a field of its own."""
+    return {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
 
 
 def message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:

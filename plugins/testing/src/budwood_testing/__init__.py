@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         WireExamples,
         WireReply,
         json_lines,
+        observations,
         server_sent,
     )
     from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         InstructionStrategySuite,
         LocalProviderSuite,
         MediaHandlerSuite,
+        ObserverSuite,
         PackagingSuite,
         PromptModifierSuite,
         ProviderSuite,
@@ -59,6 +61,7 @@ __all__ = [
     "LocalProviderSuite",
     "ManualClock",
     "MediaHandlerSuite",
+    "ObserverSuite",
     "OpenAIChatExamples",
     "PackagingSuite",
     "PromptModifierSuite",
@@ -79,6 +82,7 @@ __all__ = [
     "chat_chunks",
     "chat_reply",
     "json_lines",
+    "observations",
     "plugin_context",
     "random_faults",
     "server_sent",

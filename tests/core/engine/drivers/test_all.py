@@ -1,10 +1,11 @@
-"""Both drivers run flows side by side, bounded and in order, and end them all when one fails."""
+"""Both drivers run the flows of `All` side by side, and end those that are left when one fails."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import itertools
+import math
 import threading
 import time
 
@@ -12,16 +13,32 @@ import pytest
 
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
-from budwood.engine.drivers.effects import Close, Invoke, Open, Sleep
+from budwood.engine.drivers.effects import (
+    SIDE_BY_SIDE,
+    All,
+    Close,
+    Emit,
+    First,
+    Invoke,
+    Open,
+    Sleep,
+    Wait,
+)
+from budwood.engine.drivers.latch import Latch
 from budwood.errors import ProviderError
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
-from budwood.types import HTTPCall, Timing
-from budwood_testing import FakeClock, ScriptedTransport
-from tests.core.engine.drivers.awaiting import CALL, TIMING, Awaiting, gathering, value_of
+from budwood.types import HTTPCall, TextDelta, Timing
+from budwood_testing import FakeClock, ManualClock
+from tests.core.engine.flows import (
+    LONG,
+    assert_no_threads_are_left,
+    failing,
+    gathering,
+    value_of,
+    waiting,
+)
 from tests.servers import LEAVE, signal
-
-LONG = 3600.0
 
 
 def test_all_keeps_the_order(driver):
@@ -98,57 +115,30 @@ def test_all_makes_flows_only_when_they_begin(driver):
     assert len(made) <= 7
 
 
-def failing():
-    """A flow that fails."""
-    yield Invoke(lambda: None)
-    raise ProviderError("failed")
-
-
-def test_a_failing_flow_abandons_the_others(driver):
+def test_a_failing_flow_abandons_the_others(make_driver):
     """
-    The first error of `All` is raised, and the other flows are ended where they stand, with their `finally` effects.
+    The first error of `All` is raised, and the other flows are ended in mid-pause, with their `finally` effects.
     """
-    waiting = threading.Event()
-    failed = threading.Event()
+    clock = ManualClock()
     cleaned = []
 
     def fails():
-        yield Invoke(lambda: waiting.wait(60))
-        failed.set()
+        yield Invoke(lambda: clock.wait_for_sleepers(1))
         raise ProviderError("failed")
 
     def waits():
         try:
-            yield Invoke(waiting.set)
-            yield Invoke(lambda: failed.wait(60))
-            for _ in range(1000):
-                yield Sleep(60.0)
+            yield Sleep(60.0)
             cleaned.append("was never abandoned")
         finally:
             cleaned.append((yield Invoke(lambda: "cleaned")))
 
-    driver_with_real_pauses = _with_real_pauses(driver)
+    driver = make_driver(clock)
     with pytest.raises(ProviderError, match="failed"):
-        driver_with_real_pauses.run(gathering([waits(), fails()]))
+        driver.run(gathering([waits(), fails()]))
+    driver.close()
 
     assert cleaned == ["cleaned"]
-
-
-def _with_real_pauses(driver):
-    """Give the driver a clock on which pauses last until someone ends them."""
-    inner = driver._driver if isinstance(driver, Awaiting) else driver
-    inner._clock = EndlessClock()
-    return driver
-
-
-class EndlessClock(FakeClock):
-    """Pauses do not end by themselves."""
-
-    def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
-        (wake or threading.Event()).wait(LONG)
-
-    async def sleep_async(self, seconds: float) -> None:
-        await asyncio.Event().wait()
 
 
 def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
@@ -172,7 +162,7 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
     with pytest.raises(ProviderError, match="failed"):
         BlockingDriver(lambda: blocking, FakeClock()).run(gathering([waits(), fails()]))
     assert loopback_server.left.wait(60)
-    assert not any(thread.name.startswith("budwood") and _busy(thread) for thread in threading.enumerate())
+    assert_no_threads_are_left()
     blocking.close()
 
     loopback_server.left.clear()
@@ -187,47 +177,6 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
         await transport.close()
 
     asyncio.run(run())
-
-
-def _busy(thread: threading.Thread) -> bool:
-    """Tell whether a worker is still at work when it was told to end."""
-    thread.join(60)
-    return thread.is_alive()
-
-
-def test_a_thread_that_misses_its_interrupt_is_interrupted_again(clock):
-    """
-    A flow that begins to wait only after the group was abandoned does not wait for ever.
-    """
-    begun, late, ended = threading.Event(), threading.Event(), threading.Event()
-    interrupts = []
-
-    class Transport(ScriptedTransport):
-        def open(self, call, timing):
-            begun.set()
-            late.wait(60)  # it still connects, and has no socket to shut down
-            ended.wait(60)
-            raise ProviderError("interrupted")
-
-        def interrupt(self, thread: int) -> None:
-            interrupts.append(thread)
-            late.set()
-            if len(interrupts) > 1:
-                ended.set()
-
-    transport = Transport()
-
-    def waits():
-        yield Open(CALL, TIMING)
-
-    def fails():
-        yield Invoke(lambda: begun.wait(60))
-        raise ProviderError("failed")
-
-    with pytest.raises(ProviderError, match="failed"):
-        BlockingDriver(lambda: transport, clock).run(gathering([waits(), fails()]))
-
-    assert ended.is_set()
 
 
 def test_threads_of_all_see_the_callers_context(driver):
@@ -246,21 +195,49 @@ def test_threads_of_all_see_the_callers_context(driver):
     assert contextvars.copy_context().run(run) == ["caller", "caller"]
 
 
-def test_blocking_code_gets_a_thread_from_the_event_loop(clock, scripted):
+def test_all_has_one_bound_of_its_own(driver):
     """
-    The async driver runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
+    Without a limit, 32 flows run at once, under both drivers.
     """
-
-    async def awaited() -> int:
-        return threading.get_ident()
+    latch = Latch()
+    started = itertools.count(1)
+    beyond = []
 
     def flow():
-        thread = yield Invoke(threading.get_ident)
-        inline = yield Invoke(threading.get_ident, inline=True)
-        coroutine = yield Invoke(awaited, awaitable=True)
-        return thread, inline, coroutine
+        number = next(started)
+        if number > SIDE_BY_SIDE:
+            beyond.append(latch.is_set)
+        if number == SIDE_BY_SIDE:
+            yield Invoke(latch.set)
+        yield Wait(latch, math.inf)
 
-    thread, inline, coroutine = asyncio.run(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
+    driver.run(gathering(flow() for _ in range(SIDE_BY_SIDE + 5)))
 
-    assert thread != threading.get_ident()
-    assert inline == coroutine == threading.get_ident()
+    assert SIDE_BY_SIDE == 32
+    assert beyond == [True] * 5
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("group", [All, First])
+def test_flows_of_a_group_cannot_emit(driver, group, others):
+    """
+    `Emit` in a flow that runs beside others is an error inside that flow, which can go on.
+    """
+
+    def emits():
+        try:
+            yield Emit([TextDelta("lost")])
+        except RuntimeError as error:
+            text = str(error)
+        return (yield Invoke(lambda: text))
+
+    def flow():
+        return (yield group([emits(), *(waiting([], latch) for _ in range(others))]))
+
+    latch = Latch()
+    if group is All:
+        latch.set()
+    result = driver.run(flow())
+    driver.close()
+
+    assert "cannot emit events" in (result[0] if group is All else result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from budwood.contracts import HeadersObserver, Observer, ToolObserver
 from budwood.engine.accounting.observer_faults import CONTAINED, ObserverFaults, ToolScope
@@ -25,7 +25,7 @@ from budwood.types import (
     ToolResultPart,
     ToolStarted,
 )
-from budwood.wire.heads import sendable
+from budwood.wire.heads import TRANSPORT_HEADERS, sendable
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.attempt import Attempt
@@ -33,21 +33,6 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.endpoints import Target
     from budwood.types import Answer
     from budwood.types import Attempt as AttemptRecord
-
-_RESERVED: Final = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Headers that are the transport's: with others of them the request, or its reply, could not be read."""
 
 
 class Observers:
@@ -183,7 +168,7 @@ def _of(call: Call, target: Target) -> dict[str, Any]:
 
 def with_further_headers(request: HTTPCall, headers: Mapping[str, str]) -> HTTPCall:
     """Add headers, names in lower case, but none that the request has or that the transport writes."""
-    present = {name.lower() for name in request.headers} | _RESERVED
+    present = {name.lower() for name in request.headers} | TRANSPORT_HEADERS
     return request.with_headers({name: value for name, value in headers.items() if name not in present})
 
 

@@ -11,7 +11,7 @@ from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
-from budwood.errors import ProviderError, UnsupportedError
+from budwood.errors import PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
 
@@ -118,6 +118,8 @@ class Attempt:
 
     def abort(self, error: BaseException) -> None:
         """Record an attempt that ended without a reply or an error of the provider: the caller left, or code failed."""
+        if isinstance(error, PluginFaultError):
+            scrub(error, self.secret)
         if self.is_started:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 _TALKS: Final = frozenset(
     {
@@ -26,6 +28,8 @@ _TALKS: Final = frozenset(
 )
 """Audit events of the network and of other processes. Source: Python's table of audit events."""
 
+_real_sleep: Final = time.sleep
+
 _OF_IMPORTS: Final = (".py", ".pyc", ".so", ".pyd", ".dll", ".zip")
 
 
@@ -34,6 +38,7 @@ class _Watch(threading.local):
 
     talks = False
     files = False
+    waits = False
     found: list[str] | None = None
 
 
@@ -44,7 +49,7 @@ _openers: Final[dict[str, list[int]]] = {}
 
 
 @contextmanager
-def forbidden(*, files: bool = True) -> Iterator[None]:
+def forbidden(*, files: bool = True, waiting: bool = False) -> Iterator[None]:
     """
     Let what talks to anyone, starts a program, or opens a file fail.
 
@@ -52,16 +57,19 @@ def forbidden(*, files: bool = True) -> Iterator[None]:
 
     Args:
         files: Whether files are forbidden too.
+        waiting: Whether `time.sleep` is forbidden too, where it is called by this name.
 
     Raises:
         AssertionError: One of these was done, also where whoever did it swallowed the error.
     """
     _install()
-    _watch.talks, _watch.files, _watch.found = True, files, []
+    _watch.talks, _watch.files, _watch.waits, _watch.found = True, files, waiting, []
     try:
-        yield
+        with patch("time.sleep", _sleep) if waiting else nullcontext():
+            yield
     finally:
-        found, _watch.talks, _watch.files, _watch.found = _watch.found, False, False, None
+        found = _watch.found
+        _watch.talks, _watch.files, _watch.waits, _watch.found = False, False, False, None
     assert not found, f"this must do no I/O, and did {', '.join(found)}"
 
 
@@ -92,6 +100,14 @@ def _audit(event: str, args: tuple[object, ...]) -> None:
         said = f"{event} {args[0]!r}" if opened else event
         _watch.found.append(said)
         raise PermissionError(f"this must do no I/O, and did {said}")
+
+
+def _sleep(seconds: float) -> None:
+    """Stand in for `time.sleep`, which has an audit event only from Python 3.13 on."""
+    if _watch.waits and _watch.found is not None:
+        _watch.found.append("time.sleep")
+        raise PermissionError("this must not wait, and did so by time.sleep")
+    _real_sleep(seconds)
 
 
 def _is_import(path: str | bytes) -> bool:
