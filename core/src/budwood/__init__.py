@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from budwood.errors import PluginConflictError as PluginConflictError
     from budwood.errors import PluginDisabledError as PluginDisabledError
     from budwood.errors import PluginError as PluginError
+    from budwood.errors import PluginFaultError as PluginFaultError
     from budwood.errors import PluginIncompatibleError as PluginIncompatibleError
     from budwood.errors import PluginInvalidError as PluginInvalidError
     from budwood.errors import PluginLoadError as PluginLoadError
@@ -121,9 +122,9 @@ _NAMES = {
     "budwood.errors": """
         AuthenticationError BadResponseError BudwoodError CapacityError ConfigurationError ConnectionFailedError
         ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
-        PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginIncompatibleError
-        PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError QuotaExhaustedError
-        RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
+        PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginFaultError
+        PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError
+        QuotaExhaustedError RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
         StructuredOutputError ToolLoopError UnsupportedError UnsupportedParameterError
     """,
     "budwood.logs": "configure_logging",

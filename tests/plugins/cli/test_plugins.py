@@ -72,7 +72,7 @@ def test_the_doctor_finds_what_is_broken(budwood, broken):
     """
     One broken plugin is named with its cause and makes the status 3; the others are fine.
     """
-    run = budwood("plugins", "doctor", "--json", PYTHONPATH=str(broken))
+    run = budwood("plugins", "doctor", "--json", "--timeout", "60", PYTHONPATH=str(broken))
 
     rows = json.loads(run.stdout)
     assert (row(rows, "broken")["state"], row(rows, "offline")["state"]) == ("broken", "ok")
@@ -85,7 +85,37 @@ def test_the_doctor_prints_a_table(budwood, broken):
     """
     For people the problem is the last column.
     """
-    run = budwood("plugins", "doctor", PYTHONPATH=str(broken))
+    run = budwood("plugins", "doctor", "--timeout", "60", PYTHONPATH=str(broken))
 
     (line,) = (line for line in run.stdout.splitlines() if "broken-shoot" in line)
     assert "no sap" in line
+
+
+def test_list_tells_where_plugins_come_from(budwood, broken):
+    """
+    With --json each row has its folder, whether it is a link to sources, and its patterns.
+    """
+    rows = json.loads(budwood("plugins", "list", "--json", PYTHONPATH=str(broken)).stdout)
+
+    assert (row(rows, "broken")["folder"], row(rows, "broken")["editable"]) == (str(broken), False)
+    assert row(rows, "text")["patterns"] == ["text/*"]
+
+
+def test_a_shadowed_copy_is_listed_and_a_finding(budwood, broken, tmp_path):
+    """
+    Two versions of one distribution on the path: the one that Python does not import is shadowed, in both commands.
+    """
+    older = tmp_path / "older" / "broken_shoot-1.0.dist-info"
+    older.mkdir(parents=True)
+    (older / "METADATA").write_text(BROKEN["METADATA"].replace("3.2.1", "1.0"))
+    (older / "entry_points.txt").write_text(BROKEN["entry_points.txt"])
+    environment = {"PYTHONPATH": f"{broken}:{older.parent}", "BUDWOOD_PLUGINS_DISABLED": "broken"}
+
+    listed = json.loads(budwood("plugins", "list", "--json", **environment).stdout)
+    run = budwood("plugins", "doctor", "--json", "--timeout", "60", **environment)
+
+    found = {plugin["version"]: plugin["state"] for plugin in listed if plugin["name"] == "broken"}
+    assert found == {"3.2.1": "disabled", "1.0": "shadowed"}
+    (finding,) = (finding for finding in json.loads(run.stdout) if finding["state"] == "shadowed")
+    assert finding["problem"] == f"broken-shoot 1.0 in {older.parent} is shadowed by broken-shoot 3.2.1 in {broken}."
+    assert run.returncode == 3

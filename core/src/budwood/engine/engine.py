@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import CACHE, PROVIDER
 from budwood.names import listed
-from budwood.plugins import Instances
+from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
@@ -200,7 +201,8 @@ class Engine:
             close_observers(owned_observers)
         self.endpoints.close()
         if self.cache is not None and self.cache.owned:
-            self.cache.store.close()
+            with faults.calling(self.cache.source, "close"):
+                self.cache.store.close()
 
     def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
@@ -281,17 +283,19 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
-            observers=self._observers() if self.observers or logs.wanted() else None,
+            observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
         )
 
-    def _observers(self) -> Observers:
+    def _observers(self) -> Observers | None:
         """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
         is_logged = logs.wanted()
+        if not is_logged and not self.observers:
+            return None
         told = self._told.get(is_logged)
         if told is None:  # of two threads that come here at once, both use what the first has made
             made = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
@@ -322,4 +326,4 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl)
+    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)

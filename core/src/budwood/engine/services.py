@@ -23,6 +23,7 @@ from budwood.engine.pipeline.flows import answer_service
 from budwood.engine.pipeline.requests import check_service, offers
 from budwood.engine.pipeline.service import Service
 from budwood.errors import NotFoundError, PromptError
+from budwood.plugins import faults
 from budwood.providing import check_messages
 from budwood.types import (
     Capability,
@@ -137,7 +138,8 @@ def count_tokens(call: Call, asked: ChatRequest, *, offline: bool) -> Flow[Token
     endpoint = call.target.endpoint
     local = endpoint.local
     if isinstance(local, LocalTokenCountProvider) and TOKEN_COUNT.capability in call.target.capabilities():
-        tokens: int = yield Invoke(lambda: local.count_tokens(asked), inline=endpoint.inline)
+        count = faults.guarded(endpoint.source, "count_tokens", local.count_tokens)
+        tokens: int = yield Invoke(lambda: count(asked), inline=endpoint.inline)
         return _exact(call, tokens)
     here: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, asked))
     if here.exact or offline or not offers(call.target, TOKEN_COUNT):
@@ -162,7 +164,8 @@ def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
     """List the models of a provider, with their details where the vendor has those apart."""
     endpoint = call.target.endpoint
     if endpoint.local is not None:
-        models: tuple[ModelInfo, ...] = yield Invoke(endpoint.local.models, inline=endpoint.inline)
+        list_local = faults.guarded(endpoint.source, "models", endpoint.local.models)
+        models: tuple[ModelInfo, ...] = yield Invoke(list_local, inline=endpoint.inline)
     else:
         models = yield from request(call, MODELS, None)
         if offers(call.target, MODEL_DETAIL):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import distributions
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ from budwood import logs
 from budwood.hooks import KINDS, Kind
 from budwood.names import normalise
 from budwood.plugins.faults import PluginSource
-from budwood.plugins.metadata import Metadata, core_requirement, read_metadata
+from budwood.plugins.metadata import EntryPointFields, Metadata, MetadataSource, core_requirement, read_metadata
 
 _KINDS: Final = {kind.group: kind for kind in KINDS}
 
@@ -69,30 +69,42 @@ class Inventory(NamedTuple):
         return sorted(claims, key=lambda plugin: (plugin.kind.group, normalise(plugin.name), plugin.distribution))
 
 
-def take_inventory(found: Iterable[Distribution] | None = None) -> Inventory:
+def take_inventory(found: Iterable[MetadataSource] | None = None) -> Inventory:
     """
     Read the metadata of the installed distributions.
 
     A distribution that lies on the path twice counts once, as the first: that is the one which Python imports. (Where
     ``lib64`` is a link to ``lib``, every distribution lies on the path twice.)
     """
-    claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
+    plugins: list[InstalledPlugin] = []
     seen: set[str] = set()
     for distribution in distributions() if found is None else found:
         try:
-            identity, plugins = _plugins_of(distribution)
+            identity, brought = plugins_of(distribution)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are found
             logs.emit("distribution unreadable", level="warning", error=f"{type(error).__name__}: {error}")
             continue
         if identity not in seen:
-            for plugin in plugins:
-                claims[plugin.kind.group, normalise(plugin.name)].append(plugin)
+            plugins += brought
         seen.add(identity)
-    return Inventory({key: tuple(plugins) for key, plugins in claims.items()})
+    return inventory_of(plugins)
 
 
-def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]:
-    """Read one distribution: what tells it from others, and its plugins."""
+def inventory_of(plugins: Iterable[InstalledPlugin]) -> Inventory:
+    """Group plugins by the names that they claim."""
+    claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
+    for plugin in plugins:
+        claims[plugin.kind.group, normalise(plugin.name)].append(plugin)
+    return Inventory({key: tuple(claimed) for key, claimed in claims.items()})
+
+
+def plugins_of(distribution: MetadataSource) -> tuple[str, list[InstalledPlugin]]:
+    """
+    Read one distribution: its name, in the form in which names are compared, and its plugins.
+
+    Raises:
+        ValueError: Its metadata have no name or no version.
+    """
     entry_points = distribution.read_text("entry_points.txt")
     if not entry_points or "budwood." not in entry_points:
         return "", []  # most distributions: neither their name nor their version need be parsed
@@ -101,7 +113,7 @@ def _plugins_of(distribution: Distribution) -> tuple[str, list[InstalledPlugin]]
     return normalise(metadata.name), [_installed(entry_point, metadata) for entry_point in ours]
 
 
-def _installed(entry_point: EntryPoint, metadata: Metadata) -> InstalledPlugin:
+def _installed(entry_point: EntryPointFields, metadata: Metadata) -> InstalledPlugin:
     kind = _KINDS[entry_point.group]
     name, *patterns = entry_point.name.split() if kind.patterns else (entry_point.name,)
     return InstalledPlugin(

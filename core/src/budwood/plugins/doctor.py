@@ -1,31 +1,54 @@
-"""Examine all installed plugins, each in a process of its own, so that none can harm the others or us."""
+"""Examine all installed plugins, each in a process of its own, so that none can harm the others or this process."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic_core import from_json, to_json
 
-from budwood.errors import PluginError
-from budwood.hooks import KINDS, Spec
-from budwood.names import normalise
-from budwood.plugins.discovery import InstalledPlugin, Inventory
+from budwood.plugins.discovery import InstalledPlugin
 from budwood.plugins.registry import Registry, conflict
+from budwood.plugins.survey import Survey
 
-State = Literal["ok", "disabled", "conflict", "broken"]
+State = Literal["ok", "disabled", "conflict", "broken", "shadowed"]
 
-SECONDS_PER_PLUGIN: Final = 60.0
+SECONDS_PER_PLUGIN: Final = 10.0
+
+MAX_PROCESSES: Final = 4
+"""How many plugins are examined side by side, at most."""
+
+_HOMES: Final = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+"""Variables that say where a program's files are: what a plugin writes when it is built goes to a temporary folder."""
+
+_STEPS: Final = {"import": "importing its module", "build": "build()", "settings": "settings()", "close": "close()"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is the matter with one plugin, and what helps; both are empty where nothing is."""
+    """
+    What is wrong with one plugin, or one distribution.
+
+    Attributes:
+        kind: The kind of plugin; ``distribution`` for a problem of a distribution as a whole.
+        name: The plugin's name.
+        distribution: The distribution that brings it.
+        version: The version of the distribution.
+        module: The module that is imported.
+        state: The result.
+        method: What failed: ``import``, ``settings``, ``build`` or ``close``; empty if nothing did.
+        summary: What the plugin is.
+        problem: What happened; empty if nothing is wrong.
+        hint: What to do about it.
+        note: Why it was not built, such as a required setting; empty if it was.
+    """
 
     kind: str
     name: str
@@ -33,71 +56,106 @@ class Finding:
     version: str
     module: str
     state: State
+    method: str = ""
     summary: str = ""
     problem: str = ""
     hint: str = ""
+    note: str = ""
 
 
-def examine(registry: Registry, *, timeout: float = SECONDS_PER_PLUGIN) -> Iterable[Finding]:
+def examine(
+    registry: Registry,
+    survey: Survey | None = None,
+    *,
+    timeout: float = SECONDS_PER_PLUGIN,
+    processes: int | None = None,
+) -> Iterator[Finding]:
     """
-    Load every installed plugin in a new process and say how that went, one after the other.
+    Import every installed plugin, make its settings and build it with their defaults, in processes of their own.
 
     Args:
         registry: Knows what is installed and what is disabled.
-        timeout: Seconds after which a plugin that is still loading counts as broken.
+        survey: The metadata of all distributions, whose problems are findings too.
+        timeout: Seconds after which a plugin that has not finished counts as broken.
+        processes: How many run side by side; by default one a processor, at most `MAX_PROCESSES`.
+
+    Yields:
+        A finding for each plugin, in the order of `Inventory.all`, then those of distributions.
     """
-    for plugin in registry.inventory.all():
-        if registry.is_disabled(plugin):
-            yield _finding(plugin, "disabled")
-        elif len(claims := registry.claims(plugin.kind, plugin.name)) > 1:
-            error = conflict(plugin.kind, plugin.name, claims)
-            yield _finding(plugin, "conflict", problem=error.message, hint=error.hint or "")
-        else:
-            yield _examine_apart(plugin, timeout)
+    workers = processes or min(os.cpu_count() or 1, MAX_PROCESSES)
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(lambda plugin: _examine(registry, plugin, timeout), registry.inventory.all())
+    for copy, problem in survey.problems() if survey else ():
+        yield Finding(
+            kind="distribution",
+            name=copy.name,
+            distribution=copy.name,
+            version=copy.version,
+            module="",
+            state="shadowed" if copy.shadowed_by else "broken",
+            problem=problem.summary,
+            hint=problem.hint,
+        )
 
 
-def _examine_apart(plugin: InstalledPlugin, timeout: float) -> Finding:
-    command = [sys.executable, "-P", "-c", "from budwood.plugins import doctor; doctor.main()"]
-    request = to_json({**plugin._asdict(), "kind": plugin.kind.group})
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())}
+def _examine(registry: Registry, plugin: InstalledPlugin, timeout: float) -> Finding:
+    if registry.is_disabled(plugin):
+        return _finding(plugin, state="disabled")
+    claims = registry.claims(plugin.kind, plugin.name)
+    if len(claims) > 1:
+        error = conflict(plugin.kind, plugin.name, claims)
+        return _finding(plugin, state="conflict", problem=error.message, hint=error.hint or "")
+    with tempfile.TemporaryDirectory(prefix="budwood-doctor-", ignore_cleanup_errors=True) as home:
+        return _examine_apart(plugin, timeout, home)
+
+
+def _examine_apart(plugin: InstalledPlugin, timeout: float, home: str) -> Finding:
+    command = [sys.executable, "-P", "-m", "budwood.plugins.examination"]
+    environment = os.environ | dict.fromkeys(_HOMES, home) | {"PYTHONPATH": os.pathsep.join(_search_path())}
     try:
         run = subprocess.run(  # noqa: S603 - this interpreter, with our own code
-            command, input=request, capture_output=True, timeout=timeout, check=False, env=environment
+            command,
+            input=to_json({**plugin._asdict(), "kind": plugin.kind.group}),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=environment,
+            cwd=home,
         )
-    except subprocess.TimeoutExpired:
-        return _finding(plugin, "broken", problem=f"It is still loading after {timeout:g} seconds.")
-    last_line = run.stdout.strip().rpartition(b"\n")[2]
-    try:
-        state, summary, problem, hint = from_json(last_line)
-    except ValueError:
-        return _finding(
-            plugin, "broken", problem=f"Its process ended with status {run.returncode}: {_tail(run.stderr)}"
-        )
-    return _finding(plugin, state, summary=summary, problem=problem, hint=hint)
+    except subprocess.TimeoutExpired as expired:
+        method = _last_report(expired.stdout or b"").get("method", "import")
+        problem = f"{_described(plugin, method)} did not finish within {timeout:g} seconds."
+        return _broken(plugin, method, problem)
+    report = _last_report(run.stdout)
+    if "state" in report:
+        return _finding(plugin, **report)
+    method = report.get("method", "import")
+    problem = f"{_described(plugin, method)} ended its process with status {run.returncode}: {_tail(run.stderr)}"
+    return _broken(plugin, method, problem)
+
+
+def _described(plugin: InstalledPlugin, method: str) -> str:
+    return f"Plugin {plugin.source.label}: {_STEPS[method]}"
+
+
+def _last_report(stdout: bytes) -> dict[str, Any]:
+    """Read the last line that the process has written in full."""
+    lines = stdout.rpartition(b"\n")[0].splitlines()
+    report: dict[str, Any] = from_json(lines[-1]) if lines else {}
+    return report
 
 
 def _search_path() -> list[str]:
     """Return where this process finds modules, without the folder that it happens to be started in."""
-    return [folder for folder in sys.path if folder and Path(folder) != Path.cwd()]
+    return [str(Path(folder).absolute()) for folder in sys.path if folder and Path(folder) != Path.cwd()]
 
 
-def main() -> None:
-    """Load the one plugin that standard input describes, and write its state to standard output."""
-    fields = from_json(sys.stdin.buffer.read())
-    group = fields.pop("kind")
-    kind = next(kind for kind in KINDS if kind.group == group)
-    plugin = InstalledPlugin(kind=kind, **fields)
-    inventory = Inventory({(kind.group, normalise(plugin.name)): (plugin,)})
-    try:
-        spec: Spec[Any, Any] = Registry(inventory=inventory).load(kind, plugin.name)
-        spec.settings()
-        answer = ("ok", spec.summary, "", "")
-    except PluginError as error:
-        answer = ("broken", "", error.message, error.hint or "")
-    sys.stdout.buffer.write(b"\n" + to_json(answer) + b"\n")
+def _broken(plugin: InstalledPlugin, method: str, problem: str) -> Finding:
+    hint = f"This is a fault in the plugin. Report it to {plugin.source.authors}."
+    return _finding(plugin, state="broken", method=method, problem=problem, hint=hint)
 
 
-def _finding(plugin: InstalledPlugin, state: State, *, summary: str = "", problem: str = "", hint: str = "") -> Finding:
+def _finding(plugin: InstalledPlugin, *, state: State, **details: str) -> Finding:
     return Finding(
         kind=plugin.kind.label,
         name=plugin.name,
@@ -105,9 +163,7 @@ def _finding(plugin: InstalledPlugin, state: State, *, summary: str = "", proble
         version=plugin.version,
         module=plugin.module,
         state=state,
-        summary=summary,
-        problem=problem,
-        hint=hint,
+        **details,
     )
 
 

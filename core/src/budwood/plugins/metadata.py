@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from budwood.names import normalise
 
@@ -22,6 +21,38 @@ _PLAIN: Final = re.compile(
 _RELEASE: Final = re.compile(r"\d+(?:\.\d+)*")
 
 
+class EntryPointFields(Protocol):
+    """An entry point, of `importlib.metadata` or of ``importlib_metadata``."""
+
+    @property
+    def group(self) -> str:
+        """The group."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What is left of the equals sign."""
+        ...
+
+    @property
+    def module(self) -> str:
+        """The module that the value names."""
+        ...
+
+
+class MetadataSource(Protocol):
+    """A distribution, of `importlib.metadata` or of ``importlib_metadata``."""
+
+    @property
+    def entry_points(self) -> Iterable[EntryPointFields]:
+        """All entry points, of any group."""
+        ...
+
+    def read_text(self, filename: str) -> str | None:
+        """Return the text of one of its metadata files, or None."""
+        ...
+
+
 class Metadata(NamedTuple):
     """The headers that discovery needs; `requires` are requirements as they are written."""
 
@@ -30,7 +61,7 @@ class Metadata(NamedTuple):
     requires: tuple[str, ...]
 
 
-def read_metadata(distribution: Distribution) -> Metadata:
+def read_metadata(distribution: MetadataSource) -> Metadata:
     """
     Read the headers.
 

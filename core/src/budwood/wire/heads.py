@@ -121,16 +121,16 @@ def _encoded(call: HTTPCall) -> str:
         raise bad_address(call, str(error)) from None
 
 
-def headers_of(call: HTTPCall, address: Address) -> dict[str, str]:
+def headers_of(call: HTTPCall, address: Address, size: int) -> dict[str, str]:
     """
-    Write all headers of a call, their names in lower case.
+    Write all headers of a call, whose body has ``size`` bytes; their names are in lower case.
 
     Raises:
         ConfigurationError: A header holds what none can hold.
     """
     headers = {"host": address.named, **DEFAULT_HEADERS, **own_headers(call, address)}
-    if call.body or call.method not in _WITHOUT_BODY:
-        headers["content-length"] = str(len(call.body))
+    if size or call.method not in _WITHOUT_BODY:
+        headers["content-length"] = str(size)
     return headers
 
 

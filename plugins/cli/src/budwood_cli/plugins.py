@@ -12,8 +12,10 @@ from budwood_cli.groups import new_group
 from budwood_cli.scaffold.kinds import Family, KindOfPlugin
 
 if TYPE_CHECKING:
-    from budwood.plugins import Registry
+    from budwood.plugins import InstalledPlugin, Registry
+    from budwood.plugins.survey import Copy, Survey
 
+SECONDS_PER_PLUGIN: Final = 10.0
 COLUMNS: Final = ("kind", "name", "distribution", "version", "state")
 
 app = new_group("Look at the installed plugins, or begin one of your own.")
@@ -22,37 +24,52 @@ app = new_group("Look at the installed plugins, or begin one of your own.")
 @app.command("list")
 def list_plugins(*, json_wanted: options.AsJSON = False) -> None:
     """List the installed plugins. None of them is imported."""
-    registry = _registry()
-    rows = []
-    for plugin in registry.inventory.all():
-        claims = registry.inventory.find(plugin.kind, plugin.name)
-        usable = [claim for claim in claims if not registry.is_disabled(claim)]
-        state = "disabled" if plugin not in usable else "conflict" if len(usable) > 1 else "installed"
-        rows.append(
-            {
-                "kind": plugin.kind.label,
-                "name": plugin.name,
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "module": plugin.module,
-                "state": state,
-            }
-        )
+    survey, registry = _survey()
+    rows = [_row(plugin, _state(plugin, registry), survey.copy_of(plugin)) for plugin in registry.inventory.all()]
+    for copy in survey.shadowed():
+        rows += [_row(plugin, "shadowed", copy) for plugin in copy.plugins]
     if json_wanted:
         terminal.write_json(rows)
     else:
         terminal.write_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
 
 
+def _state(plugin: InstalledPlugin, registry: Registry) -> str:
+    if registry.is_disabled(plugin):
+        return "disabled"
+    return "conflict" if len(registry.claims(plugin.kind, plugin.name)) > 1 else "installed"
+
+
+def _row(plugin: InstalledPlugin, state: str, copy: Copy | None) -> dict[str, object]:
+    return {
+        "kind": plugin.kind.label,
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "module": plugin.module,
+        "state": state,
+        "patterns": plugin.patterns,
+        "folder": str(copy.folder) if copy else None,
+        "editable": copy.is_editable if copy else None,
+    }
+
+
 @app.command("doctor")
-def doctor(*, json_wanted: options.AsJSON = False) -> None:
-    """Load every plugin, each in a process of its own, and say what is wrong with it."""
+def doctor(
+    *,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="How long one plugin may take.")
+    ] = SECONDS_PER_PLUGIN,
+    json_wanted: options.AsJSON = False,
+) -> None:
+    """Import and build every plugin, each in a process of its own, and say what is wrong with it."""
     from dataclasses import asdict
 
     from budwood.errors import PluginError
     from budwood.plugins.doctor import examine
 
-    findings = list(examine(_registry()))
+    survey, registry = _survey()
+    findings = list(examine(registry, survey, timeout=timeout))
     if json_wanted:
         terminal.write_json([asdict(finding) for finding in findings])
     else:
@@ -61,9 +78,9 @@ def doctor(*, json_wanted: options.AsJSON = False) -> None:
         for finding in findings:
             if finding.hint:
                 terminal.note(f"hint: {finding.name}: {finding.hint}")
-    ill = [finding.name for finding in findings if finding.problem]
-    if ill:
-        raise PluginError(f"{len(ill)} of {len(findings)} plugins cannot be used: {', '.join(ill)}.")
+    failed = [finding.name for finding in findings if finding.problem]
+    if failed:
+        raise PluginError(f"The doctor found {len(failed)} problems, of {', '.join(failed)}.")
 
 
 @app.command("new")
@@ -109,8 +126,11 @@ def new(
         terminal.note(next_steps(package, target))
 
 
-def _registry() -> Registry:
+def _survey() -> tuple[Survey, Registry]:
+    """Read the metadata of all distributions, and make the registry of those that Python imports."""
     from budwood import Settings
     from budwood.plugins import Registry
+    from budwood.plugins.survey import take_survey
 
-    return Registry(Settings.load().disabled)
+    survey = take_survey()
+    return survey, Registry(Settings.load().disabled, survey.inventory)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         server_sent,
     )
     from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+    from budwood_testing.forms import SentField
     from budwood_testing.scripted import (
         AsyncScriptedTransport,
         ScriptedReply,
@@ -69,6 +70,7 @@ __all__ = [
     "ReplayTransport",
     "ScriptedReply",
     "ScriptedTransport",
+    "SentField",
     "StorageSuite",
     "TokenizerSuite",
     "TransportSuite",

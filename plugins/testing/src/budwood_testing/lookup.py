@@ -30,6 +30,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
         "server_sent",
     ),
     "budwood_testing.faults": ("AsyncFaultyTransport", "Fault", "FaultyTransport", "random_faults"),
+    "budwood_testing.forms": ("SentField",),
     "budwood_testing.scripted": (
         "AsyncScriptedTransport",
         "ScriptedReply",

@@ -11,7 +11,7 @@ from budwood_testing import PackagingSuite
 SOURCE = """
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from budwood.hooks import CacheSpec, hookimpl
+from budwood.hooks import {spec}, hookimpl
 
 {begin}
 
@@ -23,13 +23,19 @@ class Settings(BaseModel):
 
 
 @hookimpl
-def budwood_caches():
+def {hook}():
     return [
-        CacheSpec(
-            name="{name}", settings=lambda: Settings, build=lambda *_: None, requires_api={api}, summary="{summary}"
+        {spec}(
+            name="{name}",
+            settings=lambda: Settings,
+            build=lambda *_: None,
+            requires_api={api},
+            summary="{summary}",
+            {also}
         )
     ]
 """
+FIELDS = ("begin", "extra", "key", "api", "summary", "name", "hook", "spec", "also")
 METADATA = """Metadata-Version: 2.4
 Name: {distribution}
 Version: 1.0
@@ -48,6 +54,9 @@ class Sound(PackagingSuite):
 
     caught_by: ClassVar = ()
     group: ClassVar = "budwood.caches"
+    hook: ClassVar = "budwood_caches"
+    spec: ClassVar = "CacheSpec"
+    also: ClassVar = ""
     begin: ClassVar = ""
     extra: ClassVar = "forbid"
     key: ClassVar = "SecretStr"
@@ -71,7 +80,7 @@ class Sound(PackagingSuite):
         Write the distribution as it would be installed.
         """
         info = f"{cls.distribution.replace('-', '_')}-1.0.dist-info"
-        fields = {field: getattr(cls, field) for field in ("begin", "extra", "key", "api", "summary", "name")}
+        fields = {field: getattr(cls, field) for field in FIELDS}
         requires = "\n".join(f"Requires-Dist: {requirement}" for requirement in cls.requires)
         files = {
             f"{cls.package}/__init__.py": SOURCE.format(**fields),
@@ -95,7 +104,7 @@ def site(tmp_path_factory):
     Where all of them are installed.
     """
     folder = tmp_path_factory.mktemp("site")
-    for kind in Sound.__subclasses__():
+    for kind in (*Sound.__subclasses__(), *ReadsNotes.__subclasses__()):
         kind.write(folder)
     sys.path.append(str(folder))
     yield folder
@@ -128,6 +137,53 @@ class TestOtherName(Sound):
 
 
 TestOtherName.name = "some-other-name"
+
+
+class ReadsNotes(Sound):
+    """
+    What media handlers have besides.
+    """
+
+    group: ClassVar = "budwood.media_handlers"
+    hook: ClassVar = "budwood_media_handlers"
+    spec: ClassVar = "MediaHandlerSpec"
+    also: ClassVar = 'media_types=("text/x-note",)'
+
+
+class TestMediaTypes(ReadsNotes):
+    pass
+
+
+TestMediaTypes.entry_point = "media-types text/x-note"
+
+
+class TestOtherMediaTypes(ReadsNotes):
+    caught_by = ("test_plugins_can_be_loaded",)
+
+
+TestOtherMediaTypes.entry_point = "other-media-types text/x-note text/x-memo"
+
+
+class TestMediaTypesInTheSpecAlone(ReadsNotes):
+    caught_by = ("test_plugins_can_be_loaded",)
+
+
+class TestModelsInTheSpecAlone(Sound):
+    caught_by = ("test_plugins_can_be_loaded",)
+    group = "budwood.tokenizers"
+    hook = "budwood_tokenizers"
+    spec = "TokenizerSpec"
+    also = 'models=("acme/*",)'
+
+
+class TestMisspeltGroup(Sound):
+    caught_by = ("test_plugins_are_found",)
+    more = {
+        "budwood_misspelt_group-1.0.dist-info/entry_points.txt": (
+            "[budwood.caches]\nmisspelt-group = mutant_misspelt_group\n"
+            "[budwood.tokeniser]\nother = mutant_misspelt_group\n"
+        )
+    }
 
 
 class TestOtherAPI(Sound):

@@ -47,8 +47,7 @@ def with_tools(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[A
     """
 
     def run(round_: Round) -> Flow[Any]:
-        tools = round_.tools
-        return answer(round_) if tools is None or not tools.tools or not tools.execute else _loop(answer, round_, tools)
+        return _loop(answer, round_, round_.tools) if round_.tools is not None else answer(round_)
 
     return run
 

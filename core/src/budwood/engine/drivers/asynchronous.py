@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from itertools import chain, islice
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
 from budwood.engine.drivers.effects import (
@@ -28,11 +28,15 @@ from budwood.engine.drivers.effects import (
     Overdue,
     Read,
     ReadAll,
+    Save,
     Sleep,
     Wait,
     refuse_emit,
 )
 from budwood.engine.drivers.tasks import BackgroundTasks, Group, Race
+
+if TYPE_CHECKING:
+    from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -58,6 +62,7 @@ class AsyncDriver:
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Save: _save,
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep_async(effect.seconds),
             Invoke: _invoke,
@@ -168,6 +173,13 @@ async def _shielded(pending: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(bounded())
     task.add_done_callback(lambda _: pending.close())  # a loop that ends cancels it, maybe before its first step
     return await asyncio.shield(task)
+
+
+async def _save(effect: Save) -> SavedReply:
+    from budwood.engine.drivers.saving import save_reply_async  # not above: few programs save replies
+
+    exchange = cast("AsyncExchange", effect.exchange)
+    return await save_reply_async(exchange, effect.path, effect.limit)
 
 
 async def _invoke(effect: Invoke) -> object:

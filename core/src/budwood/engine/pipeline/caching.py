@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from budwood.engine.drivers.effects import Emit, Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.plugins import faults
 from budwood.types import JSON, ChatRequest, ChatResponse
+
+T = TypeVar("T")
 
 _FORMAT: Final = b"budwood-reply-1\n"
 """Changes whenever a stored reply could no longer be read."""
@@ -30,15 +32,17 @@ def cached(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any
 
     def run(attempt: Attempt) -> Flow[Any]:
         cache = attempt.round.call.cache
-        return send(attempt) if cache is None else _run(send, attempt, cache)
+        return _run(send, attempt, cache) if cache is not None else send(attempt)
 
     return run
 
 
 def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, cache: ReplyCache) -> Flow[Any]:
     call = attempt.round.call
-    with faults.encoding(attempt.endpoint.source, "encode"):
+    try:
         key = key_of(attempt.endpoint.identity, attempt.request)
+    except (UnicodeEncodeError, PydanticSerializationError) as error:
+        raise faults.text_error(error) from error
     stored = yield from _load(call, cache, key)
     if stored is not None and _is_valid(attempt.round, stored):
         attempt.adapt(stored.adaptations)
@@ -89,7 +93,7 @@ def _is_valid(round_: Round, response: ChatResponse) -> bool:
 def _load(call: Call, cache: ReplyCache, key: str) -> Flow[ChatResponse | None]:
     """Return the stored reply, or None. A cache that fails is a miss."""
     try:
-        stored = yield Invoke(lambda: cache.store.get(key), inline=cache.inline)
+        stored = yield Invoke(lambda: _contained(cache, "get", lambda: cache.store.get(key)), inline=cache.inline)
         response = None if stored is None else ChatResponse.model_validate_json(stored)
     except Exception as error:  # noqa: BLE001 - whatever a cache raises
         _report(call, "read", error)
@@ -102,9 +106,22 @@ def _store(attempt: Attempt, cache: ReplyCache, key: str, response: ChatResponse
     kept = response.model_copy(update={"adaptations": tuple(attempt.adaptations.values())})
     content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
     try:
-        yield Invoke(lambda: cache.store.set(key, content, ttl=cache.ttl), inline=cache.inline)
+        yield Invoke(
+            lambda: _contained(cache, "set", lambda: cache.store.set(key, content, ttl=cache.ttl)), inline=cache.inline
+        )
     except Exception as error:  # noqa: BLE001 - whatever a cache raises
         _report(attempt.round.call, "write", error)
+
+
+def _contained(cache: ReplyCache, method: str, run: Callable[[], T]) -> T:
+    """Call a cache; an error that would end the program, such as `SystemExit`, becomes one that is reported."""
+    try:
+        return run()
+    except Exception:
+        raise
+    except BaseException:
+        with faults.calling(cache.source, method):
+            raise
 
 
 def _report(call: Call, operation: Literal["read", "write"], error: Exception) -> None:

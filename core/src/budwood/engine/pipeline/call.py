@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.contracts import Cache, Clock
-from budwood.engine.accounting import costs
 from budwood.engine.pipeline.endpoints import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import RequestTimeoutError
+from budwood.plugins.faults import PluginSource
 from budwood.settings import Options
 from budwood.types import Adaptation, Attempt, ChatResponse, Timing
 
@@ -34,12 +34,14 @@ class ReplyCache(NamedTuple):
         inline: Whether it is fast enough for the event loop.
         ttl: Seconds that a reply is kept; None for ever.
         owned: Whether the client made it, and closes it.
+        source: Where its plugin comes from, for `budwood.plugins.faults`.
     """
 
     store: Cache
     inline: bool
     ttl: float | None = None
     owned: bool = True
+    source: PluginSource = PluginSource("cache")
 
 
 @dataclass(slots=True)
@@ -73,11 +75,6 @@ class Call:
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
-
-    def cost(self) -> dict[str, object]:
-        """Return what all attempts cost, as the fields of a response."""
-        cost = costs.total(self.ledger)
-        return {"cost": cost.dollars, "cost_unknown": cost.unknown}
 
     def seconds_left(self) -> float:
         """

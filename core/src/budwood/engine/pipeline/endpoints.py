@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
+        capabilities: What the provider can do with a model; looked up once for each, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
@@ -86,6 +88,7 @@ class Endpoint(NamedTuple):
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
+    capabilities: Callable[[str], frozenset[Capability]]
     lessons: Lessons
     identity: str
     credential: Credential | None = None
@@ -99,11 +102,6 @@ class Endpoint(NamedTuple):
     context_window: Callable[[str], int | None] | None = None
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
-
-    def capabilities(self, model: str) -> frozenset[Capability]:
-        """Say what the provider can do with this model."""
-        provider = self.remote or self.local
-        return self.rules(model).able(provider.capabilities) if provider else frozenset()
 
     def check_credential(self) -> None:
         """
@@ -188,26 +186,26 @@ class Endpoints:
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    thing, origin = instance.thing, instance.source
+    thing = instance.thing
     source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    rules: Callable[[str], ModelRules] = instance.context.rules
-    context_window = read_rate_limits = None
-    if isinstance(thing, ModelRulesProvider):
-        rules = faults.guarded(origin, "model_rules", thing.model_rules)
-    if isinstance(thing, ContextWindowProvider):
-        context_window = faults.guarded(origin, "context_window", thing.context_window)
-    if isinstance(thing, RateLimitProvider):
-        read_rate_limits = faults.guarded(origin, "rate_limits", thing.rate_limits)
+    rules: Callable[[str], ModelRules] = _guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules
+
+    @lru_cache(_MAX_REMEMBERED)
+    def capabilities(model: str) -> frozenset[Capability]:
+        return rules(model).able(thing.capabilities)
+
+    lessons.on_change(capabilities.cache_clear)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
-        source=origin,
+        source=instance.source,
         remote=thing if isinstance(thing, Provider) else None,
         local=thing if isinstance(thing, LocalProvider) else None,
         rules=rules,
+        capabilities=capabilities,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,
@@ -218,17 +216,23 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=context_window,
-        price_tier=thing.price_tier if isinstance(thing, PriceTierProvider) else None,
-        read_rate_limits=read_rate_limits,
+        context_window=_guarded(instance, ContextWindowProvider, "context_window"),
+        price_tier=_guarded(instance, PriceTierProvider, "price_tier"),
+        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits"),
     )
+
+
+def _guarded(instance: Instance[Any], protocol: type, method: str) -> Any:  # noqa: ANN401 - any method of a provider
+    """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
+    if not isinstance(instance.thing, protocol):
+        return None
+    return faults.guarded(instance.source, method, getattr(instance.thing, method))
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
-    provider, facts = instance.thing, instance.facts
-    if facts is not None and isinstance(provider, CatalogNameProvider):
-        catalog_name = faults.guarded(instance.source, "catalog_name", provider.catalog_name)
+    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name")
+    if facts is not None and catalog_name is not None:
         return lambda model: facts(catalog_name(model))
     return facts
 

@@ -39,7 +39,9 @@ def read_local(
     Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
     """
     if isinstance(local, LocalAdaptationProvider):
-        attempt.adapt(local.adaptations(attempt.request))
+        with faults.calling(attempt.endpoint.source, "adaptations"):
+            adaptations = local.adaptations(attempt.request)
+        attempt.adapt(adaptations)
     attempt.is_started = True
     if (observers := attempt.round.call.observers) is not None:
         observers.attempt_started(attempt)  # headers have no place here
@@ -123,7 +125,8 @@ def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
             yield checked
     finally:
         if (close := getattr(events, "close", None)) is not None:
-            close()
+            with boundary:
+                close()
 
 
 def _checked(event: StreamEvent) -> StreamEvent:

@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.errors import AuthenticationError, ProviderError, RequestTimeoutError, UnsupportedParameterError
+from budwood.errors import (
+    AuthenticationError,
+    ProviderError,
+    RequestTimeoutError,
+    UnsupportedParameterError,
+)
 from budwood.types import Timing
 
 BASE_SECONDS: Final = 0.5
@@ -46,12 +51,17 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             else:
                 attempt.succeed(result)
                 return result
-            if call.observers is not None:
-                call.observers.retry(call, attempt.target, delay, call.ledger[-1].error or "")
-            yield Sleep(delay)
+            yield from _pause(attempt, delay)
             attempt = attempt.again(delay)
 
     return run
+
+
+def _pause(attempt: Attempt, delay: float) -> Flow[None]:
+    call = attempt.round.call
+    if call.observers is not None:
+        call.observers.retry(call, attempt.target, delay, call.ledger[-1].error or "")
+    yield Sleep(delay)
 
 
 def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -41,8 +39,10 @@ def next_steps(package: Package, folder: Path) -> str:
 
 def _source(name: str) -> str:
     """Say from where pip can install a distribution of ours: from where it was installed, as PEP 610 records it."""
+    from importlib_metadata import PackageNotFoundError, distribution  # reads the origin on every Python
+
     try:
-        recorded = json.loads(distribution(name).read_text("direct_url.json") or "{}").get("url", "")
+        recorded = str(getattr(distribution(name).origin, "url", ""))
     except PackageNotFoundError:
         recorded = ""
     address = urlsplit(recorded)

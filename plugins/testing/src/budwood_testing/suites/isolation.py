@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
@@ -43,6 +44,8 @@ class _Watch(threading.local):
 
 _watch: Final = _Watch()
 _installed = threading.Event()
+_openers: Final[dict[str, list[int]]] = {}
+"""The threads that opened a file, for files that are observed."""
 
 
 @contextmanager
@@ -59,9 +62,7 @@ def forbidden(*, files: bool = True, waiting: bool = False) -> Iterator[None]:
     Raises:
         AssertionError: One of these was done, also where whoever did it swallowed the error.
     """
-    if not _installed.is_set():
-        sys.addaudithook(_audit)  # hooks cannot be taken away again: this one does nothing outside of the block
-        _installed.set()
+    _install()
     _watch.talks, _watch.files, _watch.waits, _watch.found = True, files, waiting, []
     try:
         with patch("time.sleep", _sleep) if waiting else nullcontext():
@@ -72,7 +73,26 @@ def forbidden(*, files: bool = True, waiting: bool = False) -> Iterator[None]:
     assert not found, f"this must do no I/O, and did {', '.join(found)}"
 
 
+@contextmanager
+def observed(path: Path) -> Iterator[list[int]]:
+    """Give a list to which each thread that opens a file adds its identifier."""
+    _install()
+    openers = _openers[str(path)] = []
+    try:
+        yield openers
+    finally:
+        del _openers[str(path)]
+
+
+def _install() -> None:
+    if not _installed.is_set():
+        sys.addaudithook(_audit)  # hooks cannot be taken away again: this one does nothing outside of the blocks
+        _installed.set()
+
+
 def _audit(event: str, args: tuple[object, ...]) -> None:
+    if _openers and event == "open" and isinstance(args[0], str | bytes) and args[0] in _openers:
+        _openers[str(args[0])].append(threading.get_ident())
     if not _watch.talks or _watch.found is None:
         return
     opened = event == "open" and _watch.files and isinstance(args[0], str | bytes) and not _is_import(args[0])

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from packaging.requirements import Requirement
 
+from budwood.hooks import KINDS
 from budwood.names import normalise
 from budwood.plugins import InstalledPlugin, Inventory, Registry
 
@@ -50,6 +51,12 @@ class Installed:
     def plugins(self) -> list[InstalledPlugin]:
         """What it brings."""
         return [plugin for plugin in self.inventory.all() if normalise(plugin.distribution) == self.name]
+
+    @property
+    def unknown_groups(self) -> list[str]:
+        """The groups of its entry points that begin as Budwood's do and are none of them."""
+        groups = {point.group for point in self.metadata.entry_points if point.group.startswith("budwood.")}
+        return sorted(groups - {kind.group for kind in KINDS})
 
     @property
     def modules(self) -> list[str]:

@@ -62,9 +62,10 @@ class PackagingSuite:
         if self.brings_plugins:
             assert installed.plugins, f"{self.distribution} has no entry point in a group such as budwood.providers"
         assert [plugin.name for plugin in installed.plugins if plugin.name != normalise(plugin.name)] == []
+        assert installed.unknown_groups == [], "no kind of plugin has such a group"
 
     def test_plugins_can_be_loaded(self, installed: Installed) -> None:
-        """Each module follows its hook, has a spec of the entry point's name, and fits this Budwood."""
+        """Each module follows its hook, has a spec of the entry point's name and patterns, and fits this Budwood."""
         for plugin in installed.plugins:
             try:
                 spec: Spec[Any, Any] = installed.registry.load(

@@ -1,0 +1,142 @@
+"""
+Examine the metadata of all installed distributions as a whole: copies that shadow one another, damage, misspelt groups.
+
+Used by ``budwood plugins list`` and ``doctor``, through ``importlib_metadata``: unlike the standard library before
+Python 3.13 it reads where a distribution was installed from, and raises an error for a header that is missing. A first
+call reads less, and faster: see `budwood.plugins.discovery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from importlib_metadata import Distribution
+
+from budwood.hooks import KINDS
+from budwood.names import did_you_mean, normalise
+from budwood.plugins.discovery import InstalledPlugin, Inventory, inventory_of, plugins_of
+
+_PREFIX: Final = "budwood."
+_GROUPS: Final = frozenset(kind.group for kind in KINDS)
+
+
+class Problem(NamedTuple):
+    """What is wrong with a distribution, and what to do about it."""
+
+    summary: str
+    hint: str
+
+
+class Copy(NamedTuple):
+    """
+    One copy of a distribution with entry points for Budwood.
+
+    Attributes:
+        name: Its name; that of its metadata folder if the metadata have none.
+        version: Its version; empty if the metadata have none.
+        folder: Where it is installed.
+        is_editable: Whether it is a link to sources.
+        plugins: What it brings.
+        problem: What is wrong with its metadata; None if nothing is.
+        shadowed_by: The copy that Python imports in place of this one; None if it is this one.
+    """
+
+    name: str
+    version: str
+    folder: Path
+    is_editable: bool
+    plugins: tuple[InstalledPlugin, ...] = ()
+    problem: Problem | None = None
+    shadowed_by: Copy | None = None
+
+
+class Survey(NamedTuple):
+    """All copies, in the order in which Python searches them."""
+
+    copies: tuple[Copy, ...] = ()
+
+    @property
+    def inventory(self) -> Inventory:
+        """What is installed, without shadowed copies."""
+        return inventory_of(plugin for copy in self.copies if copy.shadowed_by is None for plugin in copy.plugins)
+
+    def copy_of(self, plugin: InstalledPlugin) -> Copy | None:
+        """Return the copy that a plugin comes from."""
+        name = normalise(plugin.distribution)
+        return next((copy for copy in self.copies if normalise(copy.name) == name), None)
+
+    def shadowed(self) -> list[Copy]:
+        """List the copies that Python does not import."""
+        return [copy for copy in self.copies if copy.shadowed_by is not None]
+
+    def problems(self) -> list[tuple[Copy, Problem]]:
+        """List what is wrong, by distribution."""
+        found = [(copy, copy.problem) for copy in self.copies if copy.problem is not None]
+        return [*found, *((copy, _duplicate(copy, copy.shadowed_by)) for copy in self.copies if copy.shadowed_by)]
+
+
+def take_survey(found: Iterable[Distribution] | None = None) -> Survey:
+    """Read the metadata of all distributions, by default of those that are installed. No plugin is imported."""
+    copies: list[Copy] = []
+    first: dict[str, Copy] = {}
+    places: set[tuple[str, Path]] = set()
+    for distribution in Distribution.discover() if found is None else found:
+        copy = _read(distribution)
+        if copy is None:
+            continue
+        name = normalise(copy.name)
+        place = name, copy.folder.resolve()
+        if place in places:
+            continue  # the same folder, twice on the path: where lib64 is a link to lib
+        places.add(place)
+        copies.append(copy._replace(shadowed_by=first.get(name)))
+        first.setdefault(name, copy)
+    return Survey(tuple(copies))
+
+
+def _read(distribution: Distribution) -> Copy | None:
+    """Read one distribution; None if it has no entry points for Budwood."""
+    folder = Path(str(distribution.locate_file("")))
+    text = distribution.read_text("entry_points.txt") or ""
+    if _PREFIX not in text:
+        return None
+    try:
+        groups = [point.group for point in distribution.entry_points if point.group.startswith(_PREFIX)]
+        name, version = distribution.metadata["Name"], distribution.metadata["Version"]
+        _, plugins = plugins_of(distribution)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are read
+        return _damaged(distribution, folder, error)
+    if not groups:
+        return None
+    problem = _misspelt([group for group in groups if group not in _GROUPS])
+    return Copy(name, version, folder, _is_editable(distribution), tuple(plugins), problem)
+
+
+def _damaged(distribution: Distribution, folder: Path, error: Exception) -> Copy:
+    path: Any = getattr(distribution, "_path", folder)  # the only way to tell a distribution without a name
+    problem = Problem(
+        f"Its metadata in {path} cannot be read: {type(error).__name__}: {error}.",
+        "Remove that folder, and install the distribution again.",
+    )
+    return Copy(Path(str(path)).name, "", folder, is_editable=False, problem=problem)
+
+
+def _misspelt(groups: Sequence[str]) -> Problem | None:
+    if not groups:
+        return None
+    hint = did_you_mean(groups[0], _GROUPS) or f"Known groups: {', '.join(sorted(_GROUPS))}."
+    return Problem(f"Unknown entry-point group {groups[0]!r}: its plugins are not found.", hint)
+
+
+def _duplicate(copy: Copy, used: Copy) -> Problem:
+    return Problem(
+        f"{copy.name} {copy.version} in {copy.folder} is shadowed by {used.name} {used.version} in {used.folder}.",
+        f"Uninstall {copy.name} until no copy is left, then install it once.",
+    )
+
+
+def _is_editable(distribution: Distribution) -> bool:
+    origin: Any = distribution.origin  # PEP 610: None unless it was installed from an address or a folder
+    return bool(getattr(getattr(origin, "dir_info", None), "editable", False))
