@@ -50,7 +50,7 @@ def test_every_error_has_its_exit_status():
         (["plugins"], 2, "Usage: budwood plugins"),
         ([], 2, "Usage: budwood"),
         (["ask", "Hi", "-m", "nobody/tiny"], 3, "error: No provider 'nobody' is installed"),
-        (["ask", "Hi", "-m", "tiny"], 3, "error: 'tiny' is no model"),
+        (["ask", "Hi", "-m", "tiny"], 3, "error: Invalid model 'tiny'"),
         (["ask", "Hi", "-m", "openai/gpt-4o"], 4, "error: openai: no API key."),
     ],
 )
