@@ -22,6 +22,7 @@ import nox
 nox.needs_version = ">=2025.10.14"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "virtualenv"  # uv, which nox prefers, does not read the configuration of pip
 nox.options.error_on_missing_interpreters = False  # in CI too: a machine has the Pythons that it has
 nox.options.download_python = "never"
 
@@ -191,6 +192,12 @@ def local_models(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Check README.md and docs/: the code in them runs as printed."""
     pytest(session, enter_checkout(session), "tests/docs")
+
+
+@nox.session(python=False)
+def reference(session: nox.Session) -> None:
+    """Write docs/reference/plugins.md from the docstrings; pass --check to see that it is up to date."""
+    session.run(enter_checkout(session), "docs/reference/generate.py", *session.posargs, external=True)
 
 
 @nox.session(python=False)

@@ -142,6 +142,8 @@ TARGETS: Final = (
         )
     ),
     *fast("stream of 200 chunks", "stream-async", STREAMS),
+    ratio("stream of 200 chunks, sync, over httpx, to bare httpx", "stream-sync", "budwood", "httpx", 1.1),
+    ratio("stream of 200 chunks, async, over httpx, to bare httpx", "stream-async", "budwood", "httpx", 1.2),
     Target(
         name="1,000 in flight, 500 ms latency, over httptools: completed calls, to bare aiohttp",
         value=Figure("async-1000-500ms", "budwood-httptools", "per_second"),

@@ -149,7 +149,7 @@ def test_recorded_headers_are_read(shared_folder, claude, file):
     """
     for one in recorded.of(file, is_answered):
         head = head_of(one.response)
-        limits = claude._limits(head)
+        limits = claude.rate_limits(head)
         told = head.headers.get("anthropic-ratelimit-requests-remaining", "")
         if told.isdigit():
             assert limits.remaining_requests == int(told)

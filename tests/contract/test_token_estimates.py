@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
+from budwood.engine.accounting.calibration import Calibration
 from budwood.providing import estimate_request
 from tests.contract import recorded_usage
 
@@ -49,3 +51,60 @@ def test_plain_text_is_estimated_within_what_the_guide_says(shared_folder, capsy
         sys.stdout.write("\n")
     assert quantile(openai, 0.025) > -0.15
     assert quantile(openai, 0.975) < 0.15
+
+
+def test_calibration_brings_the_estimate_nearer_to_what_vendors_count(shared_folder, capsys):
+    """
+    Of recorded requests in their order, those that replies calibrate are estimated far better than without.
+    """
+    said = recorded_usage.counted()
+    figures = {
+        "text alone": _calibrated(said, lambda one: not _with_tools(one) and one.text_only),
+        "with tools or a schema": _calibrated(said, _with_tools),
+        "all": _calibrated(said, lambda _one: True),
+        "first of each recording": _calibrated(_first_of_each_recording(said), lambda _one: True),
+    }
+    with capsys.disabled():
+        for name, (plain, calibrated, held) in figures.items():
+            spreads = " and ".join(
+                f"{quantile(errors, 0.5):.1%} (90 %: {quantile(errors, 0.9):.0%})" for errors in (plain, calibrated)
+            )
+            sys.stdout.write(f"\ncalibration, {name}, {len(plain)} requests: {spreads}, bounds hold {held:.0%}")
+        sys.stdout.write("\n")
+    for plain, calibrated, held in figures.values():
+        assert len(plain) > 100
+        assert quantile(calibrated, 0.5) < 0.5 * quantile(plain, 0.5)
+        assert quantile(calibrated, 0.9) < 0.6 * quantile(plain, 0.9)
+        assert held > 0.9
+
+
+def _with_tools(one):
+    return bool(one.request.tools or one.request.output_schema)
+
+
+def _first_of_each_recording(said):
+    first = {}
+    for one in said:
+        first.setdefault((one.file, one.model), one)
+    return first.values()
+
+
+def _calibrated(said, counts):
+    """
+    Return the errors without and with calibration, as factors above one, and the share of bounds that hold.
+    """
+    calibration = Calibration()
+    plain, better, held = [], [], []
+    for one in said:
+        estimate = estimate_request(one.request)
+        calibrated = calibration.applied(one.api, one.request, estimate)
+        if calibrated is not None and counts(one):
+            plain.append(_error(estimate.tokens, one.input_tokens))
+            better.append(_error(calibrated.tokens, one.input_tokens))
+            held.append(calibrated.low <= one.input_tokens <= calibrated.high)
+        calibration.learn(one.api, one.request, one.input_tokens)
+    return plain, better, sum(held) / len(held)
+
+
+def _error(estimated, counted):
+    return math.exp(abs(math.log(estimated / counted))) - 1

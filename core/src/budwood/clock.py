@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 class SystemClock:
     """The process's clocks; see `budwood.contracts.Clock`."""
 
-    def monotonic(self) -> float:
-        """Seconds since some moment; never goes back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Return the seconds since some moment; never goes back."""
 
-    def time(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
+    time = staticmethod(time.time)
+    """Return the seconds since 1970."""
 
     def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
         """Wait, blocking the thread; no longer than until ``wake`` is set."""

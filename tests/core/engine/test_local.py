@@ -82,7 +82,15 @@ def call_of(clock):
 
     def make(local, *, streamed=False, **options):
         endpoint = Endpoint(
-            "here", "here", PluginSource("here"), None, local, lambda _: ModelRules(), Lessons(), "identity"
+            name="here",
+            plugin="here",
+            source=PluginSource("here"),
+            remote=None,
+            local=local,
+            rules=lambda _: ModelRules(),
+            capabilities=lambda _: local.capabilities,
+            lessons=Lessons(),
+            identity="identity",
         )
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
         counter = TokenCounter(Instances(Settings()))

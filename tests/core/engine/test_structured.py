@@ -7,27 +7,12 @@ from collections.abc import Callable
 from typing import Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, RootModel
 
 from budwood.errors import ConfigurationError, StructuredOutputError, UnsupportedError
-from budwood.types import Capability, Restarted, VendorPart
-from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
-
-PERSON = {
-    "title": "Person",
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
-    "required": ["name", "age"],
-    "additionalProperties": False,
-}
-ADA = '{"name": "Ada", "age": 36}'
-
-
-class Person(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    age: int = Field(ge=0)
+from budwood.types import Capability, VendorPart
+from budwood_testing import chat_chunks, chat_reply, sse
+from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, call_of, lacking
 
 
 class Cat(BaseModel):
@@ -38,18 +23,6 @@ class Dog(BaseModel):
     kind: Literal["dog"]
 
 
-def call_of(arguments: str, name: str = "return_output") -> dict:
-    """Make a reply that calls a tool."""
-    calls = [{"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}]
-    return chat_reply(None, tool_calls=calls, finish_reason="tool_calls")
-
-
-def lacking(*capabilities: Capability) -> dict:
-    """Make settings by which the model lacks capabilities."""
-    return {"models": {"openai/*": {"lacks": [can.value for can in capabilities]}}}
-
-
-NO_SCHEMA = lacking(Capability.JSON_SCHEMA)
 NO_TOOLS = lacking(Capability.JSON_SCHEMA, Capability.TOOLS)
 
 
@@ -218,139 +191,6 @@ def test_fences_and_words_around_the_json_are_taken_off(client, scripted, text):
     assert client.ask("Ada", schema=PERSON).parsed == json.loads(ADA)
 
 
-@pytest.mark.parametrize("schema", [Person, PERSON])
-def test_a_mistake_is_sent_back_once(client, scripted, schema):
-    """
-    The model reads what is wrong with its reply and corrects it; usage and attempts count both.
-    """
-    scripted.reply(body=chat_reply('{"name": "Ada", "age": -1}')).reply(body=chat_reply(ADA))
-
-    reply = client.ask("Ada, 36", schema=schema)
-
-    assert reply.text == ADA
-    assert reply.usage.output_tokens == 14
-    assert len(reply.attempts) == 2
-    question, answer, complaint = scripted.sent()["messages"]
-    assert (question["content"], answer["content"]) == ("Ada, 36", '{"name": "Ada", "age": -1}')
-    assert "does not satisfy the schema" in complaint["content"]
-    assert "age" in complaint["content"]
-    assert reply.messages == (reply.message,)
-
-
-def test_a_mistake_in_the_output_tool_is_answered_as_a_call(make_client, scripted):
-    """
-    The complaint is the result of the call, without which the vendor would refuse the conversation.
-    """
-    scripted.reply(body=call_of("{")).reply(body=call_of(ADA))
-
-    reply = make_client(settings=NO_SCHEMA).ask("Ada, 36", schema=Person)
-
-    assert reply.parsed == Person(name="Ada", age=36)
-    _, call, result = scripted.sent()["messages"]
-    assert call["tool_calls"][0]["id"] == result["tool_call_id"] == "c1"
-    assert result["role"] == "tool"
-
-
-def test_a_call_of_a_tool_that_nobody_gave_is_answered_too(client, scripted):
-    """
-    A model that calls what does not exist is told, in a form that the vendor takes, and may correct itself.
-    """
-    scripted.reply(body=call_of("{}", "search")).reply(body=chat_reply(ADA))
-
-    assert client.ask("Ada, 36", schema=Person).text == ADA
-    assert [message["role"] for message in scripted.sent()["messages"]] == ["user", "assistant", "tool"]
-
-
-@pytest.mark.parametrize("repairs", [0, 1, 3])
-def test_mistakes_are_sent_back_at_most_as_often_as_said(client, scripted, repairs):
-    """
-    Then the error holds the last text, what is wrong with it, and the reply with its receipts.
-    """
-    for number in range(repairs + 1):
-        scripted.reply(body=chat_reply(f'{{"name": "{number}"}}'), headers={"x-request-id": f"r{number}"})
-
-    with pytest.raises(StructuredOutputError, match="age") as caught:
-        client.ask("Ada", schema=PERSON, repairs=repairs)
-
-    assert len(scripted.calls) == repairs + 1
-    assert caught.value.text == f'{{"name": "{repairs}"}}'
-    assert caught.value.errors == ("$: 'age' is a required property",)
-    assert caught.value.response.usage.output_tokens == 7 * (repairs + 1)
-    assert [attempt.request_id for attempt in caught.value.response.attempts] == [f"r{n}" for n in range(repairs + 1)]
-    assert caught.value.response.provider == "openai"
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"refusal": "I will not."}, "The model refused: I will not."),
-        ({"text": '{"name": "A', "finish_reason": "length"}, "was cut off at max_tokens.*Raise max_tokens"),
-        ({"text": "", "finish_reason": "content_filter"}, "does not satisfy"),
-    ],
-)
-def test_what_asking_again_would_not_mend_is_not_sent_back(client, scripted, changes, complaint):
-    """
-    Refusals, filters and replies that were cut off are errors at once.
-    """
-    scripted.reply(body=chat_reply(**changes))
-
-    with pytest.raises(StructuredOutputError, match=complaint):
-        client.ask("Ada", schema=Person, repairs=5)
-
-    assert len(scripted.calls) == 1
-
-
-def test_a_stream_yields_the_object_as_it_grows(client, scripted):
-    """
-    Each partial object holds what has arrived; the last is the whole, and the response is parsed.
-    """
-    scripted.reply(chunks=sse(*chat_chunks(['{"na', 'me": "A', "da", '", "age": ', "36}"])))
-
-    with client.stream("Ada, 36", schema=Person) as stream:
-        partial = list(stream.partial_objects())
-
-    assert partial == [{}, {"name": "A"}, {"name": "Ada"}, {"name": "Ada", "age": 36}]
-    assert stream.response.parsed == Person(name="Ada", age=36)
-
-
-def test_a_stream_of_the_output_tool_grows_too(make_async_client, scripted):
-    """
-    The arguments of our own tool are the object, for async readers as well.
-    """
-    pieces = ['{"name": "Ada"', ', "age": 36}']
-    begin = {"index": 0, "id": "c1", "function": {"name": "return_output", "arguments": ""}}
-    calls = [begin, *({"index": 0, "function": {"arguments": piece}} for piece in pieces)]
-    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]} for call in calls]
-    scripted.reply(chunks=sse(*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
-
-    async def story():
-        async with make_async_client(settings=NO_SCHEMA).stream("Ada, 36", schema=Person) as stream:
-            return [value async for value in stream.partial_objects()], stream.response
-
-    partial, response = asyncio.run(story())
-
-    assert partial == [{"name": "Ada"}, {"name": "Ada", "age": 36}]
-    assert response.parsed == Person(name="Ada", age=36)
-
-
-def test_a_repair_starts_the_stream_anew(client, scripted):
-    """
-    An event says that all text so far is void, and partial objects begin again, even where they look alike.
-    """
-    scripted.reply(chunks=sse(*chat_chunks(['{"name": "Ada"}'])))
-    scripted.reply(chunks=sse(*chat_chunks(['{"name": "Ada"', ', "age": 36}'])))
-    scripted.reply(chunks=sse(*chat_chunks(["{}"]))).reply(chunks=sse(*chat_chunks([ADA])))
-
-    with client.stream("Ada, 36", schema=Person) as stream:
-        partial = list(stream.partial_objects())
-    with client.stream("Ada, 36", schema=Person) as stream:
-        events = list(stream)
-
-    assert partial == [{"name": "Ada"}, {"name": "Ada"}, {"name": "Ada", "age": 36}]
-    assert sum(isinstance(event, Restarted) for event in events) == 1
-    assert stream.response.text == ADA
-
-
 def test_text_between_rounds_of_tools_is_no_output(client, scripted):
     """
     What the model writes before it calls a tool does not spoil the partial objects after it.
@@ -496,16 +336,3 @@ def test_a_name_that_vendors_refuse_is_changed(client, scripted):
     name = scripted.sent()["response_format"]["json_schema"]["name"]
     assert name.startswith("Ein_sch_nes_Ding_")
     assert len(name) == 64
-
-
-def test_the_last_error_counts(client, scripted):
-    """
-    An error of the vendor in a repair is that error, with all attempts in its ledger.
-    """
-    scripted.reply(body=chat_reply("no"))
-    scripted.answer(lambda _: ScriptedReply(401, {}, (b'{"error": {"message": "No."}}',)))
-
-    with pytest.raises(Exception, match="credential was refused") as caught:
-        client.ask("?", schema=Person)
-
-    assert [attempt.status for attempt in caught.value.attempts] == [200, 401]

@@ -3,42 +3,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from typing import Literal
 
 import pytest
 
-from budwood.errors import ConfigurationError, RequestTimeoutError, ToolLoopError, UnsupportedError
+from budwood.errors import ConfigurationError, ToolLoopError, UnsupportedError
 from budwood.types import ToolExecuted
 from budwood_testing import chat_chunks, chat_reply, sse
-
-
-def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
-    """
-    Tell the weather of a city.
-
-    Args:
-        city: Its name, as its people
-            write it.
-        unit: Of the temperature.
-
-    Returns:
-        A sentence.
-    """
-    return f"10 {unit} in {city}"
-
-
-def calling(*calls: tuple[str, str]) -> dict:
-    """Make a reply that calls tools; each call is a name and the arguments' text."""
-    written = [
-        {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
-        for number, (name, arguments) in enumerate(calls)
-    ]
-    return chat_reply(None, tool_calls=written, finish_reason="tool_calls")
-
-
-def results(scripted) -> list[str]:
-    """List what the model was told by tools in the last request."""
-    return [message["content"] for message in scripted.sent()["messages"] if message["role"] == "tool"]
+from tests.core.engine.tool_calls import calling, results, weather
 
 
 def test_the_model_calls_and_then_answers(client, scripted):
@@ -240,80 +211,6 @@ def test_the_loop_is_bounded(client, scripted, rounds):
     assert caught.value.response.usage.output_tokens == 7 * (rounds + 1)
 
 
-class BrokenError(Exception):
-    """An error of a tool."""
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (BrokenError("the mast fell"), "BrokenError: the mast fell"),
-        (KeyError("x"), "KeyError: 'x'"),
-        (StopIteration("over"), "StopIteration: over"),
-        (RuntimeError("half \ud83c"), "RuntimeError: half ?"),
-    ],
-)
-def test_an_error_of_a_tool_goes_back_to_the_model(client, async_client, scripted, error, told):
-    """
-    What a tool raises is told to the model, marked as an error in the messages, and the call goes on.
-    """
-
-    def fails() -> str:
-        raise error
-
-    for _ in range(2):
-        scripted.reply(body=calling(("fails", "{}"), ("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Sorry."))
-
-    for reply in (
-        client.ask("?", tools=[fails, weather]),
-        asyncio.run(async_client.ask("?", tools=[fails, weather])),
-    ):
-        assert reply.text == "Sorry."
-        first, second = results(scripted)
-        assert first.endswith(told)
-        assert second == "10 C in Oslo"
-        assert [result.is_error for result in reply.messages[1].tool_results] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ("{", "EOF"),
-        ("[]", "no JSON object but a list"),
-        ("null", "no JSON object"),
-        ("{}", "city: Missing"),
-        ('{"city": 5}', "city: Input should be a valid string"),
-        ('{"city": "Oslo", "unit": "K"}', "unit: Input should be 'C' or 'F'"),
-        ('{"city": "Oslo", "country": "Norway"}', "country: Unexpected keyword"),
-    ],
-)
-def test_bad_arguments_go_back_to_the_model(client, scripted, arguments, told):
-    """
-    Arguments that do not fit never reach the function: the model is told what is wrong with them.
-    """
-    scripted.reply(body=calling(("weather", arguments))).reply(body=chat_reply("Sorry."))
-
-    reply = client.ask("?", tools=[weather])
-
-    assert told in results(scripted)[0]
-    assert reply.messages[1].tool_results[0].is_error
-
-
-def test_no_arguments_at_all_are_an_empty_object(client, scripted):
-    """
-    Some models write nothing where there is nothing to say.
-    """
-
-    def clock() -> str:
-        return "noon"
-
-    scripted.reply(body=calling(("clock", ""))).reply(body=chat_reply("Noon."))
-
-    client.ask("?", tools=[clock])
-
-    assert results(scripted) == ["noon"]
-
-
 def test_a_tool_that_does_not_exist_goes_back_to_the_model(client, scripted):
     """
     The model is told which tools there are.
@@ -450,104 +347,3 @@ def test_a_stream_goes_on_through_the_rounds(client, scripted):
     assert (executed.call.name, executed.result.content) == ("weather", "10 C in Oslo")
     assert stream.response.text == "It is cold."
     assert [message.role for message in stream.response.messages] == ["assistant", "tool", "assistant"]
-
-
-def test_the_deadline_binds_tools(client, scripted, clock):
-    """
-    A tool that ends after the call's time is the call's last: the error says so, and carries the ledger.
-    """
-
-    def slow() -> str:
-        clock.sleep(2)
-        return "late"
-
-    scripted.reply(body=calling(("slow", "{}")))
-
-    with pytest.raises(RequestTimeoutError) as caught:
-        client.ask("?", tools=[slow], timeout=1.5)
-
-    assert caught.value.phase == "deadline"
-    assert len(caught.value.attempts) == len(scripted.calls) == 1
-
-
-def test_no_tool_begins_after_the_deadline(client, scripted, clock):
-    """
-    Whoever approves a call too late does not start it.
-    """
-    ran = []
-
-    def act() -> None:
-        ran.append("act")
-
-    def approve(call) -> bool:
-        clock.sleep(2)
-        return True
-
-    scripted.reply(body=calling(("act", "{}")))
-
-    with pytest.raises(RequestTimeoutError):
-        client.ask("?", tools=[act], approve=approve, timeout=1.5)
-
-    assert ran == []
-
-
-@pytest.mark.parametrize("endless", ["tool", "approve"])
-def test_an_async_function_is_cancelled_at_the_deadline(async_client, scripted, endless):
-    """
-    Async tools and approvals that would never end are cancelled when the call's time is over.
-    """
-    cancelled = []
-
-    async def wait() -> str:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.append(endless)
-            raise
-        return "never"
-
-    async def approve(call) -> bool:
-        return bool(await wait()) if endless == "approve" else True
-
-    scripted.reply(body=calling(("wait", "{}")))
-
-    with pytest.raises(RequestTimeoutError) as caught:
-        asyncio.run(async_client.ask("?", tools=[wait], approve=approve, timeout=0.02))
-
-    assert caught.value.phase == "deadline"
-    assert cancelled == [endless]
-
-
-def test_a_tool_may_time_out_by_itself(async_client, scripted):
-    """
-    A `TimeoutError` of the tool's own is told to the model like any other failure.
-    """
-
-    async def fetch() -> str:
-        raise TimeoutError("the page did not answer")
-
-    scripted.reply(body=calling(("fetch", "{}"))).reply(body=chat_reply("A pity."))
-
-    assert asyncio.run(async_client.ask("?", tools=[fetch])).text == "A pity."
-    assert results(scripted) == ["TimeoutError: the page did not answer"]
-
-
-def test_an_approval_that_fails_refuses(client, scripted):
-    """
-    Where asking for leave raises, the call does not run, and the model is told why.
-    """
-    ran = []
-
-    def act() -> None:
-        ran.append("act")
-
-    def approve(call) -> bool:
-        raise EOFError("nobody is there to ask")
-
-    scripted.reply(body=calling(("act", "{}"))).reply(body=chat_reply("Then not."))
-
-    assert client.ask("?", tools=[act], approve=approve).text == "Then not."
-    assert ran == []
-    assert results(scripted) == [
-        "This call was not allowed, because asking for approval failed: EOFError: nobody is there to ask"
-    ]

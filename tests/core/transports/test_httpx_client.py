@@ -16,6 +16,9 @@ from budwood_testing.suites.transport.carrying import Carrying
 from budwood_testing.suites.transport.failing import Failing
 from budwood_testing.suites.transport.leaving import Leaving
 from budwood_testing.suites.transport.reusing import Reusing
+from budwood_testing.suites.transport.saving import Saving
+from budwood_testing.suites.transport.starting import Starting
+from budwood_testing.suites.transport.uploading import Uploading
 from budwood_testing.suites.transport.waiting import Waiting
 from tests.plugins.testing.mutants.registering import registry_of
 from tests.servers import reply
@@ -52,13 +55,14 @@ class OwnClients:
         return OwnAsyncTransport(httpx.AsyncClient(**self.arguments), monotonic=self.monotonic)
 
 
-class TestHTTPXClient(Carrying, Addressing, Waiting, Reusing, Leaving, Failing):
+class TestHTTPXClient(Carrying, Uploading, Saving, Addressing, Starting, Waiting, Reusing, Leaving, Failing):
     plugin = "httpx-client"
 
     # On which socket a thread of a user's client waits is known to that client alone.
     test_closing_ends_calls_under_way = None
     test_another_thread_can_end_the_waiting = None
     test_slow_head_cannot_outlast_the_deadline = None
+    test_slow_head_cannot_outlast_its_deadline = None
 
     # What httpx decides: it keeps cookies, resolves `..` in paths, and asks for any host.
     test_cookies_are_not_kept = None
@@ -69,6 +73,7 @@ class TestHTTPXClient(Carrying, Addressing, Waiting, Reusing, Leaving, Failing):
     # threads that wait for a place may get one that is being closed, what follows a reply is taken for the next one.
     test_cancelling_at_any_step_leaves_nothing = None
     test_cancelling_at_any_step_of_tls_leaves_nothing = None
+    test_cancelling_an_upload_leaves_nothing = None
     test_threads_take_turns = None
     test_bytes_after_the_reply_are_no_reply = None
 

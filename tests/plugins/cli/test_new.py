@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from packaging.requirements import Requirement
 from budwood.hooks import API_VERSION, KINDS
 from budwood.names import normalise
 from budwood_cli.failures import ArgumentError
-from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin
+from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin, group_of
 from budwood_cli.scaffold.names import LONGEST, Names
 from budwood_cli.scaffold.packages import Package
 
@@ -203,7 +206,9 @@ def test_every_kind_of_plugin_can_be_begun():
     """
     A further kind needs its template.
     """
-    assert sorted(SECTIONS[kind] for kind in KindOfPlugin) == sorted(kind.section for kind in KINDS)
+    begun = sorted((SECTIONS[kind], group_of(kind)) for kind in KindOfPlugin)
+
+    assert begun == sorted((kind.section, kind.group) for kind in KINDS)
 
 
 @every_package
@@ -247,6 +252,31 @@ def test_this_budwood_is_required(kind, family):
     assert all(requirement.specifier.contains(version("budwood")) for requirement in ours)
     assert not any(requirement.specifier.contains("99.0") for requirement in ours)
     assert f"requires_api={API_VERSION}" in made.files()["src/budwood_acme/__init__.py"]
+
+
+def test_tests_run_beside_another_plugin_of_pytest(budwood, tmp_path):
+    """
+    pytest-asyncio warns of a setting that it lacks before any test runs; as an error, that would end the run.
+    """
+    folder = tmp_path / "new"
+    budwood("plugins", "new", "acme", "--kind", "cache", "--folder", folder)
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "test_it.py").write_text("def test_it(): pass\n", "utf-8")
+    (tests / "warning_plugin.py").write_text(
+        "import pytest, warnings\n"
+        "def pytest_configure(config):\n"
+        "    text = 'The configuration option \"asyncio_default_fixture_loop_scope\" is unset.\\nMore'\n"
+        "    warnings.warn(pytest.PytestDeprecationWarning(text))\n",
+        "utf-8",
+    )
+    (tests / "pyproject.toml").write_text((folder / "pyproject.toml").read_text("utf-8"), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "warning_plugin", "test_it.py"]
+    run = subprocess.run(
+        command, cwd=tests, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(tests)}
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_licence_is_that_of_budwood_to_begin_with():

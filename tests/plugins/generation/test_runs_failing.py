@@ -167,7 +167,7 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
     [
         ({"answerer": "nobody/tiny"}, PluginNotFoundError, "nobody"),
         ({"answerer": "openai/gpt-5.1"}, CredentialError, r"conversation\.answerer: openai: no API key"),
-        ({"answerer": "plain"}, ConfigurationError, r"conversation\.answerer: 'plain' is no model"),
+        ({"answerer": "plain"}, ConfigurationError, r"conversation\.answerer: Invalid model 'plain'"),
         ({"answerer_options": {"temperature": -1}}, ConfigurationError, r"conversation\.answerer: temperature"),
         ({"answerer_options": {"reasoning_effort": "foo"}}, ConfigurationError, "reasoning_effort"),
         ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),

@@ -5,6 +5,7 @@ from budwood_testing import CacheSuite
 
 class TestSQLiteCache(CacheSuite):
     plugin = "sqlite"
+    strict = True
     persists = True
 
     def settings(self, folder):
@@ -25,3 +26,10 @@ class TestSQLiteCache(CacheSuite):
         """
         (folder / "file").write_text("")
         return {"path": folder / "file" / "cache.sqlite3"}
+
+    def break_store(self, folder):
+        """
+        What is no database, in place of the file.
+        """
+        (folder / "cache.sqlite3").write_bytes(b"no database at all " * 4096)
+        return True

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -65,3 +66,21 @@ def test_other_threads_and_later_times_are_free(tmp_path):
     (tmp_path / "another").write_text("mine")
 
     assert done == [4]
+
+
+def test_waiting_can_be_forbidden():
+    """
+    What runs on an event loop must not sleep; other threads, and later times, may.
+    """
+    with (
+        pytest.raises(AssertionError, match=r"time\.sleep"),
+        forbidden(waiting=True),
+        contextlib.suppress(PermissionError),
+    ):
+        time.sleep(0.0)
+    with forbidden(waiting=True):
+        thread = threading.Thread(target=lambda: time.sleep(0.0))
+        thread.start()
+        thread.join()
+    with forbidden():
+        time.sleep(0.0)

@@ -15,11 +15,12 @@ def run(program):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
-def test_importing_it_brings_no_test_library():
+def test_transport_brings_no_test_library():
     """
     Programs use its clock and its transport without pytest and hypothesis.
     """
-    shown = run("import sys, budwood_testing; print(*sys.modules)").stdout.split()
+    shown = run("import sys; from budwood_testing import FakeClock, ScriptedTransport; print(*sys.modules)")
+    shown = shown.stdout.split()
 
     assert {"budwood_testing", "budwood_testing.scripted"} <= set(shown)
     assert set(shown).isdisjoint({"pytest", "hypothesis", "budwood_testing.suites", "budwood_testing.examples"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from budwood.types import ModelRules
 
@@ -12,6 +13,7 @@ class Lessons:
 
     def __init__(self) -> None:
         self._rules: dict[tuple[str, str], ModelRules] = {}
+        self._forget: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     def add(self, instance: str, model: str, rule: ModelRules) -> None:
@@ -20,6 +22,12 @@ class Lessons:
         with self._lock:
             known = self._rules.get(key)
             self._rules[key] = rule if known is None else laid_over(known, rule)
+        for forget in self._forget:
+            forget()
+
+    def on_change(self, forget: Callable[[], None]) -> None:
+        """Have a function called whenever a rule is added: caches of rules forget theirs."""
+        self._forget.append(forget)
 
     def over(self, instance: str, model: str, rules: ModelRules) -> ModelRules:
         """Lay what was learnt of a model over what the catalog says of it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.contracts import Cache, Clock, Observer
-from budwood.engine import ClientOptions, Content, Engine, load_observers, reply_cache
+from budwood.engine import ClientOptions, Content, Engine, reply_cache
 from budwood.engine.chat.options import AskOptions, override, refuse_unknown
 from budwood.engine.pipeline.endpoints import Endpoints
 from budwood.errors import BudwoodError, ConfigurationError
@@ -60,10 +60,13 @@ def make_engine(
         cache=None if isinstance(chosen, bool) else reply_cache(instances, chosen, cache_ttl),
         clock=clock,
         blocking=blocking,
-        observers=load_observers(instances, settings.observers if observers is None else observers),
     )
     if model is not None:
         endpoints.find(model)
+    if named := settings.observers if observers is None else observers:
+        from budwood.engine.accounting.observer_loading import load_observers
+
+        engine.observers, engine.owned_observers = load_observers(instances, named)
     return engine
 
 

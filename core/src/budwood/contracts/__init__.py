@@ -10,7 +10,7 @@ from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import InstructionStrategy
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
-from budwood.contracts.observers import HeadersObserver, Observer, ToolObserver
+from budwood.contracts.observers import ClosableObserver, HeadersObserver, Observer, ToolObserver
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
     CatalogNameProvider,
@@ -45,6 +45,7 @@ __all__ = [
     "Cache",
     "CatalogNameProvider",
     "Clock",
+    "ClosableObserver",
     "CompletionProvider",
     "ConnectionHintProvider",
     "ContextWindowProvider",

@@ -77,7 +77,8 @@ class PluginContext:
         rules: What is known of a model, by the model's name.
         log: Writes an event to the log.
         clock: The time.
-        cache_folder: Where files may be kept that can be made again. It need not exist yet.
+        cache_folder: Where files may be kept that can be made again: one folder for each kind and name of a plugin,
+            shared by its instances. It need not exist yet.
     """
 
     instance: str

@@ -3,7 +3,7 @@
 from budwood.engine.chat.options import AskOptions, ClientOptions, CompletionOptions
 from budwood.engine.chat.prompts import Content, File, Prompt
 from budwood.engine.drivers.effects import Abandoned
-from budwood.engine.engine import Engine, load_observers, reply_cache
+from budwood.engine.engine import Engine, reply_cache
 
 __all__ = [
     "Abandoned",
@@ -14,6 +14,5 @@ __all__ = [
     "Engine",
     "File",
     "Prompt",
-    "load_observers",
     "reply_cache",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
-from budwood.hooks import CACHE, OBSERVER, PROVIDER
+from budwood.hooks import CACHE, PROVIDER
 from budwood.names import listed
 from budwood.plugins import Instances, faults
 from budwood.settings import Options
@@ -54,6 +55,7 @@ class Engine:
         clock: The time.
         blocking: Whether a blocking driver performs the flows, which can await nothing.
         observers: Are told what happens during calls.
+        owned_observers: Those of them that were made here.
         counter: Counts tokens.
     """
 
@@ -65,6 +67,7 @@ class Engine:
     clock: Clock
     blocking: bool
     observers: tuple[Observer, ...] = ()
+    owned_observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
@@ -189,8 +192,13 @@ class Engine:
         asked.request(call.target.model, (Message.user("-"),))
 
     def close(self) -> None:
-        """Release what local models hold, and the cache that was made here."""
+        """Release what local models hold, and the cache and the observers that were made here."""
         self.closed = True
+        owned_observers, self.owned_observers = self.owned_observers, ()
+        if owned_observers:
+            from budwood.engine.accounting.observer_loading import close_observers
+
+            close_observers(owned_observers)
         self.endpoints.close()
         if self.cache is not None and self.cache.owned:
             with faults.calling(self.cache.source, "close"):
@@ -275,20 +283,24 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
-            observers=self._observers() if self.observers or logs.wanted() else None,
+            observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
         )
 
-    def _observers(self) -> Observers:
+    def _observers(self) -> Observers | None:
         """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
         is_logged = logs.wanted()
-        if is_logged not in self._told:
-            self._told[is_logged] = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
-        return self._told[is_logged]
+        if not is_logged and not self.observers:
+            return None
+        told = self._told.get(is_logged)
+        if told is None:  # of two threads that come here at once, both use what the first has made
+            made = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
+            told = self._told.setdefault(is_logged, made)
+        return told
 
 
 def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
@@ -315,27 +327,3 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
     return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)
-
-
-def load_observers(instances: Instances, observers: Sequence[str | Observer]) -> tuple[Observer, ...]:
-    """
-    Return the observers that names and objects stand for.
-
-    Raises:
-        ConfigurationError: Something is neither a name nor an observer.
-        PluginError: No observer has that name, or it cannot be used.
-    """
-    if isinstance(observers, str):
-        raise ConfigurationError("observers= is a text.", hint=f"Give a list: observers=[{observers!r}].")
-    found: list[Observer] = []
-    for observer in observers:
-        if isinstance(observer, str):
-            found.append(instances.build(OBSERVER, observer).thing)
-        elif callable(getattr(observer, "observe", None)):
-            found.append(observer)
-        else:
-            raise ConfigurationError(
-                f"The observer {type(observer).__name__} has no method observe().",
-                hint="Give names of observers, or objects that satisfy budwood.contracts.Observer.",
-            )
-    return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any, Final
 
@@ -173,9 +174,14 @@ def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
 
 
 def _detail(call: Call, model: ModelInfo) -> Flow[ModelInfo]:
-    """Ask for the details of a model; one that was removed since the list was made stays as the list has it."""
+    """
+    Ask for the details of a model; one that was removed since the list was made stays as the list has it.
+
+    It is a call of its own for observers, which tell calls apart by their ids.
+    """
+    own = replace(call, id=f"{call.random.getrandbits(64):016x}", ledger=[], numbers=itertools.count(1))
     try:
-        detail: ModelInfo = yield from request(call, MODEL_DETAIL, model)
+        detail: ModelInfo = yield from request(own, MODEL_DETAIL, model)
     except NotFoundError:
         return model
     return detail

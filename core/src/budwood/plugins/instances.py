@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 T = TypeVar("T", bound=Spec[Any, Any])
+
+_CACHED_MODELS: Final = 256
+"""The number of models per instance whose rules are kept after they were looked up."""
 
 
 class Instance(NamedTuple, Generic[T]):
@@ -105,7 +108,7 @@ class Instances:
                 where=f"[{kind.section}.{name}]",
                 cure=lambda key: _how_to_set(kind.section, name, key, variables),
             )
-        context = self._context(name, plugin, spec)
+        context = self._context(kind, name, plugin, spec)
         facts = self._facts(name, plugin, spec, preset)
         return Instance(
             name, spec, settings, build_object(kind, spec, settings, context, source), context, preset, facts, source
@@ -193,21 +196,23 @@ class Instances:
             return None
         return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
 
-    def _context(self, name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
+    def _context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
         also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
 
+        @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
             known = self.catalog.rules(name, plugin, family or model, also=also)
             return self.lessons.over(name, model, known)
 
+        self.lessons.on_change(rules.cache_clear)
         return PluginContext(
             instance=name,
             rules=rules,
             log=functools.partial(logs.emit, instance=name),
             clock=self._clock,
-            cache_folder=user_cache_path("budwood") / plugin,
+            cache_folder=user_cache_path("budwood") / kind.section / plugin,
         )
 
 

@@ -15,15 +15,16 @@ def check_messages(messages: Sequence[Message]) -> None:
     Raises:
         PromptError: There is no message, none but system messages, or the last user message says nothing.
     """
-    last = next((message for message in reversed(messages) if message.role not in ("system", "developer")), None)
-    if last is None:
-        raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
-    if last.role == "user" and not _says_something(last):
-        raise PromptError("The prompt is empty.", hint="Say what the model shall answer.")
-
-
-def _says_something(message: Message) -> bool:
-    return any(not isinstance(part, TextPart) or part.text.strip() for part in message.parts)
+    for message in reversed(messages):
+        if message.role in ("system", "developer"):
+            continue
+        if message.role != "user":
+            return
+        for part in message.parts:
+            if not isinstance(part, TextPart) or part.text.strip():
+                return
+        raise PromptError("The prompt is empty.", hint="Write what the model is to answer.")
+    raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
 
 
 def characters(messages: Sequence[Message]) -> int:

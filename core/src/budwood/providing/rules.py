@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from budwood.types import Adaptation, ChatRequest, ModelRules
@@ -23,6 +23,9 @@ PARAMETERS: Final = (
 
 RARE_PARAMETERS: Final = ("reasoning_budget",)
 """The parameters that few vendors take: written only under a name that the vendor's plugin gives."""
+
+
+_ALL_PARAMETERS: Final = frozenset((*PARAMETERS, *RARE_PARAMETERS))
 
 
 class Parameters(NamedTuple):
@@ -48,40 +51,65 @@ def adapted(
         names: The vendor's names where they differ from ours for all its models. No receipt is due for these.
         defaults: What is sent where neither the request nor the rules say it, under the vendor's names.
     """
-    names = names or {}
     values: dict[str, Any] = {**(defaults or {}), **rules.defaults}
-    receipts: list[Adaptation] = []
-    refused = _refused(request, rules)
     given = request.model_fields_set
-    for name in PARAMETERS if values else [name for name in PARAMETERS if name in given]:
-        value = getattr(request, name)
-        is_given = value not in (None, ())
-        wanted = names.get(name, name)
-        if name in refused and (is_given or wanted in values):
-            values.pop(wanted, None)
-            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules)))
-            continue
-        if not is_given:
-            continue
-        renamed = rules.renames.get(name, wanted)
-        if renamed != wanted:
+    if not values and given.isdisjoint(_ALL_PARAMETERS):
+        return Parameters(values)
+    adaptations: list[Adaptation] = []
+    refused = _refused(request, rules)
+    for name in PARAMETERS:
+        if values or name in given:
+            adaptations += _write(name, request, rules, refused=refused, names=names or {}, values=values)
+    for name in RARE_PARAMETERS:
+        if name in given and getattr(request, name) is not None:
+            adaptations += _write_rare(name, request, rules, refused=refused, names=names or {}, values=values)
+    return Parameters(values, tuple(adaptations))
+
+
+def _write(
+    name: str,
+    request: ChatRequest,
+    rules: ModelRules,
+    *,
+    refused: frozenset[str],
+    names: Mapping[str, str],
+    values: dict[str, Any],
+) -> Iterator[Adaptation]:
+    """Write one parameter into the values, and yield what was changed in it."""
+    value = getattr(request, name)
+    is_given = value not in (None, ())
+    usual = names.get(name, name)
+    if name in refused and (is_given or usual in values):
+        values.pop(usual, None)
+        yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
+    elif is_given and name not in refused:
+        renamed = rules.renames.get(name, usual)
+        if renamed != usual:
             reason = f"{request.model} wants {renamed}{_lesson(name, rules)}"
-            receipts.append(Adaptation(parameter=name, action="renamed", reason=reason))
+            yield Adaptation(parameter=name, action="renamed", reason=reason)
         if name == "reasoning_effort" and (effort := rules.efforts.get(value, value)) != value:
             reason = f"{request.model} knows no effort {value}: {effort} was sent{_lesson(name, rules)}"
-            receipts.append(Adaptation(parameter=name, action="changed", reason=reason))
+            yield Adaptation(parameter=name, action="changed", reason=reason)
             value = effort
         values[renamed] = list(value) if isinstance(value, tuple) else value
-    for name in RARE_PARAMETERS:
-        if name not in given or getattr(request, name) is None:
-            continue
-        if name in refused:
-            receipts.append(Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules)))
-        elif name in names:
-            values[names[name]] = getattr(request, name)
-        else:
-            receipts.append(Adaptation(parameter=name, action="dropped", reason="the vendor has no such parameter"))
-    return Parameters(values, tuple(receipts))
+
+
+def _write_rare(
+    name: str,
+    request: ChatRequest,
+    rules: ModelRules,
+    *,
+    refused: frozenset[str],
+    names: Mapping[str, str],
+    values: dict[str, Any],
+) -> Iterator[Adaptation]:
+    """Write a parameter that few vendors take, or yield that it was left out."""
+    if name in refused:
+        yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
+    elif name in names:
+        values[names[name]] = getattr(request, name)
+    else:
+        yield Adaptation(parameter=name, action="dropped", reason="the vendor has no such parameter")
 
 
 def _refused(request: ChatRequest, rules: ModelRules) -> frozenset[str]:

@@ -18,15 +18,15 @@ from budwood.wire.failures import (
     broken,
     certificate_wanted,
     check_deadline,
-    connecting_took_too_long,
-    deadline_passed,
+    check_head_deadline,
     is_unproved,
     is_untrusted,
     not_connected,
-    silent,
+    timed_out,
     untrusted,
 )
 from budwood.wire.heads import head_of, sendable
+from budwood.wire.uploads import AsyncUpload, Upload, prepare_body, prepare_body_async
 
 
 class HTTPXTransport:
@@ -46,13 +46,15 @@ class HTTPXTransport:
 
     def open(self, call: HTTPCall, timing: Timing) -> HTTPXExchange:
         """Send the call and wait for the head of the reply; see `budwood.contracts.Transport`."""
-        request = _request(self._client, call, timing, self._monotonic())
+        check_head_deadline(timing, self._monotonic())
+        body = prepare_body(call.body)
+        request = _request(self._client, call, body, timing, self._monotonic())
         try:
             response = self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = _translated(error, call, timing, self._monotonic())
         else:
-            return HTTPXExchange(response, call, timing, self._monotonic)
+            return HTTPXExchange(response, call, timing.after_head(), self._monotonic)
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def interrupt(self, thread: int) -> None:
@@ -82,7 +84,7 @@ class HTTPXExchange(WholeBody):
         """Wait for more of the body; empty bytes are its end."""
         check_deadline(self._timing, self._monotonic())
         if self._chunks is None or self._unpacker is None:
-            _set_idle_timeout(self._response, self._timing)
+            _set_idle_timeout(self._response, self._timing, self._monotonic())
             self._unpacker = _unpacker(self._response)
             self._chunks = self._response.iter_bytes() if _is_read(self._response) else self._response.iter_raw()
         try:
@@ -115,15 +117,16 @@ class AsyncHTTPXTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncHTTPXExchange:
         """Send the call and wait for the head of the reply; see `budwood.contracts.AsyncTransport`."""
-        now = self._monotonic()
-        request = _request(self._client, call, timing, now)
+        left = check_head_deadline(timing, self._monotonic())
         try:
-            async with asyncio.timeout(timing.deadline - now):
+            async with asyncio.timeout(left):
+                body = await prepare_body_async(call.body)
+                request = _request(self._client, call, body, timing, self._monotonic())
                 response = await self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = _translated(error, call, timing, self._monotonic())
         else:
-            return AsyncHTTPXExchange(response, call, timing, self._monotonic)
+            return AsyncHTTPXExchange(response, call, timing.after_head(), self._monotonic)
         raise failure  # see `HTTPXTransport.open`
 
     async def close(self) -> None:
@@ -151,7 +154,7 @@ class AsyncHTTPXExchange(AsyncWholeBody):
         now = self._monotonic()
         check_deadline(self._timing, now)
         if self._chunks is None or self._unpacker is None:
-            _set_idle_timeout(self._response, self._timing)
+            _set_idle_timeout(self._response, self._timing, now)
             self._unpacker = _unpacker(self._response)
             self._chunks = self._response.aiter_bytes() if _is_read(self._response) else self._response.aiter_raw()
         try:
@@ -170,19 +173,26 @@ class AsyncHTTPXExchange(AsyncWholeBody):
         await self._response.aclose()
 
 
-def _request(client: httpx.Client | httpx.AsyncClient, call: HTTPCall, timing: Timing, now: float) -> httpx.Request:
+def _request(
+    client: httpx.Client | httpx.AsyncClient,
+    call: HTTPCall,
+    body: bytes | Upload | AsyncUpload,
+    timing: Timing,
+    now: float,
+) -> httpx.Request:
     """
     Build the request.
 
     ``read`` may take all that is left: a model that thinks for minutes before it answers is not idle.
     """
-    check_deadline(timing, now)
-    left = timing.deadline - now
+    left = check_head_deadline(timing, now)
     timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
     headers = sendable(call.headers)
+    if not isinstance(body, bytes):  # httpx asks bytes alone for their size
+        headers["content-length"] = str(body.size)
     try:
         request = client.build_request(
-            call.method, call.url, headers=headers, content=call.body, extensions={"timeout": timeout}
+            call.method, call.url, headers=headers, content=body, extensions={"timeout": timeout}
         )
     except (httpx.InvalidURL, ValueError) as error:
         raise bad_address(call, str(error)) from None
@@ -203,11 +213,11 @@ def _unpacker(response: httpx.Response) -> Unpacker:
     return Unpacker("" if _is_read(response) else response.headers.get("content-encoding", ""))
 
 
-def _set_idle_timeout(response: httpx.Response, timing: Timing) -> None:
+def _set_idle_timeout(response: httpx.Response, timing: Timing, now: float) -> None:
     """From the head on, silence is bounded by ``idle_timeout``; httpcore looks here when the body begins."""
     timeout = response.request.extensions.get("timeout")
     if isinstance(timeout, dict):
-        timeout["read"] = min(timing.idle_timeout, timeout["read"])
+        timeout["read"] = min(timing.idle_timeout, timing.deadline - now)
 
 
 def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
@@ -231,12 +241,8 @@ def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) ->
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return bad_address(call, str(error))
-    if isinstance(error, TimeoutError | httpx.TimeoutException) and now >= timing.deadline - 0.001:
-        return deadline_passed()
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        return connecting_took_too_long(call, timing)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return silent(call, timing)
+        return timed_out(call, timing, now, connecting=isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout))
     if is_untrusted(error):
         return untrusted(call, str(error))
     if is_unproved(error):

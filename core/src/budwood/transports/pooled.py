@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import httpcore
 
+from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
@@ -22,8 +23,15 @@ from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import WholeBody
 from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
-from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, deadline_passed, forwarding_refused
+from budwood.wire.failures import (
+    FORWARDING_REFUSED,
+    check_deadline,
+    check_head_deadline,
+    forwarding_refused,
+    head_late,
+)
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.uploads import prepare_body, size_of
 
 _Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 _Server = Origin[httpcore.ConnectionPool, httpcore.ConnectionInterface]
@@ -63,20 +71,19 @@ class PooledTransport:
 
     def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:
         """Send the call and wait for the head of the reply."""
-        now = self._monotonic()
-        check_deadline(timing, now)
-        left = timing.deadline - now
+        left = check_head_deadline(timing, self._monotonic())
         target = self._origins.target(call)
+        body = prepare_body(call.body)
         request = httpcore.Request(
             call.method,
             target.url,
-            headers=encoded(headers_of(call, target.address)),
-            content=call.body,
+            headers=encoded(headers_of(call, target.address, size_of(body))),
+            content=body,
             extensions={"timeout": {"connect": timing.connect_timeout}},
         )
-        self._deadline.moment, self._deadline.idle = timing.deadline, None
+        self._deadline.moment, self._deadline.idle = timing.open_deadline, None
         if not self._places.acquire(timeout=left):
-            raise deadline_passed()
+            raise head_late(timing, self._monotonic())
         try:
             place, response = self._sent(target, request)
         except BaseException as error:
@@ -85,7 +92,7 @@ class PooledTransport:
                 raise
             failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
         else:
-            exchange = PooledExchange(self, call, timing, place, response)
+            exchange = PooledExchange(self, call, timing.after_head(), place, response)
             if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
                 exchange.close()
                 raise forwarding_refused(target.server.proxy)
@@ -161,10 +168,12 @@ class PooledExchange(WholeBody):
 
     __slots__ = (
         "_call",
+        "_chunked",
         "_chunks",
         "_closed",
         "_place",
         "_response",
+        "_stream",
         "_timing",
         "_transport",
         "_unpacker",
@@ -186,24 +195,39 @@ class PooledExchange(WholeBody):
         self._place = place
         self._response = response
         self._closed = False
+        self._chunked: ChunkedBody | None = None
+        self._stream: httpcore.NetworkStream = response.extensions["network_stream"]
         self._chunks: Iterator[bytes] | None = None
         self._unpacker: Unpacker | None = None
 
     def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
         self._transport.enter(self._timing)
-        if self._chunks is None or self._unpacker is None:
+        if self._unpacker is None:
             self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
-            self._chunks = iter(cast("Iterator[bytes]", self._response.stream))
+            self._chunked = take_chunked(self._place.connection, self.head)
         try:
             data = self._unpacker.more()
-            while not data and (packed := next(self._chunks, b"")):
+            while not data and (packed := self._receive()):
                 data = self._unpacker.feed(packed)
         except FAILURES as error:
             failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
         else:
             return data
         raise failure
+
+    def _receive(self) -> bytes:
+        """Wait for more of the body as it was sent; empty bytes are its end."""
+        while (chunked := self._chunked) is not None:
+            received, chunked.received = chunked.received or self._stream.read(READ_SIZE), b""
+            data = chunked.feed(received)
+            if chunked.is_over:
+                self._chunked = None
+            if data:
+                return data
+        if self._chunks is None:
+            self._chunks = iter(cast("Iterator[bytes]", self._response.stream))
+        return next(self._chunks, b"")
 
     def close(self) -> None:
         """End it; in mid-reply this closes the connection."""

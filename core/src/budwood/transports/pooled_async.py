@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import httpcore
 
 from budwood.errors import BudwoodError
+from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
 from budwood.transports.opening import all_or_nothing
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.sockets import AsyncioBackend
@@ -18,8 +19,9 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
+from budwood.wire.failures import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
 
 _Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Server = Origin[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
@@ -55,29 +57,21 @@ class AsyncPooledTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
         """Send the call and wait for the head of the reply."""
-        now = self.monotonic()
-        check_deadline(timing, now)
-        left = timing.deadline - now
+        left = check_head_deadline(timing, self.monotonic())
         target = self._origins.target(call)
-        request = httpcore.Request(
-            call.method,
-            target.url,
-            headers=encoded(headers_of(call, target.address)),
-            content=call.body,
-            extensions={"timeout": {"connect": timing.connect_timeout}},
-        )
         try:
             with self.deadlines.within(left):
+                body = await prepare_body_async(call.body)
                 await self._places.acquire()
                 try:
-                    place, response = await self._sent(target, request)
+                    place, response = await self._sent(target, _request(call, timing, target, body))
                 except BaseException:
                     self._places.release()
                     raise
         except self._origins.failures as error:
             failure = translated(error, call, timing, self.monotonic(), target.server.proxy)
         else:
-            exchange = AsyncPooledExchange(self, call, timing, place, response)
+            exchange = AsyncPooledExchange(self, call, timing.after_head(), place, response)
             if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
                 await exchange.close()
                 raise forwarding_refused(target.server.proxy)
@@ -128,10 +122,20 @@ class AsyncPooledTransport:
             await server.pool.aclose()
 
 
+def _request(call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> httpcore.Request:
+    return httpcore.Request(
+        call.method,
+        target.url,
+        headers=encoded(headers_of(call, target.address, size_of(body))),
+        content=body,
+        extensions={"timeout": {"connect": timing.connect_timeout}},
+    )
+
+
 class AsyncPooledExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_chunks", "_closed", "_place", "_response", "_transport")
+    __slots__ = ("_call", "_chunked", "_chunks", "_closed", "_place", "_response", "_stream", "_transport")
 
     failures: ClassVar[tuple[type[Exception], ...]] = FAILURES
 
@@ -149,9 +153,26 @@ class AsyncPooledExchange(AsyncBody):
         self._place = place
         self._response = response
         self._closed = False
+        self._chunked = take_chunked(place.connection, self.head)
+        self._stream: httpcore.AsyncNetworkStream = response.extensions["network_stream"]
         self._chunks: AsyncIterator[bytes] | None = None
 
+    def _at_hand(self) -> bytes:
+        if self._chunked is None or not self._chunked.received:
+            return b""
+        received, self._chunked.received = self._chunked.received, b""
+        return self._feed(self._chunked, received)
+
+    def _feed(self, chunked: ChunkedBody, received: bytes) -> bytes:
+        data = chunked.feed(received)
+        if chunked.is_over:
+            self._chunked = None
+        return data
+
     async def _wait(self) -> bytes:
+        while (chunked := self._chunked) is not None:
+            if data := self._feed(chunked, await self._stream.read(READ_SIZE)):
+                return data
         if self._chunks is None:
             self._chunks = aiter(cast("AsyncIterator[bytes]", self._response.stream))
         return await anext(self._chunks, b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import h11
 import httpcore
 
 from budwood.errors import BudwoodError
@@ -13,15 +14,13 @@ from budwood.wire.failures import (
     bad_header,
     broken,
     certificate_wanted,
-    connecting_took_too_long,
-    deadline_passed,
     is_of_tls,
     is_unproved,
     is_untrusted,
     not_connected,
     proxy_not_reached,
     refused_by_proxy,
-    silent,
+    timed_out,
     untrusted,
 )
 
@@ -45,13 +44,8 @@ def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, pro
 
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
-    late = isinstance(error, TimeoutError | httpcore.TimeoutException)
-    if late and now >= timing.deadline - 0.001:
-        return deadline_passed()
-    if isinstance(error, httpcore.ConnectTimeout):
-        return connecting_took_too_long(call, timing)
-    if late:
-        return silent(call, timing)
+    if isinstance(error, TimeoutError | httpcore.TimeoutException):
+        return timed_out(call, timing, now, connecting=isinstance(error, httpcore.ConnectTimeout))
     reason = str(error) or type(error).__name__
     if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_of_socks(error)):
         return refused_by_proxy(proxy, reason)
@@ -76,7 +70,13 @@ def is_spoilt(connection: object) -> bool:
 
     httpcore does not look, and would take it for the reply to the next request.
     """
+    state = h11_state(connection)
+    return state is not None and bool(state.trailing_data[0])
+
+
+def h11_state(connection: object) -> h11.Connection | None:
+    """Return what h11 knows of a connection of httpcore; None where it speaks HTTP/2, or is not connected."""
     while (inner := getattr(connection, "_connection", None)) is not None:
         connection = inner
     state = getattr(connection, "_h11_state", None)
-    return state is not None and bool(state.trailing_data[0])
+    return state if isinstance(state, h11.Connection) else None

@@ -12,7 +12,7 @@ from budwood.types.chat import (
     ToolChoice,
     ToolDefinition,
 )
-from budwood.types.http import MAX_REPLY_BYTES, HTTPCall, HTTPReply, ReplyHead, Timing
+from budwood.types.http import MAX_REPLY_BYTES, Body, BodyFile, HTTPCall, HTTPReply, ReplyHead, SavedReply, Timing
 from budwood.types.messages import Message, Role
 from budwood.types.models import Capability, ModelKind, ModelRules
 from budwood.types.parts import (
@@ -135,6 +135,8 @@ __all__ = [
     "Attempt",
     "AttemptFinished",
     "AttemptStarted",
+    "Body",
+    "BodyFile",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",
@@ -189,6 +191,7 @@ __all__ = [
     "RetryScheduled",
     "Role",
     "Row",
+    "SavedReply",
     "SourcePassage",
     "StreamEvent",
     "TextClosed",

@@ -32,7 +32,13 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
-    """One HTTP request is about to be sent; ``number`` counts from 1 within the call."""
+    """
+    An endpoint is about to be asked: an HTTP request is sent, or a model inside the process begins.
+
+    Attributes:
+        number: Counts the attempts of the call, from 1. It tells apart those that run side by side.
+        key: The label of the credential; None where there is none. Never the credential.
+    """
 
     call: str
     number: int
@@ -44,9 +50,13 @@ class AttemptStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
     """
-    One attempt is over.
+    One attempt is over: it succeeded, failed, or was left by its caller.
+
+    Each `AttemptStarted` has one. An attempt that failed before anything was sent, because no token could be fetched,
+    has this record alone.
 
     Attributes:
+        number: That of its `AttemptStarted`.
         attempt: The record that is also in ``response.attempts``.
         rate_limits: What the headers of the reply say, where there are any.
     """
@@ -118,7 +128,11 @@ class ToolStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFinished:
-    """A tool has run, or was refused; ``arguments`` and ``result`` are content."""
+    """
+    A tool has run, was refused, or was left before its end: then it has ``failed``, and its result is empty.
+
+    ``arguments`` and ``result`` are content. A tool that was refused has this record alone.
+    """
 
     call: str
     name: str
@@ -131,14 +145,15 @@ class ToolFinished:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished:
     """
-    A request of the user is over: answered, failed, or left by its caller.
+    A request of the user is over: answered, failed, or left by its caller. Each `RequestStarted` has one.
 
     Attributes:
         provider: The instance that answered, or the last that was asked.
         seconds: From start to end.
         attempts: How many entries the ledger has.
-        response: The reply; None where there is none. It holds content.
-        error: What the request ended with; None where it was answered.
+        response: The reply; None where there is none, or where it is a list of models or a count. It holds content.
+        error: What the request ended with; None where it was answered. A stream that its reader left ends with an
+            error that is no `Exception`. It may hold content.
         prompt: As in `RequestStarted`.
     """
 

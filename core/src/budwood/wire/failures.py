@@ -30,6 +30,10 @@ _OF_OUR_CERTIFICATE: Final = frozenset(
 """Alerts of servers, as OpenSSL names them (RFC 8446, section 6.2)."""
 
 
+_CLOCK_ERROR: Final = 0.001
+"""Seconds by which a timer may end early."""
+
+
 def check_deadline(timing: Timing, now: float) -> None:
     """
     See that a call may still take a while.
@@ -41,6 +45,19 @@ def check_deadline(timing: Timing, now: float) -> None:
         raise deadline_passed()
 
 
+def check_head_deadline(timing: Timing, now: float) -> float:
+    """
+    Return the seconds in which the head of a reply must come.
+
+    Raises:
+        RequestTimeoutError: There are none: the deadline of the call, or that of the head, has passed.
+    """
+    left = timing.open_deadline - now
+    if left <= 0:
+        raise head_late(timing, now)
+    return left
+
+
 def check_announced_size(headers: Mapping[str, str], limit: int) -> None:
     """
     See that a reply does not announce more than is kept.
@@ -48,9 +65,14 @@ def check_announced_size(headers: Mapping[str, str], limit: int) -> None:
     Raises:
         ResponseTooLargeError: Its ``content-length`` is above ``limit`` bytes.
     """
-    announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    if announced_size(headers) > limit:
         raise too_large(limit)
+
+
+def announced_size(headers: Mapping[str, str]) -> int:
+    """Return the ``content-length`` of a reply, or 0 if it has none."""
+    announced = headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
 
 
 def deadline_passed() -> RequestTimeoutError:
@@ -58,6 +80,32 @@ def deadline_passed() -> RequestTimeoutError:
     return RequestTimeoutError(
         "The call took longer than its timeout.", phase="deadline", hint="Raise timeout=… if the model needs the time."
     )
+
+
+def head_late(timing: Timing, now: float) -> RequestTimeoutError:
+    """Say that no head came in time: because the whole call is over, or this attempt."""
+    if timing.head_deadline is None or now >= timing.deadline - _CLOCK_ERROR:
+        return deadline_passed()
+    return RequestTimeoutError(
+        "The server did not begin to reply in the time of this attempt.",
+        phase="head",
+        hint="Raise attempt_timeout=… if the model needs the time.",
+    )
+
+
+def timed_out(call: HTTPCall, timing: Timing, now: float, *, connecting: bool = False) -> RequestTimeoutError:
+    """
+    Say which limit of time was exceeded.
+
+    Args:
+        call: What was sent.
+        timing: Its limits; without a ``head_deadline`` once the head has come.
+        now: The moment at which waiting ended.
+        connecting: Whether what was waited for is a connection.
+    """
+    if now >= timing.open_deadline - _CLOCK_ERROR:
+        return head_late(timing, now)
+    return connecting_took_too_long(call, timing) if connecting else silent(call, timing)
 
 
 def connecting_took_too_long(call: HTTPCall, timing: Timing) -> RequestTimeoutError:

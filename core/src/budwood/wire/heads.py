@@ -26,6 +26,21 @@ _HOST: Final = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A
 """A name in ASCII, or an address, that of IPv6 with its zone (RFC 6874)."""
 
 
+TRANSPORT_HEADERS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that frame a message or its reply: only the transport knows what they must say."""
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """The name of a header (RFC 9110, section 5.6.2)."""
 
@@ -106,16 +121,16 @@ def _encoded(call: HTTPCall) -> str:
         raise bad_address(call, str(error)) from None
 
 
-def headers_of(call: HTTPCall, address: Address) -> dict[str, str]:
+def headers_of(call: HTTPCall, address: Address, size: int) -> dict[str, str]:
     """
-    Write all headers of a call, their names in lower case.
+    Write all headers of a call, whose body has ``size`` bytes; their names are in lower case.
 
     Raises:
         ConfigurationError: A header holds what none can hold.
     """
     headers = {"host": address.named, **DEFAULT_HEADERS, **own_headers(call, address)}
-    if call.body or call.method not in _WITHOUT_BODY:
-        headers["content-length"] = str(len(call.body))
+    if size or call.method not in _WITHOUT_BODY:
+        headers["content-length"] = str(size)
     return headers
 
 

@@ -18,13 +18,11 @@ from budwood.wire.failures import (
     bad_header,
     broken,
     certificate_wanted,
-    connecting_took_too_long,
-    deadline_passed,
     is_unproved,
     not_connected,
     proxy_not_reached,
     refused_by_proxy,
-    silent,
+    timed_out,
     untrusted,
 )
 
@@ -38,7 +36,7 @@ def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, pro
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     if isinstance(error, TimeoutError):
-        return _late(error, call, timing, now)
+        return timed_out(call, timing, now, connecting=isinstance(error, aiohttp.ConnectionTimeoutError))
     if isinstance(error, aiohttp.InvalidURL):
         return bad_address(call, "it is no address")
     if isinstance(error, aiohttp.ClientHttpProxyError) and proxy is not None:
@@ -52,14 +50,6 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     if isinstance(error, ValueError):  # aiohttp's of a header with a line break
         return bad_header()
     return broken(call, _reason(error))
-
-
-def _late(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
-    if now >= timing.deadline - 0.001:
-        return deadline_passed()
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return connecting_took_too_long(call, timing)
-    return silent(call, timing)
 
 
 def _not_connected(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: Proxy | None) -> BudwoodError:

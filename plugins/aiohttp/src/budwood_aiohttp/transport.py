@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -16,9 +16,10 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import Proxies, Proxy, TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import FORWARDING_REFUSED, check_deadline, forwarding_refused
+from budwood.wire.failures import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
 from budwood.wire.heads import Address, address_of, head_of, own_headers
 from budwood.wire.tls import ssl_context
+from budwood.wire.uploads import AsyncUpload, prepare_body_async
 from budwood_aiohttp.failures import translated
 from budwood_aiohttp.sessions import begin_session
 
@@ -86,22 +87,25 @@ class AiohttpTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
         """Send the call and wait for the head of the reply."""
-        now = self.monotonic()
-        check_deadline(timing, now)
+        left = check_head_deadline(timing, self.monotonic())
         target = self._targets.get(call.url) or self._target(call)
         headers = own_headers(call, target.address)
         session = self._session or self._started()
         proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
         if proxied:  # aiohttp sends them with CONNECT alone
             headers.update(proxied)
+        body: bytes | AsyncUpload = b""
         try:
-            with self.deadlines.within(timing.deadline - now):
+            with self.deadlines.within(left):
+                body = await prepare_body_async(call.body)
+                if not isinstance(body, bytes):
+                    headers["content-length"] = str(body.size)
                 await self._places.acquire()
                 try:
                     response = await session.request(
                         call.method,
                         target.url,
-                        data=_content(call.body),
+                        data=_content(body),
                         headers=headers,
                         timeout=self._timeout(timing),
                         **target.arguments,
@@ -110,9 +114,9 @@ class AiohttpTransport:
                     self._places.release()
                     raise
         except _FAILURES as error:
-            failure = translated(error, call, timing, self.monotonic(), target.proxy)
+            failure = _upload_failure(body) or translated(error, call, timing, self.monotonic(), target.proxy)
         else:
-            exchange = AiohttpExchange(self, call, timing, target.proxy, response)
+            exchange = AiohttpExchange(self, call, timing.after_head(), target.proxy, response)
             if response.status == FORWARDING_REFUSED and target.proxy is not None:
                 await exchange.close()
                 raise forwarding_refused(target.proxy)
@@ -206,8 +210,15 @@ class AiohttpExchange(AsyncBody):
             self._transport.leave()
 
 
-def _content(body: bytes) -> bytes | BytesIO | None:
+def _content(body: bytes | AsyncUpload) -> bytes | BytesIO | AsyncIterator[bytes] | None:
+    if isinstance(body, AsyncUpload):
+        return aiter(body)
     return BytesIO(body) if len(body) > _LARGE else body or None
+
+
+def _upload_failure(body: bytes | AsyncUpload) -> BudwoodError | None:
+    """Return why a file could not be sent; aiohttp says only that the connection broke."""
+    return body.failure if isinstance(body, AsyncUpload) else None
 
 
 def _unsupported(what: str) -> UnsupportedError:

@@ -7,6 +7,7 @@ Source: RFC 9112, HTTP/1.1. httptools is llhttp, the parser of Node.js; which by
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable
 from typing import Final, cast
 
 import httptools
@@ -42,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._complete = False
         self._keeps = False
         self._bodiless = False
+        self._cut_short = False
         self._paused = False
         self._full = False
         self._error: Exception | None = None
@@ -63,6 +65,21 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         while self._full and self._error is None:
             await self._wait()
+
+    async def send_blocks(self, blocks: AsyncIterable[bytes]) -> None:
+        """
+        Send a body block by block, after its head, as fast as the server reads it.
+
+        Where the server replies before it has read all, or closes the connection, the rest is not sent.
+        """
+        async for block in blocks:
+            if self._error is None and self._headless:
+                self._transport.write(block)
+            while self._full and self._error is None and self._headless:
+                await self._wait()
+            if self._error is not None or not self._headless:
+                self._cut_short = True
+                return
 
     async def wait_for_head(self) -> None:
         """
@@ -111,7 +128,13 @@ class Connection(asyncio.Protocol):
     @property
     def can_be_kept(self) -> bool:
         """Whether another request may follow."""
-        return self._complete and self._keeps and self._error is None and not self._transport.is_closing()
+        return (
+            self._complete
+            and self._keeps
+            and not self._cut_short
+            and self._error is None
+            and not self._transport.is_closing()
+        )
 
     def keep(self, expires: float) -> None:
         """Wait for the next request, until then."""

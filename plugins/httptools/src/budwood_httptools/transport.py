@@ -17,19 +17,20 @@ from budwood.wire.deadlines import Deadlines
 from budwood.wire.failures import (
     broken,
     certificate_wanted,
-    check_deadline,
+    check_head_deadline,
     connecting_took_too_long,
-    deadline_passed,
+    head_late,
     is_unproved,
     is_untrusted,
     not_connected,
-    silent,
+    timed_out,
     untrusted,
 )
 from budwood.wire.heads import Address, address_of, head_of, headers_of
 from budwood.wire.idle import IdleConnections
 from budwood.wire.racing import connected
 from budwood.wire.tls import ssl_context
+from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
 from budwood_httptools.connection import Connection
 
 _MOST_ADDRESSES: Final = 1000
@@ -81,23 +82,22 @@ class HttptoolsTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> HttptoolsExchange:
         """Send the call and wait for the head of the reply."""
-        now = self.monotonic()
-        check_deadline(timing, now)
+        left = check_head_deadline(timing, self.monotonic())
         target = self._targets.get(call.url) or self._target(call)
-        request = _request(call, target.address)
         try:
-            with self.deadlines.within(timing.deadline - now):
+            with self.deadlines.within(left):
+                body = await prepare_body_async(call.body)
                 await self._places.acquire()
                 try:
-                    connection = await self._sent(call, timing, target.server, request)
+                    connection = await self._sent(call, timing, target, body)
                 except BaseException:
                     self._places.release()
                     raise
         except OSError as error:
-            failure = deadline_passed() if isinstance(error, TimeoutError) else _lost(call, error)
+            failure = head_late(timing, self.monotonic()) if isinstance(error, TimeoutError) else _lost(call, error)
             failure.__cause__ = error
         else:
-            return HttptoolsExchange(self, call, timing, target.server, connection)
+            return HttptoolsExchange(self, call, timing.after_head(), target.server, connection)
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _target(self, call: HTTPCall) -> _Target:
@@ -113,7 +113,9 @@ class HttptoolsTransport:
         self._targets[call.url] = target
         return target
 
-    async def _sent(self, call: HTTPCall, timing: Timing, server: _Server, request: bytes) -> Connection:
+    async def _sent(self, call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> Connection:
+        server = target.server
+        head = _head(call, target.address, size_of(body))
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
@@ -121,7 +123,11 @@ class HttptoolsTransport:
             connection = await self._connected(call, timing, server)
         server.busy.add(connection)
         try:
-            await connection.send(request, bodiless=call.method == "HEAD")
+            if isinstance(body, bytes):
+                await connection.send(head + body, bodiless=call.method == "HEAD")
+            else:
+                await connection.send(head, bodiless=call.method == "HEAD")
+                await connection.send_blocks(body)
             await connection.wait_for_head()
         except BaseException:
             server.busy.discard(connection)
@@ -198,12 +204,10 @@ class HttptoolsExchange(AsyncBody):
         return self._connection.is_at_end
 
     def _failed(self, error: Exception) -> BudwoodError:
-        if not isinstance(error, TimeoutError):
-            failure: BudwoodError = _lost(self._call, error)
-        elif self._monotonic() >= self._timing.deadline - 0.001:
-            failure = deadline_passed()
+        if isinstance(error, TimeoutError):
+            failure: BudwoodError = timed_out(self._call, self._timing, self._monotonic())
         else:
-            failure = silent(self._call, self._timing)
+            failure = _lost(self._call, error)
         failure.__cause__ = error
         return failure
 
@@ -222,9 +226,10 @@ def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
     return certificate_wanted(call, reason) if is_unproved(error) else broken(call, reason)
 
 
-def _request(call: HTTPCall, address: Address) -> bytes:
-    lines = [f"{name}: {value}\r\n" for name, value in headers_of(call, address).items()]
-    return f"{call.method} {address.target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("ascii") + call.body
+def _head(call: HTTPCall, address: Address, size: int) -> bytes:
+    """Write the head of a request whose body has ``size`` bytes."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers_of(call, address, size).items()]
+    return f"{call.method} {address.target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("ascii")
 
 
 def _unsupported(what: str) -> UnsupportedError:

@@ -12,10 +12,12 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood import providing
 from budwood.errors import BadResponseError
-from budwood.providing import call_id, rate_limits
+from budwood.providing import call_id, calls_before, rate_limits
 from budwood.types import (
     JSON,
+    ChatRequest,
     ChatResponse,
     FinishReason,
     HTTPReply,
@@ -28,7 +30,9 @@ from budwood.types import (
     Usage,
     VendorPart,
 )
-from budwood_openai_compatible.headers import request_id
+
+REQUEST_ID_HEADERS: Final = ("apim-request-id", "x-ms-request-id")
+"""Headers of the request id besides the usual ones. They are Azure's; some recorded replies have only the first."""
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -54,36 +58,42 @@ _EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 _CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "text", "finish_reason"})
 
 
-def decode_chat(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, earlier: int = 0) -> ChatResponse:
+def decode_chat(
+    body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, request: ChatRequest | None = None
+) -> ChatResponse:
     """
-    Read a whole reply that holds no error; ``earlier`` is how many calls the conversation held before.
+    Read a whole reply that holds no error; ``request`` is what it answers, if that can hold tool calls.
 
     Raises:
         BadResponseError: It has no choices.
     """
-    choices = body.get("choices") or ()
+    choices, headers = body.get("choices") or (), reply.head.headers
     if not choices:
-        raise BadResponseError("The reply holds no choices.", request_id=request_id(reply.headers))
+        raise BadResponseError("The reply holds no choices.", request_id=request_id(headers))
     reply_id = body.get("id") or None
     message, *others = [
-        decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, earlier=earlier) for choice in choices
+        decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, request=request) for choice in choices
     ]
-    raw_reason = choices[0].get("finish_reason")
-    notes = {name: value for name, value in choices[0].items() if name not in _CHOICE_FIELDS and value}
-    usage = body.get("usage")
+    raw_reason, usage = choices[0].get("finish_reason"), body.get("usage")
+    is_text = len(message.parts) == 1 and type(message.parts[0]) is TextPart
     return ChatResponse(
         message=message,
         alternatives=tuple(others),
-        finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
+        finish_reason=finish_reason(raw_reason, called_tools=not is_text and bool(message.tool_calls)),
         raw_finish_reason=raw_reason,
         usage=decode_usage(usage) if isinstance(usage, dict) else Usage(),
         id=reply_id,
         model=body.get("model") or "",
-        request_id=request_id(reply.headers),
-        rate_limits=rate_limits(reply.headers),
-        metadata={**decode_metadata(body), **notes},
+        request_id=request_id(headers),
+        rate_limits=rate_limits(headers),
+        metadata=decode_metadata(body) | _choice_metadata(choices[0]),
         raw=dict(body),
     )
+
+
+def _choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a choice says besides what has a field of its own."""
+    return {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
 
 
 def message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,7 +111,7 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
 
 
 def decode_message(
-    message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, earlier: int = 0
+    message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, request: ChatRequest | None = None
 ) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
     said = [name for name, value in message.items() if value not in _EMPTY and name != "role"]
@@ -114,9 +124,9 @@ def decode_message(
     if message.get("refusal"):
         parts.append(RefusalPart(text=message["refusal"]))
     for number, call in enumerate(message.get("tool_calls") or ()):
-        parts.append(decode_call(call, number, reply_id, earlier))
+        parts.append(decode_call(call, number, reply_id, request))
     if message.get("function_call"):
-        parts.append(decode_call({"function": message["function_call"]}, 0, reply_id, earlier))
+        parts.append(decode_call({"function": message["function_call"]}, 0, reply_id, request))
     parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
     return Message(role="assistant", parts=tuple(parts))
 
@@ -172,8 +182,11 @@ def _joined(written: JSON) -> str:
     return written if isinstance(written, str) else ""
 
 
-def decode_call(call: Mapping[str, Any], number: int, reply_id: str | None, earlier: int) -> ToolCallPart:
+def decode_call(
+    call: Mapping[str, Any], number: int, reply_id: str | None, request: ChatRequest | None
+) -> ToolCallPart:
     """Read a tool call; one that the server gave no id gets one."""
+    earlier = calls_before(request) if request is not None else 0
     function = call.get("function") or call.get("custom") or {}
     name = function.get("name") or ""
     arguments = arguments_text(function.get("arguments", function.get("input")))
@@ -227,9 +240,16 @@ def count(value: object) -> int | None:
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a reply or a chunk says besides what has a field of its own."""
+    if reply.keys() <= _REPLY_FIELDS:  # nearly all chunks say nothing else
+        return {}
     return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
 
 
 def holds_error(reply: Mapping[str, Any]) -> bool:
     """Whether a reply or a chunk is an error, in OpenAI's envelope or in that of older vLLM."""
     return bool(reply.get("error")) or reply.get("object") == "error"
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the server's id of the request."""
+    return providing.request_id(headers, *REQUEST_ID_HEADERS)

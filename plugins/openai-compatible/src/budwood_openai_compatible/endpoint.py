@@ -29,9 +29,8 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import decode_usage, holds_error
+from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, request_id
 from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
-from budwood_openai_compatible.headers import REQUEST_ID_HEADERS, request_id
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:

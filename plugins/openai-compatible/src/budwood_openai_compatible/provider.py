@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
-from budwood.providing import adapted, calls_before
+from budwood.providing import adapted
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
@@ -101,7 +101,7 @@ class OpenAICompatible(OpenAIEndpoint):
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""
         if self.api(request) == "chat":
-            return decode_chat(self._object(reply), reply, vendor=self.vendor, earlier=calls_before(request))
+            return decode_chat(self._object(reply), reply, vendor=self.vendor, request=request)
         from budwood_openai_compatible.responses import decode_response
 
         return decode_response(self._object(reply), reply, vendor=self.vendor)

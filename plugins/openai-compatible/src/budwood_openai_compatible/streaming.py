@@ -37,10 +37,10 @@ from budwood_openai_compatible.decoding import (
     message_of,
     pieces_of,
     reasoning_text,
+    request_id,
     unknown_fields,
 )
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
-from budwood_openai_compatible.headers import request_id
 
 DONE: Final = b"[DONE]"
 

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         WireExamples,
         WireReply,
         json_lines,
+        observations,
         server_sent,
     )
     from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
+    from budwood_testing.forms import SentField
     from budwood_testing.scripted import (
         AsyncScriptedTransport,
         ScriptedReply,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         InstructionStrategySuite,
         LocalProviderSuite,
         MediaHandlerSuite,
+        ObserverSuite,
         PackagingSuite,
         PromptModifierSuite,
         ProviderSuite,
@@ -58,6 +61,7 @@ __all__ = [
     "LocalProviderSuite",
     "ManualClock",
     "MediaHandlerSuite",
+    "ObserverSuite",
     "OpenAIChatExamples",
     "PackagingSuite",
     "PromptModifierSuite",
@@ -66,6 +70,7 @@ __all__ = [
     "ReplayTransport",
     "ScriptedReply",
     "ScriptedTransport",
+    "SentField",
     "StorageSuite",
     "TokenizerSuite",
     "TransportSuite",
@@ -77,6 +82,7 @@ __all__ = [
     "chat_chunks",
     "chat_reply",
     "json_lines",
+    "observations",
     "plugin_context",
     "random_faults",
     "server_sent",

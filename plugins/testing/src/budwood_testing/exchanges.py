@@ -8,6 +8,7 @@ from typing import NamedTuple
 from budwood.contracts import Clock
 from budwood.errors import BudwoodError, RequestTimeoutError, ResponseTooLargeError
 from budwood.types import ReplyHead, Timing
+from budwood.wire.failures import deadline_passed, head_late
 
 
 class Beat(NamedTuple):
@@ -139,10 +140,10 @@ def _given(beat: Beat) -> bytes:
 
 def _bounded(beat: Beat, timing: Timing, now: float, *, begun: bool) -> Beat:
     """Cut a pause short where a timeout comes first."""
-    left = max(timing.deadline - now, 0.0)
+    left = max((timing.deadline if begun else timing.open_deadline) - now, 0.0)
     if begun and timing.idle_timeout < min(beat.pause, left):
         silent = f"The server sent nothing for {timing.idle_timeout:g} s."
         return Beat(RequestTimeoutError(silent, phase="read"), timing.idle_timeout)
     if beat.pause >= left:
-        return Beat(RequestTimeoutError("The call took longer than its timeout.", phase="deadline"), left)
+        return Beat(deadline_passed() if begun else head_late(timing, now + left), left)
     return beat

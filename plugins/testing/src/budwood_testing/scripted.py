@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from budwood.contracts import Clock
 from budwood.errors import ConnectionFailedError
 from budwood.types import HTTPCall, ReplyHead, Timing
-from budwood_testing.exchanges import gathered
+from budwood.wire.uploads import read_body
+from budwood_testing.exchanges import Beat, gathered, wait, wait_async
+from budwood_testing.forms import SentField, read_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,14 @@ class ScriptedReply:
         headers: Their names in lower case.
         chunks: The body, in the pieces in which it arrives.
         failure: Raised after the last piece, or instead of a reply where ``status`` is 0.
+        pause: Seconds until the reply begins.
     """
 
     status: int
     headers: Mapping[str, str]
     chunks: tuple[bytes, ...]
     failure: BaseException | None = None
+    pause: float = 0.0
 
 
 @dataclass
@@ -38,13 +43,17 @@ class ScriptedTransport:
 
     Attributes:
         calls: What was sent.
+        bodies: The bodies that were sent, with the content of their files.
         timings: How long each could take.
         abandoned: How many replies were closed before their end.
+        clock: Lets the pauses of a script pass, and ends calls that take too long: the client's.
     """
 
     calls: list[HTTPCall] = field(default_factory=list, repr=False)  # a test may make thousands
     timings: list[Timing] = field(default_factory=list, repr=False)
+    bodies: list[bytes] = field(default_factory=list, repr=False)
     abandoned: int = 0
+    clock: Clock | None = None
     _script: deque[ScriptedReply | Callable[[HTTPCall], ScriptedReply]] = field(default_factory=deque, repr=False)
 
     def reply(
@@ -55,6 +64,7 @@ class ScriptedTransport:
         headers: Mapping[str, str] | None = None,
         chunks: Iterable[bytes] | None = None,
         failure: BaseException | None = None,
+        pause: float = 0.0,
     ) -> Self:
         """
         Add a reply.
@@ -65,10 +75,11 @@ class ScriptedTransport:
             headers: Sent with it.
             chunks: The body in pieces, in place of ``body``.
             failure: Raised after the body.
+            pause: Seconds until the reply begins, by the script's clock; ``math.inf`` if it never does.
         """
         pieces = tuple(chunks) if chunks is not None else (_bytes(body),)
         lower = {name.lower(): value for name, value in (headers or {}).items()}
-        self._script.append(ScriptedReply(status, lower, tuple(filter(None, pieces)), failure))
+        self._script.append(ScriptedReply(status, lower, tuple(filter(None, pieces)), failure, pause))
         return self
 
     def fail(self, error: BaseException | None = None) -> Self:
@@ -84,12 +95,34 @@ class ScriptedTransport:
 
     def open(self, call: HTTPCall, timing: Timing) -> ScriptedExchange:
         """Play the next reply; see `budwood.contracts.Transport`."""
+        reply = self.next_reply(call, timing)
+        wait(self.pause_of(reply), timing, self.clock, begun=False)
+        return self.begin(reply)
+
+    def next_reply(self, call: HTTPCall, timing: Timing) -> ScriptedReply:
+        """
+        Remember a call, and return what the script has for it.
+
+        Raises:
+            PromptError: A file of the body cannot be read.
+        """
+        body = read_body(call.body)
         self.calls.append(call)
         self.timings.append(timing)
+        self.bodies.append(body)
         if not self._script:
             raise AssertionError(f"the script has no reply left for {call!r}")
         step = self._script.popleft()
-        reply = step(call) if callable(step) else step
+        return step(call) if callable(step) else step
+
+    def pause_of(self, reply: ScriptedReply) -> Beat:
+        """Return the time until a reply begins."""
+        if reply.pause and self.clock is None:
+            raise AssertionError("a script with a pause needs a clock: ScriptedTransport(clock=…)")
+        return Beat(b"", reply.pause)
+
+    def begin(self, reply: ScriptedReply) -> ScriptedExchange:
+        """Begin a reply, or raise the failure in its place."""
         if reply.status == 0 and reply.failure is not None:
             raise reply.failure
         return ScriptedExchange(self, reply)
@@ -106,8 +139,12 @@ class ScriptedTransport:
         return AsyncScriptedTransport(self)
 
     def sent(self, number: int = -1) -> Any:  # noqa: ANN401 - any JSON
-        """Return the JSON of one call's body, by default the last one's."""
-        return json.loads(self.calls[number].body)
+        """Return the JSON of one call's body, by default the last one's; for forms see `sent_form`."""
+        return json.loads(self.bodies[number])
+
+    def sent_form(self, number: int = -1) -> list[SentField]:
+        """Return the fields of one call's form (``multipart/form-data``), with the content of its files."""
+        return read_form(self.calls[number].headers, self.bodies[number])
 
 
 @dataclass
@@ -149,7 +186,10 @@ class AsyncScriptedTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncScriptedExchange:
         """Play the next reply."""
-        return AsyncScriptedExchange(self.script.open(call, timing))
+        script = self.script
+        reply = script.next_reply(call, timing)
+        await wait_async(script.pause_of(reply), timing, script.clock, begun=False)
+        return AsyncScriptedExchange(script.begin(reply))
 
     async def close(self) -> None:
         """Do nothing."""

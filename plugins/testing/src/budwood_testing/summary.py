@@ -11,13 +11,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pytest import TerminalReporter, TestReport
+    import pytest
 
 PROPERTY: Final = "budwood_unproved"
 """The property of a test's report that holds a claim; reports cross from the processes of pytest-xdist with it."""
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List each claim once, below the class of its tests, with the tests that were skipped for it."""
     claims: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for report in terminalreporter.stats.get("skipped", ()):
@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     terminalreporter.line("strict = True on a suite makes them failures.")
 
 
-def _names(report: TestReport) -> tuple[str, str]:
+def _names(report: pytest.TestReport) -> tuple[str, str]:
     """Name the suite that a test belongs to, with its file, and the test without its parameters."""
     suite, _, test = report.nodeid.rpartition("::")
     return suite, test.partition("[")[0]

@@ -85,6 +85,10 @@ class Sound(CacheSuite):
         (folder / "file").write_text("")
         return {"path": folder / "file" / "shelf"}
 
+    def break_store(self, folder):
+        (folder / "broken").write_text("")
+        return True
+
 
 class TestSound(Sound):
     pass
@@ -303,3 +307,23 @@ class TestFaultsOfItsOwn(Sound):
                 return super().get(key)
             except OSError as error:
                 raise RuntimeError(str(error)) from error
+
+
+class TestEndsCallsWhenItsStoreBreaks(Sound):
+    caught_by = ("test_store_that_breaks_in_use_is_an_os_error",)
+
+    class Mutant(Shelf):
+        def get(self, key):
+            if (self.settings.path.parent / "broken").exists():
+                raise RuntimeError("the store is away")
+            return super().get(key)
+
+
+class TestWritesIntoABrokenStore(Sound):
+    caught_by = ("test_store_that_breaks_in_use_is_an_os_error",)
+
+    class Mutant(Shelf):
+        def set(self, key, value, *, ttl=None):
+            if (self.settings.path.parent / "broken").exists():
+                raise ValueError("the store is away")
+            super().set(key, value, ttl=ttl)

@@ -29,11 +29,14 @@ class ListStorage:
     def data(self, row):
         return row.data
 
+    def id(self, row):
+        return row.id
+
     def dumped(self, data):
         return json.dumps(data).encode()
 
     def write(self, rows):
-        data = [self.data(row) for row in rows]
+        data = [{"id": self.id(row), "data": self.data(row)} for row in rows]
         part = self.path.with_name(f"{self.path.name}.part")
         part.write_bytes(self.dumped(data))
         part.replace(self.path)
@@ -59,8 +62,13 @@ class Sound(StorageSuite):
         )
         cls.registry = registry_of(STORAGE, spec)
 
+    streams = False
+
     def read_back(self, path):
-        return json.loads(path.read_bytes())
+        return [row["data"] for row in json.loads(path.read_bytes())]
+
+    def read_ids(self, path):
+        return [row["id"] for row in json.loads(path.read_bytes())]
 
 
 class TestSound(Sound):
@@ -186,3 +194,51 @@ class TestMendsNames(Sound):
         def __init__(self, settings, context):
             super().__init__(settings, context)
             self.path = self.path.with_name(self.path.name.replace(" ", "_"))
+
+
+class TestCountsByTheLastNumber(Sound):
+    caught_by = ("test_count_is_of_rows",)
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            rows = list(rows)
+            super().write(rows)
+            return rows[-1].index + 1 if rows else 0
+
+
+class TestCountsItsFirstBatch(Sound):
+    caught_by = ("test_count_is_of_rows",)
+
+    class Mutant(ListStorage):
+        def write(self, rows):
+            return min(super().write(rows), 1000)
+
+
+class TestWritesEqualRowsOnce(Sound):
+    caught_by = ("test_count_is_of_rows",)
+
+    class Mutant(ListStorage):
+        def dumped(self, data):
+            once = {json.dumps(row["data"]): row for row in data}
+            return super().dumped(list(once.values()))
+
+
+class TestNumbersItsRows(Sound):
+    caught_by = ("test_ids_are_kept",)
+
+    class Mutant(ListStorage):
+        def id(self, row):
+            return f"row-{row.index}"
+
+
+class TestPutsItsIdIntoTheData(Sound):
+    caught_by = ("test_fields_may_have_any_name",)
+
+    class Mutant(ListStorage):
+        def data(self, row):
+            return {**row.data, **({"id": row.id} if "id" in row.data else {})}
+
+
+class TestListsAllRows(Sound):
+    caught_by = ("test_rows_are_written_while_they_come",)
+    streams = True

@@ -184,3 +184,38 @@ class TestCrashesAtStrangeTexts(Sound):
     class Mutant(Riddles):
         def draft(self, passage, number):
             return CellDraft(passage=passage, material={"first": passage.text.split()[0]})
+
+
+class TestAsksBlindly(Sound):
+    caught_by = ("test_asker_sees_the_passage",)
+
+    class Mutant(Riddles):
+        def instruct(self, cell, turns, random):
+            return Instruction(ask=(Message.user("Make a riddle!"),))
+
+
+class TestForgetsThePassageLater(Sound):
+    caught_by = ("test_asker_sees_the_passage",)
+
+    class Mutant(Riddles):
+        def instruct(self, cell, turns, random):
+            said = [turn.question + turn.answer for turn in turns]
+            about = "" if turns else cell.passage.text
+            return Instruction(ask=(Message.user("\n".join(["Make a riddle!", about, *said])),))
+
+
+class TestForgetsWhatWasSaid(Sound):
+    caught_by = ("test_asker_sees_what_was_said",)
+
+    class Mutant(Riddles):
+        def instruct(self, cell, turns, random):
+            return Instruction(ask=(Message.user(f"Make a riddle of this: {cell.passage.text}!"),))
+
+
+class TestShowsTheLastTurnAlone(Sound):
+    caught_by = ("test_asker_sees_what_was_said",)
+
+    class Mutant(Riddles):
+        def instruct(self, cell, turns, random):
+            said = [turn.question + turn.answer for turn in turns[-1:]]
+            return Instruction(ask=(Message.user("\n".join(["Go on!", cell.passage.text, *said])),))

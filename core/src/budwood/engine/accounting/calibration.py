@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from budwood.types import ChatRequest
 
 WAITING: Final = 8
-"""So many requests of a model wait to be estimated; older ones are forgotten."""
+"""How many requests of a model wait to be estimated; further ones are not kept."""
 
 MOST_CHARACTERS: Final = 200_000
 """Longer requests are not kept, lest they fill the memory."""
@@ -55,10 +55,12 @@ class Calibration:
 
     def learn(self, endpoint: str, request: ChatRequest, counted: int | None) -> None:
         """Keep a request with what its vendor counted, where that tells something: text, and not too much of it."""
+        key = (endpoint, request.model, bool(request.tools or request.vendor_tools or request.output_schema))
+        ratio = self._ratios.get(key)
+        if ratio is not None and len(ratio.waiting) == WAITING:
+            return  # enough until someone asks for an estimate: nearly all programs never do
         if not counted or not _is_text(request):
             return
-        key = _key(endpoint, request)
-        ratio = self._ratios.get(key)
         if ratio is None:
             with self._lock:
                 ratio = self._ratios.setdefault(key, _Ratio())

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FREE: Final = Cost(Decimal(0))
 """Of what was not sent."""
 
+UNFINISHED: Final = Cost(None, "the attempt was left before its end, and its usage is not known")
+"""Of what was sent, and not read to its end."""
+
 
 def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
     """

@@ -33,12 +33,9 @@ class TokenCounter:
     def __init__(self, instances: Instances) -> None:
         self._instances = instances
         self._calibration = Calibration()
+        self.learn = self._calibration.learn
         self._made: dict[str, Instance[TokenizerSpec[Any]]] = {}
         self._lock = threading.Lock()
-
-    def learn(self, endpoint: str, request: ChatRequest, counted: int | None) -> None:
-        """Take note of what a vendor counted."""
-        self._calibration.learn(endpoint, request, counted)
 
     def count(self, endpoint: Endpoint, request: ChatRequest) -> TokenCount:
         """

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from budwood import logs
 from budwood.contracts import HeadersObserver, Observer, ToolObserver
+from budwood.engine.accounting.observer_faults import CONTAINED, ObserverFaults, ToolScope
 from budwood.types import (
-    Attempt,
     AttemptFinished,
     AttemptStarted,
     CacheFailed,
@@ -19,7 +17,6 @@ from budwood.types import (
     HTTPCall,
     Observation,
     ParameterLearned,
-    RateLimits,
     RequestFinished,
     RequestStarted,
     RetryScheduled,
@@ -28,11 +25,14 @@ from budwood.types import (
     ToolResultPart,
     ToolStarted,
 )
+from budwood.wire.heads import TRANSPORT_HEADERS, sendable
 
 if TYPE_CHECKING:
+    from budwood.engine.pipeline.attempt import Attempt
     from budwood.engine.pipeline.call import Call, Round
     from budwood.engine.pipeline.endpoints import Target
     from budwood.types import Answer
+    from budwood.types import Attempt as AttemptRecord
 
 
 class Observers:
@@ -49,37 +49,45 @@ class Observers:
         self._observers = tuple(observers)
         self._headers = tuple(observer for observer in observers if isinstance(observer, HeadersObserver))
         self._tools = tuple(observer for observer in observers if isinstance(observer, ToolObserver))
-        self._failed: set[int] = set()
+        self._faults = ObserverFaults()
 
     def observe(self, event: Observation) -> None:
         """Tell all observers."""
         for observer in self._observers:
             try:
                 observer.observe(event)
-            except Exception as error:  # noqa: BLE001 - an observer must not break the call
-                self._report(observer, error)
+            except CONTAINED as error:
+                self._faults.report(observer, error)
 
     def request(self, call: Call, round_: Round) -> RequestReport:
-        """Tell that a request begins; the report tells its end."""
+        """Return what tells the beginning and the end of a request."""
         return RequestReport(self, call, round_)
 
-    def attempt_started(self, target: Target, call: Call, key: str | None, encoded: HTTPCall) -> HTTPCall:
-        """Tell that a request is about to be sent, and return it with the headers that observers add."""
-        event = AttemptStarted(
-            call=call.id, number=len(call.ledger) + 1, provider=target.endpoint.name, model=target.model, key=key
-        )
+    def attempt_started(self, attempt: Attempt) -> dict[str, str]:
+        """Tell that an attempt begins, and return the headers that observers add to its request."""
+        call = attempt.round.call
+        attempt.number = next(call.numbers)
+        event = AttemptStarted(**_of(call, attempt.target), number=attempt.number, key=attempt.key_label)
         self.observe(event)
         headers: dict[str, str] = {}
         for observer in self._headers:
             try:
-                headers.update(observer.attempt_headers(event))
-            except Exception as error:  # noqa: BLE001 - the same
-                self._report(observer, error)
-        return _with_further_headers(encoded, headers) if headers else encoded
+                headers = {**sendable(observer.attempt_headers(event)), **headers}
+            except CONTAINED as error:
+                self._faults.report(observer, error)
+        return headers
 
-    def attempt_finished(self, call: Call, attempt: Attempt, rate_limits: RateLimits | None) -> None:
-        """Tell the end of an attempt, which is already in the ledger."""
-        self.observe(AttemptFinished(call=call.id, number=len(call.ledger), attempt=attempt, rate_limits=rate_limits))
+    def attempt_finished(self, attempt: Attempt, record: AttemptRecord) -> None:
+        """Tell the end of an attempt; one that failed before it was sent has had no beginning."""
+        call = attempt.round.call
+        self.observe(
+            AttemptFinished(
+                call=call.id,
+                number=attempt.number or next(call.numbers),
+                attempt=record,
+                rate_limits=attempt.rate_limits,
+            )
+        )
 
     def retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Tell that a failed attempt is repeated."""
@@ -101,36 +109,24 @@ class Observers:
         """Tell that the first content of a stream has arrived."""
         self.observe(FirstToken(**_of(call, target), seconds=seconds))
 
-    def tool_finished(self, call: Call, tool_call: ToolCallPart, result: ToolResultPart, seconds: float) -> None:
-        """Tell that a tool has run, or was refused."""
+    def tool_finished(self, call: Call, tool_call: ToolCallPart, result: ToolResultPart | None, seconds: float) -> None:
+        """Tell that a tool has run, was refused, or was left before its end: then there is no result."""
         self.observe(
             ToolFinished(
                 call=call.id,
                 name=tool_call.name,
-                failed=result.is_error,
+                failed=result is None or result.is_error,
                 seconds=seconds,
                 arguments=tool_call.arguments,
-                result=result.content,
+                result=result.content if result is not None else "",
             )
         )
 
-    @contextlib.contextmanager
-    def around_tool(self, call: Call, tool_call: ToolCallPart) -> Iterator[None]:
-        """Tell that a tool is about to run, and enter the context managers of the observers that have one."""
+    def around_tool(self, call: Call, tool_call: ToolCallPart) -> ToolScope:
+        """Tell that a tool is about to run, and return the context managers that observers have for it, as one."""
         event = ToolStarted(call=call.id, name=tool_call.name, arguments=tool_call.arguments)
         self.observe(event)
-        with contextlib.ExitStack() as stack:
-            for observer in self._tools:
-                try:
-                    stack.enter_context(observer.around_tool(event))
-                except Exception as error:  # noqa: BLE001 - the same
-                    self._report(observer, error)
-            yield
-
-    def _report(self, observer: object, error: Exception) -> None:
-        if id(observer) not in self._failed:
-            self._failed.add(id(observer))
-            logs.emit("observer failed", level="warning", observer=type(observer).__name__, error=repr(error))
+        return ToolScope(self._faults, self._tools, event)
 
 
 class RequestReport:
@@ -144,7 +140,11 @@ class RequestReport:
         self._service = round_.service.name
         self._prompt = prompt_of(round_.request)
         self._started = call.clock.monotonic()
-        observers.observe(RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt))
+
+    def start(self) -> None:
+        """Tell that it begins."""
+        call = self._call
+        self._observers.observe(RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt))
 
     def finish(self, response: Answer | None, error: BaseException | None) -> None:
         """Tell how it ended."""
@@ -166,10 +166,10 @@ def _of(call: Call, target: Target) -> dict[str, Any]:
     return {"call": call.id, "provider": target.endpoint.name, "model": target.model}
 
 
-def _with_further_headers(encoded: HTTPCall, headers: Mapping[str, str]) -> HTTPCall:
-    """Add headers, without replacing those of the request."""
-    present = {name.lower() for name in encoded.headers}
-    return encoded.with_headers({name: value for name, value in headers.items() if name.lower() not in present})
+def with_further_headers(request: HTTPCall, headers: Mapping[str, str]) -> HTTPCall:
+    """Add headers, names in lower case, but none that the request has or that the transport writes."""
+    present = {name.lower() for name in request.headers} | TRANSPORT_HEADERS
+    return request.with_headers({name: value for name, value in headers.items() if name not in present})
 
 
 def prompt_of(request: object) -> str:

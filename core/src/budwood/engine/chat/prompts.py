@@ -42,7 +42,7 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
     """
     start = (Message.system(system),) if system else ()
     if isinstance(prompt, str):
-        return (*start, Message.user(prompt))
+        return (*start, Message(role="user", parts=(TextPart(text=prompt),)))
     if isinstance(prompt, Message):
         return (*start, prompt)
     if isinstance(prompt, Mapping) or not isinstance(prompt, Sequence):

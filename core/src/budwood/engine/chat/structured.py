@@ -114,12 +114,12 @@ def with_output(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[
     """
 
     def run(round_: Round) -> Flow[Any]:
-        return answer(round_) if round_.output is None else _validated(answer, round_, round_.output)
+        return _validate(answer, round_, round_.output) if round_.output is not None else answer(round_)
 
     return run
 
 
-def _validated(answer: Callable[[Round], Flow[Any]], round_: Round, output: Output) -> Flow[ChatResponse]:
+def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Output) -> Flow[ChatResponse]:
     call, request = round_.call, round_.request
     usage: Usage | None = None
     for repair in range(call.options.repairs + 1):

@@ -47,8 +47,7 @@ def with_tools(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[A
     """
 
     def run(round_: Round) -> Flow[Any]:
-        tools = round_.tools
-        return answer(round_) if tools is None or not tools.tools or not tools.execute else _loop(answer, round_, tools)
+        return _loop(answer, round_, round_.tools) if round_.tools is not None else answer(round_)
 
     return run
 
@@ -108,19 +107,25 @@ def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[Too
         RequestTimeoutError: The call's time is over.
     """
     started = call.clock.monotonic()
-    tool = tools.tools.get(tool_call.name)
-    refusal = None if tool is None else (yield from _refusal(call, tool_call, tools.approve))
-    if tool is None:
-        known = ", ".join(tools.tools)
-        result = _result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
-    elif refusal is not None:
-        result = _result(tool_call, refusal, is_error=True)
-    else:
-        result = yield from _run(call, tool, tool_call)
-    if call.observers is not None:
-        call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
+    result: ToolResultPart | None = None
+    try:
+        result = yield from _result_of(call, tool_call, tools)
+    finally:
+        if call.observers is not None:
+            call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
     call.seconds_left()
     return result
+
+
+def _result_of(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[ToolResultPart]:
+    tool = tools.tools.get(tool_call.name)
+    if tool is None:
+        known = ", ".join(tools.tools)
+        return _result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
+    refusal = yield from _refusal(call, tool_call, tools.approve)
+    if refusal is not None:
+        return _result(tool_call, refusal, is_error=True)
+    return (yield from _run(call, tool, tool_call))
 
 
 def _run(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:

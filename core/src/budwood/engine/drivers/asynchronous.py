@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from itertools import chain, islice
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
 from budwood.engine.drivers.effects import (
@@ -28,11 +28,15 @@ from budwood.engine.drivers.effects import (
     Overdue,
     Read,
     ReadAll,
+    Save,
     Sleep,
     Wait,
     refuse_emit,
 )
 from budwood.engine.drivers.tasks import BackgroundTasks, Group, Race
+
+if TYPE_CHECKING:
+    from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -58,6 +62,7 @@ class AsyncDriver:
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Save: _save,
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep_async(effect.seconds),
             Invoke: _invoke,
@@ -170,6 +175,13 @@ async def _shielded(pending: Coroutine[Any, Any, T]) -> T:
     return await asyncio.shield(task)
 
 
+async def _save(effect: Save) -> SavedReply:
+    from budwood.engine.drivers.saving import save_reply_async  # not above: few programs save replies
+
+    exchange = cast("AsyncExchange", effect.exchange)
+    return await save_reply_async(exchange, effect.path, effect.limit)
+
+
 async def _invoke(effect: Invoke) -> object:
     if effect.timeout is None:
         return await _invoked(effect)
@@ -260,11 +272,22 @@ _closing: Final[set[asyncio.Task[None]]] = set()
 
 
 def _dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
-    """End a flow whose events nobody can read any more; nobody waits, so the loop closes its connection by the way."""
-    for exchange in _ended(flow):
-        if loop.is_running():
-            loop.call_soon_threadsafe(_close, loop, exchange)
+    """
+    End a flow whose events nobody can read any more.
+
+    This may run wherever garbage is collected, also while an observer holds a lock that ending the flow would wait for:
+    so the loop ends it by the way, or this thread where the loop does not run any more.
+    """
+    if loop.is_running():
+        loop.call_soon_threadsafe(_end_dropped, flow, loop)
+    else:
+        _ended(flow)
     warnings.warn("A stream was dropped before its end. Open it by `async with`.", ResourceWarning, stacklevel=2)
+
+
+def _end_dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
+    for exchange in _ended(flow):
+        _close(loop, exchange)
 
 
 def _ended(flow: Flow[Any]) -> list[AsyncExchange]:

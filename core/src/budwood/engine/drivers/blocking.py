@@ -25,6 +25,7 @@ from budwood.engine.drivers.effects import (
     Open,
     Read,
     ReadAll,
+    Save,
     Sleep,
     Wait,
     refuse_emit,
@@ -35,7 +36,9 @@ from budwood.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from budwood.contracts import Exchange
     from budwood.engine.drivers.sides import Side
+    from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -63,6 +66,7 @@ class BlockingDriver:
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
+            Save: _save,
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep(effect.seconds),
             Invoke: _invoke,
@@ -179,6 +183,13 @@ def _check(side: Side | None) -> None:
     """
     if side is not None and side.signal is not None and side.signal.is_set:
         raise Abandoned
+
+
+def _save(effect: Save) -> SavedReply:
+    from budwood.engine.drivers.saving import save_reply  # not above: few programs save replies
+
+    exchange = cast("Exchange", effect.exchange)
+    return save_reply(exchange, effect.path, effect.limit)
 
 
 def _invoke(effect: Invoke) -> object:

@@ -19,6 +19,8 @@ from budwood.engine.drivers.latch import Latch
 from budwood.types import HTTPCall, Timing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from budwood.types import PullProgress, StreamEvent
 
 T = TypeVar("T")
@@ -56,6 +58,18 @@ class ReadAll(NamedTuple):
 
     exchange: Exchange | AsyncExchange
     limit: int
+
+
+class Save(NamedTuple):
+    """
+    Write a reply to a file of at most ``limit`` bytes, or of any size if that is None. Result: a `SavedReply`.
+
+    The file is replaced once the reply is complete. If anything fails, or the flow is abandoned, it stays as it was.
+    """
+
+    exchange: Exchange | AsyncExchange
+    path: Path
+    limit: int | None
 
 
 class Close(NamedTuple):
@@ -137,7 +151,7 @@ class Ended(NamedTuple):
     result: Any
 
 
-Effect = Open | Read | ReadAll | Close | Sleep | Wait | Invoke | All | First | Emit
+Effect = Open | Read | ReadAll | Save | Close | Sleep | Wait | Invoke | All | First | Emit
 
 Flow = Generator[Effect, Any, T]
 """A generator that yields effects, receives their results, and returns a value."""

@@ -11,7 +11,7 @@ from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
-from budwood.errors import ProviderError, UnsupportedError
+from budwood.errors import PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
 
@@ -31,6 +31,8 @@ class Attempt:
         lease: The credential that it uses; None before there is one, or where none is needed.
         encoded: The HTTP request, without its credential.
         head: Status and headers of the reply, success or error.
+        is_started: Whether the endpoint was asked.
+        number: Its number among the attempts of the call, for observers; 0 while none has been told.
     """
 
     round: Round
@@ -45,6 +47,8 @@ class Attempt:
     lease: Lease | None = None
     encoded: HTTPCall | None = None
     head: ReplyHead | None = None
+    is_started: bool = False
+    number: int = 0
 
     @property
     def target(self) -> Target:
@@ -88,54 +92,60 @@ class Attempt:
         """The name of the credential in ledgers."""
         return self.lease.credential.label if self.lease is not None else self.endpoint.key_label
 
-    def fail(self, error: ProviderError) -> None:
-        """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
-        error.located(self.endpoint.name, self.model)
-        error.rate_limits = error.rate_limits or self.rate_limits
-        scrub(error, self.secret)
-        self._record(error)
-
-    def succeed(self, result: object) -> None:
-        """Record the attempt in the ledger."""
-        self._record(result if isinstance(result, Answer) else None)
-
     @property
     def secret(self) -> str:
         """The credential as text; empty where there is none."""
         credential = self.lease.credential if self.lease is not None else self.endpoint.credential
         return credential.secret.get_secret_value() if credential is not None else ""
 
-    def _record(self, outcome: Answer | ProviderError | None) -> None:
+    def succeed(self, result: object) -> None:
+        """Record the attempt in the ledger."""
+        reply = result if isinstance(result, Answer) else None
+        endpoint, cost = self.endpoint, costs.FREE
+        if reply is not None and endpoint.facts is None:
+            cost = Cost(None, endpoint.no_price)
+        elif reply is not None:
+            cost = costs.cost_of_reply(endpoint, self.model, reply, self.round.call.clock.time())
+        status = 200 if endpoint.remote is not None else None  # a model inside this process has none
+        self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
+
+    def fail(self, error: ProviderError) -> None:
+        """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
+        error.located(self.endpoint.name, self.model)
+        error.rate_limits = error.rate_limits or self.rate_limits
+        scrub(error, self.secret)
+        self._record(error.status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
+
+    def abort(self, error: BaseException) -> None:
+        """Record an attempt that ended without a reply or an error of the provider: the caller left, or code failed."""
+        if isinstance(error, PluginFaultError):
+            scrub(error, self.secret)
+        if self.is_started:
+            self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
+
+    def _record(
+        self,
+        status: int | None,
+        cost: Cost,
+        *,
+        reply: Answer | None = None,
+        error: BaseException | None = None,
+        request_id: str | None = None,
+    ) -> None:
         call = self.round.call
-        failure = outcome if isinstance(outcome, ProviderError) else None
-        reply = outcome if failure is None else None
-        cost = self._cost(outcome)
         record = AttemptRecord(
             provider=self.endpoint.name,
             model=self.model,
-            key=self.key_label,
-            status=self._status(failure),
+            key=self.lease.credential.label if self.lease is not None else self.endpoint.key_label,
+            status=status,
             duration=call.clock.monotonic() - self.started,
             waited=self.delay,
-            error=type(failure).__name__ if failure else None,
-            request_id=outcome.request_id if outcome is not None else None,
-            usage=reply.usage if isinstance(reply, Answer) else None,
+            error=type(error).__name__ if error is not None else None,
+            request_id=request_id,
+            usage=reply.usage if reply is not None else None,
             cost=cost.dollars,
             cost_unknown=cost.unknown,
         )
         call.ledger.append(record)
         if call.observers is not None:
-            call.observers.attempt_finished(call, record, self.rate_limits)
-
-    def _status(self, failure: ProviderError | None) -> int | None:
-        """Return the HTTP status; a model inside this process has none."""
-        if failure is not None:
-            return failure.status
-        return 200 if self.endpoint.remote is not None else None
-
-    def _cost(self, outcome: Answer | ProviderError | None) -> Cost:
-        if outcome is None:
-            return costs.FREE
-        if isinstance(outcome, ProviderError):
-            return costs.cost_of_failure(outcome)
-        return costs.cost_of_reply(self.endpoint, self.model, outcome, self.round.call.clock.time())
+            call.observers.attempt_finished(self, record)

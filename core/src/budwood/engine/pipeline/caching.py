@@ -32,7 +32,7 @@ def cached(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any
 
     def run(attempt: Attempt) -> Flow[Any]:
         cache = attempt.round.call.cache
-        return send(attempt) if cache is None else _run(send, attempt, cache)
+        return _run(send, attempt, cache) if cache is not None else send(attempt)
 
     return run
 

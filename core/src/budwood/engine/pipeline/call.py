@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.contracts import Cache, Clock
-from budwood.engine.accounting import costs
 from budwood.engine.pipeline.endpoints import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import RequestTimeoutError
@@ -58,6 +59,7 @@ class Call:
         cache: Where replies are kept, if anywhere.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given, by its name.
+        numbers: Numbers its attempts for observers, also where several run side by side.
     """
 
     id: str
@@ -72,11 +74,7 @@ class Call:
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
-
-    def cost(self) -> dict[str, object]:
-        """Return what all attempts cost, as the fields of a response."""
-        cost = costs.total(self.ledger)
-        return {"cost": cost.dollars, "cost_unknown": cost.unknown}
+    numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
 
     def seconds_left(self) -> float:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
+        capabilities: What the provider can do with a model; looked up once for each, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
@@ -86,6 +88,7 @@ class Endpoint(NamedTuple):
     remote: Provider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
+    capabilities: Callable[[str], frozenset[Capability]]
     lessons: Lessons
     identity: str
     credential: Credential | None = None
@@ -99,11 +102,6 @@ class Endpoint(NamedTuple):
     context_window: Callable[[str], int | None] | None = None
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
-
-    def capabilities(self, model: str) -> frozenset[Capability]:
-        """Say what the provider can do with this model."""
-        provider = self.remote or self.local
-        return self.rules(model).able(provider.capabilities) if provider else frozenset()
 
     def check_credential(self) -> None:
         """
@@ -193,13 +191,21 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    rules: Callable[[str], ModelRules] = _guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules
+
+    @lru_cache(_MAX_REMEMBERED)
+    def capabilities(model: str) -> frozenset[Capability]:
+        return rules(model).able(thing.capabilities)
+
+    lessons.on_change(capabilities.cache_clear)
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
         source=instance.source,
         remote=thing if isinstance(thing, Provider) else None,
         local=thing if isinstance(thing, LocalProvider) else None,
-        rules=_guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules,
+        rules=rules,
+        capabilities=capabilities,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,

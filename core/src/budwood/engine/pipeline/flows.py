@@ -8,7 +8,8 @@ line here. Those above `on_endpoint` take a `Round`: what the user asked, whoeve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from budwood.engine.chat.structured import with_output
@@ -24,23 +25,43 @@ from budwood.engine.pipeline.window import within_window
 
 Answer = Callable[[Round], Flow[Any]]
 
-# fmt: off
-answer_chat: Final[Answer] = (
-    observed(            # one report for each request of the user; completes the response
-    with_output(         # validates structured output and has mistakes repaired
-    with_tools(          # runs tools in rounds
-    on_endpoint(         # chooses the endpoint, and writes the request as it can take it
-    cached(              # looks the request up, stores the reply
-    within_window(       # refuses what cannot fit the context window
-    with_retries(        # repeats what failed for a reason that may pass; records every attempt
-    send)))))))          # encodes, authorizes, sends, reads, decodes
+CHAT: Final = (
+    observed,  # tells observers of each request of the user; completes the response
+    with_output,  # validates structured output and has mistakes repaired
+    with_tools,  # runs tools in rounds
+    on_endpoint,  # chooses the endpoint, and writes the request as it can take it
+    cached,  # looks the request up, stores the reply
+    within_window,  # refuses what cannot fit the context window
+    with_retries,  # repeats what failed for a reason that may pass; records every attempt
+    send,  # encodes, authorizes, sends, reads, decodes
 )
 
-answer_service: Final[Answer] = (
-    observed(
-    on_endpoint(
-    with_retries(
-    send)))
-)
+SERVICE: Final = (observed, on_endpoint, with_retries, send)
 """Embeddings, moderation and the other services of `budwood.engine.services`."""
-# fmt: on
+
+
+def answer_chat(round_: Round) -> Flow[Any]:
+    """Answer one request of a chat, through the flows that it needs."""
+    tools = round_.tools
+    unneeded = (
+        with_output if round_.output is None else None,
+        with_tools if tools is None or not tools.tools or not tools.execute else None,
+        cached if round_.call.cache is None else None,
+    )
+    return _composed(CHAT, unneeded)(round_)
+
+
+def answer_service(round_: Round) -> Flow[Any]:
+    """Answer one request to another service."""
+    return _composed(SERVICE, ())(round_)
+
+
+@cache
+def _composed(flows: Sequence[Any], unneeded: Sequence[Any]) -> Answer:
+    """Wrap flows in one another, but for those that have nothing to do."""
+    *wrappers, flow = flows
+    for wrapper in reversed(wrappers):
+        if wrapper not in unneeded:
+            flow = wrapper(flow)
+    composed: Answer = flow
+    return composed

@@ -42,6 +42,9 @@ def read_local(
         with faults.calling(attempt.endpoint.source, "adaptations"):
             adaptations = local.adaptations(attempt.request)
         attempt.adapt(adaptations)
+    attempt.is_started = True
+    if (observers := attempt.round.call.observers) is not None:
+        observers.attempt_started(attempt)  # headers have no place here
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
     try:

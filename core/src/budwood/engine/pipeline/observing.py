@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from budwood.engine.accounting import costs
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.call import Call, Round
 from budwood.errors import StreamInterruptedError, StructuredOutputError, ToolLoopError
@@ -18,15 +19,17 @@ def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any
         call = round_.call
         report = call.observers.request(call, round_) if call.observers is not None else None
         try:
+            if report is not None:
+                report.start()
             response = yield from answer(round_)
+            if isinstance(response, Answer):
+                response = complete(call, response)
         except BaseException as error:
             if isinstance(error, StructuredOutputError | ToolLoopError | StreamInterruptedError) and error.response:
                 error.response = complete(call, error.response)
             if report is not None:
                 report.finish(None, error)
             raise
-        if isinstance(response, Answer):
-            response = complete(call, response)
         if report is not None:
             report.finish(response if isinstance(response, Answer) else None, None)
         return response
@@ -36,11 +39,14 @@ def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any
 
 def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - a chat response stays one, an embedding likewise
     """Add to a response who gave it and what was spent on it."""
+    ledger = call.ledger
+    dollars, unknown = (ledger[0].cost, ledger[0].cost_unknown) if len(ledger) == 1 else costs.total(ledger)
     update: dict[str, object] = {
         "provider": call.target.endpoint.name,
         "model": response.model or call.target.model,
-        "attempts": tuple(call.ledger),
-        **call.cost(),
+        "attempts": tuple(ledger),
+        "cost": dollars,
+        "cost_unknown": unknown,
     }
     if isinstance(response, ChatResponse):
         update["messages"] = response.messages or (response.message,)

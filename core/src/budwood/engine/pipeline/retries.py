@@ -7,10 +7,8 @@ from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.engine.pipeline.secrets import scrub
 from budwood.errors import (
     AuthenticationError,
-    PluginFaultError,
     ProviderError,
     RequestTimeoutError,
     UnsupportedParameterError,
@@ -36,9 +34,6 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             attempt.timing = _timing(attempt)
             try:
                 result = yield from send(attempt)
-            except PluginFaultError as error:
-                scrub(error, attempt.secret)
-                raise
             except ProviderError as error:
                 _judge(attempt, error)
                 attempt.fail(error)
@@ -50,15 +45,23 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 if delay is None:
                     error.attempts = tuple(call.ledger)
                     raise
+            except BaseException as error:
+                attempt.abort(error)
+                raise
             else:
                 attempt.succeed(result)
                 return result
-            if call.observers is not None:
-                call.observers.retry(call, attempt.target, delay, call.ledger[-1].error or "")
-            yield Sleep(delay)
+            yield from _pause(attempt, delay)
             attempt = attempt.again(delay)
 
     return run
+
+
+def _pause(attempt: Attempt, delay: float) -> Flow[None]:
+    call = attempt.round.call
+    if call.observers is not None:
+        call.observers.retry(call, attempt.target, delay, call.ledger[-1].error or "")
+    yield Sleep(delay)
 
 
 def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:

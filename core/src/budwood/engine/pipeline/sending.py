@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
-from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll
+from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
 from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
@@ -34,9 +34,12 @@ def send(attempt: Attempt) -> Flow[Any]:
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
     try:
-        if not exchange.head.ok:
+        if not 200 <= exchange.head.status < 300:
             yield from raise_for_status(attempt, exchange)
-        reply = HTTPReply(exchange.head, (yield ReadAll(exchange, encoded.max_reply_bytes)))
+        if encoded.reply_to is not None:
+            reply = HTTPReply(exchange.head, b"", (yield Save(exchange, encoded.reply_to, encoded.max_file_bytes)))
+        else:
+            reply = HTTPReply(exchange.head, (yield ReadAll(exchange, encoded.max_reply_bytes)))
     finally:
         yield Close(exchange)
     return decode(attempt, reply)
@@ -60,13 +63,16 @@ def encode_again(attempt: Attempt) -> HTTPCall:
     service = attempt.round.service
     write = getattr(remote_provider(attempt), service.encode)
     encoded: HTTPCall
-    with faults.encoding(attempt.endpoint.source, service.encode):
+    try:
         if service.takes_stream:
             encoded = write(attempt.request, stream=attempt.round.call.streamed)
         elif attempt.request is None:
             encoded = write()
         else:
             encoded = write(attempt.request)
+    except BaseException as error:
+        faults.encoding(attempt.endpoint.source, service.encode).convert(error)
+        raise
     return encoded
 
 
@@ -74,8 +80,11 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
     """Read a whole reply."""
     service, endpoint = attempt.round.service, attempt.endpoint
     read = getattr(endpoint.remote, service.decode)
-    with faults.DecodingBoundary(endpoint.source, service.decode, reply.body):
+    try:
         return read(reply) if attempt.request is None else read(attempt.request, reply)
+    except BaseException as error:
+        faults.DecodingBoundary(endpoint.source, service.decode, reply.body).convert(error)
+        raise
 
 
 def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
@@ -87,10 +96,16 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         lease = yield from endpoint.tokens.lease(call.clock.time())
     attempt.lease = lease
     if lease is not None:
-        with faults.authorizing(endpoint.source, "authorize"):
+        try:
             encoded = remote_provider(attempt).authorize(encoded, lease.credential)
-    if call.observers is not None:
-        encoded = call.observers.attempt_started(attempt.target, call, attempt.key_label, encoded)
+        except BaseException as error:
+            faults.authorizing(endpoint.source, "authorize").convert(error)
+            raise
+    attempt.is_started = True
+    if call.observers is not None and (headers := call.observers.attempt_started(attempt)):
+        from budwood.engine.accounting.observers import with_further_headers
+
+        encoded = with_further_headers(encoded, headers)
     try:
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:

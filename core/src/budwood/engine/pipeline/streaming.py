@@ -105,14 +105,16 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
             yield from raise_for_status(attempt, exchange)
         with faults.decoding(source, service.decoder):
             decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
-        feeding = faults.decoding(source, "feed")
         left = encoded.max_reply_bytes if service.decode else None  # nothing is kept of progress
         more = Read(exchange)
         while data := (yield more):
             if left is not None and (left := left - len(data)) < 0:
                 raise ResponseTooLargeError(f"The stream is longer than {encoded.max_reply_bytes:,} bytes.")
-            with feeding:
+            try:
                 shown = take(list(decoder.feed(data)))
+            except BaseException as error:
+                faults.decoding(source, "feed").convert(error)
+                raise
             if shown:
                 yield Emit(shown)
         with faults.decoding(source, "close"):

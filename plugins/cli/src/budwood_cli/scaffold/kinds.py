@@ -18,6 +18,7 @@ class KindOfPlugin(StrEnum):
     MODIFIER = "modifier"
     TOKENIZER = "tokenizer"
     TRANSPORT = "transport"
+    OBSERVER = "observer"
 
 
 class Family(StrEnum):
@@ -37,8 +38,12 @@ SECTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MODIFIER: "prompt_modifiers",
     KindOfPlugin.TOKENIZER: "tokenizers",
     KindOfPlugin.TRANSPORT: "transports",
+    KindOfPlugin.OBSERVER: "observer",
 }
-"""The table of the settings that holds instances of a kind; its entry-point group is ``budwood.`` and this."""
+"""The table of the settings that holds instances of a kind."""
+
+_PLURALS: Final[Mapping[KindOfPlugin, str]] = {KindOfPlugin.OBSERVER: "observers"}
+"""The word in the name of the entry-point group, where it is not that of the table."""
 
 DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.PROVIDER: "Models of {title}",
@@ -49,6 +54,7 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MODIFIER: "Answers of a few sentences",
     KindOfPlugin.TOKENIZER: "Tokens of models that read words",
     KindOfPlugin.TRANSPORT: "HTTP calls over asyncio",
+    KindOfPlugin.OBSERVER: "Tokens counted by model",
 }
 """What the plugin is, as it is begun."""
 
@@ -58,6 +64,11 @@ PATTERNS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.TOKENIZER: "*/words-*",
 }
 """What follows the name in the entry point: the media types, or the models, of the spec."""
+
+
+def group_of(kind: KindOfPlugin) -> str:
+    """Return the entry-point group of a kind."""
+    return f"budwood.{_PLURALS.get(kind, SECTIONS[kind])}"
 
 
 def template_folders(kind: KindOfPlugin, family: Family) -> tuple[str, ...]:

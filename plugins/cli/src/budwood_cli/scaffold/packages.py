@@ -10,7 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from budwood_cli.failures import ArgumentError
-from budwood_cli.scaffold.kinds import DESCRIPTIONS, PATTERNS, SECTIONS, Family, KindOfPlugin, template_folders
+from budwood_cli.scaffold.kinds import DESCRIPTIONS, PATTERNS, Family, KindOfPlugin, group_of, template_folders
 from budwood_cli.scaffold.names import Names
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Package:
     @property
     def group(self) -> str:
         """The entry-point group."""
-        return f"budwood.{SECTIONS[self.kind]}"
+        return group_of(self.kind)
 
     @property
     def requirements(self) -> list[str]:

@@ -21,8 +21,7 @@ from budwood.types import (
     ToolCallPart,
     Usage,
 )
-from budwood_openai_compatible.decoding import count, detail, uncached
-from budwood_openai_compatible.headers import request_id
+from budwood_openai_compatible.decoding import count, detail, request_id, uncached
 from budwood_openai_compatible.responses.items import decode_item
 
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}

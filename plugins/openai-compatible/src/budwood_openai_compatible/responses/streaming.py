@@ -37,8 +37,8 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent
+from budwood_openai_compatible.decoding import request_id
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
-from budwood_openai_compatible.headers import request_id
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
 

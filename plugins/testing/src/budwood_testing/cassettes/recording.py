@@ -11,6 +11,7 @@ from budwood.clock import SystemClock
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock, Exchange, Transport
 from budwood.errors import ProviderError
 from budwood.types import HTTPCall, ReplyHead, Timing
+from budwood_testing.cassettes.files import describe_files
 from budwood_testing.cassettes.scrubbing import Scrubber
 from budwood_testing.cassettes.tape import RecordedFailure, RecordedReply, Recording, Tape
 
@@ -33,7 +34,13 @@ class Recorder:
         self._lock = threading.Lock()
 
     def take(self, call: HTTPCall) -> Take:
-        """Begin to record a call."""
+        """
+        Begin to record a call.
+
+        Raises:
+            PromptError: A file of its body cannot be read.
+        """
+        call = describe_files(call)
         with self._lock:
             self._learnt |= self._scrubber.learn_call(call)
             return Take(self, call, self._tape.place())

@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from budwood.contracts import Clock
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.types import HTTPCall, ReplyHead, Timing
+from budwood_testing.cassettes.files import describe_files
 from budwood_testing.cassettes.mismatch import difference
 from budwood_testing.cassettes.scrubbing import Scrubber
 from budwood_testing.cassettes.tape import RecordedCall, RecordedReply, Recording, load
@@ -83,6 +84,7 @@ class ReplayTransport:
 
     def play(self, call: HTTPCall) -> tuple[ReplyHead, Iterator[Beat]]:
         """Find the recording of a call; return what it is answered with, or raise what the call failed with."""
+        call = describe_files(call)
         self._scrubber.learn_call(call)
         recording = self._found(self._scrubber.call(call))
         if recording.reply is None:

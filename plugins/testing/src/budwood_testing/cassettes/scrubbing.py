@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from budwood.errors import ConfigurationError
 from budwood.types import HTTPCall, ReplyHead
+from budwood.wire.uploads import read_body
 from budwood_testing.cassettes.secrets import (
     PATTERNS,
     SHORTEST,
@@ -95,11 +96,14 @@ class Scrubber:
             return bool(new)
 
     def call(self, call: HTTPCall) -> RecordedCall:
-        """Describe a call without its secrets."""
+        """Describe a call, whose body is bytes by now, without its secrets."""
         headers = {name.lower(): value for name, value in call.headers.items()}
         kept = {name: self.text(value) for name, value in headers.items() if name in _KEPT_OF_CALLS}
         return RecordedCall(
-            method=call.method, url=self.text(_address(call.url)), headers=kept, body=self.pieces((call.body,))[0]
+            method=call.method,
+            url=self.text(_address(call.url)),
+            headers=kept,
+            body=self.pieces((read_body(call.body),))[0],
         )
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ class RecordedFailure(Record):
     message: str
     hint: str | None = None
     retryable: bool
-    phase: Literal["connect", "read", "deadline"] | None = None
+    phase: Literal["connect", "head", "read", "attempt", "deadline"] | None = None
 
     @classmethod
     def of(cls, failure: ProviderError) -> RecordedFailure | None:

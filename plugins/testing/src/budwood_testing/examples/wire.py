@@ -117,7 +117,7 @@ class WireExamples:
         return None
 
     def own_content(self, text: str) -> WireBody | None:
-        """Write a reply with content that Budwood does not model, that holds this text, and that the vendor wants back."""
+        """Write a reply with content, holding this text, that Budwood does not model and the vendor wants back."""
         return None
 
     def own_content_stream(self, text: str) -> Frames | None:
@@ -141,7 +141,7 @@ class WireExamples:
         return None
 
     def refused_parameter(self, parameter: str) -> WireReply | None:
-        """Write the error with which the vendor refuses a parameter of `ChatRequest`, under the vendor's name for it."""
+        """Write the error with which the vendor refuses a parameter of `ChatRequest`, under the vendor's own name."""
         return None
 
     def noise(self) -> Frames:

@@ -4,6 +4,7 @@ from budwood_testing.suites.cache import CacheSuite
 from budwood_testing.suites.local import LocalProviderSuite
 from budwood_testing.suites.media import MediaHandlerSuite
 from budwood_testing.suites.modifier import PromptModifierSuite
+from budwood_testing.suites.observer import ObserverSuite
 from budwood_testing.suites.packaging import PackagingSuite
 from budwood_testing.suites.provider import ProviderSuite
 from budwood_testing.suites.storage import StorageSuite
@@ -16,6 +17,7 @@ __all__ = [
     "InstructionStrategySuite",
     "LocalProviderSuite",
     "MediaHandlerSuite",
+    "ObserverSuite",
     "PackagingSuite",
     "PromptModifierSuite",
     "ProviderSuite",

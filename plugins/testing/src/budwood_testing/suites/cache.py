@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from budwood.hooks import CACHE, Kind
 from budwood_testing.clock import FakeClock
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all, texts
+from budwood_testing.suites.proving import Unproved
 
 _VALUES: Final = (b"", b"\x00", b"\xff\xfe", b"value\r\n", bytes(range(256)), b"None", b"x" * (1024 * 1024))
 _ALIKE: Final = (
@@ -64,6 +66,15 @@ class CacheSuite(PluginSuite):
     def other_namespace(self, folder: Path) -> Mapping[str, object] | None:
         """Return settings of the same store, but of another part of it, where the cache has such parts."""
         return None
+
+    def break_store(self, folder: Path) -> bool:
+        """
+        Break the store that a cache with the settings of `settings` uses: damage its file, or stop its server.
+
+        Returns:
+            Whether there is a store that can break. By default there is none.
+        """
+        return False
 
     @pytest.fixture
     def cache(self, build: Build) -> Cache:
@@ -215,11 +226,12 @@ class CacheSuite(PluginSuite):
 
         assert build().thing.get("key") is None
 
-    def test_namespaces_do_not_see_each_other(self, build: Build, folder: Path) -> None:
+    def test_namespaces_do_not_see_each_other(self, build: Build, folder: Path, unproved: Unproved) -> None:
         """In one store, equal keys of two namespaces are two keys."""
         other = self.other_namespace(folder)
         if other is None:
-            pytest.skip("it states no other_namespace(…)")
+            self.need(persists=True)
+            unproved(f"{self.plugin}: other_namespace(…) is not stated, so that namespaces may see each other")
         here, there = build().thing, build(**other).thing
         here.set("key", b"here")
         assert there.get("key") is None
@@ -239,6 +251,22 @@ class CacheSuite(PluginSuite):
         with pytest.raises(OSError):  # noqa: PT011 - any of them
             cache.get("key")
         cache.close()
+
+    def test_store_that_breaks_in_use_is_an_os_error(self, build: Build, folder: Path, unproved: Unproved) -> None:
+        """A cache that has opened its store raises an `OSError` or serves on, whatever happens to the store."""
+        caches = [build().thing for _ in range(2)]
+        for cache in caches:
+            cache.set("key", b"value")
+        if not self.break_store(folder):
+            self.need(persists=True)
+            unproved(f"{self.plugin}: break_store(…) is not stated, so that a store that breaks in use may end calls")
+        for cache in (*caches, build().thing):
+            with contextlib.suppress(OSError):
+                assert cache.get("key") in (b"value", None)
+            with contextlib.suppress(OSError):
+                cache.set("other", b"value")
+            with contextlib.suppress(OSError):
+                cache.close()
 
     def need(self, *, persists: bool) -> None:
         """Skip a test of what is not claimed."""

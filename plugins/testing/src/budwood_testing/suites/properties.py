@@ -9,6 +9,8 @@ from typing import Final, TypeVar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from budwood.errors import BudwoodError, PluginFaultError
+
 T = TypeVar("T")
 
 HOSTILE_TEXTS: Final = (
@@ -51,6 +53,16 @@ def splits(whole: bytes) -> st.SearchStrategy[list[bytes]]:
 def cut(whole: bytes, places: Sequence[int]) -> list[bytes]:
     """Cut bytes at these places."""
     return [whole[start:end] for start, end in pairwise([0, *places, len(whole)])]
+
+
+def check_error(error: BudwoodError) -> None:
+    """
+    Check an error that a plugin may raise: it has a text for users, and does not stand for a crash of the plugin.
+
+    The engine turns whatever else a plugin raises into a `PluginFaultError`, so that such an error is a fault here.
+    """
+    assert not isinstance(error, PluginFaultError), error
+    assert str(error)
 
 
 def for_all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -24,6 +25,11 @@ _DATA: Final[tuple[dict[str, JSON], ...]] = (
 """Rows of one form, as a dataset has them."""
 
 
+_MANY: Final = 6000
+_LARGE: Final = 4096
+"""Rows, and bytes of each, that together are more than a storage may hold in memory."""
+
+
 class _Crash(Exception):  # noqa: N818 - no error of ours, but what a program may raise
     """What the maker of rows raises in mid-work."""
 
@@ -44,15 +50,21 @@ class StorageSuite(PluginSuite):
     Attributes:
         file_name: What the output is called; some storages tell their form by the ending.
         nested: Whether rows may hold lists, tables, numbers and null, or texts alone.
+        streams: Whether it writes rows while they come, so that a dataset may be larger than the memory.
     """
 
     kind: ClassVar[Kind[Any]] = STORAGE
     file_name: ClassVar[str] = "rows"
     nested: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
 
     def read_back(self, path: Path) -> list[dict[str, Any]]:
         """Read the data of all rows that were written to the path, in their order."""
         raise AssertionError(f"{type(self).__name__} needs read_back(path), which reads what the storage wrote")
+
+    def read_ids(self, path: Path) -> list[str] | None:
+        """Read the ids of all rows that were written to the path; None where the storage writes none."""
+        return None
 
     def all_settings(self, folder: Path) -> dict[str, object]:
         """Add the path, which all storages take."""
@@ -130,6 +142,51 @@ class StorageSuite(PluginSuite):
 
         assert taken == list(range(len(_DATA)))
         assert self.read_back(path) == list(_DATA)
+
+    def test_count_is_of_rows(self, storage: Storage, path: Path) -> None:
+        """Neither the numbers of rows nor rows that are equal make another count: shards skip numbers."""
+        equal = [Row(id=f"row-{index}", index=index, data=_DATA[0]) for index in (5, 2, 900)]
+        many = rows(_DATA * 500)
+
+        assert storage.write(iter(equal)) == len(equal)
+        assert self.read_back(path) == [_DATA[0]] * len(equal)
+        assert storage.write(iter(many)) == len(many)
+        assert len(self.read_back(path)) == len(many)
+
+    def test_ids_are_kept(self, storage: Storage, path: Path) -> None:
+        """Where they are written, each row has its own, as it was given."""
+        given = [Row(id=f"shard-{index % 2}-{index:04x}", index=index, data=_DATA[0]) for index in (7, 3, 12)]
+        storage.write(iter(given))
+        found = self.read_ids(path)
+        if found is None:
+            pytest.skip(f"{self.plugin} writes no ids")
+
+        assert found == [row.id for row in given]
+
+    def test_fields_may_have_any_name(self, storage: Storage, path: Path) -> None:
+        """Also those that a row has itself: the data are the user's."""
+        data = [{"id": "mine", "index": "seven", "data": "all", 'r\u00f6w, "1"': "text"}]
+        storage.write(rows(data))
+
+        assert self.read_back(path) == data
+
+    def test_rows_are_written_while_they_come(self, storage: Storage, path: Path) -> None:
+        """Batches may wait in memory, but not the whole dataset."""
+        if not self.streams:
+            pytest.skip(f"{self.plugin} does not claim to stream")
+        most = _MANY * _LARGE
+        tracemalloc.start()
+        try:
+            written = storage.write(
+                Row(id=f"row-{index}", index=index, data={"text": f"{index} ".ljust(_LARGE, "x")})
+                for index in range(_MANY)
+            )
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert written == _MANY
+        assert peak < most / 2, f"{peak:,} bytes were held while {most:,} were written"
 
     def test_reader_sees_the_old_output_until_the_new_one_is_whole(self, storage: Storage, path: Path) -> None:
         """Whoever reads while it is written sees no part of it."""

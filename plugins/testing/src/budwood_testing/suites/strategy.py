@@ -18,7 +18,7 @@ from budwood.providing import check_messages
 from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
 from budwood_testing.suites.isolation import forbidden
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all, texts
+from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, for_all, texts
 
 _COUNTS: Final = (0, 1, 2, 7, 20)
 _TURNS: Final = (
@@ -99,8 +99,9 @@ class InstructionStrategySuite(PluginSuite):
     def test_without_documents_it_plans_or_says_why_not(self, strategy: InstructionStrategy) -> None:
         """One that needs documents says so before anything is paid for."""
         if self.needs_documents:
-            with pytest.raises(BudwoodError):
+            with pytest.raises(BudwoodError) as caught:
                 list(strategy.plan((), 2, Random(1)))
+            check_error(caught.value)
         else:
             assert len(list(islice(strategy.plan((), 2, Random(1)), 3))) == 2
 
@@ -121,6 +122,24 @@ class InstructionStrategySuite(PluginSuite):
                 assert turns or said.text or said.ask, "a conversation without a beginning"
                 if said.ask:
                     check_messages(said.ask)
+
+    def test_asker_sees_the_passage(self, strategy: InstructionStrategy) -> None:
+        """A model that is to ask about a passage is shown its text, from the first turn on."""
+        passages = {draft.passage.text: draft for draft in self.drafts(strategy, 7) if draft.passage is not None}
+        for draft in passages.values():
+            for turns in _TURNS:
+                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                if said.ask and draft.passage is not None:
+                    assert draft.passage.text in _words_of(said), "the asker does not see the passage"
+
+    def test_asker_sees_what_was_said(self, strategy: InstructionStrategy) -> None:
+        """A model that is to ask on is shown each question and each answer before."""
+        for draft in self.drafts(strategy, 4):
+            for turns in _TURNS:
+                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                words = _words_of(said)
+
+                assert not said.ask or all(turn.question in words and turn.answer in words for turn in turns)
 
     def test_instruction_depends_on_what_is_given_alone(self, strategy: InstructionStrategy, build: Build) -> None:
         """The same cell, turns and chance give the same words, after others too, and from another instance."""
@@ -147,7 +166,7 @@ class InstructionStrategySuite(PluginSuite):
             try:
                 drafts = list(islice(strategy.plan([passage(0, text)], 2, Random(1)), 3))
             except BudwoodError as error:
-                assert str(error)  # noqa: PT017 - either outcome is right
+                check_error(error)
                 return
             for draft in drafts:
                 turns = (Turn(question=text, answer=text),)
@@ -158,6 +177,10 @@ class InstructionStrategySuite(PluginSuite):
     def drafts(self, strategy: InstructionStrategy, count: int, *, seed: int = 1) -> list[CellDraft]:
         """Draft cells from the passages."""
         return list(islice(strategy.plan(self.passages(), count, Random(seed)), count + 1))
+
+
+def _words_of(said: Instruction) -> str:
+    return "\n".join(message.text for message in said.ask or ())
 
 
 def passage(number: int, text: str) -> SourcePassage:

@@ -87,6 +87,12 @@ class Bench:
             self._fail_without(name, capability)
         return example
 
+    def optional_body(self, example: WireBody | None, name: str) -> WireBody:
+        """Return a body, as `optional` does."""
+        if example is None:
+            self._skip_without(name)
+        return example
+
     def optional(self, example: T | None, name: str) -> T:
         """Return an example; without it the test is skipped where the author says that the vendor has none."""
         if example is None:

@@ -113,7 +113,7 @@ class Conversing(ProviderUnderTest):
         bench.claims(Capability.CHAT)
         _check_return(
             bench,
-            bench.optional(bench.examples.own_content(_MARKER), "own_content"),
+            bench.optional_body(bench.examples.own_content(_MARKER), "own_content"),
             _frames_of(bench, bench.examples.own_content_stream(_MARKER), "own_content_stream"),
         )
 
@@ -122,7 +122,7 @@ class Conversing(ProviderUnderTest):
         bench.claims(Capability.CHAT, Capability.REASONING)
         _check_return(
             bench,
-            bench.optional(bench.examples.signed_reasoning(_MARKER), "signed_reasoning"),
+            bench.optional_body(bench.examples.signed_reasoning(_MARKER), "signed_reasoning"),
             _frames_of(bench, bench.examples.signed_reasoning_stream(_MARKER), "signed_reasoning_stream"),
         )
 
@@ -131,7 +131,7 @@ class Conversing(ProviderUnderTest):
         bench.claims(Capability.CHAT, Capability.TOOLS)
         _check_return(
             bench,
-            bench.optional(bench.examples.signed_calls(CALLS, _MARKER), "signed_calls"),
+            bench.optional_body(bench.examples.signed_calls(CALLS, _MARKER), "signed_calls"),
             _frames_of(bench, bench.examples.signed_calls_stream(CALLS, _MARKER), "signed_calls_stream"),
         )
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from pydantic_core import from_json, to_json
 
 from budwood.types import HTTPCall
+from budwood.wire.uploads import read_body
 
 
 def values_in(call: HTTPCall) -> Iterator[object]:
@@ -49,14 +50,15 @@ def holds_value(call: HTTPCall, value: object) -> bool:
 def holds_bytes(call: HTTPCall, data: bytes) -> bool:
     """Whether bytes are sent: as they are, or in base64."""
     forms = (base64.b64encode(data), base64.urlsafe_b64encode(data))
-    return data in call.body or any(form.rstrip(b"=") in call.body for form in forms)
+    body = read_body(call.body)
+    return data in body or any(form.rstrip(b"=") in body for form in forms)
 
 
 def everything_in(call: HTTPCall) -> str:
     """Return all that is sent, as one text, and what is shown of it."""
     headers = "\n".join(f"{name}: {value}" for name, value in call.headers.items())
     return "\n".join(
-        (call.method, call.url, unquote(call.url), headers, call.body.decode("utf-8", "replace"), repr(call))
+        (call.method, call.url, unquote(call.url), headers, read_body(call.body).decode("utf-8", "replace"), repr(call))
     )
 
 
@@ -113,9 +115,9 @@ def _search(value: Any, markers: Sequence[str], found: dict[str, set[str]]) -> N
 
 def _body(call: HTTPCall) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return from_json(call.body)
+        return from_json(read_body(call.body))
     except ValueError:
-        return call.body.decode("utf-8", "replace")
+        return read_body(call.body).decode("utf-8", "replace")
 
 
 def _placed(value: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], object]]:  # noqa: ANN401 - any JSON

@@ -34,9 +34,11 @@ class ProviderSuite(
     Proves a provider that speaks to a vendor: directly, and through both clients over a scripted transport.
 
     What the provider claims is what is tested; a claim for which the examples hold nothing is a failure. A test of
-    what is not claimed is skipped, and says so. What the vendor may have besides, such as words of refusal or content
-    of its own, is skipped where the examples hold nothing of it, and listed in the summary of the run as unproved: write
-    the example, or name it in ``absent``. With ``strict = True`` what is unproved is a failure.
+    what is not claimed is skipped, and says so.
+
+    Some examples belong to no capability, such as `WireExamples.refusal`. Where one of them is missing, its test is
+    skipped and listed as unproved in the summary of the run, unless ``absent`` names the example. With
+    ``strict = True`` on the suite it fails.
 
     .. code-block:: python
 

@@ -89,7 +89,7 @@ class Telling(ProviderUnderTest):
     def test_count_of_zero_is_zero(self, bench: Bench) -> None:
         """A vendor that says that nothing was cached has said so; it is not unknown."""
         zeros = {name: 0 for name in bench.examples.counts if name not in ("input_tokens", "output_tokens")}
-        usage = Usage(input_tokens=31, output_tokens=17, **zeros)
+        usage = Usage(input_tokens=31, output_tokens=17).model_copy(update=zeros)
 
         assert _told(bench, bench.ask(_reply(bench, usage)).usage) == _told(bench, usage)
 
@@ -98,7 +98,7 @@ class Telling(ProviderUnderTest):
         _reply(bench)
         bench.needs("finish_reasons")
         for word, meaning in bench.examples.finish_reasons.items():
-            response = bench.decode(bench.optional(bench.examples.ended(word), "ended"))
+            response = bench.decode(bench.optional_body(bench.examples.ended(word), "ended"))
 
             assert (response.finish_reason, response.raw_finish_reason) == (meaning, word)
 
@@ -114,7 +114,7 @@ class Telling(ProviderUnderTest):
     def test_unknown_finish_reason_is_kept(self, bench: Bench) -> None:
         """A word of a later version is ``other``: no error, and no end that was not told."""
         _reply(bench)
-        responses = [bench.decode(bench.optional(bench.examples.ended(_UNKNOWN), "ended"))]
+        responses = [bench.decode(bench.optional_body(bench.examples.ended(_UNKNOWN), "ended"))]
         if Capability.STREAM in bench.provider.capabilities:
             frames = bench.optional(bench.examples.ended_stream(_UNKNOWN), "ended_stream")
             responses.append(bench.read(frames).response)
@@ -135,7 +135,7 @@ class Telling(ProviderUnderTest):
     def test_error_in_place_of_a_stream_is_an_error(self, bench: Bench) -> None:
         """The body of an error that comes with 200, without any event, says what the vendor says."""
         _frames(bench)
-        body = bench.optional(bench.examples.error_in_reply("The engine is on fire."), "error_in_reply")
+        body = bench.optional_body(bench.examples.error_in_reply("The engine is on fire."), "error_in_reply")
         with pytest.raises(ProviderError, match="The engine is on fire"):
             bench.stream([as_bytes(body)], headers={"content-type": "application/json"})
 
@@ -165,7 +165,7 @@ def _frames(bench: Bench, usage: Usage | None = None) -> Frames:
 
 
 def _usage(bench: Bench) -> Usage:
-    return Usage(**{name: COUNTS[name] for name in bench.examples.counts})
+    return Usage.model_validate({name: COUNTS[name] for name in bench.examples.counts})
 
 
 def _told(bench: Bench, usage: Usage) -> dict[str, int | None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from budwood.contracts import AsyncExchange, AsyncTransport
-from budwood.types import HTTPCall, Timing
+from budwood.engine.drivers.saving import save_reply_async
+from budwood.types import HTTPCall, SavedReply, Timing
 
 _TURNS = 5
 
@@ -54,6 +56,10 @@ class AwaitedExchange:
     def read_all(self, limit: int) -> bytes:
         """Wait for the whole body."""
         return self._runner.run(self._exchange.read_all(limit))
+
+    def save(self, path: Path, limit: int | None) -> SavedReply:
+        """Write the rest of the body to a file, as async code does."""
+        return self._runner.run(save_reply_async(self._exchange, path, limit))
 
     def close(self) -> None:
         """End it."""

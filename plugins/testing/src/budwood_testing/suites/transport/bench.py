@@ -13,7 +13,7 @@ import pytest
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Clock, Transport, Transports
 from budwood.hooks import TRANSPORT, Kind
-from budwood.types import HTTPCall, ReplyHead, Timing
+from budwood.types import Body, HTTPCall, ReplyHead, Timing
 from budwood.wire.connecting import PROXY_VARIABLES
 from budwood_testing.loopback import PATIENCE, LoopbackServer
 from budwood_testing.suites.plugin import Build, PluginSuite
@@ -123,14 +123,20 @@ class TransportBench(PluginSuite):
         return files
 
 
-def call(url: str, *, body: bytes = b"", method: str | None = None, **headers: str) -> HTTPCall:
+def call(url: str, *, body: Body = b"", method: str | None = None, **headers: str) -> HTTPCall:
     """Make a call: with a body a POST, and else a GET."""
     return HTTPCall(method=method or ("POST" if body else "GET"), url=url, headers=headers, body=body)
 
 
-def timing(*, connect: float = LONG, idle: float = LONG, whole: float = LONG) -> Timing:
+def timing(*, connect: float = LONG, idle: float = LONG, whole: float = LONG, head: float | None = None) -> Timing:
     """Say how long a call that begins now may take."""
-    return Timing(connect_timeout=connect, idle_timeout=idle, deadline=time.monotonic() + whole)
+    now = time.monotonic()
+    return Timing(
+        connect_timeout=connect,
+        idle_timeout=idle,
+        deadline=now + whole,
+        head_deadline=None if head is None else now + head,
+    )
 
 
 def fetch(transport: Transport, made: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:

@@ -14,6 +14,7 @@ import pytest
 
 from budwood.contracts import AsyncTransport, Transport
 from budwood.errors import BudwoodError, ConnectionFailedError
+from budwood.types import Body
 from budwood_testing.loopback import CHUNKED, KEPT, LEAVE, PATIENCE, LoopbackServer, chunk, head, reply, signal
 from budwood_testing.suites.transport.awaited import turns
 from budwood_testing.suites.transport.bench import (
@@ -216,9 +217,9 @@ class Leaving(SecureBench):
         assert caplog.text == ""
 
 
-def check_cancelling(make: MakeAsync, server: LoopbackServer, **settings: object) -> None:
+def check_cancelling(make: MakeAsync, server: LoopbackServer, body: Body = b"cancelled", **settings: object) -> None:
     """
-    Cancel calls to a server, one at its first step, one at its second, and so on.
+    Cancel calls to a server that send a body, one at its first step, one at its second, and so on.
 
     Raises:
         AssertionError: A call that was cancelled holds a place or a connection, or has disturbed the next one.
@@ -227,7 +228,7 @@ def check_cancelling(make: MakeAsync, server: LoopbackServer, **settings: object
 
     async def ended(step: int) -> bool:
         transport = make(max_connections=1, **settings)
-        asked = call(server.url, body=b"cancelled")
+        asked = call(server.url, body=body)
         task = asyncio.create_task(_CancelledAt(step, fetch_async(transport, asked)).run())
         await asyncio.wait([task])
         assert (await fetch_async(transport, call(server.url, body=b"next"), whole=PATIENCE)).body == b"next"

@@ -16,11 +16,16 @@ from budwood_testing.suites.transport.failing import Failing
 from budwood_testing.suites.transport.leaving import Leaving
 from budwood_testing.suites.transport.proxying import Proxying
 from budwood_testing.suites.transport.reusing import Reusing
+from budwood_testing.suites.transport.saving import Saving
+from budwood_testing.suites.transport.starting import Starting
 from budwood_testing.suites.transport.trusting import Trusting
+from budwood_testing.suites.transport.uploading import Uploading
 from budwood_testing.suites.transport.waiting import Waiting
 
 
-class TransportSuite(Carrying, Addressing, Waiting, Reusing, Leaving, Failing, Proxying, Trusting):
+class TransportSuite(
+    Carrying, Uploading, Saving, Addressing, Starting, Waiting, Reusing, Leaving, Failing, Proxying, Trusting
+):
     """
     Proves a transport against real servers on loopback, also over TLS, for which it needs the package trustme.
 

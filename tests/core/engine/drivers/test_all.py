@@ -11,12 +11,10 @@ import time
 
 import pytest
 
-from budwood.engine.drivers import groups
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import (
     SIDE_BY_SIDE,
-    Abandoned,
     All,
     Close,
     Emit,
@@ -31,11 +29,9 @@ from budwood.errors import ProviderError
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, TextDelta, Timing
-from budwood_testing import FakeClock, ManualClock, ScriptedTransport
+from budwood_testing import FakeClock, ManualClock
 from tests.core.engine.flows import (
-    CALL,
     LONG,
-    TIMING,
     assert_no_threads_are_left,
     failing,
     gathering,
@@ -183,43 +179,6 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
     asyncio.run(run())
 
 
-def test_a_thread_that_misses_its_interrupt_is_interrupted_again(clock):
-    """
-    A flow that begins to wait only after the group was abandoned does not wait for ever.
-    """
-    begun, late, ended = threading.Event(), threading.Event(), threading.Event()
-    interrupts = []
-
-    class Transport(ScriptedTransport):
-        def open(self, call, timing):
-            begun.set()
-            late.wait(60)  # it still connects, and has no socket to shut down
-            ended.wait(60)
-            raise ProviderError("interrupted")
-
-        def interrupt(self, thread: int) -> None:
-            interrupts.append(thread)
-            late.set()
-            if len(interrupts) > 1:
-                ended.set()
-
-    transport = Transport()
-
-    def waits():
-        yield Open(CALL, TIMING)
-
-    def fails():
-        yield Invoke(lambda: begun.wait(60))
-        raise ProviderError("failed")
-
-    driver = BlockingDriver(lambda: transport, clock)
-    with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
-    driver.close()
-
-    assert ended.is_set()
-
-
 def test_threads_of_all_see_the_callers_context(driver):
     """
     Context variables, on which tracing rests, are those of the caller.
@@ -256,160 +215,6 @@ def test_all_has_one_bound_of_its_own(driver):
 
     assert SIDE_BY_SIDE == 32
     assert beyond == [True] * 5
-
-
-def test_an_error_does_not_wait_for_the_cleanup_of_others(driver):
-    """
-    The failing flow's error is raised while another flow still cleans up; closing the driver waits for that.
-    """
-    began, gate = Latch(), threading.Event()
-    cleaned = []
-
-    def waits():
-        try:
-            began.set()
-            yield Wait(Latch(), math.inf)
-        finally:
-            yield Invoke(lambda: gate.wait(60))
-            cleaned.append("cleaned")
-
-    def fails():
-        yield Wait(began, math.inf)
-        raise ProviderError("failed")
-
-    with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
-    assert cleaned == []
-
-    gate.set()
-    driver.close()
-    assert cleaned == ["cleaned"]
-
-
-def test_an_abandoned_flow_does_not_see_what_ended_its_waiting(clock):
-    """
-    A flow whose socket was shut because it was abandoned gets `Abandoned`, and cannot take it for a failure to retry.
-    """
-    begun, interrupted = threading.Event(), threading.Event()
-    seen = []
-
-    class Transport(ScriptedTransport):
-        def open(self, call, timing):
-            begun.set()
-            interrupted.wait(60)
-            raise ProviderError("the connection broke")
-
-        def interrupt(self, thread: int) -> None:
-            interrupted.set()
-
-    def waits():
-        try:
-            yield Open(CALL, TIMING)
-        except BaseException as error:
-            seen.append((type(error), str(error.__cause__)))
-            raise
-
-    def fails():
-        yield Invoke(lambda: begun.wait(60))
-        raise ProviderError("failed")
-
-    transport = Transport()
-    driver = BlockingDriver(lambda: transport, clock)
-    with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
-    driver.close()
-
-    assert seen == [(Abandoned, "the connection broke")]
-
-
-def test_cleaning_up_is_not_interrupted(clock, monkeypatch):
-    """
-    What an abandoned flow sends in a `finally` goes through: threads that know of their end are left alone.
-    """
-    begun, gate = threading.Event(), threading.Event()
-    interrupts = []
-
-    class Transport(ScriptedTransport):
-        def open(self, call, timing):
-            begun.set()
-            gate.wait(60)
-            return super().open(call, timing)
-
-        def interrupt(self, thread: int) -> None:
-            interrupts.append(thread)
-
-    def waits():
-        try:
-            yield Wait(Latch(), math.inf)
-        finally:
-            yield Open(CALL, TIMING)
-
-    transport = Transport().reply(200)
-    driver = BlockingDriver(lambda: transport, clock)
-    with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), failing()]))
-    gate.set()
-    driver.close()
-
-    assert interrupts == []
-
-
-def test_cleaning_up_is_bounded_in_time(clock, monkeypatch):
-    """
-    An abandoned flow that waits in its `finally` is ended once its time is over.
-    """
-    monkeypatch.setattr(groups, "CLEANUP_SECONDS", 0.0)
-    ended = []
-
-    def waits():
-        try:
-            yield Wait(Latch(), math.inf)
-        finally:
-            try:
-                yield Wait(Latch(), math.inf)
-            except Abandoned:
-                ended.append("ended")
-                raise
-
-    began = Latch()
-
-    def begins():
-        began.set()
-        return (yield from waits())
-
-    def fails():
-        yield Wait(began, math.inf)
-        raise ProviderError("failed")
-
-    driver = BlockingDriver(ScriptedTransport, clock)
-    with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([begins(), fails()]))
-    assert_no_threads_are_left()
-
-    assert ended == ["ended"]
-
-
-def test_an_abandoned_group_ends_the_groups_within(driver):
-    """
-    A flow that waits for flows of its own is abandoned with them.
-    """
-    cleaned = []
-    began = Latch()
-
-    def begins():
-        began.set()
-        return (yield from waiting(cleaned))
-
-    def fails():
-        yield Wait(began, math.inf)
-        raise ProviderError("failed")
-
-    within = gathering([begins(), waiting(cleaned)])
-    with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([within, fails()]))
-    driver.close()
-
-    assert cleaned in (["cleaned"], ["cleaned"] * 2)  # a flow that had not begun has nothing to clean
 
 
 @pytest.mark.parametrize("others", [0, 1])

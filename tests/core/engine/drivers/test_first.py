@@ -165,100 +165,6 @@ def test_the_winner_does_not_wait_for_the_cleanup_of_others(driver):
     assert cleaned == ["cleaned"]
 
 
-def test_a_loser_that_succeeds_all_the_same_is_released(driver):
-    """
-    The result of a flow that does not heed its end is given back, and not returned.
-    """
-    began, gate = Latch(), threading.Event()
-    released = []
-
-    def stubborn():
-        began.set()
-        try:
-            yield Wait(Latch(), math.inf)
-        except BaseException:  # noqa: BLE001 - the flow under test takes all that there is
-            yield Invoke(lambda: gate.wait(60))
-        return "late"
-
-    def release(result):
-        released.append((yield Invoke(lambda: result)))
-
-    assert driver.run(racing(stubborn(), waiting([], began), release=release)) == "waited"
-    gate.set()
-    driver.close()
-
-    assert released == ["late"]
-
-
-def test_of_two_winners_in_the_same_instant_one_is_released(clock):
-    """
-    Threads that succeed together have one winner, and the result of the other is given back.
-    """
-    meeting = threading.Barrier(2)
-    released = []
-
-    def wins(name):
-        yield Invoke(meeting.wait)
-        return name
-
-    def release(result):
-        released.append((yield Invoke(lambda: result)))
-
-    driver = BlockingDriver(ScriptedTransport, clock)
-    for _ in range(20):
-        released.clear()
-        winner = driver.run(racing(wins("a"), wins("b"), release=release))
-        driver.close()
-        assert sorted([winner, *released]) == ["a", "b"]
-
-
-def test_of_two_tasks_that_win_in_the_same_instant_one_is_released(clock):
-    """
-    Tasks that succeed in the same turn of the loop have one winner, and the result of the other is given back.
-    """
-    released = []
-
-    def wins(name):
-        yield from ()
-        return name
-
-    def release(result):
-        released.append((yield Invoke(lambda: result, inline=True)))
-
-    async def run():
-        driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
-        winner = await driver.run(racing(wins("a"), wins("b"), release=release))
-        await driver.close()
-        return winner
-
-    assert asyncio.run(run()) == "a"
-    assert released == ["b"]
-
-
-def test_a_release_that_fails_is_not_the_winners(driver):
-    """
-    What goes wrong while a late result is given back does not reach the caller.
-    """
-    began = Latch()
-    released = []
-
-    def stubborn():
-        began.set()
-        try:
-            yield Wait(Latch(), math.inf)
-        except BaseException:  # noqa: BLE001 - the flow under test takes all that there is
-            return "late"
-
-    def release(result):
-        released.append(result)
-        yield Invoke(lambda: 1 // 0)
-
-    assert driver.run(racing(stubborn(), waiting([], began), release=release)) == "waited"
-    driver.close()
-
-    assert released == ["late"]
-
-
 def test_a_flow_may_start_later_than_the_others(make_driver, start):
     """
     A hedge is a flow that sleeps first: it wins if nobody has answered by then.
@@ -359,7 +265,8 @@ def test_no_thread_outlives_its_flow(clock):
     assert_no_threads_are_left()
 
 
-def test_losers_leave_nothing_on_the_event_loop(clock):
+@pytest.mark.parametrize("closed", [True, False])
+def test_losers_leave_nothing_on_the_event_loop(clock, closed):
     """
     A loser that fails as it cleans up is no task that asyncio complains of, and ends with the loop at the latest.
     """
@@ -381,7 +288,10 @@ def test_losers_leave_nothing_on_the_event_loop(clock):
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
-        return await driver.run(racing(*map(loses, began), wins()))
+        winner = await driver.run(racing(*map(loses, began), wins()))
+        if closed:
+            await driver.close()
+        return winner
 
     assert asyncio.run(run()) == "won"
     gc.collect()

@@ -1,0 +1,158 @@
+"""
+Bodies of requests that hold files: their size is known before anything is sent, and they are read in blocks.
+
+Nothing stays open between two blocks, so that a call which is cancelled or retried leaves no file behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from typing import Final, NamedTuple
+
+from budwood.errors import PromptError
+from budwood.types import Body, BodyFile
+
+BLOCK_SIZE: Final = 256 * 1024
+"""The bytes of a file that are in memory at a time. Async transports start a thread for each block."""
+
+
+class _Found(NamedTuple):
+    """A file as it was when the call began; ``version`` changes when it is written to."""
+
+    file: BodyFile
+    size: int
+    version: tuple[int, int]
+
+
+class Upload:
+    """
+    A body that holds files. Each iteration reads them anew.
+
+    Attributes:
+        size: The bytes of the whole body.
+
+    Raises:
+        PromptError: A file cannot be read, or, during an iteration, has changed since.
+    """
+
+    def __init__(self, body: tuple[bytes | BodyFile, ...]) -> None:
+        self._parts = tuple(part if isinstance(part, bytes) else _find(part) for part in body if part)
+        self.size = sum(len(part) if isinstance(part, bytes) else part.size for part in self._parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            for position in range(0, part.size, BLOCK_SIZE):
+                yield _read_block(part, position)
+
+
+class AsyncUpload:
+    """
+    A body that holds files, which are read in threads; see `Upload`.
+
+    Attributes:
+        size: The bytes of the whole body.
+        failure: Why a file could not be read, if it could not: HTTP libraries may hide what is raised while they send.
+    """
+
+    def __init__(self, upload: Upload) -> None:
+        self._blocks = upload
+        self.size = upload.size
+        self.failure: PromptError | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        blocks = iter(self._blocks)
+        left = self.size
+        try:
+            while left:
+                block = await asyncio.to_thread(next, blocks)
+                left -= len(block)
+                yield block
+        except PromptError as error:
+            self.failure = error
+            raise
+
+
+def prepare_body(body: Body) -> bytes | Upload:
+    """
+    Find the files of a body; without any it is returned as bytes.
+
+    Raises:
+        PromptError: A file is missing, cannot be read, or is shorter than the range that is to be sent.
+    """
+    if isinstance(body, bytes):
+        return body
+    if any(isinstance(part, BodyFile) for part in body):
+        return Upload(body)
+    return b"".join(part for part in body if isinstance(part, bytes))
+
+
+async def prepare_body_async(body: Body) -> bytes | AsyncUpload:
+    """Find the files of a body in a thread; see `prepare_body`."""
+    if isinstance(body, bytes):
+        return body
+    prepared = await asyncio.to_thread(prepare_body, body)
+    return prepared if isinstance(prepared, bytes) else AsyncUpload(prepared)
+
+
+def size_of(body: bytes | Upload | AsyncUpload) -> int:
+    """Return the size of a body that was prepared."""
+    return len(body) if isinstance(body, bytes) else body.size
+
+
+def read_body(body: Body) -> bytes:
+    """
+    Read a whole body into memory, for tests and recordings.
+
+    Raises:
+        PromptError: See `prepare_body`.
+    """
+    prepared = prepare_body(body)
+    return prepared if isinstance(prepared, bytes) else b"".join(prepared)
+
+
+def _find(file: BodyFile) -> _Found:
+    try:
+        if not stat.S_ISREG(os.stat(file.path).st_mode):  # noqa: PTH116 - opening a pipe waits for its other end
+            raise PromptError(f"{file.path} cannot be sent: it is not a regular file.", hint=_HINT)
+        with open(file.path, "rb", buffering=0) as opened:  # noqa: PTH123 - a path may be text
+            found = os.fstat(opened.fileno())
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    size = found.st_size - file.offset if file.size is None else file.size
+    if size < 0 or not 0 <= file.offset <= found.st_size - size:
+        wanted = file.offset + (file.size or 0)
+        raise PromptError(
+            f"{file.path} has {found.st_size:,} bytes, but {wanted:,} are needed for the range to send.", hint=_HINT
+        )
+    return _Found(file, size, (found.st_size, found.st_mtime_ns))
+
+
+def _read_block(found: _Found, position: int) -> bytes:
+    count = min(BLOCK_SIZE, found.size - position)
+    try:
+        with open(found.file.path, "rb") as opened:  # noqa: PTH123 - see `_find`
+            now = os.fstat(opened.fileno())
+            opened.seek(found.file.offset + position)
+            block = opened.read(count)
+    except OSError as error:
+        raise _unreadable(found.file, error) from error
+    if (now.st_size, now.st_mtime_ns) != found.version or len(block) != count:
+        raise PromptError(
+            f"{found.file.path} changed while it was being sent: it had {found.version[0]:,} bytes, and now has "
+            f"{now.st_size:,}. The request was not completed.",
+            hint="Send the file once nothing writes to it.",
+        )
+    return block
+
+
+def _unreadable(file: BodyFile, error: OSError) -> PromptError:
+    return PromptError(f"{file.path} cannot be read: {error.strerror or error}.", hint=_HINT)
+
+
+_HINT: Final = "Check the path of the file and its permissions."

@@ -1,0 +1,40 @@
+"""Describe in a recording the files that a call sends: their content is neither written nor compared byte by byte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final
+
+from budwood.types import BodyFile, HTTPCall
+from budwood.wire.uploads import Upload
+from budwood_testing.forms import boundary_of
+
+_BOUNDARY: Final = b"boundary"
+"""Stands for that of a form, which is another one in each process."""
+
+
+def describe_files(call: HTTPCall) -> HTTPCall:
+    """
+    Return the call with the size and SHA-256 of each file in place of its content, and a fixed boundary in a form.
+
+    Raises:
+        PromptError: A file cannot be read.
+    """
+    boundary = boundary_of(call.headers)
+    if isinstance(call.body, bytes) and boundary is None:
+        return call
+    parts = (call.body,) if isinstance(call.body, bytes) else call.body
+    body = b"".join(_describe(part) if isinstance(part, BodyFile) else part for part in parts)
+    if boundary is None:
+        return replace(call, body=body)
+    headers = {name: value.replace(boundary.decode(), _BOUNDARY.decode()) for name, value in call.headers.items()}
+    return replace(call, headers=headers, body=body.replace(boundary, _BOUNDARY))
+
+
+def _describe(file: BodyFile) -> bytes:
+    digest = sha256()
+    upload = Upload((file,))
+    for block in upload:
+        digest.update(block)
+    return f"[file of {upload.size} bytes, sha256 {digest.hexdigest()}]".encode()

@@ -1,0 +1,101 @@
+"""Events as observers are told them: an example of each kind, and the rarer forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from budwood.errors import ServerError
+from budwood.types import (
+    Attempt,
+    AttemptFinished,
+    AttemptStarted,
+    CacheFailed,
+    CacheHit,
+    ChatResponse,
+    EmbeddingResponse,
+    FirstToken,
+    Message,
+    Observation,
+    ParameterLearned,
+    RateLimits,
+    RequestFinished,
+    RequestStarted,
+    RetryScheduled,
+    ToolFinished,
+    ToolStarted,
+    Usage,
+)
+
+CONTENT: Final = "conformance-content-of-users-and-models"
+"""Part of each field that holds what users or models wrote."""
+
+_SERVICE: Final[Mapping[str, Any]] = {"service": "chat", "provider": "acme", "model": "large"}
+_TARGET: Final[Mapping[str, Any]] = {"provider": "acme", "model": "large"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownEvent:
+    """An event of a kind that a later version may add."""
+
+    call: str
+
+
+def observations(call: str = "1") -> Sequence[Observation]:
+    """
+    Return one event of each kind, in the order of a call that fails once, runs a tool, and is answered.
+
+    Args:
+        call: The id of the call.
+    """
+    content = _content()
+    usage = Usage(input_tokens=12, output_tokens=3)
+    failed = Attempt(**_TARGET, key="api_key", status=503, duration=0.5, error="ServerError", cost_unknown="it failed")
+    answered = Attempt(**_TARGET, key="api_key", status=200, duration=0.5, usage=usage, cost=Decimal("0.002"))
+    response = ChatResponse(message=Message.assistant(content), usage=usage, **_TARGET, attempts=(failed, answered))
+    return [
+        RequestStarted(call=call, **_SERVICE, prompt=content),
+        CacheFailed(call=call, operation="read", error="OSError", reason="disk full"),
+        AttemptStarted(call=call, number=1, **_TARGET, key="api_key"),
+        AttemptFinished(call=call, number=1, attempt=failed, rate_limits=RateLimits(remaining_requests=0)),
+        ParameterLearned(call=call, **_TARGET, parameters=("temperature",)),
+        RetryScheduled(call=call, **_TARGET, delay=0.25, error="ServerError"),
+        AttemptStarted(call=call, number=2, **_TARGET, key="api_key"),
+        FirstToken(call=call, **_TARGET, seconds=0.1),
+        AttemptFinished(call=call, number=2, attempt=answered),
+        ToolStarted(call=call, name="weather", arguments=content),
+        ToolFinished(call=call, name="weather", failed=False, seconds=0.1, arguments=content, result=content),
+        CacheHit(call=call, **_TARGET),
+        RequestFinished(call=call, **_SERVICE, seconds=1.5, attempts=2, response=response, error=None, prompt=content),
+    ]
+
+
+def rare_observations(call: str = "2") -> Sequence[Observation]:
+    """
+    Return events in their rarer forms: what is unknown, what has failed, and what has no beginning.
+
+    Args:
+        call: The id of the call.
+    """
+    content = _content()
+    unknown = Attempt(**_TARGET, key=None, status=None, duration=0.0, cached=True)
+    vectors = EmbeddingResponse(vectors=((1.0,),), model="", usage=Usage())
+    refused = ServerError(f"refused: {content}")
+    finished: dict[str, Any] = {"call": call, **_SERVICE, "seconds": 0.0, "attempts": 0, "prompt": content}
+    return [
+        AttemptStarted(call=call, number=1, **_TARGET, key=None),
+        AttemptFinished(call=call, number=7, attempt=unknown),
+        CacheFailed(call=call, operation="write", error="ValueError", reason=None),
+        ToolFinished(call=call, name="", failed=True, seconds=0.0, arguments="no JSON", result=""),
+        RequestFinished(**finished, response=None, error=refused),
+        RequestFinished(**finished, response=None, error=KeyboardInterrupt()),
+        RequestFinished(**finished, response=None, error=None),
+        RequestFinished(**finished | {"service": "embeddings"}, response=vectors, error=None),
+    ]
+
+
+def _content() -> str:
+    """Make the content anew, so that each event has an object of its own."""
+    return f"Hello, {CONTENT}"

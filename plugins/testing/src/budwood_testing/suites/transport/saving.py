@@ -1,0 +1,127 @@
+"""Replies can be written to files, by nothing but what an exchange reads."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from budwood.contracts import AsyncTransport, Transport
+from budwood.engine.drivers.saving import save_reply, save_reply_async
+from budwood.errors import ConnectionFailedError, ResponseTooLargeError
+from budwood.types import HTTPCall, SavedReply
+from budwood_testing.loopback import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply
+from budwood_testing.suites.transport.awaited import AwaitedExchange, turns
+from budwood_testing.suites.transport.bench import TransportBench, call, is_left, timing
+
+
+class Saving(TransportBench):
+    """Replies in files."""
+
+    @pytest.fixture
+    def target(self, files: Path) -> Path:
+        """Write the file that a reply replaces."""
+        target = files / "speech.mp3"
+        target.write_bytes(b"old")
+        return target
+
+    def test_reply_is_saved(self, transport: Transport, server: LoopbackServer, target: Path) -> None:
+        """The file holds what was sent, and nothing else is left in its folder."""
+        server.play(head(**CHUNKED), chunk(b"one "), chunk(b"two"), chunk(b""))
+
+        saved = save(transport, call(server.url), target)
+
+        assert saved == SavedReply(target, 7)
+        assert target.read_bytes() == b"one two"
+        assert list(target.parent.iterdir()) == [target]
+
+    def test_compressed_reply_is_saved_unpacked(
+        self, transport: Transport, server: LoopbackServer, target: Path
+    ) -> None:
+        """The file holds what was packed."""
+        server.play(reply(200, gzip.compress(b"plain" * 100_000), content_encoding="gzip"))
+
+        assert save(transport, call(server.url), target).size == 500_000
+        assert target.read_bytes() == b"plain" * 100_000
+
+    def test_large_reply_takes_little_memory(self, transport: Transport, server: LoopbackServer, target: Path) -> None:
+        """64 MB are saved with a few in memory."""
+        server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 64_000), 1000), chunk(b""))
+
+        tracemalloc.start()
+        try:
+            assert save(transport, call(server.url), target).size == 64_000_000
+            assert tracemalloc.get_traced_memory()[1] < 8_000_000
+        finally:
+            tracemalloc.stop()
+
+        assert target.stat().st_size == 64_000_000
+
+    def test_broken_reply_changes_no_file(self, transport: Transport, server: LoopbackServer, target: Path) -> None:
+        """Where the connection breaks, the old file stays, and nothing is left beside it."""
+        server.play(head(length=1_000_000) + bytes(600_000))
+
+        with pytest.raises(ConnectionFailedError, match="broke"):
+            save(transport, call(server.url), target)
+
+        assert target.read_bytes() == b"old"
+        assert list(target.parent.iterdir()) == [target]
+
+    @pytest.mark.parametrize("announced", [True, False])
+    def test_reply_beyond_the_limit_changes_no_file(
+        self,
+        transport: Transport,
+        server: LoopbackServer,
+        target: Path,
+        announced: bool,  # noqa: FBT001 - pytest hands it over by name
+    ) -> None:
+        """A file has a limit of its own, if any; the connection is closed where it is exceeded."""
+        if announced:
+            server.play(head(length=2 * 1024**3), LEAVE)
+        else:
+            server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 65536), 256))
+
+        with pytest.raises(ResponseTooLargeError, match="1,000,000 bytes"):
+            save(transport, call(server.url), target, 1_000_000)
+
+        assert is_left(transport, server)
+        assert target.read_bytes() == b"old"
+        assert list(target.parent.iterdir()) == [target]
+
+    def test_cancelled_saving_changes_no_file(
+        self, make_async: Callable[..., AsyncTransport], server: LoopbackServer, target: Path
+    ) -> None:
+        """A task that is cancelled in mid-reply leaves the old file, and nothing beside it."""
+        server.play(head(length=2_000_000) + bytes(1_500_000), LEAVE)
+
+        async def cancelled() -> None:
+            transport = make_async()
+            exchange = await transport.open(call(server.url), timing())
+            saving = asyncio.create_task(save_reply_async(exchange, target, None))
+            while len(list(target.parent.iterdir())) == 1:
+                await turns(1)
+            saving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await saving
+            await exchange.close()
+            await transport.close()
+
+        asyncio.run(cancelled())
+        assert target.read_bytes() == b"old"
+        assert list(target.parent.iterdir()) == [target]
+
+
+def save(transport: Transport, made: HTTPCall, path: Path, limit: int | None = None) -> SavedReply:
+    """Send a call, and save its reply by the driver of the kind that is tested."""
+    exchange = transport.open(made, timing())
+    try:
+        if isinstance(exchange, AwaitedExchange):
+            return exchange.save(path, limit)
+        return save_reply(exchange, path, limit)
+    finally:
+        exchange.close()

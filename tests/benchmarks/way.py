@@ -1,0 +1,79 @@
+"""
+Print the functions of ours that one ``client.ask`` passes through, in the order of their first call.
+
+``python -m tests.benchmarks.way`` asks a server on loopback once to warm up, and follows the second call.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+from budwood import Client
+from budwood_testing import chat_reply
+from budwood_testing.loopback import LoopbackServer
+
+SOURCES: Final = ("/budwood/", "/budwood_")
+
+
+class Step(NamedTuple):
+    """
+    A function that was called: its file, its name, its length in lines.
+    """
+
+    file: str
+    name: str
+    lines: int
+
+
+def follow(call: Any) -> Counter[Step]:
+    """
+    Count the calls of functions of ours that a function makes, in the order of their first call.
+    """
+    steps: Counter[Step] = Counter()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        path = Path(code.co_filename).as_posix()
+        if event == "call" and any(source in path for source in SOURCES) and "budwood_testing" not in path:
+            last = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
+            steps[Step(path.partition("/src/")[2], code.co_qualname, last - code.co_firstlineno + 1)] += 1
+
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return steps
+
+
+def steps_of_ask() -> Counter[Step]:
+    """
+    Follow one ``client.ask`` with the provider openai-compatible over the default transport.
+    """
+    body = json.dumps(chat_reply("Hello.")).encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    with LoopbackServer() as server, Client("openai-compatible/model", base_url=server.url, cache=False) as client:
+        server.play(head + body, keep=True, times=3)
+        client.ask("Hi")
+        client.ask("Hi")
+        return follow(lambda: client.ask("Hi"))
+
+
+def main() -> None:
+    """
+    Print each function with its file and how often it was called, and the sums.
+    """
+    steps = steps_of_ask()
+    for step, count in steps.items():
+        print(f"{count:4} × {step.file}  {step.name}  ({step.lines} lines)")
+    files = {step.file for step in steps}
+    print(f"{sum(steps.values())} calls of {len(steps)} functions in {len(files)} files")
+
+
+if __name__ == "__main__":
+    main()

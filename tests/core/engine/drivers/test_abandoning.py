@@ -1,0 +1,260 @@
+"""An abandoned flow ends where it stands, and cleans up while nobody waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import threading
+
+import pytest
+
+from budwood.engine.drivers import groups
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import (
+    Abandoned,
+    Invoke,
+    Open,
+    Wait,
+)
+from budwood.engine.drivers.latch import Latch
+from budwood.errors import ProviderError
+from budwood_testing import ScriptedTransport
+from tests.core.engine.flows import (
+    CALL,
+    TIMING,
+    assert_no_threads_are_left,
+    gathering,
+    racing,
+    waiting,
+)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_thread_that_misses_its_interrupt_is_interrupted_again(clock, fails):
+    """
+    A flow that begins to wait only after it was abandoned does not wait for ever, be it of `All` or of `First`.
+    """
+    begun, late, ended = threading.Event(), threading.Event(), threading.Event()
+    interrupts = []
+
+    class Transport(ScriptedTransport):
+        def open(self, call, timing):
+            begun.set()
+            late.wait(60)  # it still connects, and has no socket to shut down
+            ended.wait(60)
+            raise ProviderError("interrupted")
+
+        def interrupt(self, thread: int) -> None:
+            interrupts.append(thread)
+            late.set()
+            if len(interrupts) > 1:
+                ended.set()
+
+    transport = Transport()
+
+    def waits():
+        yield Open(CALL, TIMING)
+
+    def ends():
+        yield Invoke(lambda: begun.wait(60))
+        if fails:
+            raise ProviderError("failed")
+
+    driver = BlockingDriver(lambda: transport, clock)
+    with pytest.raises(ProviderError, match="failed") if fails else contextlib.nullcontext():
+        driver.run(gathering([waits(), ends()]) if fails else racing(waits(), ends()))
+    assert ended.wait(60)
+    assert_no_threads_are_left()
+
+
+def test_an_abandoned_flow_performs_nothing_more(driver):
+    """
+    What a blocking function returns after its flow was abandoned leads to no further effect.
+    """
+    begun, gate = threading.Event(), threading.Event()
+    seen = []
+
+    def work():
+        begun.set()
+        gate.wait(60)
+
+    def works():
+        yield Invoke(work)
+        yield Invoke(lambda: seen.append("went on"))
+
+    def fails():
+        yield Invoke(lambda: begun.wait(60))
+        raise ProviderError("failed")
+
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([works(), fails()]))
+    gate.set()
+    driver.close()
+
+    assert seen == []
+
+
+def test_an_error_does_not_wait_for_the_cleanup_of_others(driver):
+    """
+    The failing flow's error is raised while another flow still cleans up; closing the driver waits for that.
+    """
+    began, gate = Latch(), threading.Event()
+    cleaned = []
+
+    def waits():
+        try:
+            began.set()
+            yield Wait(Latch(), math.inf)
+        finally:
+            yield Invoke(lambda: gate.wait(60))
+            cleaned.append("cleaned")
+
+    def fails():
+        yield Wait(began, math.inf)
+        raise ProviderError("failed")
+
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([waits(), fails()]))
+    assert cleaned == []
+
+    gate.set()
+    driver.close()
+    assert cleaned == ["cleaned"]
+
+
+def test_an_abandoned_flow_does_not_see_what_ended_its_waiting(clock):
+    """
+    A flow whose socket was shut because it was abandoned gets `Abandoned`, and cannot take it for a failure to retry.
+    """
+    begun, interrupted = threading.Event(), threading.Event()
+    seen = []
+
+    class Transport(ScriptedTransport):
+        def open(self, call, timing):
+            begun.set()
+            interrupted.wait(60)
+            raise ProviderError("the connection broke")
+
+        def interrupt(self, thread: int) -> None:
+            interrupted.set()
+
+    def waits():
+        try:
+            yield Open(CALL, TIMING)
+        except BaseException as error:
+            seen.append((type(error), str(error.__cause__)))
+            raise
+
+    def fails():
+        yield Invoke(lambda: begun.wait(60))
+        raise ProviderError("failed")
+
+    transport = Transport()
+    driver = BlockingDriver(lambda: transport, clock)
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([waits(), fails()]))
+    driver.close()
+
+    assert seen == [(Abandoned, "the connection broke")]
+
+
+def test_cleaning_up_is_not_interrupted(clock, monkeypatch):
+    """
+    What an abandoned flow sends in a `finally` goes through: threads that know of their end are left alone.
+    """
+    began, gate = Latch(), threading.Event()
+    interrupts, rounds = [], itertools.count(1)
+    interrupt = groups.Group.interrupt
+
+    def interrupt_all(self):
+        if next(rounds) == 5:
+            gate.set()
+        return interrupt(self)
+
+    class Transport(ScriptedTransport):
+        def open(self, call, timing):
+            gate.wait(60)
+            return super().open(call, timing)
+
+        def interrupt(self, thread: int) -> None:
+            interrupts.append(thread)
+
+    def waits():
+        try:
+            began.set()
+            yield Wait(Latch(), math.inf)
+        finally:
+            yield Open(CALL, TIMING)
+
+    def fails():
+        yield Wait(began, math.inf)
+        raise ProviderError("failed")
+
+    monkeypatch.setattr(groups.Group, "interrupt", interrupt_all)
+    transport = Transport().reply(200)
+    driver = BlockingDriver(lambda: transport, clock)
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([waits(), fails()]))
+    driver.close()
+
+    assert transport.calls == [CALL]
+    assert interrupts == []
+
+
+def test_cleaning_up_is_bounded_in_time(clock, monkeypatch):
+    """
+    An abandoned flow that waits in its `finally` is ended once its time is over.
+    """
+    monkeypatch.setattr(groups, "CLEANUP_SECONDS", 0.0)
+    ended = []
+
+    def waits():
+        try:
+            yield Wait(Latch(), math.inf)
+        finally:
+            try:
+                yield Wait(Latch(), math.inf)
+            except Abandoned:
+                ended.append("ended")
+                raise
+
+    began = Latch()
+
+    def begins():
+        began.set()
+        return (yield from waits())
+
+    def fails():
+        yield Wait(began, math.inf)
+        raise ProviderError("failed")
+
+    driver = BlockingDriver(ScriptedTransport, clock)
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([begins(), fails()]))
+    assert_no_threads_are_left()
+
+    assert ended == ["ended"]
+
+
+def test_an_abandoned_group_ends_the_groups_within(driver):
+    """
+    A flow that waits for flows of its own is abandoned with them.
+    """
+    cleaned = []
+    began = Latch()
+
+    def begins():
+        began.set()
+        return (yield from waiting(cleaned))
+
+    def fails():
+        yield Wait(began, math.inf)
+        raise ProviderError("failed")
+
+    within = gathering([begins(), waiting(cleaned)])
+    with pytest.raises(ProviderError, match="failed"):
+        driver.run(gathering([within, fails()]))
+    driver.close()
+
+    assert cleaned in (["cleaned"], ["cleaned"] * 2)  # a flow that had not begun has nothing to clean

@@ -1,0 +1,58 @@
+"""An observer that keeps what it is told, and replies that call a tool."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from budwood.types import RequestFinished, RequestStarted
+from budwood_testing import chat_reply
+
+
+class Recorder:
+    """
+    Keeps all events.
+    """
+
+    def __init__(self):
+        self.events = []
+
+    def observe(self, event):
+        self.events.append(event)
+
+    def of(self, *kinds):
+        """
+        Pick the events of these kinds.
+        """
+        return [event for event in self.events if isinstance(event, kinds)]
+
+    def counted(self):
+        """
+        Count beginnings and ends of requests, by call.
+        """
+        return Counter((event.call, type(event)) for event in self.of(RequestStarted, RequestFinished))
+
+
+@pytest.fixture
+def recorder():
+    """
+    An observer that keeps all events.
+    """
+    return Recorder()
+
+
+@pytest.fixture
+def tool_reply():
+    """
+    Make a reply that calls a tool.
+    """
+
+    def make(name, arguments="{}"):
+        call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+        reply = chat_reply("")
+        reply["choices"][0]["message"]["tool_calls"] = [call]
+        reply["choices"][0]["finish_reason"] = "tool_calls"
+        return reply
+
+    return make

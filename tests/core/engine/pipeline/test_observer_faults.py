@@ -1,0 +1,375 @@
+"""Observers that fail: their errors are reported once, and calls, tools and requests stay as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from budwood import logs
+from budwood.engine.accounting.observers import Observers
+from budwood.errors import ConfigurationError
+from budwood.types import CacheHit, ToolFinished
+from budwood_testing import chat_reply
+
+SECRET_PROMPT = "what-nobody-else-shall-read"
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """
+    The events as a program gets them that configured structlog itself.
+    """
+    monkeypatch.setattr(logs, "_content_wanted", False)
+    structlog.configure()
+    with capture_logs() as events:
+        yield events
+    structlog.reset_defaults()
+
+
+def failures(events):
+    """
+    Pick the reports of observers that failed.
+    """
+    return [event for event in events if event["event"] == "observer failed"]
+
+
+class Swallows:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *error):
+        return True
+
+
+class RaisesAtTheEnd:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *error):
+        raise RuntimeError("broken span")
+
+
+@contextlib.contextmanager
+def _swallows_by_a_generator():
+    with contextlib.suppress(BaseException):
+        yield
+
+
+@contextlib.contextmanager
+def _replaces():
+    try:
+        yield
+    except BaseException as error:
+        raise RuntimeError("another") from error
+
+
+@contextlib.contextmanager
+def _yields_nothing():
+    if sys.maxsize < 0:
+        yield
+
+
+@contextlib.contextmanager
+def _yields_twice():
+    try:
+        yield
+    finally:
+        yield
+
+
+def _exits():
+    sys.exit("broken span")
+
+
+SCOPES = [
+    Swallows,
+    RaisesAtTheEnd,
+    _swallows_by_a_generator,
+    _replaces,
+    _yields_nothing,
+    _yields_twice,
+    _exits,
+    lambda: None,
+]
+
+
+def observer_with(make_scope):
+    """
+    Make an observer whose context managers are these.
+    """
+
+    class Tracer:
+        def __init__(self):
+            self.results = []
+
+        def observe(self, event):
+            if isinstance(event, ToolFinished):
+                self.results.append((event.failed, event.result))
+
+        def around_tool(self, event):
+            return make_scope()
+
+    return Tracer()
+
+
+@pytest.mark.parametrize("make_scope", SCOPES)
+@pytest.mark.parametrize("error", [ValueError("no such city"), StopIteration("empty"), RuntimeError("out")], ids=repr)
+def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope, error):
+    """
+    Whatever the observer's context manager does, the model reads what the tool raised.
+    """
+
+    def find() -> str:
+        """
+        Find.
+        """
+        raise error
+
+    results = []
+    for observers in ([], [observer_with(make_scope)]):
+        scripted.reply(200, tool_reply("find")).reply(200, chat_reply("ok"))
+        with make_client(observers=observers) as client:
+            client.ask("Hello", tools=[find])
+        results.append(scripted.sent()["messages"][-1]["content"])
+
+    assert results[1] == results[0]
+    assert str(error) in results[0]
+
+
+@pytest.mark.parametrize("make_scope", SCOPES)
+def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope):
+    """
+    What a context manager raises at its beginning or end is none of the tool's errors.
+    """
+
+    def find() -> str:
+        """
+        Find.
+        """
+        return "Oslo"
+
+    observer = observer_with(make_scope)
+    scripted.reply(200, tool_reply("find")).reply(200, chat_reply("ok"))
+
+    with make_client(observers=[observer]) as client:
+        client.ask("Hello", tools=[find])
+
+    assert observer.results == [(False, "Oslo")]
+
+
+@pytest.mark.parametrize("make_scope", SCOPES)
+def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scripted, tool_reply, make_scope):
+    """
+    A context manager that swallows everything does not keep a cancelled task alive.
+    """
+
+    async def run():
+        running = asyncio.Event()
+
+        async def wait() -> str:
+            """
+            Wait.
+            """
+            running.set()
+            await asyncio.Event().wait()
+            return "never"
+
+        scripted.reply(200, tool_reply("wait"))
+        async with make_async_client(observers=[observer_with(make_scope)]) as client:
+            task = asyncio.create_task(client.ask("Hello", tools=[wait]))
+            await running.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+
+
+def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_client, scripted, tool_reply):
+    """
+    Ctrl-C within the second one's beginning ends the first one.
+    """
+    steps = []
+
+    @contextlib.contextmanager
+    def noted():
+        steps.append("open")
+        try:
+            yield
+        finally:
+            steps.append("closed")
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    def find() -> str:
+        """
+        Find.
+        """
+        return "Oslo"
+
+    scripted.reply(200, tool_reply("find"))
+    observers = [observer_with(noted), observer_with(interrupt)]
+    with make_client(observers=observers) as client, pytest.raises(KeyboardInterrupt):
+        client.ask("Hello", tools=[find])
+
+    assert steps == ["open", "closed"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": "00-1\r\nx-injected: 1"},
+        {"trace parent": "1"},
+        {"traceparent": 1},
+        {1: "1"},
+        {"traceparent": "caf\xe9"},
+        {b"traceparent": b"1"},
+        None,
+        "traceparent",
+    ],
+    ids=repr,
+)
+def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, scripted, logged, headers):
+    """
+    The request goes out without them, and another observer's are sent.
+    """
+
+    class Broken:
+        def observe(self, event):
+            pass
+
+        def attempt_headers(self, event):
+            return headers
+
+    class Sound(Broken):
+        def attempt_headers(self, event):
+            return {"x-sound": "1"}
+
+    scripted.reply(200, chat_reply("Hi"))
+    with make_client(observers=[Broken(), Sound()]) as client:
+        assert client.ask("Hello").text == "Hi"
+
+    assert scripted.calls[0].headers["x-sound"] == "1"
+    assert not {"traceparent", "trace parent", "x-injected", 1} & set(scripted.calls[0].headers)
+    assert [event["observer"] for event in failures(logged)] == ["Broken"]
+
+
+def test_headers_replace_none_of_another_observer_or_of_the_transport(make_client, scripted):
+    """
+    The first observer's header is sent, whatever the case of its name; those that frame the request are nobody's.
+    """
+
+    def observer(headers):
+        class Tracer:
+            def observe(self, event):
+                pass
+
+            def attempt_headers(self, event):
+                return headers
+
+        return Tracer()
+
+    first = observer(
+        {"Traceparent": "1", "Host": "evil.example", "Content-Length": "0", "Transfer-Encoding": "chunked"}
+    )
+    scripted.reply(200, chat_reply("Hi"))
+    with make_client(observers=[first, observer({"traceparent": "2", "tracestate": "a"})]) as client:
+        client.ask("Hello")
+
+    sent = {name.lower(): value for name, value in scripted.calls[0].headers.items()}
+    assert (sent["traceparent"], sent["tracestate"]) == ("1", "a")
+    assert not {"host", "content-length", "transfer-encoding"} & sent.keys()
+
+
+def test_exit_of_an_observer_does_not_end_the_program(make_client, scripted):
+    """
+    What `sys.exit` raises in it is an error like any other.
+    """
+
+    class Exits:
+        def observe(self, event):
+            sys.exit(1)
+
+    scripted.reply(200, chat_reply("Hi"))
+    with make_client(observers=[Exits()]) as client:
+        assert client.ask("Hello").text == "Hi"
+
+
+def test_report_of_an_error_holds_no_content(make_client, scripted, logged):
+    """
+    An error's text may repeat the prompt: the log names the error and its line.
+    """
+
+    class Quotes:
+        def observe(self, event):
+            raise ValueError(f"cannot parse {event.prompt}")
+
+    scripted.reply(200, chat_reply("Hi"))
+    with make_client(observers=[Quotes()]) as client:
+        client.ask(SECRET_PROMPT)
+
+    (report,) = failures(logged)
+    assert SECRET_PROMPT not in str(report)
+    assert (report["observer"], report["error"], report["text"]) == ("Quotes", "ValueError", logs.REDACTED)
+    assert report["line"].startswith("test_observer_faults.py:")
+
+
+def test_error_is_reported_once_however_many_threads_meet_it(logged):
+    """
+    Threads that fail at the same moment write one report.
+    """
+
+    class Broken:
+        def observe(self, event):
+            raise ValueError("broken")
+
+    observers = Observers([Broken(), Broken()])
+    begin = threading.Barrier(8)
+
+    def tell(_):
+        begin.wait()
+        for _ in range(50):
+            observers.observe(CacheHit(call="1", provider="openai", model="m"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(tell, range(8)))
+
+    assert len(failures(logged)) == 2
+
+
+def test_log_that_fails_breaks_no_call(make_client, scripted):
+    """
+    A program may have closed the stream that its log goes to.
+    """
+
+    def fail(logger, method, event):
+        raise BrokenPipeError
+
+    structlog.configure(processors=[fail])
+    try:
+        scripted.reply(200, chat_reply("Hi"))
+        with make_client() as client:
+            assert client.ask("Hello").text == "Hi"
+    finally:
+        structlog.reset_defaults()
+
+
+def test_async_observer_is_refused(make_client):
+    """
+    Nobody would await it.
+    """
+
+    class Awaited:
+        async def observe(self, event):
+            pass
+
+    with pytest.raises(ConfigurationError, match="plain method"):
+        make_client(observers=[Awaited()])

@@ -1,0 +1,396 @@
+"""Whatever has begun is told to have ended, once, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import threading
+import warnings
+
+import pytest
+
+from budwood.engine import Abandoned
+from budwood.errors import CredentialError, RequestTimeoutError, ServerError
+from budwood.types import (
+    AttemptFinished,
+    AttemptStarted,
+    RequestFinished,
+    RequestStarted,
+    ToolFinished,
+    ToolStarted,
+)
+from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
+
+PATIENCE = 30
+TAGS = {"models": [{"name": f"m{number}", "model": f"m{number}", "size": 5, "details": {}} for number in range(4)]}
+SHOWN = {"details": {}, "model_info": {}, "capabilities": ["completion"]}
+
+
+class Held:
+    """
+    A transport whose replies never come.
+    """
+
+    def __init__(self):
+        self.opened = asyncio.Event()
+
+    async def open(self, call, timing):
+        self.opened.set()
+        await asyncio.Event().wait()
+
+    async def close(self):
+        pass
+
+
+def assert_paired(recorder, requests=1):
+    """
+    See that each request and each attempt has begun once and ended once.
+    """
+    assert len(recorder.counted()) == 2 * requests
+    assert set(recorder.counted().values()) == {1}
+    started = {(event.call, event.number) for event in recorder.of(AttemptStarted)}
+    finished = [(event.call, event.number) for event in recorder.of(AttemptFinished)]
+    assert len(finished) == len(started)
+    assert set(finished) == started
+    assert isinstance(recorder.events[-1], RequestFinished)
+
+
+@pytest.mark.parametrize("read", [1, 2])
+def test_stream_that_is_left_has_ended(make_client, scripted, recorder, read):
+    """
+    Leaving the block ends the request and its attempt, after the first event as after the last.
+    """
+    scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
+
+    with make_client(observers=[recorder]) as client, client.stream("Hello") as stream:
+        for _ in range(read):
+            next(iter(stream))
+
+    assert_paired(recorder)
+    (attempt,) = recorder.of(AttemptFinished)
+    assert (attempt.attempt.error, attempt.attempt.status, attempt.attempt.cost) == ("Abandoned", 200, None)
+    (finished,) = recorder.of(RequestFinished)
+    assert (type(finished.error), finished.response, finished.attempts) == (Abandoned, None, 1)
+
+
+def test_stream_that_is_closed_twice_ends_once(make_client, scripted, recorder):
+    """
+    So does one that was read to its end, and then closed.
+    """
+    scripted.reply(200, chunks=sse(*chat_chunks(["Hi"]))).reply(200, chunks=sse(*chat_chunks(["Hi"])))
+
+    with make_client(observers=[recorder]) as client:
+        left, complete = client.stream("Hello"), client.stream("Hello")
+        next(iter(left))
+        list(complete)
+        for _ in range(2):
+            left.close()
+            complete.close()
+
+    assert_paired(recorder, requests=2)
+
+
+def test_stream_that_never_began_is_not_told(make_client, recorder):
+    """
+    Nothing was asked.
+    """
+    with make_client(observers=[recorder]) as client, client.stream("Hello"):
+        pass
+
+    assert recorder.events == []
+
+
+def test_dropped_stream_has_ended(make_client, scripted):
+    """
+    Also where nobody closes it: the collector of garbage ends it in a thread of its own.
+    """
+    ended = threading.Event()
+
+    class Waiting:
+        def observe(self, event):
+            if isinstance(event, RequestFinished):
+                ended.set()
+
+    scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
+    with make_client(observers=[Waiting()]) as client:
+        next(iter(client.stream("Hello")))
+        gc.collect()
+
+        assert ended.wait(PATIENCE)
+
+
+def test_dropped_async_stream_tells_no_observer_within_the_collector(make_async_client, scripted):
+    """
+    Its end is told by the loop, so that an observer may hold a lock while garbage is collected.
+    """
+
+    class Locking:
+        def __init__(self):
+            self.lock = threading.Lock()
+            self.refused = []
+            self.ended = asyncio.Event()
+
+        def observe(self, event):
+            if not self.lock.acquire(blocking=False):
+                self.refused.append(event)
+                return
+            self.lock.release()
+            if isinstance(event, RequestFinished):
+                self.ended.set()
+
+    async def run():
+        observer = Locking()
+        async with make_async_client(observers=[observer]) as client:
+            events = aiter(client.stream("Hello"))
+            await anext(events)
+            with observer.lock:
+                del events
+                gc.collect()
+            await asyncio.wait_for(observer.ended.wait(), PATIENCE)
+        return observer.refused
+
+    scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        assert asyncio.run(run()) == []
+
+
+def test_cancelled_task_has_ended(make_async_client, recorder):
+    """
+    With the cancellation as its error, and the attempt with it.
+    """
+
+    async def run():
+        transport = Held()
+        async with make_async_client(observers=[recorder], transport=transport) as client:
+            task = asyncio.create_task(client.ask("Hello"))
+            await transport.opened.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+
+    assert_paired(recorder)
+    assert isinstance(recorder.events[-1].error, asyncio.CancelledError)
+
+
+def test_cancelled_stream_has_ended(make_async_client, recorder):
+    """
+    Leaving its block after the cancellation does not end it again.
+    """
+
+    async def run():
+        transport = Held()
+
+        async def read(client):
+            async with client.stream("Hello") as stream:
+                await anext(aiter(stream))
+
+        async with make_async_client(observers=[recorder], transport=transport) as client:
+            task = asyncio.create_task(read(client))
+            await transport.opened.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+
+    assert_paired(recorder)
+
+
+def test_interrupted_call_has_ended(make_client, scripted, recorder):
+    """
+    Ctrl-C while the vendor is waited for reaches the caller, and is told.
+    """
+    scripted.fail(KeyboardInterrupt())
+
+    with make_client(observers=[recorder]) as client, pytest.raises(KeyboardInterrupt):
+        client.ask("Hello")
+
+    assert_paired(recorder)
+    assert isinstance(recorder.events[-1].error, KeyboardInterrupt)
+
+
+def test_interrupt_within_an_observer_ends_the_call(make_client, recorder):
+    """
+    Ctrl-C is none of the observer's errors; what has begun to be told is told to have ended.
+    """
+
+    class Interrupted:
+        def observe(self, event):
+            if isinstance(event, RequestStarted):
+                raise KeyboardInterrupt
+
+    with make_client(observers=[recorder, Interrupted()]) as client, pytest.raises(KeyboardInterrupt):
+        client.ask("Hello")
+
+    assert_paired(recorder)
+
+
+def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
+    """
+    Those that were under way have begun and ended; those that were not are not told.
+    """
+    first = threading.Event()
+
+    def wait_for_the_interrupt(call):
+        assert first.wait(PATIENCE)
+        return ScriptedReply(200, {}, (json.dumps(chat_reply("Hi")).encode(),))
+
+    def interrupt(call):
+        first.set()
+        raise KeyboardInterrupt
+
+    scripted.answer(wait_for_the_interrupt).answer(interrupt)
+    with make_client(observers=[recorder]) as client, pytest.raises(KeyboardInterrupt):
+        client.ask_many(["a", "b", "c", "d"], concurrency=2)
+
+    assert set(recorder.counted().values()) == {1}
+    assert len(recorder.of(RequestStarted)) == len(recorder.of(RequestFinished))
+
+
+def test_many_are_calls_of_their_own(make_client, scripted, recorder, echo):
+    """
+    Each has an id, a beginning and an end.
+    """
+    for _ in range(8):
+        scripted.answer(echo)
+
+    with make_client(observers=[recorder]) as client:
+        client.ask_many([str(number) for number in range(8)], concurrency=4)
+
+    assert_paired(recorder, requests=8)
+
+
+def test_many_of_a_cancelled_task_have_ended(make_async_client, recorder):
+    """
+    All that had begun.
+    """
+
+    async def run():
+        transport = Held()
+        async with make_async_client(observers=[recorder], transport=transport) as client:
+            task = asyncio.create_task(client.ask_many(["a", "b", "c"], concurrency=2))
+            await transport.opened.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+
+    assert_paired(recorder, requests=2)
+
+
+def test_details_of_models_are_calls_of_their_own(make_client, scripted, recorder):
+    """
+    Requests that run side by side are told apart by their ids.
+    """
+    scripted.reply(body=TAGS)
+    for _ in range(4):
+        scripted.reply(body=SHOWN)
+
+    with make_client("ollama/m0", api_key=None, observers=[recorder]) as client:
+        assert len(client.models()) == 4
+
+    assert_paired(recorder, requests=5)
+
+
+def test_model_inside_the_process_is_told_like_any_other(make_client, recorder):
+    """
+    Its attempt begins and ends, also where its stream is left.
+    """
+    with make_client("offline/extractive", api_key=None, transport=None, observers=[recorder]) as client:
+        client.ask("Hello")
+        with client.stream("Hello") as stream:
+            next(iter(stream))
+
+    assert_paired(recorder, requests=2)
+    assert len(recorder.of(AttemptStarted)) == 2
+
+
+def test_attempt_that_was_never_sent_has_an_end_alone(make_client, recorder):
+    """
+    Where no token can be had nothing begins; the ledger and its record say what failed.
+    """
+
+    def source():
+        raise ServerError("no tokens today")
+
+    settings = {"providers": {"azure": {"base_url": "https://res.openai.azure.com", "token_source": source}}}
+    client = make_client("azure/gpt-4o", api_key=None, settings=settings, observers=[recorder], retries=0)
+    with client, pytest.raises(ServerError):
+        client.ask("Hello")
+
+    assert recorder.of(AttemptStarted) == []
+    assert [event.number for event in recorder.of(AttemptFinished)] == [1]
+
+
+def test_call_without_a_key_has_no_attempt(make_client, recorder, monkeypatch):
+    """
+    It begins and ends.
+    """
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+    with make_client(api_key=None, observers=[recorder]) as client, pytest.raises(CredentialError):
+        client.ask("Hello")
+
+    assert [type(event) for event in recorder.events] == [RequestStarted, RequestFinished]
+
+
+def test_failing_code_ends_its_attempt(make_client, scripted, recorder):
+    """
+    An error that is not the vendor's leaves no attempt open.
+    """
+    scripted.fail(RuntimeError("broken transport"))
+
+    with make_client(observers=[recorder]) as client, pytest.raises(RuntimeError):
+        client.ask("Hello")
+
+    assert_paired(recorder)
+    assert recorder.of(AttemptFinished)[0].attempt.error == "RuntimeError"
+
+
+def test_tool_that_is_left_has_ended(make_async_client, scripted, recorder, tool_reply):
+    """
+    One that is cancelled at the deadline has failed, without a result.
+    """
+
+    async def wait() -> str:
+        """
+        Wait.
+        """
+        await asyncio.Event().wait()
+        return "never"
+
+    async def run():
+        async with make_async_client(observers=[recorder], timeout=0.01) as client:
+            await client.ask("Hello", tools=[wait])
+
+    scripted.reply(200, tool_reply("wait"))
+    with pytest.raises(RequestTimeoutError):
+        asyncio.run(run())
+
+    assert [type(event) for event in recorder.of(ToolStarted, ToolFinished)] == [ToolStarted, ToolFinished]
+    (finished,) = recorder.of(ToolFinished)
+    assert (finished.failed, finished.result) == (True, "")
+
+
+def test_refused_tool_has_an_end_alone(make_client, scripted, recorder, tool_reply):
+    """
+    It never began.
+    """
+
+    def remove() -> None:
+        """
+        Remove.
+        """
+
+    scripted.reply(200, tool_reply("remove")).reply(200, chat_reply("ok"))
+
+    with make_client(observers=[recorder]) as client:
+        client.ask("Hello", tools=[remove], approve=lambda _: False)
+
+    (finished,) = recorder.of(ToolStarted, ToolFinished)
+    assert finished.failed

@@ -1,0 +1,39 @@
+"""Shapes of structured output, and models that lack something for it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from budwood.types import Capability
+from budwood_testing import chat_reply
+
+PERSON = {
+    "title": "Person",
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+
+ADA = '{"name": "Ada", "age": 36}'
+
+
+class Person(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    age: int = Field(ge=0)
+
+
+def call_of(arguments: str, name: str = "return_output") -> dict:
+    """Make a reply that calls a tool."""
+    calls = [{"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}]
+    return chat_reply(None, tool_calls=calls, finish_reason="tool_calls")
+
+
+def lacking(*capabilities: Capability) -> dict:
+    """Make settings by which the model lacks capabilities."""
+    return {"models": {"openai/*": {"lacks": [can.value for can in capabilities]}}}
+
+
+NO_SCHEMA = lacking(Capability.JSON_SCHEMA)

@@ -1,0 +1,138 @@
+"""Replies that go to files, as both drivers write them."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from dataclasses import replace
+
+import pytest
+
+from budwood import Client
+from budwood.clock import SystemClock
+from budwood.engine.drivers.asynchronous import AsyncDriver
+from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import Close, Open, Save
+from budwood.errors import BadResponseError, ConfigurationError, ConnectionFailedError, InvalidRequestError
+from budwood.types import HTTPCall, SavedReply, Timing
+from budwood_openai_compatible.provider import OpenAICompatible
+from budwood_testing import ScriptedTransport
+
+TIMING = Timing(connect_timeout=1, idle_timeout=1, deadline=1e9)
+
+
+@pytest.fixture
+def script():
+    """
+    What the server replies.
+    """
+    return ScriptedTransport()
+
+
+@pytest.fixture(params=["blocking", "async"])
+def run(request, script):
+    """
+    Run a flow by the driver of either kind.
+    """
+    if request.param == "blocking":
+        return BlockingDriver(lambda: script, SystemClock()).run
+    driver = AsyncDriver(lambda: script.asynchronous, SystemClock())
+    return lambda flow: asyncio.run(driver.run(flow))
+
+
+def save(path, limit=None):
+    """
+    Open a call, and write its reply to a file.
+    """
+    exchange = yield Open(HTTPCall(method="GET", url="http://x"), TIMING)
+    try:
+        return (yield Save(exchange, path, limit))
+    finally:
+        yield Close(exchange)
+
+
+def test_reply_is_written_in_any_number_of_pieces(run, script, tmp_path):
+    """
+    The file holds the reply; what the effect gives says where, and how large.
+    """
+    script.reply(chunks=[b"%07d" % number for number in range(400_000)])
+
+    assert run(save(tmp_path / "out")) == SavedReply(tmp_path / "out", 2_800_000)
+    assert (tmp_path / "out").read_bytes() == b"".join(b"%07d" % number for number in range(400_000))
+
+
+def test_empty_reply_is_an_empty_file(run, script, tmp_path):
+    """
+    Nothing is a reply too.
+    """
+    script.reply()
+
+    assert run(save(tmp_path / "out")).size == 0
+    assert (tmp_path / "out").read_bytes() == b""
+
+
+def test_permissions_are_those_of_any_new_file(run, script, tmp_path):
+    """
+    A new file is made as others are, and one that is replaced keeps its permissions.
+    """
+    script.reply(body=b"1").reply(body=b"2")
+    other, old = tmp_path / "other", tmp_path / "old"
+    other.touch()
+    old.touch()
+    old.chmod(0o640)
+
+    run(save(tmp_path / "new"))
+    run(save(old))
+
+    assert (tmp_path / "new").stat().st_mode == other.stat().st_mode
+    assert stat.S_IMODE(old.stat().st_mode) == 0o640
+
+
+def test_folder_that_is_missing_is_named(run, script, tmp_path):
+    """
+    The error names the file, and says what to do.
+    """
+    script.reply(body=b"1")
+
+    with pytest.raises(ConfigurationError, match=r"nowhere.out: No such file") as caught:
+        run(save(tmp_path / "nowhere" / "out"))
+
+    assert "folder" in caught.value.hint
+
+
+def test_failure_leaves_nothing_behind(run, script, tmp_path):
+    """
+    Neither the file nor a part of it.
+    """
+    script.reply(chunks=[b"1" * 3_000_000], failure=ConnectionFailedError("It broke."))
+
+    with pytest.raises(ConnectionFailedError):
+        run(save(tmp_path / "out"))
+
+    assert not list(tmp_path.glob("out*"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_only_replies_of_success_are_written(script, tmp_path, monkeypatch):
+    """
+    A call that asks for a file gets the error of the vendor, and no file; a reply of status 200 goes there.
+    """
+    target = tmp_path / "out"
+    encode = OpenAICompatible.encode
+    monkeypatch.setattr(
+        OpenAICompatible,
+        "encode",
+        lambda self, request, *, stream: replace(
+            encode(self, request, stream=stream), reply_to=target, max_reply_bytes=1
+        ),
+    )
+    script.reply(400, {"error": {"message": "No."}}).reply(body=b"fine")
+    with Client("openai-compatible/m", base_url="http://x", transport=script, retries=0, cache=False) as client:
+        with pytest.raises(InvalidRequestError, match=r"No\."):
+            client.ask("hi")
+        assert not target.exists()
+
+        with pytest.raises(BadResponseError):  # nothing is left to decode: the file holds it
+            client.ask("hi")
+
+    assert target.read_bytes() == b"fine"

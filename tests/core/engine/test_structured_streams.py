@@ -1,0 +1,60 @@
+"""Structured output as it grows in a stream."""
+
+from __future__ import annotations
+
+import asyncio
+
+from budwood.types import Restarted
+from budwood_testing import chat_chunks, sse
+from tests.core.engine.structured import ADA, NO_SCHEMA, Person
+
+
+def test_a_stream_yields_the_object_as_it_grows(client, scripted):
+    """
+    Each partial object holds what has arrived; the last is the whole, and the response is parsed.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(['{"na', 'me": "A', "da", '", "age": ', "36}"])))
+
+    with client.stream("Ada, 36", schema=Person) as stream:
+        partial = list(stream.partial_objects())
+
+    assert partial == [{}, {"name": "A"}, {"name": "Ada"}, {"name": "Ada", "age": 36}]
+    assert stream.response.parsed == Person(name="Ada", age=36)
+
+
+def test_a_stream_of_the_output_tool_grows_too(make_async_client, scripted):
+    """
+    The arguments of our own tool are the object, for async readers as well.
+    """
+    pieces = ['{"name": "Ada"', ', "age": 36}']
+    begin = {"index": 0, "id": "c1", "function": {"name": "return_output", "arguments": ""}}
+    calls = [begin, *({"index": 0, "function": {"arguments": piece}} for piece in pieces)]
+    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]} for call in calls]
+    scripted.reply(chunks=sse(*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+
+    async def story():
+        async with make_async_client(settings=NO_SCHEMA).stream("Ada, 36", schema=Person) as stream:
+            return [value async for value in stream.partial_objects()], stream.response
+
+    partial, response = asyncio.run(story())
+
+    assert partial == [{"name": "Ada"}, {"name": "Ada", "age": 36}]
+    assert response.parsed == Person(name="Ada", age=36)
+
+
+def test_a_repair_starts_the_stream_anew(client, scripted):
+    """
+    An event says that all text so far is void, and partial objects begin again, even where they look alike.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(['{"name": "Ada"}'])))
+    scripted.reply(chunks=sse(*chat_chunks(['{"name": "Ada"', ', "age": 36}'])))
+    scripted.reply(chunks=sse(*chat_chunks(["{}"]))).reply(chunks=sse(*chat_chunks([ADA])))
+
+    with client.stream("Ada, 36", schema=Person) as stream:
+        partial = list(stream.partial_objects())
+    with client.stream("Ada, 36", schema=Person) as stream:
+        events = list(stream)
+
+    assert partial == [{"name": "Ada"}, {"name": "Ada"}, {"name": "Ada", "age": 36}]
+    assert sum(isinstance(event, Restarted) for event in events) == 1
+    assert stream.response.text == ADA

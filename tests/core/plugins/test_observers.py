@@ -1,0 +1,249 @@
+"""Observers of installed distributions: they run where they are named, and the client that made them closes them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from budwood.errors import (
+    ConfigurationError,
+    PluginDisabledError,
+    PluginInvalidError,
+    PluginLoadError,
+    PluginNotFoundError,
+)
+from budwood_testing import chat_reply
+
+GROUP = "budwood.observers"
+OBSERVER = """
+from pydantic import BaseModel
+from budwood.hooks import ObserverSpec, hookimpl
+
+MADE = []
+
+
+class Settings(BaseModel):
+    model_config = {"extra": "forbid"}
+
+    label: str = "none"
+
+
+class Observer:
+    def __init__(self, settings, context):
+        self.label, self.instance = settings.label, context.instance
+        self.kinds, self.closed = [], 0
+        MADE.append(self)
+
+    def observe(self, event):
+        self.kinds.append(type(event).__name__)
+
+    def close(self):
+        self.closed += 1
+        FAIL
+
+
+@hookimpl
+def budwood_observers():
+    return [ObserverSpec(name="acme-usage", settings=lambda: Settings, build=Observer, requires_api=(2, 0))]
+"""
+TOLD = ["RequestStarted", "AttemptStarted", "AttemptFinished", "RequestFinished"]
+
+
+@pytest.fixture
+def installed(make_distribution):
+    """
+    An installed distribution that brings ``acme-usage``.
+    """
+    return make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=OBSERVER.replace("FAIL", ""))
+
+
+@pytest.fixture
+def made(installed):
+    """
+    List the observers that were made of the distribution.
+    """
+    return lambda: sys.modules[installed.module].MADE if installed.module in sys.modules else []
+
+
+def ask(make_client, scripted, **arguments):
+    """
+    Ask once with a client of its own.
+    """
+    scripted.reply(200, chat_reply("Hi"))
+    with make_client(**arguments) as client:
+        client.ask("Hello")
+
+
+def test_installed_observer_is_not_run_unless_it_is_named(make_client, scripted, installed):
+    """
+    Nor is its module imported, also where its section has settings.
+    """
+    ask(make_client, scripted)
+    ask(make_client, scripted, settings={"observer": {"acme-usage": {"label": "set up"}}})
+
+    assert installed.imports == 0
+
+
+def test_argument_names_it(make_client, scripted, made):
+    """
+    It is told of the call, however the name is spelt.
+    """
+    ask(make_client, scripted, observers=["Acme_Usage"])
+
+    assert [observer.kinds for observer in made()] == [TOLD]
+
+
+def test_settings_name_it(make_client, scripted, made):
+    """
+    A list says which run, a section what each is set to.
+    """
+    settings = {"observers": ["acme-usage"], "observer": {"acme-usage": {"label": "mine"}}}
+    ask(make_client, scripted, settings=settings)
+
+    assert [(observer.label, observer.kinds) for observer in made()] == [("mine", TOLD)]
+
+
+def test_environment_names_it(make_client, scripted, made, monkeypatch):
+    """
+    As a JSON list, with its settings in further variables.
+    """
+    monkeypatch.setenv("BUDWOOD_OBSERVERS", json.dumps(["acme-usage"]))
+    monkeypatch.setenv("BUDWOOD_OBSERVER__ACME_USAGE__LABEL", "from outside")
+    ask(make_client, scripted)
+
+    assert [(observer.label, observer.kinds) for observer in made()] == [("from outside", TOLD)]
+
+
+def test_empty_argument_runs_none(make_client, scripted, installed):
+    """
+    Whatever the settings name.
+    """
+    ask(make_client, scripted, settings={"observers": ["acme-usage"]}, observers=[])
+
+    assert installed.imports == 0
+
+
+def test_instances_of_one_plugin_run_side_by_side(make_client, scripted, made):
+    """
+    Each with its own section.
+    """
+    section = {"mine": {"plugin": "acme-usage", "label": "a"}, "ours": {"plugin": "acme-usage", "label": "b"}}
+    ask(make_client, scripted, settings={"observers": ["mine", "ours"], "observer": section})
+
+    assert [(observer.instance, observer.label) for observer in made()] == [("mine", "a"), ("ours", "b")]
+
+
+def test_name_that_is_given_twice_is_an_error(make_client, made):
+    """
+    Everything would be counted twice. What was made until then is closed.
+    """
+    with pytest.raises(ConfigurationError, match="named twice"):
+        make_client(observers=["acme-usage", "ACME.usage"])
+
+    assert [observer.closed for observer in made()] == [1]
+
+
+@pytest.mark.parametrize("disabled", ["acme-usage", "acme_usage"])
+def test_disabled_observer_is_an_error_where_it_is_named(make_client, installed, monkeypatch, disabled):
+    """
+    By the settings or by the environment; nothing is imported.
+    """
+    with pytest.raises(PluginDisabledError, match="acme-usage"):
+        make_client(settings={"plugins": {"disabled": [disabled]}}, observers=["acme-usage"])
+    monkeypatch.setenv("BUDWOOD_PLUGINS_DISABLED", disabled)
+    with pytest.raises(PluginDisabledError, match="acme-usage"):
+        make_client(observers=["acme-usage"])
+
+    assert installed.imports == 0
+
+
+def test_misspelt_name_gets_the_nearest(make_client, installed):
+    """
+    As for plugins of other kinds.
+    """
+    with pytest.raises(PluginNotFoundError, match="acme-usage"):
+        make_client(observers=["acme-usag"])
+
+
+def test_misspelt_setting_is_an_error(make_client, installed):
+    """
+    With the section that it stands in.
+    """
+    with pytest.raises(ConfigurationError, match=r"\[observer.acme-usage\]"):
+        make_client(settings={"observer": {"acme-usage": {"lable": "x"}}}, observers=["acme-usage"])
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ("raise RuntimeError('no import')", PluginLoadError),
+        (OBSERVER.replace("def observe(", "def watch("), PluginInvalidError),
+        (OBSERVER.replace("def observe(", "async def observe("), PluginInvalidError),
+    ],
+)
+def test_broken_observer_is_named(make_client, make_distribution, broken, error):
+    """
+    What cannot be imported, or is no observer, fails when the client is made.
+    """
+    source = broken.replace("FAIL", "")
+    make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)
+
+    with pytest.raises(error, match="acme-usage"):
+        make_client(observers=["acme-usage"])
+
+
+def test_client_closes_what_it_made_once(make_client, scripted, made):
+    """
+    Each client its own, and not the objects that it was given.
+    """
+
+    class Own:
+        closed = 0
+
+        def observe(self, event):
+            pass
+
+        def close(self):
+            self.closed += 1
+
+    own = Own()
+    scripted.reply(200, chat_reply("Hi"))
+    client = make_client(observers=["acme-usage", own])
+    client.ask("Hello")
+    assert [observer.closed for observer in made()] == [0]
+    client.close()
+    client.close()
+
+    assert [observer.closed for observer in made()] == [1]
+    assert own.closed == 0
+
+
+def test_async_client_closes_what_it_made_once(make_async_client, made):
+    """
+    As the blocking one does.
+    """
+
+    async def run():
+        async with make_async_client(observers=["acme-usage"]) as client:
+            pass
+        await client.close()
+
+    asyncio.run(run())
+
+    assert [observer.closed for observer in made()] == [1]
+
+
+def test_observer_that_fails_to_close_keeps_nothing_else_open(make_client, make_distribution):
+    """
+    The client closes the others, its cache and its connections.
+    """
+    source = OBSERVER.replace("FAIL", "raise OSError('disk full')")
+    installed = make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)
+    section = {"second": {"plugin": "acme-usage"}}
+
+    make_client(settings={"observer": section}, observers=["acme-usage", "second"]).close()
+
+    assert [observer.closed for observer in sys.modules[installed.module].MADE] == [1, 1]

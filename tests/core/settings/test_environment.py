@@ -1,0 +1,65 @@
+"""Settings in environment variables and .env."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "instance", "wanted"),
+    [
+        ("BUDWOOD_PROVIDERS__WORK__API_KEY", "k", "work", {"api_key": "k"}),
+        ("BUDWOOD_PROVIDERS__MY_VLLM__BASE_URL", "http://x", "my-vllm", {"base_url": "http://x"}),
+        ("BUDWOOD_PROVIDERS__MY_VLLM", '{"base_url": "http://x"}', "my-vllm", {"base_url": "http://x"}),
+        ("BUDWOOD_PROVIDERS", '{"My_vLLM": {"base_url": "http://x"}}', "my-vllm", {"base_url": "http://x"}),
+        ("BUDWOOD_PROVIDERS__WORK__HEADERS", '{"a": "1"}', "work", {"headers": {"a": "1"}}),
+        ("BUDWOOD_PROVIDERS__WORK__HEADERS__A", "1", "work", {"headers": {"a": "1"}}),
+        ("BUDWOOD_PROVIDERS__WORK__LACKS", '["tools"]', "work", {"lacks": ["tools"]}),
+        ("BUDWOOD_PROVIDERS__WORK__NAME", "{no json", "work", {"name": "{no json"}),
+        ("BUDWOOD_PROVIDERS__WORK__API_KEY", "", "work", {}),
+    ],
+)
+def test_variable_is_a_path_of_keys(variable, value, instance, wanted, load):
+    """
+    Double underscores part the keys, ``_`` stands for ``-`` in names, and lists and tables are JSON.
+    """
+    assert load(**{variable: value}).instance("providers", instance) == wanted
+
+
+def test_variables_write_options(load):
+    """
+    Options have underscores of their own.
+    """
+    settings = load(BUDWOOD_OPTIONS__MAX_TOOL_ROUNDS="3", BUDWOOD_CACHE="sqlite", BUDWOOD_OPTIONS__IDLE_TIMEOUT="2.5")
+
+    assert (settings.options.max_tool_rounds, settings.options.idle_timeout) == (3, 2.5)
+    assert settings.cache == "sqlite"
+
+
+@pytest.mark.parametrize("name", ["BUDWOOD_TEST_SERVER", "BUDWOOD_", "BUDWOOD___", "BUDWOODS_MODEL", "budwood_model"])
+def test_variables_that_are_no_settings_are_left_alone(name, load):
+    """
+    Other programs may have variables that begin like ours.
+    """
+    assert load(**{name: "a/b"}).model is None
+
+
+@pytest.mark.parametrize(
+    ("value", "disabled"),
+    [("groq", {"groq"}), ("Groq, my_vllm ,", {"groq", "my-vllm"}), ('["a,b", "c"]', {"a,b", "c"}), ("", set())],
+)
+def test_disabled_plugins_may_be_a_list_with_commas(value, disabled, load):
+    """
+    ``BUDWOOD_PLUGINS_DISABLED`` is short for the key of the section ``[plugins]``; names compare as all names do.
+    """
+    assert load(BUDWOOD_PLUGINS_DISABLED=value).disabled == disabled
+    assert load(BUDWOOD_PLUGINS__DISABLED=value).disabled == disabled
+
+
+def test_dotenv_is_read_as_it_is_written(load):
+    """
+    Quotes and comments are the file's, a dollar sign is no variable, and a name without a value says nothing.
+    """
+    settings = load(dotenv="# a comment\nexport BUDWOOD_MODEL='a/${HOME}'\nBUDWOOD_CACHE\nOTHER=1\n")
+
+    assert (settings.model, settings.cache) == ("a/${HOME}", None)

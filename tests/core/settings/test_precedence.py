@@ -1,0 +1,193 @@
+"""Which of several sources of a setting counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from budwood.settings import Options, Settings, Source
+
+SECRET = "sk-the-secret-of-this-test"
+KEY = {"api_key": ("ACME_KEY", "ACME_OLD_KEY")}
+SOURCES = [
+    ("explicit", {"model": "a/explicit"}, "a/explicit"),
+    ("BUDWOOD_MODEL", "a/environment", "a/environment"),
+    ("dotenv", "BUDWOOD_MODEL=a/dotenv", "a/dotenv"),
+    ("file", 'model = "a/file"', "a/file"),
+    ("user", 'model = "a/user"', "a/user"),
+]
+
+
+@pytest.mark.parametrize("strongest", range(len(SOURCES)))
+def test_stronger_source_wins(strongest, load):
+    """
+    Argument > environment > .env > budwood.toml > the user's budwood.toml.
+    """
+    given = {name: value for name, value, _ in SOURCES[strongest:]}
+
+    assert load(given.pop("explicit", None), **given).model == SOURCES[strongest][2]
+
+
+def test_without_any_source_defaults_hold(load):
+    """
+    Nothing configured is no error.
+    """
+    settings = load()
+
+    assert (settings.model, settings.cache, settings.options) == (None, None, Options())
+    assert settings.disabled == frozenset()
+
+
+def test_sources_are_merged_key_by_key(load):
+    """
+    A stronger source replaces what it names and leaves the rest.
+    """
+    settings = load(
+        {"options": {"retries": 1}},
+        BUDWOOD_OPTIONS__TIMEOUT="20",
+        dotenv="BUDWOOD_OPTIONS__REPAIRS=3\nBUDWOOD_OPTIONS__TIMEOUT=30",
+        file="[options]\nretries = 9\nidle_timeout = 4.5",
+        user='[options]\non_unsupported = "error"\nidle_timeout = 5.5',
+    )
+
+    assert settings.options == Options(retries=1, timeout=20, repairs=3, idle_timeout=4.5, on_unsupported="error")
+
+
+def test_instances_are_merged_key_by_key(load):
+    """
+    An instance may have its address in a file and its key in the environment.
+    """
+    settings = load(
+        BUDWOOD_PROVIDERS__MY_VLLM__API_KEY=SECRET,
+        file='[providers.my-vllm]\nplugin = "openai-compatible"\nbase_url = "http://file"\n[providers.other]',
+        user='[providers.My_vLLM]\nbase_url = "http://user"\ncolour = "blue"',
+    )
+
+    assert settings.instance("providers", "my.vllm") == {
+        "plugin": "openai-compatible",
+        "base_url": "http://file",
+        "colour": "blue",
+        "api_key": SECRET,
+    }
+    assert settings.names("providers") == ["my-vllm", "other"]
+    assert settings.instance("providers", "mine") == {}
+
+
+def test_tables_within_an_instance_are_merged_key_by_key(load):
+    """
+    A header in a stronger source leaves the others where they are, and no source is changed.
+    """
+    settings = load(
+        {"providers": {"mine": {"headers": {"x-team": "a"}}}},
+        BUDWOOD_PROVIDERS__MINE__HEADERS='{"x-team": "b", "x-job": "c"}',
+        file='[providers.mine]\nheaders = { x-job = "d", x-site = "e" }\n',
+    )
+
+    for _ in range(2):
+        headers = settings.instance("providers", "mine")["headers"]
+        assert headers == {"x-team": "a", "x-job": "c", "x-site": "e"}
+
+
+def test_what_one_source_blocks_no_other_unblocks(load):
+    """
+    The environment adds to the list of the file.
+    """
+    file = '[plugins]\ndisabled = ["groq"]\n'
+
+    assert load(BUDWOOD_PLUGINS_DISABLED="Ollama", file=file).disabled == {"groq", "ollama"}
+    assert load({"plugins": {"disabled": []}}, file=file).disabled == {"groq"}
+
+
+def test_folder_environment_and_user_file_have_defaults(tmp_path, monkeypatch):
+    """
+    By default they are the current folder, the process's environment and the user's configuration directory.
+    """
+    from platformdirs import user_config_path
+
+    user_file = user_config_path("budwood") / "budwood.toml"
+    assert Path.home() in user_file.parents  # the test's own home
+    user_file.parent.mkdir(parents=True)
+    user_file.write_text('cache = "memory"')
+    tmp_path.joinpath("budwood.toml").write_text('model = "a/file"')
+    monkeypatch.setenv("BUDWOOD_OPTIONS__RETRIES", "7")
+
+    settings = Settings.load()
+
+    assert (settings.model, settings.cache, settings.options.retries) == ("a/file", "memory", 7)
+
+
+def test_merging_changes_no_source(load):
+    """
+    What the program handed in stays as it was.
+    """
+    explicit = {"providers": {"Work": {"headers": {"a": "1"}}}, "options": {"retries": 1}}
+    before = json.dumps(explicit)
+
+    settings = load(explicit, file='[providers.work.headers]\nb = "2"\n[options]\nrepairs = 2')
+    settings.instance("providers", "work")["api_key"] = SECRET
+
+    assert json.dumps(explicit) == before
+    assert "api_key" not in settings.instance("providers", "work")
+
+
+def test_stronger_source_does_not_write_into_a_weaker_one():
+    """
+    Sources can be used again.
+    """
+    weak = Source("weak", {"providers": {"a": {"x": 1}}, "options": {"retries": 1}})
+
+    Settings(Source("strong", {"providers": {"a": {"y": 2}}, "options": {"retries": 2}}), weak)
+
+    assert weak.tree == {"providers": {"a": {"x": 1}}, "options": {"retries": 1}}
+    assert Settings(weak).options.retries == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "wanted"),
+    [
+        ({"ACME_KEY": "new", "ACME_OLD_KEY": "old"}, "new"),
+        ({"ACME_KEY": "", "ACME_OLD_KEY": "old"}, "old"),
+        ({"ACME_KEY": "vendor", "BUDWOOD_PROVIDERS__ACME__API_KEY": "ours"}, "ours"),
+        ({"ACME_KEY": "environment", "dotenv": "ACME_KEY=dotenv"}, "environment"),
+        ({"ACME_KEY": "environment", "dotenv": "BUDWOOD_PROVIDERS__ACME__API_KEY=dotenv"}, "environment"),
+        ({"dotenv": "ACME_KEY=dotenv", "file": '[providers.acme]\napi_key = "file"'}, "dotenv"),
+        ({"ACME_KEY": "vendor", "explicit": {"providers": {"acme": {"api_key": "explicit"}}}}, "explicit"),
+        ({"file": '[providers.acme]\napi_key = "file"'}, "file"),
+    ],
+)
+def test_vendors_variables_have_the_place_of_their_source(sources, wanted, load):
+    """
+    The vendor's name for a key counts as ours does, just below it.
+    """
+    assert load(**sources).instance("providers", "acme", KEY)["api_key"] == wanted
+
+
+def test_vendors_variables_count_only_where_they_are_asked_for(load):
+    """
+    A key in the environment belongs to the instance that knows its variable.
+    """
+    assert load(ACME_KEY=SECRET).instance("providers", "acme") == {}
+
+
+KEYS = ("token", "key")
+KEY_VARIABLES = {"token": ("ACME_TOKEN",), "key": ("ACME_KEY",)}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"ACME_TOKEN": "t", "ACME_KEY": "k"}, {"token": "t"}),
+        ({"ACME_KEY": "k"}, {"key": "k"}),
+        ({"ACME_TOKEN": "t", "file": "[providers.acme]\nkey = 'f'"}, {"token": "t"}),
+        ({"ACME_TOKEN": "t", "BUDWOOD_PROVIDERS__ACME__KEY": "b"}, {"key": "b"}),
+        ({"explicit": {"providers": {"acme": {"key": "e"}}}, "ACME_TOKEN": "t"}, {"key": "e"}),
+        ({"explicit": {"providers": {"acme": {"other": "o"}}}, "ACME_TOKEN": "t"}, {"token": "t", "other": "o"}),
+    ],
+)
+def test_of_exclusive_keys_the_strongest_source_has_its_own(given, wanted, load):
+    """
+    A key of a stronger source is not joined by another of a weaker one; of variables the first in order wins.
+    """
+    assert load(**given).instance("providers", "acme", KEY_VARIABLES, KEYS) == wanted

@@ -1,0 +1,68 @@
+"""Chunked bodies over the default transport, whose data does not go through h11."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import ConnectionFailedError
+from budwood_testing.loopback import CHUNKED, KEPT, chunk, head, reply
+from budwood_testing.suites.transport.bench import TransportBench, call, fetch, timing
+
+BEGIN = head(**CHUNKED | KEPT)
+
+
+class TestChunked(TransportBench):
+    plugin = "httpx"
+
+    def test_all_chunks_of_a_read_come_at_once(self, transport, server):
+        """
+        What costs time is each read, not each chunk; where this fails, h11 or httpcore has changed inside.
+        """
+        server.play(BEGIN + b"".join(chunk(b"%03d" % number) for number in range(500)) + chunk(b""))
+        exchange = transport.open(call(server.url), timing())
+
+        reads = list(iter(exchange.read, b""))
+        exchange.close()
+
+        assert b"".join(reads) == b"".join(b"%03d" % number for number in range(500))
+        assert len(reads) <= 3
+
+    @pytest.mark.parametrize("end", [chunk(b""), b"0;last=yes\r\n\r\n", b"0\r\nx-checksum: 1\r\nx-two: 2\r\n\r\n"])
+    def test_connection_is_kept_after_the_last_chunk(self, make, server, end):
+        """
+        Whatever the last chunk carries: extensions, trailers, or nothing.
+        """
+        server.play(BEGIN + b"3;a=b\r\none\r\n", end, keep=True).play(reply(200, "next", **KEPT))
+        transport = make()
+
+        assert fetch(transport, call(server.url)).body == b"one"
+        assert fetch(transport, call(server.url)).body == b"next"
+        assert server.accepted == 1
+
+    @pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil", b"x"])
+    def test_connection_with_more_than_the_reply_is_closed(self, make, server, more):
+        """
+        What comes after the last chunk is not the next reply.
+        """
+        server.play(BEGIN + chunk(b"one") + chunk(b"") + more, keep=True).play(reply(200, "next"))
+        transport = make()
+
+        assert fetch(transport, call(server.url)).body == b"one"
+        assert fetch(transport, call(server.url)).body == b"next"
+        assert server.accepted == 2
+
+    @pytest.mark.parametrize(
+        "said", [b"3\r\nabcdef\r\n0\r\n\r\n", b"3\r\nabcde\r\n", b"zz\r\n", b"0\r\nno colon\r\n\r\n"]
+    )
+    def test_broken_frame_is_a_broken_connection(self, make, server, said):
+        """
+        Chunks that are longer than they say, sizes that are none, and trailers that are none end the reply.
+        """
+        server.play(BEGIN + chunk(b"one") + said, keep=True).play(reply(200, "next"))
+        transport = make()
+
+        with pytest.raises(ConnectionFailedError, match="broke"):
+            fetch(transport, call(server.url))
+
+        assert fetch(transport, call(server.url)).body == b"next"
+        assert server.accepted == 2

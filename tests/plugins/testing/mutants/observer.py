@@ -1,0 +1,416 @@
+"""A sound observer, and observers that are broken in one place each."""
+
+import asyncio
+import contextlib
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from budwood.hooks import OBSERVER, ObserverSpec
+from budwood.types import AttemptFinished, RequestFinished, RequestStarted
+from budwood_testing import ObserverSuite
+from tests.plugins.testing.mutants.registering import registry_of
+
+
+class TallySettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: SecretStr | None = None
+    path: Path | None = None
+
+
+class NeedsToken(TallySettings):
+    token: SecretStr
+
+
+class Tally:
+    """
+    It counts requests and tokens, and adds a header and a context manager.
+    """
+
+    def __init__(self, settings, context):
+        self.settings = settings
+        self.context = context
+        self.lock = threading.Lock()
+        self.counts = Counter()
+        self.closed = False
+
+    def observe(self, event):
+        match event:
+            case RequestStarted():
+                self.add("requests", 1)
+            case AttemptFinished(attempt=attempt):
+                self.add("tokens", attempt.usage.total_tokens if attempt.usage else 0)
+            case RequestFinished():
+                self.ended(event)
+
+    def ended(self, event):
+        self.context.log("tally", call=event.call)
+
+    def add(self, name, number):
+        with self.lock:
+            self.counts[name] += number
+
+    def attempt_headers(self, event):
+        return {"x-call": event.call}
+
+    @contextlib.contextmanager
+    def around_tool(self, event):
+        yield
+
+    def close(self):
+        self.closed = True
+
+
+class Sound(ObserverSuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    plugin = "tally"
+    caught_by: ClassVar = ()
+    Mutant: ClassVar = Tally
+    settings_of: ClassVar = TallySettings
+
+    def __init_subclass__(cls):
+        spec = ObserverSpec(
+            name="tally",
+            settings=lambda: cls.settings_of,
+            build=cls.Mutant,
+            requires_api=(2, 0),
+            summary="It counts.",
+        )
+        cls.registry = registry_of(OBSERVER, spec)
+
+    def settings(self, folder):
+        return {"token": "conformance-secret", "path": folder / "tally"}
+
+    def state(self, observer):
+        return dict(observer.counts)
+
+
+class TestSound(Sound):
+    pass
+
+
+class TestSoundAndKeepsContent(Sound):
+    keeps_content = True
+
+    class Mutant(Tally):
+        def observe(self, event):
+            super().observe(event)
+            self.last = event
+
+
+class TestSoundAndNeedsSettings(Sound):
+    needs_settings = True
+    settings_of = NeedsToken
+
+
+class TestNeedsSettingsUnsaid(Sound):
+    caught_by = ("test_default_settings_are_enough",)
+    settings_of = NeedsToken
+
+
+class TestNeedsNoneInTruth(Sound):
+    caught_by = ("test_default_settings_are_enough",)
+    needs_settings = True
+
+
+class TestNeedsUsage(Sound):
+    caught_by = ("test_every_event_is_taken", "test_client_runs_and_closes_it")
+
+    class Mutant(Tally):
+        def observe(self, event):
+            if isinstance(event, AttemptFinished):
+                self.add("tokens", event.attempt.usage.total_tokens)
+
+
+class TestIsAsync(Sound):
+    caught_by = ("test_every_event_is_taken",)
+
+    class Mutant(Tally):
+        def observe(self, event):
+            return asyncio.sleep(0)
+
+
+class TestRefusesWhatItDoesNotKnow(Sound):
+    caught_by = ("test_event_of_an_unknown_kind_is_ignored",)
+
+    class Mutant(Tally):
+        def observe(self, event):
+            if type(event).__module__ != RequestStarted.__module__:
+                raise TypeError(type(event).__name__)
+            super().observe(event)
+
+
+class TestWantsTheBeginning(Sound):
+    caught_by = ("test_events_may_come_in_any_order",)
+
+    class Mutant(Tally):
+        def __init__(self, settings, context):
+            super().__init__(settings, context)
+            self.open = {}
+
+        def observe(self, event):
+            if isinstance(event, RequestStarted):
+                self.open[event.call] = self.context.clock.monotonic()
+            if isinstance(event, RequestFinished):
+                self.open[event.call]
+
+
+class TestKnowsOneCallAtATime(Sound):
+    caught_by = ("test_events_may_come_in_any_order",)
+
+    class Mutant(Tally):
+        call = None
+
+        def observe(self, event):
+            if isinstance(event, RequestStarted):
+                if self.call is not None:
+                    raise RuntimeError("another call runs")
+                self.call = event.call
+            if isinstance(event, RequestFinished):
+                self.call = None
+
+
+class TestWritesEachTime(Sound):
+    caught_by = ("test_observing_does_no_io",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            with contextlib.suppress(OSError), self.settings.path.open("a") as file:
+                file.write(event.call)
+
+
+class TestWaits(Sound):
+    caught_by = ("test_observing_does_no_io",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            with contextlib.suppress(OSError):
+                time.sleep(0.0)
+
+
+class TestWaitsByTheClock(Sound):
+    caught_by = ("test_observing_does_no_io",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            self.context.clock.sleep(0.1)
+
+
+class TestOneThreadAlone(Sound):
+    caught_by = ("test_threads_may_share_it",)
+
+    class Mutant(Tally):
+        def __init__(self, settings, context):
+            super().__init__(settings, context)
+            self.mine = threading.get_ident()
+
+        def observe(self, event):
+            if threading.get_ident() != self.mine:
+                raise RuntimeError("made in another thread")
+            super().observe(event)
+
+
+class TestLosesCounts(Sound):
+    caught_by = ("test_threads_lose_no_count",)
+
+    class Mutant(Tally):
+        def add(self, name, number):
+            before = self.counts[name]
+            Path.cwd()  # another thread may come in between
+            self.counts[name] = before + number
+
+
+class TestCountsNothing(Sound):
+    caught_by = ("test_threads_lose_no_count",)
+
+    class Mutant(Tally):
+        def add(self, name, number):
+            pass
+
+
+class TestKeepsEvents(Sound):
+    caught_by = ("test_content_is_not_kept",)
+
+    class Mutant(Tally):
+        def observe(self, event):
+            self.last = event
+
+
+class TestKeepsErrors(Sound):
+    caught_by = ("test_content_is_not_kept",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            if event.error is not None:
+                self.show = lambda: event.error
+
+
+class TestKeepsCopies(Sound):
+    caught_by = ("test_content_is_not_kept",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            self.counts[event.prompt.encode()[:200]] += 1
+
+
+class TestWritesContent(Sound):
+    caught_by = ("test_content_is_not_kept",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            self.settings.path.write_text(event.prompt)
+
+
+class TestLogsContent(Sound):
+    caught_by = ("test_content_is_not_logged",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            self.context.log("tally", question=event.prompt)
+
+
+class TestPrintsContent(Sound):
+    caught_by = ("test_content_is_not_logged",)
+
+    class Mutant(Tally):
+        def ended(self, event):
+            sys.stderr.write(event.prompt)
+
+
+class TestLogsErrorsOfTools(Sound):
+    caught_by = ("test_content_is_not_logged",)
+
+    class Mutant(Tally):
+        @contextlib.contextmanager
+        def around_tool(self, event):
+            try:
+                yield
+            except ValueError as error:
+                self.context.log("tool failed", reason=str(error))
+                raise
+
+
+class TestLogsItsToken(Sound):
+    caught_by = ("test_secrets_are_not_logged",)
+
+    class Mutant(Tally):
+        def close(self):
+            if self.settings.token:
+                self.context.log("closed", server=f"https://{self.settings.token.get_secret_value()}@tally.example")
+
+
+class TestShowsItsToken(Sound):
+    caught_by = ("test_secrets_are_not_logged",)
+
+    class Mutant(Tally):
+        def __repr__(self):
+            return f"Tally({self.settings.token.get_secret_value()})"
+
+
+class TestHeaderOfTwoLines(Sound):
+    caught_by = ("test_headers_can_be_sent",)
+
+    class Mutant(Tally):
+        def attempt_headers(self, event):
+            return {"x-call": f"{event.call}\r\n"}
+
+
+class TestHeaderOfANumber(Sound):
+    caught_by = ("test_headers_can_be_sent",)
+
+    class Mutant(Tally):
+        def attempt_headers(self, event):
+            return {"x-number": event.number}
+
+
+class TestHeaderOfTheTransport(Sound):
+    caught_by = ("test_headers_can_be_sent",)
+
+    class Mutant(Tally):
+        def attempt_headers(self, event):
+            return {"Host": "tally.example"}
+
+
+class TestHeadersNeedAKey(Sound):
+    caught_by = ("test_headers_can_be_sent",)
+
+    class Mutant(Tally):
+        def attempt_headers(self, event):
+            return {"x-key": event.key.lower()}
+
+
+class TestScopeThatDoesNotBegin(Sound):
+    caught_by = ("test_tool_runs_inside_its_context_manager",)
+
+    class Mutant(Tally):
+        def around_tool(self, event):
+            return None
+
+
+class TestOneScopeForAll(Sound):
+    caught_by = ("test_tool_runs_inside_its_context_manager",)
+
+    class Mutant(Tally):
+        def __init__(self, settings, context):
+            super().__init__(settings, context)
+            self.scope = super().around_tool(None)
+
+        def around_tool(self, event):
+            return self.scope
+
+
+class TestSwallowsExceptions(Sound):
+    caught_by = ("test_exception_of_a_tool_passes",)
+
+    class Mutant(Tally):
+        def around_tool(self, event):
+            return contextlib.suppress(Exception)
+
+
+class TestReplacesExceptions(Sound):
+    caught_by = ("test_exception_of_a_tool_passes",)
+
+    class Mutant(Tally):
+        @contextlib.contextmanager
+        def around_tool(self, event):
+            try:
+                yield
+            except ValueError as error:
+                raise ValueError("a tool failed") from error
+
+
+class TestClosesOnce(Sound):
+    caught_by = ("test_closed_observer_is_left_in_peace",)
+
+    class Mutant(Tally):
+        def close(self):
+            if self.closed:
+                raise RuntimeError("closed already")
+            super().close()
+
+
+class TestRefusesWhatComesLate(Sound):
+    caught_by = ("test_closed_observer_is_left_in_peace",)
+
+    class Mutant(Tally):
+        def observe(self, event):
+            if self.closed:
+                raise ValueError("closed")
+            super().observe(event)
+
+
+class TestFailsToClose(Sound):
+    caught_by = ("test_client_runs_and_closes_it",)
+
+    class Mutant(Tally):
+        def close(self):
+            raise OSError("disk full")
