@@ -1,7 +1,8 @@
 """
 Print the functions of ours that one ``client.ask`` passes through, in the order of their first call.
 
-``python -m tests.benchmarks.way`` asks a server on loopback once to warm up, and follows the second call.
+``python -m tests.benchmarks.way`` asks a server on loopback twice to warm up, and follows the third call; ``--json``
+prints the functions alone, as JSON.
 """
 
 from __future__ import annotations
@@ -69,6 +70,9 @@ def main() -> None:
     Print each function with its file and how often it was called, and the sums.
     """
     steps = steps_of_ask()
+    if "--json" in sys.argv:
+        print(json.dumps([step._asdict() for step in steps]))
+        return
     for step, count in steps.items():
         print(f"{count:4} × {step.file}  {step.name}  ({step.lines} lines)")
     files = {step.file for step in steps}

@@ -75,15 +75,7 @@ class PooledTransport:
         if left <= 0:
             raise head_late(timing, now)
         target = self._origins.targets.get(call.url) or self._origins.target(call)
-        body = call.body if type(call.body) is bytes else prepare_body(call.body)
-        size = len(body) if type(body) is bytes else size_of(body)
-        request = httpcore.Request(
-            call.method,
-            target.url,
-            headers=encoded(headers_of(call, target.address, size)),
-            content=body,
-            extensions={"timeout": {"connect": timing.connect_timeout}},
-        )
+        request = self._request(call, target, timing)
         self._deadline.moment, self._deadline.idle = moment, None
         if not self._places.acquire(timeout=left):
             raise head_late(timing, self._monotonic())
@@ -102,6 +94,17 @@ class PooledTransport:
                 raise forwarding_refused(target.server.proxy)
             return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
+
+    def _request(self, call: HTTPCall, target: _Target, timing: Timing) -> httpcore.Request:
+        body = call.body if type(call.body) is bytes else prepare_body(call.body)
+        size = len(body) if type(body) is bytes else size_of(body)
+        return httpcore.Request(
+            call.method,
+            target.url,
+            headers=encoded(headers_of(call, target.address, size)),
+            content=body,
+            extensions={"timeout": {"connect": timing.connect_timeout}},
+        )
 
     def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
         """
