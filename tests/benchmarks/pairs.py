@@ -1,8 +1,8 @@
 """
 Compare the CPU time of calls in two environments: pairs of fresh processes, one after the other.
 
-``python -m tests.benchmarks.pairs OLD_PYTHON NEW_PYTHON [--pairs 12]`` prints, for each way of calling, the median of the
-ratios new to old with its 95 % interval. Each process asks a server on loopback, which runs in this one.
+``python -m tests.benchmarks.pairs OLD_PYTHON NEW_PYTHON [--pairs 12]`` prints, for each way of calling, the median of
+the ratios new to old with its 95 % interval. Each process asks a server on loopback, which runs in this one.
 """
 
 from __future__ import annotations
