@@ -31,8 +31,39 @@ VENDOR_PREFIXES = (
     "AZURE_",
 )
 
-settings.register_profile("budwood", deadline=None)  # how fast the machine is decides no test
-settings.load_profile("budwood")
+settings.register_profile("full", deadline=None)  # how fast the machine is decides no test
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.load_profile("full")
+
+
+def pytest_addoption(parser):
+    """
+    Say how much is proved.
+    """
+    parser.addoption(
+        "--proof",
+        choices=("quick", "full"),
+        default="full",
+        help="quick, for runs by hand: few random examples, and no plugins that are broken on purpose",
+    )
+
+
+def pytest_configure(config):
+    """
+    Take as many random examples as `--proof` says.
+    """
+    settings.load_profile(config.getoption("--proof"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """
+    Leave out the plugins that are broken on purpose where the proof may be quick.
+    """
+    if config.getoption("--proof") == "quick":
+        mutants = [item for item in items if item.get_closest_marker("mutants")]
+        config.hook.pytest_deselected(items=mutants)
+        items[:] = [item for item in items if item not in set(mutants)]
+
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell without job control has it for what it puts behind
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what tests start, and press Ctrl-C on, would inherit it

@@ -89,6 +89,25 @@ SECTIONS: Final = (
         ),
     ),
     Section(
+        "Events of calls",
+        "What an observer is told, in the order of a call; see [Observing](../guides/observing.md).",
+        "budwood.types",
+        (
+            "RequestStarted",
+            "CacheHit",
+            "CacheFailed",
+            "AttemptStarted",
+            "FirstToken",
+            "AttemptFinished",
+            "Attempt",
+            "ParameterLearned",
+            "RetryScheduled",
+            "ToolStarted",
+            "ToolFinished",
+            "RequestFinished",
+        ),
+    ),
+    Section(
         "Base classes and errors",
         "What most providers share. Nothing in Budwood asks whether a provider uses it.",
         "budwood.providing",
@@ -99,7 +118,7 @@ SECTIONS: Final = (
         "Tests",
         "What proves a plugin; see [Write a plugin](../plugin-author-guide.md#prove-it).",
         "budwood_testing",
-        ("plugin_context", "WireExamples", "WireReply"),
+        ("plugin_context", "observations", "WireExamples", "WireReply"),
     ),
 )
 

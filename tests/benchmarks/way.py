@@ -2,7 +2,8 @@
 Print the functions of ours that one ``client.ask`` passes through, in the order of their first call.
 
 ``python -m tests.benchmarks.way`` asks a server on loopback twice to warm up, and follows the third call. With
-``--async`` it follows an async client over httptools. Each time a coroutine or a generator continues counts as a call.
+``--async`` it follows an async client over httptools. A coroutine or a generator that continues counts as called again.
+``--json`` prints the functions alone, as JSON.
 """
 
 from __future__ import annotations
@@ -95,7 +96,12 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description="Print the functions that one client.ask passes through.")
     parser.add_argument("--async", action="store_true", dest="is_async", help="follow an async client over httptools")
-    steps = steps_of_async_ask() if parser.parse_args().is_async else steps_of_ask()
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print the functions alone, as JSON")
+    arguments = parser.parse_args()
+    steps = steps_of_async_ask() if arguments.is_async else steps_of_ask()
+    if arguments.as_json:
+        print(json.dumps([step._asdict() for step in steps]))
+        return
     for step, count in steps.items():
         print(f"{count:4} × {step.file}  {step.name}  ({step.lines} lines)")
     files = {step.file for step in steps}

@@ -208,9 +208,6 @@ def test_plugins_are_found():
 
 # Circles.
 
-CIRCLES_TO_BREAK = {frozenset({"budwood.engine.pipeline.sending", "budwood.engine.pipeline.streaming"})}
-"""Circles that are known and wait to be broken."""
-
 
 def circles_in(package: Path) -> set[frozenset[str]]:
     """
@@ -253,14 +250,7 @@ def test_no_modules_import_each_other_in_a_circle():
     """
     Each module can be understood after those that it imports.
     """
-    assert circles_in(CORE) - CIRCLES_TO_BREAK == set()
-
-
-def test_circle_that_is_broken_is_no_exception_any_more():
-    """
-    The list of exceptions only shrinks.
-    """
-    assert circles_in(CORE) >= CIRCLES_TO_BREAK
+    assert circles_in(CORE) == set()
 
 
 @pytest.mark.parametrize(

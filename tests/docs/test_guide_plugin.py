@@ -1,27 +1,44 @@
-"""The plugin that the author's guide shows passes the suite that it shows."""
+"""The plugins that the author's guide shows pass their suites."""
 
 import sys
 from types import ModuleType
 
-from budwood.hooks import PROVIDER
+from budwood.hooks import OBSERVER, PROVIDER
 from budwood.plugins import InstalledPlugin, Inventory, Registry
-from budwood_testing import LocalProviderSuite
+from budwood_testing import LocalProviderSuite, ObserverSuite
 from tests.docs.test_documentation import ROOT, blocks
 
 
 def registry_of_the_guide():
     """
-    Find the plugin where it is printed.
+    Find the plugins where they are printed: the observer uses what the provider has imported.
     """
-    module = ModuleType("budwood_echo_of_the_guide")
+    module = ModuleType("budwood_plugins_of_the_guide")
     sys.modules[module.__name__] = module
-    exec(blocks(ROOT / "docs" / "plugin-author-guide.md", "python")[0].code, vars(module))
-    plugin = InstalledPlugin(PROVIDER, "echo", module.__name__, "budwood-echo", "0.1.0")
-    return Registry(inventory=Inventory({(PROVIDER.group, "echo"): (plugin,)}))
+    provider, *others = blocks(ROOT / "docs" / "plugin-author-guide.md", "python")
+    (observer,) = (block for block in others if "def budwood_observers" in block.code)
+    exec(provider.code + observer.code, vars(module))
+    claims = {(PROVIDER, "echo"), (OBSERVER, "usage")}
+    plugins = [InstalledPlugin(kind, name, module.__name__, "budwood-echo", "0.1.0") for kind, name in claims]
+    return Registry(inventory=Inventory({(plugin.kind.group, plugin.name): (plugin,) for plugin in plugins}))
+
+
+REGISTRY = registry_of_the_guide()
 
 
 class TestEcho(LocalProviderSuite):
     plugin = "echo"
     model = "parrot"
     heeds = frozenset()
-    registry = registry_of_the_guide()
+    registry = REGISTRY
+
+
+class TestUsage(ObserverSuite):
+    plugin = "usage"
+    registry = REGISTRY
+
+    def state(self, observer):
+        """
+        What it has counted.
+        """
+        return dict(observer._requests)

@@ -9,6 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
 
+_SIGNAL_SECONDS = 0.5
+"""A thread that waits for an event may miss Control-C, and on Windows always does. It looks for it this often."""
+
 
 class SystemClock:
     """The process's clocks; see `budwood.contracts.Clock`."""
@@ -28,7 +31,8 @@ class SystemClock:
 
     def wait(self, event: threading.Event, deadline: float) -> None:
         """Wait, blocking the thread, until the event is set, at most until ``deadline``."""
-        event.wait(min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX))
+        while not event.is_set() and (left := deadline - time.monotonic()) > 0:
+            event.wait(min(left, _SIGNAL_SECONDS))
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait, leaving the thread to other tasks."""

@@ -40,7 +40,7 @@ from budwood.contracts import (
     Observer,
     PluginContext,
     PromptModifier,
-    Provider,
+    RemoteProvider,
     Storage,
     Tokenizer,
     Transports,
@@ -82,7 +82,7 @@ class Spec(Generic[S, T]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProviderSpec(Spec[S, Provider | LocalProvider]):
+class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
     """
     A vendor of models.
 
@@ -251,7 +251,7 @@ class Kind(NamedTuple, Generic[T]):
         return f"budwood_{self.plural or self.section}"
 
 
-PROVIDER: Final = Kind("provider", "providers", ProviderSpec, (Provider, LocalProvider))
+PROVIDER: Final = Kind("provider", "providers", ProviderSpec, (RemoteProvider, LocalProvider))
 CACHE: Final = Kind("cache", "caches", CacheSpec, (Cache,))
 STORAGE: Final = Kind("storage", "storages", StorageSpec, (Storage,))
 MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec, (MediaHandler,), "media_types")

@@ -453,8 +453,8 @@ def test_object_that_is_no_provider_is_refused(describing, make_distribution, cl
         Client("acme/model", clock=clock)
 
     assert caught.value.message == (
-        "Plugin 'acme' (acme-plugin 1.2.3) returned a Thing from build(), which implements neither Provider nor "
-        "LocalProvider. Missing: stream."
+        "Plugin 'acme' (acme-plugin 1.2.3) returned a Thing from build(), which implements neither "
+        "RemoteProvider nor LocalProvider. Missing: stream."
     )
 
 

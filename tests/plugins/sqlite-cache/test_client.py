@@ -221,7 +221,7 @@ def test_fault_of_the_cache_does_not_break_a_call(open_client, scripted, file, f
     assert [client.ask("hi").text, client.ask("hi").text] == ["one", "two"]
 
     faults = [event for event in events if event["event"].startswith("cache")]
-    assert [event["event"] for event in faults] == ["cache unreadable", "cache not writable"] * 2
+    assert [event["event"] for event in faults] == ["cache read failed", "cache write failed"] * 2
     assert all(str(file.parent) in event["reason"] for event in faults)
 
 

@@ -47,20 +47,34 @@ class StreamDecoder(Protocol):
 
 
 @runtime_checkable
-class Provider(Protocol):
-    """A vendor's chat API, as a pure translation: no I/O, no secrets but in `authorize`."""
+class RemoteProvider(Protocol):
+    """
+    A vendor's API, as a pure translation: no I/O, no secrets but in `authorize`.
+
+    What it offers is said by its capabilities and by the further Protocols that it satisfies: `Provider` for chat, and
+    those of `budwood.contracts.services`. A provider of embeddings alone satisfies this and `EmbeddingProvider`.
+    """
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What this instance can do; what its spec says is the upper bound."""
         ...
 
-    def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
-        """Write the request in the vendor's form, with a receipt for each parameter that is not sent as given."""
-        ...
-
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
         """Put the credential in: the last step before sending."""
+        ...
+
+    def error(self, reply: HTTPReply) -> ProviderError:
+        """Classify a reply with a status other than 2xx, by status and structured code first."""
+        ...
+
+
+@runtime_checkable
+class Provider(RemoteProvider, Protocol):
+    """A vendor that chats."""
+
+    def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
+        """Write the request in the vendor's form, with a receipt for each parameter that is not sent as given."""
         ...
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
@@ -74,10 +88,6 @@ class Provider(Protocol):
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed reply with a status of 2xx."""
-        ...
-
-    def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify a reply with any other status, by status and structured code first."""
         ...
 
 

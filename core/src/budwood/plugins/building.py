@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from budwood.contracts import PluginContext
+from budwood.contracts import PluginContext, Provider, RemoteProvider
 from budwood.errors import PluginInvalidError, PluginLoadError
-from budwood.hooks import Kind, Spec
+from budwood.hooks import PROVIDER, Kind, Spec
 from budwood.plugins import faults
 from budwood.plugins.faults import PluginSource
+from budwood.types import Capability
 
 
 def settings_model(spec: Spec[Any, Any], source: PluginSource) -> type[BaseModel]:
@@ -63,6 +64,18 @@ def _check_protocol(kind: Kind[Any], built: object, source: PluginSource) -> Non
         raise PluginInvalidError(
             f"Plugin {source.label} returned a {type(built).__name__} from build(), which {verb} {names}. "
             f"Missing: {', '.join(nearest)}.",
+            hint=f"This is a fault in the plugin. Report it to {source.authors}.",
+        )
+    if kind is PROVIDER and isinstance(built, RemoteProvider) and Capability.CHAT in built.capabilities:
+        _check_chat(built, source)
+
+
+def _check_chat(built: object, source: PluginSource) -> None:
+    """Check that a vendor's provider whose capabilities name chat has the methods for it; others need not."""
+    if missing := _missing(built, Provider):
+        raise PluginInvalidError(
+            f"Plugin {source.label} returned a {type(built).__name__} from build(), whose capabilities name chat and "
+            f"which does not implement Provider. Missing: {', '.join(missing)}.",
             hint=f"This is a fault in the plugin. Report it to {source.authors}.",
         )
 

@@ -98,11 +98,11 @@ class Origins(Generic[P, C]):
         if settings.http2:
             _check_package("h2", "http2 cannot be used: it", "budwood[http2]")
         self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
-        self._targets: dict[str, Target[P, C]] = {}
+        self.targets: dict[str, Target[P, C]] = {}
 
     def target(self, call: HTTPCall) -> Target[P, C]:
         """Return where a call goes."""
-        return self._targets.get(call.url) or self._new_target(call)
+        return self.targets.get(call.url) or self._new_target(call)
 
     def all(self) -> list[Origin[P, C]]:
         """Return all servers, with their connections."""
@@ -113,9 +113,9 @@ class Origins(Generic[P, C]):
         port = None if address.port == DEFAULT_PORTS[address.scheme] else address.port
         url = httpcore.URL(scheme=address.scheme, host=address.host, port=port, target=address.target)
         target = Target(self._origin(address, url.origin), url, address)
-        if len(self._targets) >= _MOST_ADDRESSES:
-            self._targets.clear()
-        self._targets[call.url] = target
+        if len(self.targets) >= _MOST_ADDRESSES:
+            self.targets.clear()
+        self.targets[call.url] = target
         return target
 
     def _origin(self, address: Address, origin: httpcore.Origin) -> Origin[P, C]:

@@ -25,8 +25,7 @@ from budwood.wire.compression import Unpacker
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.failures import (
     FORWARDING_REFUSED,
-    check_deadline,
-    check_head_deadline,
+    deadline_passed,
     forwarding_refused,
     head_late,
 )
@@ -71,17 +70,13 @@ class PooledTransport:
 
     def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:
         """Send the call and wait for the head of the reply."""
-        left = check_head_deadline(timing, self._monotonic())
-        target = self._origins.target(call)
-        body = prepare_body(call.body)
-        request = httpcore.Request(
-            call.method,
-            target.url,
-            headers=encoded(headers_of(call, target.address, size_of(body))),
-            content=body,
-            extensions={"timeout": {"connect": timing.connect_timeout}},
-        )
-        self._deadline.moment, self._deadline.idle = timing.open_deadline, None
+        moment = timing.deadline if timing.head_deadline is None else timing.open_deadline
+        left = moment - (now := self._monotonic())
+        if left <= 0:
+            raise head_late(timing, now)
+        target = self._origins.targets.get(call.url) or self._origins.target(call)
+        request = self._request(call, target, timing)
+        self._deadline.moment, self._deadline.idle = moment, None
         if not self._places.acquire(timeout=left):
             raise head_late(timing, self._monotonic())
         try:
@@ -92,12 +87,24 @@ class PooledTransport:
                 raise
             failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
         else:
-            exchange = PooledExchange(self, call, timing.after_head(), place, response)
+            bounds = timing if timing.head_deadline is None else timing.after_head()
+            exchange = PooledExchange(self, call, bounds, place, response)
             if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
                 exchange.close()
                 raise forwarding_refused(target.server.proxy)
             return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
+
+    def _request(self, call: HTTPCall, target: _Target, timing: Timing) -> httpcore.Request:
+        body = call.body if type(call.body) is bytes else prepare_body(call.body)
+        size = len(body) if type(body) is bytes else size_of(body)
+        return httpcore.Request(
+            call.method,
+            target.url,
+            headers=encoded(headers_of(call, target.address, size)),
+            content=body,
+            extensions={"timeout": {"connect": timing.connect_timeout}},
+        )
 
     def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
         """
@@ -133,7 +140,8 @@ class PooledTransport:
             RequestTimeoutError: It has passed.
         """
         self._deadline.moment, self._deadline.idle = timing.deadline, timing.idle_timeout
-        check_deadline(timing, self._monotonic())
+        if self._monotonic() >= timing.deadline:
+            raise deadline_passed()
 
     def now(self) -> float:
         """Return the moment by the clock of the deadlines."""
@@ -171,6 +179,7 @@ class PooledExchange(WholeBody):
         "_chunked",
         "_chunks",
         "_closed",
+        "_is_begun",
         "_place",
         "_response",
         "_stream",
@@ -199,22 +208,31 @@ class PooledExchange(WholeBody):
         self._stream: httpcore.NetworkStream = response.extensions["network_stream"]
         self._chunks: Iterator[bytes] | None = None
         self._unpacker: Unpacker | None = None
+        self._is_begun = False
 
     def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
         self._transport.enter(self._timing)
-        if self._unpacker is None:
-            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
-            self._chunked = take_chunked(self._place.connection, self.head)
+        if not self._is_begun:
+            self._begin()
+        unpacker = self._unpacker
         try:
-            data = self._unpacker.more()
-            while not data and (packed := self._receive()):
-                data = self._unpacker.feed(packed)
+            data = self._receive() if unpacker is None else unpacker.more()
+            while unpacker is not None and not data and (packed := self._receive()):
+                data = unpacker.feed(packed)
         except FAILURES as error:
             failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
         else:
             return data
         raise failure
+
+    def _begin(self) -> None:
+        headers = self.head.headers
+        self._is_begun = True
+        if encoding := headers.get("content-encoding", ""):
+            self._unpacker = Unpacker(encoding)
+        if "transfer-encoding" in headers:
+            self._chunked = take_chunked(self._place.connection, self.head)
 
     def _receive(self) -> bytes:
         """Wait for more of the body as it was sent; empty bytes are its end."""

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from budwood.types import ReplyHead, Timing
 from budwood.wire.compression import Unpacker
 from budwood.wire.deadlines import Deadlines, Wait
-from budwood.wire.failures import check_announced_size, check_deadline, too_large
+from budwood.wire.failures import check_deadline, too_large
+
+
+def check_announced_size(headers: Mapping[str, str], limit: int) -> None:
+    """
+    Check that a reply does not announce more than is kept.
+
+    Raises:
+        ResponseTooLargeError: Its ``content-length`` is above ``limit`` bytes.
+    """
+    if announced_size(headers) > limit:
+        raise too_large(limit)
+
+
+def announced_size(headers: Mapping[str, str]) -> int:
+    """Return the ``content-length`` of a reply, or 0 if it has none."""
+    announced = headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
 
 
 class WholeBody(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -56,23 +56,6 @@ def check_head_deadline(timing: Timing, now: float) -> float:
     if left <= 0:
         raise head_late(timing, now)
     return left
-
-
-def check_announced_size(headers: Mapping[str, str], limit: int) -> None:
-    """
-    See that a reply does not announce more than is kept.
-
-    Raises:
-        ResponseTooLargeError: Its ``content-length`` is above ``limit`` bytes.
-    """
-    if announced_size(headers) > limit:
-        raise too_large(limit)
-
-
-def announced_size(headers: Mapping[str, str]) -> int:
-    """Return the ``content-length`` of a reply, or 0 if it has none."""
-    announced = headers.get("content-length", "")
-    return int(announced) if announced.isdecimal() else 0
 
 
 def deadline_passed() -> RequestTimeoutError:

@@ -6,8 +6,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.drivers.background import PAUSES
@@ -17,6 +17,9 @@ from budwood.engine.drivers.sides import Side
 
 if TYPE_CHECKING:
     from budwood.engine.drivers.blocking import BlockingDriver
+
+_SIGNAL_SECONDS: Final = 0.5
+"""A thread that waits for a lock may miss Control-C, and on Windows always does. It looks for it this often."""
 
 
 class Group:
@@ -110,10 +113,12 @@ class Group:
 
     def _wait(self) -> Side:
         """Wait until one of the flows has ended."""
-        side = self._ended.get()
-        if side is None:
-            raise Abandoned
-        return side
+        while True:
+            with contextlib.suppress(Empty):
+                side = self._ended.get(timeout=_SIGNAL_SECONDS)
+                if side is None:
+                    raise Abandoned
+                return side
 
     def _running(self) -> tuple[Side, ...]:
         with self._lock:

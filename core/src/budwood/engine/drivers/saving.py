@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, TypeVar
 from budwood.contracts import AsyncExchange, Exchange
 from budwood.errors import ConfigurationError, ResponseTooLargeError
 from budwood.types import SavedReply
-from budwood.wire.failures import announced_size
+from budwood.wire.bodies import announced_size
 
 T = TypeVar("T")
 

@@ -32,8 +32,11 @@ class BackgroundTasks:
     async def wait(self) -> None:
         """Wait until the tasks of this event loop have ended, but no longer than for their cleaning up."""
         loop = asyncio.get_running_loop()
-        if tasks := [task for task in self._tasks if task.get_loop() is loop]:
-            await asyncio.wait(tasks, timeout=CLEANUP_SECONDS)
+        deadline = loop.time() + CLEANUP_SECONDS
+        while tasks := [task for task in self._tasks if task.get_loop() is loop]:  # one may start another
+            await asyncio.wait(tasks, timeout=max(deadline - loop.time(), 0.0))
+            if loop.time() >= deadline:
+                return
 
     def _add(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)

@@ -18,8 +18,8 @@ from budwood.contracts import (
     LocalProvider,
     ModelRulesProvider,
     PriceTierProvider,
-    Provider,
     RateLimitProvider,
+    RemoteProvider,
     TokenProvider,
 )
 from budwood.engine.pipeline.credentials import Lease, TokenCache
@@ -85,7 +85,7 @@ class Endpoint(NamedTuple):
     name: str
     plugin: str
     source: PluginSource
-    remote: Provider | None
+    remote: RemoteProvider | None
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
     capabilities: Callable[[str], frozenset[Capability]]
@@ -202,7 +202,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         name=instance.name,
         plugin=instance.spec.name,
         source=instance.source,
-        remote=thing if isinstance(thing, Provider) else None,
+        remote=thing if isinstance(thing, RemoteProvider) else None,
         local=thing if isinstance(thing, LocalProvider) else None,
         rules=rules,
         capabilities=capabilities,

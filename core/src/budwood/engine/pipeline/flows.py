@@ -48,18 +48,22 @@ def answer_chat(round_: Round) -> Flow[Any]:
         with_tools if tools is None or not tools.tools or not tools.execute else None,
         cached if round_.call.cache is None else None,
     )
-    return _composed(CHAT, unneeded)(round_)
+    return _composed(CHAT, unneeded, streamed=round_.call.streamed)(round_)
 
 
 def answer_service(round_: Round) -> Flow[Any]:
     """Answer one request to another service."""
-    return _composed(SERVICE, ())(round_)
+    return _composed(SERVICE, (), streamed=round_.call.streamed)(round_)
 
 
 @cache
-def _composed(flows: Sequence[Any], unneeded: Sequence[Any]) -> Answer:
-    """Wrap flows in one another, but for those that have nothing to do."""
+def _composed(flows: Sequence[Any], unneeded: Sequence[Any], *, streamed: bool) -> Answer:
+    """Wrap flows in one another, but for those that have nothing to do; a stream has a way of sending of its own."""
     *wrappers, flow = flows
+    if streamed:
+        from budwood.engine.pipeline.streaming import send_streamed  # whole replies do not need it
+
+        flow = send_streamed
     for wrapper in reversed(wrappers):
         if wrapper not in unneeded:
             flow = wrapper(flow)

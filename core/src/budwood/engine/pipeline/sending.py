@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
-from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, Provider
+from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
 from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
@@ -18,15 +18,11 @@ MAX_ERROR_BYTES: Final = 1024 * 1024
 
 def send(attempt: Attempt) -> Flow[Any]:
     """
-    Send one request and read its reply, whole or as a stream of events.
+    Send one request and read its whole reply; for streams see `budwood.engine.pipeline.streaming`.
 
     Raises:
         ProviderError: The request failed; the provider says what the vendor's error means.
     """
-    if attempt.round.call.streamed:
-        from budwood.engine.pipeline.streaming import send_streamed
-
-        return (yield from send_streamed(attempt))
     if attempt.endpoint.local is not None:
         from budwood.engine.pipeline.local import ask_local
 
@@ -142,7 +138,7 @@ def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
     return body[:MAX_ERROR_BYTES]
 
 
-def remote_provider(attempt: Attempt) -> Provider:
+def remote_provider(attempt: Attempt) -> RemoteProvider:
     """
     Return the provider that speaks to a vendor.
 

@@ -9,12 +9,12 @@ from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.wire.connecting import TransportSettings
 from budwood_testing import TransportSuite, loopback
-from budwood_testing.suites.transport import bench, leaving
+from budwood_testing.suites.transport import bench, leaving, sinks
 from tests.plugins.testing.mutants.registering import registry_of
 
-for module in (loopback, bench, leaving):  # what waits for a mutant waits in vain
+for module in (loopback, bench, leaving, sinks):  # what waits for a mutant waits in vain
     module.PATIENCE = 5.0
-bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0)
+bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0) | {"head": None}
 
 
 class Carrier:

@@ -8,16 +8,20 @@ import itertools
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from budwood.contracts import AsyncTransport, Transport
+from budwood.contracts import AsyncExchange, AsyncTransport, Transport
 from budwood.engine.drivers.saving import save_reply, save_reply_async
 from budwood.errors import ConnectionFailedError, ResponseTooLargeError
 from budwood.types import HTTPCall, SavedReply
 from budwood_testing.loopback import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.awaited import AwaitedExchange, turns
 from budwood_testing.suites.transport.bench import TransportBench, call, is_left, timing
+
+_SENT: Final = 1_500_000
+"""More than async code gathers before it writes."""
 
 
 class Saving(TransportBench):
@@ -97,14 +101,15 @@ class Saving(TransportBench):
         self, make_async: Callable[..., AsyncTransport], server: LoopbackServer, target: Path
     ) -> None:
         """A task that is cancelled in mid-reply leaves the old file, and nothing beside it."""
-        server.play(head(length=2_000_000) + bytes(1_500_000), LEAVE)
+        server.play(head(length=2_000_000) + bytes(_SENT), LEAVE)
 
         async def cancelled() -> None:
             transport = make_async()
-            exchange = await transport.open(call(server.url), timing())
+            exchange = _WatchedExchange(await transport.open(call(server.url), timing()))
             saving = asyncio.create_task(save_reply_async(exchange, target, None))
-            while len(list(target.parent.iterdir())) == 1:
-                await turns(1)
+            await exchange.waits.wait()
+            await turns(1)
+            assert len(list(target.parent.iterdir())) == 2  # what has come is written already
             saving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await saving
@@ -114,6 +119,29 @@ class Saving(TransportBench):
         asyncio.run(cancelled())
         assert target.read_bytes() == b"old"
         assert list(target.parent.iterdir()) == [target]
+
+
+class _WatchedExchange:
+    """An exchange that tells when all that was sent has been read, so that the next read waits."""
+
+    def __init__(self, exchange: AsyncExchange) -> None:
+        self.head = exchange.head
+        self.waits = asyncio.Event()
+        self._exchange = exchange
+        self._left = _SENT
+
+    async def read(self) -> bytes:
+        if not self._left:
+            self.waits.set()
+        data = await self._exchange.read()
+        self._left -= len(data)
+        return data
+
+    async def read_all(self, limit: int) -> bytes:
+        return await self._exchange.read_all(limit)
+
+    async def close(self) -> None:
+        await self._exchange.close()
 
 
 def save(transport: Transport, made: HTTPCall, path: Path, limit: int | None = None) -> SavedReply:

@@ -1,0 +1,105 @@
+"""A provider need not chat: each service stands by itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from budwood import Client
+from budwood.errors import PluginInvalidError, RateLimitError, UnsupportedError
+from budwood.hooks import PROVIDER, ProviderSpec
+from budwood.types import Capability, EmbeddingResponse, HTTPCall
+from tests.plugins.testing.mutants.registering import registry_of
+
+
+class Settings(BaseModel):
+    api_key: SecretStr | None = None
+
+
+class Embedder:
+    """
+    Makes embeddings and nothing else; it inherits nothing.
+    """
+
+    capabilities = frozenset({Capability.EMBEDDINGS})
+
+    def __init__(self, settings, context):
+        self.context = context
+
+    def authorize(self, call, credential):
+        return call.with_headers({"authorization": f"Key {credential.secret.get_secret_value()}"})
+
+    def error(self, reply):
+        return RateLimitError(f"HTTP {reply.status}", status=reply.status)
+
+    def encode_embedding(self, request):
+        return HTTPCall(method="POST", url="https://acme.example/embed", body=json.dumps(request.texts).encode())
+
+    def decode_embedding(self, request, reply):
+        return EmbeddingResponse(vectors=tuple(json.loads(reply.body)), model=request.model)
+
+
+class Claiming(Embedder):
+    """
+    Says that it chats, and cannot.
+    """
+
+    capabilities = frozenset({Capability.EMBEDDINGS, Capability.CHAT})
+
+
+@pytest.fixture
+def client_of(scripted, clock):
+    """
+    Make a client of a provider.
+    """
+
+    def make(provider):
+        spec = ProviderSpec(
+            name="acme",
+            settings=lambda: Settings,
+            build=provider,
+            requires_api=(2, 0),
+            summary="A vendor of embeddings.",
+            capabilities=provider.capabilities,
+        )
+        registry = registry_of(PROVIDER, spec, "acme")
+        return Client("acme/e", registry=registry, api_key="sk-secret", transport=scripted, clock=clock)
+
+    return make
+
+
+def test_provider_of_embeddings_alone_is_used(client_of, scripted):
+    """
+    It is authorized, repeated after an error that may be transient, and told in the ledger as any other.
+    """
+    scripted.reply(429, b"slow").reply(200, [[1.0, 2.0]])
+
+    with client_of(Embedder) as client:
+        reply = client.embed("Hello")
+
+    assert [list(vector) for vector in reply.vectors] == [[1.0, 2.0]]
+    assert [attempt.status for attempt in reply.attempts] == [429, 200]
+    assert scripted.calls[0].headers["authorization"] == "Key sk-secret"
+
+
+def test_provider_without_chat_is_not_asked(client_of, scripted):
+    """
+    What it cannot do is said before anything is sent.
+    """
+    with client_of(Embedder) as client:
+        with pytest.raises(UnsupportedError, match="acme/e does not chat"):
+            client.ask("Hello")
+        with pytest.raises(UnsupportedError, match="does not chat"), client.stream("Hello") as stream:
+            list(stream)
+
+    assert not scripted.calls
+
+
+def test_provider_that_claims_chat_must_have_its_methods(client_of):
+    """
+    The error lists what is missing.
+    """
+    with pytest.raises(PluginInvalidError, match=r"capabilities name chat.*Missing: decode, decoder, encode\."):
+        client_of(Claiming)

@@ -1,0 +1,46 @@
+"""What one call passes through: few enough functions that a reader can follow it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.way import Step
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """
+    The functions of one ``client.ask`` over openai-compatible, followed in a process that does nothing else.
+    """
+    command = [sys.executable, "-m", "tests.benchmarks.way", "--json"]
+    run = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    return [Step(**step) for step in json.loads(run.stdout)]
+
+
+def test_request_passes_through_few_functions_and_files(steps):
+    """
+    At most 120 functions in at most 30 files, with none of the policies in use.
+    """
+    files = {step.file for step in steps}
+
+    assert len(steps) <= 120
+    assert len(files) <= 30, "\n".join(sorted(files))
+
+
+def test_no_function_on_the_way_is_long(steps):
+    """
+    Fewer functions are no gain if they are longer: at most 30 lines each, docstrings included.
+    """
+    assert [step for step in steps if step.lines > 30] == []
+
+
+def test_what_is_counted_is_the_whole_way(steps):
+    """
+    From the client to the provider and back, over the default transport.
+    """
+    names = {step.name for step in steps}
+
+    assert {"Client.ask", "OpenAICompatible.encode", "PooledTransport.open", "OpenAICompatible.decode"} <= names
