@@ -199,10 +199,12 @@ class Engine:
             from budwood.engine.accounting.observer_loading import close_observers
 
             close_observers(owned_observers)
-        self.endpoints.close()
-        if self.cache is not None and self.cache.owned:
-            with faults.calling(self.cache.source, "close"):
-                self.cache.store.close()
+        try:
+            self.endpoints.close()
+        finally:
+            if self.cache is not None and self.cache.owned:
+                with faults.calling(self.cache.source, "close"):
+                    self.cache.store.close()
 
     def _answer(self, prompt: Prompt, options: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
