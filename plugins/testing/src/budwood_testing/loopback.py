@@ -112,7 +112,7 @@ class LoopbackServer:
         with self._changed:
             connections = tuple(self._connections)
         for connection in connections:
-            with suppress(OSError):
+            with contextlib.suppress(OSError):
                 connection.sendall(data)
 
     def __enter__(self) -> Self:
