@@ -107,7 +107,7 @@ def test_printed_commands_name_a_checkout_that_is_not_known(tmp_path, monkeypatc
     """
     Installed from wheels, nothing says where a checkout is.
     """
-    monkeypatch.setattr(steps, "_origin", lambda name: None)
+    monkeypatch.setattr(steps, "_origin", {}.get)
 
     printed = steps.next_steps(package("acme"), tmp_path)
 
