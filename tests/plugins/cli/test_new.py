@@ -223,6 +223,7 @@ def test_wrong_arguments_are_usage(budwood, tmp_path):
         run = budwood("plugins", "new", *arguments, "--folder", tmp_path / "new")
         assert run.returncode == 2, run.stderr
         assert run.stderr.startswith("error: ")
+        assert "Value error" not in run.stderr
     assert not (tmp_path / "new").exists()
 
 
