@@ -1,12 +1,15 @@
 """
 Print the functions of ours that one ``client.ask`` passes through, in the order of their first call.
 
-``python -m tests.benchmarks.way`` asks a server on loopback twice to warm up, and follows the third call; ``--json``
-prints the functions alone, as JSON.
+``python -m tests.benchmarks.way`` asks a server on loopback twice to warm up, and follows the third call. With
+``--async`` it follows an async client over httptools. A coroutine or a generator that continues counts as called again.
+``--json`` prints the functions alone, as JSON.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
 import sys
 from collections import Counter
@@ -14,11 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from budwood import Client
+from budwood import AsyncClient, Client
 from budwood_testing import chat_reply
 from budwood_testing.loopback import LoopbackServer
 
 SOURCES: Final = ("/budwood/", "/budwood_")
+ASKED: Final = 3
 
 
 class Step(NamedTuple):
@@ -52,25 +56,50 @@ def follow(call: Any) -> Counter[Step]:
     return steps
 
 
+def play_replies(server: LoopbackServer) -> None:
+    """
+    Have a server answer the calls on one connection.
+    """
+    body = json.dumps(chat_reply("Hello.")).encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    server.play(head + body, keep=True, times=ASKED)
+
+
 def steps_of_ask() -> Counter[Step]:
     """
     Follow one ``client.ask`` with the provider openai-compatible over the default transport.
     """
-    body = json.dumps(chat_reply("Hello.")).encode()
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
     with LoopbackServer() as server, Client("openai-compatible/model", base_url=server.url, cache=False) as client:
-        server.play(head + body, keep=True, times=3)
-        client.ask("Hi")
-        client.ask("Hi")
+        play_replies(server)
+        for _ in range(ASKED - 1):
+            client.ask("Hi")
         return follow(lambda: client.ask("Hi"))
+
+
+def steps_of_async_ask() -> Counter[Step]:
+    """
+    Follow one ``await client.ask`` with the provider openai-compatible over httptools.
+    """
+    with LoopbackServer() as server, asyncio.Runner() as runner:
+        play_replies(server)
+        client = AsyncClient("openai-compatible/model", base_url=server.url, cache=False, transport="httptools")
+        for _ in range(ASKED - 1):
+            runner.run(client.ask("Hi"))
+        steps = follow(lambda: runner.run(client.ask("Hi")))
+        runner.run(client.close())
+        return steps
 
 
 def main() -> None:
     """
     Print each function with its file and how often it was called, and the sums.
     """
-    steps = steps_of_ask()
-    if "--json" in sys.argv:
+    parser = argparse.ArgumentParser(description="Print the functions that one client.ask passes through.")
+    parser.add_argument("--async", action="store_true", dest="is_async", help="follow an async client over httptools")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print the functions alone, as JSON")
+    arguments = parser.parse_args()
+    steps = steps_of_async_ask() if arguments.is_async else steps_of_ask()
+    if arguments.as_json:
         print(json.dumps([step._asdict() for step in steps]))
         return
     for step, count in steps.items():

@@ -77,9 +77,9 @@ def test_without_a_model_the_error_names_what_is_configured(make_client, scripte
     """
     client = make_client(None, api_key=None, settings={"providers": {"work": {"plugin": "openai"}}})
 
-    with pytest.raises(ConfigurationError, match=r"No model is named.*BUDWOOD_MODEL.*openai.*work"):
+    with pytest.raises(ConfigurationError, match=r"No model given.*BUDWOOD_MODEL.*openai.*work"):
         client.ask("Hi")
-    with pytest.raises(ConfigurationError, match="No model is named"):
+    with pytest.raises(ConfigurationError, match="No model given"):
         client.capabilities()
     assert scripted.calls == []
 
@@ -410,9 +410,9 @@ def test_the_module_without_a_model_names_what_is_configured(default_transport):
     """
     `budwood.ask` guesses no model.
     """
-    with pytest.raises(ConfigurationError, match=r"No model is named.*openai"):
+    with pytest.raises(ConfigurationError, match=r"No model given.*openai"):
         budwood.ask("Hi")
-    with pytest.raises(ConfigurationError, match=r"No model is named.*openai"):
+    with pytest.raises(ConfigurationError, match=r"No model given.*openai"):
         asyncio.run(budwood.ask_async("Hi"))
 
 

@@ -107,7 +107,7 @@ def test_printed_commands_name_a_checkout_that_is_not_known(tmp_path, monkeypatc
     """
     Installed from wheels, nothing says where a checkout is.
     """
-    monkeypatch.setattr(steps, "_origin", {}.get)
+    monkeypatch.setattr(steps, "_origin", lambda _: None)
 
     printed = steps.next_steps(package("acme"), tmp_path)
 
@@ -223,7 +223,6 @@ def test_wrong_arguments_are_usage(budwood, tmp_path):
         run = budwood("plugins", "new", *arguments, "--folder", tmp_path / "new")
         assert run.returncode == 2, run.stderr
         assert run.stderr.startswith("error: ")
-        assert "Value error" not in run.stderr
     assert not (tmp_path / "new").exists()
 
 

@@ -71,49 +71,49 @@ class Engine:
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     counter: TokenCounter = field(init=False)
-    _told: dict[bool, Observers] = field(init=False, default_factory=dict)
+    _combined: dict[bool, Observers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
 
-    def ask(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
+    def ask(self, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask, and return the whole reply."""
-        return self._answer(prompt, given, streamed=False)
+        return self._answer(prompt, options, streamed=False)
 
-    def stream(self, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse]:
+    def stream(self, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask, and emit the reply's events as they come."""
-        return self._answer(prompt, given, streamed=True)
+        return self._answer(prompt, options, streamed=True)
 
     def ask_many(
-        self, prompts: Iterable[Prompt], given: AskOptions, concurrency: int
+        self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
     ) -> Flow[list[ChatResponse | BudwoodError]]:
-        """Ask many things side by side; a failed one is its error."""
+        """Ask many prompts side by side; in the place of a failed one is its error."""
         if isinstance(prompts, str):
             raise ConfigurationError("ask_many() got one text.", hint="Give a list of prompts.")
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ConfigurationError(f"concurrency is {concurrency!r}.", hint="Give an integer of 1 or more.")
         replies: list[ChatResponse | BudwoodError] = yield All(
-            (_caught(self, prompt, given) for prompt in prompts), limit=concurrency
+            (_error_as_result(self, prompt, options) for prompt in prompts), limit=concurrency
         )
         return replies
 
     def talk(
-        self, conversation: Conversation, prompt: Prompt, given: AskOptions, *, streamed: bool
+        self, conversation: Conversation, prompt: Prompt, options: AskOptions, *, streamed: bool
     ) -> Flow[ChatResponse]:
         """Ask in a conversation; its history grows only when the reply is complete."""
-        asked = self._understood(given)
-        call = self._call(asked, conversation.model, streamed=streamed)
+        parsed = self._parse(options)
+        call = self._call(parsed, conversation.model, streamed=streamed)
         new = messages_of(prompt)
-        asked.request(call.target.model, new)  # raises for an invalid option now, not at the first read
-        return self._talk(conversation, new, asked, call)
+        parsed.request(call.target.model, new)  # raises for an invalid option now, not at the first read
+        return self._talk(conversation, new, parsed, call)
 
     def _talk(
-        self, conversation: Conversation, new: tuple[Message, ...], asked: CallOptions, call: Call
+        self, conversation: Conversation, new: tuple[Message, ...], parsed: CallOptions, call: Call
     ) -> Flow[ChatResponse]:
-        new = yield from self._read(new, asked)
-        system = conversation.system if asked.system is None else asked.system
+        new = yield from self._read(new, parsed)
+        system = conversation.system if parsed.system is None else parsed.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
-        response = yield from self._ask(call, history, asked)
+        response = yield from self._ask(call, history, parsed)
         conversation.messages.extend((*new, *response.messages))
         return response
 
@@ -142,13 +142,13 @@ class Engine:
         )
         return services.moderate(call, request)
 
-    def complete(self, prompt: str, given: CompletionOptions, *, streamed: bool = False) -> Flow[ChatResponse]:
+    def complete(self, prompt: str, options: CompletionOptions, *, streamed: bool = False) -> Flow[ChatResponse]:
         """Let a model continue a text."""
         from budwood.engine import services
 
-        asked = parse_completion_options(given, self.options)
-        call = self._call(asked, streamed=streamed)
-        return services.request(call, services.COMPLETION, asked.request(call.target.model, (Message.user(prompt),)))
+        parsed = parse_completion_options(options, self.options)
+        call = self._call(parsed, streamed=streamed)
+        return services.request(call, services.COMPLETION, parsed.request(call.target.model, (Message.user(prompt),)))
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
@@ -164,32 +164,32 @@ class Engine:
         options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
         return services.request(self._new_call(target, options, streamed=True), services.PULL, target.model)
 
-    def count_tokens(self, prompt: Prompt, given: AskOptions, *, offline: bool) -> Flow[TokenCount]:
+    def count_tokens(self, prompt: Prompt, options: AskOptions, *, offline: bool) -> Flow[TokenCount]:
         """Count the tokens of a request; ``offline`` does so without asking the vendor."""
         from budwood.engine import services
 
-        asked = self._understood(given)
-        call = self._call(asked)
-        messages = yield from self._read(messages_of(prompt, system=asked.system), asked)
-        return (yield from services.count_tokens(call, asked.request(call.target.model, messages), offline=offline))
+        parsed = self._parse(options)
+        call = self._call(parsed)
+        messages = yield from self._read(messages_of(prompt, system=parsed.system), parsed)
+        return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
-        """Say what a model can do."""
+        """Return what a model can do."""
         return self.endpoints.find(self._address(model)).capabilities()
 
     def model_details(self, model: str | None) -> ModelDetails:
-        """Say all that is known of a model."""
+        """Return all that is known of a model."""
         from budwood.engine.accounting.details import details_of
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
-    def check(self, given: AskOptions) -> None:
-        """See that a call could be sent: its model chats, has a provider and a key, and its options make a request."""
-        asked = self._understood(given)
-        call = self._call(asked)
+    def check(self, options: AskOptions) -> None:
+        """Check that a call could be sent: its model chats, it has a provider and a key, and its options are valid."""
+        parsed = self._parse(options)
+        call = self._call(parsed)
         check_chat(call.target)
         call.target.endpoint.check_credential()
-        asked.request(call.target.model, (Message.user("-"),))
+        parsed.request(call.target.model, (Message.user("-"),))
 
     def close(self) -> None:
         """Release what local models hold, and the cache and the observers that were made here."""
@@ -199,45 +199,47 @@ class Engine:
             from budwood.engine.accounting.observer_loading import close_observers
 
             close_observers(owned_observers)
-        self.endpoints.close()
-        if self.cache is not None and self.cache.owned:
-            with faults.calling(self.cache.source, "close"):
-                self.cache.store.close()
+        try:
+            self.endpoints.close()
+        finally:
+            if self.cache is not None and self.cache.owned:
+                with faults.calling(self.cache.source, "close"):
+                    self.cache.store.close()
 
-    def _answer(self, prompt: Prompt, given: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
+    def _answer(self, prompt: Prompt, options: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
-        asked = self._understood(given)
-        call = self._call(asked, streamed=streamed)
-        messages = messages_of(prompt, system=asked.system)
-        if not asked.files:
-            return self._ask(call, messages, asked)
-        asked.request(call.target.model, messages)  # as in `talk`
-        return self._ask_with_files(call, messages, asked)
+        parsed = self._parse(options)
+        call = self._call(parsed, streamed=streamed)
+        messages = messages_of(prompt, system=parsed.system)
+        if not parsed.files:
+            return self._ask(call, messages, parsed)
+        parsed.request(call.target.model, messages)  # as in `talk`
+        return self._ask_with_files(call, messages, parsed)
 
-    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
-        messages = yield from self._read(messages, asked)
-        return (yield from self._ask(call, messages, asked))
+    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
+        messages = yield from self._read(messages, parsed)
+        return (yield from self._ask(call, messages, parsed))
 
-    def _ask(self, call: Call, messages: tuple[Message, ...], asked: CallOptions) -> Flow[ChatResponse]:
-        request = asked.request(call.target.model, messages)
-        return answer_chat(Round(call, CHAT, request, asked.tools, asked.output))
+    def _ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
+        request = parsed.request(call.target.model, messages)
+        return answer_chat(Round(call, CHAT, request, parsed.tools, parsed.output))
 
-    def _understood(self, given: AskOptions) -> CallOptions:
-        asked = parse_options(given, self.options)
+    def _parse(self, options: AskOptions) -> CallOptions:
+        parsed = parse_options(options, self.options)
         if self.blocking:
-            for tool in asked.tools.tools.values():
-                if tool.awaitable and asked.tools.execute:
+            for tool in parsed.tools.tools.values():
+                if tool.awaitable and parsed.tools.execute:
                     raise ConfigurationError(
                         f"The tool {tool.definition.name!r} is async, and Client cannot await it.",
                         hint="Use AsyncClient, or a plain function.",
                     )
-            if asked.tools.approve is not None and is_async(asked.tools.approve):
+            if parsed.tools.approve is not None and is_async(parsed.tools.approve):
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
-        return asked
+        return parsed
 
-    def _read(self, messages: tuple[Message, ...], asked: CallOptions) -> Flow[tuple[Message, ...]]:
-        if asked.files:
-            messages = yield Invoke(lambda: with_files(messages, asked.files, self._read_file))
+    def _read(self, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[tuple[Message, ...]]:
+        if parsed.files:
+            messages = yield Invoke(lambda: with_files(messages, parsed.files, self._read_file))
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
@@ -247,8 +249,8 @@ class Engine:
         address = model or self.model
         if address is None:
             raise ConfigurationError(
-                "No model is named.",
-                hint='Pass model="PROVIDER/MODEL", or set `model` in budwood.toml or BUDWOOD_MODEL. '
+                "No model given.",
+                hint='Pass model="provider/model", or set `model` in budwood.toml or BUDWOOD_MODEL. '
                 f"Providers here: {listed(self.instances.known(PROVIDER))}.",
             )
         return address
@@ -258,10 +260,10 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, asked: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
-        target = self.endpoints.find(self._address(asked.model or model))
-        cache = self.cache if asked.use_cache else None
-        call = self._new_call(target, asked.options, streamed=streamed, cache=cache)
+    def _call(self, parsed: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
+        target = self.endpoints.find(self._address(parsed.model or model))
+        cache = self.cache if parsed.use_cache else None
+        call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
         if streamed and cache is None:  # a cached reply needs no key
             target.endpoint.check_credential()
         return call
@@ -296,16 +298,16 @@ class Engine:
         is_logged = logs.wanted()
         if not is_logged and not self.observers:
             return None
-        told = self._told.get(is_logged)
-        if told is None:  # of two threads that come here at once, both use what the first has made
+        combined = self._combined.get(is_logged)
+        if combined is None:  # of two threads that come here at once, both use what the first has made
             made = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
-            told = self._told.setdefault(is_logged, made)
-        return told
+            combined = self._combined.setdefault(is_logged, made)
+        return combined
 
 
-def _caught(engine: Engine, prompt: Prompt, given: AskOptions) -> Flow[ChatResponse | BudwoodError]:
+def _error_as_result(engine: Engine, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse | BudwoodError]:
     try:
-        return (yield from engine.ask(prompt, given))
+        return (yield from engine.ask(prompt, options))
     except BudwoodError as error:
         return error
     except Exception as error:  # noqa: BLE001 - a fault of a plugin in one item must not lose the others

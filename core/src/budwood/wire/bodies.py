@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from budwood.types import ReplyHead, Timing
 from budwood.wire.compression import Unpacker
-from budwood.wire.deadlines import Deadlines
+from budwood.wire.deadlines import Deadlines, Wait
 from budwood.wire.failures import check_deadline, too_large
 
 
@@ -85,7 +85,7 @@ class AsyncBody(AsyncWholeBody):
         failures: What `_wait` and `_at_hand` raise where the connection fails.
     """
 
-    __slots__ = ("_deadlines", "_monotonic", "_timing", "_unpacker", "head")
+    __slots__ = ("_deadlines", "_is_packed", "_monotonic", "_timing", "_unpacker", "head")
 
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 
@@ -94,6 +94,7 @@ class AsyncBody(AsyncWholeBody):
         self._timing = timing
         self._deadlines = deadlines
         self._monotonic = monotonic
+        self._is_packed = "content-encoding" in head.headers
         self._unpacker: Unpacker | None = None
 
     @abstractmethod
@@ -114,31 +115,39 @@ class AsyncBody(AsyncWholeBody):
 
     async def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
-        now = self._monotonic()
-        check_deadline(self._timing, now)
-        if self._unpacker is None:
-            self._unpacker = Unpacker(self.head.headers.get("content-encoding", ""))
+        now, timing = self._monotonic(), self._timing
+        check_deadline(timing, now)
         try:
-            data = self._unpacker.more()
-            while not data:
-                packed = self._at_hand()
-                if not packed:
-                    with self._deadlines.within(min(self._timing.idle_timeout, self._timing.deadline - now)):
-                        packed = await self._wait()
-                if not packed:
-                    break
-                data = self._unpacker.feed(packed)
-                now = self._monotonic()
+            if self._is_packed:
+                return await self._read_packed(now)
+            data = self._at_hand()
+            if not data:
+                with Wait(self._deadlines, min(timing.idle_timeout, timing.deadline - now)):
+                    data = await self._wait()
         except self.failures as error:
             failure = self._failed(error)
         else:
             return data
         raise failure  # out here, so that what it is not chained to is not its context either
 
+    async def _read_packed(self, now: float) -> bytes:
+        if self._unpacker is None:
+            self._unpacker = Unpacker(self.head.headers["content-encoding"])
+        data = self._unpacker.more()
+        while not data:
+            packed = self._at_hand()
+            if not packed:
+                with Wait(self._deadlines, min(self._timing.idle_timeout, self._timing.deadline - now)):
+                    packed = await self._wait()
+            if not packed:
+                break
+            data = self._unpacker.feed(packed)
+            now = self._monotonic()
+        return data
+
     async def read_all(self, limit: int) -> bytes:
         """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
         check_announced_size(self.head.headers, limit)
-        packed = "content-encoding" in self.head.headers
         chunks: list[bytes] = []
         size = 0
         while chunk := await self.read():
@@ -146,6 +155,6 @@ class AsyncBody(AsyncWholeBody):
             size += len(chunk)
             if size > limit:
                 raise too_large(limit)
-            if not packed and self._is_at_end():
+            if not self._is_packed and self._is_at_end():
                 break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 
 class Deadlines:
@@ -20,12 +20,16 @@ class Deadlines:
 
         with deadlines.within(seconds):
             data = await read()  # or TimeoutError
+
+    Attributes:
+        waits: The waits that are under way.
+        next: When the timer goes off, by the loop's clock.
     """
 
     def __init__(self) -> None:
-        self._waits: set[Wait] = set()
+        self.waits: Final[set[Wait]] = set()
+        self.next = float("inf")
         self._timer: asyncio.TimerHandle | None = None
-        self._next = float("inf")
 
     def within(self, seconds: float) -> Wait:
         """
@@ -35,36 +39,27 @@ class Deadlines:
         """
         return Wait(self, seconds)
 
-    def add(self, wait: Wait) -> None:
-        """Watch one more wait."""
-        self._waits.add(wait)
-        if wait.end < self._next:
-            self._set_timer(wait.end)
-
-    def discard(self, wait: Wait) -> None:
-        """Watch a wait no longer. The timer stays: it costs less to find nothing to do, once in a while."""
-        self._waits.discard(wait)
-
     def stop(self) -> None:
         """Let go of the timer, once nobody will wait any more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._next = None, float("inf")
+        self._timer, self.next = None, float("inf")
 
-    def _set_timer(self, moment: float) -> None:
+    def set_timer(self, moment: float) -> None:
+        """Look at the waits at that moment."""
         if self._timer is not None:
             self._timer.cancel()
-        self._next = moment
+        self.next = moment
         self._timer = asyncio.get_running_loop().call_at(moment, self._check)
 
     def _check(self) -> None:
         now = asyncio.get_running_loop().time()
-        self._timer, self._next = None, float("inf")
-        for wait in [wait for wait in self._waits if wait.end <= now]:
-            self._waits.discard(wait)
+        self._timer, self.next = None, float("inf")
+        for wait in [wait for wait in self.waits if wait.end <= now]:
+            self.waits.discard(wait)
             wait.expire()
-        if self._waits:
-            self._set_timer(min(wait.end for wait in self._waits))
+        if self.waits:
+            self.set_timer(min(wait.end for wait in self.waits))
 
 
 class Wait:
@@ -90,7 +85,10 @@ class Wait:
             raise RuntimeError("There is no task whose waiting could be bounded.")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines.add(self)
+        deadlines = self._deadlines
+        deadlines.waits.add(self)
+        if self.end < deadlines.next:
+            deadlines.set_timer(self.end)
         return self
 
     def expire(self) -> None:
@@ -103,7 +101,7 @@ class Wait:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._expired:
-            self._deadlines.discard(self)
+            self._deadlines.waits.discard(self)  # the timer stays: to find nothing to do, once in a while, costs less
             return
         # Where others have cancelled the task as well, it stays cancelled.
         if (

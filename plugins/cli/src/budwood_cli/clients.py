@@ -22,5 +22,5 @@ def client_for(model: str | None, *, hint: str = MODEL_HINT) -> Client:
     """
     settings = Settings.load()
     if model is None and settings.model is None:
-        raise ConfigurationError("No model is named.", hint=hint)
+        raise ConfigurationError("No model given.", hint=hint)
     return Client(model, settings=settings)

@@ -27,12 +27,15 @@ class Connection(asyncio.Protocol):
         status: The status of the reply, once its head is there.
         headers: Its headers, as sent.
         expires: When it is too old to be used again, by the loop's clock.
+        is_complete: Whether the whole reply has come.
     """
 
     def __init__(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.expires = float("inf")
+        self.is_complete = False
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser: httptools.HttpResponseParser | None = None
         self._chunks: list[bytes] = []
@@ -40,7 +43,6 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._asked = False
         self._headless = True
-        self._complete = False
         self._keeps = False
         self._bodiless = False
         self._cut_short = False
@@ -49,22 +51,15 @@ class Connection(asyncio.Protocol):
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    async def send(self, request: bytes, *, bodiless: bool) -> None:
-        """
-        Send a request; ``bodiless`` says that no body follows the head of the reply, whatever the head says.
-
-        Raises:
-            OSError: The connection broke.
-        """
-        self.status, self.headers = 0, []
+    def send(self, request: bytes, *, bodiless: bool) -> None:
+        """Send a request; ``bodiless`` says that no body follows the head of the reply, whatever the head says."""
+        self.headers = []
         self._head_size = 0
-        self._asked, self._headless, self._complete, self._keeps = True, True, False, False
+        self._asked, self._headless, self.is_complete, self._keeps = True, True, False, False
         self._bodiless = bodiless
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
-        while self._full and self._error is None:
-            await self._wait()
 
     async def send_blocks(self, blocks: AsyncIterable[bytes]) -> None:
         """
@@ -76,29 +71,30 @@ class Connection(asyncio.Protocol):
             if self._error is None and self._headless:
                 self._transport.write(block)
             while self._full and self._error is None and self._headless:
-                await self._wait()
+                await self._next_event()
             if self._error is not None or not self._headless:
                 self._cut_short = True
                 return
 
     async def wait_for_head(self) -> None:
         """
-        Wait for the head of the reply.
+        Wait until the request is sent and the head of the reply is here.
 
         Raises:
             OSError: The connection broke, or what came is no HTTP.
         """
-        while self._headless:
+        while self._headless or (self._full and not self._cut_short and self._error is None):
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            await self._next_event()
 
     def take(self) -> bytes:
         """Return what is here of the body."""
-        if not self._chunks:
+        chunks = self._chunks
+        if not chunks:
             return b""
-        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
         self._unread = 0
         if self._paused:
             self._paused = False
@@ -113,42 +109,34 @@ class Connection(asyncio.Protocol):
             OSError: The connection broke before that.
         """
         while not self._chunks:
-            if self._complete:
+            if self.is_complete:
                 return b""
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            await self._next_event()
         return self.take()
 
     @property
     def is_at_end(self) -> bool:
         """Whether the whole body has been read."""
-        return self._complete and not self._chunks
+        return self.is_complete and not self._chunks
 
-    @property
-    def can_be_kept(self) -> bool:
-        """Whether another request may follow."""
-        return (
-            self._complete
-            and self._keeps
-            and not self._cut_short
-            and self._error is None
-            and not self._transport.is_closing()
-        )
-
-    def keep(self, expires: float) -> None:
-        """Wait for the next request, until then."""
+    def keep(self, seconds: float) -> bool:
+        """Wait for the next request, so many seconds; return whether another may follow at all."""
+        if not (self.is_complete and self._keeps) or self._cut_short or self._error is not None:
+            return False
+        if self._transport.is_closing():
+            return False
         self._asked = False
         self._chunks.clear()
-        self.expires = expires
+        self.expires = self._loop.time() + seconds
         if self._bodiless:
             self._parser = None
+        return True
 
     def has_expired(self) -> bool:
         """Whether its time is over, or the server has closed it."""
-        return (
-            self._error is not None or self._transport.is_closing() or asyncio.get_running_loop().time() >= self.expires
-        )
+        return self._error is not None or self._transport.is_closing() or self._loop.time() >= self.expires
 
     def close(self) -> None:
         """Close it at once."""
@@ -156,12 +144,10 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.abort()
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _next_event(self) -> asyncio.Future[None]:
+        """Return what is done once something has changed."""
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -208,8 +194,8 @@ class Connection(asyncio.Protocol):
     def _end(self, error: Exception | None) -> None:
         """Take the end of the connection for that of the body, where the head announces no other."""
         self._keeps = False
-        if not self._headless and not self._complete and error is None and not _announces_its_end(self.headers):
-            self._complete = True
+        if not self._headless and not self.is_complete and error is None and not _announces_its_end(self.headers):
+            self.is_complete = True
         said = "the server closed it before the end of the reply" if not self._headless else "the server sent no reply"
         self._fail(error if isinstance(error, OSError) else ConnectionResetError(said))
 
@@ -226,7 +212,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a reply."""
-        if self._complete:  # a second reply to one request
+        if self.is_complete:  # a second reply to one request
             self._keeps = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -245,12 +231,12 @@ class Connection(asyncio.Protocol):
         self.status = status
         self._headless = False
         if self._bodiless:  # the parser waits for a body all the same: the next reply gets another
-            self._complete = True
+            self.is_complete = True
             self._keeps = self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         """Take in a piece of the body."""
-        if self._complete:  # nobody asked for it
+        if self.is_complete:  # nobody asked for it
             self._keeps = False
         else:
             self._chunks.append(data)
@@ -258,8 +244,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """End the reply."""
-        if self._parser is not None and not self._headless and not self._complete:
-            self._complete = True
+        if self._parser is not None and not self._headless and not self.is_complete:
+            self.is_complete = True
             self._keeps = self._parser.should_keep_alive()
 
 

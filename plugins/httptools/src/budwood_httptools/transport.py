@@ -13,10 +13,11 @@ from budwood.errors import BudwoodError, ConnectionFailedError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.connecting import Proxies, TransportSettings
-from budwood.wire.deadlines import Deadlines
+from budwood.wire.deadlines import Deadlines, Wait
 from budwood.wire.failures import (
     broken,
     certificate_wanted,
+    check_deadline,
     check_head_deadline,
     connecting_took_too_long,
     head_late,
@@ -24,6 +25,7 @@ from budwood.wire.failures import (
     is_untrusted,
     not_connected,
     timed_out,
+    too_large,
     untrusted,
 )
 from budwood.wire.heads import Address, address_of, head_of, headers_of
@@ -32,9 +34,13 @@ from budwood.wire.racing import connected
 from budwood.wire.tls import ssl_context
 from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
 from budwood_httptools.connection import Connection
+from budwood_httptools.places import Places
 
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+
+_MOST_HEADS: Final = 16
+"""So many heads of requests are remembered for an address: keys and tokens change."""
 
 
 class _Server(NamedTuple):
@@ -52,6 +58,8 @@ class _Target(NamedTuple):
 
     server: _Server
     address: Address
+    heads: dict[tuple[object, ...], bytes]
+    """The heads of requests, but for the size of the body: most calls to an address send the same one."""
 
 
 class HttptoolsTransport:
@@ -76,7 +84,7 @@ class HttptoolsTransport:
         if Proxies(self._settings):
             raise _unsupported("goes through no proxy")
         self.deadlines = Deadlines()
-        self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._places = Places(self._settings.max_connections)
         self._servers: dict[tuple[str, str, int], _Server] = {}
         self._targets: dict[str, _Target] = {}
 
@@ -85,13 +93,16 @@ class HttptoolsTransport:
         left = check_head_deadline(timing, self.monotonic())
         target = self._targets.get(call.url) or self._target(call)
         try:
-            with self.deadlines.within(left):
-                body = await prepare_body_async(call.body)
-                await self._places.acquire()
+            with Wait(self.deadlines, left):
+                body = call.body if isinstance(call.body, bytes) else await prepare_body_async(call.body)
+                if self._places.free:
+                    self._places.free -= 1
+                else:
+                    await self._places.wait()
                 try:
                     connection = await self._sent(call, timing, target, body)
                 except BaseException:
-                    self._places.release()
+                    self._places.give()
                     raise
         except OSError as error:
             failure = head_late(timing, self.monotonic()) if isinstance(error, TimeoutError) else _lost(call, error)
@@ -107,7 +118,7 @@ class HttptoolsTransport:
             context = ssl_context(self._settings) if address.scheme == "https" else None
             idle = IdleConnections[Connection](self._settings.max_idle_connections)
             self._servers[key] = _Server(address.host, address.port, context, idle, set())
-        target = _Target(self._servers[key], address)
+        target = _Target(self._servers[key], address, {})
         if len(self._targets) >= _MOST_ADDRESSES:
             self._targets.clear()
         self._targets[call.url] = target
@@ -115,7 +126,7 @@ class HttptoolsTransport:
 
     async def _sent(self, call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> Connection:
         server = target.server
-        head = _head(call, target.address, size_of(body))
+        head = _head(call, target, size_of(body))
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
@@ -124,9 +135,9 @@ class HttptoolsTransport:
         server.busy.add(connection)
         try:
             if isinstance(body, bytes):
-                await connection.send(head + body, bodiless=call.method == "HEAD")
+                connection.send(head + body, bodiless=call.method == "HEAD")
             else:
-                await connection.send(head, bodiless=call.method == "HEAD")
+                connection.send(head, bodiless=call.method == "HEAD")
                 await connection.send_blocks(body)
             await connection.wait_for_head()
         except BaseException:
@@ -160,12 +171,11 @@ class HttptoolsTransport:
 
     def leave(self, server: _Server, connection: Connection) -> None:
         """Take a connection back, and another request into its place."""
-        self._places.release()
+        self._places.give()
         server.busy.discard(connection)
-        if not connection.can_be_kept:
+        if not connection.keep(self._settings.keepalive_expiry):
             connection.close()
             return
-        connection.keep(asyncio.get_running_loop().time() + self._settings.keepalive_expiry)
         for each in server.idle.give(connection):
             each.close()
 
@@ -176,6 +186,7 @@ class HttptoolsTransport:
             for connection in (*server.idle.clear(), *server.busy):
                 connection.close()
             server.busy.clear()
+        self._targets.clear()
 
 
 class HttptoolsExchange(AsyncBody):
@@ -203,6 +214,17 @@ class HttptoolsExchange(AsyncBody):
     def _is_at_end(self) -> bool:
         return self._connection.is_at_end
 
+    async def read_all(self, limit: int) -> bytes:
+        """Wait for the whole body, of at most ``limit`` bytes. A short one comes with the head."""
+        connection = self._connection
+        if self._is_packed or not connection.is_complete:
+            return await super().read_all(limit)
+        check_deadline(self._timing, self._monotonic())
+        body = connection.take()
+        if len(body) > limit:
+            raise too_large(limit)
+        return body
+
     def _failed(self, error: Exception) -> BudwoodError:
         if isinstance(error, TimeoutError):
             failure: BudwoodError = timed_out(self._call, self._timing, self._monotonic())
@@ -226,10 +248,21 @@ def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
     return certificate_wanted(call, reason) if is_unproved(error) else broken(call, reason)
 
 
-def _head(call: HTTPCall, address: Address, size: int) -> bytes:
+def _head(call: HTTPCall, target: _Target, size: int) -> bytes:
     """Write the head of a request whose body has ``size`` bytes."""
-    lines = [f"{name}: {value}\r\n" for name, value in headers_of(call, address, size).items()]
-    return f"{call.method} {address.target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("ascii")
+    key = (call.method, not size, *call.headers.items())
+    head = target.heads.get(key)
+    if head is None:
+        headers = headers_of(call, target.address, size)
+        if size:
+            del headers["content-length"]
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        end = "content-length: " if size else "\r\n"
+        head = f"{call.method} {target.address.target} HTTP/1.1\r\n{lines}{end}".encode("ascii")
+        if len(target.heads) >= _MOST_HEADS:
+            target.heads.clear()
+        target.heads[key] = head
+    return b"%b%d\r\n\r\n" % (head, size) if size else head
 
 
 def _unsupported(what: str) -> UnsupportedError:

@@ -8,6 +8,7 @@ it is tolerated.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -49,6 +50,7 @@ REASONING_FIELDS: Final = ("reasoning_content", "reasoning")
 """DeepSeek and older vLLM write the first; Ollama, newer vLLM, Groq and OpenRouter the second."""
 
 _MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *REASONING_FIELDS})
+_TEXT_FIELDS: Final = frozenset({"role", "content"})
 _REPLY_FIELDS: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 
 
@@ -86,14 +88,9 @@ def decode_chat(
         model=body.get("model") or "",
         request_id=request_id(headers),
         rate_limits=rate_limits(headers),
-        metadata=decode_metadata(body) | _choice_metadata(choices[0]),
+        metadata=decode_metadata(body, choices[0]),
         raw=dict(body),
     )
-
-
-def _choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a choice says besides what has a field of its own."""
-    return {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
 
 
 def message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -114,13 +111,13 @@ def decode_message(
     message: Mapping[str, Any], *, vendor: str, reply_id: str | None = None, request: ChatRequest | None = None
 ) -> Message:
     """Read a model's message; fields that Budwood does not model become vendor parts."""
-    said = [name for name, value in message.items() if value not in _EMPTY and name != "role"]
-    if said == ["content"] and isinstance(message["content"], str):  # nearly all are text alone
-        return Message(role="assistant", parts=(TextPart(text=message["content"]),))
+    content = message.get("content")
+    if content and isinstance(content, str) and (_TEXT_FIELDS.issuperset(message) or _is_text_alone(message)):
+        return Message(role="assistant", parts=(TextPart(text=content),))
     parts: list[Part] = []
     if reasoning := reasoning_text(message):
         parts.append(ReasoningPart(text=reasoning))
-    parts.extend(content_piece(piece, vendor) for piece in pieces_of(message.get("content")))
+    parts.extend(content_piece(piece, vendor) for piece in pieces_of(content))
     if message.get("refusal"):
         parts.append(RefusalPart(text=message["refusal"]))
     for number, call in enumerate(message.get("tool_calls") or ()):
@@ -129,6 +126,11 @@ def decode_message(
         parts.append(decode_call({"function": message["function_call"]}, 0, reply_id, request))
     parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
     return Message(role="assistant", parts=tuple(parts))
+
+
+def _is_text_alone(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message with a text holds nothing else: nearly all do not."""
+    return not [name for name, value in message.items() if name not in _TEXT_FIELDS and value not in _EMPTY]
 
 
 def reasoning_text(message: Mapping[str, Any]) -> str:
@@ -238,11 +240,14 @@ def count(value: object) -> int | None:
     return value if type(value) is int and value >= 0 else None  # True is an int for `isinstance`
 
 
-def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a reply or a chunk says besides what has a field of its own."""
-    if reply.keys() <= _REPLY_FIELDS:  # nearly all chunks say nothing else
-        return {}
-    return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
+def decode_metadata(reply: Mapping[str, Any], choice: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Return what a reply or a chunk, and its first choice, say besides what has a field of its own."""
+    found: dict[str, Any] = {}
+    if not _REPLY_FIELDS.issuperset(reply):  # nearly all chunks say nothing else
+        found = {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
+    if not _CHOICE_FIELDS.issuperset(choice):
+        found |= {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
+    return found
 
 
 def holds_error(reply: Mapping[str, Any]) -> bool:

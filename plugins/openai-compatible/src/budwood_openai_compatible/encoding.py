@@ -6,7 +6,7 @@ Source: OpenAI's API description, ``CreateChatCompletionRequest``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
@@ -38,24 +38,29 @@ def encode_messages(messages: Iterable[Message], *, vendor: str, system_role: st
         vendor: To whom this goes: parts of other vendors are left out.
         system_role: The role of system and developer messages; None leaves each as it is.
     """
-    return [written for message in messages for written in _encode_message(message, vendor, system_role)]
+    encoded: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role == "tool":
+            encoded += [
+                {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
+                for result in message.tool_results
+            ]
+        else:
+            encoded.append(_encode_message(message, vendor, system_role))
+    return encoded
 
 
-def _encode_message(message: Message, vendor: str, system_role: str | None) -> Iterator[dict[str, Any]]:
+def _encode_message(message: Message, vendor: str, system_role: str | None) -> dict[str, Any]:
     match message.role:
-        case "tool":
-            for result in message.tool_results:
-                yield {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
         case "assistant":
-            yield _named(_assistant(message, vendor), message)
+            encoded = _assistant(message, vendor)
         case "system" | "developer":
-            yield _named({"role": system_role or message.role, "content": message.text}, message)
+            encoded = {"role": system_role or message.role, "content": message.text}
         case _:
-            yield _named({"role": "user", "content": _content(message.parts, vendor)}, message)
-
-
-def _named(written: dict[str, Any], message: Message) -> dict[str, Any]:
-    return written | {"name": message.name} if message.name else written
+            encoded = {"role": "user", "content": _content(message.parts, vendor)}
+    if message.name:
+        encoded["name"] = message.name
+    return encoded
 
 
 def _assistant(message: Message, vendor: str) -> dict[str, Any]:
@@ -92,11 +97,12 @@ def _call(wanted: ToolCallPart) -> dict[str, Any]:
 
 def _content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:
     """Write text alone as a text, which every server takes, and all else as a list."""
-    parts = tuple([part for part in parts if not isinstance(part, VendorPart) or part.provider == vendor])
     texts = [part.text for part in parts if isinstance(part, TextPart)]
-    if len(texts) == len(parts):
-        return "".join(texts)
-    return [_content_part(part) for part in parts]
+    if len(texts) < len(parts):
+        parts = tuple([part for part in parts if not isinstance(part, VendorPart) or part.provider == vendor])
+        if len(texts) < len(parts):
+            return [_content_part(part) for part in parts]
+    return "".join(texts)
 
 
 def _content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may be any JSON
@@ -114,8 +120,6 @@ def _content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may 
 
 def encode_tools(request: ChatRequest, *, vendor: str, with_choice: bool) -> dict[str, Any]:
     """Write the tools of a request, and which of them must be called; nothing where there are none."""
-    if not request.tools and not request.vendor_tools:
-        return {}
     tools = [*map(_tool, request.tools), *own_tools(request, vendor)]
     if not tools:
         return {}

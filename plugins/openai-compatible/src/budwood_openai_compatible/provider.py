@@ -72,19 +72,25 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Write the body of a chat request: what those override who take most of it as it is, but not all."""
+        settings, vendor = self._settings, self.vendor
         parameters = adapted(request, self.rules(request), names=self._names)
-        receipts = parameters.adaptations + foreign_tools(request, self.vendor)
+        receipts = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": encode_messages(request.messages, vendor=self.vendor, system_role=self._settings.system_role),
+            "messages": encode_messages(request.messages, vendor=vendor, system_role=settings.system_role),
             **parameters.values,
-            **encode_tools(request, vendor=self.vendor, with_choice="tool_choice" not in self._settings.lacks),
         }
-        if request.tool_choice is not None and "tools" in body and "tool_choice" not in body:
-            receipts += (Adaptation(parameter="tool_choice", action="dropped", reason="the server does not take it"),)
+        if request.tools or request.vendor_tools:
+            body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in settings.lacks)
+            receipts += foreign_tools(request, vendor)
+            if request.tool_choice is not None and "tools" in body and "tool_choice" not in body:
+                receipts += (
+                    Adaptation(parameter="tool_choice", action="dropped", reason="the server does not take it"),
+                )
         if request.output_schema is not None:
             body["response_format"] = encode_output_schema(request.output_schema)
-        body = self._streamed(body, stream=stream)
+        if stream:
+            body |= self._stream_options()
         return Body(body | request.extra if request.extra else body, receipts)
 
     def responses_body(self, request: ChatRequest, *, stream: bool) -> Body:
@@ -123,7 +129,9 @@ class OpenAICompatible(OpenAIEndpoint):
         """Write a request for a plain completion of a text. The catalog's new names of parameters are those of chat."""
         parameters = adapted(request, self.rules(request).model_copy(update={"renames": {}}))
         body = {"model": request.model, "prompt": request.messages[-1].text, **parameters.values}
-        return self._post("/completions", self._streamed(body, stream=stream) | request.extra, parameters.adaptations)
+        if stream:
+            body |= self._stream_options()
+        return self._post("/completions", body | request.extra, parameters.adaptations)
 
     def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a plain completion: a chat reply whose choices are texts."""
@@ -156,9 +164,7 @@ class OpenAICompatible(OpenAIEndpoint):
             raise BadResponseError("The reply holds no count of tokens.")
         return tokens
 
-    def _streamed(self, body: dict[str, Any], *, stream: bool) -> dict[str, Any]:
+    def _stream_options(self) -> dict[str, Any]:
         """Ask for a stream, and for usage at its end."""
-        if not stream:
-            return body
         options = {} if "stream_options" in self._settings.lacks else {"stream_options": {"include_usage": True}}
-        return {**body, "stream": True, **options}
+        return {"stream": True, **options}

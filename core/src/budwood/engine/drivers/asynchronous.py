@@ -72,16 +72,12 @@ class AsyncDriver:
             Emit: _refuse_emit,
         }
 
-    async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow to its end, and return its result."""
-        return await self.finish(flow)
-
     def stream(self, flow: Flow[T]) -> AsyncFlowEvents[Any, T]:
         """Perform a flow, event by event as the caller reads them."""
         return AsyncFlowEvents(self, flow)
 
-    async def finish(self, flow: Flow[T], error: BaseException | None = None) -> T:
-        """Perform what is left of a flow; ``error`` is thrown in first."""
+    async def run(self, flow: Flow[T], error: BaseException | None = None) -> T:
+        """Perform a flow to its end, and return its result; ``error`` is thrown in first."""
         while True:
             outcome = await self.advance(flow, error)
             if isinstance(outcome, Ended):
@@ -264,7 +260,7 @@ class AsyncFlowEvents(Generic[E, T]):
         if flow is None:
             return
         with contextlib.suppress(Abandoned):
-            await self._driver.finish(flow, Abandoned())
+            await self._driver.run(flow, Abandoned())
 
 
 _closing: Final[set[asyncio.Task[None]]] = set()

@@ -85,16 +85,12 @@ class BlockingDriver:
             First: lambda effect: self._run_first(effect, side),
         }
 
-    def run(self, flow: Flow[T]) -> T:
-        """Perform a flow to its end, and return its result."""
-        return self.finish(flow)
-
     def stream(self, flow: Flow[T]) -> FlowEvents[Any, T]:
         """Perform a flow, event by event as the caller reads them."""
         return FlowEvents(self, flow)
 
-    def finish(self, flow: Flow[T], error: BaseException | None = None) -> T:
-        """Perform what is left of a flow; ``error`` is thrown in first."""
+    def run(self, flow: Flow[T], error: BaseException | None = None) -> T:
+        """Perform a flow to its end, and return its result; ``error`` is thrown in first."""
         while True:
             outcome = self.advance(flow, error)
             if isinstance(outcome, Ended):
@@ -258,7 +254,7 @@ class FlowEvents(Generic[E, T]):
 
 def _leave(driver: BlockingDriver, flow: Flow[Any]) -> None:
     with contextlib.suppress(Abandoned):
-        driver.finish(flow, Abandoned())
+        driver.run(flow, Abandoned())
 
 
 def _dropped(driver: BlockingDriver, flow: Flow[Any]) -> None:

@@ -199,6 +199,6 @@ class Race(Group):
         if self._release is None:
             return
         try:
-            self.driver.finish(self._release(side.value))
+            self.driver.run(self._release(side.value))
         except Exception as error:  # noqa: BLE001 - nobody waits for it
             logs.emit("release failed", level="warning", error=str(error))

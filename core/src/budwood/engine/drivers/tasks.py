@@ -152,6 +152,6 @@ class Race(Group):
         if self._release is None:
             return
         try:
-            await self._driver.finish(self._release(result))
+            await self._driver.run(self._release(result))
         except Exception as error:  # noqa: BLE001 - nobody waits for it
             logs.emit("release failed", level="warning", error=str(error))

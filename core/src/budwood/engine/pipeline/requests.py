@@ -41,7 +41,8 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
         check_service(target, service)
         return request
     capabilities = check_chat(target)
-    check_capabilities(request.messages, capabilities, target.address)
+    if Capability.IMAGE_INPUT not in capabilities:
+        check_capabilities(request.messages, capabilities, target.address)
     if request.tools and Capability.TOOLS not in capabilities:
         raise UnsupportedError(f"{target.address} calls no tools.", hint="Choose a model that does.")
     if round_.output is not None:

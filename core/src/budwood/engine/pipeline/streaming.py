@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from budwood.contracts import StreamDecoder
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Close, Emit, Flow, Read
 from budwood.engine.pipeline.attempt import Attempt
@@ -105,6 +106,8 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
             yield from raise_for_status(attempt, exchange)
         with faults.decoding(source, service.decoder):
             decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
+        if not hasattr(decoder, "feed"):
+            raise faults.wrong_result(source, service.decoder, decoder, StreamDecoder)
         left = encoded.max_reply_bytes if service.decode else None  # nothing is kept of progress
         more = Read(exchange)
         while data := (yield more):
