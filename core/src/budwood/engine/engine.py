@@ -90,8 +90,8 @@ class Engine:
         """Ask many prompts side by side; in the place of a failed one is its error."""
         if isinstance(prompts, str):
             raise ConfigurationError("ask_many() got one text.", hint="Give a list of prompts.")
-        if concurrency < 1:
-            raise ConfigurationError(f"concurrency is {concurrency}.", hint="Give 1 or more.")
+        if type(concurrency) is not int or concurrency < 1:
+            raise ConfigurationError(f"concurrency is {concurrency!r}.", hint="Give an integer of 1 or more.")
         replies: list[ChatResponse | BudwoodError] = yield All(
             (_error_as_result(self, prompt, options) for prompt in prompts), limit=concurrency
         )

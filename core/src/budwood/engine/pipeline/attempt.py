@@ -121,7 +121,8 @@ class Attempt:
         error.located(self.endpoint.name, self.model)
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secret)
-        self._record(error.status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
+        status = self.head.status if error.status is None and self.head is not None else error.status
+        self._record(status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
 
     def abort(self, error: BaseException) -> None:
         """Record an attempt that ended without a reply or an error of the provider: the caller left, or code failed."""
