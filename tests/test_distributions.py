@@ -62,3 +62,14 @@ def test_the_licence_lies_in_each_folder(folder):
     The build takes it from there into wheels and sdists; it is the licence of the whole.
     """
     assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+@every_distribution
+def test_types_are_published(folder):
+    """
+    Type checkers read the annotations of each package: it has a file ``py.typed``.
+    """
+    packages = [path.parent for path in folder.glob("src/*/__init__.py")]
+
+    assert packages != []
+    assert [package.name for package in packages if not (package / "py.typed").is_file()] == []

@@ -18,9 +18,9 @@ def main() -> int:
     """Run the command that a user would run, and read what it wrote."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output").resolve()
     output = folder / "qa.jsonl"
-    made = subprocess.run(["budwood", "generate", str(SPEC), "--output", str(output)], check=False)
-    if made.returncode:
-        return made.returncode
+    status = run("budwood", "generate", str(SPEC), "--output", str(output))
+    if status:
+        return status
     with output.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     for row in (rows[0], rows[len(rows) // 2], rows[-1]):
@@ -29,6 +29,16 @@ def main() -> int:
             print(f"{message['role']:>9}: {message['content']}")
     print(f"\n{len(rows)} conversations by offline/extractive, which is no language model, are in {output}")
     return 0
+
+
+def run(*command: str) -> int:
+    """Run a command and return its exit status. Ctrl-C reaches it too: wait until it has ended in order."""
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 if __name__ == "__main__":

@@ -72,10 +72,11 @@ def test_a_fault_that_nobody_foresaw_costs_only_its_own_item(client, scripted, e
 
 def test_concurrency_is_at_least_one(client):
     """
-    A concurrency of none would never end.
+    A concurrency of 0 would never end; it is an integer.
     """
-    with pytest.raises(ConfigurationError, match="concurrency is 0"):
-        client.ask_many(["a"], concurrency=0)
+    for concurrency in (0, "8", 1.5):
+        with pytest.raises(ConfigurationError, match=f"concurrency is {concurrency!r}"):
+            client.ask_many(["a"], concurrency=concurrency)
 
 
 def test_many_prompts_run_side_by_side_up_to_the_limit(make_client, echo):

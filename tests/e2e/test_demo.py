@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,14 @@ def run_demo(folder: Path) -> tuple[bytes, str]:
     )
     assert run.returncode == 0, run.stderr
     return (folder / "qa.jsonl").read_bytes(), run.stdout
+
+
+SLOW_TO_STOP = """#!{python}
+import signal, sys
+signal.signal(signal.SIGINT, lambda *_: (print("stopped", flush=True), sys.exit(130)))
+print("started", flush=True)
+signal.pause()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +123,26 @@ def test_rows_hold_no_time_and_no_path(demo):
     """
     assert str(Path.home()).encode() not in demo[0]
     assert str(DEMO.parents[2]).encode() not in demo[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process group cannot be sent Ctrl-C there")
+def test_an_interrupted_demo_prints_no_traceback(tmp_path):
+    """
+    Ctrl-C reaches the demo and its command; the demo waits for the command to stop, and returns its status.
+    """
+    command = tmp_path / "budwood"
+    command.write_text(SLOW_TO_STOP.format(python=sys.executable))
+    command.chmod(0o700)
+    with subprocess.Popen(
+        [sys.executable, str(DEMO), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PATH": str(tmp_path)},
+        start_new_session=True,
+    ) as run:
+        assert run.stdout.readline() == "started\n"
+        os.killpg(run.pid, signal.SIGINT)
+        printed = run.communicate()
+
+    assert (printed, run.returncode) == (("stopped\n", ""), 130)

@@ -382,7 +382,7 @@ class StreamInterruptedError(ProviderError):
         response: What had arrived, or None where nothing had.
     """
 
-    hint: str | None = "Ask again; what had arrived is in `response` of this error."
+    hint: str | None = "Ask again. The error's attribute `response` holds the partial reply."
     retryable = True
 
     def __init__(

@@ -338,7 +338,7 @@ def _file_source(path: Path) -> Iterator[Source]:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: no valid TOML: {error}.") from None
+        raise ConfigurationError(f"{path} is not valid TOML: {error}.") from None
     yield Source(str(path), _spelt(tree))
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, PromptError
 from budwood_testing import chat_reply
 
 
@@ -11,6 +11,8 @@ from budwood_testing import chat_reply
     [
         ({"temprature": 1}, "Unknown option 'temprature'.*temperature"),
         ({"n": 3}, "Unknown option 'n'.*extra"),
+        ({"api_key": "k"}, r"Unknown option 'api_key'.*Client\(…, api_key=…\)"),
+        ({"stream": True}, r"Unknown option 'stream'.*client\.stream"),
         ({"temperature": -1}, "temperature: .*greater than or equal to 0"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"top_p": 2}, "top_p"),
@@ -20,7 +22,7 @@ from budwood_testing import chat_reply
         ({"on_unsupported": "shrug"}, "on_unsupported"),
         ({"schema_mode": "magic", "schema": {}}, "schema_mode is 'magic'"),
         ({"schema": "a person"}, "schema= is a str"),
-        ({"tool_choice": "weather"}, "tool_choice is 'weather'"),
+        ({"tool_choice": "weather"}, "tool_choice is 'weather'.*or the name of a tool of this call"),
         ({"tools": len}, "tools= is"),
         ({"stop": 5}, "stop= is"),
         ({"extra": [1]}, "extra= is"),
@@ -34,6 +36,26 @@ def test_an_option_that_cannot_be_meant_is_refused(client, scripted, options, co
     """
     with pytest.raises(ConfigurationError, match=complaint):
         client.ask("Hi", **options)
+
+    assert scripted.calls == []
+
+
+def test_a_client_argument_is_never_advised_as_a_vendor_parameter(client):
+    """
+    A key that is passed in `extra` would go into the body of the request.
+    """
+    for name in ("api_key", "base_url", "transport", "observers"):
+        with pytest.raises(ConfigurationError) as caught:
+            client.ask("Hi", **{name: "x"})
+        assert "extra" not in caught.value.hint
+
+
+def test_a_file_that_is_no_path_is_an_error_of_the_prompt(client, scripted):
+    """
+    The message names its type, and nothing is sent.
+    """
+    with pytest.raises(PromptError, match="A file cannot be int"):
+        client.ask("Hi", files=[3])
 
     assert scripted.calls == []
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from types import SimpleNamespace
 
 import pytest
 
-from budwood.errors import BadResponseError, PluginFaultError
+from budwood.errors import BadResponseError, PluginFaultError, ProviderError
+from budwood.types import AttemptFinished
 from budwood_testing import chat_chunks, chat_reply, sse
 
 SECRET = "sk-test-secret"
@@ -24,12 +26,12 @@ def raising(error):
 
 
 @pytest.fixture
-def breaks(make_client, monkeypatch):
+def replaces(make_client, monkeypatch):
     """
-    Make a client whose provider raises an error in one method, or in one method of its decoder.
+    Make a client whose provider has another method, or whose decoders have.
     """
 
-    def break_method(method, error):
+    def replace_method(method, function):
         client = make_client()
         provider = type(client._engine.endpoints.get("openai").remote)
         if method in ("feed", "close"):
@@ -37,15 +39,23 @@ def breaks(make_client, monkeypatch):
 
             def decoder(self, request, head):
                 made = make(self, request, head)
-                monkeypatch.setattr(type(made), method, raising(error))
+                monkeypatch.setattr(type(made), method, function)
                 return made
 
             monkeypatch.setattr(provider, "decoder", decoder)
         else:
-            monkeypatch.setattr(provider, method, raising(error))
+            monkeypatch.setattr(provider, method, function)
         return client
 
-    return break_method
+    return replace_method
+
+
+@pytest.fixture
+def breaks(replaces):
+    """
+    Make a client whose provider raises an error in one method, or in one method of its decoder.
+    """
+    return lambda method, error: replaces(method, raising(error))
 
 
 def consume(client):
@@ -137,3 +147,142 @@ def test_a_cache_that_fails_is_a_miss(raised, make_client, scripted):
     scripted.reply(body=chat_reply("Hello."))
 
     assert make_client(cache=Cache()).ask("Hi").text == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "expected"),
+    [
+        ("encode", 200, "HTTPCall"),
+        ("authorize", 200, "HTTPCall"),
+        ("decode", 200, "ChatResponse"),
+        ("error", 429, "ProviderError"),
+    ],
+)
+def test_a_wrong_result_is_the_plugins_fault(method, status, expected, replaces, scripted):
+    """
+    A method that returns another type than its contract says is named, with what it returned.
+    """
+    scripted.reply(status, body=chat_reply("Hello."))
+
+    with pytest.raises(PluginFaultError) as caught:
+        replaces(method, lambda *_args, **_kwargs: None).ask("Hi")
+
+    assert f"failed in {method}(): it returned NoneType instead of {expected}" in caught.value.message
+    assert len(scripted.calls) <= 1
+
+
+def test_wrong_rules_of_a_model_are_the_plugins_fault(make_client, monkeypatch):
+    """
+    The methods that are called for each model are checked likewise.
+    """
+    monkeypatch.setattr(type(make_client()._engine.endpoints.get("openai").remote), "model_rules", lambda *_args: None)
+
+    with pytest.raises(PluginFaultError, match=r"model_rules\(\): it returned NoneType instead of ModelRules"):
+        make_client().ask("Hi")
+
+
+def test_a_decoder_that_is_none_is_the_plugins_fault(replaces, scripted):
+    """
+    Where no decoder is made, the server is not blamed.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
+
+    with pytest.raises(PluginFaultError, match=r"decoder\(\): it returned NoneType instead of StreamDecoder"):
+        consume(replaces("decoder", lambda *_args: None))
+
+
+def test_an_unknown_event_is_the_plugins_fault(replaces, scripted):
+    """
+    What a decoder yields must be stream events; otherwise the server is not blamed.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
+
+    with pytest.raises(PluginFaultError, match=r"failed in feed\(\): RuntimeError: str is not a stream event"):
+        consume(replaces("feed", lambda *_args: ["text"]))
+
+
+@pytest.mark.parametrize("raised", [KeyError("x"), SystemExit(3)])
+def test_a_fault_in_the_token_source_property_is_the_plugins(raised, make_client, monkeypatch):
+    """
+    Properties of a provider are inside the boundary too.
+    """
+    provider = type(make_client()._engine.endpoints.get("openai").remote)
+    monkeypatch.setattr(provider, "token_source", property(raising(raised)), raising=False)
+
+    with pytest.raises(PluginFaultError, match=r"failed in token_source\(\)"):
+        make_client()
+
+
+def test_a_fault_in_may_truncate_is_the_plugins(breaks):
+    """
+    The question whether a long request may be shortened is inside the boundary.
+    """
+    client = breaks("may_truncate", KeyError("x"))
+
+    with pytest.raises(PluginFaultError, match=r"failed in may_truncate\(\): KeyError"):
+        client.ask("word " * 200_000)
+
+
+def test_an_error_that_cannot_be_read_keeps_its_status(breaks, scripted):
+    """
+    Where a plugin cannot read the vendor's error, its status is known all the same.
+    """
+    scripted.reply(503, body={"odd": True})
+
+    with pytest.raises(BadResponseError) as caught:
+        breaks("error", KeyError("error")).ask("Hi")
+
+    assert caught.value.status == 503
+
+
+def test_a_provider_that_cannot_be_closed_leaves_the_others_closed(make_client, monkeypatch):
+    """
+    The fault is raised once everything else has been closed, the cache too.
+    """
+    closed = []
+    client = make_client(cache="memory")
+    first, second = (client._engine.endpoints.get(name).remote for name in ("openai", "groq"))
+    monkeypatch.setattr(type(first), "close", raising(KeyError("x")), raising=False)
+    monkeypatch.setattr(second, "close", lambda: closed.append("groq"), raising=False)
+    monkeypatch.setattr(client._engine.cache.store, "close", lambda: closed.append("cache"))
+
+    with pytest.raises(PluginFaultError, match=r"failed in close\(\)"):
+        client.close()
+
+    assert sorted(closed) == ["cache", "groq"]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "Hello."), (401, "AuthenticationError")])
+def test_rate_limits_that_cannot_be_read_hide_nothing(status, outcome, make_client, scripted, monkeypatch):
+    """
+    Neither the reply nor the vendor's error is lost for its headers, and observers are told of the attempt.
+    """
+    scripted.reply(status, body=chat_reply("Hello."))
+    monkeypatch.setattr(
+        type(make_client()._engine.endpoints.get("openai").remote), "rate_limits", raising(KeyError("x"))
+    )
+    seen = []
+
+    try:
+        said = make_client(observers=[SimpleNamespace(observe=seen.append)]).ask("Hi").text
+    except ProviderError as error:
+        said = type(error).__name__
+
+    assert said == outcome
+    assert [event.attempt.status for event in seen if isinstance(event, AttemptFinished)] == [status]
+
+
+def test_a_price_tier_that_cannot_be_read_leaves_the_attempt_in_the_ledger(make_client, scripted, monkeypatch):
+    """
+    Each attempt that observers saw begin ends for them, also if the plugin fails after the reply.
+    """
+    scripted.reply(body=chat_reply("Hello."))
+    monkeypatch.setattr(
+        type(make_client()._engine.endpoints.get("openai").remote), "price_tier", raising(KeyError("x"))
+    )
+    seen = []
+
+    with pytest.raises(PluginFaultError, match=r"price_tier\(\)"):
+        make_client(observers=[SimpleNamespace(observe=seen.append)]).ask("Hi")
+
+    assert [event.attempt.error for event in seen if isinstance(event, AttemptFinished)] == ["PluginFaultError"]

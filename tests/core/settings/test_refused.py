@@ -147,7 +147,7 @@ def test_broken_toml_tells_where(refused):
     """
     The line is named.
     """
-    assert "budwood.toml: no valid TOML" in refused(file="model =\n")
+    assert "budwood.toml is not valid TOML" in refused(file="model =\n")
     assert "line 1" in refused(file="model =\n")
 
 

@@ -113,7 +113,7 @@ def test_a_broken_settings_file_ends_with_3(budwood, tmp_path):
     run = budwood("ask", "Hi")
 
     assert run.returncode == 3
-    assert "budwood.toml: no valid TOML" in run.stderr
+    assert "budwood.toml is not valid TOML" in run.stderr
 
 
 def test_no_model_is_told_with_the_options_of_the_command(budwood):

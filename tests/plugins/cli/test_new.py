@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from budwood.hooks import API_VERSION, KINDS
 from budwood.names import normalise
 from budwood_cli.failures import ArgumentError
+from budwood_cli.scaffold import steps
 from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin, group_of
 from budwood_cli.scaffold.names import LONGEST, Names
 from budwood_cli.scaffold.packages import Package
@@ -87,8 +88,31 @@ def test_printed_commands_name_what_exists(budwood, tmp_path):
     assert [Path(source) for source in sources] == [
         ROOT / "core",
         ROOT / "plugins/cli",
+        ROOT / "plugins/testing",
         ROOT / "plugins/openai-compatible",
     ]
+
+
+def test_printed_commands_find_the_test_kit_beside_the_core(tmp_path, monkeypatch):
+    """
+    The new package's tests need it; where it is not installed, the checkout that the core came from has it.
+    """
+    origins = {"budwood": ROOT / "core", "budwood-cli": ROOT / "plugins/cli"}
+    monkeypatch.setattr(steps, "_origin", origins.get)
+
+    assert f" {ROOT / 'plugins/testing'}\n" in steps.next_steps(package("acme"), tmp_path)
+
+
+def test_printed_commands_name_a_checkout_that_is_not_known(tmp_path, monkeypatch):
+    """
+    Installed from wheels, nothing says where a checkout is.
+    """
+    monkeypatch.setattr(steps, "_origin", lambda _: None)
+
+    printed = steps.next_steps(package("acme"), tmp_path)
+
+    assert "install CHECKOUT/core CHECKOUT/plugins/cli CHECKOUT/plugins/testing\n" in printed
+    assert "CHECKOUT is a checkout" in printed
 
 
 def test_nothing_is_overwritten(budwood, tmp_path):

@@ -206,7 +206,8 @@ def test_from_python_a_wrong_value_is_pydantics_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("rows = ", "no valid TOML"), (b"rows = 1 # \xff", "no valid TOML"), (b"\x00", "no valid TOML")]
+    ("text", "said"),
+    [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid TOML"), (b"\x00", "not valid TOML")],
 )
 def test_text_that_is_no_toml_is_an_error(tmp_path, text, said):
     """

@@ -90,8 +90,8 @@ class Engine:
         """Ask many prompts side by side; in the place of a failed one is its error."""
         if isinstance(prompts, str):
             raise ConfigurationError("ask_many() got one text.", hint="Give a list of prompts.")
-        if concurrency < 1:
-            raise ConfigurationError(f"concurrency is {concurrency}.", hint="Give 1 or more.")
+        if type(concurrency) is not int or concurrency < 1:
+            raise ConfigurationError(f"concurrency is {concurrency!r}.", hint="Give an integer of 1 or more.")
         replies: list[ChatResponse | BudwoodError] = yield All(
             (_error_as_result(self, prompt, options) for prompt in prompts), limit=concurrency
         )
@@ -199,10 +199,12 @@ class Engine:
             from budwood.engine.accounting.observer_loading import close_observers
 
             close_observers(owned_observers)
-        self.endpoints.close()
-        if self.cache is not None and self.cache.owned:
-            with faults.calling(self.cache.source, "close"):
-                self.cache.store.close()
+        try:
+            self.endpoints.close()
+        finally:
+            if self.cache is not None and self.cache.owned:
+                with faults.calling(self.cache.source, "close"):
+                    self.cache.store.close()
 
     def _answer(self, prompt: Prompt, options: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""

@@ -28,6 +28,7 @@ from budwood.providing import check_messages
 from budwood.types import (
     Capability,
     ChatRequest,
+    ChatResponse,
     EmbeddingRequest,
     EmbeddingResponse,
     ModelInfo,
@@ -47,6 +48,7 @@ CHAT: Final = Service(
     decode="decode",
     decoder="decoder",
     takes_stream=True,
+    result=ChatResponse,
     refusal="does not chat",
 )
 COMPLETION: Final = Service(
@@ -57,6 +59,7 @@ COMPLETION: Final = Service(
     decode="decode_completion",
     decoder="completion_decoder",
     takes_stream=True,
+    result=ChatResponse,
     refusal="makes no plain completions",
     hint="Call client.ask(…).",
 )
@@ -66,6 +69,7 @@ EMBEDDINGS: Final = Service(
     protocol=EmbeddingProvider,
     encode="encode_embedding",
     decode="decode_embedding",
+    result=EmbeddingResponse,
     refusal="makes no embeddings",
     hint="Choose an embedding model.",
 )
@@ -75,6 +79,7 @@ MODERATION: Final = Service(
     protocol=ModerationProvider,
     encode="encode_moderation",
     decode="decode_moderation",
+    result=ModerationResponse,
     refusal="classifies no contents",
     hint="Choose a moderation model.",
 )
@@ -84,6 +89,7 @@ TOKEN_COUNT: Final = Service(
     protocol=TokenCountProvider,
     encode="encode_token_count",
     decode="decode_token_count",
+    result=int,
     refusal="counts no tokens",
 )
 MODELS: Final = Service(
@@ -92,10 +98,16 @@ MODELS: Final = Service(
     protocol=ModelListProvider,
     encode="encode_models",
     decode="decode_models",
+    result=tuple,
     refusal="does not list its models",
 )
 MODEL_DETAIL: Final = replace(
-    MODELS, name="model detail", protocol=ModelDetailProvider, encode="encode_model", decode="decode_model"
+    MODELS,
+    name="model detail",
+    protocol=ModelDetailProvider,
+    encode="encode_model",
+    decode="decode_model",
+    result=ModelInfo,
 )
 PULL: Final = Service(
     name="pull",

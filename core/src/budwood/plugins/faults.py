@@ -97,9 +97,10 @@ class Boundary:
             raise self._converted(error) from error
 
     def _converted(self, error: BaseException) -> BudwoodError:
-        return self._fault(_described(error))
+        return self.fault(_described(error))
 
-    def _fault(self, description: str) -> PluginFaultError:
+    def fault(self, description: str) -> PluginFaultError:
+        """Return the error for a fault of the method, which the description completes: no full stop."""
         source = self._source
         return PluginFaultError(
             f"Plugin {source.label} failed in {self._method}(): {description}.",
@@ -178,7 +179,7 @@ class SecretBoundary(Boundary):
             return
         if not self._tells_secrets(error):
             raise self._converted(error) from error
-        fault = self._fault(f"{type(error).__name__}{_line_of(error)}")
+        fault = self.fault(f"{type(error).__name__}{_line_of(error)}")
         try:
             raise fault
         finally:
@@ -212,21 +213,39 @@ def text_error(error: UnicodeEncodeError | PydanticSerializationError) -> Prompt
     )
 
 
+def wrong_result(source: PluginSource, method: str, result: object, expected: type) -> PluginFaultError:
+    """Return the error for a method that returned something of another type than its contract says."""
+    return calling(source, method).fault(f"it returned {type(result).__name__} instead of {expected.__name__}")
+
+
 def building(source: PluginSource, settings: BaseModel) -> SecretBoundary:
     """Return the boundary of `build`, which may tell anything but the secrets in the settings."""
     values = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
     return SecretBoundary(source, "build", [value for value in values if value])
 
 
-def guarded(source: PluginSource, method: str, function: Callable[P, T]) -> Callable[P, T]:
-    """Return a function that runs another one inside a boundary, for methods that are kept and called later."""
+def guarded(
+    source: PluginSource, method: str, function: Callable[P, T], returns: tuple[type, ...] = (object,)
+) -> Callable[P, T]:
+    """
+    Return a function that runs another one inside a boundary, for methods that are kept and called later.
+
+    Args:
+        source: The plugin.
+        method: The name of the method.
+        function: The method.
+        returns: The types that it may return.
+    """
 
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
         except BaseException as error:
             calling(source, method).convert(error)
             raise
+        if not isinstance(result, returns):
+            raise wrong_result(source, method, result, returns[0])
+        return result
 
     return call
 

@@ -89,9 +89,9 @@ class Attempt:
     """
     One line of a call's ledger: one request that was sent, and what became of it.
 
-    ``duration`` and ``waited`` (the pause before this attempt) are seconds; ``error`` is the error's class name;
-    ``cached`` marks a reply that came from the cache, for which nothing was sent. ``cost`` is US dollars, or None; then
-    ``cost_unknown`` says why.
+    ``status`` is the HTTP status, or None if no response headers arrived. ``duration`` and ``waited`` (the delay before
+    this attempt) are seconds; ``error`` is the error's class name; ``cached`` marks a reply from the cache, for which
+    nothing was sent. ``cost`` is US dollars, or None; then ``cost_unknown`` says why.
     """
 
     provider: str

@@ -78,7 +78,8 @@ def _told(error: Exception) -> tuple[str, str | None]:
     if isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "budwood"
-        return error.format_message(), f"`{command} --help` shows what it takes."
+        message = error.format_message().replace("Value error, ", "")  # Pydantic's prefix, in newer versions of typer
+        return message, f"`{command} --help` shows what it takes."
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}.", None

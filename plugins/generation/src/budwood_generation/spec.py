@@ -221,7 +221,7 @@ def load_spec(path: str | Path) -> GenerationSpec:
             f"The specification {str(path)!r} cannot be read: {error.strerror}.", hint="Give the path of a TOML file."
         ) from error
     except ValueError as error:
-        raise ConfigurationError(f"The specification {str(path)!r} is no valid TOML: {error}.") from error
+        raise ConfigurationError(f"The specification {str(path)!r} is not valid TOML: {error}.") from error
     root = path.absolute().parent
     return make_spec(resolved(table, root, where=path.name), root, where=path.name)
 

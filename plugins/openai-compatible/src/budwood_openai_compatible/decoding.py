@@ -73,17 +73,14 @@ def decode_chat(
     if not choices:
         raise BadResponseError("The reply holds no choices.", request_id=request_id(headers))
     reply_id = body.get("id") or None
-    first, *others = choices
-    message = decode_message(message_of(first), vendor=vendor, reply_id=reply_id, request=request)
-    raw_reason, usage = first.get("finish_reason"), body.get("usage")
+    message, *others = [
+        decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, request=request) for choice in choices
+    ]
+    raw_reason, usage = choices[0].get("finish_reason"), body.get("usage")
     is_text = len(message.parts) == 1 and type(message.parts[0]) is TextPart
     return ChatResponse(
         message=message,
-        alternatives=tuple(
-            [decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, request=request) for choice in others]
-        )
-        if others
-        else (),
+        alternatives=tuple(others),
         finish_reason=finish_reason(raw_reason, called_tools=not is_text and bool(message.tool_calls)),
         raw_finish_reason=raw_reason,
         usage=decode_usage(usage) if isinstance(usage, dict) else Usage(),
@@ -91,7 +88,7 @@ def decode_chat(
         model=body.get("model") or "",
         request_id=request_id(headers),
         rate_limits=rate_limits(headers),
-        metadata=decode_metadata(body, first),
+        metadata=decode_metadata(body, choices[0]),
         raw=dict(body),
     )
 

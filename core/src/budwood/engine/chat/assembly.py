@@ -157,10 +157,20 @@ class ResponseBuilder:
         }
 
     def add(self, events: Iterable[StreamEvent]) -> None:
-        """Take more events, in their order."""
+        """
+        Take more events, in their order.
+
+        Raises:
+            RuntimeError: Something is not an event.
+        """
         take = self._take
         for event in events:
-            take[type(event)](event)
+            try:
+                take[type(event)](event)
+            except KeyError:
+                if type(event) in take:
+                    raise
+                raise RuntimeError(f"{type(event).__name__} is not a stream event") from None
 
     @property
     def finished(self) -> bool:

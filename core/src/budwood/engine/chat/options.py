@@ -100,6 +100,9 @@ class AskOptions(CompletionOptions, total=False):
 
 
 _KNOWN: Final = frozenset(AskOptions.__optional_keys__)
+_OF_CLIENTS: Final = frozenset(
+    {"api_key", "base_url", "cache_ttl", "clock", "observers", "registry", "settings", "transport"}
+)
 _OF_COMPLETIONS: Final = frozenset(CompletionOptions.__optional_keys__)
 _OF_THE_CALL: Final = frozenset(ClientOptions.__optional_keys__)
 _PARSED_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "stop", "extra"})
@@ -194,8 +197,15 @@ def refuse_unknown(given: Mapping[str, object], known: frozenset[str]) -> None:
     """
     for name in given:
         if name not in known:
-            hint = did_you_mean(name, known) or "A vendor's own parameters go into extra={…}."
-            raise ConfigurationError(f"Unknown option {name!r}.", hint=hint)
+            raise ConfigurationError(f"Unknown option {name!r}.", hint=_hint_for_unknown(name, known))
+
+
+def _hint_for_unknown(name: str, known: frozenset[str]) -> str:
+    if name in _OF_CLIENTS:  # never `extra`: a key would go into the body of the request
+        return f"It is an argument of Client, AsyncClient and session: Client(…, {name}=…)."
+    if name == "stream":
+        return "Call client.stream(…) to read a reply as it is written."
+    return did_you_mean(name, known) or "A vendor's own parameters go into extra={…}."
 
 
 def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
@@ -220,10 +230,8 @@ def _choice(choice: str, names: set[str]) -> str | NamedTool:
         return choice
     if choice in names:
         return NamedTool(name=choice)
-    raise ConfigurationError(
-        f"tool_choice is {choice!r}.",
-        hint=f'Give "auto", "none", "required", or one of the tools: {", ".join(sorted(names))}.',
-    )
+    tools = f"a tool of this call: {', '.join(sorted(names))}" if names else "the name of a tool of this call"
+    raise ConfigurationError(f"tool_choice is {choice!r}.", hint=f'Give "auto", "none", "required", or {tools}.')
 
 
 def _output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:

@@ -88,9 +88,16 @@ def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadF
         return messages
     if not messages or messages[-1].role != "user":
         raise PromptError("There is no message of the user for the files.", hint="End the messages with one.")
-    parts = tuple(part for file in files for part in _parts_of(Path(file), read))
+    parts = tuple(part for file in files for part in _parts_of(_path_of(file), read))
     *before, last = messages
     return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
+
+
+def _path_of(file: File) -> Path:
+    try:
+        return Path(file)
+    except TypeError:
+        raise PromptError(f"A file cannot be {type(file).__name__}.", hint="Give the path of the file.") from None
 
 
 def media_type_of(name: str, data: bytes) -> str:

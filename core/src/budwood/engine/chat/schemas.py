@@ -256,7 +256,7 @@ def _schema_errors(annotation: object) -> Iterator[None]:
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         name = annotation.__name__ if isinstance(annotation, type) else annotation
         raise ConfigurationError(
-            f"{name} cannot be described as a JSON schema: {str(error).splitlines()[0]}.",
+            f"{name} cannot be described as a JSON schema: {str(error).splitlines()[0].rstrip('.')}.",
             hint="Use types that JSON can express.",
         ) from error
 

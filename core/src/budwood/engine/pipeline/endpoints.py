@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -64,7 +66,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: Answers by itself; None where the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
-        capabilities: What the provider can do with a model; looked up once for each, until a rule is learned.
+        capabilities: What the provider can do with a model; of a vendor looked up once, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
@@ -178,34 +180,40 @@ class Endpoints:
 
     def close(self) -> None:
         """Let providers free what they hold, those that have a method ``close``."""
-        for endpoint in self._made.values():
-            close = getattr(endpoint.remote or endpoint.local, "close", None)
-            if callable(close):
-                with faults.calling(endpoint.source, "close"):
-                    close()
+        with contextlib.ExitStack() as stack:  # closes the others where one fails
+            for endpoint in self._made.values():
+                close = getattr(endpoint.remote or endpoint.local, "close", None)
+                if callable(close):
+                    stack.callback(faults.guarded(endpoint.source, "close", close))
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
     thing = instance.thing
-    source = thing.token_source if isinstance(thing, TokenProvider) else None
+    with faults.calling(instance.source, "token_source"):  # a property, which the check of the Protocol reads as well
+        source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    rules: Callable[[str], ModelRules] = _guarded(instance, ModelRulesProvider, "model_rules") or instance.context.rules
+    rules: Callable[[str], ModelRules] = (
+        _guarded(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
+    )
 
-    @lru_cache(_MAX_REMEMBERED)
     def capabilities(model: str) -> frozenset[Capability]:
-        return rules(model).able(thing.capabilities)
+        with faults.calling(instance.source, "capabilities"):
+            offered = thing.capabilities
+        return rules(model).able(offered)
 
-    lessons.on_change(capabilities.cache_clear)
+    remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
+    lessons.on_change(remembered.cache_clear)
+    is_local = isinstance(thing, LocalProvider)  # what it can do may change, as it does once a model is downloaded
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
         source=instance.source,
         remote=thing if isinstance(thing, RemoteProvider) else None,
-        local=thing if isinstance(thing, LocalProvider) else None,
+        local=thing if is_local else None,
         rules=rules,
-        capabilities=capabilities,
+        capabilities=capabilities if is_local else remembered,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,
@@ -216,22 +224,22 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=_guarded(instance, ContextWindowProvider, "context_window"),
-        price_tier=_guarded(instance, PriceTierProvider, "price_tier"),
-        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits"),
+        context_window=_guarded(instance, ContextWindowProvider, "context_window", int, NoneType),
+        price_tier=_guarded(instance, PriceTierProvider, "price_tier", str, NoneType),
+        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
     )
 
 
-def _guarded(instance: Instance[Any], protocol: type, method: str) -> Any:  # noqa: ANN401 - any method of a provider
+def _guarded(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
     """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
     if not isinstance(instance.thing, protocol):
         return None
-    return faults.guarded(instance.source, method, getattr(instance.thing, method))
+    return faults.guarded(instance.source, method, getattr(instance.thing, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
-    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name")
+    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name", str)
     if facts is not None and catalog_name is not None:
         return lambda model: facts(catalog_name(model))
     return facts

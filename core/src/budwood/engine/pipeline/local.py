@@ -23,7 +23,8 @@ def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
     """Send one request and wait for the whole reply."""
     builder = ResponseBuilder(calls_before(attempt.request))
     yield from read_local(attempt, local, builder.add, at_once=attempt.endpoint.inline)
-    return builder.build()
+    with faults.calling(attempt.endpoint.source, "stream"):
+        return builder.build()
 
 
 def read_local(
@@ -47,9 +48,12 @@ def read_local(
         observers.attempt_started(attempt)  # headers have no place here
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
+    boundary = faults.calling(attempt.endpoint.source, "stream")
     try:
         while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
-            if shown := take(batch):
+            with boundary:
+                shown = take(batch)
+            if shown:
                 yield Emit(shown)
     finally:
         yield Invoke(events.leave, inline=inline)

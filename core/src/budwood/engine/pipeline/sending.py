@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
-from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
+from budwood.engine.drivers.effects import Close, Flow, Invoke, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
 from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
 from budwood.plugins import faults
-from budwood.types import HTTPCall, HTTPReply
+from budwood.types import Credential, HTTPCall, HTTPReply
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
 """How much of an error's body is read: 1 MiB."""
@@ -28,6 +31,8 @@ def send(attempt: Attempt) -> Flow[Any]:
 
         return (yield from ask_local(attempt, attempt.endpoint.local))
     encoded = encode(attempt)
+    if encoded.reply_to is not None:
+        yield from _check_target(encoded.reply_to)
     exchange = yield from open_exchange(attempt, encoded)
     try:
         if not 200 <= exchange.head.status < 300:
@@ -39,6 +44,12 @@ def send(attempt: Attempt) -> Flow[Any]:
     finally:
         yield Close(exchange)
     return decode(attempt, reply)
+
+
+def _check_target(path: Path) -> Flow[None]:
+    from budwood.engine.drivers.saving import check_target  # not above: few programs save replies
+
+    yield Invoke(lambda: check_target(path))
 
 
 def encode(attempt: Attempt) -> HTTPCall:
@@ -56,9 +67,9 @@ def encode(attempt: Attempt) -> HTTPCall:
 
 def encode_again(attempt: Attempt) -> HTTPCall:
     """Write the request as the provider writes it now, by the rules that it knows by now."""
-    service = attempt.round.service
+    service, source = attempt.round.service, attempt.endpoint.source
     write = getattr(remote_provider(attempt), service.encode)
-    encoded: HTTPCall
+    encoded: object
     try:
         if service.takes_stream:
             encoded = write(attempt.request, stream=attempt.round.call.streamed)
@@ -67,8 +78,10 @@ def encode_again(attempt: Attempt) -> HTTPCall:
         else:
             encoded = write(attempt.request)
     except BaseException as error:
-        faults.encoding(attempt.endpoint.source, service.encode).convert(error)
+        faults.encoding(source, service.encode).convert(error)
         raise
+    if not isinstance(encoded, HTTPCall):
+        raise faults.wrong_result(source, service.encode, encoded, HTTPCall)
     return encoded
 
 
@@ -77,10 +90,13 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
     service, endpoint = attempt.round.service, attempt.endpoint
     read = getattr(endpoint.remote, service.decode)
     try:
-        return read(reply) if attempt.request is None else read(attempt.request, reply)
+        result = read(reply) if attempt.request is None else read(attempt.request, reply)
     except BaseException as error:
         faults.DecodingBoundary(endpoint.source, service.decode, reply.body).convert(error)
         raise
+    if not isinstance(result, service.result):
+        raise faults.wrong_result(endpoint.source, service.decode, result, service.result)
+    return result
 
 
 def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
@@ -92,11 +108,7 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         lease = yield from endpoint.tokens.lease(call.clock.time())
     attempt.lease = lease
     if lease is not None:
-        try:
-            encoded = remote_provider(attempt).authorize(encoded, lease.credential)
-        except BaseException as error:
-            faults.authorizing(endpoint.source, "authorize").convert(error)
-            raise
+        encoded = _authorize(attempt, encoded, lease.credential)
     attempt.is_started = True
     if call.observers is not None and (headers := call.observers.attempt_started(attempt)):
         from budwood.engine.accounting.observers import with_further_headers
@@ -114,6 +126,18 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
     return exchange
 
 
+def _authorize(attempt: Attempt, encoded: HTTPCall, credential: Credential) -> HTTPCall:
+    source = attempt.endpoint.source
+    try:
+        authorized: object = remote_provider(attempt).authorize(encoded, credential)
+    except BaseException as error:
+        faults.authorizing(source, "authorize").convert(error)
+        raise
+    if not isinstance(authorized, HTTPCall):
+        raise faults.wrong_result(source, "authorize", authorized, HTTPCall)
+    return authorized
+
+
 def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Flow[NoReturn]:
     """
     Raise the error that a reply stands for.
@@ -122,9 +146,17 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         ProviderError: The provider says what the status and the body mean.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
-    reply = scrub_reply(reply, attempt.secret)
-    with faults.DecodingBoundary(attempt.endpoint.source, "error", reply.body):
-        raise remote_provider(attempt).error(reply)
+    reply, source = scrub_reply(reply, attempt.secret), attempt.endpoint.source
+    error: object
+    try:
+        with faults.DecodingBoundary(source, "error", reply.body):
+            error = remote_provider(attempt).error(reply)
+    except ProviderError as unreadable:
+        unreadable.status = unreadable.status or reply.status
+        raise
+    if not isinstance(error, ProviderError):
+        raise faults.wrong_result(source, "error", error, ProviderError)
+    raise error
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:

@@ -20,6 +20,7 @@ class Service:
         decode: The method that reads a whole reply; empty where replies are streams alone.
         decoder: The method that reads a streamed reply; empty where there are none.
         takes_stream: Whether ``encode`` takes ``stream=``.
+        result: The type of what ``decode`` returns.
         refusal: What a model without it does not do, to end the sentence "MODEL …".
         hint: What to do instead.
     """
@@ -31,5 +32,6 @@ class Service:
     decode: str = ""
     decoder: str = ""
     takes_stream: bool = False
+    result: type = object
     refusal: str
     hint: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from budwood.contracts import StreamDecoder
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Close, Emit, Flow, Read
 from budwood.engine.pipeline.attempt import Attempt
@@ -73,7 +74,12 @@ class EventReader:
 
     def build(self) -> ChatResponse:
         """Return the reply of all events so far."""
-        with faults.decoding(self._attempt.endpoint.source, self._attempt.round.service.decoder):
+        endpoint, service = self._attempt.endpoint, self._attempt.round.service
+        if endpoint.local is not None:
+            boundary = faults.calling(endpoint.source, "stream")
+        else:
+            boundary = faults.decoding(endpoint.source, service.decoder)
+        with boundary:
             return self.builder.build()
 
     def _commit(self) -> None:
@@ -105,6 +111,8 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
             yield from raise_for_status(attempt, exchange)
         with faults.decoding(source, service.decoder):
             decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
+        if not hasattr(decoder, "feed"):
+            raise faults.wrong_result(source, service.decoder, decoder, StreamDecoder)
         left = encoded.max_reply_bytes if service.decode else None  # nothing is kept of progress
         more = Read(exchange)
         while data := (yield more):

@@ -10,6 +10,7 @@ from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.endpoints import Endpoint
 from budwood.errors import ContextLengthError
+from budwood.plugins import faults
 from budwood.providing import characters
 from budwood.types import Adaptation, ChatRequest
 
@@ -77,7 +78,10 @@ def _may_exceed(request: ChatRequest, room: int) -> bool:
 
 def _may_truncate(endpoint: Endpoint, request: ChatRequest) -> bool:
     provider = endpoint.remote
-    return isinstance(provider, TruncationProvider) and provider.may_truncate(request)
+    if not isinstance(provider, TruncationProvider):
+        return False
+    with faults.calling(endpoint.source, "may_truncate"):
+        return provider.may_truncate(request)
 
 
 def _too_long(attempt: Attempt, least: int, output: int, window: int) -> ContextLengthError:

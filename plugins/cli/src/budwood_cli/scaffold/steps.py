@@ -16,7 +16,7 @@ def next_steps(package: Package, folder: Path) -> str:
     """Write the commands that install, prove, lint and build the package."""
     activate = r".venv\Scripts\activate" if sys.platform == "win32" else ". .venv/bin/activate"
     family = ["budwood-openai-compatible"] if package.family is Family.OPENAI else []
-    needed = ["budwood", "budwood-cli", *family]
+    needed = ["budwood", "budwood-cli", "budwood-testing", *family]
     sources = [_source(name) for name in needed]
     lines = [
         f"cd {shlex.quote(str(folder))}",
@@ -38,15 +38,31 @@ def next_steps(package: Package, folder: Path) -> str:
 
 
 def _source(name: str) -> str:
-    """Say from where pip can install a distribution of ours: from where it was installed, as PEP 610 records it."""
+    """Return what pip can install one of Budwood's distributions from: where it was installed from, or the checkout."""
+    path = _origin(name) or _beside_core(name)
+    return shlex.quote(str(path)) if path else f"CHECKOUT/{_folder(name)}"
+
+
+def _beside_core(name: str) -> Path | None:
+    """Return the folder of a distribution in the checkout that the core was installed from."""
+    core = _origin("budwood")
+    path = core.parent / _folder(name) if core else None
+    return path if path and path.is_dir() else None
+
+
+def _folder(name: str) -> str:
+    """Return the folder of a distribution in a checkout."""
+    return "core" if name == "budwood" else f"plugins/{name.removeprefix('budwood-')}"
+
+
+def _origin(name: str) -> Path | None:
+    """Return the file or folder that a distribution was installed from, as PEP 610 records it."""
     from importlib_metadata import PackageNotFoundError, distribution  # reads the origin on every Python
 
     try:
         recorded = str(getattr(distribution(name).origin, "url", ""))
     except PackageNotFoundError:
-        recorded = ""
+        return None
     address = urlsplit(recorded)
     path = Path(url2pathname(address.path))
-    if address.scheme == "file" and path.exists():
-        return shlex.quote(str(path))
-    return f"CHECKOUT/{'core' if name == 'budwood' else 'plugins/' + name.removeprefix('budwood-')}"
+    return path if address.scheme == "file" and path.exists() else None
