@@ -17,7 +17,7 @@ from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.local import LocalReply
 from budwood.engine.services import CHAT, count_tokens
-from budwood.errors import UnsupportedError
+from budwood.errors import PluginFaultError, UnsupportedError
 from budwood.plugins import Instances
 from budwood.plugins.faults import PluginSource
 from budwood.settings import Options, Settings
@@ -201,3 +201,21 @@ def test_local_model_counts_tokens_itself_where_it_can(call_of, clock):
 
     assert driver.run(count_tokens(call_of(Choosy()), REQUEST, offline=False)).input_tokens == 42
     assert not driver.run(count_tokens(call_of(Slow()), REQUEST, offline=False)).exact
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_events_of_which_no_reply_can_be_made_are_the_plugins_fault(call_of, clock, streamed):
+    """
+    A text that is none is found when the reply is put together; the plugin is named all the same.
+    """
+
+    class Numbers(Slow):
+        def stream(self, request):
+            yield TextDelta(5)
+            yield Finished("stop")
+
+    driver = BlockingDriver(lambda: None, clock)
+    flow = answer(call_of(Numbers(), streamed=streamed))
+
+    with pytest.raises(PluginFaultError, match=r"failed in stream\(\)"):
+        list(driver.stream(flow)) if streamed else driver.run(flow)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from types import SimpleNamespace
 
 import pytest
 
-from budwood.errors import BadResponseError, PluginFaultError
+from budwood.errors import BadResponseError, PluginFaultError, ProviderError
+from budwood.types import AttemptFinished
 from budwood_testing import chat_chunks, chat_reply, sse
 
 SECRET = "sk-test-secret"
@@ -248,3 +250,39 @@ def test_a_provider_that_cannot_be_closed_leaves_the_others_closed(make_client, 
         client.close()
 
     assert sorted(closed) == ["cache", "groq"]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, "Hello."), (401, "AuthenticationError")])
+def test_rate_limits_that_cannot_be_read_hide_nothing(status, outcome, make_client, scripted, monkeypatch):
+    """
+    Neither the reply nor the vendor's error is lost for its headers, and observers are told of the attempt.
+    """
+    scripted.reply(status, body=chat_reply("Hello."))
+    monkeypatch.setattr(
+        type(make_client()._engine.endpoints.get("openai").remote), "rate_limits", raising(KeyError("x"))
+    )
+    seen = []
+
+    try:
+        said = make_client(observers=[SimpleNamespace(observe=seen.append)]).ask("Hi").text
+    except ProviderError as error:
+        said = type(error).__name__
+
+    assert said == outcome
+    assert [event.attempt.status for event in seen if isinstance(event, AttemptFinished)] == [status]
+
+
+def test_a_price_tier_that_cannot_be_read_leaves_the_attempt_in_the_ledger(make_client, scripted, monkeypatch):
+    """
+    Each attempt that observers saw begin ends for them, also if the plugin fails after the reply.
+    """
+    scripted.reply(body=chat_reply("Hello."))
+    monkeypatch.setattr(
+        type(make_client()._engine.endpoints.get("openai").remote), "price_tier", raising(KeyError("x"))
+    )
+    seen = []
+
+    with pytest.raises(PluginFaultError, match=r"price_tier\(\)"):
+        make_client(observers=[SimpleNamespace(observe=seen.append)]).ask("Hi")
+
+    assert [event.attempt.error for event in seen if isinstance(event, AttemptFinished)] == ["PluginFaultError"]

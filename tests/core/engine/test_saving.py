@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +100,57 @@ def test_folder_that_is_missing_is_named(run, script, tmp_path):
         run(save(tmp_path / "nowhere" / "out"))
 
     assert "folder" in caught.value.hint
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_only_a_regular_file_is_replaced(run, script, tmp_path, make):
+    """
+    A device or a pipe stays what it is: replacing ``/dev/null`` would harm the whole machine.
+    """
+    script.reply(body=b"1")
+    make(tmp_path / "out")
+    before = (tmp_path / "out").stat()
+
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        run(save(tmp_path / "out"))
+
+    assert (tmp_path / "out").stat().st_ino == before.st_ino
+    assert not list(tmp_path.glob(".budwood*"))
+
+
+def test_symbolic_link_stays_one(run, script, tmp_path):
+    """
+    The file that a link points to is replaced, in its own folder.
+    """
+    script.reply(body=b"new")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "out")
+
+    run(save(tmp_path / "link"))
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere" / "out").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["nowhere/out", "pipe"])
+def test_nothing_is_sent_if_the_file_cannot_be_written(script, tmp_path, monkeypatch, name):
+    """
+    A request is not paid for if its reply has no place to go.
+    """
+    os.mkfifo(tmp_path / "pipe")
+    encode = OpenAICompatible.encode
+    monkeypatch.setattr(
+        OpenAICompatible,
+        "encode",
+        lambda self, request, *, stream: replace(encode(self, request, stream=stream), reply_to=tmp_path / name),
+    )
+    with (
+        Client("openai-compatible/m", base_url="http://x", transport=script, cache=False) as client,
+        pytest.raises(ConfigurationError, match="cannot be written"),
+    ):
+        client.ask("hi")
+
+    assert script.calls == []
 
 
 def test_failure_leaves_nothing_behind(run, script, tmp_path):

@@ -119,7 +119,11 @@ class ModelRulesProvider(Protocol):
     """A provider whose users give models names of their own, so that it must say what the catalog says of them."""
 
     def model_rules(self, model: str) -> ModelRules:
-        """Return the rules of a model, by the name that users call it."""
+        """
+        Return the rules of a model, by the name that users call it.
+
+        What a model of a vendor can do is derived from them once, and again whenever a rule is learned from an error.
+        """
         ...
 
 

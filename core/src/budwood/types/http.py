@@ -47,10 +47,13 @@ Body = bytes | tuple[bytes | BodyFile, ...]
 """A request's body: bytes, or parts that are sent one after the other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HTTPCall:
     """
     One request, ready to be sent but for its credential.
+
+    Do not change one: make another by `with_headers` or `dataclasses.replace`. It is not frozen, since each call makes
+    two of them, and a frozen one costs twice as much.
 
     Attributes:
         method: The HTTP method.
@@ -60,7 +63,8 @@ class HTTPCall:
         adaptations: The receipts of the encoder.
         max_reply_bytes: The limit of a reply that is kept in memory or streamed.
         reply_to: The file to which a reply of status 2xx is written instead of into memory. It is replaced once the
-            reply is complete, and left as it was if anything fails. Other replies are never written to it.
+            reply is complete, and left as it was if anything fails. Other replies are never written to it. It must be a
+            regular file, or none yet, in a folder that exists: this is checked before anything is sent.
         max_file_bytes: The limit of a reply that is written to a file; None for no limit.
     """
 

@@ -14,6 +14,7 @@ from budwood.hooks import INSTRUCTION_STRATEGY, PROMPT_MODIFIER, STORAGE, Kind
 from budwood.plugins import Instance, Instances
 from budwood.settings import Settings
 from budwood.types.record import JSON
+from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
 from budwood_generation.spec import Choice, GenerationSpec
 
 
@@ -50,9 +51,9 @@ def choose(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) 
     storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "path": spec.output_path})
     _refuse_secrets(STORAGE, spec.storage, storage)
     return Chosen(
-        strategy=strategy.thing,
-        modifiers=tuple(modifier.thing for modifier in modifiers),
-        storage=storage.thing,
+        strategy=GuardedStrategy(strategy),
+        modifiers=tuple(map(GuardedModifier, modifiers)),
+        storage=GuardedStorage(storage),
         identity={"strategy": _identity(strategy), "modifiers": [_identity(modifier) for modifier in modifiers]},
     )
 

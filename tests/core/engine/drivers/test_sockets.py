@@ -12,7 +12,7 @@ import pytest
 from budwood.clock import SystemClock
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
-from budwood.engine.drivers.effects import Close, Invoke, Open, Read, ReadAll, Wait, close_exchange
+from budwood.engine.drivers.effects import Close, Invoke, Open, Read, ReadAll, Save, Wait, close_exchange
 from budwood.engine.drivers.latch import Latch
 from budwood.errors import ConnectionFailedError
 from budwood.transports.pooled import PooledTransport
@@ -234,3 +234,41 @@ def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_ser
         await transport.close()
 
     asyncio.run(run())
+
+
+class Telling:
+    """An exchange that tells when something was read."""
+
+    def __init__(self, exchange, event):
+        self.head, self._exchange, self._event = exchange.head, exchange, event
+
+    def read(self):
+        data = self._exchange.read()
+        self._event.set()
+        return data
+
+
+def test_a_failing_flow_ends_one_that_saves_a_reply(transport, loopback_server, tmp_path):
+    """
+    A download that stands still is left at once, and its file is not written.
+    """
+    begun = threading.Event()
+    loopback_server.play(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun", LEAVE)
+
+    def saves():
+        exchange = yield from opened(loopback_server)
+        try:
+            yield Save(Telling(exchange, begun), tmp_path / "reply", None)
+        finally:
+            yield Close(exchange)
+
+    def fails():
+        yield Invoke(lambda: begun.wait(60))
+        raise ConnectionFailedError("failed")
+
+    with pytest.raises(ConnectionFailedError, match="failed"):
+        BlockingDriver(lambda: transport, SystemClock()).run(gathering([saves(), fails()]))
+
+    assert loopback_server.left.wait(10)
+    assert_no_threads_are_left()
+    assert not (tmp_path / "reply").exists()

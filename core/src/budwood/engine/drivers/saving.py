@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator
@@ -24,6 +26,25 @@ T = TypeVar("T")
 
 BLOCK_SIZE: Final = 1024 * 1024
 """How many bytes async code gathers before it gives them to a thread."""
+
+
+def check_target(path: Path) -> None:
+    """
+    Check that a reply could be written to a file, before a request is paid for.
+
+    Raises:
+        ConfigurationError: The folder is missing or is not writable, or the path is not that of a regular file, such as
+            ``/dev/null``, which would be replaced.
+    """
+    target = Path(os.path.realpath(path))
+    with _explain_failure(path):
+        if not stat.S_ISDIR(target.parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(target.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(target.stat().st_mode):
+                raise _unwritable(path, "it is not a regular file")
 
 
 def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
@@ -74,15 +95,18 @@ class _PartialFile:
 
     def __init__(self, path: Path, limit: int | None) -> None:
         self._path = path
+        self._target = self._part = path
         self._limit = limit
-        self._part = path.with_name(f".budwood-{secrets.token_hex(8)}.part")
         self._file: BinaryIO | None = None
         self._blocks: list[bytes] = []
         self._size = 0
         self.gathered = 0
 
     def create(self) -> None:
-        with self._explain_failure():
+        check_target(self._path)
+        self._target = Path(os.path.realpath(self._path))  # a symbolic link stays one
+        self._part = self._target.with_name(f".budwood-{secrets.token_hex(8)}.part")
+        with _explain_failure(self._path):
             self._file = self._part.open("xb")
 
     def gather(self, data: bytes) -> None:
@@ -94,42 +118,49 @@ class _PartialFile:
     def check(self, size: int) -> None:
         if self._limit is not None and size > self._limit:
             raise ResponseTooLargeError(
-                f"The reply is larger than the {self._limit:,} bytes that may be written to {self._path}."
+                f"The reply is larger than the {self._limit:,} bytes that may be written to {self._path}.",
+                hint="Raise the limit, or ask for less.",
             )
 
     def write(self) -> None:
         blocks, self._blocks, self.gathered = self._blocks, [], 0
         if self._file is not None:
-            with self._explain_failure():
+            with _explain_failure(self._path):
                 self._file.writelines(blocks)
 
     def replace_target(self) -> SavedReply:
         """Put the file in the place of the other, whose permissions stay."""
         self.write()
-        with self._explain_failure():
+        with _explain_failure(self._path):
             if self._file is not None:
                 self._file.close()
             with contextlib.suppress(FileNotFoundError):
-                self._part.chmod(stat.S_IMODE(self._path.stat().st_mode))
-            self._part.replace(self._path)
+                self._part.chmod(stat.S_IMODE(self._target.stat().st_mode))
+            self._part.replace(self._target)
         return SavedReply(self._path, self._size)
 
     def discard(self) -> None:
+        if self._file is None:
+            return
         with contextlib.suppress(OSError):  # what is raised already tells more
-            if self._file is not None:
-                self._file.close()
+            self._file.close()
         with contextlib.suppress(OSError):
             self._part.unlink()
 
-    @contextlib.contextmanager
-    def _explain_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ConfigurationError(
-                f"The reply cannot be written to {self._path}: {error.strerror or error}.",
-                hint="Name a file in a folder that exists, can be written to and has room.",
-            ) from error
+
+@contextlib.contextmanager
+def _explain_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _unwritable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The reply cannot be written to {path}: {reason}.",
+        hint="Name a file in a folder that exists, can be written to and has room.",
+    )
 
 
 async def _run_in_thread(work: Callable[[], T]) -> T:

@@ -7,14 +7,14 @@ import contextvars
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood.engine.drivers.effects import Abandoned, Effect, Flow, Open, Read, ReadAll
+from budwood.engine.drivers.effects import Abandoned, Effect, Flow, Open, Read, ReadAll, Save
 from budwood.engine.drivers.latch import Latch
 from budwood.errors import BudwoodError
 
 if TYPE_CHECKING:
     from budwood.engine.drivers.groups import Group
 
-_SENDING: Final = frozenset({Open, Read, ReadAll})
+_SENDING: Final = frozenset({Open, Read, ReadAll, Save})
 """Effects that `Transport.interrupt` ends."""
 
 

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
+from budwood import logs
 from budwood.engine.accounting import costs
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.credentials import Lease
@@ -84,8 +85,14 @@ class Attempt:
 
     @property
     def rate_limits(self) -> RateLimits | None:
-        """What the headers of the reply say about the limits, on success and on errors."""
-        return self.endpoint.rate_limits(self.head) if self.head is not None else None
+        """What the headers of the reply say about the limits, on success and on errors; None where a plugin fails."""
+        if self.head is None:
+            return None
+        try:
+            return self.endpoint.rate_limits(self.head)
+        except PluginFaultError as error:  # neither the reply nor the vendor's error is lost for it
+            logs.emit("rate limits unreadable", level="warning", provider=self.endpoint.name, error=str(error))
+            return None
 
     @property
     def key_label(self) -> str | None:

@@ -93,13 +93,13 @@ class TokenCache:
                 return token  # another thread has renewed it
             try:
                 return self._store(self._source())
-            except Exception as error:  # noqa: BLE001 - whatever users' code and vendors' libraries raise
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever users' code and vendors' libraries raise
                 return self._current_or_error(now, error)
 
     async def _renew_async(self, now: float) -> AccessToken:
         try:
             return self._store(await self._source())  # type: ignore[misc]  # `is_async` has made sure of that
-        except Exception as error:  # noqa: BLE001 - the same
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the same
             return self._current_or_error(now, error)
 
     def _store(self, token: object) -> AccessToken:
@@ -108,7 +108,7 @@ class TokenCache:
         self._token = token
         return token
 
-    def _current_or_error(self, now: float, error: Exception) -> AccessToken:
+    def _current_or_error(self, now: float, error: Exception | SystemExit) -> AccessToken:
         """Return a token that still lasts a little, or raise."""
         if token := self._valid_token(now, 0.0):
             return token

@@ -66,7 +66,7 @@ class Endpoint(NamedTuple):
         remote: Translates for a vendor's API; None where the model runs in this process.
         local: A model inside the process; None if the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
-        capabilities: What the provider can do with a model; looked up once for each, until a rule is learned.
+        capabilities: What the provider can do with a model; of a vendor looked up once, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
         facts: What else it knows of a model; None where it knows nothing of any.
         context_window: What the provider knows of how much its models hold; None where it knows nothing.
@@ -198,21 +198,22 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
 
-    @lru_cache(_MAX_REMEMBERED)
     def capabilities(model: str) -> frozenset[Capability]:
         with faults.calling(instance.source, "capabilities"):
             offered = thing.capabilities
         return rules(model).able(offered)
 
-    lessons.on_change(capabilities.cache_clear)
+    remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
+    lessons.on_change(remembered.cache_clear)
+    is_local = isinstance(thing, LocalProvider)  # what it can do may change, as it does once a model is downloaded
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
         source=instance.source,
         remote=thing if isinstance(thing, RemoteProvider) else None,
-        local=thing if isinstance(thing, LocalProvider) else None,
+        local=thing if is_local else None,
         rules=rules,
-        capabilities=capabilities,
+        capabilities=capabilities if is_local else remembered,
         lessons=lessons,
         identity=_identity(instance),
         credential=credential,

@@ -34,6 +34,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             attempt.timing = _timing(attempt)
             try:
                 result = yield from send(attempt)
+                attempt.succeed(result)
             except ProviderError as error:
                 _judge(attempt, error)
                 attempt.fail(error)
@@ -49,7 +50,6 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 attempt.abort(error)
                 raise
             else:
-                attempt.succeed(result)
                 return result
             yield from _pause(attempt, delay)
             attempt = attempt.again(delay)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
-from budwood.engine.drivers.effects import Close, Flow, Open, Read, ReadAll, Save
+from budwood.engine.drivers.effects import Close, Flow, Invoke, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub_reply
 from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
 from budwood.plugins import faults
 from budwood.types import Credential, HTTPCall, HTTPReply
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
 """How much of an error's body is read: 1 MiB."""
@@ -28,6 +31,8 @@ def send(attempt: Attempt) -> Flow[Any]:
 
         return (yield from ask_local(attempt, attempt.endpoint.local))
     encoded = encode(attempt)
+    if encoded.reply_to is not None:
+        yield from _check_target(encoded.reply_to)
     exchange = yield from open_exchange(attempt, encoded)
     try:
         if not 200 <= exchange.head.status < 300:
@@ -39,6 +44,12 @@ def send(attempt: Attempt) -> Flow[Any]:
     finally:
         yield Close(exchange)
     return decode(attempt, reply)
+
+
+def _check_target(path: Path) -> Flow[None]:
+    from budwood.engine.drivers.saving import check_target  # not above: few programs save replies
+
+    yield Invoke(lambda: check_target(path))
 
 
 def encode(attempt: Attempt) -> HTTPCall:

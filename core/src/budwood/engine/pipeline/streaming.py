@@ -74,7 +74,12 @@ class EventReader:
 
     def build(self) -> ChatResponse:
         """Return the reply of all events so far."""
-        with faults.decoding(self._attempt.endpoint.source, self._attempt.round.service.decoder):
+        endpoint, service = self._attempt.endpoint, self._attempt.round.service
+        if endpoint.local is not None:
+            boundary = faults.calling(endpoint.source, "stream")
+        else:
+            boundary = faults.decoding(endpoint.source, service.decoder)
+        with boundary:
             return self.builder.build()
 
     def _commit(self) -> None:

@@ -1,0 +1,89 @@
+"""What strategies, modifiers and storages raise names the plugin."""
+
+from __future__ import annotations
+
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+
+from budwood.errors import PluginFaultError
+from budwood.plugins.faults import PluginSource
+from budwood.types import Cell
+from budwood_generation import make_plan
+from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
+from tests.datasets import conversation_spec
+
+CELL = Cell(id="c", index=0, turns=1)
+
+CALLS = {
+    "plan": lambda thing: GuardedStrategy(thing).plan((), 1, Random(1)),
+    "instruct": lambda thing: GuardedStrategy(thing).instruct(CELL, (), Random(1)),
+    "modify": lambda thing: GuardedModifier(thing).modify((), CELL),
+    "write": lambda thing: GuardedStorage(thing).write(()),
+}
+
+
+def instance(method, error):
+    """
+    Make an instance of a plugin that raises an error in one method.
+    """
+
+    def fail(*_args):
+        raise error
+
+    return SimpleNamespace(thing=SimpleNamespace(**{method: fail}), source=PluginSource("acme", "budwood-acme", "1.2"))
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(3)])
+@pytest.mark.parametrize("method", CALLS)
+def test_a_fault_names_plugin_and_method(method, error):
+    """
+    A plugin can end the run, but not the program, and the error says whose fault it is.
+    """
+    with pytest.raises(PluginFaultError, match=rf"'acme' \(budwood-acme 1\.2\) failed in {method}\(\)"):
+        CALLS[method](instance(method, error))
+
+
+def test_a_strategy_that_drafts_one_by_one_is_guarded_to_the_end():
+    """
+    A generator runs only when it is read, which is inside the boundary.
+    """
+
+    def plan(*_args):
+        yield None
+        raise KeyError("x")
+
+    strategy = GuardedStrategy(SimpleNamespace(thing=SimpleNamespace(plan=plan), source=PluginSource("acme")))
+
+    with pytest.raises(PluginFaultError, match=r"failed in plan\(\)"):
+        strategy.plan((), 2, Random(1))
+
+
+def test_an_instruction_that_is_none_is_a_fault():
+    """
+    The type of what a strategy returns is checked.
+    """
+    nothing = SimpleNamespace(thing=SimpleNamespace(instruct=lambda *_args: None), source=PluginSource("acme"))
+
+    with pytest.raises(PluginFaultError, match=r"instruct\(\): it returned NoneType instead of Instruction"):
+        CALLS["instruct"](nothing)
+
+
+def test_a_full_disk_is_no_fault_of_the_storage():
+    """
+    The run says what to do about it.
+    """
+    with pytest.raises(OSError, match="No space left"):
+        CALLS["write"](instance("write", OSError(28, "No space left on device")))
+
+
+def test_plans_are_made_with_guarded_plugins(tmp_path):
+    """
+    All plugins of a run are inside the boundary.
+    """
+    chosen = make_plan(conversation_spec(tmp_path, job={"modifiers": ["persona"]})).chosen
+
+    assert isinstance(chosen.strategy, GuardedStrategy)
+    assert isinstance(chosen.storage, GuardedStorage)
+    assert all(isinstance(modifier, GuardedModifier) for modifier in chosen.modifiers)
