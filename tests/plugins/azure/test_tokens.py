@@ -202,6 +202,19 @@ def test_a_source_that_fails_is_an_error(asking, scripted):
     assert scripted.calls == []
 
 
+def test_a_source_cannot_end_the_program(asking, scripted):
+    """
+    Libraries of vendors were written for command lines, and some of them exit.
+    """
+
+    def leave():
+        raise SystemExit(3)
+
+    with asking(token_source=leave) as client, pytest.raises(CredentialError, match="SystemExit"):
+        client.ask("Hello")
+    assert scripted.calls == []
+
+
 def test_an_old_token_serves_while_it_lasts(asking, scripted, clock):
     """
     A source that fails in the last minutes does no harm until the token has expired.
