@@ -94,7 +94,7 @@ def fast(name: str, measure: str, bounds: dict[str, float]) -> list[Target]:
 #   response; 1 µs is the chain of generators; the rest is the driver, and many small steps.
 # - 21 µs appear only together: with many calls in flight, what they touch does not fit the inner caches.
 #
-# Bare aiohttp executes 414,000 instructions in user space for a call, and Budwood 512,000: 433,000 in the engine and
+# Bare aiohttp executes 414,000 instructions in user space for a call, and Budwood 522,000: 427,000 in the engine and
 # the provider, the rest in the transport. Where caches are smaller, the ratio of times is higher than that of
 # instructions. Tried and dropped: `model_construct` (costs twice what validation costs), records filled by hand (2 µs
 # less, and no check of what servers send), no garbage collection (no difference). `nox -s profile` measures the parts,
