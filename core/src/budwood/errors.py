@@ -34,7 +34,7 @@ Every exception that Budwood raises, in one tree.
       > ResponseTooLargeError
     - StreamInterruptedError
 
-One class stands for one cause. The message says what happened and the hint what to do about it; `str()` gives both.
+One class has one cause. The message says what happened and the hint what to do about it; `str()` gives both.
 All can be pickled, and none ever holds a secret.
 """
 
@@ -265,7 +265,7 @@ class NotFoundError(ProviderError):
 
 
 class InvalidRequestError(ProviderError):
-    """The vendor refuses the request as it stands (400, 413, 422)."""
+    """The vendor refuses the request (400, 413, 422)."""
 
     hint: str | None = "Change what the vendor complains of; asking again as it is does not help."
 
@@ -335,7 +335,7 @@ class CapacityError(ProviderError):
 class ServerError(ProviderError):
     """The vendor's server failed (other 5xx)."""
 
-    hint: str | None = "Ask again later; if it goes on, tell the vendor, with `request_id`."
+    hint: str | None = "Try again later. If the error persists, report it to the vendor with `request_id`."
     retryable = True
 
 

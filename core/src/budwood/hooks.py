@@ -92,9 +92,8 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
         capabilities: The upper bound of what its instances can do.
         environment: The vendor's own names of environment variables, by the field of the settings that they fill.
         needs_credential: Whether nothing may be sent without ``api_key``.
-        exclusive: Fields of the settings that stand for each other, as ways to prove who one is do: where one source of
-            settings gives one of them, what weaker sources say of all of them counts no more. Among variables of the
-            environment the first wins.
+        exclusive: Mutually exclusive fields, such as authentication methods. If a higher-priority source sets one,
+            values from lower-priority sources are ignored. Among variables of the environment the first wins.
         catalog_of: Further plugins whose rows of the catalog hold for its models, where it has none of its own.
         counts_output: Whether it refuses a request whose input and ``max_tokens`` together exceed the context window.
         inline: Of a `LocalProvider`: whether it answers so fast that async code may call it without a thread.

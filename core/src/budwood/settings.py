@@ -38,7 +38,7 @@ PREFIX: Final = "BUDWOOD_"
 FILE_NAME: Final = "budwood.toml"
 
 _SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
-"""Variables without a double underscore that stand for a nested key."""
+"""Variables without a double underscore that set a nested key."""
 
 _WITHOUT_INSTANCES: Final = ("options", "plugins", "models")
 """Sections whose keys are no names of instances."""
@@ -56,7 +56,7 @@ class Options(BaseModel):
     Attributes:
         retries: How often a failed request is sent again.
         timeout: Seconds for the whole call: all attempts, all pauses, all rounds.
-        connect_timeout: Seconds until a connection stands.
+        connect_timeout: Seconds to open a connection.
         idle_timeout: Seconds between two pieces of a reply that has begun.
         on_unsupported: What to do about a parameter that the model refuses: leave it out and say so in
             ``response.adaptations``, do so with a warning, or raise `UnsupportedError` before anything is sent.
@@ -204,7 +204,7 @@ class Settings:
             section: Such as ``"providers"``.
             name: The instance's name.
             variables: The vendor's own names of environment variables, by key.
-            exclusive: Keys that stand for each other; see `budwood.hooks.ProviderSpec`.
+            exclusive: Mutually exclusive keys; see `budwood.hooks.ProviderSpec`.
         """
         merged: Table = {}
         for source in reversed(self.sources):

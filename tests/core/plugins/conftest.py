@@ -14,7 +14,8 @@ import pytest
 
 from budwood.hooks import PROVIDER
 from budwood.names import normalise
-from budwood.plugins import Registry, take_inventory
+from budwood.plugins import Instances, Registry, take_inventory
+from budwood.settings import Settings
 
 COUNTED = (
     "from pathlib import Path\nwith Path(__file__).with_suffix('.imports').open('a') as count:\n    count.write('.')\n"
@@ -177,3 +178,16 @@ def registered():
     Name the modules that pluggy holds for a registry.
     """
     return lambda registry: [plugin.__name__ for plugin in registry._manager.get_plugins()]
+
+
+@pytest.fixture
+def instances(inventory_of, clock, tmp_path):
+    """
+    Make the names of a program: its settings, an environment, and nothing installed but the test's distributions.
+    """
+
+    def make(explicit=None, **environment):
+        settings = Settings.load(explicit, environment=environment, user_file=tmp_path / "none.toml")
+        return Instances(settings, Registry(settings.disabled, inventory_of()), clock)
+
+    return make

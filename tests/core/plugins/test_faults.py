@@ -200,7 +200,7 @@ def test_a_guarded_function_is_called_inside_a_boundary():
     """
     A method that is kept for later is guarded whenever it is called.
     """
-    divide = faults.guarded(SOURCE, "divide", lambda a, *, b: a / b)
+    divide = faults.guard(SOURCE, "divide", lambda a, *, b: a / b)
 
     assert divide(6, b=3) == 2
     with pytest.raises(PluginFaultError, match=r"divide\(\): ZeroDivisionError"):

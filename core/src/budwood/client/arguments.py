@@ -23,7 +23,7 @@ PULL_SECONDS: Final = 24 * 3600.0
 """A whole pull may take a day by default: models have many gigabytes."""
 
 PULL_IDLE_SECONDS: Final = 600.0
-"""A server may be silent so long while it checks what it has fetched."""
+"""How long a server may be silent while it checks what it has fetched."""
 
 DEFAULT_CONCURRENCY: Final = 32
 """How many requests `ask_many` has under way at once where it is not told."""
@@ -81,7 +81,7 @@ def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any
 
 
 def begun(model: str | None, options: AskOptions) -> Conversation:
-    """Begin a conversation with the client's model, by its name, so that another client goes on with the same."""
+    """Begin a conversation with the client's model, by its name, so that another client continues with the same."""
     from budwood.engine.chat.conversation import Conversation
 
     return Conversation(options.pop("model", None) or model, options.pop("system", None))

@@ -108,7 +108,7 @@ class AsyncClient:
         return AsyncChatSession(self, begun(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
-        """Go on with a conversation that was saved; see `Client.load_chat`."""
+        """Continue a saved conversation; see `Client.load_chat`."""
         from budwood.chat import AsyncChatSession
 
         return AsyncChatSession(self, resumed(path, options), options)

@@ -48,7 +48,7 @@ class Client:
     """
     Asks models, with blocking I/O. Safe to share among threads. Close it, or use it in a ``with`` block.
 
-    A process that was forked gets connections of its own; a ``transport`` that was handed in has to see to that itself.
+    A process that was forked gets connections of its own; a ``transport`` that you pass must do so itself.
 
     Args:
         model: ``provider/model``, asked where a call names none; by default what the settings say.
@@ -56,12 +56,12 @@ class Client:
             `Settings` object, which is taken as it is.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
-        cache: Keeps replies: the name of a cache, or an object that is one, closed by whoever made it. False for none,
+        cache: Keeps replies: the name of a cache, or an object that is one, which the caller closes. False for none,
             whatever the settings say.
-        cache_ttl: Seconds that a reply is kept; by default for ever.
+        cache_ttl: Seconds that a reply is kept; by default without a limit.
         transport: Carries the calls: ``"httpx"``, the name of another transport that is installed, or ``"auto"``, the
             default, for the fastest of them; a client of httpx with settings of your own; or an object that is a
-            transport. What is brought is closed by whoever made it.
+            transport. A client or object that you pass is yours to close.
         registry: Finds plugins; by default those that are installed.
         clock: The time; for tests.
         observers: Are told what happens during calls: names of plugins, or objects with a method ``observe``; by
@@ -150,7 +150,7 @@ class Client:
         return ChatSession(self, begun(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
-        """Go on with a conversation that `ChatSession.save` wrote."""
+        """Continue a conversation that `ChatSession.save` wrote."""
         from budwood.chat import ChatSession
 
         return ChatSession(self, resumed(path, options), options)
@@ -187,7 +187,7 @@ class Client:
         Have contents judged by the vendor's policy, in one request.
 
         Args:
-            contents: A text, a message with texts and images, or several of them; each is judged by itself.
+            contents: A text, a message with texts and images, or several of them; each is judged separately.
             model: ``provider/model``; by default the model that the vendor of the client's model has for this.
             extra: The vendor's own parameters, sent as they are.
         """
@@ -195,7 +195,7 @@ class Client:
 
     def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """
-        Let a model go on with a text, without the form of a conversation.
+        Let a model continue a text, without the form of a conversation.
 
         Args:
             prompt: The text.
@@ -234,7 +234,7 @@ class Client:
         Have a server fetch a model that it does not have, and read how far it has got.
 
         Nothing is sent before the first record is wanted. One that is left early, or breaks, can be repeated: the
-        server goes on where it was.
+        server continues where it was.
 
         Args:
             model: ``provider/model``, by default the client's own.

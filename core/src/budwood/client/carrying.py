@@ -37,7 +37,7 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
     """
     Make the transport of a name, with async I/O.
 
-    With ``"auto"`` one that fails harms nobody who has not set it up: the next is taken, and the log says why.
+    With ``"auto"`` a transport that fails to load is skipped with a warning, unless it is explicitly configured.
 
     Raises:
         PluginError: There is none, or it cannot be used.

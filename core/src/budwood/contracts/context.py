@@ -58,7 +58,7 @@ class RulesLookup(Protocol):
 
     def __call__(self, model: str, *, family: str | None = None) -> ModelRules:
         """
-        Return the rules of a model; nothing known is an empty set of rules.
+        Return the rules of a model; the rules of an unknown model are empty.
 
         Args:
             model: The name that users call it.

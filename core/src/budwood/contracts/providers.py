@@ -51,7 +51,7 @@ class RemoteProvider(Protocol):
     """
     A vendor's API, as a pure translation: no I/O, no secrets but in `authorize`.
 
-    What it offers is said by its capabilities and by the further Protocols that it satisfies: `Provider` for chat, and
+    Its capabilities, and the further Protocols that it satisfies, say what it offers: `Provider` for chat, and
     those of `budwood.contracts.services`. A provider of embeddings alone satisfies this and `EmbeddingProvider`.
     """
 
@@ -129,7 +129,7 @@ class ModelRulesProvider(Protocol):
 
 @runtime_checkable
 class CatalogNameProvider(Protocol):
-    """A provider that can tell which model stands behind a name of its users' own; see `ModelRulesProvider`."""
+    """A provider that knows which model a name of its users' own refers to; see `ModelRulesProvider`."""
 
     def catalog_name(self, model: str) -> str:
         """Return the name under which the catalog knows a model, by the name that users call it."""
@@ -147,7 +147,7 @@ class ContextWindowProvider(Protocol):
 
 @runtime_checkable
 class ConnectionHintProvider(Protocol):
-    """A vendor that knows better than we do what helps where nobody answers at its address."""
+    """A vendor with a specific hint for a failed connection to its server."""
 
     @property
     def connection_hint(self) -> str | None:

@@ -32,7 +32,7 @@ class EmbeddingProvider(Protocol):
         ...
 
     def decode_embedding(self, request: EmbeddingRequest, reply: HTTPReply) -> EmbeddingResponse:
-        """Read the reply; the vectors stand in the order of the texts."""
+        """Read the reply; the vectors are in the order of the texts."""
         ...
 
 
@@ -89,7 +89,7 @@ class ModelPullProvider(Protocol):
     """A server that fetches models for itself when it is told to, in the same form as `Provider`."""
 
     def encode_pull(self, model: str) -> HTTPCall:
-        """Write the request to fetch a model. It may be sent again: the server goes on where it was."""
+        """Write the request to fetch a model. It may be sent again: the server continues where it was."""
         ...
 
     def pull_decoder(self, model: str, head: ReplyHead) -> PullDecoder:
@@ -119,14 +119,14 @@ class ModerationProvider(Protocol):
         ...
 
     def decode_moderation(self, request: ModerationRequest, reply: HTTPReply) -> ModerationResponse:
-        """Read the reply; the verdicts stand in the order of the contents."""
+        """Read the reply; the verdicts are in the order of the contents."""
         ...
 
 
 @runtime_checkable
 class CompletionProvider(Protocol):
     """
-    A vendor's plain completions, in the same form as `Provider`: a model goes on with a text.
+    A vendor's plain completions, in the same form as `Provider`: a model continues a text.
 
     The request holds one user's message, the text; the reply is its continuation.
     """

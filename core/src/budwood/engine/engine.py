@@ -90,8 +90,7 @@ class Engine:
         """Ask many prompts side by side; in the place of a failed one is its error."""
         if isinstance(prompts, str):
             raise ConfigurationError("ask_many() got one text.", hint="Give a list of prompts.")
-        if type(concurrency) is not int or concurrency < 1:
-            raise ConfigurationError(f"concurrency is {concurrency!r}.", hint="Give an integer of 1 or more.")
+        _check_concurrency(concurrency)
         replies: list[ChatResponse | BudwoodError] = yield All(
             (_error_as_result(self, prompt, options) for prompt in prompts), limit=concurrency
         )
@@ -305,6 +304,11 @@ class Engine:
         return combined
 
 
+def _check_concurrency(concurrency: object) -> None:
+    if not isinstance(concurrency, int) or concurrency < 1:
+        raise ConfigurationError(f"concurrency is {concurrency!r}.", hint="Give an integer of 1 or more.")
+
+
 def _error_as_result(engine: Engine, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse | BudwoodError]:
     try:
         return (yield from engine.ask(prompt, options))
@@ -318,7 +322,7 @@ def _error_as_result(engine: Engine, prompt: Prompt, options: AskOptions) -> Flo
 
 def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
     """
-    Make the cache that a name or an object stands for.
+    Make the cache of a name or an object.
 
     Raises:
         PluginError: No cache has that name, or it cannot be used.

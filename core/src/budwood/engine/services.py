@@ -150,7 +150,7 @@ def count_tokens(call: Call, asked: ChatRequest, *, offline: bool) -> Flow[Token
     endpoint = call.target.endpoint
     local = endpoint.local
     if isinstance(local, LocalTokenCountProvider) and TOKEN_COUNT.capability in call.target.capabilities():
-        count = faults.guarded(endpoint.source, "count_tokens", local.count_tokens)
+        count = faults.guard(endpoint.source, "count_tokens", local.count_tokens)
         tokens: int = yield Invoke(lambda: count(asked), inline=endpoint.inline)
         return _exact(call, tokens)
     here: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, asked))
@@ -176,7 +176,7 @@ def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
     """List the models of a provider, with their details where the vendor has those apart."""
     endpoint = call.target.endpoint
     if endpoint.local is not None:
-        list_local = faults.guarded(endpoint.source, "models", endpoint.local.models)
+        list_local = faults.guard(endpoint.source, "models", endpoint.local.models)
         models: tuple[ModelInfo, ...] = yield Invoke(list_local, inline=endpoint.inline)
     else:
         models = yield from request(call, MODELS, None)

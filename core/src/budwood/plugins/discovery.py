@@ -110,10 +110,10 @@ def plugins_of(distribution: MetadataSource) -> tuple[str, list[InstalledPlugin]
         return "", []  # most distributions: neither their name nor their version need be parsed
     metadata = read_metadata(distribution)
     ours = [entry_point for entry_point in distribution.entry_points if entry_point.group in _KINDS]
-    return normalise(metadata.name), [_installed(entry_point, metadata) for entry_point in ours]
+    return normalise(metadata.name), [_parse_plugin(entry_point, metadata) for entry_point in ours]
 
 
-def _installed(entry_point: EntryPointFields, metadata: Metadata) -> InstalledPlugin:
+def _parse_plugin(entry_point: EntryPointFields, metadata: Metadata) -> InstalledPlugin:
     kind = _KINDS[entry_point.group]
     name, *patterns = entry_point.name.split() if kind.patterns else (entry_point.name,)
     return InstalledPlugin(

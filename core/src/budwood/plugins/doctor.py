@@ -1,4 +1,4 @@
-"""Examine all installed plugins, each in a process of its own, so that none can harm the others or this process."""
+"""Examine all installed plugins, each in a process of its own, so that none can affect the others or this process."""
 
 from __future__ import annotations
 
@@ -124,17 +124,17 @@ def _examine_apart(plugin: InstalledPlugin, timeout: float, home: str) -> Findin
         )
     except subprocess.TimeoutExpired as expired:
         method = _last_report(expired.stdout or b"").get("method", "import")
-        problem = f"{_described(plugin, method)} did not finish within {timeout:g} seconds."
-        return _broken(plugin, method, problem)
+        problem = f"{_name_of(plugin, method)} did not finish within {timeout:g} seconds."
+        return _make_broken(plugin, method, problem)
     report = _last_report(run.stdout)
     if "state" in report:
         return _finding(plugin, **report)
     method = report.get("method", "import")
-    problem = f"{_described(plugin, method)} ended its process with status {run.returncode}: {_tail(run.stderr)}"
-    return _broken(plugin, method, problem)
+    problem = f"{_name_of(plugin, method)} ended its process with status {run.returncode}: {_tail(run.stderr)}"
+    return _make_broken(plugin, method, problem)
 
 
-def _described(plugin: InstalledPlugin, method: str) -> str:
+def _name_of(plugin: InstalledPlugin, method: str) -> str:
     return f"Plugin {plugin.source.label}: {_STEPS[method]}"
 
 
@@ -150,7 +150,7 @@ def _search_path() -> list[str]:
     return [str(Path(folder).absolute()) for folder in sys.path if folder and Path(folder) != Path.cwd()]
 
 
-def _broken(plugin: InstalledPlugin, method: str, problem: str) -> Finding:
+def _make_broken(plugin: InstalledPlugin, method: str, problem: str) -> Finding:
     hint = f"This is a fault in the plugin. Report it to {plugin.source.authors}."
     return _finding(plugin, state="broken", method=method, problem=problem, hint=hint)
 

@@ -89,15 +89,15 @@ class Boundary:
 
     def convert(self, error: BaseException) -> None:
         """
-        Raise the error of Budwood that stands for a plugin's error; return where an error passes unchanged.
+        Raise a plugin's error as an error of Budwood; return if the error passes unchanged.
 
         For the methods that every request calls: a ``try`` costs nothing, where a context manager costs two calls.
         """
         if not _passes(error):
-            raise self._converted(error) from error
+            raise self._to_error(error) from error
 
-    def _converted(self, error: BaseException) -> BudwoodError:
-        return self.fault(_described(error))
+    def _to_error(self, error: BaseException) -> BudwoodError:
+        return self.fault(_describe(error))
 
     def fault(self, description: str) -> PluginFaultError:
         """Return the error for a fault of the method, which the description completes: no full stop."""
@@ -117,10 +117,10 @@ class EncodingBoundary(Boundary):
 
     __slots__ = ()
 
-    def _converted(self, error: BaseException) -> BudwoodError:
+    def _to_error(self, error: BaseException) -> BudwoodError:
         if isinstance(error, UnicodeEncodeError | PydanticSerializationError):
             return text_error(error)
-        return super()._converted(error)
+        return super()._to_error(error)
 
 
 class DecodingBoundary(Boundary):
@@ -141,10 +141,10 @@ class DecodingBoundary(Boundary):
         super().__init__(source, method)
         self._body = body
 
-    def _converted(self, error: BaseException) -> BudwoodError:
+    def _to_error(self, error: BaseException) -> BudwoodError:
         if not isinstance(error, self.parsing_errors):
-            return super()._converted(error)
-        start = _clipped(self._body[: 4 * MAX_TEXT].decode("utf-8", "replace"))
+            return super()._to_error(error)
+        start = _clip(self._body[: 4 * MAX_TEXT].decode("utf-8", "replace"))
         quoted = f" Response starts with: {start}" if start else ""
         return BadResponseError(
             f"Unexpected response format: {_parsing_problem(error)}, in {self._method}() of plugin "
@@ -174,11 +174,11 @@ class SecretBoundary(Boundary):
         self._secrets = secrets
 
     def convert(self, error: BaseException) -> None:
-        """Raise the error of Budwood that stands for a plugin's error; return where an error passes unchanged."""
+        """Raise a plugin's error as an error of Budwood; return if the error passes unchanged."""
         if _passes(error):
             return
         if not self._tells_secrets(error):
-            raise self._converted(error) from error
+            raise self._to_error(error) from error
         fault = self.fault(f"{type(error).__name__}{_line_of(error)}")
         try:
             raise fault
@@ -208,7 +208,7 @@ authorizing: Final[Callable[[PluginSource, str], SecretBoundary]] = lru_cache(_C
 def text_error(error: UnicodeEncodeError | PydanticSerializationError) -> PromptError:
     """Return the error for text that JSON cannot hold."""
     return PromptError(
-        f"The request contains text that cannot be sent: {_clipped(str(error))}.",
+        f"The request contains text that cannot be sent: {_clip(str(error))}.",
         hint='Remove unpaired surrogates: text.encode("utf-8", "replace") replaces them.',
     )
 
@@ -224,7 +224,7 @@ def building(source: PluginSource, settings: BaseModel) -> SecretBoundary:
     return SecretBoundary(source, "build", [value for value in values if value])
 
 
-def guarded(
+def guard(
     source: PluginSource, method: str, function: Callable[P, T], returns: tuple[type, ...] = (object,)
 ) -> Callable[P, T]:
     """
@@ -250,14 +250,14 @@ def guarded(
     return call
 
 
-def _clipped(text: str) -> str:
+def _clip(text: str) -> str:
     from budwood.providing import clip  # only faults need it
 
     return clip(text, MAX_TEXT).removesuffix(".")
 
 
-def _described(error: BaseException) -> str:
-    text = _clipped(str(error))
+def _describe(error: BaseException) -> str:
+    text = _clip(str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -283,4 +283,4 @@ def _parsing_problem(error: Exception) -> str:
     if isinstance(error, ValidationError):
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"field {'.'.join(map(str, detail['loc']))!r}: {detail['msg']}"
-    return _described(error)
+    return _describe(error)

@@ -1,4 +1,4 @@
-"""Make the objects that settings and names stand for."""
+"""Make the objects that settings and names refer to."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Instances:
 
     def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
         """
-        Make the object that a name stands for.
+        Make the object of a name.
 
         Args:
             kind: Such as `budwood.hooks.PROVIDER`.

@@ -68,7 +68,7 @@ class Registry:
         Args:
             kind: Such as `budwood.hooks.PROVIDER`.
             name: As users type it.
-            distribution: The distribution that shall bring it, where several claim the name.
+            distribution: The distribution to take it from, if several claim the name.
 
         Raises:
             PluginError: One of its kinds; it is remembered, and raised again without another try.
@@ -195,7 +195,7 @@ def _import(plugin: InstalledPlugin) -> ModuleType:
     except BaseException as error:
         raise PluginLoadError(
             f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} cannot be imported: "
-            f"{plugin.module} raised {type(error).__name__}: {_said(error)}",
+            f"{plugin.module} raised {type(error).__name__}: {_text_of(error)}",
             hint=f"pip install --upgrade --force-reinstall {plugin.distribution}, or tell its authors.",
         ) from error
 
@@ -231,7 +231,8 @@ def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
         )
     if not _api_fits(chosen.requires_api):
         raise PluginIncompatibleError(
-            f"{where} wants plugin API {_dotted(chosen.requires_api)}, and this budwood has {_dotted(API_VERSION)}.",
+            f"{where} wants plugin API {_format_version(chosen.requires_api)}, "
+            f"and this budwood has {_format_version(API_VERSION)}.",
             hint=f"pip install --upgrade budwood {plugin.distribution}",
         )
     _check_patterns(plugin, chosen)
@@ -262,9 +263,9 @@ def _api_fits(wanted: tuple[int, int]) -> bool:
     return wanted[0] == API_VERSION[0] and wanted[1] <= API_VERSION[1]
 
 
-def _dotted(api: tuple[int, int]) -> str:
+def _format_version(api: tuple[int, int]) -> str:
     return f"{api[0]}.{api[1]}"
 
 
-def _said(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     return str(error) or type(error).__name__

@@ -107,14 +107,14 @@ def _read(distribution: Distribution) -> Copy | None:
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
         _, plugins = plugins_of(distribution)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are read
-        return _damaged(distribution, folder, error)
+        return _make_damaged(distribution, folder, error)
     if not groups:
         return None
     problem = _misspelt([group for group in groups if group not in _GROUPS])
     return Copy(name, version, folder, _is_editable(distribution), tuple(plugins), problem)
 
 
-def _damaged(distribution: Distribution, folder: Path, error: Exception) -> Copy:
+def _make_damaged(distribution: Distribution, folder: Path, error: Exception) -> Copy:
     path: Any = getattr(distribution, "_path", folder)  # the only way to tell a distribution without a name
     problem = Problem(
         f"Its metadata in {path} cannot be read: {type(error).__name__}: {error}.",

@@ -16,7 +16,7 @@ def call_id(reply_id: str | None, position: int, name: str, arguments: str, *, e
     """
     Return an id for a tool call that its server gives none.
 
-    The same call of the same reply always gets the same id; calls of other rounds, which stand in the same history, get
+    The same call of the same reply always gets the same id; calls of other rounds, which are in the same history, get
     others.
 
     Args:

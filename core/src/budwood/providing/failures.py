@@ -29,7 +29,7 @@ from budwood.providing.refusals import refused_parameter, rule_of
 from budwood.types import HTTPReply
 
 MAX_MESSAGE: Final = 500
-"""So many characters of a vendor's message are repeated in ours."""
+"""How many characters of a vendor's message are repeated in ours."""
 
 CUT: Final = "…"
 """What ends a text that was shortened."""

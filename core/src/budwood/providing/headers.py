@@ -25,9 +25,10 @@ def request_id(headers: Mapping[str, str], *others: str) -> str | None:
         headers: Names in lower case.
         others: Further headers to look at, in order of preference.
     """
-    for name in (*_REQUEST_ID_HEADERS, *others):
-        if name in headers:
-            return headers[name]
+    for names in (_REQUEST_ID_HEADERS, others):
+        for name in names:
+            if name in headers:
+                return headers[name]
     return None
 
 

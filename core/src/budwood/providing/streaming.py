@@ -1,4 +1,4 @@
-"""What streams of replies have in common, whatever stands in them; nothing in Budwood asks whether a decoder has it."""
+"""What decoders of streams have in common. Inheriting it is optional: `StreamDecoder` is the contract."""
 
 from __future__ import annotations
 

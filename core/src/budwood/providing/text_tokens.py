@@ -26,7 +26,7 @@ class TokenEstimate(NamedTuple):
     high: float
 
     def plus(self, other: TokenEstimate, times: float = 1.0) -> TokenEstimate:
-        """Add another estimate, so many times."""
+        """Add another estimate, a number of times."""
         return TokenEstimate(
             self.low + other.low * times, self.tokens + other.tokens * times, self.high + other.high * times
         )

@@ -59,8 +59,8 @@ def estimate_request(
     Args:
         request: What is asked.
         text: Counts a text, where something better is at hand.
-        request_overhead: What stands around the messages.
-        message_overhead: What stands around each of them.
+        request_overhead: Tokens around the messages.
+        message_overhead: Tokens around each message.
     """
     total = estimate_messages(request.messages, text, message_overhead).plus(request_overhead)
     if request.tools:
@@ -83,7 +83,7 @@ def estimate_tokens(messages: Iterable[Message]) -> int:
 def estimate_messages(
     messages: Iterable[Message], text: CountText = estimate_text, overhead: TokenEstimate = _MESSAGE
 ) -> TokenEstimate:
-    """Estimate the tokens of messages, without what stands around a request."""
+    """Estimate the tokens of messages, without the overhead of the request."""
     total = NOTHING
     for message in messages:
         total = total.plus(overhead)

@@ -19,6 +19,6 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             settings=lambda: TransportSettings,
             build=build_transports,
             requires_api=(2, 0),
-            summary="The default: connections of httpcore, which is what httpx stands on.",
+            summary="The default, on the connections of httpcore, which httpx uses too.",
         )
     ]

@@ -28,7 +28,7 @@ FAILURES: Final = (
 """What connections raise, but those by SOCKS."""
 
 _MOST_ADDRESSES = 1000
-"""So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+"""How many addresses are remembered: the memory is bounded, also if every call has a new one."""
 
 
 class Origin(NamedTuple, Generic[P, C]):

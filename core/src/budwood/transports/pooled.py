@@ -1,5 +1,5 @@
 """
-The default transport, with blocking I/O: connections of httpcore, which is what httpx stands on.
+The default transport, with blocking I/O: on the connections of httpcore, which httpx uses too.
 
 It does what ``httpx.Client`` does, for less: no cookies, no redirects, no parsing of an address for every call, and no
 look at every connection of the pool.
@@ -157,7 +157,7 @@ class PooledTransport:
                 for each in server.idle.give(connection) if usable else (connection,):
                     each.close()
         finally:
-            self._places.release()  # not before: who comes into the place shall find the connection
+            self._places.release()  # not before: the next request must find the connection
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which another thread waits."""

@@ -47,10 +47,13 @@ Body = bytes | tuple[bytes | BodyFile, ...]
 """A request's body: bytes, or parts that are sent one after the other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HTTPCall:
     """
     One request, ready to be sent but for its credential.
+
+    Do not change one: make another by `with_headers` or `dataclasses.replace`. It is not frozen, since each call makes
+    two of them, and a frozen one costs twice as much.
 
     Attributes:
         method: The HTTP method.

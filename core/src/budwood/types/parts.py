@@ -14,7 +14,7 @@ CacheLifetime = Literal["default", "5m", "1h"]
 """
 A mark: all up to here comes again in later requests, so that the vendor may keep what it has read, for this long.
 
-It changes no reply, only its price and speed. Vendors that find repetitions by themselves pass over it.
+It changes no reply, only its price and speed. Vendors that detect repetitions automatically ignore it.
 """
 
 
@@ -170,7 +170,7 @@ class Credential(Record):
 
 class AccessToken(Record):
     """
-    A token that stands for a key, for a while.
+    A token that replaces a key, for a limited time.
 
     ``expires_at`` is seconds since 1970; None where the source itself knows when to get a new one: then it is asked for
     each request.

@@ -37,7 +37,7 @@ class TokenPrices(Record):
 
 
 class LongInputPrices(TokenPrices):
-    """Prices of all tokens of a request with more than so many tokens of input; None is as for shorter ones."""
+    """Prices of all tokens of a request whose input exceeds a number of tokens; None is as for shorter ones."""
 
     tokens: Annotated[int, Field(ge=0)]
 

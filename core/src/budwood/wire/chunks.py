@@ -12,10 +12,10 @@ import re
 from typing import Final
 
 _HEAD: Final = re.compile(rb"0*([1-9A-Fa-f][0-9A-Fa-f]{0,14})(?:[ \t]*;[^\r\n]*)?\r\n")
-"""The size of a chunk that has data, and what may stand after it."""
+"""The size of a chunk that has data, and what may follow it."""
 
 _LONGEST_HEAD: Final = 64
-"""So many bytes are gathered until a head is complete. What is longer is left to the other parser."""
+"""How many bytes are gathered until a head is complete. A longer one is left to the other parser."""
 
 _END: Final = b"\r\n"
 

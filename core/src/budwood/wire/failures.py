@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a server and back, in our own words: the same for every transport."""
+"""What can go wrong on the way to a server and back: the same errors for every transport."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def silent(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
 
 
 def not_connected(call: HTTPCall, reason: str) -> ConnectionFailedError:
-    """Say that nobody answers at an address."""
+    """Make the error for an address where no server answers."""
     return ConnectionFailedError(
         f"No connection to {origin(call.url)}: {reason}.", hint="Is the server running, and base_url right?"
     )
@@ -212,7 +212,7 @@ def too_large(limit: int) -> ResponseTooLargeError:
 
 
 def origin(url: str) -> str:
-    """Name the server of an address without user, path and query, which may hold what is nobody's business."""
+    """Name the server of an address without user, path and query, which may hold secrets."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

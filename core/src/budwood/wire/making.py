@@ -17,7 +17,7 @@ class AsyncTransports(Generic[T]):
 
     Args:
         name: What users call the transport.
-        make: Makes one. The library is best imported in there: who does not use it shall not pay for it.
+        make: Makes one. Import the library in there, so that programs that do not use it do not pay for it.
     """
 
     def __init__(self, name: str, make: Callable[[], T]) -> None:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from budwood.types import Body, BodyFile
 
 _KEY: Final = secrets.token_bytes(32)
-"""Makes boundaries that nobody can foresee: a file that holds one could add fields to the form."""
+"""Makes unpredictable boundaries: a file that contains the boundary could add fields to the form."""
 
 _QUOTED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 

@@ -29,10 +29,10 @@ class Places:
         try:
             await given
         except asyncio.CancelledError:
-            if given.cancelled():
-                self._waiting.remove(given)
-            else:  # the place was given in the same instant
+            if not given.cancelled():  # the place was given in the same instant
                 self.give()
+            elif given in self._waiting:
+                self._waiting.remove(given)
             raise
 
     def give(self) -> None:

@@ -59,6 +59,7 @@ class OpenAIEndpoint(BaseProvider):
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
         super().__init__(context)
         self._settings = settings
+        self._base_url = settings.base_url
         self._headers = {**JSON_HEADERS, **settings.headers}
         lacks = set(settings.lacks) | {can.value for can in OFFERED} - set(settings.offers)
         self._capabilities = frozenset(can for can in self.all_capabilities if can.value not in lacks)
@@ -75,7 +76,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def url(self, path: str, model: str | None = None) -> str:
         """Return the address of an endpoint, such as ``/chat/completions``, for a model."""
-        return self._settings.base_url + path
+        return self._base_url + path
 
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
         """Put the key into the header ``Authorization``."""

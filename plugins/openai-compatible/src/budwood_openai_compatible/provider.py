@@ -54,12 +54,14 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
+        self._api = settings.api
+        self._system_role = settings.system_role
         self._names = {"max_tokens": settings.max_tokens_parameter, **settings.renames}
 
     def api(self, request: ChatRequest) -> Api:
         """Say by which API a request is sent and its reply read: by the settings, or by what it needs."""
-        if self._settings.api != "auto":
-            return self._settings.api
+        if self._api != "auto":
+            return self._api
         from budwood_openai_compatible.responses import choose_api
 
         return choose_api(request, self.rules(request), vendor=self.vendor)
@@ -72,16 +74,16 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Write the body of a chat request: what those override who take most of it as it is, but not all."""
-        settings, vendor = self._settings, self.vendor
+        vendor = self.vendor
         parameters = adapted(request, self.rules(request), names=self._names)
         receipts = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": encode_messages(request.messages, vendor=vendor, system_role=settings.system_role),
+            "messages": encode_messages(request.messages, vendor=vendor, system_role=self._system_role),
             **parameters.values,
         }
         if request.tools or request.vendor_tools:
-            body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in settings.lacks)
+            body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in self._settings.lacks)
             receipts += foreign_tools(request, vendor)
             if request.tool_choice is not None and "tools" in body and "tool_choice" not in body:
                 receipts += (
@@ -97,8 +99,9 @@ class OpenAICompatible(OpenAIEndpoint):
         """Write the body of a request to Responses, as `chat_body` does for Chat Completions."""
         from budwood_openai_compatible.responses import encode_response
 
-        system_role = self._settings.system_role
-        return encode_response(request, self.rules(request), vendor=self.vendor, system_role=system_role, stream=stream)
+        return encode_response(
+            request, self.rules(request), vendor=self.vendor, system_role=self._system_role, stream=stream
+        )
 
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether the server may shorten the input; see `budwood.contracts.TruncationProvider`."""

@@ -35,7 +35,7 @@ class PlayedExchange:
         head: Its status and headers.
         beats: What each reading gives; nothing more is its end.
         timing: How long each reading may take.
-        clock: Lets pauses pass; without one nobody waits, and no time is over.
+        clock: Waits; without one there are no delays and no timeouts.
     """
 
     def __init__(self, head: ReplyHead, beats: Iterator[Beat], timing: Timing, clock: Clock | None) -> None:

@@ -35,15 +35,15 @@ class Fault:
     Attributes:
         name: What it is called.
         pause: Seconds before the reply begins, or before it fails.
-        failure: How the call fails before there is a reply: nobody there, or nothing in time.
+        failure: How the call fails before there is a reply: no connection, or a timeout.
         status: The status of a reply that takes the real one's place; nothing is sent then.
         headers: The headers of that reply.
         body: Its body.
         size: The size of that body, filled up with blanks.
-        keep: So many bytes of the real reply's body are let through.
+        keep: How many bytes of the real reply's body pass.
         breaks: Whether the connection breaks after them; else the body ends as if it were whole.
-        piece: The body comes in pieces of so many bytes,
-        piece_pause: with so many seconds before each.
+        piece: The size of the pieces in which the body comes, in bytes,
+        piece_pause: and the seconds before each.
     """
 
     name: str
@@ -99,35 +99,35 @@ class Fault:
 
     @classmethod
     def oversized(cls, size: int | None = None, *, content_type: str = "application/json") -> Fault:
-        """Reply with a body of so many bytes, by default one more than is kept in memory."""
+        """Reply with a body of ``size`` bytes, by default one more than is kept in memory."""
         return cls(
             name="oversized", status=200, headers={"content-type": content_type}, size=-1 if size is None else size
         )
 
     @classmethod
     def delayed(cls, seconds: float) -> Fault:
-        """Let so many seconds pass before the reply begins."""
+        """Delay the beginning of the reply by a number of seconds."""
         return cls(name="delayed", pause=seconds)
 
     @classmethod
     def truncated(cls, after: int) -> Fault:
-        """End the body after so many bytes, as if it were whole."""
+        """End the body after a number of bytes, as if it were complete."""
         return cls(name="truncated", keep=after)
 
     @classmethod
     def cut(cls, after: int) -> Fault:
-        """Break the connection after so many bytes of the body."""
+        """Break the connection after a number of bytes of the body."""
         return cls(name="cut", keep=after, breaks=True)
 
     @classmethod
     def dripping(cls, size: int = 1, *, pause: float = 0.0) -> Fault:
-        """Let the body come in pieces of so many bytes, with so many seconds before each."""
+        """Send the body in pieces of a number of bytes, with a delay in seconds before each."""
         return cls(name="dripping", piece=size, piece_pause=pause)
 
 
 def random_faults(faults: Sequence[Fault], *, rate: float, seed: int) -> Iterator[Fault | None]:
     """
-    Strike calls at random, for ever.
+    Yield random faults, without an end.
 
     Args:
         faults: What may happen, all as likely.
@@ -169,9 +169,9 @@ class FaultyTransport:
     Breaks calls of `Client` on purpose; those that are spared are carried by another transport.
 
     Args:
-        transport: The other one: real, recorded or scripted. Closed by whoever made it.
+        transport: The other one: real, recorded or scripted. The caller closes it.
         faults: What happens to the first call, the second, and so on; None spares one. After the last all are spared.
-        clock: Lets pauses pass, and ends calls that take too long: the client's. By default nobody waits.
+        clock: The client's clock, for delays and timeouts. By default there are no delays.
     """
 
     def __init__(self, transport: Transport, faults: Iterable[Fault | None], *, clock: Clock | None = None) -> None:
@@ -199,7 +199,7 @@ class FaultyTransport:
         self._transport.interrupt(thread)
 
     def close(self) -> None:
-        """Do nothing: the other transport is closed by whoever made it."""
+        """Do nothing: the caller closes the other transport."""
 
 
 class AsyncFaultyTransport:
@@ -228,7 +228,7 @@ class AsyncFaultyTransport:
         return _AsyncFaultyExchange(await self._transport.open(call, timing), fault, timing, clock)
 
     async def close(self) -> None:
-        """Do nothing: the other transport is closed by whoever made it."""
+        """Do nothing: the caller closes the other transport."""
 
 
 class _Body:
@@ -242,7 +242,7 @@ class _Body:
 
     @property
     def is_hungry(self) -> bool:
-        """Whether it needs more of the real body before it can go on."""
+        """Whether it needs more of the real body to continue."""
         return not self._waiting and not self._ended and self._left != 0
 
     def feed(self, data: bytes) -> None:

@@ -21,7 +21,7 @@ _TALKS: Final = (
     "urllib.Request",
 )
 _BETWEEN: Final = frozenset({"os", "_collections_abc", "collections.abc", __name__})
-"""Modules that stand between a variable of the environment and who reads it."""
+"""Modules through which variables of the environment are read."""
 
 
 def main() -> None:

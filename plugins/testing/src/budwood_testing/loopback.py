@@ -90,12 +90,12 @@ class LoopbackServer:
         return self
 
     def forget(self) -> Self:
-        """Drop the replies that nobody has asked for."""
+        """Drop the replies that no request asked for."""
         self._scripts.clear()
         return self
 
     def has_open(self, most: int) -> bool:
-        """Tell whether no more than so many connections are open, or soon will be."""
+        """Tell whether at most a number of connections are open, now or soon."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._connections) <= most, PATIENCE)
 
@@ -108,7 +108,7 @@ class LoopbackServer:
         self.has_open(0)
 
     def send_unasked(self, data: bytes) -> None:
-        """Send bytes on all open connections, although nobody has asked; one that ends meanwhile gets none."""
+        """Send bytes on all open connections without a request; one that ends meanwhile gets none."""
         with self._changed:
             connections = tuple(self._connections)
         for connection in connections:

@@ -128,7 +128,7 @@ class ScriptedTransport:
         return ScriptedExchange(self, reply)
 
     def interrupt(self, thread: int) -> None:
-        """Do nothing: a script makes nobody wait."""
+        """Do nothing: a script does not block."""
 
     def close(self) -> None:
         """Do nothing: a script holds no connection."""

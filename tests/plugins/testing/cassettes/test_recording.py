@@ -207,7 +207,7 @@ def test_stream_that_was_left_is_played_as_far_as_it_was_read(scripted):
 
     replay = ReplayTransport(TAPE).open(call(), ANY_TIME)
     assert replay.read() == b"one"
-    with pytest.raises(ConfigurationError, match="left before the reply's end"):
+    with pytest.raises(ConfigurationError, match="left before the end of the reply"):
         replay.read()
 
 

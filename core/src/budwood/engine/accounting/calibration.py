@@ -22,10 +22,10 @@ WAITING: Final = 8
 """How many requests of a model wait to be estimated; further ones are not kept."""
 
 MOST_CHARACTERS: Final = 200_000
-"""Longer requests are not kept, lest they fill the memory."""
+"""Longer requests are not kept, to bound the memory."""
 
 LEAST_TOKENS: Final = 100.0
-"""Of shorter requests most is what stands around the text."""
+"""In shorter requests most tokens are overhead, not text."""
 
 WEIGHT: Final = 0.2
 """How much the latest request counts in the mean."""
@@ -34,13 +34,13 @@ BOUND: Final = math.log(4)
 """Nothing is taken for more than four times, or less than a quarter, of what we estimate."""
 
 ENOUGH: Final = 3
-"""After so many requests the bounds narrow."""
+"""The number of requests after which the bounds narrow."""
 
 MARGIN: Final = 0.10
 """They never come nearer than a tenth."""
 
 LONGER: Final = 4.0
-"""What was learnt holds for requests up to so many times as long as the longest learnt from."""
+"""A correction applies to requests up to this many times as long as the longest one it was learned from."""
 
 
 _NO_TEXT: Final = (ImagePart, ReasoningPart, VendorPart)

@@ -41,7 +41,7 @@ def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> 
 
 
 def cost_of_failure(error: ProviderError) -> Cost:
-    """Say what a failed attempt cost: nothing where nobody was reached, else nobody knows."""
+    """Return what a failed attempt cost: nothing if no server was reached, otherwise unknown."""
     if isinstance(error, RequestTimeoutError) and error.phase == "connect":
         return FREE
     return Cost(None, "the attempt failed, and its usage is not known")
@@ -53,7 +53,7 @@ def total(ledger: Sequence[Attempt]) -> Cost:
 
     An attempt that the vendor turned down with an error's status brought nothing that could be charged. What became of
     one that broke off is not known, and so neither is the whole: a stream that has begun is charged, whichever status
-    the error inside it stands for.
+    the error inside it has.
     """
     if len(ledger) == 1 and ledger[0].error is None:
         return Cost(ledger[0].cost, ledger[0].cost_unknown)
@@ -70,8 +70,8 @@ def _facts_of_answering(known: Callable[[str], ModelFacts], asked: str, answered
     """
     Return what is known of the model that answered.
 
-    Behind a deployment, an alias or a router stands a model of another name, and the reply names it. Prices of the
-    user's settings are for the name that the user calls.
+    The reply names the model behind a deployment, an alias or a router. Prices in the user's settings are for the name
+    that the user calls.
     """
     facts = known(asked)
     if "prices" in facts.own or not answered:

@@ -44,7 +44,7 @@ class TokenCounter:
         Raises:
             PluginError: The tokenizer that the settings name cannot be used.
         """
-        counted, hint = self._counted(endpoint, request)
+        counted, hint = self._ask_tokenizers(endpoint, request)
         if counted is not None:
             return counted
         from budwood.providing import estimate_request  # not above: only those who count need its patterns
@@ -72,17 +72,17 @@ class TokenCounter:
         """
         from budwood.providing import estimate_request
 
-        counted, _ = self._counted(endpoint, request)
+        counted, _ = self._ask_tokenizers(endpoint, request)
         return counted.low if counted is not None else math.floor(estimate_request(request).low)
 
-    def _counted(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
+    def _ask_tokenizers(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
         """
         Ask the tokenizers that may know the model; if one cannot count, return what would help.
 
         Raises:
             PluginError: The tokenizer that the settings name cannot be used.
         """
-        named = self._named()
+        named = self._configured_name()
         if named is not None:
             candidates = [named] if named else []
         else:
@@ -103,7 +103,7 @@ class TokenCounter:
                     return counted.model_copy(update={"provider": endpoint.name, "model": request.model}), None
         return None, hint
 
-    def _named(self) -> str | None:
+    def _configured_name(self) -> str | None:
         """Return the tokenizer that the settings name; empty if they want none, None if they leave it open."""
         setting = self._instances.settings.tokenizer
         if setting is None or setting is True:

@@ -1,4 +1,4 @@
-"""Contain what observers raise: each observer is reported once, and the call goes on."""
+"""Contain what observers raise: each observer is reported once, and the call continues."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def load_observers(
     instances: Instances, observers: Sequence[str | Observer]
 ) -> tuple[tuple[Observer, ...], tuple[Observer, ...]]:
     """
-    Return the observers that names and objects stand for, and those among them that were made here.
+    Return the observers of a list of names and objects, and those among them that were created here.
 
     Raises:
         ConfigurationError: Something is neither a name nor an observer, or is named twice.
@@ -32,7 +32,7 @@ def load_observers(
             if isinstance(observer, str):
                 loaded.append(_make(instances, normalise(observer), made))
             else:
-                loaded.append(_checked(observer))
+                loaded.append(_check(observer))
     except BaseException:
         close_observers(made.values())
         raise
@@ -63,7 +63,7 @@ def _make(instances: Instances, name: str, made: dict[str, Observer]) -> Observe
     return observer
 
 
-def _checked(observer: Observer) -> Observer:
+def _check(observer: Observer) -> Observer:
     if problem := _problem_of(observer):
         raise ConfigurationError(
             f"The observer {type(observer).__name__} {problem}.",

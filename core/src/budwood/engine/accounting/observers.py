@@ -1,4 +1,4 @@
-"""Tell observers what happens during a call. Nothing is built where nobody observes."""
+"""Tell observers what happens during a call. Without observers nothing is built."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Observers:
     """
     All observers of a client, as one.
 
-    What an observer raises is logged once for each of them, and the call goes on.
+    What an observer raises is logged once for each of them, and the call continues.
 
     Args:
         observers: The observers, in the order in which they are told.

@@ -79,7 +79,7 @@ class _Finished:
 
 @dataclass(slots=True)
 class _Choice:
-    """One message in the making; its parts stand in the order in which they began."""
+    """A message under construction; its parts are in the order in which they began."""
 
     slots: list[_OpenText | _OpenCall | _Finished] = field(default_factory=list)
     calls: dict[int, _OpenCall] = field(default_factory=dict)

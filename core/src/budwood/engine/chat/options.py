@@ -1,4 +1,4 @@
-"""What can be said with a call, and what it means together with the client's own options."""
+"""Options of a call, and how they combine with those of the client."""
 
 from __future__ import annotations
 
@@ -159,12 +159,12 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
     given = {name: value for name, value in options.items() if value is not None}
     refuse_unknown(given, _KNOWN)
     overrides = {name: value for name, value in given.items() if name in _OF_THE_CALL}
-    tools = make_tools(cast("Sequence[Function]", _listed(given, "tools", "functions")))
+    tools = make_tools(cast("Sequence[Function]", _parse_list(given, "tools", "functions")))
     return CallOptions(
         options=override(defaults, overrides),
         model=_text(given, "model"),
         system=_text(given, "system"),
-        files=cast("Sequence[File]", _listed(given, "files", "names")),
+        files=cast("Sequence[File]", _parse_list(given, "files", "names")),
         parameters=_parameters(given, [tool.definition for tool in tools.values()]),
         tools=ToolConfig(tools, bool(given.get("execute_tools", True)), cast("Approval | None", given.get("approve"))),
         output=_output(given, tools),
@@ -212,7 +212,7 @@ def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
     parameters = {name: value for name, value in options.items() if name in _OF_THE_REQUEST}
     if "stop" in options:
         parameters["stop"] = (
-            (options["stop"],) if isinstance(options["stop"], str) else tuple(_listed(options, "stop", "texts"))
+            (options["stop"],) if isinstance(options["stop"], str) else tuple(_parse_list(options, "stop", "texts"))
         )
     if "extra" in options:
         if not isinstance(options["extra"], Mapping):
@@ -259,7 +259,7 @@ def _text(options: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def _listed(options: Mapping[str, object], name: str, things: str) -> Sequence[object]:
+def _parse_list(options: Mapping[str, object], name: str, things: str) -> Sequence[object]:
     value = options.get(name, ())
     if isinstance(value, list | tuple):  # the common case; asking an abstract class costs more
         return value

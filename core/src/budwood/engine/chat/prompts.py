@@ -25,7 +25,7 @@ Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
 """A text, a message, or a list of messages; also in the form of Chat Completions."""
 
 Content = str | Message
-"""What is judged by itself: a text, or the texts and images of a message."""
+"""One input of a moderation: a text, or the texts and images of a message."""
 
 File = str | os.PathLike[str]
 
@@ -63,10 +63,10 @@ def contents_of(given: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, .
     Raises:
         PromptError: Something is neither, or a message holds more than texts and images.
     """
-    return tuple(_judged(content) for content in given)
+    return tuple(_parse_content(content) for content in given)
 
 
-def _judged(given: Content) -> tuple[TextPart | ImagePart, ...]:
+def _parse_content(given: Content) -> tuple[TextPart | ImagePart, ...]:
     if isinstance(given, str):
         return (TextPart(text=given),)
     if not isinstance(given, Message):
@@ -135,31 +135,31 @@ def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Messa
             return Message.model_validate(given)
         if given.get("role") == "tool":
             call_id = given["tool_call_id"]
-            text = "".join(part.text for part in _content(given.get("content")) if isinstance(part, TextPart))
+            text = "".join(part.text for part in _parse_parts(given.get("content")) if isinstance(part, TextPart))
             return Message.tool(
                 ToolResultPart(call_id=call_id, name=given.get("name") or names.get(call_id, "tool"), content=text)
             )
         calls = [_call(wanted) for wanted in given.get("tool_calls") or ()]
         refusal = [RefusalPart(text=given["refusal"])] if given.get("refusal") else []
-        parts = (*_content(given.get("content")), *refusal, *calls)
+        parts = (*_parse_parts(given.get("content")), *refusal, *calls)
         return Message(role=given["role"], parts=parts, name=given.get("name"))
     except KeyError as error:
         raise PromptError(f"Message {number} has no {error}.") from None
     except (ValidationError, AttributeError, TypeError) as error:
-        raise PromptError(f"Message {number} is not in a form that is known: {_said(error)}.") from None
+        raise PromptError(f"Message {number} is not in a form that is known: {_describe(error)}.") from None
 
 
-def _content(content: object) -> tuple[Part, ...]:
+def _parse_parts(content: object) -> tuple[Part, ...]:
     if content is None:
         return ()
     if isinstance(content, str):
         return (TextPart(text=content),)
     if not isinstance(content, Sequence):
         raise TypeError(f"its content is a {type(content).__name__}")
-    return tuple(_content_part(part) for part in content)
+    return tuple(_parse_part(part) for part in content)
 
 
-def _content_part(part: Mapping[str, Any]) -> Part:
+def _parse_part(part: Mapping[str, Any]) -> Part:
     match part.get("type"):
         case "text":
             return TextPart(text=part["text"])
@@ -176,7 +176,7 @@ def _call(wanted: Mapping[str, Any]) -> Part:
     return ToolCallPart(id=wanted["id"], name=function["name"], arguments=function.get("arguments") or "{}")
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, ValidationError):
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"

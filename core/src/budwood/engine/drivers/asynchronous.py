@@ -104,7 +104,7 @@ class AsyncDriver:
             while type(effect) is not until:
                 try:
                     pending = perform[type(effect)](effect)
-                    result = await (_shielded(pending) if leaving else pending)
+                    result = await (_shield(pending) if leaving else pending)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
                     leaving = leaving or isinstance(failure, asyncio.CancelledError)
                     effect = flow.throw(failure)
@@ -126,7 +126,7 @@ class AsyncDriver:
         woken: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed, and with it nobody waits
+            with contextlib.suppress(RuntimeError):  # the loop was closed: no task waits
                 loop.call_soon_threadsafe(_resolve, woken)
 
         latch.add_waker(wake)
@@ -159,14 +159,14 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _shielded(pending: Coroutine[Any, Any, T]) -> T:
-    """Perform an effect to its end although the task was cancelled, but not for ever."""
+async def _shield(pending: Coroutine[Any, Any, T]) -> T:
+    """Perform an effect to its end although the task was cancelled, for at most `CLEANUP_SECONDS`."""
 
-    async def bounded() -> T:
+    async def run_bounded() -> T:
         async with asyncio.timeout(CLEANUP_SECONDS):
             return await pending
 
-    task = asyncio.ensure_future(bounded())
+    task = asyncio.ensure_future(run_bounded())
     task.add_done_callback(lambda _: pending.close())  # a loop that ends cancels it, maybe before its first step
     return await asyncio.shield(task)
 
@@ -180,26 +180,26 @@ async def _save(effect: Save) -> SavedReply:
 
 async def _invoke(effect: Invoke) -> object:
     if effect.timeout is None:
-        return await _invoked(effect)
+        return await _call_function(effect)
     bound = asyncio.timeout(effect.timeout)
     try:
         async with bound:
-            return await _invoked(effect)
+            return await _call_function(effect)
     except TimeoutError:
         if bound.expired():
             raise Overdue from None
         raise
 
 
-async def _invoked(effect: Invoke) -> object:
+async def _call_function(effect: Invoke) -> object:
     if effect.awaitable:
         return await effect.function()
-    result = effect.function() if effect.inline else await asyncio.to_thread(_called, effect.function)
+    result = effect.function() if effect.inline else await asyncio.to_thread(_call_in_thread, effect.function)
     return await result if inspect.isawaitable(result) else result  # a plain function may wrap an async one
 
 
-def _called(function: Callable[[], object]) -> object:
-    """Call a function in a thread. A future takes no `StopIteration`: whoever awaits it would wait for ever."""
+def _call_in_thread(function: Callable[[], object]) -> object:
+    """Call a function in a thread. A future takes no `StopIteration`: awaiting it would never end."""
     try:
         return function()
     except StopIteration as stop:
@@ -234,7 +234,7 @@ class AsyncFlowEvents(Generic[E, T]):
         """Wait until events are ready, and tell whether any came before the end."""
         while not self.ready and (flow := self._flow) is not None:
             if self._finalizer is None:
-                self._finalizer = weakref.finalize(self, _dropped, flow, asyncio.get_running_loop())
+                self._finalizer = weakref.finalize(self, _end_unread, flow, asyncio.get_running_loop())
             try:
                 outcome = await self._driver.advance(flow)
             except BaseException:
@@ -253,7 +253,7 @@ class AsyncFlowEvents(Generic[E, T]):
             self._finalizer.detach()
 
     async def close(self) -> None:
-        """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
+        """End the flow early, and with it its connection. Closing twice is no error."""
         flow = self._flow
         self._end()
         self.ready.clear()
@@ -267,26 +267,26 @@ _closing: Final[set[asyncio.Task[None]]] = set()
 """The loop itself keeps no task alive."""
 
 
-def _dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
+def _end_unread(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
     """
-    End a flow whose events nobody can read any more.
+    End a flow whose reader was garbage-collected.
 
     This may run wherever garbage is collected, also while an observer holds a lock that ending the flow would wait for:
     so the loop ends it by the way, or this thread where the loop does not run any more.
     """
     if loop.is_running():
-        loop.call_soon_threadsafe(_end_dropped, flow, loop)
+        loop.call_soon_threadsafe(_end_and_close, flow, loop)
     else:
-        _ended(flow)
+        _end_flow(flow)
     warnings.warn("A stream was dropped before its end. Open it by `async with`.", ResourceWarning, stacklevel=2)
 
 
-def _end_dropped(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
-    for exchange in _ended(flow):
+def _end_and_close(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
+    for exchange in _end_flow(flow):
         _close(loop, exchange)
 
 
-def _ended(flow: Flow[Any]) -> list[AsyncExchange]:
+def _end_flow(flow: Flow[Any]) -> list[AsyncExchange]:
     """End a flow without performing what it asks for, and return what it wanted closed."""
     exchanges: list[AsyncExchange] = []
     with contextlib.suppress(Abandoned, StopIteration):
@@ -299,10 +299,10 @@ def _ended(flow: Flow[Any]) -> list[AsyncExchange]:
 
 
 def _close(loop: asyncio.AbstractEventLoop, exchange: AsyncExchange) -> None:
-    task = loop.create_task(_closed(exchange))
+    task = loop.create_task(_close_exchange(exchange))
     _closing.add(task)
     task.add_done_callback(_closing.discard)
 
 
-async def _closed(exchange: AsyncExchange) -> None:
+async def _close_exchange(exchange: AsyncExchange) -> None:
     await exchange.close()

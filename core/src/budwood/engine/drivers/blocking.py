@@ -225,7 +225,7 @@ class FlowEvents(Generic[E, T]):
         """Wait until events are ready, and tell whether any came before the end."""
         while not self.ready and (flow := self._flow) is not None:
             if self._finalizer is None:
-                self._finalizer = weakref.finalize(self, _dropped, self._driver, flow)
+                self._finalizer = weakref.finalize(self, _end_unread, self._driver, flow)
             try:
                 outcome = self._driver.advance(flow)
             except BaseException:
@@ -244,7 +244,7 @@ class FlowEvents(Generic[E, T]):
             self._finalizer.detach()
 
     def close(self) -> None:
-        """Leave: end the flow where it stands, and with it its connection. Closing twice is no error."""
+        """End the flow early, and with it its connection. Closing twice is no error."""
         flow = self._flow
         self._end()
         self.ready.clear()
@@ -257,9 +257,9 @@ def _leave(driver: BlockingDriver, flow: Flow[Any]) -> None:
         driver.run(flow, Abandoned())
 
 
-def _dropped(driver: BlockingDriver, flow: Flow[Any]) -> None:
+def _end_unread(driver: BlockingDriver, flow: Flow[Any]) -> None:
     """
-    End a flow whose events nobody can read any more.
+    End a flow whose reader was garbage-collected.
 
     This may run wherever garbage is collected, also while this thread holds the lock of the connections that are to be
     closed: so another thread closes them, but for the end of the program, when no thread can be started.

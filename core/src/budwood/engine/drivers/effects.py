@@ -1,10 +1,10 @@
 """
-What the engine asks of whoever drives it.
+What the engine asks of its drivers.
 
 The engine is generators that yield these effects and receive their results. `budwood.engine.drivers.blocking` performs
 them with blocking I/O, `budwood.engine.drivers.asynchronous` with async I/O; no other module of the engine knows which.
 
-A failed effect is raised inside the generator, where it stands. Drivers never call ``generator.close()``: to end a flow
+A failed effect is raised inside the generator, at its `yield`. Drivers never call ``generator.close()``: to end a flow
 early they throw `Abandoned` (or the cancellation) in and then perform what its ``finally`` clauses yield, for at most
 `CLEANUP_SECONDS`.
 """
@@ -79,7 +79,7 @@ class Close(NamedTuple):
 
 
 class Sleep(NamedTuple):
-    """Let so many seconds pass."""
+    """Wait for a number of seconds."""
 
     seconds: float
 
@@ -109,8 +109,8 @@ class All(NamedTuple):
     """
     Run flows side by side, at most ``limit`` at once. Result: their results, in the order of the flows.
 
-    The first error is raised at once. The other flows are abandoned: they clean up in the background, and no request
-    of theirs goes on.
+    The first error is raised at once. The other flows are abandoned: they clean up in the background, and their
+    requests end.
     """
 
     flows: Iterable[Flow[Any]]

@@ -132,7 +132,7 @@ class Group:
             self.driver.background.add(self)
 
     def _wait_until_nothing_is_sent(self) -> None:
-        """Wait until all flows know of their end, so that no request goes on; not long for one that connects."""
+        """Wait until all flows are told to end, so that their requests end; only briefly for one that connects."""
         for pause in PAUSES:
             if not any(side.is_sending() for side in self._running()):
                 return
@@ -195,10 +195,10 @@ class Race(Group):
             self._give_back(winner)
 
     def _give_back(self, side: Side) -> None:
-        """Release a result that nobody takes."""
+        """Release a result that came too late."""
         if self._release is None:
             return
         try:
             self.driver.run(self._release(side.value))
-        except Exception as error:  # noqa: BLE001 - nobody waits for it
+        except Exception as error:  # noqa: BLE001 - no caller waits for it
             logs.emit("release failed", level="warning", error=str(error))

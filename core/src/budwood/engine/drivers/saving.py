@@ -25,7 +25,7 @@ from budwood.wire.bodies import announced_size
 T = TypeVar("T")
 
 BLOCK_SIZE: Final = 1024 * 1024
-"""Async code gathers so many bytes before it gives them to a thread."""
+"""How many bytes async code gathers before it gives them to a thread."""
 
 
 def check_target(path: Path) -> None:

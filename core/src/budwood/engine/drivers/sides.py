@@ -51,7 +51,7 @@ class Side:
         self._thread = threading.get_ident()
         try:
             self.value = self._context.run(self._group.driver.finish_side, self._flow, self)
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the flow
+        except BaseException as error:  # noqa: BLE001 - it belongs to the caller that waits for the flow
             self.error = error
         with self._lock:  # from here on the thread is not interrupted: it works for others
             self._thread = None
@@ -63,7 +63,7 @@ class Side:
         Raises:
             Abandoned: Its caller has left.
         """
-        self._effect = type(effect)  # before the look at the signal: whoever sets that looks here afterwards
+        self._effect = type(effect)  # before the signal is read: the code that sets it reads this afterwards
         if self.signal is not None and self.signal.is_set:
             raise Abandoned
 

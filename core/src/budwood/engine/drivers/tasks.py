@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BackgroundTasks:
-    """The tasks of a driver whose results nobody waits for, until they have ended."""
+    """The background tasks of a driver, until they have ended."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -26,7 +26,7 @@ class BackgroundTasks:
             self._add(task)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something that nobody waits for."""
+        """Run a coroutine in the background."""
         self._add(asyncio.create_task(work))
 
     async def wait(self) -> None:
@@ -45,7 +45,7 @@ class BackgroundTasks:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # or asyncio reports that nobody looked at it
+            task.exception()  # or asyncio reports that it was never retrieved
 
 
 class Group:
@@ -88,8 +88,8 @@ class Group:
         """
         Abandon the flows.
 
-        A failure waits until they know, so that no request goes on. The cancellation of the caller's task waits until
-        they have cleaned up, as it does for a flow alone.
+        A failure waits until they are told to end, so that their requests end. The cancellation of the caller's task
+        waits until they have cleaned up, as it does for a single flow.
         """
         self._abandon()
         if self._running:
@@ -148,10 +148,10 @@ class Race(Group):
         super()._abandon()
 
     async def _give_back(self, result: object) -> None:
-        """Release a result that nobody takes."""
+        """Release a result that came too late."""
         if self._release is None:
             return
         try:
             await self._driver.run(self._release(result))
-        except Exception as error:  # noqa: BLE001 - nobody waits for it
+        except Exception as error:  # noqa: BLE001 - no caller waits for it
             logs.emit("release failed", level="warning", error=str(error))

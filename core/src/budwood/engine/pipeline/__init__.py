@@ -1,1 +1,1 @@
-"""What stands around one request: endpoints, attempts, retries, caching."""
+"""What happens around one request: endpoints, attempts, retries, caching."""

@@ -64,26 +64,26 @@ def key_of(endpoint: str, request: ChatRequest) -> str:
     """
     Return the key of a request: equal requests to equal endpoints have equal keys.
 
-    The key is made of canonical JSON. Its fields stand in the order of the model; objects within ``extra`` are sorted.
-    Schemas of tools and of the output stand as given: models write properties in the order of the schema.
+    The key is made of canonical JSON. Its fields are in the order of the model; objects within ``extra`` are sorted.
+    Schemas of tools and of the output keep their order: models write properties in the order of the schema.
 
     Args:
         endpoint: The identity of the endpoint; see `Endpoint.identity`.
         request: What is asked, as the endpoint takes it.
     """
-    ordered = request.model_copy(update={"extra": _sorted(request.extra)}) if request.extra else request
+    ordered = request.model_copy(update={"extra": _sort(request.extra)}) if request.extra else request
     content = to_json(ordered, exclude_none=True)
     return hashlib.sha256(b"\n".join((_FORMAT, endpoint.encode(), content))).hexdigest()
 
 
-def _sorted(value: JSON, name: str = "") -> JSON:
+def _sort(value: JSON, name: str = "") -> JSON:
     """Sort objects at any depth, but not the properties of a schema."""
     if isinstance(value, list):
-        return [_sorted(item) for item in value]
+        return [_sort(item) for item in value]
     if not isinstance(value, dict):
         return value
     pairs = value.items() if name == "properties" else sorted(value.items())
-    return {key: _sorted(inner, key) for key, inner in pairs}
+    return {key: _sort(inner, key) for key, inner in pairs}
 
 
 def _is_valid(round_: Round, response: ChatResponse) -> bool:
@@ -93,7 +93,7 @@ def _is_valid(round_: Round, response: ChatResponse) -> bool:
 def _load(call: Call, cache: ReplyCache, key: str) -> Flow[ChatResponse | None]:
     """Return the stored reply, or None. A cache that fails is a miss."""
     try:
-        stored = yield Invoke(lambda: _contained(cache, "get", lambda: cache.store.get(key)), inline=cache.inline)
+        stored = yield Invoke(lambda: _call_store(cache, "get", lambda: cache.store.get(key)), inline=cache.inline)
         response = None if stored is None else ChatResponse.model_validate_json(stored)
     except Exception as error:  # noqa: BLE001 - whatever a cache raises
         _report(call, "read", error)
@@ -107,13 +107,13 @@ def _store(attempt: Attempt, cache: ReplyCache, key: str, response: ChatResponse
     content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
     try:
         yield Invoke(
-            lambda: _contained(cache, "set", lambda: cache.store.set(key, content, ttl=cache.ttl)), inline=cache.inline
+            lambda: _call_store(cache, "set", lambda: cache.store.set(key, content, ttl=cache.ttl)), inline=cache.inline
         )
     except Exception as error:  # noqa: BLE001 - whatever a cache raises
         _report(attempt.round.call, "write", error)
 
 
-def _contained(cache: ReplyCache, method: str, run: Callable[[], T]) -> T:
+def _call_store(cache: ReplyCache, method: str, run: Callable[[], T]) -> T:
     """Call a cache; an error that would end the program, such as `SystemExit`, becomes one that is reported."""
     try:
         return run()

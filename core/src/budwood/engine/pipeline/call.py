@@ -32,7 +32,7 @@ class ReplyCache(NamedTuple):
     Attributes:
         store: Keeps the replies.
         inline: Whether it is fast enough for the event loop.
-        ttl: Seconds that a reply is kept; None for ever.
+        ttl: Seconds that a reply is kept; None for no limit.
         owned: Whether the client made it, and closes it.
         source: Where its plugin comes from, for `budwood.plugins.faults`.
     """
@@ -54,7 +54,7 @@ class Call:
         target: The endpoint and model that were asked for; once a reply has come, those that answered.
         timing: The bounds of the whole call.
         counter: Counts tokens.
-        observers: Are told what happens; None where nobody observes.
+        observers: Are told what happens; None if there are none.
         streamed: Whether the caller reads events.
         cache: Where replies are kept, if anywhere.
         ledger: Every request that was sent.
@@ -119,7 +119,7 @@ class Round:
     One request of a call, in our own terms: the first, or a later one of its tools or repairs.
 
     Attributes:
-        request: What is asked, whoever answers.
+        request: What is asked, for any endpoint.
         tools: What may be called.
         output: What the reply must satisfy; None for plain text.
         is_valid: Tells whether a reply is of use. One that is not is neither cached nor taken from the cache.

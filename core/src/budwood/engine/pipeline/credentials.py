@@ -58,7 +58,7 @@ class TokenCache:
         Raises:
             CredentialError: The source failed. Nothing was sent.
         """
-        token = self._valid(now, REFRESH_MARGIN)
+        token = self._valid_token(now, REFRESH_MARGIN)
         is_new = token is None
         if token is None:
             if is_async(self._source):
@@ -80,7 +80,7 @@ class TokenCache:
                 self._token = None
         return not lease.is_new
 
-    def _valid(self, now: float, margin: float) -> AccessToken | None:
+    def _valid_token(self, now: float, margin: float) -> AccessToken | None:
         """Return the token if it lasts. One without an expiry serves only the call that asked for it."""
         token = self._token
         if token is None or token.expires_at is None or token.expires_at - margin <= now:
@@ -89,7 +89,7 @@ class TokenCache:
 
     def _renew(self, now: float) -> AccessToken:
         with self._lock:
-            if token := self._valid(now, REFRESH_MARGIN):
+            if token := self._valid_token(now, REFRESH_MARGIN):
                 return token  # another thread has renewed it
             try:
                 return self._store(self._source())
@@ -110,7 +110,7 @@ class TokenCache:
 
     def _current_or_error(self, now: float, error: Exception | SystemExit) -> AccessToken:
         """Return a token that still lasts a little, or raise."""
-        if token := self._valid(now, 0.0):
+        if token := self._valid_token(now, 0.0):
             return token
         if isinstance(error, BudwoodError):
             raise error

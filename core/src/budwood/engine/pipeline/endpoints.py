@@ -64,7 +64,7 @@ class Endpoint(NamedTuple):
         name: The instance's name, the first half of ``provider/model``.
         plugin: The plugin's name, to speak of it in errors.
         remote: Translates for a vendor's API; None where the model runs in this process.
-        local: Answers by itself; None where the model is a vendor's.
+        local: A model inside the process; None if the model is a vendor's.
         rules: What the catalog says that a model takes and refuses.
         capabilities: What the provider can do with a model; of a vendor looked up once, until a rule is learned.
         lessons: Where what its server teaches is kept for as long as the client lives.
@@ -184,7 +184,7 @@ class Endpoints:
             for endpoint in self._made.values():
                 close = getattr(endpoint.remote or endpoint.local, "close", None)
                 if callable(close):
-                    stack.callback(faults.guarded(endpoint.source, "close", close))
+                    stack.callback(faults.guard(endpoint.source, "close", close))
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
@@ -195,7 +195,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
     rules: Callable[[str], ModelRules] = (
-        _guarded(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
+        _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
 
     def capabilities(model: str) -> frozenset[Capability]:
@@ -224,22 +224,22 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
         no_price=_no_price(instance),
-        context_window=_guarded(instance, ContextWindowProvider, "context_window", int, NoneType),
-        price_tier=_guarded(instance, PriceTierProvider, "price_tier", str, NoneType),
-        read_rate_limits=_guarded(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
+        context_window=_find_method(instance, ContextWindowProvider, "context_window", int, NoneType),
+        price_tier=_find_method(instance, PriceTierProvider, "price_tier", str, NoneType),
+        read_rate_limits=_find_method(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
     )
 
 
-def _guarded(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
+def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
     """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
     if not isinstance(instance.thing, protocol):
         return None
-    return faults.guarded(instance.source, method, getattr(instance.thing, method), returns)
+    return faults.guard(instance.source, method, getattr(instance.thing, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
     """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
-    facts, catalog_name = instance.facts, _guarded(instance, CatalogNameProvider, "catalog_name", str)
+    facts, catalog_name = instance.facts, _find_method(instance, CatalogNameProvider, "catalog_name", str)
     if facts is not None and catalog_name is not None:
         return lambda model: facts(catalog_name(model))
     return facts
@@ -256,8 +256,8 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
-    said = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
-    return hashlib.sha256(said.encode()).hexdigest()
+    identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:

@@ -2,7 +2,7 @@
 The flows through which every request passes, from top to bottom.
 
 Each is a function that takes the next flow and returns a flow; each can be left out, and a further policy is one more
-line here. Those above `on_endpoint` take a `Round`: what the user asked, whoever answers. Those below take an
+line here. Those above `on_endpoint` take a `Round`: what the user asked, for any endpoint. Those below take an
 `Attempt`, for which everything that depends on the endpoint is decided.
 """
 
@@ -48,16 +48,16 @@ def answer_chat(round_: Round) -> Flow[Any]:
         with_tools if tools is None or not tools.tools or not tools.execute else None,
         cached if round_.call.cache is None else None,
     )
-    return _composed(CHAT, unneeded, streamed=round_.call.streamed)(round_)
+    return _compose(CHAT, unneeded, streamed=round_.call.streamed)(round_)
 
 
 def answer_service(round_: Round) -> Flow[Any]:
     """Answer one request to another service."""
-    return _composed(SERVICE, (), streamed=round_.call.streamed)(round_)
+    return _compose(SERVICE, (), streamed=round_.call.streamed)(round_)
 
 
 @cache
-def _composed(flows: Sequence[Any], unneeded: Sequence[Any], *, streamed: bool) -> Answer:
+def _compose(flows: Sequence[Any], unneeded: Sequence[Any], *, streamed: bool) -> Answer:
     """Wrap flows in one another, but for those that have nothing to do; a stream has a way of sending of its own."""
     *wrappers, flow = flows
     if streamed:

@@ -71,7 +71,7 @@ def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEven
     call = attempt.round.call
     deadline = (attempt.timing or call.timing).deadline
     finished = False
-    for event in _guarded(attempt, local):
+    for event in _read_plugin(attempt, local):
         if call.clock.monotonic() >= deadline:
             raise RequestTimeoutError(
                 "The model took longer than the call's timeout.", phase="deadline", hint="Raise timeout=…."
@@ -113,7 +113,7 @@ class LocalReply:
                 self._reading.release()
 
 
-def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
+def _read_plugin(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
     boundary = faults.calling(attempt.endpoint.source, "stream")
     events: Iterator[StreamEvent] | None = None
     try:
@@ -125,7 +125,7 @@ def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
             if event is None:
                 return
             with boundary:
-                checked = _checked(event)
+                checked = _check_event(event)
             yield checked
     finally:
         if (close := getattr(events, "close", None)) is not None:
@@ -133,7 +133,7 @@ def _guarded(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
                 close()
 
 
-def _checked(event: StreamEvent) -> StreamEvent:
+def _check_event(event: StreamEvent) -> StreamEvent:
     if type(event) not in _EVENTS:
         raise TypeError(f"{type(event).__name__} is no stream event")
     return event

@@ -100,7 +100,7 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
 
 
 def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
-    """Authorize and send a request, and wait for the head of the reply, adding the vendor's hint if nobody answers."""
+    """Authorize and send a request, and wait for the reply's head. Errors of the connection get the vendor's hint."""
     endpoint, call = attempt.endpoint, attempt.round.call
     endpoint.check_credential()
     lease = endpoint.lease
@@ -140,7 +140,7 @@ def _authorize(attempt: Attempt, encoded: HTTPCall, credential: Credential) -> H
 
 def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Flow[NoReturn]:
     """
-    Raise the error that a reply stands for.
+    Raise the error that a reply reports.
 
     Raises:
         ProviderError: The provider says what the status and the body mean.

@@ -35,11 +35,11 @@ def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
             yield from read_local(attempt, attempt.endpoint.local, reader.take)
             yield Emit(reader.release())
     except StreamInterruptedError as error:
-        raise _interrupted(error, reader) from error.__cause__
+        raise _make_interruption(error, reader) from error.__cause__
     except ProviderError as error:
         if not reader.is_committed:
             raise
-        raise _interrupted(error, reader) from error
+        raise _make_interruption(error, reader) from error
     return reader.build()
 
 
@@ -131,7 +131,7 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
         yield Close(exchange)
 
 
-def _interrupted(error: ProviderError, reader: EventReader) -> StreamInterruptedError:
+def _make_interruption(error: ProviderError, reader: EventReader) -> StreamInterruptedError:
     """Make the error of a stream that broke off: with what had arrived, and not to be repeated once that was shown."""
     arrived = reader.build() if reader.is_committed else None
     interrupted = StreamInterruptedError(

@@ -18,7 +18,7 @@ MAX_TOKENS_PER_CHARACTER: Final = 4
 """A character has at most four bytes, and no vocabulary has tokens of less than a byte."""
 
 ROUNDING: Final = 1.05
-"""The catalog's round figures may stand for somewhat larger ones: a million for 1,048,576."""
+"""The catalog's round figures may be rounded down: a million for 1,048,576."""
 
 
 def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:

@@ -32,7 +32,7 @@ $ ruff check && ruff format --check && mypy
 """
 
 _ABOUT_PATTERNS: Final = """
-# Change: after the name stand the patterns that the spec states too. They are read without importing the module."""
+# Change: the patterns after the name are those of the spec. They are read without importing the module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

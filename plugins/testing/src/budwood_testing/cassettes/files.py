@@ -11,7 +11,7 @@ from budwood.wire.uploads import Upload
 from budwood_testing.forms import boundary_of
 
 _BOUNDARY: Final = b"boundary"
-"""Stands for that of a form, which is another one in each process."""
+"""Replaces the boundary of a form, which differs in each process."""
 
 
 def describe_files(call: HTTPCall) -> HTTPCall:

@@ -118,7 +118,7 @@ class RecordingTransport:
 
     Args:
         path: The cassette's file.
-        transport: Carries the calls, and is closed by whoever made it; by default a connection over httpx for each
+        transport: Carries the calls; the caller closes it. By default a connection over httpx for each
             call, which ends with it.
         secrets: Texts that must not be recorded, besides what calls carry as credentials.
         scrub: Regular expressions of what else must not be recorded: where one has groups, the groups alone.
@@ -167,7 +167,7 @@ class RecordingTransport:
         """
         Make a transport for one call.
 
-        It ends with the call: nobody closes a cassette, and what it kept open would stay open.
+        It ends with the call: cassettes are never closed, and what they kept open would stay open.
         """
         from budwood.transports.pooled import PooledTransport  # not above: replaying needs no network
 

@@ -21,7 +21,7 @@ from budwood_testing.cassettes.tape import RecordedCall, RecordedReply, Recordin
 from budwood_testing.exchanges import AsyncPlayedExchange, Beat, PlayedExchange
 
 Cut = int | Callable[[bytes], Iterable[bytes]]
-"""How a body is cut anew: into pieces of so many bytes, or by a function that returns the pieces."""
+"""How a body is split: into pieces of a number of bytes, or by a function that returns the pieces."""
 
 
 class ReplayTransport:
@@ -36,7 +36,7 @@ class ReplayTransport:
         strict_order: Whether calls must come in the order in which they were recorded.
         match_host: Whether the URL's host counts, or only path and query.
         cut: Cuts each body anew; by default pieces come as they were recorded.
-        clock: Lets the recorded times pass before each piece; by default nobody waits.
+        clock: Waits for the recorded times before each piece; by default there are no delays.
         secrets: What `RecordingTransport` was given.
         scrub: The same.
 
@@ -93,7 +93,7 @@ class ReplayTransport:
         return head, self._beats(recording, recording.reply)
 
     def interrupt(self, thread: int) -> None:
-        """Do nothing: a cassette makes nobody wait."""
+        """Do nothing: a cassette does not block."""
 
     def close(self) -> None:
         """Do nothing: a cassette holds no connection."""
@@ -172,7 +172,7 @@ def _end(recording: Recording) -> BudwoodError:
     if recording.failure is not None:
         return recording.failure.again()
     return ConfigurationError(
-        f"The recording of {recording} ends here: whoever recorded it left before the reply's end.",
+        f"The recording of {recording} ends here: the recording program left before the end of the reply.",
         hint="Record anew, and read the stream to its end.",
     )
 

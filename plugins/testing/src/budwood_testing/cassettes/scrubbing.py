@@ -32,7 +32,7 @@ REDACTED: Final = "[redacted]"
 _KEPT_OF_CALLS: Final = frozenset(
     "accept accept-encoding anthropic-beta anthropic-version api-version content-type openai-beta user-agent".split()
 )
-"""The headers of a call whose values are written. No others are: nobody knows what users put into them."""
+"""The headers of a call whose values are written. No others are: users may put anything into them."""
 
 _LEFT_OUT_OF_REPLIES: Final = frozenset(
     "connection content-encoding content-length keep-alive transfer-encoding".split()
@@ -43,7 +43,7 @@ _EVENT: Final = re.compile(r"^(?:data: ?)?([\[{].*[\]}])[ \t\r]*$", re.MULTILINE
 
 
 class _Change(NamedTuple):
-    """A stretch of text, and what is to stand in its place."""
+    """A stretch of text, and what replaces it."""
 
     start: int
     end: int
@@ -70,7 +70,7 @@ class Scrubber:
         if any(len(secret) < SHORTEST for secret in given):
             raise ConfigurationError(
                 f"A secret of fewer than {SHORTEST} characters cannot be told from other words.",
-                hint=r'Give a pattern with what stands around it: scrub=[r"pin=(\d+)"].',
+                hint=r'Give a pattern with the text around it: scrub=[r"pin=(\d+)"].',
             )
         try:
             self._patterns = (*PATTERNS, *map(re.compile, patterns))
@@ -147,7 +147,7 @@ class Scrubber:
         return tuple(body[start:end] for start, end in pairwise(cuts))
 
     def _found(self, text: str) -> list[_Change]:
-        """Find secrets as they stand there."""
+        """Find secrets as they are written there."""
         known = () if self._known is None else self._known.finditer(text)
         spans = [match.span() for match in known]
         for pattern in self._patterns:
@@ -185,7 +185,7 @@ class Scrubber:
 
 
 def _events(text: str) -> list[tuple[tuple[int, int], object]]:
-    """Read a body: one JSON, or the JSON of each line or event, and where it stands."""
+    """Read a body: one JSON, or the JSON of each line or event, and its position."""
     whole = _json(text)
     if whole is not None:
         return [((0, len(text)), whole)]
@@ -193,7 +193,7 @@ def _events(text: str) -> list[tuple[tuple[int, int], object]]:
 
 
 class _Leaf(NamedTuple):
-    """A text in the JSON of an event: where it stands, and what holds it."""
+    """A text in the JSON of an event: its position, and what contains it."""
 
     path: tuple[str | int, ...]
     event: int
@@ -215,7 +215,7 @@ def _leaves(value: object, path: tuple[str | int, ...], event: int) -> Iterator[
 
 
 def _part(change: _Change, start: int, end: int) -> _Change | None:
-    """Return what of a change lies between two places; the mark stands where the secret begins."""
+    """Return the part of a change between two places; the mark is where the secret begins."""
     first, last = max(change.start, start), min(change.end, end)
     if first >= last:
         return None

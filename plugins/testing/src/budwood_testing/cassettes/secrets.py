@@ -13,7 +13,7 @@ SHORTEST: Final = 8
 """Fewer characters are no secret but a placeholder ("EMPTY", "ollama"), and would be found in every other word."""
 
 _KEY_LIKE: Final = 20
-"""So many characters without a space, with letters and digits, are taken for a key whatever their header is called."""
+"""From this length, characters without a space, with letters and digits, count as a key in any header."""
 
 _NAMES: Final = re.compile(
     r"auth(?!or(?!i))|key|token(?!s)|secret|cookie|session|passw|credential|signature|organi[sz]ation|project|account|tenant",
@@ -38,7 +38,7 @@ PATTERNS: Final = tuple(
         r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*",
     )
 )
-"""What is a secret by its looks, whoever's it is: fields and forms of OAuth, keys of vendors, JSON Web Tokens."""
+"""What looks like a secret: fields and forms of OAuth, keys of vendors, JSON Web Tokens."""
 
 
 def is_sensitive(header: str) -> bool:
@@ -65,7 +65,7 @@ def secrets_of_headers(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def secrets_of_url(url: str) -> Iterator[str]:
-    """Collect passwords and credentials that stand in an address."""
+    """Collect passwords and credentials from an address."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -78,7 +78,7 @@ def secrets_of_url(url: str) -> Iterator[str]:
 
 
 def forms(secret: str) -> Iterator[str]:
-    """Write a secret in all the ways in which it may stand in an address, a header or a body."""
+    """Write a secret in all the forms that it may have in an address, a header or a body."""
     yield secret
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
@@ -100,7 +100,7 @@ def longest_first(secrets: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _base64(encoded: str, before: int, size: int) -> str:
-    """Leave out the characters at both ends that depend on what stands beside the secret."""
+    """Leave out the characters at both ends that depend on the text around the secret."""
     return encoded[(before * 8 + 5) // 6 : (before + size) * 8 // 6]
 
 

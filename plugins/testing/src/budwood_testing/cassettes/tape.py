@@ -70,7 +70,7 @@ class RecordedReply(Record):
         headers: Their names in lower case.
         body: In the pieces in which it came.
         seconds: When each piece came, since the call was sent; only where times were wanted.
-        complete: Whether whoever read it read it to its end.
+        complete: Whether the caller read it to its end.
     """
 
     status: int
@@ -151,7 +151,7 @@ class Tape:
         self._recordings: dict[int, Recording] = {}
 
     def place(self) -> int:
-        """Keep a place for a call that begins: recordings stand in the order in which calls were sent."""
+        """Reserve a place for a call that begins: recordings are in the order in which calls were sent."""
         self._places += 1
         return self._places
 

@@ -145,7 +145,7 @@ class WireExamples:
         return None
 
     def noise(self) -> Frames:
-        """Write events that say nothing, or that a later version of the API may send: they must do no harm."""
+        """Write events that say nothing, or that a later version of the API may send: decoders ignore them."""
         return ()
 
     def embeddings(self, vectors: Sequence[Sequence[float]]) -> WireBody | None:

@@ -186,7 +186,7 @@ class CacheSuite(PluginSuite):
                         failures.append(f"thread {number} lost its value in turn {turn}")
                     if len(set(cache.get("shared") or b"")) != 1:
                         failures.append("the shared value is a mixture")
-            except Exception as error:  # noqa: BLE001 - a thread has nobody to raise it to
+            except Exception as error:  # noqa: BLE001 - a thread has no caller to raise it to
                 failures.append(repr(error))
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(_THREADS)]
@@ -217,7 +217,7 @@ class CacheSuite(PluginSuite):
         assert build().thing.get("key") == b"value"
 
     def test_time_goes_on_while_nobody_looks(self, build: Build, clock: FakeClock) -> None:
-        """What persists ends in its time, whoever reads it."""
+        """A stored value expires in time, whichever object reads it."""
         self.need(persists=True)
         cache = build().thing
         cache.set("key", b"value", ttl=10)
@@ -240,7 +240,7 @@ class CacheSuite(PluginSuite):
         assert (here.get("key"), there.get("key")) == (b"here", b"there")
 
     def test_broken_store_is_an_os_error(self, build: Build, folder: Path) -> None:
-        """The engine notes it and goes on without: a cache never fails a call."""
+        """The engine logs it and continues without: a cache never fails a call."""
         broken = self.broken_settings(folder)
         if broken is None:
             assert not self.persists, "a store that persists can break: state broken_settings(…)"

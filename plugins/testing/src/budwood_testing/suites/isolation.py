@@ -60,7 +60,7 @@ def forbidden(*, files: bool = True, waiting: bool = False) -> Iterator[None]:
         waiting: Whether `time.sleep` is forbidden too, where it is called by this name.
 
     Raises:
-        AssertionError: One of these was done, also where whoever did it swallowed the error.
+        AssertionError: One of these was done, also if the error was swallowed.
     """
     _install()
     _watch.talks, _watch.files, _watch.waits, _watch.found = True, files, waiting, []

@@ -105,7 +105,7 @@ class LocalProviderSuite(PluginSuite):
         assert set(kinds[kinds.index(Finished) :]) <= set(_AFTER_THE_END)
 
     def test_usage_is_true_or_unknown(self, provider: LocalProvider) -> None:
-        """What was read and written is counted; what nobody counted is None, never 0."""
+        """What was read and written is counted; what was not counted is None, never 0."""
         usage = usage_of(list(provider.stream(self.request())))
 
         assert usage.input_tokens is None or usage.input_tokens > 0
@@ -151,13 +151,13 @@ class LocalProviderSuite(PluginSuite):
         assert [event.reason for event in events if isinstance(event, Finished)] == ["stop"]
 
     def test_abandoned_answer_ends(self, provider: LocalProvider) -> None:
-        """Whoever leaves in the middle leaves nothing behind: the next request is answered as ever."""
+        """A caller that leaves in the middle leaves nothing behind: the next request is answered as usual."""
         whole = text_of(provider.stream(self.request()))
         events = provider.stream(self.request())
         next(iter(events))
-        events.close()  # type: ignore[attr-defined]  # a generator; what has no close fails here, as it shall
+        events.close()  # type: ignore[attr-defined]  # a generator; what has no close fails here, as it must
 
-        assert list(events) == [], "it goes on after it was closed"
+        assert list(events) == [], "it continues after it was closed"
         assert "seed" not in self.heeds or text_of(provider.stream(self.request())) == whole
 
     def test_caller_may_leave_a_stream(self, client: Client) -> None:
@@ -180,7 +180,7 @@ class LocalProviderSuite(PluginSuite):
             begin.wait()
             try:
                 found[place] = text_of(provider.stream(self.request(prompts[place])))
-            except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise it to
+            except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise it to
                 failures.append(error)
 
         threads = [threading.Thread(target=answer, args=(place,)) for place in range(_THREADS)]

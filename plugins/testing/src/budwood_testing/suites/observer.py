@@ -111,7 +111,7 @@ class ObserverSuite(PluginSuite):
                 observer.observe(event)
 
     def test_observing_does_no_io(self, observer: Observer, clock: FakeClock) -> None:
-        """It runs on the event loop: no file is opened, nobody is talked to, and nothing waits."""
+        """It runs on the event loop: no file is opened, no connection is made, and nothing waits."""
         with forbidden(waiting=True):
             for event in (*observations(), *rare_observations()):
                 observer.observe(event)

@@ -56,7 +56,7 @@ class PluginSuite:
 
     @pytest.fixture(autouse=True)
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Give each test an empty folder, and keep it out of the home of whoever runs it."""
+        """Give each test an empty folder, and keep it out of the user's home."""
         home = tmp_path / "conformance-home"
         home.mkdir()
         for name in _HOMES:
@@ -72,7 +72,7 @@ class PluginSuite:
 
     @pytest.fixture
     def clock(self) -> Clock:
-        """Give the plugin a clock that nobody waits for."""
+        """Give the plugin a fake clock."""
         return FakeClock()
 
     @pytest.fixture
@@ -119,7 +119,7 @@ class PluginSuite:
         check_summary(spec)
 
     def test_settings_refuse_unknown_keys(self, spec: Spec[Any, Any]) -> None:
-        """A misspelt key is an error, not a wish that nobody hears."""
+        """A misspelt key is an error, never ignored."""
         check_unknown_keys(spec)
 
     def test_settings_hide_secrets(self, spec: Spec[Any, Any]) -> None:

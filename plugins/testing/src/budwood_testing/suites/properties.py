@@ -57,7 +57,7 @@ def cut(whole: bytes, places: Sequence[int]) -> list[bytes]:
 
 def check_error(error: BudwoodError) -> None:
     """
-    Check an error that a plugin may raise: it has a text for users, and does not stand for a crash of the plugin.
+    Check an error that a plugin may raise: it has a text for users, and does not hide a crash of the plugin.
 
     The engine turns whatever else a plugin raises into a `PluginFaultError`, so that such an error is a fault here.
     """

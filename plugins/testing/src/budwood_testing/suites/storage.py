@@ -189,7 +189,7 @@ class StorageSuite(PluginSuite):
         assert peak < most / 2, f"{peak:,} bytes were held while {most:,} were written"
 
     def test_reader_sees_the_old_output_until_the_new_one_is_whole(self, storage: Storage, path: Path) -> None:
-        """Whoever reads while it is written sees no part of it."""
+        """A reader sees no part of it while it is written."""
         storage.write(rows(_DATA))
         seen: list[list[dict[str, Any]]] = []
 

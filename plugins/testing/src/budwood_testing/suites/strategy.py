@@ -106,7 +106,7 @@ class InstructionStrategySuite(PluginSuite):
             assert len(list(islice(strategy.plan((), 2, Random(1)), 3))) == 2
 
     def test_drafts_can_be_saved(self, strategy: InstructionStrategy) -> None:
-        """Their material is JSON: a run that was killed goes on from it."""
+        """Their material is JSON: a run that was killed resumes from it."""
         for draft in self.drafts(strategy, 7):
             assert from_json(to_json(draft.material)) == draft.material
             assert draft.max_turns is None or draft.max_turns >= 1

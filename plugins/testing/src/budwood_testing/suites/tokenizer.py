@@ -94,7 +94,7 @@ class TokenizerSuite(PluginSuite):
         assert [self.count(build().thing, request) for request in self.requests()] == counts
 
     def test_counting_again_does_no_io(self, tokenizer: Tokenizer) -> None:
-        """Whatever it reads, it reads at the first count; and it talks to nobody."""
+        """It reads files at the first count at the earliest, and makes no connection."""
         with forbidden(files=False):
             self.count(tokenizer, self.requests()[0])
         with forbidden():

@@ -30,7 +30,7 @@ _UPPER: Final = frozenset({"<", "<=", "~=", "==", "==="})
 
 class PackagingSuite:
     """
-    Proves that a distribution is found, describes itself, and does no harm when it is imported.
+    Proves that a distribution is found, describes itself, and has no side effects when it is imported.
 
     .. code-block:: python
 

@@ -63,7 +63,7 @@ FEATURES: Final[Mapping[str, Feature]] = {
     "conversation": Feature(_TOOLS, messages=_ROUND, needs=(Capability.TOOLS,)),
     "system": Feature(messages=(Message.system("Be brief, please."), Message.user("Hello."))),
 }
-"""Each feature of a request by itself."""
+"""Each feature of a request alone."""
 
 
 class Agreeing(ProviderUnderTest):

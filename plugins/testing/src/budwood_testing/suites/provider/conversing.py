@@ -1,4 +1,4 @@
-"""Conversations that go on: what of a reply is sent back, and in which order."""
+"""Conversations of several turns: what of a reply is sent back, and in which order."""
 
 from __future__ import annotations
 

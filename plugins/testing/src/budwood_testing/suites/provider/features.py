@@ -159,7 +159,7 @@ class Features(ProviderUnderTest):
             assert holds_text(call, "https://example.com/cat.png")
 
     def test_reasoning_is_told_from_the_answer(self, bench: Bench) -> None:
-        """What the model thought stands beside the text, not in it."""
+        """What the model thought is beside the text, not in it."""
         response = bench.decode(_thought(bench))
 
         assert (response.reasoning, response.text) == ("Let me see.", "Forty-two.")

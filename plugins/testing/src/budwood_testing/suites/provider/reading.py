@@ -102,7 +102,7 @@ class Reading(ProviderUnderTest):
         assert bench.ask(reply).request_id == "req-77"
 
     def test_rate_limits_are_read(self, bench: Bench) -> None:
-        """What is left of the limits stands in the headers."""
+        """The remaining limits are in the headers."""
         bench.needs("rate_limit_headers")
         headers = bench.examples.rate_limit_headers
         limits = bench.ask(WireReply(body=_reply(bench, "Hello.", None), headers=headers)).rate_limits
@@ -157,7 +157,7 @@ def _reply(bench: Bench, text: str, usage: Usage | None) -> WireBody:
 
 
 def stranger(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Add a field to each object that nobody knows."""
+    """Add an unknown field to each object."""
     if isinstance(value, dict):
         return {**{name: stranger(inner) for name, inner in value.items()}, "x_conformance": _STRANGE}
     return [stranger(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -36,15 +36,15 @@ def texts_in(call: HTTPCall) -> list[str]:
 
 
 def holds_text(call: HTTPCall, text: str) -> bool:
-    """Whether a text is sent, by itself or in a longer one."""
+    """Whether a text is sent, alone or in a longer one."""
     return any(text in sent for sent in texts_in(call))
 
 
 def holds_value(call: HTTPCall, value: object) -> bool:
     """Whether a value is sent, whatever its name there. A tuple is sent as a list, a list of one perhaps bare."""
-    wanted = list(value) if isinstance(value, tuple) else value
-    bare = wanted[0] if isinstance(wanted, list) and len(wanted) == 1 else wanted
-    return any(type(sent) is type(one) and sent == one for sent in values_in(call) for one in (wanted, bare))
+    expected = list(value) if isinstance(value, tuple) else value
+    bare = expected[0] if isinstance(expected, list) and len(expected) == 1 else expected
+    return any(type(sent) is type(one) and sent == one for sent in values_in(call) for one in (expected, bare))
 
 
 def holds_bytes(call: HTTPCall, data: bytes) -> bool:
@@ -93,7 +93,7 @@ def place_of(call: HTTPCall, plain: HTTPCall, value: object) -> tuple[str, ...] 
 
 def parts_around(call: HTTPCall, markers: Sequence[str]) -> dict[str, set[str]]:
     """
-    Collect the texts that stand around each marker: those of the largest part of the body that holds no other marker.
+    Collect the texts around each marker: those of the largest part of the body that holds no other marker.
 
     Raises:
         KeyError: A marker is not sent.

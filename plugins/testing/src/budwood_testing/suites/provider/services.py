@@ -35,7 +35,7 @@ class Services(ProviderUnderTest):
         assert all(holds_text(script.calls[0], text) for text in _TEXTS)
 
     def test_missing_vectors_are_an_error(self, bench: Bench) -> None:
-        """Fewer vectors than texts would stand at the wrong ones."""
+        """Fewer vectors than texts would belong to the wrong ones."""
         bench.claims(Capability.EMBEDDINGS)
         body = bench.body(bench.examples.embeddings(_VECTORS[:2]), "embeddings", Capability.EMBEDDINGS)
         with bench.client(scripted(body)) as client, pytest.raises(ProviderError):

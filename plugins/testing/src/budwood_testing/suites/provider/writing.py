@@ -118,7 +118,7 @@ class Writing(ProviderUnderTest):
                 check_error(error)
 
     def test_unknown_model_is_the_vendors_to_judge(self, bench: Bench) -> None:
-        """A model that nobody has heard of is asked under its own name, whatever characters that has."""
+        """An unknown model is asked under its own name, whatever characters that has."""
         bench.claims(Capability.CHAT)
         request = bench.request().model_copy(update={"model": "acme/brand-new_2099.1:7b"})
 
@@ -191,7 +191,7 @@ class Writing(ProviderUnderTest):
         assert holds_text(call, "An answer.")
 
     def test_message_of_anothers_content_alone_is_no_crash(self, bench: Bench) -> None:
-        """A conversation that began with another vendor can go on here."""
+        """A conversation that began with another vendor can continue here."""
         bench.claims(Capability.CHAT)
         foreign = Message(
             role="assistant", parts=(VendorPart(provider="someone-else", kind="widget", data={"id": _ELSEWHERE}),)

@@ -79,7 +79,7 @@ class Addressing(TransportBench):
     def test_user_and_password_become_basic_authorization(
         self, transport: Transport, server: LoopbackServer, before: str, meant: str
     ) -> None:
-        """What stands before the @ of an address is a header, and not in the line of the request."""
+        """The part before the @ of an address is sent as a header, and not in the line of the request."""
         server.play(reply())
 
         fetch(transport, call(f"http://{before}@127.0.0.1:{server.port}/v1"))

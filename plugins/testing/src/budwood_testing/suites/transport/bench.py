@@ -61,7 +61,7 @@ class TransportBench(PluginSuite):
 
     @pytest.fixture(autouse=True)
     def _bare_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let no proxy and no certificates of the machine stand between."""
+        """Remove the machine's proxies and certificates."""
         for name in (*PROXY_VARIABLES, "ssl_cert_file", "ssl_cert_dir"):
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.upper(), raising=False)
@@ -106,7 +106,7 @@ class TransportBench(PluginSuite):
         return make_one
 
     def was_reused(self, server: LoopbackServer, connections: int) -> bool:
-        """Tell whether there were no more connections than so many, as far as that is claimed."""
+        """Tell whether there were at most a number of connections, if the plugin claims a bound."""
         return server.accepted == connections or not self.reuses
 
     @pytest.fixture

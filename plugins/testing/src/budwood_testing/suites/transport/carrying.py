@@ -146,7 +146,7 @@ class Carrying(TransportBench):
         assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
     def test_another_encoding_is_a_bad_reply(self, transport: Transport, server: LoopbackServer) -> None:
-        """An encoding that nobody asked for is refused, whatever is installed."""
+        """An encoding that was not asked for is refused, whatever is installed."""
         server.play(reply(200, b"plain", content_encoding="br"))
 
         with pytest.raises(BadResponseError, match="'br'"):

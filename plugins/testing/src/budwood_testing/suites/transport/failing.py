@@ -107,7 +107,7 @@ class Failing(TransportBench):
 
     @pytest.mark.parametrize("port", ["1", "99999999", "x"])
     def test_no_secret_is_in_an_address_that_fails(self, transport: Transport, port: str) -> None:
-        """Neither the error nor its causes show the key, the query or what stands before the @ of the address."""
+        """Neither the error nor its causes show the key, the query or the part before the @ of the address."""
         url = f"http://user:{_SECRET}@127.0.0.1:{port}/?key={_SECRET}"
 
         with pytest.raises(ConnectionFailedError) as caught:
@@ -140,7 +140,7 @@ class Failing(TransportBench):
 
 
 def shown(error: BaseException) -> str:
-    """Write all that an error and its causes show to whoever looks into them."""
+    """Write all that an error and its causes show."""
     said = ["".join(traceback.format_exception(error))]
     links: list[BaseException | None] = [error]
     seen: set[int] = set()

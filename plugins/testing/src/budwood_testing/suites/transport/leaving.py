@@ -1,4 +1,4 @@
-"""Whoever leaves leaves nothing behind."""
+"""A caller that leaves early leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Leaving(SecureBench):
     """Closing, interrupting, cancelling."""
 
     def test_closing_in_mid_reply_closes_the_connection(self, transport: Transport, server: LoopbackServer) -> None:
-        """Whoever leaves a reply is gone for the server too, which can stop to generate."""
+        """A caller that leaves a reply closes the connection, so that the server can stop generating."""
         server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
 
         exchange = transport.open(call(server.url), timing())

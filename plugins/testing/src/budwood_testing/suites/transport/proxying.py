@@ -113,7 +113,7 @@ class Proxying(TransportBench):
         assert "authorization" not in server.requests[0].headers
 
     def test_proxy_that_is_not_there(self, make: Make) -> None:
-        """The error names the proxy and what named it, so that nobody looks for the fault at the server."""
+        """The error names the proxy and where it was set, so that the fault is not sought at the server."""
         with pytest.raises(ConnectionFailedError, match=r"127\.0\.0\.1:1\b") as caught:
             fetch(make(proxy="http://me:hush@127.0.0.1:1"), call(_ELSEWHERE))
 

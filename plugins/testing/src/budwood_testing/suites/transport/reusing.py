@@ -48,7 +48,7 @@ class Reusing(TransportBench):
         assert fetch(transport, call(server.url, body=b"two")).body == b"two"
 
     def test_connection_that_ends_as_it_is_used(self, transport: Transport, server: LoopbackServer) -> None:
-        """Nobody can see that coming: the call succeeds on another connection, or may be repeated."""
+        """That cannot be foreseen: the call succeeds on another connection, or may be repeated."""
         server.answer = _echo
         fetch(transport, call(server.url, body=b"one"))
         server.end_connections()
@@ -108,7 +108,7 @@ class Reusing(TransportBench):
         assert fetch(transport, call(server.url, body=b"two")).body == b"two"
 
     def test_reply_that_is_left_is_not_the_next_one(self, transport: Transport, server: LoopbackServer) -> None:
-        """The rest of a reply that nobody reads does not come with the next."""
+        """The unread rest of a reply does not come with the next."""
         server.play(head(length=1000, **KEPT) + b"x" * 500, _OTHERS, keep=True)
         server.answer = _echo
         exchange = transport.open(call(server.url), timing())

@@ -23,7 +23,7 @@ class SecureBench(TransportBench):
 
     @pytest.fixture
     def authority(self) -> trustme.CA:
-        """Make an authority that nobody knows."""
+        """Make an unknown authority."""
         return _authority()
 
     @pytest.fixture

@@ -39,7 +39,10 @@ class SinkServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for waiting in (self._listener, *self._connections):  # nobody may come, and who left may still have to send
+        for waiting in (
+            self._listener,
+            *self._connections,
+        ):  # a client may be missing, or still have data to send
             with contextlib.suppress(OSError):
                 waiting.shutdown(socket.SHUT_RDWR)
         self._thread.join(PATIENCE)

@@ -1,0 +1,76 @@
+"""No modules of the core import each other in a circle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.core.imports import CORE, imports_of, source_files
+
+
+def circles_in(package: Path) -> set[frozenset[str]]:
+    """
+    Find the modules that import each other in a circle; imports inside functions count, those for type checkers not.
+    """
+    graph = _module_graph(package)
+    reachable = {module: _reachable(module, graph) for module in graph}
+    circles = (frozenset(other for other in reachable[module] if module in reachable[other]) for module in graph)
+    return {circle | {module} for module, circle in zip(graph, circles, strict=True) if circle}
+
+
+def _module_graph(package: Path) -> dict[str, set[str]]:
+    modules = {_module_name(file, package.parent): file for file in source_files(package)}
+    return {
+        module: {
+            imported.module
+            for imported in imports_of(file, package.parent)
+            if imported.module in modules and imported.module != module and not imported.for_type_checkers
+        }
+        for module, file in modules.items()
+    }
+
+
+def _module_name(file: Path, root: Path) -> str:
+    return ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _reachable(module: str, graph: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [*graph[module]]
+    while waiting:
+        other = waiting.pop()
+        if other not in found:
+            found.add(other)
+            waiting.extend(graph[other])
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """
+    Each module can be understood after those that it imports.
+    """
+    assert circles_in(CORE) == set()
+
+
+@pytest.mark.parametrize(
+    ("back", "is_circle"),
+    [
+        ("from package import a", True),
+        ("def f():\n    from package.a import x", True),
+        ("from package.folder import c", True),
+        ("if TYPE_CHECKING:\n    from package import a", False),
+        ("import os", False),
+    ],
+)
+def test_circle_is_caught(tmp_path, back, is_circle):
+    """
+    Over several modules and inside functions, but not where only type checkers read.
+    """
+    files = {"a": "from package.b import x", "b": back, "folder/c": "import package.a", "folder/__init__": ""}
+    for name, text in files.items():
+        file = tmp_path / "package" / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    assert bool(circles_in(tmp_path / "package")) is is_circle

@@ -1,0 +1,64 @@
+"""What is in the files that ship: no vendor's words where they do not belong, and no long ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.core.imports import CORE, REPOSITORY, source_files
+
+VENDORS = (
+    "openai azure anthropic claude gemini google vertex groq ollama mistral openrouter bedrock vllm deepseek microsoft "
+    "hugging x-ai perplexity fireworks llama.cpp x-ms- apim- service_tier servicetier traffictype inference_geo betas"
+).split()
+"""Names of vendors and servers, and of fields and headers that are one vendor's alone."""
+
+WITHOUT_VENDORS = ("engine", "providing", "wire")
+
+
+def vendors_in(folder: Path) -> list[str]:
+    """
+    Find vendors' words in a folder's modules: in code, in comments and in docstrings.
+    """
+    return [
+        f"{file.name}:{number} names {vendor}"
+        for file in source_files(folder)
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        for vendor in VENDORS
+        if vendor in line.lower()
+    ]
+
+
+@pytest.mark.parametrize("room", WITHOUT_VENDORS)
+def test_vendors_are_for_plugins(room):
+    """
+    What is one vendor's way stands in its plugin.
+    """
+    assert vendors_in(CORE / room) == []
+
+
+def test_a_vendors_word_is_caught(tmp_path):
+    """
+    Wherever it stands in a line, and in whichever case.
+    """
+    (tmp_path / "a.py").write_text('"""A module."""\nX_MS = headers["X-MS-Request-ID"]  # of Azure\n')
+
+    assert vendors_in(tmp_path) == ["a.py:2 names azure", "a.py:2 names x-ms-"]
+
+
+# How long files are.
+
+LONGEST = 400
+"""Lines of a file that ships."""
+
+
+def test_no_file_that_ships_is_too_long():
+    """
+    A module that grows beyond that is split by its subjects.
+    """
+    sources = [CORE, *REPOSITORY.glob("plugins/*/src")]
+    lengths = {file: len(file.read_text("utf-8").splitlines()) for folder in sources for file in source_files(folder)}
+
+    assert [f"{file.name} has {lines} lines" for file, lines in lengths.items() if lines > LONGEST] == []
+    assert len(lengths) > 300

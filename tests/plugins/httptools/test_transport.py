@@ -1,0 +1,89 @@
+"""What this transport does beyond what is asked of all (see `test_conformance.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from budwood.types import HTTPCall
+from budwood_httptools import transport as module
+from budwood_httptools.transport import HttptoolsTransport
+from budwood_testing.suites.transport.bench import call, fetch_async
+from tests.servers import KEPT, LoopbackServer, reply
+
+
+def send(server: LoopbackServer, *calls: HTTPCall) -> None:
+    """
+    Send calls over one transport, one after the other.
+    """
+
+    async def send_all() -> None:
+        transport = HttptoolsTransport()
+        for one in calls:
+            await fetch_async(transport, one)
+        await transport.close()
+
+    server.answer = lambda _: reply(200, "ok", **KEPT)
+    asyncio.run(send_all())
+
+
+def test_a_remembered_head_is_sent_as_at_first(loopback_server):
+    """
+    Calls with the same headers differ in their body and its size alone, whatever the headers hold.
+    """
+    url = f"{loopback_server.url}/100%25?q=%d"
+    headers = {"x-share": "100%", "x-size": "%d %s"}
+
+    send(loopback_server, *(call(url, body=b"x" * size, **headers) for size in (1, 250, 1)))
+
+    one, long, other = loopback_server.requests
+    assert one.headers["x-size"] == "%d %s"
+    assert one.headers == other.headers == long.headers | {"content-length": "1"}
+    assert long.headers["content-length"] == "250"
+    assert [len(each.body) for each in loopback_server.requests] == [1, 250, 1]
+
+
+def test_a_head_is_not_taken_for_that_of_another_call(loopback_server):
+    """
+    Another method, key or lack of a body makes another head, also to the same address.
+    """
+    url = loopback_server.url
+    calls = (
+        call(url, body=b"x", authorization="Bearer one"),
+        call(url, body=b"x", authorization="Bearer two"),
+        call(url, method="PUT", body=b"x", authorization="Bearer two"),
+        call(url, method="POST", authorization="Bearer two"),
+        call(url, authorization="Bearer two"),
+    )
+
+    send(loopback_server, *calls)
+
+    sent = [
+        (each.line.split()[0], each.headers["authorization"], each.headers.get("content-length"))
+        for each in loopback_server.requests
+    ]
+    assert sent == [
+        ("POST", "Bearer one", "1"),
+        ("POST", "Bearer two", "1"),
+        ("PUT", "Bearer two", "1"),
+        ("POST", "Bearer two", "0"),
+        ("GET", "Bearer two", None),
+    ]
+
+
+def test_heads_are_not_remembered_without_end(loopback_server, monkeypatch):
+    """
+    A program whose headers differ in every call does not grow, and its keys are forgotten when it closes the client.
+    """
+    monkeypatch.setattr(module, "_MOST_HEADS", 3)
+    loopback_server.answer = lambda _: reply(200, "ok", **KEPT)
+
+    async def ask() -> int:
+        transport = HttptoolsTransport()
+        for number in range(10):
+            await fetch_async(transport, call(loopback_server.url, body=b"x", trace=str(number)))
+        most = max(len(target.heads) for target in transport._targets.values())
+        await transport.close()
+        assert not transport._targets
+        return most
+
+    assert asyncio.run(ask()) <= 3
