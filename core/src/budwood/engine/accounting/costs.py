@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from budwood.engine.pipeline.endpoints import Endpoint
-from budwood.errors import ProviderError, RequestTimeoutError, StreamInterruptedError
+from budwood.errors import PluginFaultError, ProviderError, RequestTimeoutError, StreamInterruptedError
 from budwood.types import Answer, Attempt, Cost
 from budwood.types.usage import NO_PRICE
 
@@ -35,7 +35,10 @@ def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> 
     if endpoint.facts is None:
         return Cost(None, endpoint.no_price)
     facts = _facts_of_answering(endpoint.facts, asked, reply.model)
-    tier = endpoint.price_tier(reply) if endpoint.price_tier else None
+    try:
+        tier = endpoint.price_tier(reply) if endpoint.price_tier else None
+    except PluginFaultError as error:  # the reply is there and paid for
+        return Cost(None, f"the plugin could not read the service tier: {error.message}")
     cost = facts.cost(reply.usage, datetime.fromtimestamp(now, UTC), tier)
     return Cost(None, endpoint.no_price) if cost.unknown == NO_PRICE else cost
 
