@@ -205,7 +205,8 @@ class AsyncClient:
         if self._closed:
             raise closed()
         if self._transport is None:
-            self._transport = carrying.async_transport(self._engine.instances, self._transport_name or "")
+            made = carrying.async_transport(self._engine.instances, self._transport_name or "")
+            self._transport, self._driver.transport_source = made
         return self._transport
 
     def _after_fork(self) -> None:

@@ -294,7 +294,8 @@ class Client:
             if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
                 raise closed()
             if self._transport is None:
-                self._transport = carrying.blocking_transport(self._engine.instances, self._transport_name or "")
+                made = carrying.blocking_transport(self._engine.instances, self._transport_name or "")
+                self._transport, self._driver.transport_source = made
             return self._transport
 
     def _after_fork(self) -> None:

@@ -12,6 +12,7 @@ from budwood.errors import ConfigurationError, PluginError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
 from budwood.plugins import Instances, faults
+from budwood.plugins.faults import PluginSource
 
 _AUTO: Final = "auto"
 _DEFAULT: Final = "httpx"
@@ -20,9 +21,9 @@ _FASTER: Final = ("httptools", "aiohttp")
 """What ``"auto"`` takes for async I/O where it is installed. For blocking I/O we know of nothing faster."""
 
 
-def blocking_transport(instances: Instances, name: str) -> Transport:
+def blocking_transport(instances: Instances, name: str) -> tuple[Transport, PluginSource]:
     """
-    Make the transport of a name, with blocking I/O.
+    Make the transport of a name, with blocking I/O, and say which plugin it comes from.
 
     Raises:
         PluginError: There is none, or it cannot be used.
@@ -30,12 +31,12 @@ def blocking_transport(instances: Instances, name: str) -> Transport:
     """
     instance = instances.build(TRANSPORT, _DEFAULT if name == _AUTO else name)
     with faults.calling(instance.source, "blocking"):
-        return cast("Transports", instance.thing).blocking()
+        return cast("Transports", instance.thing).blocking(), instance.source
 
 
-def async_transport(instances: Instances, name: str) -> AsyncTransport:
+def async_transport(instances: Instances, name: str) -> tuple[AsyncTransport, PluginSource]:
     """
-    Make the transport of a name, with async I/O.
+    Make the transport of a name, with async I/O, and say which plugin it comes from.
 
     With ``"auto"`` a transport that fails to load is skipped with a warning, unless it is explicitly configured.
 
@@ -54,7 +55,7 @@ def async_transport(instances: Instances, name: str) -> AsyncTransport:
                     raise  # what its settings say, such as a proxy, another transport would not know
                 expected = isinstance(error, UnsupportedError)
                 logs.emit(
-                    "transport passed over",
+                    "transport skipped",
                     level="debug" if expected else "warning",
                     transport=faster,
                     reason=str(error),
@@ -68,10 +69,10 @@ def _is_preferred(instances: Instances, name: str) -> bool:
     return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
 
-def _make_async(instances: Instances, name: str) -> AsyncTransport:
+def _make_async(instances: Instances, name: str) -> tuple[AsyncTransport, PluginSource]:
     instance = instances.build(TRANSPORT, name)
     with faults.calling(instance.source, "asynchronous"):
-        return cast("Transports", instance.thing).asynchronous()
+        return cast("Transports", instance.thing).asynchronous(), instance.source
 
 
 def name_of(instances: Instances, given: object) -> str | None:

@@ -34,6 +34,8 @@ from budwood.engine.drivers.effects import (
     refuse_emit,
 )
 from budwood.engine.drivers.tasks import BackgroundTasks, Group, Race
+from budwood.engine.drivers.transport_faults import convert
+from budwood.plugins.faults import PluginSource
 
 if TYPE_CHECKING:
     from budwood.types import SavedReply
@@ -52,11 +54,13 @@ class AsyncDriver:
 
     Attributes:
         background: The flows that were abandoned and have yet to end.
+        transport_source: The plugin that the transport comes from; None before there is one, or if it was supplied.
     """
 
     def __init__(self, transport: Callable[[], AsyncTransport], clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
+        self.transport_source: PluginSource | None = None
         self.background: Final = BackgroundTasks()
         self._perform: Final[dict[type[Effect], Callable[[Any], Coroutine[Any, Any, Any]]]] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
@@ -107,7 +111,7 @@ class AsyncDriver:
                     result = await (_shield(pending) if leaving else pending)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
                     leaving = leaving or isinstance(failure, asyncio.CancelledError)
-                    effect = flow.throw(failure)
+                    effect = flow.throw(convert(failure, effect, self.transport_source))
                 else:
                     effect = flow.send(result)
         except StopIteration as stop:

@@ -31,7 +31,9 @@ from budwood.engine.drivers.effects import (
     refuse_emit,
 )
 from budwood.engine.drivers.latch import waking
+from budwood.engine.drivers.transport_faults import convert
 from budwood.errors import ConfigurationError
+from budwood.plugins.faults import PluginSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +58,13 @@ class BlockingDriver:
 
     Attributes:
         background: The flows that were abandoned and have yet to end.
+        transport_source: The plugin that the transport comes from; None before there is one, or if it was supplied.
     """
 
     def __init__(self, transport: Callable[[], Transport], clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
+        self.transport_source: PluginSource | None = None
         self.background: Final = Background()
         self._perform: Final[_Perform] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
@@ -120,7 +124,8 @@ class BlockingDriver:
                         side.enter(effect)
                     result = perform[type(effect)](effect)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
-                    effect = flow.throw(failure if side is None else side.fail(failure))
+                    fault = convert(failure, effect, self.transport_source)
+                    effect = flow.throw(fault if side is None else side.fail(fault))
                 else:
                     effect = flow.send(result)
         except StopIteration as stop:
