@@ -145,7 +145,10 @@ def tests(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """Run the test kit's suites against plugins that are broken on purpose, each of which a test must catch."""
     pytest(
-        session, enter_checkout(session), "tests/plugins/testing", options=["-m", "mutants"]
+        session,
+        enter_checkout(session),
+        "tests/plugins/testing",
+        options=["-m", "mutants", "-o", "faulthandler_timeout=900"],
     )  # a process for each file
 
 

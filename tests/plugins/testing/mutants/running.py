@@ -34,10 +34,15 @@ def mutants_of(suite):
 def run_file(file, folder):
     """
     Run the tests of a file. Return what they printed and the elements of its report, a test each.
+
+    What is broken on purpose may hang, once in many runs: it is then ended, and the file is run again.
     """
     report = folder / f"{file.parent.name}-{file.stem}.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", str(file)]
+    options = ["-q", "-p", "no:cacheprovider", "-o", "faulthandler_timeout=60", f"--junitxml={report}"]
+    command = [sys.executable, "-m", "pytest", *options, str(file)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if not report.is_file():
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert report.is_file(), f"{run.stdout}{run.stderr}"
     return run.stdout, list(ET.parse(report).iter("testcase"))
 
