@@ -39,7 +39,7 @@ PLUGINS: Final = {
 HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
 DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
 PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
-TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/e2e"]
+TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/reports", "tests/e2e"]
 IN_PARALLEL: Final = ["--numprocesses=auto", "--maxprocesses=8"]  # each process imports and collects on its own
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
@@ -174,6 +174,12 @@ def coverage(session: nox.Session) -> None:
 def contract(session: nox.Session) -> None:
     """Hold what we send and decode against the vendors' published contracts and recorded traffic."""
     pytest(session, enter_checkout(session), "tests/contract")
+
+
+@nox.session(python=False)
+def cases(session: nox.Session) -> None:
+    """Run the scripts that each repeat a fault which users reported; they lie beside the checkout."""
+    session.run(enter_checkout(session), "tests/reports/scripts.py", *session.posargs, external=True)
 
 
 @nox.session
