@@ -15,7 +15,7 @@ from budwood.providing.failures import (
 )
 from budwood.providing.headers import duration, rate_limits, request_id, retry_after
 from budwood.providing.images import InlineImage, inline_image
-from budwood.providing.messages import characters, check_capabilities, check_messages
+from budwood.providing.messages import characters, check_capabilities, check_messages, reject_parts
 from budwood.providing.refusals import DROPPABLE, refused_parameter, refusing, rule_of
 from budwood.providing.replacing import replacing, write_whole
 from budwood.providing.rules import Parameters, adapted
@@ -72,6 +72,7 @@ __all__ = [
     "rate_limits",
     "refused_parameter",
     "refusing",
+    "reject_parts",
     "replacing",
     "reported_tier",
     "request_id",

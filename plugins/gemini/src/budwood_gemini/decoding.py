@@ -12,7 +12,8 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
-from budwood_gemini.content import ABOUT_THE_REPLY, OUR_ID, VENDOR
+from budwood_gemini.content import ABOUT_THE_REPLY, VENDOR
+from budwood_gemini.tool_results import OUR_ID
 
 FILTERED: Final = frozenset(
     {
