@@ -335,8 +335,16 @@ class CapacityError(ProviderError):
 class ServerError(ProviderError):
     """The vendor's server failed (other 5xx)."""
 
-    hint: str | None = "Try again later. If the error persists, report it to the vendor with `request_id`."
+    hint: str | None = "Try again later."
     retryable = True
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return (
+            f"{text} If it persists, report it to the vendor with the error's `request_id`."
+            if self.request_id
+            else text
+        )
 
 
 class ConnectionFailedError(ProviderError):

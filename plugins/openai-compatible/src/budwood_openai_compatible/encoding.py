@@ -6,7 +6,7 @@ Source: OpenAI's API description, ``CreateChatCompletionRequest``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
@@ -47,22 +47,26 @@ def encode_messages(
         image_results: Whether the server takes images in the result of a tool.
     """
     encoded: list[dict[str, Any]] = []
-    moved: list[Part] = []
+    moved: tuple[Part, ...] = ()
     for message in messages:
         if message.role == "tool":
             reject_parts(message, ImagePart, ToolCallPart)
-            for result in message.tool_results:
-                encoded.append(_encode_result(result, vendor, image_results=image_results))
-                if result.images and not image_results:
-                    moved += (TextPart(text=f"Returned by {result.name} ({result.call_id}):"), *result.images)
+            encoded += [_encode_result(one, vendor, image_results=image_results) for one in message.tool_results]
+            moved = moved if image_results else (*moved, *_images_of(message))
             continue
         if moved:
-            encoded.append({"role": "user", "content": _content(tuple(moved), vendor)})
-            moved = []
+            encoded.append({"role": "user", "content": _content(moved, vendor)})
+            moved = ()
         encoded.append(_encode_message(message, vendor, system_role))
-    if moved:
-        encoded.append({"role": "user", "content": _content(tuple(moved), vendor)})
-    return encoded
+    return [*encoded, {"role": "user", "content": _content(moved, vendor)}] if moved else encoded
+
+
+def _images_of(message: Message) -> Iterator[Part]:
+    """List the images in results, each group after the name of its tool."""
+    for result in message.tool_results:
+        if result.images:
+            yield TextPart(text=f"Returned by {result.name} ({result.call_id}):")
+            yield from result.images
 
 
 def moved_images(messages: Iterable[Message]) -> tuple[Adaptation, ...]:
