@@ -128,7 +128,7 @@ def _returned(message: Message, vendor: str) -> dict[str, Any]:
 
 
 def _call(wanted: ToolCallPart) -> dict[str, Any]:
-    return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.arguments}}
+    return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.json_arguments}}
 
 
 def _content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:

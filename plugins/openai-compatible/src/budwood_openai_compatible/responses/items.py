@@ -177,7 +177,8 @@ class InputWriter:
         kind = own.get("type", "function_call")
         if kind == "custom_tool_call":
             self._custom_calls.add(part.id)
-        return {**own, "type": kind, "call_id": part.id, "name": part.name, CALLS[kind]: part.arguments}
+        arguments = part.json_arguments if kind == "function_call" else part.arguments  # a custom tool takes any text
+        return {**own, "type": kind, "call_id": part.id, "name": part.name, CALLS[kind]: arguments}
 
 
 def _refusal(part: RefusalPart) -> dict[str, Any]:
