@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from pydantic_core import from_json
+
 from budwood.errors import PromptError, UnsupportedError
-from budwood.providing import inline_image
+from budwood.providing import INVALID_ARGUMENTS, has_invalid_arguments, inline_image
 from budwood.types import (
     Adaptation,
     ImagePart,
@@ -129,11 +131,9 @@ class _Writer:
         return marked({"type": "image", "source": _source(part)}, part.cache)
 
     def call(self, part: ToolCallPart) -> Block:
-        try:
-            arguments = part.parse_arguments()
-        except ValueError:
-            self.note("messages", "changed", "arguments that are no JSON object are wrapped in one")
-            arguments = {"INVALID_JSON": part.arguments}
+        if has_invalid_arguments(part):
+            self.note("messages", "changed", INVALID_ARGUMENTS)
+        arguments = from_json(part.json_arguments)
         block = {"type": "tool_use", "id": self.new_id(part.id), "name": part.name, "input": arguments}
         return marked({**block, **_own(part)}, part.cache)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from budwood.providing import reject_parts
 from budwood.types import (
     ImagePart,
@@ -112,7 +114,10 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
         case ImagePart():
             return encode_image(part)
         case ToolCallPart():
-            return {"functionCall": {**id_field(part.id), "name": part.name, "args": _arguments(part)}, **_own(part)}
+            return {
+                "functionCall": {**id_field(part.id), "name": part.name, "args": from_json(part.json_arguments)},
+                **_own(part),
+            }
         case VendorPart():
             if part.provider != VENDOR or part.kind in ABOUT_THE_REPLY or not isinstance(part.data, dict):
                 return None
@@ -122,13 +127,6 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
 def _own(part: TextPart | RefusalPart | ReasoningPart | ToolCallPart) -> dict[str, Any]:
     """Return what Gemini said beside a part of its own: above all the signature of its thoughts."""
     return dict(part.data) if part.provider == VENDOR and isinstance(part.data, dict) else {}
-
-
-def _arguments(call: ToolCallPart) -> dict[str, Any]:
-    try:
-        return call.parse_arguments()
-    except ValueError:
-        return {"invalid_json": call.arguments}  # the API wants an object; the tool's answer says what was wrong
 
 
 def _texts(message: Message) -> Iterator[TextPart]:
