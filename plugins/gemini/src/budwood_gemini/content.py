@@ -43,7 +43,7 @@ def encode_instruction(messages: Iterable[Message]) -> dict[str, Any]:
     for message in messages:
         if message.role in _SYSTEM:
             reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
-            texts += (part.text for part in _texts(message))
+            texts += (part.text for part in _texts(message) if part.text.strip())
     return {"systemInstruction": {"parts": [{"text": text} for text in texts]}} if texts else {}
 
 
@@ -105,7 +105,8 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
     """Write one part, or None where it is not for Gemini."""
     match part:
         case TextPart() | RefusalPart():
-            return {"text": part.text, **_own(part)}
+            own = _own(part)
+            return {"text": part.text, **own} if part.text or own else None  # an empty part is rejected
         case ReasoningPart():
             if part.provider != VENDOR:
                 return None
