@@ -91,7 +91,7 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
 def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]:
     unsigned = signed  # only the first call of a turn wants a signature
     for part in message.parts:
-        written = encode_result(part, multimodal=signed) if isinstance(part, ToolResultPart) else _encode_part(part)
+        written = _encode_part(part, multimodal=signed)
         if written is None:
             continue
         if isinstance(part, ToolCallPart):
@@ -101,7 +101,7 @@ def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]
         yield written
 
 
-def _encode_part(part: Part) -> dict[str, Any] | None:
+def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
     """Write one part, or None where it is not for Gemini."""
     match part:
         case TextPart() | RefusalPart():
@@ -119,6 +119,8 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
                 "functionCall": {**id_field(part.id), "name": part.name, "args": from_json(part.json_arguments)},
                 **_own(part),
             }
+        case ToolResultPart():
+            return encode_result(part, multimodal=multimodal)
         case VendorPart():
             if part.provider != VENDOR or part.kind in ABOUT_THE_REPLY or not isinstance(part.data, dict):
                 return None

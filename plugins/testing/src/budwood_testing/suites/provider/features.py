@@ -104,7 +104,7 @@ class Features(ProviderUnderTest):
         turns = (Message.user("Hi."), Message(role="assistant", parts=CALLS), Message.tool(*results))
         call = bench.provider.encode(bench.request(*turns, tools=(TOOL,)), stream=False)
 
-        assert all(holds_text(call, result.content) for result in results)
+        assert all(holds_text(call, result.text) for result in results)
         assert all(_is_repeated(call, made) for made in CALLS)
 
     def test_tool_is_run_and_the_model_goes_on(self, bench: Bench) -> None:
