@@ -10,7 +10,15 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, calls_before, describe_body, parse_body, rate_limits, reported_tier
+from budwood.providing import (
+    BaseProvider,
+    calls_before,
+    describe_body,
+    parse_body,
+    parse_count,
+    rate_limits,
+    reported_tier,
+)
 from budwood.types import (
     Adaptation,
     Answer,
@@ -130,9 +138,9 @@ class Gemini(BaseProvider):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count; one of zero is left out of the JSON."""
-        count = self._object(reply).get("totalTokens", 0)
-        if not isinstance(count, int):
-            raise BadResponseError(f"The count of tokens is a {type(count).__name__}.")
+        count = parse_count(self._object(reply).get("totalTokens", 0))
+        if count is None:
+            raise BadResponseError("The reply holds no count of tokens.")
         return count
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
@@ -203,10 +211,9 @@ def _usage(body: Mapping[str, Any]) -> Usage:
 
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:
-    window = row.get("inputTokenLimit")
     return ModelInfo(
         id=str(row.get("name") or "").removeprefix("models/"),
         owned_by="google",
-        context_window=window if isinstance(window, int) else None,
+        context_window=parse_count(row.get("inputTokenLimit")),
         raw=dict(row),
     )
