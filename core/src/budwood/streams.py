@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pydantic_core import from_json
 
-from budwood.engine.chat.schemas import extract_json
 from budwood.engine.chat.tools import OUTPUT_TOOL
 from budwood.engine.drivers.blocking import FlowEvents
 from budwood.errors import BudwoodError
@@ -22,6 +22,7 @@ from budwood.types import (
     ToolCallDelta,
     ToolExecuted,
 )
+from budwood.types.json_text import find_json
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:
@@ -203,11 +204,8 @@ class _GrowingObject:
     def read(self) -> Iterator[JSON]:
         """Yield the value of all that came, where it is another than the last."""
         self._due = self._length + max(1, self._length // 16)
-        try:
-            value = from_json(extract_json("".join(self._text)).encode(), allow_partial="trailing-strings")
-        except ValueError:
-            return
-        if isinstance(value, dict | list) and value != self._last:
+        value = next(_read_partial("".join(self._text)), None)
+        if value is not None and value != self._last:
             self._last = value
             yield value
 
@@ -216,7 +214,7 @@ class _GrowingObject:
             case TextDelta(text=text, choice=0):
                 return text
             case ToolCallDelta(index=index, name=name, arguments=arguments, choice=0):
-                if name == OUTPUT_TOOL:
+                if name is not None and name.partition("<|")[0] == OUTPUT_TOOL:  # some models add a special token
                     self._output_call = index
                 return arguments if index == self._output_call else ""
             case Restarted() | ToolExecuted():
@@ -227,3 +225,12 @@ class _GrowingObject:
             case _:
                 pass
         return ""
+
+
+def _read_partial(text: str) -> Iterator[JSON]:
+    """Yield the objects and arrays that a text begins to write, best first."""
+    for found in find_json(text):
+        with contextlib.suppress(ValueError):
+            value: JSON = from_json(found.encode("utf-8", "replace"), allow_partial="trailing-strings")
+            if isinstance(value, dict | list):
+                yield value
