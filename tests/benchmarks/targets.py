@@ -131,7 +131,11 @@ TARGETS: Final = (
             against=Figure(plain, contender),
             bound=1.4,
         )
-        for measure, what in (("structured", "structured output"), ("tools", "3 tools"))
+        for measure, what in (
+            ("structured", "structured output"),
+            ("dictionary", "structured output by a JSON schema"),
+            ("tools", "3 tools"),
+        )
         for kind, plain, contender, transport in (
             ("sync", "sync", "budwood", "httpx"),
             ("async", "async-32", "budwood", "httpx"),
