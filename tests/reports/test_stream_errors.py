@@ -64,7 +64,7 @@ def test_an_error_before_the_first_text_is_retried(choices, scripted, collect):
     response = collect("openrouter/nvidia/nemotron", retries=1)
 
     assert response.text == "Hello."
-    assert isinstance(response.attempts[0].error, ServerError | str)
+    assert len(response.attempts) == 2
 
 
 @pytest.mark.report("dcdpr/jp#978", outcome="right")
