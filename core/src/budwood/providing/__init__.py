@@ -10,12 +10,13 @@ from budwood.providing.failures import (
     clip,
     describe_body,
     error_from_reply,
+    find_message,
     parse_body,
     parse_object,
 )
-from budwood.providing.headers import duration, rate_limits, request_id, retry_after
+from budwood.providing.headers import duration, parse_count, parse_http_date, rate_limits, request_id, retry_after
 from budwood.providing.images import InlineImage, inline_image
-from budwood.providing.messages import characters, check_capabilities, check_messages
+from budwood.providing.messages import characters, check_capabilities, check_messages, reject_parts
 from budwood.providing.refusals import DROPPABLE, refused_parameter, refusing, rule_of
 from budwood.providing.replacing import replacing, write_whole
 from budwood.providing.rules import Parameters, adapted
@@ -65,13 +66,17 @@ __all__ = [
     "estimate_text",
     "estimate_tokens",
     "events_of",
+    "find_message",
     "inline_image",
     "parse_body",
     "parse_chunk",
+    "parse_count",
+    "parse_http_date",
     "parse_object",
     "rate_limits",
     "refused_parameter",
     "refusing",
+    "reject_parts",
     "replacing",
     "reported_tier",
     "request_id",

@@ -138,17 +138,6 @@ class ToolCallPart(Record):
         return to_json(arguments, inf_nan_mode="null").decode()
 
 
-class ToolResultPart(Record):
-    """What a tool answered, or the error with which it failed."""
-
-    type: Literal["tool_result"] = "tool_result"
-    call_id: str
-    name: str
-    content: str
-    is_error: bool = False
-    cache: CacheLifetime | None = None
-
-
 class VendorPart(Record):
     """
     Content of a vendor that Budwood does not model: kept, saved, and sent back only to that vendor.
@@ -161,6 +150,43 @@ class VendorPart(Record):
     provider: str
     kind: str
     data: JSON
+
+
+ResultContent = str | tuple[Annotated[TextPart | ImagePart | VendorPart, Field(discriminator="type")], ...]
+"""What a tool can return to a model: a text, or texts, images and a vendor's own content, in order."""
+
+
+class ToolResultPart(Record):
+    """
+    What a tool returned, or the error with which it failed.
+
+    ``content`` is a text, or a tuple of parts. A provider whose API takes only text in a result sends images in another
+    place and reports an adaptation, or refuses them.
+    """
+
+    type: Literal["tool_result"] = "tool_result"
+    call_id: str
+    name: str
+    content: ResultContent
+    is_error: bool = False
+    cache: CacheLifetime | None = None
+
+    @property
+    def text(self) -> str:
+        """All text of the result."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def parts(self) -> tuple[TextPart | ImagePart | VendorPart, ...]:
+        """The content as parts, also where it is a text alone."""
+        return (TextPart(text=self.content),) if isinstance(self.content, str) else self.content
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """The images of the result."""
+        return () if isinstance(self.content, str) else tuple(p for p in self.content if isinstance(p, ImagePart))
 
 
 class VendorTool(Record):

@@ -33,6 +33,7 @@ Content = str | list[Block]
 
 _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
 _INSTRUCTING: Final = ("system", "developer")
+_TOOL: Final = Message(role="tool", parts=())
 
 
 class Conversation(NamedTuple):
@@ -138,10 +139,16 @@ class _Writer:
 
     def result(self, part: ToolResultPart) -> Block:
         call_id = self.ids.get(part.call_id) or self.new_id(part.call_id)
-        block: Block = {"type": "tool_result", "tool_use_id": call_id, "content": part.content}
+        block: Block = {"type": "tool_result", "tool_use_id": call_id, "content": self.result_content(part)}
         if part.is_error:
             block["is_error"] = True
         return marked(block, part.cache)
+
+    def result_content(self, part: ToolResultPart) -> Content:
+        """Encode what a tool returned: a text, or blocks of text, images and documents."""
+        if isinstance(part.content, str):
+            return part.content
+        return [block for piece in part.content if (block := self.block(piece, _TOOL))]
 
     def new_id(self, given: str) -> str:
         """

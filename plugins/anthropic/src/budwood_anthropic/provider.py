@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_object, reported_tier, request_id
+from budwood.providing import BaseProvider, describe_body, parse_count, parse_object, reported_tier, request_id
 from budwood.types import (
     Adaptation,
     Answer,
@@ -146,8 +146,8 @@ class Anthropic(BaseProvider):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count."""
-        count = self._object(reply).get("input_tokens")
-        if not isinstance(count, int):
+        count = parse_count(self._object(reply).get("input_tokens"))
+        if count is None:
             raise BadResponseError("The reply holds no input_tokens.", request_id=request_id(reply.headers))
         return count
 
@@ -185,11 +185,10 @@ class Anthropic(BaseProvider):
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:
     created = parse_moment(row.get("created_at"))
-    window = row.get("max_input_tokens")
     return ModelInfo(
         id=row["id"],
         created=None if created is None or created <= 0 else int(created),  # the epoch means that it is not known
         owned_by="anthropic",
-        context_window=window if isinstance(window, int) else None,
+        context_window=parse_count(row.get("max_input_tokens")),
         raw=dict(row),
     )

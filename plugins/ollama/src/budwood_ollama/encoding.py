@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
-from budwood.providing import adapted, inline_image
+from budwood.providing import adapted, inline_image, reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -24,6 +24,7 @@ from budwood.types import (
     TextPart,
     ToolCallPart,
     ToolDefinition,
+    ToolResultPart,
     VendorPart,
 )
 from budwood_ollama.decoding import VENDOR
@@ -118,10 +119,13 @@ class ChatWriter:
                 self._note("name", "dropped", "Ollama's messages have no name")
             match message.role:
                 case "tool":
+                    reject_parts(message, ImagePart, ToolCallPart)
                     yield from self._results(message)
                 case "assistant":
+                    reject_parts(message, ImagePart, ToolResultPart)
                     yield self._assistant(message)
                 case "system" | "developer":
+                    reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
                     yield {"role": "system", "content": message.text}
                 case _:
                     yield self._user(message)
@@ -129,7 +133,9 @@ class ChatWriter:
     def _results(self, message: Message) -> Iterator[dict[str, Any]]:
         for result in message.tool_results:
             name = result.name or self._names.get(result.call_id, "")
-            written = {"role": "tool", "content": result.content}
+            written: dict[str, Any] = {"role": "tool", "content": result.text}
+            if result.images:
+                written["images"] = [self._image(part) for part in result.images]
             yield written | ({"tool_name": name} if name else {}) | {"tool_call_id": result.call_id}
 
     def _assistant(self, message: Message) -> dict[str, Any]:

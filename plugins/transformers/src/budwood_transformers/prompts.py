@@ -101,7 +101,7 @@ def _offered(request: ChatRequest) -> tuple[ToolDefinition, ...]:
 def _written(message: Message) -> Iterator[dict[str, Any]]:
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     for result in results:
-        yield {"role": "tool", "tool_call_id": result.call_id, "name": result.name, "content": result.content}
+        yield {"role": "tool", "tool_call_id": result.call_id, "name": result.name, "content": result.text}
     if not results:
         yield _spoken(message)
 

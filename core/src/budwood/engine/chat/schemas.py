@@ -28,7 +28,13 @@ from pydantic import (
 )
 from pydantic_core import from_json, to_json
 
-from budwood.engine.chat.json_schemas import check_satisfiable, compile_validator, is_object, is_strict
+from budwood.engine.chat.json_schemas import (
+    check_satisfiable,
+    compile_quick_check,
+    compile_validator,
+    is_object,
+    is_strict,
+)
 from budwood.errors import ConfigurationError
 from budwood.types import OutputSchema
 from budwood.types.json_text import find_json
@@ -150,6 +156,7 @@ class JSONSchema(ReplySchema):
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._validator = compile_validator(schema)
+        self._quick_check = compile_quick_check(schema)
         self.schema = _output_schema(str(schema.get("title", "output")), schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
@@ -158,6 +165,8 @@ class JSONSchema(ReplySchema):
             value: JSON = from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
+        if self._quick_check is not None and self._quick_check.isinstance_python(value):
+            return value
         errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
         if errors:
             raise SchemaMismatch([f"{error.json_path}: {error.message}" for error in errors])
