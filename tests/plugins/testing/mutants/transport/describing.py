@@ -48,7 +48,7 @@ class TestConnectsAtOnce(Sound):
 
 
 class TestGoesStraight(Sound):
-    caught_by = ("test_proxies_are_refused_where_it_knows_none",)
+    caught_by = ("test_unsupported_proxies_are_refused",)
     proxies = False
 
 

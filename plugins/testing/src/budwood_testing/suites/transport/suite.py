@@ -8,9 +8,11 @@ import pytest
 
 from budwood.contracts import Transports
 from budwood.errors import UnsupportedError
+from budwood_testing.loopback import LoopbackServer, reply
 from budwood_testing.suites.isolation import forbidden
 from budwood_testing.suites.plugin import Build
 from budwood_testing.suites.transport.addressing import Addressing
+from budwood_testing.suites.transport.bench import Make, call, fetch, timing
 from budwood_testing.suites.transport.carrying import Carrying
 from budwood_testing.suites.transport.failing import Failing
 from budwood_testing.suites.transport.leaving import Leaving
@@ -53,16 +55,28 @@ class TransportSuite(
             if self.asynchronous:
                 things[1].asynchronous()
 
-    def test_proxies_are_refused_where_it_knows_none(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Rather than that a call goes straight which should not."""
+    def test_unsupported_proxies_are_refused(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A call that has to go through a proxy never goes directly instead."""
         if self.proxies:
             pytest.skip(f"{self.plugin} claims to know proxies")
-        for settings, variable in (({"proxy": "http://127.0.0.1:1"}, ""), ({}, "http://127.0.0.1:1")):
-            monkeypatch.setenv("HTTPS_PROXY", variable)
-            thing = cast("Transports", build(**settings).thing)
-            with pytest.raises(UnsupportedError) as caught:
-                (thing.blocking if self.blocking else thing.asynchronous)()
-            assert caught.value.hint
+        with pytest.raises(UnsupportedError):
+            make(proxy="http://127.0.0.1:1").open(call("https://vendor.invalid/"), timing())
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        with pytest.raises(UnsupportedError) as caught:
+            make().open(call("https://vendor.invalid/"), timing())
+        assert caught.value.hint
+
+    @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost, 127.0.0.0/8", "*"])
+    def test_unneeded_proxies_are_not_checked(
+        self, make: Make, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+    ) -> None:
+        """A proxy of the environment, also one that no transport supports, is judged only when a call needs it."""
+        monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:1")
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:port")
+        monkeypatch.setenv("NO_PROXY", no_proxy)
+        server.play(reply(200, "direct"))
+
+        assert fetch(make(), call(server.url)).body == b"direct"
 
     def test_what_it_has_not_is_refused(self, build: Build) -> None:
         """With an error that says so, and names a cure."""
