@@ -115,8 +115,8 @@ class ConversationTests(ProviderUnderTest):
         bench.claims(Capability.CHAT)
         _check_return(
             bench,
-            bench.optional_body(bench.examples.own_content(_MARKER), "own_content"),
-            _frames_of(bench, bench.examples.own_content_stream(_MARKER), "own_content_stream"),
+            bench.optional_body(bench.examples.vendor_content(_MARKER), "vendor_content"),
+            _frames_of(bench, bench.examples.vendor_content_stream(_MARKER), "vendor_content_stream"),
         )
 
     def test_signed_reasoning_is_sent_back(self, bench: Bench) -> None:
@@ -133,8 +133,8 @@ class ConversationTests(ProviderUnderTest):
         bench.claims(Capability.CHAT, Capability.TOOLS)
         _check_return(
             bench,
-            bench.optional_body(bench.examples.signed_calls(CALLS, _MARKER), "signed_calls"),
-            _frames_of(bench, bench.examples.signed_calls_stream(CALLS, _MARKER), "signed_calls_stream"),
+            bench.optional_body(bench.examples.signed_tool_calls(CALLS, _MARKER), "signed_tool_calls"),
+            _frames_of(bench, bench.examples.signed_tool_calls_stream(CALLS, _MARKER), "signed_tool_calls_stream"),
         )
 
     def test_received_tool_calls_are_sent_back_with_results(self, bench: Bench) -> None:

@@ -156,7 +156,7 @@ class ErrorTests(ProviderUnderTest):
     def test_content_filter_has_its_own_error(self, bench: Bench) -> None:
         """A prompt that the content filter rejects raises ContentFilterError."""
         bench.claims(Capability.CHAT)
-        reply = bench.optional(bench.examples.filtered("Not this."), "filtered")
+        reply = bench.optional(bench.examples.content_filter_error("Not this."), "content_filter_error")
         with pytest.raises(ContentFilterError):
             bench.ask(reply)
 

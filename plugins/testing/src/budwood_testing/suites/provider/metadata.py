@@ -100,7 +100,9 @@ class MetadataTests(ProviderUnderTest):
         _reply(bench)
         bench.needs("finish_reasons")
         for word, meaning in bench.examples.finish_reasons.items():
-            response = bench.decode(bench.optional_body(bench.examples.ended(word), "ended"))
+            response = bench.decode(
+                bench.optional_body(bench.examples.reply_with_finish_reason(word), "reply_with_finish_reason")
+            )
 
             assert (response.finish_reason, response.raw_finish_reason) == (meaning, word)
 
@@ -109,16 +111,22 @@ class MetadataTests(ProviderUnderTest):
         _frames(bench)
         bench.needs("finish_reasons")
         for word, meaning in bench.examples.finish_reasons.items():
-            response = bench.read(bench.optional(bench.examples.ended_stream(word), "ended_stream")).response
+            response = bench.read(
+                bench.optional(bench.examples.stream_with_finish_reason(word), "stream_with_finish_reason")
+            ).response
 
             assert (response.finish_reason, response.raw_finish_reason) == (meaning, word)
 
     def test_unknown_finish_reason_is_other(self, bench: Bench) -> None:
         """An unknown finish reason is ``other``, without an error."""
         _reply(bench)
-        responses = [bench.decode(bench.optional_body(bench.examples.ended(_UNKNOWN), "ended"))]
+        responses = [
+            bench.decode(
+                bench.optional_body(bench.examples.reply_with_finish_reason(_UNKNOWN), "reply_with_finish_reason")
+            )
+        ]
         if Capability.STREAM in bench.provider.capabilities:
-            frames = bench.optional(bench.examples.ended_stream(_UNKNOWN), "ended_stream")
+            frames = bench.optional(bench.examples.stream_with_finish_reason(_UNKNOWN), "stream_with_finish_reason")
             responses.append(bench.read(frames).response)
 
         assert [(one.finish_reason, one.raw_finish_reason) for one in responses] == [("other", _UNKNOWN)] * len(
@@ -129,22 +137,24 @@ class MetadataTests(ProviderUnderTest):
         """Each format of an error in a stream is raised, with the vendor's message."""
         _frames(bench)
         message = "The engine is on fire."
-        streams = bench.examples.other_errors_in_stream(("Hel", "lo"), message)
-        for frames in bench.optional(streams or None, "other_errors_in_stream"):
+        streams = bench.examples.other_stream_errors(("Hel", "lo"), message)
+        for frames in bench.optional(streams or None, "other_stream_errors"):
             with pytest.raises(ProviderError, match=message):
                 bench.stream(frames)
 
     def test_error_body_instead_of_a_stream_is_raised(self, bench: Bench) -> None:
         """An error body with status 200 instead of a stream is raised, with the vendor's message."""
         _frames(bench)
-        body = bench.optional_body(bench.examples.error_in_reply("The engine is on fire."), "error_in_reply")
+        body = bench.optional_body(
+            bench.examples.error_with_status_200("The engine is on fire."), "error_with_status_200"
+        )
         with pytest.raises(ProviderError, match="The engine is on fire"):
             bench.stream([as_bytes(body)], headers={"content-type": "application/json"})
 
     def test_rejected_parameter_is_dropped_and_remembered(self, bench: Bench) -> None:
         """A parameter that the vendor rejects by name is dropped and the call retried; an adaptation reports it."""
         reply = _reply(bench)
-        error_reply = bench.optional(bench.examples.refused_parameter("temperature"), "refused_parameter")
+        error_reply = bench.optional(bench.examples.unsupported_parameter("temperature"), "unsupported_parameter")
         script = script_of(error_reply, reply, reply)
         with bench.client(script) as client:
             first = client.ask("Hello.", temperature=0.37)

@@ -135,7 +135,9 @@ class ReplyTests(ProviderUnderTest):
     def test_error_with_status_200_is_raised(self, bench: Bench) -> None:
         """An error with status 200 is raised, with the vendor's message."""
         bench.claims(Capability.CHAT)
-        body = bench.optional_body(bench.examples.error_in_reply("The engine is on fire."), "error_in_reply")
+        body = bench.optional_body(
+            bench.examples.error_with_status_200("The engine is on fire."), "error_with_status_200"
+        )
         with pytest.raises(ProviderError, match="The engine is on fire"):
             bench.ask(body)
 

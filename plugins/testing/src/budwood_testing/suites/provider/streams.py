@@ -150,7 +150,7 @@ class StreamTests(ProviderUnderTest):
     def test_error_event_in_a_stream_is_raised(self, bench: Bench) -> None:
         """An error event in a stream is raised, with the vendor's message and the text that has arrived."""
         _frames(bench)
-        frames = bench.optional(bench.examples.error_in_stream(CHUNKS, "The engine is on fire."), "error_in_stream")
+        frames = bench.optional(bench.examples.stream_error(CHUNKS, "The engine is on fire."), "stream_error")
         with pytest.raises(StreamInterruptedError, match="The engine is on fire") as caught:
             bench.stream(frames)
 
@@ -162,7 +162,7 @@ class StreamTests(ProviderUnderTest):
     def test_pings_and_unknown_events_are_ignored(self, bench: Bench) -> None:
         """Pings, comments and unknown events may occur between any two events."""
         frames = _frames(bench)
-        noise = bench.optional(bench.examples.noise() or None, "noise")
+        noise = bench.optional(bench.examples.ignored_events() or None, "ignored_events")
         noisy = [piece for frame in frames for piece in (*noise, frame)]
 
         assert comparable_content(bench.read(noisy).response) == comparable_content(bench.read(frames).response)
