@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood.providing import parse_count
 from budwood.types import (
     JSON,
     FinishReason,
@@ -102,26 +103,22 @@ def arguments_text(arguments: object) -> str:
 
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
     """Bring usage into our form. The vendor's ``input_tokens`` leave out what was read from and written to a cache."""
-    uncached = _count(usage.get("input_tokens"))
-    read = _count(usage.get("cache_read_input_tokens"))
-    written = _count(usage.get("cache_creation_input_tokens"))
+    uncached = parse_count(usage.get("input_tokens"))
+    read = parse_count(usage.get("cache_read_input_tokens"))
+    written = parse_count(usage.get("cache_creation_input_tokens"))
     lasting, details = usage.get("cache_creation"), usage.get("output_tokens_details")
     return Usage(
         input_tokens=None if uncached is None else uncached + (read or 0) + (written or 0),
         uncached_input_tokens=uncached,
         cache_read_tokens=read,
         cache_write_tokens=written,
-        cache_write_1h_tokens=_count(lasting.get("ephemeral_1h_input_tokens"))
+        cache_write_1h_tokens=parse_count(lasting.get("ephemeral_1h_input_tokens"))
         if isinstance(lasting, Mapping)
         else None,
-        output_tokens=_count(usage.get("output_tokens")),
-        reasoning_tokens=_count(details.get("thinking_tokens")) if isinstance(details, Mapping) else None,
+        output_tokens=parse_count(usage.get("output_tokens")),
+        reasoning_tokens=parse_count(details.get("thinking_tokens")) if isinstance(details, Mapping) else None,
         raw=dict(usage),
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def decode_metadata(message: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_object, reported_tier, request_id
+from budwood.providing import BaseProvider, describe_body, parse_count, parse_object, reported_tier, request_id
 from budwood.types import (
     Adaptation,
     Answer,
@@ -21,6 +21,7 @@ from budwood.types import (
     HTTPReply,
     Message,
     ModelInfo,
+    OutputSchema,
     RateLimits,
     ReplyHead,
     Usage,
@@ -29,6 +30,7 @@ from budwood_anthropic.decoding import decode_content, decode_metadata, decode_u
 from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
+from budwood_anthropic.schemas import is_recursive
 from budwood_anthropic.settings import AnthropicSettings
 from budwood_anthropic.streaming import MessageStreamDecoder
 
@@ -134,6 +136,10 @@ class Anthropic(BaseProvider):
         """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
         return any(request.extra.get(name) for name in ("context_management", "betas"))
 
+    def takes_schema(self, model: str, schema: OutputSchema) -> bool:
+        """Return whether a schema is free of recursion, which structured outputs reject."""
+        return not is_recursive(schema.json_schema)
+
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Read the ``anthropic-ratelimit-…`` headers of a reply."""
         return decode_limits(head.headers, self._context.clock.time())
@@ -146,8 +152,8 @@ class Anthropic(BaseProvider):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count."""
-        count = self._object(reply).get("input_tokens")
-        if not isinstance(count, int):
+        count = parse_count(self._object(reply).get("input_tokens"))
+        if count is None:
             raise BadResponseError("The reply holds no input_tokens.", request_id=request_id(reply.headers))
         return count
 
@@ -185,11 +191,10 @@ class Anthropic(BaseProvider):
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:
     created = parse_moment(row.get("created_at"))
-    window = row.get("max_input_tokens")
     return ModelInfo(
         id=row["id"],
         created=None if created is None or created <= 0 else int(created),  # the epoch means that it is not known
         owned_by="anthropic",
-        context_window=window if isinstance(window, int) else None,
+        context_window=parse_count(row.get("max_input_tokens")),
         raw=dict(row),
     )

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood.providing import parse_count
 from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
-from budwood_gemini.content import ABOUT_THE_REPLY, OUR_ID, VENDOR
+from budwood_gemini.content import ABOUT_THE_REPLY, VENDOR
+from budwood_gemini.tool_results import OUR_ID
 
 FILTERED: Final = frozenset(
     {
@@ -148,10 +150,10 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
     The prompt includes what was cached. Results of the vendor's own tools are read as well, and thoughts written, but
     both are counted beside prompt and candidates; ``totalTokenCount`` is the sum of all four.
     """
-    prompt, tools = _count(usage, "promptTokenCount"), _count(usage, "toolUsePromptTokenCount")
+    prompt, tools = parse_count(usage.get("promptTokenCount")), parse_count(usage.get("toolUsePromptTokenCount"))
     total_input = None if prompt is None else prompt + (tools or 0)
-    cached = _count(usage, "cachedContentTokenCount")
-    thoughts = _count(usage, "thoughtsTokenCount")
+    cached = parse_count(usage.get("cachedContentTokenCount"))
+    thoughts = parse_count(usage.get("thoughtsTokenCount"))
     return Usage(
         input_tokens=total_input,
         uncached_input_tokens=None if total_input is None or cached is None else total_input - cached,
@@ -163,13 +165,8 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _output(usage: Mapping[str, Any], thoughts: int | None, total_input: int | None) -> int | None:
-    written = _count(usage, "candidatesTokenCount")
+    written = parse_count(usage.get("candidatesTokenCount"))
     if written is not None or thoughts is not None:
         return (written or 0) + (thoughts or 0)
-    total = _count(usage, "totalTokenCount")  # a count of zero is left out of the JSON
+    total = parse_count(usage.get("totalTokenCount"))  # a count of zero is left out of the JSON
     return None if total is None or total_input is None else max(total - total_input, 0)
-
-
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

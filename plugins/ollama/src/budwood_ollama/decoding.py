@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood.providing import parse_count
 from budwood.types import (
     FinishReason,
     Message,
@@ -90,14 +91,10 @@ def decode_usage(reply: Mapping[str, Any]) -> Usage:
     """
     counts = {name: reply[name] for name in ("prompt_eval_count", "eval_count") if reply.get(name) is not None}
     return Usage(
-        input_tokens=_count(counts.get("prompt_eval_count")),
-        output_tokens=_count(counts.get("eval_count")),
+        input_tokens=parse_count(counts.get("prompt_eval_count")),
+        output_tokens=parse_count(counts.get("eval_count")),
         raw=counts or None,
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:

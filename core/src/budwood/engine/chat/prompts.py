@@ -16,6 +16,7 @@ from budwood.types import (
     Message,
     Part,
     RefusalPart,
+    ResultContent,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -135,10 +136,8 @@ def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Messa
             return Message.model_validate(given)
         if given.get("role") == "tool":
             call_id = given["tool_call_id"]
-            text = "".join(part.text for part in _parse_parts(given.get("content")) if isinstance(part, TextPart))
-            return Message.tool(
-                ToolResultPart(call_id=call_id, name=given.get("name") or names.get(call_id, "tool"), content=text)
-            )
+            name = given.get("name") or names.get(call_id, "tool")
+            return Message.tool(ToolResultPart(call_id=call_id, name=name, content=_result(given.get("content"))))
         calls = [_call(wanted) for wanted in given.get("tool_calls") or ()]
         refusal = [RefusalPart(text=given["refusal"])] if given.get("refusal") else []
         parts = (*_parse_parts(given.get("content")), *refusal, *calls)
@@ -147,6 +146,16 @@ def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Messa
         raise PromptError(f"Message {number} has no {error}.") from None
     except (ValidationError, AttributeError, TypeError) as error:
         raise PromptError(f"Message {number} is not in a form that is known: {_describe(error)}.") from None
+
+
+def _result(content: object) -> ResultContent:
+    """Return what a tool returned: texts as one text, unless an image is among them."""
+    parts = _parse_parts(content)
+    if all(isinstance(part, TextPart) and part.cache is None for part in parts):
+        return "".join(part.text for part in parts if isinstance(part, TextPart))
+    if all(isinstance(part, TextPart | ImagePart) for part in parts):
+        return tuple(part for part in parts if isinstance(part, TextPart | ImagePart))
+    raise TypeError("a tool's result holds more than texts and images")
 
 
 def _parse_parts(content: object) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from budwood.providing import adapted
-from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, OutputSchema, ToolDefinition
+from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, OutputSchema, TextPart, ToolDefinition
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.encoding import foreign_tools, own_tools
 from budwood_openai_compatible.responses.items import InputWriter
@@ -90,7 +90,7 @@ def _encode_messages(
     """
     messages = request.messages
     written: dict[str, Any] = {}
-    if messages and messages[0].role == "system":
+    if messages and messages[0].role == "system" and all(isinstance(part, TextPart) for part in messages[0].parts):
         written["instructions"] = messages[0].text
         messages = messages[1:]
     writer = InputWriter(vendor, system_role, stored=request.extra.get("store") is not False)

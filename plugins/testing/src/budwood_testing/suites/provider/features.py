@@ -109,7 +109,7 @@ class FeatureTests(ProviderUnderTest):
         turns = (Message.user("Hi."), Message(role="assistant", parts=CALLS), Message.tool(*results))
         call = bench.provider.encode(bench.request(*turns, tools=(TOOL,)), stream=False)
 
-        assert all(holds_text(call, result.content) for result in results)
+        assert all(holds_text(call, result.text) for result in results)
         assert all(_is_sent(call, made) for made in CALLS)
 
     def test_tool_loop_completes(self, bench: Bench) -> None:
