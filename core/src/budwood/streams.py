@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -37,8 +37,11 @@ class ChatStream:
     the model stops. Iterating over it yields the events of `budwood.types`.
     """
 
-    def __init__(self, events: FlowEvents[StreamEvent, ChatResponse]) -> None:
+    def __init__(
+        self, events: FlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
+    ) -> None:
         self._events = events
+        self._partial = partial
 
     def __enter__(self) -> Self:
         return self
@@ -71,10 +74,12 @@ class ChatStream:
         """
         The complete reply, once all events were read.
 
+        Before that, and after leaving the stream early, it is what has arrived, marked as ``partial``.
+
         Raises:
-            BudwoodError: The stream is not at its end.
+            BudwoodError: Nothing has arrived.
         """
-        return _complete(self._events.result)
+        return self._events.result or _arrived(self._partial())
 
     def close(self) -> None:
         """Leave; the connection is closed. Closing twice is no error."""
@@ -84,8 +89,11 @@ class ChatStream:
 class AsyncChatStream:
     """A reply that is being written; see `ChatStream`. Use it in an ``async with`` block."""
 
-    def __init__(self, events: AsyncFlowEvents[StreamEvent, ChatResponse]) -> None:
+    def __init__(
+        self, events: AsyncFlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
+    ) -> None:
         self._events = events
+        self._partial = partial
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,7 +126,7 @@ class AsyncChatStream:
     @property
     def response(self) -> ChatResponse:
         """The complete reply, once all events were read; see `ChatStream.response`."""
-        return _complete(self._events.result)
+        return self._events.result or _arrived(self._partial())
 
     async def close(self) -> None:
         """Leave; the connection is closed. Closing twice is no error."""
@@ -173,9 +181,9 @@ class AsyncPullStream:
         await self._events.close()
 
 
-def _complete(response: ChatResponse | None) -> ChatResponse:
+def _arrived(response: ChatResponse | None) -> ChatResponse:
     if response is None:
-        raise BudwoodError("The stream is not at its end.", hint="Read all its events before you ask for the response.")
+        raise BudwoodError("Nothing of the reply has arrived.", hint="Read the events of the stream first.")
     return response
 
 

@@ -16,6 +16,7 @@ from budwood.client.arguments import (
     begun,
     closed,
     contents_of,
+    count_of,
     make_engine,
     resumed,
     texts_of,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import AsyncChatSession
+    from budwood.completed import AsyncCompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
@@ -99,13 +101,23 @@ class AsyncClient:
         """Ask a model and read the reply as it is written; see `Client.stream`."""
         from budwood.streams import AsyncChatStream
 
-        return AsyncChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+        reply = self._engine.stream(prompt, options)
+        return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def ask_many(
         self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
     ) -> list[ChatResponse | BudwoodError]:
-        """Ask many things side by side; see `Client.ask_many`."""
+        """Ask many prompts side by side, and wait for all replies; see `Client.ask_many`."""
         return await self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def ask_as_completed(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> AsyncCompletedReplies:
+        """Ask many prompts side by side, and read each reply when it is complete; see `Client.ask_as_completed`."""
+        from budwood.completed import AsyncCompletedReplies
+
+        flows = self._engine.ask_each(prompts, options, concurrency)
+        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
@@ -121,13 +133,14 @@ class AsyncClient:
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `AsyncChatSession.ask` does."""
-        return await self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+        return await self._driver.run(self._engine.talk(conversation, prompt, options))
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
         """Ask in a conversation, as `AsyncChatSession.stream` does."""
         from budwood.streams import AsyncChatStream
 
-        return AsyncChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+        reply = self._engine.stream_talk(conversation, prompt, options)
+        return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def embed(
         self,
@@ -152,13 +165,14 @@ class AsyncClient:
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """Let a model continue a text; see `Client.complete`."""
-        return await self._driver.run(self._engine.complete(prompt, options))
+        return await self._driver.run(self._engine.complete(prompt, options).flow)
 
     def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> AsyncChatStream:
         """Let a model continue a text, and read the reply as it is written; see `Client.stream_completion`."""
         from budwood.streams import AsyncChatStream
 
-        return AsyncChatStream(self._driver.stream(self._engine.complete(prompt, options, streamed=True)))
+        reply = self._engine.complete(prompt, options, streamed=True)
+        return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """Count the tokens of a request before it is sent; see `Client.count_tokens`."""

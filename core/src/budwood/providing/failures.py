@@ -111,8 +111,17 @@ def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN4
         request_id_headers: Further headers of the vendor's id of the request; see `request_id`.
 
     Raises:
-        BadResponseError: It is not; the text says what it is instead.
+        BadResponseError: It is not; the message says what the body is instead. An empty body is retryable: overloaded
+            servers send one.
     """
+    if not reply.body.strip():
+        raise BadResponseError(
+            f"The reply has status {reply.status} and an empty body.",
+            hint="Ask again later. If it is always so, is base_url the address of the API?",
+            status=reply.status,
+            request_id=request_id(reply.headers, *request_id_headers),
+            retryable=True,
+        )
     try:
         return from_json(reply.body)
     except ValueError as error:

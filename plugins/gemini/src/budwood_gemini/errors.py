@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from budwood.errors import ContentFilterError, ProviderError, UnsupportedParameterError
+from budwood.errors import ContentFilterError, ProviderError, ServerError, UnsupportedParameterError
 from budwood.providing import (
     ErrorCodes,
     VendorError,
@@ -24,13 +24,16 @@ from budwood.providing import (
     rule_of,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
-from budwood_gemini.decoding import FILTERED
+from budwood_gemini.decoding import FILTERED, finish_reason
 from budwood_gemini.encoding import COUNTS_BUDGET, NAMES, SCHEMA_OR_TOOLS
 from budwood_gemini.headers import request_id
 
 _DAILY: Final = "daily quota"
 _TOO_LONG: Final = "too long"
 _UNKNOWN_PARAMETER: Final = "unknown parameter"
+
+_TRANSIENT: Final = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"})
+"""Finish reasons that another attempt may avoid: the model wrote something that Gemini cannot parse."""
 
 _REFUSALS: Final = (r"Invalid JSON payload received\. Unknown name \"(\w+)\"",)
 """How the API rejects a parameter."""
@@ -233,6 +236,21 @@ def blocked_output(candidate: Mapping[str, Any]) -> ContentFilterError | None:
         categories=_categories(candidate),
         status=200,
         code=reason,
+    )
+
+
+def failed_output(candidate: Mapping[str, Any]) -> ServerError | None:
+    """Create the error of a reply that the model could not finish, such as a malformed call of a function."""
+    reason = candidate.get("finishReason") or ""
+    if finish_reason(reason, called_tools=False) != "error":
+        return None
+    detail = candidate.get("finishMessage")
+    return ServerError(
+        f"The model ended its reply without content: {reason}{f' ({detail})' if detail else ''}.",
+        hint="Ask again. If it happens often, use fewer or simpler tools.",
+        status=200,
+        code=reason,
+        retryable=reason in _TRANSIENT,
     )
 
 

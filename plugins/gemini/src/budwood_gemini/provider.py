@@ -36,7 +36,7 @@ from budwood.types import (
 )
 from budwood_gemini.decoding import decode_message, decode_usage, finish_reason, notes_of, notes_of_candidate
 from budwood_gemini.encoding import encode_request
-from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failure
+from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failed_output, failure
 from budwood_gemini.headers import request_id
 from budwood_gemini.settings import GeminiSettings
 from budwood_gemini.streaming import GeminiStreamDecoder
@@ -99,8 +99,10 @@ class Gemini(BaseProvider):
         reply_id = body.get("responseId") or None
         message, *others = (decode_message(candidate, reply_id, calls_before(request)) for candidate in candidates)
         first = candidates[0]
-        if not any(one.parts for one in (message, *others)) and (refusal := blocked_output(first)):
-            raise refusal
+        if not any(one.parts for one in (message, *others)) and (
+            error := blocked_output(first) or failed_output(first)
+        ):
+            raise error
         raw_reason = first.get("finishReason")
         return ChatResponse(
             message=message,

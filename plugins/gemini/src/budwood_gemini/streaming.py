@@ -44,7 +44,7 @@ from budwood_gemini.decoding import (
     notes_of_candidate,
     parts_of,
 )
-from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failure
+from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failed_output, failure
 from budwood_gemini.headers import request_id
 
 
@@ -218,8 +218,8 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         raw = candidate.get("finishReason")
         if raw and raw != state.finished:
             yield from state.close()
-            if not self._spoken and (refusal := blocked_output(candidate)):
-                raise refusal
+            if not self._spoken and (error := blocked_output(candidate) or failed_output(candidate)):
+                raise error
             state.finished = raw
             yield from (VendorContent(part, index) for part in state.about)  # sources of text that may come in between
             yield Finished(finish_reason(raw, called_tools=bool(state.calls)), raw, index)

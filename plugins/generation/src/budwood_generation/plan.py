@@ -24,7 +24,7 @@ from budwood_generation.journal import Header
 from budwood_generation.plugins import Chosen, choose
 from budwood_generation.spec import ConversationSpec, Documents, GenerationSpec, ModelOptions, RowSpec
 
-_FORM: Final = 2
+_FORM: Final = 3
 """Raised whenever the same specification makes other cells or asks otherwise than before."""
 
 UNDECISIVE: Final = {"output", "storage", "concurrency"}

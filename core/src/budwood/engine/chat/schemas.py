@@ -28,7 +28,14 @@ from pydantic import (
 )
 from pydantic_core import from_json, to_json
 
-from budwood.engine.chat.json_schemas import check_satisfiable, compile_validator, is_object, is_strict
+from budwood.engine.chat.json_schemas import (
+    check_satisfiable,
+    compile_quick_check,
+    compile_validator,
+    is_object,
+    is_strict,
+    with_typed_root,
+)
 from budwood.errors import ConfigurationError
 from budwood.types import OutputSchema
 from budwood.types.json_text import find_json
@@ -120,7 +127,7 @@ class TypeSchema(ReplySchema):
         name = annotation.__name__ if isinstance(annotation, type) else "output"
         with _schema_errors(annotation):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-            schema = self._adapter.json_schema()
+            schema = with_typed_root(self._adapter.json_schema())
             self._wrapper = None if is_object(schema) else _wrap(annotation, name)
             if self._wrapper is not None:
                 schema = self._wrapper.model_json_schema()
@@ -150,6 +157,7 @@ class JSONSchema(ReplySchema):
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._validator = compile_validator(schema)
+        self._quick_check = compile_quick_check(schema)
         self.schema = _output_schema(str(schema.get("title", "output")), schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
@@ -158,6 +166,8 @@ class JSONSchema(ReplySchema):
             value: JSON = from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
+        if self._quick_check is not None and self._quick_check.isinstance_python(value):
+            return value
         errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
         if errors:
             raise SchemaMismatch([f"{error.json_path}: {error.message}" for error in errors])
@@ -267,6 +277,7 @@ def _schema_errors(annotation: object) -> Iterator[None]:
 
 def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
     check_satisfiable(schema)
+    schema = with_typed_root(schema)
     return OutputSchema(
         name=_NOT_IN_NAMES.sub("_", name)[:64] or "output", json_schema=schema, strict=is_strict(schema) or None
     )
