@@ -18,7 +18,7 @@ from budwood import AsyncClient
 from budwood.errors import UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch, fetch_async, timing
-from budwood_testing.suites.transport.securing import SecureBench, certified
+from budwood_testing.suites.transport.tls import TLSBench, certified
 from tests.servers import KEPT, PATIENCE, reply
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -62,7 +62,7 @@ def listens(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-class TestHTTP2(SecureBench):
+class TestHTTP2(TLSBench):
     plugin = "httpx"
 
     def settings(self, folder):
@@ -151,7 +151,7 @@ class TestHTTP2(SecureBench):
         assert fetch(transport, call(http2_server, body=b"x"), whole=PATIENCE).body == b"x"
 
 
-class TestAiohttp(SecureBench):
+class TestAiohttp(TLSBench):
     plugin = "aiohttp"
     blocking = False
 

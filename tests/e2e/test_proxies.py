@@ -17,8 +17,8 @@ from budwood.contracts import Transport
 from budwood.errors import ConnectionFailedError, RequestTimeoutError, UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch
-from budwood_testing.suites.transport.leaving import check_cancelling
-from budwood_testing.suites.transport.securing import SecureBench, certified
+from budwood_testing.suites.transport.cancellation import check_cancelling
+from budwood_testing.suites.transport.tls import TLSBench, certified
 from tests.servers import KEPT, PATIENCE, reply
 
 WITHOUT_UVLOOP = """
@@ -157,7 +157,7 @@ def echoes(transport: Transport, server) -> None:
         assert not any("proxy-authorization" in sent.headers for sent in server.requests)
 
 
-class Proxied(SecureBench):
+class Proxied(TLSBench):
     """
     What is the same for all transports.
     """

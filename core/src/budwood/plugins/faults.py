@@ -135,7 +135,7 @@ class DecodingBoundary(Boundary):
 
     __slots__ = ("_body",)
 
-    parsing_errors: ClassVar = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+    parsing_errors: ClassVar = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
     def __init__(self, source: PluginSource, method: str, body: bytes = b"") -> None:
         super().__init__(source, method)

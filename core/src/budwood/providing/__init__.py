@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import call_id, calls_before
+from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, has_invalid_arguments
 from budwood.providing.failures import (
     ErrorCodes,
     VendorError,
@@ -43,6 +43,7 @@ _HOMES = {
 
 __all__ = [
     "DROPPABLE",
+    "INVALID_ARGUMENTS",
     "BaseProvider",
     "BaseStreamDecoder",
     "ErrorCodes",
@@ -67,6 +68,7 @@ __all__ = [
     "estimate_tokens",
     "events_of",
     "find_message",
+    "has_invalid_arguments",
     "inline_image",
     "parse_body",
     "parse_chunk",

@@ -21,6 +21,7 @@ from budwood.types import (
     HTTPReply,
     Message,
     ModelInfo,
+    OutputSchema,
     RateLimits,
     ReplyHead,
     Usage,
@@ -29,6 +30,7 @@ from budwood_anthropic.decoding import decode_content, decode_metadata, decode_u
 from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
+from budwood_anthropic.schemas import is_recursive
 from budwood_anthropic.settings import AnthropicSettings
 from budwood_anthropic.streaming import MessageStreamDecoder
 
@@ -133,6 +135,10 @@ class Anthropic(BaseProvider):
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
         return any(request.extra.get(name) for name in ("context_management", "betas"))
+
+    def takes_schema(self, model: str, schema: OutputSchema) -> bool:
+        """Return whether a schema is free of recursion, which structured outputs reject."""
+        return not is_recursive(schema.json_schema)
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Read the ``anthropic-ratelimit-…`` headers of a reply."""

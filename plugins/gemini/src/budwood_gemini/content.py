@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from budwood.providing import reject_parts
 from budwood.types import (
     ImagePart,
@@ -41,7 +43,7 @@ def encode_instruction(messages: Iterable[Message]) -> dict[str, Any]:
     for message in messages:
         if message.role in _SYSTEM:
             reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
-            texts += (part.text for part in _texts(message))
+            texts += (part.text for part in _texts(message) if part.text.strip())
     return {"systemInstruction": {"parts": [{"text": text} for text in texts]}} if texts else {}
 
 
@@ -89,7 +91,7 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
 def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]:
     unsigned = signed  # only the first call of a turn wants a signature
     for part in message.parts:
-        written = encode_result(part, multimodal=signed) if isinstance(part, ToolResultPart) else _encode_part(part)
+        written = _encode_part(part, multimodal=signed)
         if written is None:
             continue
         if isinstance(part, ToolCallPart):
@@ -99,11 +101,12 @@ def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]
         yield written
 
 
-def _encode_part(part: Part) -> dict[str, Any] | None:
+def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
     """Write one part, or None where it is not for Gemini."""
     match part:
         case TextPart() | RefusalPart():
-            return {"text": part.text, **_own(part)}
+            own = _own(part)
+            return {"text": part.text, **own} if part.text or own else None  # an empty part is rejected
         case ReasoningPart():
             if part.provider != VENDOR:
                 return None
@@ -112,7 +115,12 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
         case ImagePart():
             return encode_image(part)
         case ToolCallPart():
-            return {"functionCall": {**id_field(part.id), "name": part.name, "args": _arguments(part)}, **_own(part)}
+            return {
+                "functionCall": {**id_field(part.id), "name": part.name, "args": from_json(part.json_arguments)},
+                **_own(part),
+            }
+        case ToolResultPart():
+            return encode_result(part, multimodal=multimodal)
         case VendorPart():
             if part.provider != VENDOR or part.kind in ABOUT_THE_REPLY or not isinstance(part.data, dict):
                 return None
@@ -122,13 +130,6 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
 def _own(part: TextPart | RefusalPart | ReasoningPart | ToolCallPart) -> dict[str, Any]:
     """Return what Gemini said beside a part of its own: above all the signature of its thoughts."""
     return dict(part.data) if part.provider == VENDOR and isinstance(part.data, dict) else {}
-
-
-def _arguments(call: ToolCallPart) -> dict[str, Any]:
-    try:
-        return call.parse_arguments()
-    except ValueError:
-        return {"invalid_json": call.arguments}  # the API wants an object; the tool's answer says what was wrong
 
 
 def _texts(message: Message) -> Iterator[TextPart]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.providing import adapted
+from budwood.providing import INVALID_ARGUMENTS, adapted, has_invalid_arguments
 from budwood.types import (
     JSON,
     Adaptation,
@@ -185,6 +185,8 @@ def _receipts(request: ChatRequest, *, multimodal: bool) -> Iterator[Adaptation]
         where = "images with an address" if multimodal else "images"
         reason = f"{where} in a tool's result are sent after it: the model takes none inside"
         yield Adaptation(parameter="messages", action="changed", reason=reason)
+    if any(has_invalid_arguments(call) for message in request.messages for call in message.tool_calls):
+        yield Adaptation(parameter="messages", action="changed", reason=INVALID_ARGUMENTS)
     if any(message.name for message in request.messages):
         yield Adaptation(parameter="name", action="dropped", reason="Gemini's messages have no names")
     if request.parallel_tool_calls is False:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from budwood.errors import UnsupportedError
-from budwood.providing import adapted, inline_image, reject_parts
+from budwood.providing import INVALID_ARGUMENTS, adapted, has_invalid_arguments, inline_image, reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -151,14 +153,10 @@ class ChatWriter:
         return written | _returned(message)
 
     def _call(self, wanted: ToolCallPart) -> dict[str, Any]:
-        arguments: Mapping[str, Any]
-        try:
-            arguments = wanted.parse_arguments()
-        except ValueError:
-            self._note("messages", "changed", "arguments of a call that are no JSON object were sent as a text in one")
-            arguments = {"arguments": wanted.arguments}
+        if has_invalid_arguments(wanted):
+            self._note("messages", "changed", INVALID_ARGUMENTS)
         more = _table(wanted.data) if wanted.provider == VENDOR else {}
-        function = {**_table(more.get("function")), "name": wanted.name, "arguments": arguments}
+        function = {**_table(more.get("function")), "name": wanted.name, "arguments": from_json(wanted.json_arguments)}
         return {**more, "id": wanted.id, "function": function}
 
     def _user(self, message: Message) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
@@ -71,6 +72,42 @@ def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 
         yield from _unresolvable(inner, resolver.in_subresource(inner))
 
 
+def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return an equal schema whose root is no reference, and has a type if it describes objects.
+
+    Pydantic describes a recursive model by a reference to one of its definitions. Vendors reject a root without
+    ``"type": "object"``.
+    """
+    root = schema
+    followed: set[str] = set()
+    while True:
+        reference = root.get("$ref")
+        others = {name: value for name, value in root.items() if name not in ("$ref", "allOf")}
+        if isinstance(reference, str) and reference not in followed and "allOf" not in root:
+            followed.add(reference)
+            target = _find(schema, reference)
+        elif "$ref" not in root and isinstance(root.get("allOf"), list) and len(root["allOf"]) == 1:
+            target = root["allOf"][0]
+        else:
+            break
+        if not isinstance(target, Mapping):
+            break
+        root = {**target, **others}
+    return {"type": "object", **root} if "properties" in root and "type" not in root else root
+
+
+def _find(schema: Mapping[str, Any], reference: str) -> object:
+    """Return what a reference within a schema points to, a JSON pointer (RFC 6901); None if there is nothing."""
+    if not reference.startswith("#/"):
+        return None
+    found: Any = schema
+    for step in unquote(reference[2:]).split("/"):
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
 def compile_quick_check(schema: Mapping[str, Any]) -> SchemaValidator | None:
     """
     Compile the common keywords of a JSON schema into a validator of Pydantic, which takes a fraction of the time.
@@ -113,10 +150,8 @@ def _object_schema(schema: Mapping[str, Any]) -> CoreSchema:
 
 
 def is_object(schema: Mapping[str, Any]) -> bool:
-    """Tell whether a schema describes JSON objects, also where its root is a reference to one of its definitions."""
-    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-    root = schema.get("$defs", {}).get(name, schema)
-    return root.get("type") == "object" or "properties" in root
+    """Return whether a schema with a typed root describes JSON objects."""
+    return schema.get("type") == "object"
 
 
 def is_strict(schema: object) -> bool:

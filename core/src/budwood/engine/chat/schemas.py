@@ -34,6 +34,7 @@ from budwood.engine.chat.json_schemas import (
     compile_validator,
     is_object,
     is_strict,
+    with_typed_root,
 )
 from budwood.errors import ConfigurationError
 from budwood.types import OutputSchema
@@ -126,7 +127,7 @@ class TypeSchema(ReplySchema):
         name = annotation.__name__ if isinstance(annotation, type) else "output"
         with _schema_errors(annotation):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-            schema = self._adapter.json_schema()
+            schema = with_typed_root(self._adapter.json_schema())
             self._wrapper = None if is_object(schema) else _wrap(annotation, name)
             if self._wrapper is not None:
                 schema = self._wrapper.model_json_schema()
@@ -276,6 +277,7 @@ def _schema_errors(annotation: object) -> Iterator[None]:
 
 def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
     check_satisfiable(schema)
+    schema = with_typed_root(schema)
     return OutputSchema(
         name=_NOT_IN_NAMES.sub("_", name)[:64] or "output", json_schema=schema, strict=is_strict(schema) or None
     )
