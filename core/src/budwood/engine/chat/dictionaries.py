@@ -4,15 +4,14 @@ Read messages that are dictionaries in the form of Chat Completions.
 What a message cannot hold is an error: nothing of a dictionary is left out without a word. The only exception is
 ``annotations``, which describe a reply's text to people.
 
-Source: OpenAI's API description, ``ChatCompletionRequestMessage``; ``cache_control`` is the mark of Anthropic's
-Messages API, which several services take in this form, and ``reasoning_content`` and ``reasoning`` are what open models
-add to their replies.
+Source: ``ChatCompletionRequestMessage`` in the description of that API. ``cache_control``, ``reasoning_content`` and
+``reasoning`` are additions of other services, which many programs use in this form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn, cast, get_args
+from typing import Any, Final, NoReturn, TypeVar, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -52,6 +51,9 @@ _HINTS: Final = {
     "thinking_blocks": _RETURNED_BY_THE_MESSAGE,
 }
 _PARTS: Final = TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | VendorPart
+
+
+P = TypeVar("P", bound=_PARTS)
 
 
 class _UnknownFormError(Exception):
@@ -178,7 +180,7 @@ def _read_result(given: Mapping[str, Any], parts: tuple[Part, ...], names: Mappi
     """Read what a tool returned. The older role ``function`` names the function and not the call."""
     name = given.get("name")
     if given["role"] == "function":
-        own = next((own for own, called in reversed(names.items()) if called == _text(given, "name")), None)
+        own = next((own for own, called in reversed([*names.items()]) if called == _text(given, "name")), None)
         if own is None:
             raise _UnknownFormError(f"no earlier message calls the function {name!r}")
     else:
@@ -245,7 +247,7 @@ def _arguments(function: Mapping[str, Any]) -> str:
     return arguments if isinstance(arguments, str) else to_json(arguments).decode()
 
 
-def _mark(part: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a part of any type stays one
+def _mark(part: P, given: Mapping[str, Any]) -> P:
     """Mark a part whose dictionary says that all up to it comes again; see `CacheLifetime`."""
     mark = given.get(_MARK)
     if mark is None:
@@ -255,6 +257,7 @@ def _mark(part: Any, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a part 
         raise _UnknownFormError(
             f"{_MARK} is {mark!r}", 'Use {"type": "ephemeral"}, and with it "ttl": "5m" or "1h" if you want one.'
         )
-    if not hasattr(part, "cache"):
+    if isinstance(part, ReasoningPart | RefusalPart | VendorPart):
         raise _UnknownFormError(f"{_MARK} cannot mark {part.type}", "Put it on a text, an image, a call or a result.")
-    return part.model_copy(update={"cache": lifetime})
+    marked: P = part.model_copy(update={"cache": lifetime})
+    return marked

@@ -41,9 +41,9 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
     if isinstance(prompt, Message):
         return (*start, prompt)
     if isinstance(prompt, Mapping | bytes) or not isinstance(prompt, Sequence):
-        hint = "Pass a text, or a list of messages"
-        hint += ": [{…}]." if isinstance(prompt, Mapping) else "."
-        raise PromptError(f"The prompt is of the type {type(prompt).__name__}.", hint=hint)
+        raise PromptError(
+            f"The prompt is of the type {type(prompt).__name__}.", hint="Pass a text, or a list of messages: [{…}, …]."
+        )
     names: dict[str, str] = {}
     messages: list[Message] = list(start)
     for number, given in enumerate(prompt):
