@@ -288,8 +288,7 @@ def test_this_budwood_is_required(kind, family):
 )
 def test_tests_run_beside_pytest_asyncio(budwood, tmp_path, warning):
     """
-    pytest-asyncio warns before any test runs, of a setting and of what Python deprecates. As errors, these warnings
-    would end pytest with an internal error.
+    It warns before any test runs, of a setting and of what Python deprecates; as errors these would end pytest.
     """
     folder = tmp_path / "new"
     budwood("plugins", "new", "acme", "--kind", "cache", "--folder", folder)
