@@ -116,7 +116,7 @@ class OpenBlock:
 class OpenText(OpenBlock):
     """Text. It is reported again when it is complete, since another text may follow, and its citations with it."""
 
-    kind = "text"
+    kind: ClassVar[str | None] = "text"
 
     def start(self) -> Iterator[StreamEvent]:
         """Report the text with which the block starts, usually none."""
@@ -142,7 +142,7 @@ class OpenText(OpenBlock):
 class OpenThinking(OpenBlock):
     """Thinking, or what the vendor shows of it; the signature comes at its end."""
 
-    kind = "thinking"
+    kind: ClassVar[str | None] = "thinking"
 
     def start(self) -> Iterator[StreamEvent]:
         """Report the thinking with which the block starts, usually none."""
@@ -172,7 +172,7 @@ class OpenCall(OpenBlock):
         number: Its place among the calls.
     """
 
-    kind = "tool_use"
+    kind: ClassVar[str | None] = "tool_use"
 
     def __init__(self, block: Mapping[str, Any], number: int) -> None:
         super().__init__(block)

@@ -104,9 +104,9 @@ class Gemini(BaseProvider):
             raise refusal
         candidates = body.get("candidates") or ()
         if not candidates:
-            error = missing_field(reply, body, "candidates")
-            error.retryable = find_message(body) is None
-            raise error
+            missing = missing_field(reply, body, "candidates")
+            missing.retryable = find_message(body) is None
+            raise missing
         reply_id = body.get("responseId") or None
         message, *others = (decode_message(candidate, reply_id, calls_before(request)) for candidate in candidates)
         first = candidates[0]
