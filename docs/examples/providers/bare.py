@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError, UnsupportedError
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood.providing import ErrorCodes, VendorError, adapted, describe_body, error_from_reply
+from budwood.providing import ErrorCodes, VendorError, adapt_parameters, classify_error, describe_body
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -69,7 +69,7 @@ class Wise:
         """Write the question."""
         rules = self._context.rules(request.model)  # what the catalog says, and what the server has refused before
         rules = rules.model_copy(update={"refuses": rules.refuses | UNKNOWN | {"parallel_tool_calls"}})
-        parameters = adapted(request, rules, names={"max_tokens": "length"})
+        parameters = adapt_parameters(request, rules, names={"max_tokens": "length"})
         body = {"model": request.model, "question": _question(request), **parameters.values, **request.extra}
         return HTTPCall(
             method="POST",
@@ -106,8 +106,8 @@ class Wise:
         except ValueError:
             said = None
         if not isinstance(said, dict):
-            return error_from_reply(reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), WORDS)
-        return error_from_reply(reply, VendorError(str(said.get("text")), code=said.get("wrong")), WORDS)
+            return classify_error(reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), WORDS)
+        return classify_error(reply, VendorError(str(said.get("text")), code=said.get("wrong")), WORDS)
 
 
 class WiseStream:
@@ -154,7 +154,7 @@ def _object(body: bytes) -> dict[str, Any]:
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        raise BadResponseError(f"The reply is no JSON object but {describe_body(body)}.")
+        raise BadResponseError(f"The reply is not a JSON object but {describe_body(body)}.")
     return said
 
 

@@ -67,7 +67,7 @@ def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, inst
     def heedless(request, _rules, **_):
         return Parameters({"temperature": request.temperature})
 
-    monkeypatch.setattr(installed("wise"), "adapted", heedless)
+    monkeypatch.setattr(installed("wise"), "adapt_parameters", heedless)
     with asking("wise") as client, pytest.raises(UnsupportedParameterError):
         client.ask("Hi", temperature=0.5)
     assert len(scripted.calls) == 3

@@ -11,7 +11,9 @@ from typing import Final
 
 from budwood.errors import AuthenticationError, CapacityError, NotFoundError, ProviderError, RateLimitError
 
-_NO_CAPACITY: Final = re.compile(r"(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE)
+_NO_CAPACITY: Final = re.compile(
+    r"(?:HTTP 429: )?(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE
+)
 """How the message of a 429 begins that is not about one's own quota. Its code is that of all others."""
 
 
@@ -30,7 +32,7 @@ def refined(error: ProviderError) -> ProviderError:
 
 def _lacking_capacity(error: RateLimitError) -> CapacityError:
     return CapacityError(
-        f"The vendor is overloaded: {error.message}",
+        f"The vendor is overloaded: {error.message.removeprefix('HTTP 429: ')}",
         status=error.status,
         code=error.code,
         param=error.param,

@@ -9,7 +9,14 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, calls_before, describe_body, rate_limits, request_id, require_text
+from budwood.providing import (
+    BaseStreamDecoder,
+    count_tool_calls,
+    describe_body,
+    parse_rate_limits,
+    parse_request_id,
+    require_text,
+)
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -55,7 +62,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
     def __init__(self, request: ChatRequest, head: ReplyHead, *, failure: Failure) -> None:
         super().__init__(head, NDJSONDecoder())
         self._failure = failure
-        self._numbers = count(calls_before(request))
+        self._numbers = count(count_tool_calls(request))
         self._calls = 0
         self._started = False
         self._finished = False
@@ -74,7 +81,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         if not self._started:
             self._started = True
             yield ResponseStarted(None, chunk.get("model") or None)
-            yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+            yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._message(chunk.get("message") or {})
         if len(chunk) > len(_USUAL):
             self._logprobs.extend(chunk.get("logprobs") or ())
@@ -119,5 +126,5 @@ def parsed(line: bytes) -> dict[str, Any]:
     except ValueError:
         chunk = None
     if not isinstance(chunk, dict):
-        raise BadResponseError(f"The stream holds a line that is no JSON object but {describe_body(line)}.")
+        raise BadResponseError(f"The stream holds a line that is not a JSON object but {describe_body(line)}.")
     return chunk

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from budwood import providing
 from budwood.errors import BadResponseError
-from budwood.providing import call_id, calls_before, parse_count, rate_limits
+from budwood.providing import count_tool_calls, make_call_id, parse_count, parse_rate_limits
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -71,7 +71,7 @@ def decode_chat(
     """
     choices, headers = body.get("choices") or (), reply.head.headers
     if not choices:
-        raise BadResponseError("The reply holds no choices.", request_id=request_id(headers))
+        raise BadResponseError("The reply holds no choices.", request_id=parse_request_id(headers))
     reply_id = body.get("id") or None
     message, *others = [
         decode_message(message_of(choice), vendor=vendor, reply_id=reply_id, request=request) for choice in choices
@@ -86,8 +86,8 @@ def decode_chat(
         usage=decode_usage(usage) if isinstance(usage, dict) else Usage(),
         id=reply_id,
         model=body.get("model") or "",
-        request_id=request_id(headers),
-        rate_limits=rate_limits(headers),
+        request_id=parse_request_id(headers),
+        rate_limits=parse_rate_limits(headers),
         metadata=decode_metadata(body, choices[0]),
         raw=dict(body),
     )
@@ -188,11 +188,11 @@ def decode_call(
     call: Mapping[str, Any], number: int, reply_id: str | None, request: ChatRequest | None
 ) -> ToolCallPart:
     """Read a tool call; one that the server gave no id gets one."""
-    earlier = calls_before(request) if request is not None else 0
+    earlier = count_tool_calls(request) if request is not None else 0
     function = call.get("function") or call.get("custom") or {}
     name = function.get("name") or ""
     arguments = arguments_text(function.get("arguments", function.get("input")))
-    made = call.get("id") or call_id(reply_id, number, name, arguments, earlier=earlier)
+    made = call.get("id") or make_call_id(reply_id, number, name, arguments, earlier=earlier)
     return ToolCallPart(id=made, name=name, arguments=arguments)
 
 
@@ -250,6 +250,6 @@ def holds_error(reply: Mapping[str, Any]) -> bool:
     return bool(reply.get("error")) or reply.get("object") == "error"
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
+def parse_request_id(headers: Mapping[str, str]) -> str | None:
     """Return the server's id of the request."""
-    return providing.request_id(headers, *REQUEST_ID_HEADERS)
+    return providing.parse_request_id(headers, *REQUEST_ID_HEADERS)

@@ -13,11 +13,11 @@ from budwood.providing import (
     BaseProvider,
     ErrorCodes,
     VendorError,
+    classify_error,
     describe_body,
-    error_from_reply,
+    find_tier,
     parse_body,
     parse_object,
-    reported_tier,
 )
 from budwood.types import (
     Adaptation,
@@ -29,7 +29,7 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, request_id
+from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, parse_request_id
 from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
@@ -113,7 +113,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def price_tier(self, reply: Answer) -> str | None:
         """Return the service tier of a reply; see `budwood.contracts.PriceTierProvider`."""
-        return reported_tier(reply, ("service_tier",), STANDARD_TIERS)
+        return find_tier(reply, ("service_tier",), STANDARD_TIERS)
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
@@ -136,7 +136,7 @@ class OpenAIEndpoint(BaseProvider):
             vectors=tuple(decode_vector(row.get("embedding")) for _, row in ordered),
             usage=decode_usage(body["usage"]) if isinstance(body.get("usage"), Mapping) else Usage(),
             model=body.get("model") or "",
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -153,7 +153,7 @@ class OpenAIEndpoint(BaseProvider):
             raise self._failure(reply.head, body)
         rows = body.get("data", body.get("models")) if isinstance(body, Mapping) else body
         if not isinstance(rows, list):
-            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
+            raise BadResponseError(f"The reply is not a list of models but {describe_body(reply.body)}.")
         return tuple(decode_model(row) for row in rows if isinstance(row, Mapping))
 
     def encode_moderation(self, request: ModerationRequest) -> HTTPCall:
@@ -175,7 +175,7 @@ class OpenAIEndpoint(BaseProvider):
             verdicts=tuple(map(decode_verdict, rows)),
             model=body.get("model") or "",
             id=body.get("id"),
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -200,9 +200,9 @@ class OpenAIEndpoint(BaseProvider):
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         vendor_error = self.parse_error_body(body, fallback="the server reports an error")
         reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
-        return _with_request_id(error_from_reply(reply, vendor_error, self.error_codes, in_success=True), head)
+        return _with_request_id(classify_error(reply, vendor_error, self.error_codes, in_success=True), head)
 
 
 def _with_request_id(error: ProviderError, head: ReplyHead) -> ProviderError:
-    error.request_id = request_id(head.headers)
+    error.request_id = parse_request_id(head.headers)
     return error

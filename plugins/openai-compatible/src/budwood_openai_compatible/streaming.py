@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_chunk, rate_limits
+from budwood.providing import parse_chunk, parse_rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -35,9 +35,9 @@ from budwood_openai_compatible.decoding import (
     finish_reason,
     holds_error,
     message_of,
+    parse_request_id,
     pieces_of,
     reasoning_text,
-    request_id,
     unknown_fields,
 )
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
@@ -174,7 +174,7 @@ class ChatStreamDecoder(JSONEventDecoder):
     def _start(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._started = True
         yield ResponseStarted(chunk.get("id") or None, chunk.get("model") or None)
-        yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+        yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._describe(self._early)
 
     def _describe(self, notes: Mapping[str, JSON]) -> Iterable[StreamEvent]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from budwood.errors import BudwoodError
-from budwood.providing.failures import CUT
+from budwood.providing.bodies import CUT
 from budwood.types import HTTPReply
 
 _REDACTED: Final = "[redacted]"
