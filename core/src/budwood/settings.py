@@ -22,7 +22,7 @@ and tables are JSON there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -243,6 +243,11 @@ def validated(model: type[M], values: Mapping[str, Any], *, where: str, cure: Ca
         missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
         hint = cure(missing[0]) if cure and missing else None
         raise ConfigurationError(f"{where}: {problems}.", hint=hint) from None
+
+
+def describe_problems(model: type[BaseModel], details: Iterable[ErrorDetails]) -> str:
+    """Describe what Pydantic reports about the values of a model, without the values."""
+    return "; ".join(_problem(model, detail) for detail in details)
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:

@@ -26,6 +26,7 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 
 RETURNED_FIELDS: Final = frozenset({"audio", "reasoning_details"})
 """Fields of a model's message that Budwood does not model and that the vendor wants back in the next request."""
@@ -187,14 +188,14 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
         function["description"] = tool.description
     if tool.strict is not None:
         function["strict"] = tool.strict
+    if tool.strict:
+        function["parameters"] = encode_strict_schema(tool.parameters) or tool.parameters
     return {"type": "function", "function": function | tool.extra}
 
 
 def encode_output_schema(schema: OutputSchema) -> dict[str, Any]:
     """Write the JSON schema that the reply must satisfy."""
-    written: dict[str, Any] = {"name": schema.name, "schema": schema.json_schema}
+    written: dict[str, Any] = {"name": schema.name, **schema_fields(schema)}
     if schema.description:
         written["description"] = schema.description
-    if schema.strict is not None:
-        written["strict"] = schema.strict
     return {"type": "json_schema", "json_schema": written}

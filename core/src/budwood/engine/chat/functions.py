@@ -13,6 +13,7 @@ from weakref import ref
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs, to_json
 
+from budwood.engine.chat.json_schemas import add_items
 from budwood.errors import ConfigurationError
 from budwood.types import ImagePart, ResultContent, TextPart, ToolCallPart, ToolDefinition
 from budwood.types.record import JSON
@@ -155,7 +156,7 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
     function = cast("Function", called())  # the caller holds it
     try:
         adapter = TypeAdapter(_copy_parameters(function, is_bound=is_bound))
-        schema = adapter.json_schema()
+        schema = add_items(adapter.json_schema())
     except (PydanticUserError, NameError, AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",

@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_core import from_json, to_json
 
 from budwood.engine.chat.json_schemas import (
+    add_items,
     check_satisfiable,
     compile_quick_check,
     compile_validator,
@@ -127,10 +128,10 @@ class TypeSchema(ReplySchema):
         name = annotation.__name__ if isinstance(annotation, type) else "output"
         with _schema_errors(annotation):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-            schema = with_typed_root(self._adapter.json_schema())
+            schema = with_typed_root(add_items(self._adapter.json_schema()))
             self._wrapper = None if is_object(schema) else _wrap(annotation, name)
             if self._wrapper is not None:
-                schema = self._wrapper.model_json_schema()
+                schema = add_items(self._wrapper.model_json_schema())
         self.schema = _output_schema(name, schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
@@ -216,7 +217,7 @@ def _model_schema(model: ref[type[BaseModel]]) -> OutputSchema:
     """Describe a model. What is cached must not hold the class, or it would never be collected."""
     held = cast("type[BaseModel]", model())  # the caller holds it
     with _schema_errors(held):
-        schema = held.model_json_schema()
+        schema = add_items(held.model_json_schema())
     return _output_schema(held.__name__, schema)
 
 
