@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from budwood.providing.addresses import parse_base_url, parse_url
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, has_invalid_arguments
 from budwood.providing.failures import (
@@ -73,11 +74,13 @@ __all__ = [
     "has_invalid_arguments",
     "inline_image",
     "missing_field",
+    "parse_base_url",
     "parse_body",
     "parse_chunk",
     "parse_count",
     "parse_http_date",
     "parse_object",
+    "parse_url",
     "rate_limits",
     "refused_parameter",
     "refusing",

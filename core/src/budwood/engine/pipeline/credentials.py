@@ -12,6 +12,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pydantic import SecretStr
+
 from budwood.contracts import TokenSource
 from budwood.engine.chat.functions import is_async
 from budwood.engine.drivers.effects import Flow, Invoke, Overdue, Wait
@@ -178,9 +180,10 @@ class TokenCache:
             return self._current_or_error(now, error)
 
     def _store(self, token: object) -> AccessToken:
-        if not isinstance(token, AccessToken) or not token.secret.get_secret_value().strip():
+        text = token.secret.get_secret_value().strip() if isinstance(token, AccessToken) else ""
+        if not isinstance(token, AccessToken) or not text:
             raise CredentialError(f"{self._name}: the token source returned no token.")
-        self._token = token
+        self._token = token = AccessToken(secret=SecretStr(text), expires_at=token.expires_at)
         return token
 
     def _current_or_error(self, now: float, error: Exception | SystemExit) -> AccessToken:

@@ -193,7 +193,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
-    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    credential = _credential(key) if isinstance(key, SecretStr) else None
     rules: Callable[[str], ModelRules] = (
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
@@ -230,6 +230,12 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
     )
 
 
+def _credential(key: SecretStr) -> Credential | None:
+    """Return a key without blanks around it, as a file or a shell leaves them; None if nothing is left."""
+    text = key.get_secret_value().strip()
+    return Credential(secret=SecretStr(text)) if text else None
+
+
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
     """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
     if not isinstance(instance.thing, protocol):
@@ -249,14 +255,23 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     """Say why a model has no price, where the catalog has none."""
     if isinstance(instance.thing, LocalProvider):
         return f"{NO_PRICE}: it runs in this process"
-    host = urlsplit(getattr(instance.settings, "base_url", None) or "").hostname or ""
+    try:
+        host = urlsplit(getattr(instance.settings, "base_url", None) or "").hostname or ""
+    except ValueError:  # not checked by the plugin; the transport rejects it
+        host = ""
     if host in ("localhost", "::1") or host.startswith("127."):
         return f"{NO_PRICE}: it runs on this machine"
     return NO_PRICE
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
-    identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
+    try:
+        settings = instance.settings.model_dump_json()
+    except ValueError:  # PydanticSerializationError; its text may show a secret
+        raise ConfigurationError(
+            f"A setting of {instance.name} is not valid Unicode.", hint="Check its section, and the environment."
+        ) from None
+    identity = f"{instance.name}\n{instance.spec.name}\n{settings}"
     return hashlib.sha256(identity.encode()).hexdigest()
 
 
