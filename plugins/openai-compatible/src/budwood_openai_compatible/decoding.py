@@ -8,6 +8,7 @@ it is tolerated.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -51,6 +52,7 @@ REASONING_FIELDS: Final = ("reasoning_content", "reasoning")
 
 _MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *REASONING_FIELDS})
 _TEXT_FIELDS: Final = frozenset({"role", "content"})
+_COST_FIELDS: Final = frozenset({"cost", "cost_in_usd_ticks", "estimated_cost"})
 _REPLY_FIELDS: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "obfuscation"})
 
 
@@ -225,8 +227,18 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
         cache_write_tokens=detail(usage, "prompt_tokens_details", "cache_write_tokens"),
         output_tokens=written,
         reasoning_tokens=reasoning,
+        reported_cost=decode_cost(usage),
         raw=dict(usage),
     )
+
+
+def decode_cost(usage: Mapping[str, Any]) -> Decimal | None:
+    """Return the US dollars that the server charges, or None if it does not report them, as most servers."""
+    if _COST_FIELDS.isdisjoint(usage):
+        return None
+    from budwood_openai_compatible.costs import reported_cost
+
+    return reported_cost(usage)
 
 
 def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
