@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -11,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, m
 
 from budwood.errors import ConfigurationError
 from budwood.settings import validated
+from budwood.settings_sources import parse_toml, read_text
 from budwood_generation.files import resolved
 
 MOST_TURNS: Final = 100
@@ -215,13 +215,15 @@ def load_spec(path: str | Path) -> GenerationSpec:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
+        text = read_text(path)
+    except ValueError as error:  # a path with a null byte
+        raise ConfigurationError(f"The specification {str(path)!r} cannot be read: {error}.") from error
+    if text is None:
         raise ConfigurationError(
-            f"The specification {str(path)!r} cannot be read: {error.strerror}.", hint="Give the path of a TOML file."
-        ) from error
-    except ValueError as error:
-        raise ConfigurationError(f"The specification {str(path)!r} is not valid TOML: {error}.") from error
+            f"The specification {str(path)!r} cannot be read: No such file or directory.",
+            hint="Give the path of a TOML file.",
+        )
+    table = parse_toml(text, where=f"The specification {str(path)!r}")
     root = path.absolute().parent
     return make_spec(resolved(table, root, where=path.name), root, where=path.name)
 
