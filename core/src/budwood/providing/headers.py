@@ -50,9 +50,9 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+        moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # one without a zone is in GMT
+    except (ValueError, ArithmeticError, TypeError):
         return None
-    moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # one without a zone is in GMT
     return max(moment - (time.time() if now is None else now), 0.0)
 
 
@@ -70,10 +70,10 @@ def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
     )
 
 
-def duration(text: str | None) -> float | None:
-    """Read a duration such as ``6m0s``, ``120ms`` or plain seconds; None where it is none."""
+def duration(text: object) -> float | None:
+    """Parse a duration such as ``6m0s``, ``120ms`` or plain seconds; return None if the value is not a duration."""
     plain = _number(text)
-    if text is None or plain is not None:
+    if plain is not None or not isinstance(text, str):
         return plain
     pieces = _DURATION.findall(text)
     if not pieces or "".join(number + unit for number, unit in pieces) != text:
@@ -81,10 +81,12 @@ def duration(text: str | None) -> float | None:
     return _finite(sum(float(number) * _UNITS[unit] for number, unit in pieces))
 
 
-def _number(text: str | None) -> float | None:
+def _number(value: object) -> float | None:
+    if not isinstance(value, str | int | float):
+        return None
     try:
-        return _finite(float(text or ""))
-    except ValueError:
+        return _finite(float(value))
+    except (ValueError, OverflowError):
         return None
 
 

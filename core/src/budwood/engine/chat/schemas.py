@@ -141,7 +141,10 @@ class JSONSchema(ReplySchema):
             value: JSON = from_json(extract_json(text), allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
-        errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
+        try:
+            errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
+        except (ArithmeticError, RecursionError) as error:  # such as a number of 400 digits, divided by a fraction
+            raise SchemaMismatch([f"the reply cannot be validated: {error}"]) from None
         if errors:
             raise SchemaMismatch([f"{error.json_path}: {error.message}" for error in errors])
         return value
