@@ -99,7 +99,11 @@ def calls_with_options(kind: str, **common: Any) -> Iterator[Measure]:
     """
     Yield the calls with a schema and those with tools; of the group of the plain calls that they are compared with.
     """
-    kinds = (("structured", "structured output into a Pydantic model", OBJECT), ("tools", "a call with 3 tools", TEXT))
+    kinds = (
+        ("structured", "structured output into a Pydantic model", OBJECT),
+        ("dictionary", "structured output by a JSON schema", OBJECT),
+        ("tools", "a call with 3 tools", TEXT),
+    )
     lanes = f", {common['in_flight']} in flight" if "in_flight" in common else ""
     for name, title, wanted in kinds:
         yield Measure(

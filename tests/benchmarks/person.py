@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel
 
 
@@ -13,3 +15,6 @@ class Person(BaseModel):
     name: str
     age: int
     city: str
+
+
+PERSON: Final = Person.model_json_schema()

@@ -98,7 +98,7 @@ def test_names_of_the_public_face_are_in_its_list():
 FOR_PLUGINS = frozenset(
     "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Body BodyFile Cell CellDraft ChatRequest Cost Credential "
     "EmbeddingRequest HTTPCall HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
-    "Record ReplyHead Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
+    "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
     "AttemptFinished AttemptStarted CacheFailed CacheHit FirstToken Observation ParameterLearned RequestFinished "
     "RequestStarted RetryScheduled ToolFinished ToolStarted".split()  # for observers
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -13,12 +14,12 @@ import time
 import pytest
 
 from budwood import AsyncClient
-from budwood.contracts import Transport
+from budwood.contracts import AsyncTransport, Transport
 from budwood.errors import ConnectionFailedError, RequestTimeoutError, UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch
-from budwood_testing.suites.transport.leaving import check_cancelling
-from budwood_testing.suites.transport.securing import SecureBench, certified
+from budwood_testing.suites.transport.cancellation import check_cancelling
+from budwood_testing.suites.transport.tls import TLSBench, certified
 from tests.servers import KEPT, PATIENCE, reply
 
 WITHOUT_UVLOOP = """
@@ -157,7 +158,7 @@ def echoes(transport: Transport, server) -> None:
         assert not any("proxy-authorization" in sent.headers for sent in server.requests)
 
 
-class Proxied(SecureBench):
+class Proxied(TLSBench):
     """
     What is the same for all transports.
     """
@@ -339,7 +340,7 @@ class TestAiohttp(Proxied):
         """
         The error names what can.
         """
-        with pytest.raises(UnsupportedError, match=r"SOCKS.*httpx"):
+        with pytest.raises(UnsupportedError, match=r"SOCKS.*default"):
             make(proxy=f"socks5://{socks_proxy}")
 
 
@@ -348,6 +349,9 @@ def test_auto_takes_a_transport_that_can(loopback_server, socks_proxy, monkeypat
     Where the environment names a SOCKS proxy, the default transport carries the calls of async clients.
     """
     monkeypatch.setenv("ALL_PROXY", f"socks5://{socks_proxy}")
-    client = AsyncClient(settings={})
 
-    assert isinstance(client._get_transport(), AsyncPooledTransport)
+    async def choose() -> AsyncTransport:
+        async with AsyncClient(settings={}) as client:
+            return client._get_transport()
+
+    assert isinstance(asyncio.run(choose()), AsyncPooledTransport)

@@ -213,11 +213,12 @@ def test_a_token_with_white_space_around_it_is_refused():
     """
     The same for what a token source returns.
     """
-    from budwood.engine.pipeline.credentials import TokenCache
+    source = {"base_url": "https://work.test", "token_source": lambda: AccessToken(secret=f"{KEY}\n")}
+    transport = ScriptedTransport()
 
-    tokens = TokenCache("work", lambda: AccessToken(secret=f"{KEY}\n"))
-    flow = tokens.lease(0.0)
-    invoke = next(flow)
-
-    with pytest.raises(CredentialError, match="white space"):
-        invoke.function()
+    with (
+        pytest.raises(CredentialError, match="azure: the token of the token source begins or ends with white space"),
+        Client("azure/chat", settings={"providers": {"azure": source}}, transport=transport) as client,
+    ):
+        client.ask("Hi")
+    assert transport.calls == []

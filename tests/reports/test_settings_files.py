@@ -193,5 +193,5 @@ def test_a_specification_is_not_loaded_from_what_is_no_path():
     """
     The same for specifications.
     """
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="null byte"):
         load_spec("a\0b")

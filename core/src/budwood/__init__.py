@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from budwood.client import run_async as run_async
     from budwood.client import session as session
     from budwood.client import session_async as session_async
+    from budwood.completed import AsyncCompletedReplies as AsyncCompletedReplies
+    from budwood.completed import CompletedReplies as CompletedReplies
+    from budwood.completed import CompletedReply as CompletedReply
     from budwood.engine.chat.options import AskOptions as AskOptions
     from budwood.engine.chat.options import ClientOptions as ClientOptions
     from budwood.engine.chat.options import CompletionOptions as CompletionOptions
@@ -116,6 +119,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "budwood.chat": "AsyncChatSession ChatSession",
     "budwood.client": "AsyncClient Client ask ask_async run run_async session session_async",
+    "budwood.completed": "AsyncCompletedReplies CompletedReplies CompletedReply",
     "budwood.engine.chat.options": "AskOptions ClientOptions CompletionOptions",
     "budwood.engine.chat.prompts": "File Prompt",
     "budwood.engine.chat.schemas": "check_schema",

@@ -127,8 +127,7 @@ class PluginFaultError(PluginError):
 
     Attributes:
         plugin: The plugin's name.
-        distribution: The distribution that brings it; empty if unknown.
-        version: The version of the distribution; empty if unknown.
+        distribution: The distribution that contains it, and its ``version``; empty if unknown.
         method: The method that raised: ``encode``.
     """
 
@@ -275,8 +274,7 @@ class UnsupportedParameterError(InvalidRequestError):
     The vendor refuses one parameter, named by ``param``.
 
     Attributes:
-        rule: The row that the catalog lacks: with it the request would have been sent right. None where the vendor's
-            words do not tell, or where nothing can take the parameter's place.
+        rule: The row that the catalog lacks, with which the request would have been correct. None if it is unknown.
     """
 
     rule: ModelRules | None = None
@@ -335,8 +333,12 @@ class CapacityError(ProviderError):
 class ServerError(ProviderError):
     """The vendor's server failed (other 5xx)."""
 
-    hint: str | None = "Try again later. If the error persists, report it to the vendor with `request_id`."
+    hint: str | None = "Try again later."
     retryable = True
+
+    def __str__(self) -> str:
+        advice = " If it persists, report it to the vendor with the error's `request_id`."
+        return super().__str__() + (advice if self.request_id else "")
 
 
 class ConnectionFailedError(ProviderError):
@@ -350,9 +352,8 @@ class RequestTimeoutError(ProviderError):
     The time allowed was used up.
 
     Attributes:
-        phase: ``"connect"``, ``"head"`` (no head of a reply in time), ``"read"`` (no data for ``idle_timeout``),
-            ``"attempt"`` (``attempt_timeout``) or ``"deadline"`` (the whole ``timeout``, after which nothing is
-            repeated).
+        phase: ``"connect"``, ``"head"`` (no response headers in time), ``"read"`` (no data for ``idle_timeout``),
+            ``"attempt"`` (``attempt_timeout``) or ``"deadline"`` (``timeout``, after which nothing is retried).
     """
 
     retryable = True

@@ -22,7 +22,7 @@ and tables are JSON there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -227,10 +227,15 @@ def validated(model: type[M], values: Mapping[str, Any], *, where: str, cure: Ca
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
     # Not raised above: the error of Pydantic holds the values.
-    problems = "; ".join(_problem(model, detail) for detail in details)
+    problems = describe_problems(model, details)
     missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
     hint = cure(missing[0]) if cure and missing else None
     raise ConfigurationError(f"{where}: {problems}.", hint=hint)
+
+
+def describe_problems(model: type[BaseModel], details: Iterable[ErrorDetails]) -> str:
+    """Describe what Pydantic reports about the values of a model, without the values."""
+    return "; ".join(_problem(model, detail) for detail in details)
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:

@@ -97,6 +97,8 @@ def read_text(path: Path) -> str | None:
         return None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # a path that no file can have
+        raise ConfigurationError(f"{str(path)!r} cannot be read: {error}.") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

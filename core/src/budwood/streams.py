@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pydantic_core import from_json
 
-from budwood.engine.chat.schemas import extract_json
 from budwood.engine.chat.tools import OUTPUT_TOOL
 from budwood.engine.drivers.blocking import FlowEvents
 from budwood.errors import BudwoodError
@@ -22,6 +22,7 @@ from budwood.types import (
     ToolCallDelta,
     ToolExecuted,
 )
+from budwood.types.json_text import find_json
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ class ChatStream:
     the model stops. Iterating over it yields the events of `budwood.types`.
     """
 
-    def __init__(self, events: FlowEvents[StreamEvent, ChatResponse]) -> None:
+    def __init__(
+        self, events: FlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
+    ) -> None:
         self._events = events
+        self._partial = partial
 
     def __enter__(self) -> Self:
         return self
@@ -70,10 +74,12 @@ class ChatStream:
         """
         The complete reply, once all events were read.
 
+        Before that, and after leaving the stream early, it is what has arrived, marked as ``partial``.
+
         Raises:
-            BudwoodError: The stream is not at its end.
+            BudwoodError: Nothing has arrived.
         """
-        return _complete(self._events.result)
+        return self._events.result or _arrived(self._partial())
 
     def close(self) -> None:
         """Leave; the connection is closed. Closing twice is no error."""
@@ -83,8 +89,11 @@ class ChatStream:
 class AsyncChatStream:
     """A reply that is being written; see `ChatStream`. Use it in an ``async with`` block."""
 
-    def __init__(self, events: AsyncFlowEvents[StreamEvent, ChatResponse]) -> None:
+    def __init__(
+        self, events: AsyncFlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
+    ) -> None:
         self._events = events
+        self._partial = partial
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,7 +126,7 @@ class AsyncChatStream:
     @property
     def response(self) -> ChatResponse:
         """The complete reply, once all events were read; see `ChatStream.response`."""
-        return _complete(self._events.result)
+        return self._events.result or _arrived(self._partial())
 
     async def close(self) -> None:
         """Leave; the connection is closed. Closing twice is no error."""
@@ -172,9 +181,9 @@ class AsyncPullStream:
         await self._events.close()
 
 
-def _complete(response: ChatResponse | None) -> ChatResponse:
+def _arrived(response: ChatResponse | None) -> ChatResponse:
     if response is None:
-        raise BudwoodError("The stream is not at its end.", hint="Read all its events before you ask for the response.")
+        raise BudwoodError("Nothing of the reply has arrived.", hint="Read the events of the stream first.")
     return response
 
 
@@ -203,11 +212,8 @@ class _GrowingObject:
     def read(self) -> Iterator[JSON]:
         """Yield the value of all that came, where it is another than the last."""
         self._due = self._length + max(1, self._length // 16)
-        try:
-            value = from_json(extract_json("".join(self._text)).encode(), allow_partial="trailing-strings")
-        except ValueError:
-            return
-        if isinstance(value, dict | list) and value != self._last:
+        value = next(_read_partial("".join(self._text)), None)
+        if value is not None and value != self._last:
             self._last = value
             yield value
 
@@ -216,7 +222,7 @@ class _GrowingObject:
             case TextDelta(text=text, choice=0):
                 return text
             case ToolCallDelta(index=index, name=name, arguments=arguments, choice=0):
-                if name == OUTPUT_TOOL:
+                if name is not None and name.partition("<|")[0] == OUTPUT_TOOL:  # some models add a special token
                     self._output_call = index
                 return arguments if index == self._output_call else ""
             case Restarted() | ToolExecuted():
@@ -227,3 +233,12 @@ class _GrowingObject:
             case _:
                 pass
         return ""
+
+
+def _read_partial(text: str) -> Iterator[JSON]:
+    """Yield the objects and arrays that a text begins to write, best first."""
+    for found in find_json(text):
+        with contextlib.suppress(ValueError):
+            value: JSON = from_json(found.encode("utf-8", "replace"), allow_partial="trailing-strings")
+            if isinstance(value, dict | list):
+                yield value

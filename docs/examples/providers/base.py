@@ -204,7 +204,8 @@ def _pieces(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
             case ToolCallPart():
                 yield {"call": part.id, "tool": part.name, "with": part.arguments}
             case ToolResultPart():
-                yield {"result_of": part.call_id, "text": part.content}
+                yield {"result_of": part.call_id, "text": part.text}
+                yield from map(_image, part.images)
             case _:
                 continue
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import budwood
 from tests.benchmarks.asking import QUESTION
-from tests.benchmarks.person import Person
+from tests.benchmarks.person import PERSON, Person
 from tests.benchmarks.tools import TOOLS
 
 MODEL = "openai-compatible/bench"
@@ -30,6 +30,9 @@ class Client:
 
     async def async_structured(self) -> dict[str, object]:
         return (await self.asynchronous.ask(QUESTION, schema=Person)).parsed.model_dump()
+
+    async def async_dictionary(self) -> object:
+        return (await self.asynchronous.ask(QUESTION, schema=PERSON)).parsed
 
     async def async_tools(self) -> str:
         return (await self.asynchronous.ask(QUESTION, tools=TOOLS)).text

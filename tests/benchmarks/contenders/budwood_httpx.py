@@ -8,7 +8,7 @@ import budwood
 from tests.benchmarks.asking import QUESTION
 from tests.benchmarks.contenders import budwood_aiohttp
 from tests.benchmarks.contenders.budwood_aiohttp import MODEL
-from tests.benchmarks.person import Person
+from tests.benchmarks.person import PERSON, Person
 from tests.benchmarks.tools import TOOLS
 
 
@@ -35,6 +35,9 @@ class Client(budwood_aiohttp.Client):
 
     def sync_structured(self) -> dict[str, object]:
         return self.blocking.ask(QUESTION, schema=Person).parsed.model_dump()
+
+    def sync_dictionary(self) -> object:
+        return self.blocking.ask(QUESTION, schema=PERSON).parsed
 
     def sync_tools(self) -> str:
         return self.blocking.ask(QUESTION, tools=TOOLS).text

@@ -50,8 +50,8 @@ def test_an_error_of_a_tool_goes_back_to_the_model(client, async_client, scripte
     ("arguments", "told"),
     [
         ("{", "EOF"),
-        ("[]", "no JSON object but a list"),
-        ("null", "no JSON object"),
+        ("[1]", "not a JSON object but of the type list"),
+        ("7", "not a JSON object"),
         ("{}", "city: Missing"),
         ('{"city": 5}', "city: Input should be a valid string"),
         ('{"city": "Oslo", "unit": "K"}', "unit: Input should be 'C' or 'F'"),

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from budwood import AsyncClient, Client
+from budwood.contracts import AsyncTransport
 from budwood.errors import (
     ConfigurationError,
     PluginDisabledError,
@@ -66,7 +67,12 @@ def chosen(**arguments):
     """
     Make an async client, and return its transport.
     """
-    return AsyncClient("openai/gpt-4o", **({"settings": OPENAI} | arguments))._get_transport()
+
+    async def choose() -> AsyncTransport:
+        async with AsyncClient("openai/gpt-4o", **({"settings": OPENAI} | arguments)) as client:
+            return client._get_transport()
+
+    return asyncio.run(choose())
 
 
 def chosen_blocking(**arguments):

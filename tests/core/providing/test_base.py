@@ -114,4 +114,4 @@ def test_a_vendor_says_how_it_complains(context):
     error = Structured(context).error(HTTPReply(ReplyHead(400, {}), b""))
 
     assert type(error) is InvalidRequestError
-    assert (error.message, error.code, error.param) == ("too hot", "bad_value", "temperature")
+    assert (error.message, error.code, error.param) == ("HTTP 400: too hot", "bad_value", "temperature")

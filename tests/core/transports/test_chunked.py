@@ -6,12 +6,12 @@ import pytest
 
 from budwood.errors import ConnectionFailedError
 from budwood_testing.loopback import CHUNKED, KEPT, chunk, head, reply
-from budwood_testing.suites.transport.bench import TransportBench, call, fetch, timing
+from budwood_testing.suites.transport.bench import TransportTestBase, call, fetch, timing
 
 BEGIN = head(**CHUNKED | KEPT)
 
 
-class TestChunked(TransportBench):
+class TestChunked(TransportTestBase):
     plugin = "httpx"
 
     def test_all_chunks_of_a_read_come_at_once(self, transport, server):

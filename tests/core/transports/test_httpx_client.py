@@ -10,16 +10,16 @@ import pytest
 from budwood.hooks import TRANSPORT, TransportSpec
 from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
 from budwood.wire.connecting import TransportSettings
-from budwood_testing.suites.transport.addressing import Addressing
 from budwood_testing.suites.transport.bench import call, fetch
-from budwood_testing.suites.transport.carrying import Carrying
-from budwood_testing.suites.transport.failing import Failing
-from budwood_testing.suites.transport.leaving import Leaving
-from budwood_testing.suites.transport.reusing import Reusing
-from budwood_testing.suites.transport.saving import Saving
-from budwood_testing.suites.transport.starting import Starting
-from budwood_testing.suites.transport.uploading import Uploading
-from budwood_testing.suites.transport.waiting import Waiting
+from budwood_testing.suites.transport.cancellation import CancellationTests
+from budwood_testing.suites.transport.connection_reuse import ReuseTests
+from budwood_testing.suites.transport.errors import ErrorTests
+from budwood_testing.suites.transport.exchanges import ExchangeTests
+from budwood_testing.suites.transport.head_deadlines import HeadDeadlineTests
+from budwood_testing.suites.transport.saved_replies import SaveTests
+from budwood_testing.suites.transport.timeouts import TimeoutTests
+from budwood_testing.suites.transport.uploads import UploadTests
+from budwood_testing.suites.transport.urls import URLTests
 from tests.plugins.testing.mutants.registering import registry_of
 from tests.servers import reply
 
@@ -55,27 +55,37 @@ class OwnClients:
         return OwnAsyncTransport(httpx.AsyncClient(**self.arguments), monotonic=self.monotonic)
 
 
-class TestHTTPXClient(Carrying, Uploading, Saving, Addressing, Starting, Waiting, Reusing, Leaving, Failing):
+class TestHTTPXClient(
+    ExchangeTests,
+    UploadTests,
+    SaveTests,
+    URLTests,
+    HeadDeadlineTests,
+    TimeoutTests,
+    ReuseTests,
+    CancellationTests,
+    ErrorTests,
+):
     plugin = "httpx-client"
 
     # On which socket a thread of a user's client waits is known to that client alone.
-    test_closing_ends_calls_under_way = None
-    test_another_thread_can_end_the_waiting = None
-    test_slow_head_cannot_outlast_the_deadline = None
-    test_slow_head_cannot_outlast_its_deadline = None
+    test_closing_the_transport_ends_active_calls = None
+    test_interrupt_ends_a_blocked_read = None
+    test_slow_head_is_stopped_at_the_deadline = None
+    test_slow_head_is_stopped_at_the_head_deadline = None
 
     # What httpx decides: it keeps cookies, resolves `..` in paths, and asks for any host.
-    test_cookies_are_not_kept = None
+    test_cookies_are_not_stored = None
     test_path_and_query_are_encoded_once = None
-    test_impossible_address_is_said_at_once = None
+    test_invalid_url_is_reported_immediately = None
 
     # Where the pool of httpcore is not what ours is: tasks that are cancelled at some steps leave connections open,
     # threads that wait for a place may get one that is being closed, what follows a reply is taken for the next one.
-    test_cancelling_at_any_step_leaves_nothing = None
-    test_cancelling_at_any_step_of_tls_leaves_nothing = None
-    test_cancelling_an_upload_leaves_nothing = None
-    test_threads_take_turns = None
-    test_bytes_after_the_reply_are_no_reply = None
+    test_cancelling_at_any_step_releases_everything = None
+    test_cancelling_at_any_step_of_tls_releases_everything = None
+    test_cancelling_an_upload_releases_everything = None
+    test_threads_share_the_connections = None
+    test_bytes_after_a_reply_are_not_the_next_reply = None
 
     registry = registry_of(
         TRANSPORT,

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-LEAVING = "test_deadline_ends_sending_a_file"
+LEAVING = "test_deadline_limits_a_file_upload"
 """
 aiohttp closes a connection only once all that was written is sent, which never happens if the server does not read. The
 socket is closed when it is collected, with a warning, for which another test would be blamed.

@@ -10,7 +10,7 @@ STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_
 class AnthropicExamples(WireExamples):
     request_id_header = "request-id"
     rate_limit_headers: ClassVar = {"anthropic-ratelimit-requests-remaining": "9"}
-    absent = frozenset({"filtered"})
+    absent = frozenset({"content_filter_error"})
     reply_id = "msg_1"
     reply_model = "claude"
     counts = frozenset({"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"})
@@ -99,19 +99,19 @@ class AnthropicExamples(WireExamples):
         """
         return message([{"type": "text", "text": text}], None, "refusal")
 
-    def error_in_reply(self, message):
+    def error_with_status_200(self, message):
         """
         Gateways send one with 200.
         """
         return self.error(500, message)
 
-    def error_in_stream(self, pieces, message):
+    def stream_error(self, pieces, message):
         """
         An event of its own name.
         """
         return [*self.stream(pieces, None)[: 2 + len(pieces)], *server_sent(self.error(529, message), name="error")]
 
-    def other_errors_in_stream(self, pieces, message):
+    def other_stream_errors(self, pieces, message):
         """
         An envelope without its type, and an event whose name alone tells.
         """
@@ -119,25 +119,25 @@ class AnthropicExamples(WireExamples):
         error = {"type": "api_error", "message": message}
         return [[*grown, *server_sent({"error": error})], [*grown, *server_sent({"message": message}, name="error")]]
 
-    def ended(self, word):
+    def reply_with_finish_reason(self, word):
         """
         A message with any reason.
         """
         return message([{"type": "text", "text": "Hello."}], None, word)
 
-    def ended_stream(self, word):
+    def stream_with_finish_reason(self, word):
         """
         The same as a stream.
         """
         return streamed([({"type": "text", "text": "Hello."}, [])], None, word)
 
-    def own_content(self, text):
+    def vendor_content(self, text):
         """
         A tool that the vendor runs, and its result.
         """
         return message([*server_tool(text), {"type": "text", "text": "Hello."}], None, "stop")
 
-    def own_content_stream(self, text):
+    def vendor_content_stream(self, text):
         """
         The same as a stream.
         """
@@ -162,7 +162,7 @@ class AnthropicExamples(WireExamples):
         ]
         return streamed(blocks, None, "stop")
 
-    def signed_calls(self, calls, signature):
+    def signed_tool_calls(self, calls, signature):
         """
         A call that a program made, which the vendor wants named again.
         """
@@ -170,19 +170,21 @@ class AnthropicExamples(WireExamples):
         blocks[0]["caller"] = {"type": "code_execution_20250825", "tool_id": signature}
         return message(blocks, None, "tool_calls")
 
-    def signed_calls_stream(self, calls, signature):
+    def signed_tool_calls_stream(self, calls, signature):
         """
         The same as a stream.
         """
-        return streamed([(block, []) for block in self.signed_calls(calls, signature)["content"]], None, "tool_calls")
+        return streamed(
+            [(block, []) for block in self.signed_tool_calls(calls, signature)["content"]], None, "tool_calls"
+        )
 
-    def refused_parameter(self, parameter):
+    def unsupported_parameter(self, parameter):
         """
         The error of a model that reasons.
         """
         return WireReply(status=400, body=self.error(400, f"`{parameter}` is not supported for this model."))
 
-    def noise(self):
+    def ignored_events(self):
         """
         A ping, and an event that nobody knows.
         """

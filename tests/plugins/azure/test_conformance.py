@@ -6,7 +6,7 @@ from budwood_testing import OpenAIChatExamples, ProviderSuite, WireReply
 class AzureExamples(OpenAIChatExamples):
     request_id_header = "apim-request-id"
 
-    def filtered(self, message):
+    def content_filter_error(self, message):
         """
         Azure's filter says what it found.
         """

@@ -67,25 +67,25 @@ class GeminiExamples(WireExamples):
         """
         return server_sent(chunk([{"text": thought, "thought": True}]), chunk([{"text": text}], None, "stop"))
 
-    def filtered(self, message):
+    def content_filter_error(self, message):
         """
         A prompt that is blocked comes with 200, and with no word of why but the category.
         """
         return WireReply(body={"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": []}})
 
-    def error_in_reply(self, message):
+    def error_with_status_200(self, message):
         """
         Some errors come with 200.
         """
         return self.error(500, message)
 
-    def error_in_stream(self, pieces, message):
+    def stream_error(self, pieces, message):
         """
         An error in place of a chunk.
         """
         return [*self.stream(pieces, None)[: len(pieces)], *server_sent(self.error(503, message))]
 
-    def other_errors_in_stream(self, pieces, message):
+    def other_stream_errors(self, pieces, message):
         """
         An error wrapped in a list, and one that is a text.
         """
@@ -93,30 +93,30 @@ class GeminiExamples(WireExamples):
         forms = [self.error(503, message)], {"error": message}
         return [[*grown, *server_sent(form)] for form in forms]
 
-    def ended(self, word):
+    def reply_with_finish_reason(self, word):
         """
         A candidate with any reason.
         """
         return chunk([{"text": "Hello."}], None, word)
 
-    def ended_stream(self, word):
+    def stream_with_finish_reason(self, word):
         """
         The same as a stream.
         """
         return server_sent(chunk([{"text": "Hel"}]), chunk([{"text": "lo."}], None, word))
 
-    def own_content(self, text):
+    def vendor_content(self, text):
         """
         A program that the vendor ran.
         """
         code = {"executableCode": {"language": "PYTHON", "code": text}}
         return chunk([code, {"text": "Hello."}], None, "stop")
 
-    def own_content_stream(self, text):
+    def vendor_content_stream(self, text):
         """
         The same as a stream.
         """
-        return server_sent(self.own_content(text))
+        return server_sent(self.vendor_content(text))
 
     def signed_reasoning(self, signature):
         """
@@ -133,27 +133,27 @@ class GeminiExamples(WireExamples):
         last = chunk([{"text": "", "thoughtSignature": signature}], None, "stop")
         return server_sent(thought, chunk([{"text": "Hello."}]), last)
 
-    def signed_calls(self, calls, signature):
+    def signed_tool_calls(self, calls, signature):
         """
         The first call is signed.
         """
         first, *others = (called(one) for one in calls)
         return chunk([{**first, "thoughtSignature": signature}, *others], None, "stop")
 
-    def signed_calls_stream(self, calls, signature):
+    def signed_tool_calls_stream(self, calls, signature):
         """
         The same as a stream.
         """
-        return server_sent(self.signed_calls(calls, signature))
+        return server_sent(self.signed_tool_calls(calls, signature))
 
-    def refused_parameter(self, parameter):
+    def unsupported_parameter(self, parameter):
         """
         The error of a field that the API does not know.
         """
         said = f"Invalid JSON payload received. Unknown name \"{parameter}\" at 'generation_config': Cannot find field."
         return WireReply(status=400, body=self.error(400, said))
 
-    def noise(self):
+    def ignored_events(self):
         """
         A comment, and a chunk that holds nothing of the reply.
         """

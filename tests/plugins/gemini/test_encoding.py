@@ -307,7 +307,7 @@ def test_arguments_that_are_no_json(written):
     What another model wrote in place of JSON is not lost.
     """
     body, _ = written(assistant(ToolCallPart(id="1", name="a", arguments="{oops", provider="gemini")))
-    assert body["contents"][0]["parts"][0]["functionCall"]["args"] == {"invalid_json": "{oops"}
+    assert body["contents"][0]["parts"][0]["functionCall"]["args"] == {"INVALID_JSON": "{oops"}
 
 
 def test_images_as_bytes_and_by_address(written):

@@ -53,7 +53,10 @@ def test_a_row_that_fails_is_a_shortfall_that_says_why(tmp_path):
     assert 0 < len(bad) < 6
     assert (report.complete, report.rows, report.rows_wanted) == (False, 6 - len(bad), 6)
     assert {failed.index for failed in report.failures} == bad
-    assert all(failed.reason.startswith("InvalidRequestError: local: Not about bridges.") for failed in report.failures)
+    assert all(
+        failed.reason.startswith("InvalidRequestError: local: HTTP 400: Not about bridges.")
+        for failed in report.failures
+    )
     assert [row["id"] for row in read_rows(report.output)] == [cell.id for cell in plan.cells if cell.index not in bad]
 
 
@@ -133,7 +136,7 @@ def test_a_reply_that_was_cut_off_fails_its_row(tmp_path):
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=2), settings=server.settings)
 
     assert report.rows == 0
-    assert all("cut off at its limit of tokens" in failed.reason for failed in report.failures)
+    assert all("reached its token limit" in failed.reason for failed in report.failures)
     assert all("keep_truncated" in failed.reason for failed in report.failures)
 
 
@@ -241,7 +244,7 @@ def test_silence_is_no_row(tmp_path, text):
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=2), settings=server.settings)
 
     assert report.rows == 0
-    assert "replied with no text (stop)" in report.failures[0].reason
+    assert "has no text (finish reason: stop)" in report.failures[0].reason
 
 
 def test_what_the_model_declines_is_no_row(tmp_path):

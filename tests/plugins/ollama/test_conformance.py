@@ -8,7 +8,9 @@ from budwood_testing import ProviderSuite, WireExamples, json_lines
 class OllamaExamples(WireExamples):
     has_call_ids = False
     request_id_header = None
-    absent = frozenset({"filtered", "rate_limit_headers", "refused_parameter", "refusal", "signed_reasoning"})
+    absent = frozenset(
+        {"content_filter_error", "rate_limit_headers", "unsupported_parameter", "refusal", "signed_reasoning"}
+    )
     reply_model = "m"
     finish_reasons: ClassVar = {"stop": "stop", "length": "length", "load": "other"}
 
@@ -56,63 +58,63 @@ class OllamaExamples(WireExamples):
         thinking = line({"content": "", "thinking": thought})
         return json_lines(thinking, line({"content": text}), ended({"content": ""}, None, "stop"))
 
-    def error_in_reply(self, message):
+    def error_with_status_200(self, message):
         """
         Some errors come with 200.
         """
         return {"error": message}
 
-    def error_in_stream(self, pieces, message):
+    def stream_error(self, pieces, message):
         """
         A line that holds an error.
         """
         return json_lines(*(line({"content": piece}) for piece in pieces), {"error": message})
 
-    def other_errors_in_stream(self, pieces, message):
+    def other_stream_errors(self, pieces, message):
         """
         An object in place of the text, as OpenAI has it.
         """
         lines = [line({"content": piece}) for piece in pieces]
         return [json_lines(*lines, {"error": {"message": message, "type": "api_error"}})]
 
-    def ended(self, word):
+    def reply_with_finish_reason(self, word):
         """
         A message with any reason.
         """
         return ended({"content": "Hello."}, None, word)
 
-    def ended_stream(self, word):
+    def stream_with_finish_reason(self, word):
         """
         The same as a stream.
         """
         return json_lines(line({"content": "Hello."}), ended({"content": ""}, None, word))
 
-    def own_content(self, text):
+    def vendor_content(self, text):
         """
         A field that only Ollama knows.
         """
         return ended({"content": "Hello.", "tool_name": text}, None, "stop")
 
-    def own_content_stream(self, text):
+    def vendor_content_stream(self, text):
         """
         The same as a stream.
         """
         return json_lines(line({"content": "Hello.", "tool_name": text}), ended({"content": ""}, None, "stop"))
 
-    def signed_calls(self, calls, signature):
+    def signed_tool_calls(self, calls, signature):
         """
         The first call has a field of a later version.
         """
         return ended({"content": "", "tool_calls": signed(calls, signature)}, None, "stop")
 
-    def signed_calls_stream(self, calls, signature):
+    def signed_tool_calls_stream(self, calls, signature):
         """
         The same as a stream.
         """
         calling = line({"content": "", "tool_calls": signed(calls, signature)})
         return json_lines(calling, ended({"content": ""}, None, "stop"))
 
-    def noise(self):
+    def ignored_events(self):
         """
         An empty line, and one that says nothing.
         """

@@ -222,7 +222,7 @@ def test_arguments_that_are_no_object_leave_a_receipt(written):
     wanted = ToolCallPart(id="1", name="weather", arguments='{"city": ')
     body, receipts = written(HELLO, Message(role="assistant", parts=(wanted,)))
 
-    assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == {"arguments": '{"city": '}
+    assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == {"INVALID_JSON": '{"city": '}
     assert receipts == [("messages", "changed")]
 
 

@@ -11,7 +11,7 @@ class ResponsesExamples(OpenAIChatExamples):
     Chat by Responses; all else is as it is beside Chat Completions.
     """
 
-    absent = frozenset({"signed_calls"})
+    absent = frozenset({"signed_tool_calls"})
     reply_id = "resp_1"
     reply_model = "scripted"
     finish_reasons: ClassVar = {
@@ -76,51 +76,51 @@ class ResponsesExamples(OpenAIChatExamples):
         """
         return whole(responses.refusal(text))
 
-    def error_in_reply(self, message):
+    def error_with_status_200(self, message):
         """
         A response that failed.
         """
         return {**whole(), "status": "failed", "error": {"code": "server_error", "message": message}}
 
-    def error_in_stream(self, pieces, message):
+    def stream_error(self, pieces, message):
         """
         An event that ends the stream.
         """
         grown = self.stream(pieces, None)[: 2 + len(pieces)]
         return [*grown, *server_sent({"type": "error", "code": "server_error", "message": message})]
 
-    def other_errors_in_stream(self, pieces, message):
+    def other_stream_errors(self, pieces, message):
         """
         A response that failed, and a bare envelope.
         """
         grown = self.stream(pieces, None)[: 2 + len(pieces)]
-        failed = {"type": "response.failed", "response": self.error_in_reply(message)}
+        failed = {"type": "response.failed", "response": self.error_with_status_200(message)}
         return [[*grown, *server_sent(failed)], [*grown, *server_sent(self.error(500, message))]]
 
-    def ended(self, word):
+    def reply_with_finish_reason(self, word):
         """
         A status, or why a response is incomplete.
         """
         return whole(responses.message("Hello."), finish=word)
 
-    def ended_stream(self, word):
+    def stream_with_finish_reason(self, word):
         """
         The same at the end of a stream.
         """
         item = responses.message("Hello.")
         return streamed([item], [], whole(item, finish=word))
 
-    def own_content(self, text):
+    def vendor_content(self, text):
         """
         An item of a tool that the vendor runs.
         """
         return whole({"type": "web_search_call", "id": text, "status": "completed"}, responses.message("Hello."))
 
-    def own_content_stream(self, text):
+    def vendor_content_stream(self, text):
         """
         The same as a stream.
         """
-        items = self.own_content(text)["output"]
+        items = self.vendor_content(text)["output"]
         return streamed(items, [], whole(*items))
 
     def signed_reasoning(self, signature):
@@ -136,7 +136,7 @@ class ResponsesExamples(OpenAIChatExamples):
         items = self.signed_reasoning(signature)["output"]
         return streamed(items, [], whole(*items))
 
-    def noise(self):
+    def ignored_events(self):
         """
         A comment, and an event that nobody knows.
         """

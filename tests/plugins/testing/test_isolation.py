@@ -10,18 +10,18 @@ import time
 
 import pytest
 
-from budwood_testing.suites.isolation import forbidden
+from budwood_testing.suites.isolation import no_io
 
 
 def test_files_and_network_fail():
     """
     The act itself fails, and so does the block around it.
     """
-    with pytest.raises(AssertionError, match="open '/nothing'"), forbidden(), pytest.raises(PermissionError):
+    with pytest.raises(AssertionError, match="open '/nothing'"), no_io(), pytest.raises(PermissionError):
         open("/nothing")  # noqa: PTH123, SIM115 - the plainest way to read a file
-    with pytest.raises(AssertionError, match=r"socket\.getaddrinfo"), forbidden(), pytest.raises(PermissionError):
+    with pytest.raises(AssertionError, match=r"socket\.getaddrinfo"), no_io(), pytest.raises(PermissionError):
         socket.getaddrinfo("127.0.0.1", 80)
-    with pytest.raises(AssertionError, match=r"subprocess\.Popen"), forbidden(), pytest.raises(PermissionError):
+    with pytest.raises(AssertionError, match=r"subprocess\.Popen"), no_io(), pytest.raises(PermissionError):
         subprocess.run([sys.executable, "-V"], check=True)
 
 
@@ -29,7 +29,7 @@ def test_swallowed_error_is_found():
     """
     Who hides what it did is found all the same.
     """
-    with pytest.raises(AssertionError, match="open"), forbidden(), contextlib.suppress(OSError):
+    with pytest.raises(AssertionError, match="open"), no_io(), contextlib.suppress(OSError):
         open("/nothing")  # noqa: PTH123, SIM115 - the plainest way to read a file
 
 
@@ -39,7 +39,7 @@ def test_imports_are_allowed():
     """
     sys.modules.pop("this_is_nothing", None)
     sys.modules.pop("colorsys", None)
-    with forbidden():
+    with no_io():
         import colorsys
 
         assert colorsys.rgb_to_hsv(0, 0, 0)
@@ -50,7 +50,7 @@ def test_files_can_be_left_out(tmp_path):
     """
     What is built may open its own files.
     """
-    with forbidden(files=False):
+    with no_io(files=False):
         (tmp_path / "file").write_text("mine")
 
 
@@ -59,7 +59,7 @@ def test_other_threads_and_later_times_are_free(tmp_path):
     Only what stands in the block is watched.
     """
     done = []
-    with forbidden():
+    with no_io():
         thread = threading.Thread(target=lambda: done.append((tmp_path / "file").write_text("mine")))
         thread.start()
         thread.join()
@@ -74,13 +74,13 @@ def test_waiting_can_be_forbidden():
     """
     with (
         pytest.raises(AssertionError, match=r"time\.sleep"),
-        forbidden(waiting=True),
+        no_io(waiting=True),
         contextlib.suppress(PermissionError),
     ):
         time.sleep(0.0)
-    with forbidden(waiting=True):
+    with no_io(waiting=True):
         thread = threading.Thread(target=lambda: time.sleep(0.0))
         thread.start()
         thread.join()
-    with forbidden():
+    with no_io():
         time.sleep(0.0)

@@ -1,4 +1,4 @@
-"""The suites are sharp: they pass what is sound and catch each that is broken."""
+"""The suites pass correct plugins and fail broken ones (mutants)."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import budwood_testing as testing
 from tests.plugins.testing.mutants.running import Outcomes, files_of, mutants_of, run_file
 
 SUITES = {
-    "transport": "TransportSuite",  # it takes the longest, so it is started first
+    "transport": "TransportSuite",  # the slowest, so it starts first
     "provider": "ProviderSuite",
     "packaging": "PackagingSuite",
     "cache": "CacheSuite",
@@ -22,13 +22,13 @@ SUITES = {
     "tokenizer": "TokenizerSuite",
 }
 MUTANTS = [(name, mutant, caught_by) for name in SUITES for mutant, caught_by in mutants_of(name).items()]
-OF_ALL_KINDS = {name for name in dir(testing.CacheSuite) if name in dir(testing.StorageSuite)}
-"""What the suite for providers has mutants of, for all."""
+COMMON_TESTS = {name for name in dir(testing.CacheSuite) if name in dir(testing.StorageSuite)}
+"""The tests that all suites share; mutants of providers cover them."""
 
-WITHOUT_A_MUTANT = dict.fromkeys(SUITES, OF_ALL_KINDS) | {"provider": {"test_error_does_not_repeat_the_key"}}
-"""The engine takes the key out of errors, whatever the provider does: a test of both together."""
+WITHOUT_A_MUTANT = dict.fromkeys(SUITES, COMMON_TESTS) | {"provider": {"test_error_does_not_contain_the_key"}}
+"""Tests that no mutant can fail: the engine also removes the key from errors."""
 
-AT_ONCE = (os.cpu_count() or 1) + 2  # more than processors, since many mutants are waited for in vain
+MAX_WORKERS = (os.cpu_count() or 1) + 2  # more than processors, since many mutants wait for a timeout
 
 pytestmark = pytest.mark.mutants
 
@@ -36,30 +36,32 @@ pytestmark = pytest.mark.mutants
 @pytest.fixture(scope="module")
 def outcomes(request, tmp_path_factory):
     """
-    What became of the mutants of a suite, by its name. Those of all suites whose tests run here run side by side.
+    The outcomes of the mutants by suite. The suites that this session tests run in parallel.
     """
     folder = tmp_path_factory.mktemp("mutants")
-    here = {item.callspec.params["name"] for item in request.session.items if item.path == request.path}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    requested = {item.callspec.params["name"] for item in request.session.items if item.path == request.path}
+    with ThreadPoolExecutor(MAX_WORKERS) as pool:
         runs = {
-            name: [pool.submit(run_file, file, folder) for file in files_of(name)] for name in SUITES if name in here
+            name: [pool.submit(run_file, file, folder) for file in files_of(name)]
+            for name in SUITES
+            if name in requested
         }
         return {name: Outcomes([run.result() for run in files]) for name, files in runs.items()}
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_sound_plugin_passes(name, outcomes):
+def test_correct_plugin_passes(name, outcomes):
     """
-    Nothing is asked that a plugin need not do.
+    A correct plugin passes its suite.
     """
-    assert outcomes[name].failed["TestSound"] | outcomes[name].errors["TestSound"] == set(), outcomes[name].printed
-    assert len(outcomes[name].run["TestSound"]) > (100 if name == "provider" else 10)
+    assert outcomes[name].failed["TestCorrect"] | outcomes[name].errors["TestCorrect"] == set(), outcomes[name].printed
+    assert len(outcomes[name].run["TestCorrect"]) > (100 if name == "provider" else 10)
 
 
 @pytest.mark.parametrize(("name", "mutant", "caught_by"), MUTANTS)
 def test_broken_plugin_is_caught(name, mutant, caught_by, outcomes):
     """
-    By each test that names what is broken.
+    Each test that a mutant lists fails for it.
     """
     assert set(caught_by) <= outcomes[name].failed[mutant]
 
@@ -67,7 +69,7 @@ def test_broken_plugin_is_caught(name, mutant, caught_by, outcomes):
 @pytest.mark.parametrize("name", SUITES)
 def test_each_test_of_a_suite_can_fail(name, outcomes):
     """
-    A test that no mutant fails proves nothing.
+    For each test of a suite there is a mutant that fails it.
     """
     caught = {test for tests in outcomes[name].failed.values() for test in tests}
     tests = {test for test in dir(getattr(testing, SUITES[name])) if test.startswith("test_")}

@@ -1,4 +1,4 @@
-"""What goes unproved is listed at the end of a run, or fails where a suite is strict; other runs see nothing of it."""
+"""Untested claims are listed at the end of a run, or fail in a strict suite; other runs print nothing."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from budwood_testing import CacheSuite
 
 class TestMemory(CacheSuite):
     plugin = "memory"
-    persists = True  # it does not: without the settings of a store nothing else of this claim is tried
+    persists = True  # it does not; the tests that need a store are skipped
     strict = {strict}
 """
 ORDINARY = """
@@ -27,7 +27,7 @@ def test_nothing():
 @pytest.fixture
 def run_pytest(tmp_path):
     """
-    Run pytest on one file in a process of its own, and return what it printed.
+    Run pytest on one file in a new process, and return its output.
     """
 
     def run(source, *options):
@@ -38,44 +38,44 @@ def run_pytest(tmp_path):
     return run
 
 
-def test_summary_lists_what_went_unproved(run_pytest):
+def test_summary_lists_untested_claims(run_pytest):
     """
-    Each claim once, below its suite, with the tests that were skipped for it.
+    Each claim is listed once, below its suite, with the tests that were skipped because of it.
     """
-    shown = run_pytest(SUITE.format(strict=False), "-k", "namespaces or breaks_in_use")
+    output = run_pytest(SUITE.format(strict=False), "-k", "namespaces or breaks_during_use")
 
-    assert "claims that went unproved" in shown
-    assert "test_it.py::TestMemory" in shown
-    assert "memory: other_namespace(…) is not stated" in shown
-    assert "(test_namespaces_do_not_see_each_other)" in shown
-    assert "(test_store_that_breaks_in_use_is_an_os_error)" in shown
-    assert "2 skipped" in shown
+    assert "claims that were not tested" in output
+    assert "test_it.py::TestMemory" in output
+    assert "memory: namespaces are separate. Implement other_namespace() to test this." in output
+    assert "(test_namespaces_are_separate)" in output
+    assert "(test_store_that_breaks_during_use_raises_os_error)" in output
+    assert "2 skipped" in output
 
 
-def test_strict_suite_fails_for_what_is_unproved(run_pytest):
+def test_strict_suite_fails_for_untested_claims(run_pytest):
     """
-    What would be listed is a failure instead.
+    In a strict suite, an untested claim is a failure instead.
     """
-    shown = run_pytest(SUITE.format(strict=True), "-k", "namespaces or breaks_in_use")
+    output = run_pytest(SUITE.format(strict=True), "-k", "namespaces or breaks_during_use")
 
-    assert "Failed: unproved: memory: other_namespace(…) is not stated" in shown
-    assert "2 failed" in shown
-    assert "claims that went unproved" not in shown
+    assert "Failed: not tested: memory: namespaces are separate" in output
+    assert "2 failed" in output
+    assert "claims that were not tested" not in output
 
 
-def test_other_runs_print_nothing_of_it(run_pytest):
+def test_other_runs_print_no_summary(run_pytest):
     """
-    A project that uses no suite sees no summary, also where it skips tests.
+    A project without suites sees no summary, even if it skips tests.
     """
-    shown = run_pytest(ORDINARY)
+    output = run_pytest(ORDINARY)
 
-    assert "1 skipped" in shown
-    assert "unproved" not in shown
+    assert "1 skipped" in output
+    assert "not tested" not in output
 
 
-def test_other_runs_import_nothing_for_it():
+def test_summary_imports_only_the_standard_library():
     """
-    The module of the summary is loaded in every run: it brings neither Budwood nor pytest nor hypothesis.
+    Pytest loads the summary in every run, so it must not import Budwood, pytest or hypothesis.
     """
     (entry,) = entry_points(group="pytest11", name="budwood")
     program = f"import sys, {entry.module}; print(*sys.modules)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.contracts import Cache, Clock, Observer
@@ -105,6 +105,11 @@ def texts_of(texts: str | Iterable[str]) -> tuple[str, ...]:
 def contents_of(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
     """Take a single content for a list of one."""
     return (contents,) if isinstance(contents, str | Message) else tuple(contents)
+
+
+def count_of(prompts: object) -> int | None:
+    """Return how many prompts there are; None for an iterator, which does not know."""
+    return len(prompts) if isinstance(prompts, Sized) else None
 
 
 def closed() -> BudwoodError:

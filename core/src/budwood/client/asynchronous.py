@@ -16,6 +16,7 @@ from budwood.client.arguments import (
     begun,
     closed,
     contents_of,
+    count_of,
     make_engine,
     resumed,
     texts_of,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import AsyncChatSession
+    from budwood.completed import AsyncCompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
@@ -39,8 +41,11 @@ if TYPE_CHECKING:
 
 class AsyncClient:
     """
-    Asks models, with async I/O; the same as `Client`, awaited. Belongs to one event loop; its tasks may share it.
+    Asks models, with async I/O; the same as `Client`, awaited. Tasks may share it.
 
+    It works in several event loops, one after the other or in threads of their own: each loop gets its own connections.
+    A stream must be read in the loop that opened it, and an `httpx.AsyncClient` that you pass ties the client to the
+    first loop. `close` closes the connections of all loops.
     Streams are opened by ``async with client.stream(…) as stream``. Blocking tools and caches get a thread.
     """
 
@@ -78,8 +83,11 @@ class AsyncClient:
             None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
         )
         self._closed = False
-        from budwood.engine.drivers.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
+        # Not above: they import asyncio, which takes 8 ms that blocking programs save.
+        from budwood.client.loop_transports import LoopTransports
+        from budwood.engine.drivers.asynchronous import AsyncDriver
 
+        self._transports = LoopTransports(self._create_transport)
         self._driver = AsyncDriver(self._get_transport, self._clock)
         forking.clients.add(self)
 
@@ -93,13 +101,23 @@ class AsyncClient:
         """Ask a model and read the reply as it is written; see `Client.stream`."""
         from budwood.streams import AsyncChatStream
 
-        return AsyncChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+        reply = self._engine.stream(prompt, options)
+        return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def ask_many(
         self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
     ) -> list[ChatResponse | BudwoodError]:
-        """Ask many things side by side; see `Client.ask_many`."""
+        """Ask many prompts side by side, and wait for all replies; see `Client.ask_many`."""
         return await self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def ask_as_completed(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> AsyncCompletedReplies:
+        """Ask many prompts side by side, and read each reply when it is complete; see `Client.ask_as_completed`."""
+        from budwood.completed import AsyncCompletedReplies
+
+        flows = self._engine.ask_each(prompts, options, concurrency)
+        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
@@ -115,13 +133,14 @@ class AsyncClient:
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `AsyncChatSession.ask` does."""
-        return await self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+        return await self._driver.run(self._engine.talk(conversation, prompt, options))
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
         """Ask in a conversation, as `AsyncChatSession.stream` does."""
         from budwood.streams import AsyncChatStream
 
-        return AsyncChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+        reply = self._engine.stream_talk(conversation, prompt, options)
+        return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def embed(
         self,
@@ -146,13 +165,14 @@ class AsyncClient:
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """Let a model continue a text; see `Client.complete`."""
-        return await self._driver.run(self._engine.complete(prompt, options))
+        return await self._driver.run(self._engine.complete(prompt, options).flow)
 
     def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> AsyncChatStream:
         """Let a model continue a text, and read the reply as it is written; see `Client.stream_completion`."""
         from budwood.streams import AsyncChatStream
 
-        return AsyncChatStream(self._driver.stream(self._engine.complete(prompt, options, streamed=True)))
+        reply = self._engine.complete(prompt, options, streamed=True)
+        return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """Count the tokens of a request before it is sent; see `Client.count_tokens`."""
@@ -186,8 +206,7 @@ class AsyncClient:
         """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
         await self._driver.close()
         self._closed = True
-        if self._transport is not None and self._transport_name:
-            await self._transport.close()
+        await self._transports.close()
         self._engine.close()
 
     async def __aenter__(self) -> Self:
@@ -204,13 +223,14 @@ class AsyncClient:
     def _get_transport(self) -> AsyncTransport:
         if self._closed:
             raise closed()
-        if self._transport is None:
-            made = carrying.async_transport(self._engine.instances, self._transport_name or "")
-            self._transport, self._driver.transport_source = made
-        return self._transport
+        return self._transport or self._transports.get()
+
+    def _create_transport(self) -> AsyncTransport:
+        transport, source = carrying.async_transport(self._engine.instances, self._transport_name or "")
+        self._driver.transport_source = source
+        return transport
 
     def _after_fork(self) -> None:
-        if self._transport_name and self._transport is not None:
-            forking.inherited.append(self._transport)
-            self._transport = None
+        forking.inherited.append(self._transports)
+        self._transports = type(self._transports)(self._create_transport)
         self._engine.random = random.Random()

@@ -22,6 +22,7 @@ from budwood.client.arguments import (
     begun,
     closed,
     contents_of,
+    count_of,
     make_engine,
     resumed,
     texts_of,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import ChatSession
+    from budwood.completed import CompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
@@ -130,18 +132,56 @@ class Client:
         """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
         from budwood.streams import ChatStream
 
-        return ChatStream(self._driver.stream(self._engine.stream(prompt, options)))
+        reply = self._engine.stream(prompt, options)
+        return ChatStream(self._driver.stream(reply.flow), reply.partial)
 
     def ask_many(
         self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
     ) -> list[ChatResponse | BudwoodError]:
         """
-        Ask many things side by side.
+        Ask many prompts side by side, and wait for all replies.
+
+        Args:
+            prompts: Each is as for `ask`. An iterator is read as the requests are sent.
+            concurrency: How many requests run at once.
+            **options: As for `ask`; they hold for all prompts.
 
         Returns:
             The replies in the order of the prompts; in the place of a failed one is its error.
+
+        Raises:
+            ConfigurationError: An option is wrong, no model is given, or its key is missing. Nothing was sent.
+            UnsupportedError: The model cannot do what the options need. Nothing was sent.
         """
         return self._driver.run(self._engine.ask_many(prompts, options, concurrency))
+
+    def ask_as_completed(
+        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    ) -> CompletedReplies:
+        """
+        Ask many prompts side by side, and read each reply as soon as it is complete.
+
+        .. code-block:: python
+
+            with client.ask_as_completed(prompts) as replies:
+                for done in replies:
+                    print(f"{done.completed} of {done.total}: prompt {done.index}: {done.reply}")
+
+        Nothing is sent before the first reply is read. At most ``concurrency`` replies wait to be read: after that,
+        further prompts are not sent.
+
+        Args:
+            prompts: As for `ask_many`.
+            concurrency: How many requests run at once.
+            **options: As for `ask`; they hold for all prompts.
+
+        Raises:
+            BudwoodError: As for `ask_many`.
+        """
+        from budwood.completed import CompletedReplies
+
+        flows = self._engine.ask_each(prompts, options, concurrency)
+        return CompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Begin a conversation; the options are defaults of its calls."""
@@ -157,13 +197,14 @@ class Client:
 
     def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `ChatSession.ask` does."""
-        return self._driver.run(self._engine.talk(conversation, prompt, options, streamed=False))
+        return self._driver.run(self._engine.talk(conversation, prompt, options))
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatStream:
         """Ask in a conversation, as `ChatSession.stream` does."""
         from budwood.streams import ChatStream
 
-        return ChatStream(self._driver.stream(self._engine.talk(conversation, prompt, options, streamed=True)))
+        reply = self._engine.stream_talk(conversation, prompt, options)
+        return ChatStream(self._driver.stream(reply.flow), reply.partial)
 
     def embed(
         self,
@@ -201,13 +242,14 @@ class Client:
             prompt: The text.
             **options: See `budwood.engine.CompletionOptions`.
         """
-        return self._driver.run(self._engine.complete(prompt, options))
+        return self._driver.run(self._engine.complete(prompt, options).flow)
 
     def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatStream:
         """Let a model continue a text, and read the reply as it is written; the options are those of `complete`."""
         from budwood.streams import ChatStream
 
-        return ChatStream(self._driver.stream(self._engine.complete(prompt, options, streamed=True)))
+        reply = self._engine.complete(prompt, options, streamed=True)
+        return ChatStream(self._driver.stream(reply.flow), reply.partial)
 
     def count_tokens(self, prompt: Prompt, *, offline: bool = False, **options: Unpack[AskOptions]) -> TokenCount:
         """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         HTTPCall,
         HTTPReply,
         ModelRules,
+        OutputSchema,
         RateLimits,
         ReplyHead,
         StreamEvent,
@@ -170,6 +171,15 @@ class PriceTierProvider(Protocol):
 
     def price_tier(self, reply: Answer) -> str | None:
         """Return the tier in lower case, as in ``service_tier`` of the catalog's prices; None for the standard one."""
+        ...
+
+
+@runtime_checkable
+class SchemaProvider(Protocol):
+    """A vendor that takes JSON schemas, but not all of them."""
+
+    def takes_schema(self, model: str, schema: OutputSchema) -> bool:
+        """Return whether a model takes a schema. One that it does not take is sent as a tool, or in words."""
         ...
 
 

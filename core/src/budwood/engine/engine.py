@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood import logs
 from budwood.contracts import Cache, Clock, Observer
@@ -22,11 +23,12 @@ from budwood.engine.chat.options import (
     parse_options,
 )
 from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
-from budwood.engine.drivers.effects import All, Flow, Invoke
+from budwood.engine.drivers.effects import Flow, Invoke
+from budwood.engine.many import check_many, error_as_result, run_all
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
-from budwood.engine.pipeline.requests import check_chat
+from budwood.engine.pipeline.requests import check_chat, request_for
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import CACHE, PROVIDER
@@ -39,6 +41,23 @@ if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+
+class StreamedReply(NamedTuple):
+    """
+    A reply that emits events.
+
+    Attributes:
+        flow: Emits them, and returns the complete reply.
+        call: What is known of it before it ends.
+    """
+
+    flow: Flow[ChatResponse]
+    call: Call
+
+    def partial(self) -> ChatResponse | None:
+        """Return what has arrived so far, marked as partial; None before the first content."""
+        return self.call.partial() if self.call.partial is not None else None
 
 
 @dataclass
@@ -77,34 +96,54 @@ class Engine:
         self.counter = TokenCounter(self.instances)
 
     def ask(self, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
-        """Ask, and return the whole reply."""
-        return self._answer(prompt, options, streamed=False)
+        """Parse the options and resolve the model at once, and return the flow that does the rest."""
+        parsed = self._parse(options)
+        call = self._call(parsed)
+        messages = messages_of(prompt, system=parsed.system)
+        if parsed.files:
+            return self._ask_with_files(call, messages, parsed)
+        return self._ask(call, messages, parsed)
 
-    def stream(self, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
+    def stream(self, prompt: Prompt, options: AskOptions) -> StreamedReply:
         """Ask, and emit the reply's events as they come."""
-        return self._answer(prompt, options, streamed=True)
+        parsed = self._parse(options)
+        call = self._call(parsed, streamed=True)
+        messages = messages_of(prompt, system=parsed.system)
+        _check_stream(call, messages, parsed)
+        return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
     def ask_many(
         self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
     ) -> Flow[list[ChatResponse | BudwoodError]]:
         """Ask many prompts side by side; in the place of a failed one is its error."""
-        if isinstance(prompts, str):
-            raise ConfigurationError("ask_many() got one text.", hint="Give a list of prompts.")
-        _check_concurrency(concurrency)
-        replies: list[ChatResponse | BudwoodError] = yield All(
-            (_error_as_result(self, prompt, options) for prompt in prompts), limit=concurrency
-        )
-        return replies
+        return run_all(self.ask_each(prompts, options, concurrency), concurrency)
 
-    def talk(
-        self, conversation: Conversation, prompt: Prompt, options: AskOptions, *, streamed: bool
-    ) -> Flow[ChatResponse]:
+    def ask_each(
+        self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
+    ) -> Iterator[Flow[ChatResponse | BudwoodError]]:
+        """
+        Make a flow for each prompt, which returns the reply or its error.
+
+        Raises:
+            ConfigurationError: An argument is wrong for all of them. Nothing was sent.
+        """
+        check_many(prompts, concurrency)
+        self._check_request(options)
+        return (error_as_result(partial(self.ask, prompt, options)) for prompt in prompts)
+
+    def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation; its history grows only when the reply is complete."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model, streamed=streamed)
+        call = self._call(parsed, conversation.model)
+        return self._talk(conversation, messages_of(prompt), parsed, call)
+
+    def stream_talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> StreamedReply:
+        """Ask in a conversation, and emit the reply's events as they come."""
+        parsed = self._parse(options)
+        call = self._call(parsed, conversation.model, streamed=True)
         new = messages_of(prompt)
-        parsed.request(call.target.model, new)  # raises for an invalid option now, not at the first read
-        return self._talk(conversation, new, parsed, call)
+        _check_stream(call, (*conversation.messages, *new), parsed)
+        return StreamedReply(self._talk(conversation, new, parsed, call), call)
 
     def _talk(
         self, conversation: Conversation, new: tuple[Message, ...], parsed: CallOptions, call: Call
@@ -141,13 +180,14 @@ class Engine:
         )
         return services.moderate(call, request)
 
-    def complete(self, prompt: str, options: CompletionOptions, *, streamed: bool = False) -> Flow[ChatResponse]:
+    def complete(self, prompt: str, options: CompletionOptions, *, streamed: bool = False) -> StreamedReply:
         """Let a model continue a text."""
         from budwood.engine import services
 
         parsed = parse_completion_options(options, self.options)
         call = self._call(parsed, streamed=streamed)
-        return services.request(call, services.COMPLETION, parsed.request(call.target.model, (Message.user(prompt),)))
+        request = parsed.request(call.target.model, (Message.user(prompt),))
+        return StreamedReply(services.complete(call, request), call)
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
         """List the models of a provider."""
@@ -161,7 +201,7 @@ class Engine:
 
         target = self.endpoints.find(self._address(model))
         options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
-        return services.request(self._new_call(target, options, streamed=True), services.PULL, target.model)
+        return services.pull(self._new_call(target, options, streamed=True))
 
     def count_tokens(self, prompt: Prompt, options: AskOptions, *, offline: bool) -> Flow[TokenCount]:
         """Count the tokens of a request; ``offline`` does so without asking the vendor."""
@@ -184,11 +224,7 @@ class Engine:
 
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: its model chats, it has a provider and a key, and its options are valid."""
-        parsed = self._parse(options)
-        call = self._call(parsed)
-        check_chat(call.target)
-        call.target.endpoint.check_credential()
-        parsed.request(call.target.model, (Message.user("-"),))
+        self._check_request(options).target.endpoint.check_credential()
 
     def close(self) -> None:
         """Release what local models hold, and the cache and the observers that were made here."""
@@ -205,15 +241,15 @@ class Engine:
                 with faults.calling(self.cache.source, "close"):
                     self.cache.store.close()
 
-    def _answer(self, prompt: Prompt, options: AskOptions, *, streamed: bool) -> Flow[ChatResponse]:
-        """Parse the options and resolve the model at once, and return the flow that does the rest."""
+    def _check_request(self, options: AskOptions) -> Call:
+        """Check what a call needs besides its prompt; where a cache may answer, it needs no key."""
         parsed = self._parse(options)
-        call = self._call(parsed, streamed=streamed)
-        messages = messages_of(prompt, system=parsed.system)
-        if not parsed.files:
-            return self._ask(call, messages, parsed)
-        parsed.request(call.target.model, messages)  # as in `talk`
-        return self._ask_with_files(call, messages, parsed)
+        call = self._call(parsed)
+        if call.cache is None:
+            call.target.endpoint.check_credential()
+        request = parsed.request(call.target.model, (Message.user("-"),))
+        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
+        return call
 
     def _ask_with_files(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
         messages = yield from self._read(messages, parsed)
@@ -304,20 +340,13 @@ class Engine:
         return combined
 
 
-def _check_concurrency(concurrency: object) -> None:
-    if not isinstance(concurrency, int) or concurrency < 1:
-        raise ConfigurationError(f"concurrency is {concurrency!r}.", hint="Give an integer of 1 or more.")
-
-
-def _error_as_result(engine: Engine, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse | BudwoodError]:
-    try:
-        return (yield from engine.ask(prompt, options))
-    except BudwoodError as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - a fault of a plugin in one item must not lose the others
-        failure = BudwoodError(f"The call failed with {type(error).__name__}: {str(error).rstrip('.')}.")
-        failure.__cause__ = error
-        return failure
+def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
+    """Check a request when the stream is made, and not at the first read; files come to its messages later."""
+    request = parsed.request(call.target.model, messages)
+    if parsed.files:
+        check_chat(call.target)
+    else:
+        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
 
 
 def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:

@@ -128,6 +128,20 @@ def request(call: Call, service: Service, asked: Any) -> Flow[Any]:  # noqa: ANN
     return answer_service(Round(call, service, asked))
 
 
+def complete(call: Call, asked: ChatRequest) -> Flow[ChatResponse]:
+    """Let a model continue a text."""
+    check_service(call.target, COMPLETION)
+    check_messages(asked.messages)
+    return request(call, COMPLETION, asked)
+
+
+def pull(call: Call) -> Flow[None]:
+    """Have a server download a model, and emit its progress."""
+    check_service(call.target, PULL)
+    call.target.endpoint.check_credential()
+    return request(call, PULL, call.target.model)
+
+
 def embed(call: Call, asked: EmbeddingRequest) -> Flow[EmbeddingResponse]:
     """Embed texts, in one request."""
     check_service(call.target, EMBEDDINGS)

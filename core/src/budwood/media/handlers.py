@@ -43,7 +43,18 @@ class ImageHandler:
     """Reads the images that vendors take."""
 
     def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Take the file as it is, if it begins as its name promises."""
-        if not _SIGNATURES[media_type].match(data):
-            raise PromptError(f"{name} is no {media_type}, whatever its name says.", hint="Check the file.")
-        return (ImagePart(data=data, media_type=media_type),)
+        """
+        Make an image of the type that its first bytes tell, whatever the file is called.
+
+        Vendors refuse an image whose media type is not that of its bytes.
+
+        Raises:
+            PromptError: The content is none of the supported image formats.
+        """
+        actual_type = next((kind for kind, signature in _SIGNATURES.items() if signature.match(data)), None)
+        if actual_type is None:
+            raise PromptError(
+                f"{name} is not a valid {media_type}: its content is not PNG, JPEG, GIF or WebP.",
+                hint="Check the file.",
+            )
+        return (ImagePart(data=data, media_type=actual_type),)

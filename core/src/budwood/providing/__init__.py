@@ -3,19 +3,22 @@
 from typing import TYPE_CHECKING
 
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import call_id, calls_before
+from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, has_invalid_arguments
 from budwood.providing.failures import (
     ErrorCodes,
     VendorError,
     clip,
     describe_body,
     error_from_reply,
+    find_message,
+    missing_field,
     parse_body,
     parse_object,
+    require_text,
 )
-from budwood.providing.headers import duration, rate_limits, request_id, retry_after
+from budwood.providing.headers import duration, parse_count, parse_http_date, rate_limits, request_id, retry_after
 from budwood.providing.images import InlineImage, inline_image
-from budwood.providing.messages import characters, check_capabilities, check_messages
+from budwood.providing.messages import characters, check_capabilities, check_messages, reject_parts
 from budwood.providing.refusals import DROPPABLE, refused_parameter, refusing, rule_of
 from budwood.providing.replacing import replacing, write_whole
 from budwood.providing.rules import Parameters, adapted
@@ -42,6 +45,7 @@ _HOMES = {
 
 __all__ = [
     "DROPPABLE",
+    "INVALID_ARGUMENTS",
     "BaseProvider",
     "BaseStreamDecoder",
     "ErrorCodes",
@@ -65,16 +69,23 @@ __all__ = [
     "estimate_text",
     "estimate_tokens",
     "events_of",
+    "find_message",
+    "has_invalid_arguments",
     "inline_image",
+    "missing_field",
     "parse_body",
     "parse_chunk",
+    "parse_count",
+    "parse_http_date",
     "parse_object",
     "rate_limits",
     "refused_parameter",
     "refusing",
+    "reject_parts",
     "replacing",
     "reported_tier",
     "request_id",
+    "require_text",
     "retry_after",
     "rule_of",
     "write_whole",

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
-from budwood.types import ChatRequest
+from budwood.types import ChatRequest, ToolCallPart
+
+INVALID_ARGUMENTS: Final = "arguments of a tool call that are not a valid JSON object were repaired, or wrapped in one"
+"""The reason of the adaptation for calls with `has_invalid_arguments`."""
+
+
+def has_invalid_arguments(call: ToolCallPart) -> bool:
+    """Return whether the model wrote no valid JSON object; empty text counts as an empty object."""
+    return call.arguments.strip() not in ("", call.json_arguments)
 
 
 def calls_before(request: ChatRequest) -> int:

@@ -111,8 +111,17 @@ def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN4
         request_id_headers: Further headers of the vendor's id of the request; see `request_id`.
 
     Raises:
-        BadResponseError: It is not; the text says what it is instead.
+        BadResponseError: It is not; the message says what the body is instead. An empty body is retryable: overloaded
+            servers send one.
     """
+    if not reply.body.strip():
+        raise BadResponseError(
+            f"The reply has status {reply.status} and an empty body.",
+            hint="Ask again later. If it is always so, is base_url the address of the API?",
+            status=reply.status,
+            request_id=request_id(reply.headers, *request_id_headers),
+            retryable=True,
+        )
     try:
         return from_json(reply.body)
     except ValueError as error:
@@ -140,6 +149,68 @@ def parse_object(reply: HTTPReply, *request_id_headers: str) -> dict[str, Any]:
     return body
 
 
+def missing_field(reply: HTTPReply, body: Mapping[str, Any], name: str) -> BadResponseError:
+    """
+    Return the error of a reply with status 200 that lacks the field with its content.
+
+    If the body holds the text of an error, the error quotes it, since the address was then the right one.
+    """
+    message, hint = f"The reply has no {name}.", None
+    if reported := find_message(body):
+        message = f"{message} The server reports: {clip(reported)}"
+        hint = "Resolve what the server reports."
+    return BadResponseError(message, hint=hint, status=reply.status, request_id=request_id(reply.headers))
+
+
+def require_text(value: object, name: str) -> str:
+    """
+    Return a text of a reply; null counts as an empty text.
+
+    Args:
+        value: The value of the field.
+        name: The field, for the error.
+
+    Raises:
+        BadResponseError: The value is of another type: without it the reply would seem complete with less text.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    raise BadResponseError(f"The reply's field {name!r} is not a text but {type(value).__name__}.")
+
+
+_MESSAGE_FIELDS: Final = (
+    "error", "errors", "message", "msg", "detail", "error_description", "error_msg", "error_message", "status_msg",
+    "base_resp", "title", "reason",
+)  # fmt: skip
+"""The fields in which servers and gateways put an error's text, directly or further inside, the most telling first."""
+
+_MAX_DEPTH: Final = 4
+
+
+def find_message(body: object, depth: int = _MAX_DEPTH) -> str | None:
+    """
+    Find the text of an error in a parsed body, in any of the forms that servers and gateways use.
+
+    Args:
+        body: The body, or a part of it.
+        depth: How many levels of objects and lists are searched.
+
+    Returns:
+        None if the body holds no such text.
+    """
+    if isinstance(body, str):
+        return body if body.strip() else None
+    if depth and isinstance(body, Mapping):
+        values = [body[name] for name in _MESSAGE_FIELDS if body.get(name)]
+    elif depth and isinstance(body, list):
+        values = body[:1]
+    else:
+        return None
+    return next((text for value in values if (text := find_message(value, depth - 1))), None)
+
+
 def describe_body(body: bytes) -> str:
     """Say in a few words what a body is that is not what was expected."""
     text = body.strip()[:4096].decode("utf-8", "replace").strip()
@@ -163,17 +234,23 @@ def _shown(character: str) -> bool:
 
 
 def error_from_reply(
-    reply: HTTPReply, vendor_error: VendorError, error_codes: ErrorCodes = NO_ERROR_CODES
+    reply: HTTPReply,
+    vendor_error: VendorError,
+    error_codes: ErrorCodes = NO_ERROR_CODES,
+    *,
+    in_success: bool = False,
 ) -> ProviderError:
     """
-    Classify a reply that is not 2xx.
+    Classify an error reply.
 
     Args:
         reply: Status and headers; its body was parsed into `vendor_error`.
-        vendor_error: What the vendor says.
-        error_codes: What the vendor's codes mean.
+        vendor_error: The error as the vendor reports it.
+        error_codes: The meaning of the vendor's codes.
+        in_success: Whether the error was inside a reply with status 200. `reply` then has the status that fits the
+            error, and the message does not show it.
     """
-    error = _classify(reply.status, vendor_error, error_codes)
+    error = _classify(reply.status, vendor_error, error_codes, in_success=in_success)
     error.status = reply.status or None
     error.code = vendor_error.code or vendor_error.type
     error.param = vendor_error.param
@@ -189,7 +266,7 @@ def error_from_reply(
     return error
 
 
-def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes) -> ProviderError:
+def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes, *, in_success: bool) -> ProviderError:
     message, words = clip(vendor_error.message), vendor_error.words
     if words & error_codes.content_filter:
         what = "prompt" if vendor_error.stage == "prompt" else "reply"
@@ -213,7 +290,9 @@ def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes) -
         error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")
         error.rule = rule_of(vendor_error.param or refused, vendor_error.message)
         return error
-    return _by_status(status, message, error_codes, words)
+    if not in_success and not message.startswith("HTTP "):
+        message = f"HTTP {status}: {message}"
+    return _by_status(status, message, is_credential=bool(words & error_codes.credential))
 
 
 def _exceeds_context(status: int, message: str, error_codes: ErrorCodes) -> bool:
@@ -221,8 +300,8 @@ def _exceeds_context(status: int, message: str, error_codes: ErrorCodes) -> bool
     return pattern is not None and status in (400, 413, 422) and re.match(pattern, message) is not None
 
 
-def _by_status(status: int, message: str, error_codes: ErrorCodes, words: frozenset[str]) -> ProviderError:
-    if status == 401 or words & error_codes.credential:
+def _by_status(status: int, message: str, *, is_credential: bool) -> ProviderError:
+    if status == 401 or is_credential:
         return AuthenticationError(f"The credential was refused: {message}", hint="Check the API key.")
     if status == 403:
         return PermissionDeniedError(message, hint="The key may not use this model, or not from here.")

@@ -14,6 +14,12 @@ from budwood.types import RateLimits
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id")
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_MAX_DIGITS: Final = 64
+"""The length of the longest text that is read as a duration."""
+
+MAX_COUNT: Final = 2**53
+"""The largest count that is believed: JSON numbers are exact up to here (RFC 8259, section 6)."""
+
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -46,14 +52,19 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     seconds = _number(value)
     if value is None or seconds is not None:
         return None if seconds is None else max(seconds, 0.0)
+    moment = parse_http_date(value)
+    return None if moment is None else max(moment - (time.time() if now is None else now), 0.0)
+
+
+def parse_http_date(text: str | None) -> float | None:
+    """Return the seconds since 1970 of an HTTP date, in GMT unless it names a zone; None if it is not a date."""
     from email.utils import parsedate_to_datetime
 
     try:
-        date = parsedate_to_datetime(value)
-        moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()  # one without a zone is in GMT
-    except (ValueError, ArithmeticError, TypeError):
+        date = parsedate_to_datetime(text or "")
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return max(moment - (time.time() if now is None else now), 0.0)
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
@@ -61,39 +72,47 @@ def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
     if "x-ratelimit-" not in "\n".join(headers):  # one search instead of one for each
         return None
     return RateLimits(
-        limit_requests=_count(headers.get("x-ratelimit-limit-requests")),
-        remaining_requests=_count(headers.get("x-ratelimit-remaining-requests")),
+        limit_requests=parse_count(headers.get("x-ratelimit-limit-requests")),
+        remaining_requests=parse_count(headers.get("x-ratelimit-remaining-requests")),
         reset_requests=duration(headers.get("x-ratelimit-reset-requests")),
-        limit_tokens=_count(headers.get("x-ratelimit-limit-tokens")),
-        remaining_tokens=_count(headers.get("x-ratelimit-remaining-tokens")),
+        limit_tokens=parse_count(headers.get("x-ratelimit-limit-tokens")),
+        remaining_tokens=parse_count(headers.get("x-ratelimit-remaining-tokens")),
         reset_tokens=duration(headers.get("x-ratelimit-reset-tokens")),
     )
 
 
-def duration(text: object) -> float | None:
-    """Parse a duration such as ``6m0s``, ``120ms`` or plain seconds; return None if the value is not a duration."""
-    plain = _number(text)
-    if plain is not None or not isinstance(text, str):
+def duration(value: object) -> float | None:
+    """Return the seconds of a duration: ``6m0s``, ``120ms``, plain seconds as a text or a number; None for all else."""
+    plain = _number(value)
+    if plain is not None or not isinstance(value, str) or len(value) > _MAX_DIGITS:
         return plain
-    pieces = _DURATION.findall(text)
-    if not pieces or "".join(number + unit for number, unit in pieces) != text:
+    parts = _DURATION.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
         return None
-    return _finite(sum(float(number) * _UNITS[unit] for number, unit in pieces))
+    return _finite(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def parse_count(value: object) -> int | None:
+    """
+    Return a count that a vendor reports, such as a number of tokens; None if it is not one.
+
+    Takes numbers from 0 to 2**53, also as a text; a fraction is cut off.
+    """
+    if value is None:
+        return None
+    number = value if type(value) is int else _number(value)
+    return int(number) if number is not None and 0 <= number <= MAX_COUNT else None
 
 
 def _number(value: object) -> float | None:
-    if not isinstance(value, str | int | float):
+    """Return a finite number from a text or a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
         return _finite(float(value))
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError):  # an integer of 400 digits is no float
         return None
 
 
 def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
-
-
-def _count(text: str | None) -> int | None:
-    number = _number(text)
-    return None if number is None else int(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from budwood.errors import PromptError, UnsupportedError
-from budwood.types import Capability, ImagePart, Message, TextPart
+from budwood.types import Capability, ImagePart, Message, TextPart, ToolResultPart
 
 
 def check_messages(messages: Sequence[Message]) -> None:
@@ -27,6 +27,21 @@ def check_messages(messages: Sequence[Message]) -> None:
     raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
 
 
+def reject_parts(message: Message, *kinds: type[object]) -> None:
+    """
+    Check that a message holds no part of a kind that the API does not take in its role.
+
+    Raises:
+        UnsupportedError: It holds one.
+    """
+    for part in message.parts:
+        if isinstance(part, kinds):
+            raise UnsupportedError(
+                f"A {message.role} message cannot hold a part of the type {part.type!r} here.",
+                hint="Put it into a user message.",
+            )
+
+
 def characters(messages: Sequence[Message]) -> int:
     """Count the characters of what messages say in text: also the arguments of tools, and their results."""
     total = 0
@@ -35,7 +50,7 @@ def characters(messages: Sequence[Message]) -> int:
             if isinstance(part, TextPart):  # nearly all are
                 total += len(part.text)
             else:
-                total += sum(len(getattr(part, name, "")) for name in ("text", "content", "arguments"))
+                total += sum(len(getattr(part, name, "")) for name in ("text", "arguments"))
     return total
 
 
@@ -48,5 +63,6 @@ def check_capabilities(messages: Sequence[Message], capabilities: frozenset[Capa
     """
     if Capability.IMAGE_INPUT in capabilities:
         return
-    if any(isinstance(part, ImagePart) for message in messages for part in message.parts):
+    parts = (part for message in messages for part in message.parts)
+    if any(isinstance(part, ImagePart) or (isinstance(part, ToolResultPart) and part.images) for part in parts):
         raise UnsupportedError(f"{model} reads no images.", hint="Ask a model that does, or leave the images out.")

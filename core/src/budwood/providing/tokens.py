@@ -14,6 +14,7 @@ from budwood.types import (
     Message,
     Part,
     ReasoningPart,
+    TextPart,
     ToolCallPart,
     ToolDefinition,
     ToolResultPart,
@@ -103,7 +104,9 @@ def _part(part: Part, text: CountText) -> TokenEstimate:
         case ToolCallPart():
             return _TOOL_USE.plus(text(part.name)).plus(text(part.arguments).weighted(0.3, 1, 1.5))
         case ToolResultPart():
-            return _TOOL_USE.plus(text(part.content).weighted(0.6, 1, 1.5))
+            total = _TOOL_USE.plus(text(part.text).weighted(0.6, 1, 1.5))
+            others = sum(not isinstance(one, TextPart) for one in part.parts)
+            return total.plus(_IMAGE, others) if others else total
         case _:
             return text(part.text)
 

@@ -95,6 +95,7 @@ class ChatResponse(Answer, Record):
         provider: The instance that answered; ``model`` is the name by which the vendor says that it answered.
         id: The vendor's id of the reply; ``request_id`` that of the HTTP request.
         cached: Whether the reply came from the cache.
+        partial: Whether this is only what had arrived of a stream that was left early or interrupted.
         attempts: The ledger: each request sent for this call.
         adaptations: Parameters that were not sent as given.
         alternatives: Further choices of the same reply.
@@ -116,6 +117,7 @@ class ChatResponse(Answer, Record):
     request_id: str | None = None
     rate_limits: RateLimits | None = None
     cached: bool = False
+    partial: bool = False
     attempts: tuple[Attempt, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
     alternatives: tuple[Message, ...] = ()

@@ -6,7 +6,7 @@ import base64
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, SecretStr
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from budwood.types.record import JSON, Record
 
@@ -101,26 +101,41 @@ class ToolCallPart(Record):
 
     def parse_arguments(self) -> dict[str, JSON]:
         """
-        Parse the arguments; no text at all counts as an empty object.
+        Parse the arguments. Empty text counts as an empty object.
+
+        What has one meaning is repaired: control characters in strings, half surrogate pairs, a comma before a closing
+        bracket, arguments that are written twice or as JSON within a string.
 
         Raises:
-            ValueError: The model wrote no valid JSON object.
+            ValueError: The model wrote no JSON object.
         """
-        arguments = from_json(self.arguments) if self.arguments.strip() else {}
-        if not isinstance(arguments, dict):
-            raise ValueError(f"the arguments are no JSON object but a {type(arguments).__name__}")  # noqa: TRY004
-        return arguments
+        try:
+            arguments: JSON = from_json(self.arguments)
+        except (ValueError, TypeError):  # TypeError for a half surrogate pair
+            arguments = None
+        if isinstance(arguments, dict):
+            return arguments
+        from budwood.types.json_text import parse_object  # only what is not a valid object needs it
 
+        return parse_object(self.arguments)
 
-class ToolResultPart(Record):
-    """What a tool answered, or the error with which it failed."""
+    @property
+    def json_arguments(self) -> str:
+        """
+        The arguments as a valid JSON object, since servers refuse a conversation that holds invalid ones.
 
-    type: Literal["tool_result"] = "tool_result"
-    call_id: str
-    name: str
-    content: str
-    is_error: bool = False
-    cache: CacheLifetime | None = None
+        They are as the model wrote them, or repaired, or else inside the object ``{"INVALID_JSON": …}``.
+        """
+        try:
+            if isinstance(from_json(self.arguments, allow_inf_nan=False), dict):
+                return self.arguments
+        except (ValueError, TypeError):
+            pass
+        try:
+            arguments = self.parse_arguments()
+        except ValueError:
+            arguments = {"INVALID_JSON": self.arguments.encode("utf-8", "replace").decode("utf-8")}
+        return to_json(arguments, inf_nan_mode="null").decode()
 
 
 class VendorPart(Record):
@@ -135,6 +150,43 @@ class VendorPart(Record):
     provider: str
     kind: str
     data: JSON
+
+
+ResultContent = str | tuple[Annotated[TextPart | ImagePart | VendorPart, Field(discriminator="type")], ...]
+"""What a tool can return to a model: a text, or texts, images and a vendor's own content, in order."""
+
+
+class ToolResultPart(Record):
+    """
+    What a tool returned, or the error with which it failed.
+
+    ``content`` is a text, or a tuple of parts. A provider whose API takes only text in a result sends images in another
+    place and reports an adaptation, or refuses them.
+    """
+
+    type: Literal["tool_result"] = "tool_result"
+    call_id: str
+    name: str
+    content: ResultContent
+    is_error: bool = False
+    cache: CacheLifetime | None = None
+
+    @property
+    def text(self) -> str:
+        """All text of the result."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def parts(self) -> tuple[TextPart | ImagePart | VendorPart, ...]:
+        """The content as parts, also where it is a text alone."""
+        return (TextPart(text=self.content),) if isinstance(self.content, str) else self.content
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """The images of the result."""
+        return () if isinstance(self.content, str) else tuple(p for p in self.content if isinstance(p, ImagePart))
 
 
 class VendorTool(Record):

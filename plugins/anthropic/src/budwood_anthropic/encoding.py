@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from pydantic_core import from_json
+
 from budwood.errors import PromptError, UnsupportedError
-from budwood.providing import inline_image
+from budwood.providing import INVALID_ARGUMENTS, has_invalid_arguments, inline_image
 from budwood.types import (
     Adaptation,
     ImagePart,
@@ -33,6 +35,7 @@ Content = str | list[Block]
 
 _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
 _INSTRUCTING: Final = ("system", "developer")
+_TOOL: Final = Message(role="tool", parts=())
 
 
 class Conversation(NamedTuple):
@@ -71,7 +74,7 @@ class _Writer:
             blocks = self.blocks(message)
             if message.name:
                 self.note("message.name", "dropped", "the vendor knows no names of speakers")
-            if not blocks:
+            if not blocks and not (message.role == "user" and not written):
                 continue
             if message.role in _INSTRUCTING and (not written or not self.inline_system):
                 if written:
@@ -81,8 +84,9 @@ class _Writer:
             if message.role == last_role == "tool":  # the results of one turn belong into one message
                 written[-1]["content"] += blocks
                 continue
-            written.append({"role": _role(message), "content": blocks})
+            written.append({"role": _role(message), "content": blocks or self.placeholder()})
             last_role = message.role
+        self.trim_end(written)
         for turn in written:
             turn["content"] = _shortest(turn["content"])
         return Conversation(_shortest(system), written, tuple(self.receipts.values()))
@@ -91,15 +95,32 @@ class _Writer:
         self.receipts.setdefault(reason, Adaptation(parameter=parameter, action=action, reason=reason))
 
     def blocks(self, message: Message) -> list[Block]:
-        """Write the parts of a message; empty texts, which the vendor refuses, say nothing."""
+        """Encode the parts of a message, without texts of white space alone, which the API rejects."""
         return [block for part in message.parts if (block := self.block(part, message))]
+
+    def placeholder(self) -> list[Block]:
+        """Return what stands for a first turn that holds only blank text: a conversation begins with the user."""
+        self.note("messages", "changed", "a blank first message is rejected: a placeholder was sent")
+        return [{"type": "text", "text": "(empty message)"}]
+
+    def trim_end(self, written: list[dict[str, Any]]) -> None:
+        """Remove trailing white space from a final assistant turn, which the API rejects."""
+        last = written[-1] if written else None
+        if last is None or last["role"] != "assistant" or last["content"][-1].get("type") != "text":
+            return
+        block = last["content"][-1]
+        text = block["text"].rstrip()
+        if text != block["text"]:
+            self.note("messages", "changed", "trailing white space of a final assistant turn is rejected")
+            last["content"][-1] = {**block, "text": text}
 
     def block(self, part: Part, message: Message) -> Block | None:
         match part:
             case TextPart():
-                return marked({"type": "text", "text": part.text, **_own(part)}, part.cache) if part.text else None
+                block = {"type": "text", "text": part.text, **_own(part)}
+                return marked(block, part.cache) if part.text.strip() else None
             case RefusalPart():
-                return {"type": "text", "text": part.text} if part.text else None
+                return {"type": "text", "text": part.text} if part.text.strip() else None
             case VendorPart():
                 return part.data if part.provider == VENDOR and isinstance(part.data, dict) else None
             case ReasoningPart():
@@ -128,20 +149,26 @@ class _Writer:
         return marked({"type": "image", "source": _source(part)}, part.cache)
 
     def call(self, part: ToolCallPart) -> Block:
-        try:
-            arguments = part.parse_arguments()
-        except ValueError:
-            self.note("messages", "changed", "arguments that are no JSON object are wrapped in one")
-            arguments = {"INVALID_JSON": part.arguments}
+        if has_invalid_arguments(part):
+            self.note("messages", "changed", INVALID_ARGUMENTS)
+        arguments = from_json(part.json_arguments)
         block = {"type": "tool_use", "id": self.new_id(part.id), "name": part.name, "input": arguments}
         return marked({**block, **_own(part)}, part.cache)
 
     def result(self, part: ToolResultPart) -> Block:
         call_id = self.ids.get(part.call_id) or self.new_id(part.call_id)
-        block: Block = {"type": "tool_result", "tool_use_id": call_id, "content": part.content}
+        block: Block = {"type": "tool_result", "tool_use_id": call_id}
+        if content := self.result_content(part):
+            block["content"] = content
         if part.is_error:
             block["is_error"] = True
         return marked(block, part.cache)
+
+    def result_content(self, part: ToolResultPart) -> Content:
+        """Encode what a tool returned: a text, or blocks of text, images and documents."""
+        if isinstance(part.content, str):
+            return part.content if part.content.strip() else ""
+        return [block for piece in part.content if (block := self.block(piece, _TOOL))]
 
     def new_id(self, given: str) -> str:
         """

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from budwood.errors import ProviderError
-from budwood.providing import ErrorCodes, VendorError, describe_body, error_from_reply, refused_parameter
+from budwood.providing import ErrorCodes, VendorError, describe_body, error_from_reply, find_message, refused_parameter
 from budwood.types import HTTPReply, ReplyHead
 
 ERROR_CODES: Final = ErrorCodes(
@@ -96,31 +96,28 @@ _PARAMETERS: Final = frozenset(
 
 
 def parse_error(reply: HTTPReply) -> VendorError:
-    """Take out of an error's body what the vendor says; gateways before it answer in HTML."""
+    """Parse the body of an error; gateways in front of the API answer in forms of their own, or in HTML."""
     try:
         body = from_json(reply.body)
     except ValueError:
         body = None
-    if not isinstance(body, Mapping):
-        return VendorError(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
-    return parse_error_body(body, fallback=f"HTTP {reply.status}")
+    return parse_error_body(body, fallback=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
 
 
-def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
-    """Read ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}}``."""
-    error = body.get("error")
-    if isinstance(error, str):
-        return VendorError(message=error)
-    error = error if isinstance(error, Mapping) else body
-    message = error.get("message") or fallback
-    message = message if isinstance(message, str) else to_json(message).decode()
+def parse_error_body(body: object, *, fallback: str) -> VendorError:
+    """Parse ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}}``, or what stands for it."""
+    fields = body if isinstance(body, Mapping) else {}
+    error = fields.get("error")
+    error = error if isinstance(error, Mapping) else fields
+    message, kind = error.get("message"), error.get("type")
+    if not isinstance(message, str) or not message.strip():
+        message = find_message(body) or fallback
     details = error.get("details")
     code = details.get("error_code") if isinstance(details, Mapping) else None
-    kind = error.get("type")
     return VendorError(
         message=message,
         code=code if isinstance(code, str) else None,
-        type=kind if isinstance(kind, str) else None,
+        type=kind if isinstance(kind, str) and kind != "error" else None,
         param=parameter_in(message) if kind == "invalid_request_error" else None,
         details=error,
     )
@@ -139,14 +136,14 @@ def parameter_in(message: str) -> str | None:
     return _OUR_NAMES.get(named[1], named[1])
 
 
-def error_of(reply: HTTPReply, vendor_error: VendorError) -> ProviderError:
+def error_of(reply: HTTPReply, vendor_error: VendorError, *, in_success: bool = False) -> ProviderError:
     """Classify an error by status and structured code, and where these say nothing by the beginning of its text."""
     known = vendor_error
     if vendor_error.code is None and vendor_error.type == "invalid_request_error":
         meaning = next((word for word, text in _MEANINGS if text.match(vendor_error.message)), None)
         known = vendor_error._replace(code=meaning, stage="output" if meaning == "filter" else "prompt")
     judged = replace(reply, head=replace(reply.head, status=403)) if vendor_error.code == _ON_HOLD else reply
-    error = error_from_reply(judged, known, ERROR_CODES)
+    error = error_from_reply(judged, known, ERROR_CODES, in_success=in_success)
     error.status = reply.status
     error.code, error.param = vendor_error.code or vendor_error.type, vendor_error.param
     return error
@@ -156,7 +153,7 @@ def error_inside(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
     """Make the error of an error inside a 200; of a type that is not known, it counts as the server's failure."""
     vendor_error = parse_error_body(body, fallback="the vendor reports an error")
     status = STATUSES.get(vendor_error.type or "", 500)
-    error = error_of(HTTPReply(ReplyHead(status, head.headers), b""), vendor_error)
+    error = error_of(HTTPReply(ReplyHead(status, head.headers), b""), vendor_error, in_success=True)
     error.request_id = error.request_id or _text(body.get("request_id"))
     return error
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from budwood.providing import parse_count, parse_http_date
 from budwood.types import RateLimits
 
 _PREFIX: Final = "anthropic-ratelimit-"
@@ -26,21 +26,17 @@ def decode_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
     """
     if not any(name.startswith(_PREFIX) for name in headers):
         return None
-    sent = _date(headers.get("date"))
+    sent = parse_http_date(headers.get("date"))
     moment = now if sent is None else sent
     tokens = "tokens" if f"{_PREFIX}tokens-remaining" in headers else "input-tokens"
     return RateLimits(
-        limit_requests=_count(headers.get(f"{_PREFIX}requests-limit")),
-        remaining_requests=_count(headers.get(f"{_PREFIX}requests-remaining")),
+        limit_requests=parse_count(headers.get(f"{_PREFIX}requests-limit")),
+        remaining_requests=parse_count(headers.get(f"{_PREFIX}requests-remaining")),
         reset_requests=_until(headers.get(f"{_PREFIX}requests-reset"), moment),
-        limit_tokens=_count(headers.get(f"{_PREFIX}{tokens}-limit")),
-        remaining_tokens=_count(headers.get(f"{_PREFIX}{tokens}-remaining")),
+        limit_tokens=parse_count(headers.get(f"{_PREFIX}{tokens}-limit")),
+        remaining_tokens=parse_count(headers.get(f"{_PREFIX}{tokens}-remaining")),
         reset_tokens=_until(headers.get(f"{_PREFIX}{tokens}-reset"), moment),
     )
-
-
-def _count(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
 
 
 def _until(text: str | None, now: float) -> float | None:
@@ -48,17 +44,10 @@ def _until(text: str | None, now: float) -> float | None:
     return None if moment is None else max(moment - now, 0.0)
 
 
-def parse_moment(text: str | None) -> float | None:
-    """Return the seconds since 1970 of a moment as RFC 3339 writes it, or None where it is none."""
+def parse_moment(value: object) -> float | None:
+    """Return the seconds since 1970 of an RFC 3339 timestamp; None if it is not one."""
     try:
-        moment = datetime.fromisoformat(text or "")
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, OverflowError):
         return None

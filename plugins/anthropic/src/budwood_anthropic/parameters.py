@@ -6,6 +6,7 @@ Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/message_creat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from budwood.providing import adapted
@@ -98,11 +99,18 @@ def _tools(
         reason = f"{request.model} does not promise to follow a schema"
         receipts.append(Adaptation(parameter="tools.strict", action="dropped", reason=reason))
     choice = _choice(request)
-    if choice and choice["type"] in ("any", "tool") and (thinking.budget or "no_forced_tools" in rules.traits):
+    thinks = thinking.budget is not None or _thinks_by_extra(request)
+    if choice and choice["type"] in ("any", "tool") and (thinks or "no_forced_tools" in rules.traits):
         choice = {**{name: value for name, value in choice.items() if name != "name"}, "type": "auto"}
-        reason = "a model that thinks decides itself" if thinking.budget else f"{request.model} decides itself"
+        reason = "a model that thinks decides itself" if thinks else f"{request.model} decides itself"
         receipts.append(Adaptation(parameter="tool_choice", action="changed", reason=reason))
     return {"tools": written, **({"tool_choice": choice} if choice else {})}, tuple(receipts)
+
+
+def _thinks_by_extra(request: ChatRequest) -> bool:
+    """Whether the caller's own `extra` sets a thinking budget."""
+    own = request.extra.get("thinking")
+    return isinstance(own, Mapping) and own.get("type") == "enabled"
 
 
 def _choice(request: ChatRequest) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_object, reported_tier, request_id
+from budwood.providing import (
+    BaseProvider,
+    describe_body,
+    missing_field,
+    parse_count,
+    parse_object,
+    reported_tier,
+    request_id,
+)
 from budwood.types import (
     Adaptation,
     Answer,
@@ -21,14 +29,23 @@ from budwood.types import (
     HTTPReply,
     Message,
     ModelInfo,
+    OutputSchema,
     RateLimits,
     ReplyHead,
     Usage,
 )
-from budwood_anthropic.decoding import decode_content, decode_metadata, decode_usage, finish_reason
+from budwood_anthropic.decoding import (
+    content_blocks,
+    decode_content,
+    decode_metadata,
+    decode_usage,
+    finish_reason,
+    stop_reason,
+)
 from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
+from budwood_anthropic.schemas import is_recursive
 from budwood_anthropic.settings import AnthropicSettings
 from budwood_anthropic.streaming import MessageStreamDecoder
 
@@ -94,12 +111,11 @@ class Anthropic(BaseProvider):
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a message."""
         body = self._object(reply)
-        content = body.get("content")
-        if not isinstance(content, list):
-            raise BadResponseError("The reply holds no content.", request_id=request_id(reply.headers))
-        usage, raw_reason = body.get("usage"), body.get("stop_reason")
+        if body.get("content") is None:
+            raise missing_field(reply, body, "content")
+        usage, raw_reason = body.get("usage"), stop_reason(body.get("stop_reason"))
         return ChatResponse(
-            message=Message(role="assistant", parts=decode_content(content)),
+            message=Message(role="assistant", parts=decode_content(content_blocks(body["content"]))),
             finish_reason=finish_reason(raw_reason),
             raw_finish_reason=raw_reason,
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
@@ -134,6 +150,10 @@ class Anthropic(BaseProvider):
         """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
         return any(request.extra.get(name) for name in ("context_management", "betas"))
 
+    def takes_schema(self, model: str, schema: OutputSchema) -> bool:
+        """Return whether a schema is free of recursion, which structured outputs reject."""
+        return not is_recursive(schema.json_schema)
+
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Read the ``anthropic-ratelimit-…`` headers of a reply."""
         return decode_limits(head.headers, self._context.clock.time())
@@ -146,8 +166,8 @@ class Anthropic(BaseProvider):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count."""
-        count = self._object(reply).get("input_tokens")
-        if not isinstance(count, int):
+        count = parse_count(self._object(reply).get("input_tokens"))
+        if count is None:
             raise BadResponseError("The reply holds no input_tokens.", request_id=request_id(reply.headers))
         return count
 
@@ -185,11 +205,10 @@ class Anthropic(BaseProvider):
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:
     created = parse_moment(row.get("created_at"))
-    window = row.get("max_input_tokens")
     return ModelInfo(
         id=row["id"],
         created=None if created is None or created <= 0 else int(created),  # the epoch means that it is not known
         owned_by="anthropic",
-        context_window=window if isinstance(window, int) else None,
+        context_window=parse_count(row.get("max_input_tokens")),
         raw=dict(row),
     )

@@ -8,7 +8,7 @@ Source: docs.claude.com, "Structured outputs", "JSON Schema limitations"; ``lib/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -63,3 +63,33 @@ def _inner(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 def _schema(value: Any) -> Any:  # noqa: ANN401 - a schema may be true or false
     return _accept(value) if isinstance(value, Mapping) else value
+
+
+@convert_once
+def is_recursive(schema: Mapping[str, Any]) -> bool:
+    """Return whether a definition of a schema refers to itself, directly or through others, or to the root."""
+    references = {
+        f"#/{key}/{name}": set(_references(definition))
+        for key in ("$defs", "definitions")
+        for name, definition in schema.get(key, {}).items()
+    }
+    for pointer, direct in references.items():
+        reached, pending = set(), list(direct)
+        while pending:
+            found = pending.pop()
+            if found == pointer:
+                return True
+            if found not in reached:
+                reached.add(found)
+                pending += references.get(found, ())
+    return "#" in _references(schema)
+
+
+def _references(schema: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from budwood.errors import PromptError
-from budwood.providing import inline_image
+from budwood.providing import reject_parts
 from budwood.types import (
     ImagePart,
     Message,
@@ -24,12 +23,10 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_gemini.tool_results import encode_image, encode_moved_images, encode_result, id_field
 
 VENDOR: Final = "gemini"
 """Marks parts as Gemini's own."""
-
-OUR_ID: Final = "budwood-"
-"""Begins the ids that we give to calls without one; they are not sent back."""
 
 ABOUT_THE_REPLY: Final = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
 """What a candidate holds beside its content: kept as vendor parts, and no part of a later request."""
@@ -42,7 +39,11 @@ _SYSTEM: Final = ("system", "developer")
 
 def encode_instruction(messages: Iterable[Message]) -> dict[str, Any]:
     """Write system messages as the one instruction that there is, one part for each text."""
-    texts = [part.text for message in messages if message.role in _SYSTEM for part in _texts(message)]
+    texts: list[str] = []
+    for message in messages:
+        if message.role in _SYSTEM:
+            reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
+            texts += (part.text for part in _texts(message) if part.text.strip())
     return {"systemInstruction": {"parts": [{"text": text} for text in texts]}} if texts else {}
 
 
@@ -61,10 +62,12 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
 
     Args:
         messages: The conversation.
-        signed: Whether the model refuses calls without a signature.
+        signed: Whether the model is one from Gemini 3 on: it refuses calls without a signature, and takes images in
+            results of tools.
     """
     contents: list[dict[str, Any]] = []
     after_results = False
+    moved: list[dict[str, Any]] = []
     for message in messages:
         if message.role in _SYSTEM:
             continue
@@ -74,24 +77,31 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
         if after_results and message.role == "tool":
             contents[-1]["parts"].extend(parts)
         else:
+            if moved:
+                contents[-1]["parts"].extend(moved)
+                moved = []
             contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        moved += encode_moved_images(message, multimodal=signed)
         after_results = message.role == "tool"
+    if moved:
+        contents[-1]["parts"].extend(moved)
     return contents
 
 
 def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]:
+    unsigned = signed  # only the first call of a turn wants a signature
     for part in message.parts:
-        written = _encode_part(part)
+        written = _encode_part(part, multimodal=signed)
         if written is None:
             continue
         if isinstance(part, ToolCallPart):
-            if signed and part.provider != VENDOR:
+            if unsigned and part.provider != VENDOR:
                 written["thoughtSignature"] = _NO_SIGNATURE
-            signed = False  # only the first call of a turn wants one
+            unsigned = False
         yield written
 
 
-def _encode_part(part: Part) -> dict[str, Any] | None:
+def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
     """Write one part, or None where it is not for Gemini."""
     match part:
         case TextPart() | RefusalPart():
@@ -102,11 +112,14 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
             own = _own(part)
             return {**({} if own and not part.text else {"text": part.text}), "thought": True, **own}
         case ImagePart():
-            return _image(part)
+            return encode_image(part)
         case ToolCallPart():
-            return {"functionCall": {**_id(part.id), "name": part.name, "args": _arguments(part)}, **_own(part)}
+            return {
+                "functionCall": {**id_field(part.id), "name": part.name, "args": from_json(part.json_arguments)},
+                **_own(part),
+            }
         case ToolResultPart():
-            return {"functionResponse": {**_id(part.call_id), "name": part.name, "response": _response(part)}}
+            return encode_result(part, multimodal=multimodal)
         case VendorPart():
             if part.provider != VENDOR or part.kind in ABOUT_THE_REPLY or not isinstance(part.data, dict):
                 return None
@@ -116,44 +129,6 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
 def _own(part: TextPart | RefusalPart | ReasoningPart | ToolCallPart) -> dict[str, Any]:
     """Return what Gemini said beside a part of its own: above all the signature of its thoughts."""
     return dict(part.data) if part.provider == VENDOR and isinstance(part.data, dict) else {}
-
-
-def _id(call_id: str) -> dict[str, str]:
-    return {} if call_id.startswith(OUR_ID) else {"id": call_id}
-
-
-def _arguments(call: ToolCallPart) -> dict[str, Any]:
-    try:
-        return call.parse_arguments()
-    except ValueError:
-        return {"invalid_json": call.arguments}  # the API wants an object; the tool's answer says what was wrong
-
-
-def _response(result: ToolResultPart) -> dict[str, Any]:
-    """Write a result as the object that it must be; any other stands under ``output``, or ``error``."""
-    try:
-        answer = from_json(result.content)
-    except ValueError:
-        answer = result.content
-    if isinstance(answer, dict):
-        return answer
-    return {"error" if result.is_error else "output": answer if isinstance(answer, list) else result.content}
-
-
-def _image(image: ImagePart) -> dict[str, Any]:
-    """
-    Write an image's bytes, or the address from which Gemini fetches it.
-
-    Raises:
-        PromptError: The kind of image is not known.
-    """
-    inline = inline_image(image)
-    if inline is None:
-        kind = {"mimeType": image.media_type} if image.media_type else {}
-        return {"fileData": {**kind, "fileUri": image.url}}
-    if inline.media_type in (None, "application/octet-stream"):
-        raise PromptError("Gemini wants to know what kind an image is.", hint='Give media_type="image/png" with it.')
-    return {"inlineData": {"mimeType": inline.media_type, "data": inline.base64}}
 
 
 def _texts(message: Message) -> Iterator[TextPart]:

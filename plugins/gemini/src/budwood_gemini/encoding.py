@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.providing import adapted
+from budwood.providing import INVALID_ARGUMENTS, adapted, has_invalid_arguments
 from budwood.types import (
     JSON,
     Adaptation,
@@ -25,6 +25,7 @@ from budwood.types import (
 from budwood_gemini.content import VENDOR, encode_contents, encode_instruction, has_late_instruction
 from budwood_gemini.schemas import known_schema
 from budwood_gemini.settings import GeminiSettings
+from budwood_gemini.tool_results import encode_moved_images
 
 COUNTS_BUDGET: Final = "thinking_budget"
 """Trait of models that think for a number of tokens, not on a level, and that ask for no signatures (2.5)."""
@@ -86,7 +87,7 @@ def encode_request(request: ChatRequest, rules: ModelRules, settings: GeminiSett
     if settings.safety_settings:
         rows = settings.safety_settings.items()
         body["safetySettings"] = [{"category": category, "threshold": threshold} for category, threshold in rows]
-    receipts.extend(_receipts(request))
+    receipts.extend(_receipts(request, multimodal=COUNTS_BUDGET not in rules.traits))
     return Body(_merged(body, request.extra), tuple(receipts))
 
 
@@ -175,11 +176,17 @@ def _demand_in_words(body: dict[str, Any], schema: Mapping[str, JSON]) -> None:
     body.setdefault("systemInstruction", {"parts": []})["parts"].append({"text": demand})
 
 
-def _receipts(request: ChatRequest) -> Iterator[Adaptation]:
+def _receipts(request: ChatRequest, *, multimodal: bool) -> Iterator[Adaptation]:
     """List what Gemini has no place for."""
     if has_late_instruction(request.messages):
         reason = "Gemini has one instruction, before the conversation: later system messages were moved there"
         yield Adaptation(parameter="messages", action="changed", reason=reason)
+    if any(encode_moved_images(message, multimodal=multimodal) for message in request.messages):
+        where = "images with an address" if multimodal else "images"
+        reason = f"{where} in a tool's result are sent after it: the model takes none inside"
+        yield Adaptation(parameter="messages", action="changed", reason=reason)
+    if any(has_invalid_arguments(call) for message in request.messages for call in message.tool_calls):
+        yield Adaptation(parameter="messages", action="changed", reason=INVALID_ARGUMENTS)
     if any(message.name for message in request.messages):
         yield Adaptation(parameter="name", action="dropped", reason="Gemini's messages have no names")
     if request.parallel_tool_calls is False:

@@ -12,24 +12,28 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from budwood.errors import ContentFilterError, ProviderError, UnsupportedParameterError
+from budwood.errors import ContentFilterError, ProviderError, ServerError, UnsupportedParameterError
 from budwood.providing import (
     ErrorCodes,
     VendorError,
     describe_body,
     duration,
     error_from_reply,
+    find_message,
     refused_parameter,
     rule_of,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
-from budwood_gemini.decoding import FILTERED
+from budwood_gemini.decoding import FILTERED, finish_reason
 from budwood_gemini.encoding import COUNTS_BUDGET, NAMES, SCHEMA_OR_TOOLS
 from budwood_gemini.headers import request_id
 
 _DAILY: Final = "daily quota"
 _TOO_LONG: Final = "too long"
 _UNKNOWN_PARAMETER: Final = "unknown parameter"
+
+_TRANSIENT: Final = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"})
+"""Finish reasons that another attempt may avoid: the model wrote something that Gemini cannot parse."""
 
 _REFUSALS: Final = (r"Invalid JSON payload received\. Unknown name \"(\w+)\"",)
 """How the API rejects a parameter."""
@@ -95,34 +99,35 @@ def error_of(reply: HTTPReply) -> ProviderError:
         body = from_json(reply.body)
     except ValueError:
         body = None
-    said = error_in(body)
-    if said is None:
-        text = f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
-        error = error_from_reply(reply, VendorError(message=text), _ERROR_CODES)
-        error.request_id = request_id(reply.headers)
-        return error
-    return _error(reply.head, said)
+    error = error_in(body)
+    if error is None:
+        message = find_message(body) or f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
+        error = {"message": message}
+    return _error(reply.head, error)
 
 
 def error_in(body: object) -> Mapping[str, Any] | None:
-    """Find the error that a body holds, be it one of a reply or of a chunk; some are wrapped in a list."""
+    """Return the error that a reply or a chunk holds; some are wrapped in a list, others are a text."""
     if isinstance(body, list) and len(body) == 1:
         body = body[0]
-    said = body.get("error") if isinstance(body, Mapping) else None
-    if isinstance(said, str):
-        return {"message": said}
-    return said if isinstance(said, Mapping) and said else None
+    error = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(error, Mapping):
+        return error or None
+    message = find_message(error)
+    return {"message": message} if message else None
 
 
 def failure(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     """Make the error that stands inside a reply of 200; one without a status of its own is the server's."""
     code = said.get("code")
     status = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    return _error(ReplyHead(status, head.headers), said)
+    return _error(ReplyHead(status, head.headers), said, in_success=True)
 
 
-def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
-    message, status = str(said.get("message") or f"HTTP {head.status}"), said.get("status")
+def _error(head: ReplyHead, said: Mapping[str, Any], *, in_success: bool = False) -> ProviderError:
+    message, status = find_message(said.get("message")) or find_message(said), said.get("status")
+    if message is None:
+        message = "The server reports an error without a message."
     code = next((one["reason"] for one in _details(said, "ErrorInfo") if one.get("reason")), status)
     vendor_error = VendorError(
         message=message,
@@ -133,13 +138,22 @@ def _error(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
     )
     # What is refused by where or by whom it is asked has the status of a bad request.
     judged = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
-    error = error_from_reply(HTTPReply(ReplyHead(judged, head.headers), b""), vendor_error, _ERROR_CODES)
+    reply = HTTPReply(ReplyHead(judged, head.headers), b"")
+    error = error_from_reply(reply, vendor_error, _ERROR_CODES, in_success=in_success)
     error.status, error.request_id = head.status, request_id(head.headers)
     if error.retry_after is None:
-        error.retry_after = next((duration(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
+        error.retry_after = next((_delay(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
     if isinstance(error, UnsupportedParameterError):
         error.rule = _rule(message, vendor_error.param)
     return error
+
+
+def _delay(value: object) -> float | None:
+    """Return the seconds of a ``Duration``: ``34s`` in JSON, ``{"seconds", "nanos"}`` behind some gateways."""
+    if not isinstance(value, Mapping):
+        return duration(value)
+    seconds, nanos = duration(value.get("seconds") or 0), duration(value.get("nanos") or 0)
+    return None if seconds is None or nanos is None else seconds + nanos / 1e9
 
 
 def _rule(message: str, param: str | None) -> ModelRules | None:
@@ -182,14 +196,16 @@ def _camel(name: str) -> str:
 
 
 def _details(said: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
-    for one in said.get("details") or ():
+    details = said.get("details")
+    for one in details if isinstance(details, list) else ():
         if isinstance(one, Mapping) and str(one.get("@type", "")).endswith(f"google.rpc.{kind}"):
             yield one
 
 
 def _violations(said: Mapping[str, Any], kind: str, name: str) -> Iterator[Mapping[str, Any]]:
     for one in _details(said, kind):
-        yield from (violation for violation in one.get(name) or () if isinstance(violation, Mapping))
+        violations = one.get(name)
+        yield from (row for row in violations if isinstance(row, Mapping)) if isinstance(violations, list) else ()
 
 
 def blocked_prompt(reply: Mapping[str, Any]) -> ContentFilterError | None:
@@ -220,6 +236,21 @@ def blocked_output(candidate: Mapping[str, Any]) -> ContentFilterError | None:
         categories=_categories(candidate),
         status=200,
         code=reason,
+    )
+
+
+def failed_output(candidate: Mapping[str, Any]) -> ServerError | None:
+    """Create the error of a reply that the model could not finish, such as a malformed call of a function."""
+    reason = candidate.get("finishReason") or ""
+    if finish_reason(reason, called_tools=False) != "error":
+        return None
+    detail = candidate.get("finishMessage")
+    return ServerError(
+        f"The model ended its reply without content: {reason}{f' ({detail})' if detail else ''}.",
+        hint="Ask again. If it happens often, use fewer or simpler tools.",
+        status=200,
+        code=reason,
+        retryable=reason in _TRANSIENT,
     )
 
 

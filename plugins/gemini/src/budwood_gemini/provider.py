@@ -10,7 +10,17 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, calls_before, describe_body, parse_body, rate_limits, reported_tier
+from budwood.providing import (
+    BaseProvider,
+    calls_before,
+    describe_body,
+    find_message,
+    missing_field,
+    parse_body,
+    parse_count,
+    rate_limits,
+    reported_tier,
+)
 from budwood.types import (
     Adaptation,
     Answer,
@@ -26,9 +36,16 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_gemini.decoding import decode_message, decode_usage, finish_reason, notes_of, notes_of_candidate
+from budwood_gemini.decoding import (
+    decode_message,
+    decode_usage,
+    finish_reason,
+    notes_of,
+    notes_of_candidate,
+    raw_finish_reason,
+)
 from budwood_gemini.encoding import encode_request
-from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failure
+from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failed_output, failure
 from budwood_gemini.headers import request_id
 from budwood_gemini.settings import GeminiSettings
 from budwood_gemini.streaming import GeminiStreamDecoder
@@ -87,13 +104,17 @@ class Gemini(BaseProvider):
             raise refusal
         candidates = body.get("candidates") or ()
         if not candidates:
-            raise BadResponseError("The reply holds no candidates.", retryable=True)
+            missing = missing_field(reply, body, "candidates")
+            missing.retryable = find_message(body) is None
+            raise missing
         reply_id = body.get("responseId") or None
         message, *others = (decode_message(candidate, reply_id, calls_before(request)) for candidate in candidates)
         first = candidates[0]
-        if not any(one.parts for one in (message, *others)) and (refusal := blocked_output(first)):
-            raise refusal
-        raw_reason = first.get("finishReason")
+        if not any(one.parts for one in (message, *others)) and (
+            error := blocked_output(first) or failed_output(first)
+        ):
+            raise error
+        raw_reason = raw_finish_reason(first)
         return ChatResponse(
             message=message,
             alternatives=tuple(others),
@@ -128,9 +149,9 @@ class Gemini(BaseProvider):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count; one of zero is left out of the JSON."""
-        count = self._object(reply).get("totalTokens", 0)
-        if not isinstance(count, int):
-            raise BadResponseError(f"The count of tokens is a {type(count).__name__}.")
+        count = parse_count(self._object(reply).get("totalTokens", 0))
+        if count is None:
+            raise BadResponseError("The reply holds no count of tokens.")
         return count
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
@@ -201,10 +222,9 @@ def _usage(body: Mapping[str, Any]) -> Usage:
 
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:
-    window = row.get("inputTokenLimit")
     return ModelInfo(
         id=str(row.get("name") or "").removeprefix("models/"),
         owned_by="google",
-        context_window=window if isinstance(window, int) else None,
+        context_window=parse_count(row.get("inputTokenLimit")),
         raw=dict(row),
     )

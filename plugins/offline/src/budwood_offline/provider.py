@@ -119,7 +119,7 @@ def _fill(schema: OutputSchema, text: str, seed: int) -> tuple[str, tuple[str, .
 
 
 def _text_of(message: Message) -> str:
-    return "\n".join([message.text, *(result.content for result in message.tool_results)]).strip()
+    return "\n".join([message.text, *(result.text for result in message.tool_results)]).strip()
 
 
 def _apply_limits(tokens: list[str], request: ChatRequest) -> tuple[list[str], FinishReason]:

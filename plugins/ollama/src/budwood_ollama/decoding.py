@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood.providing import parse_count, require_text
 from budwood.types import (
     FinishReason,
     Message,
@@ -36,16 +37,22 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     return "tool_calls" if called_tools and reason != "length" else reason
 
 
+def done_reason(reply: Mapping[str, Any]) -> str | None:
+    """Return the server's own finish reason; None if there is none."""
+    reason = reply.get("done_reason")
+    return str(reason) if reason else None
+
+
 def decode_message(message: Mapping[str, Any], numbers: Iterator[int]) -> Message:
     """Read a model's message; ``numbers`` gives ids to calls that have none."""
     return Message(role="assistant", parts=tuple(_parts(message, numbers)))
 
 
 def _parts(message: Mapping[str, Any], numbers: Iterator[int]) -> Iterator[Part]:
-    if message.get("thinking"):
-        yield ReasoningPart(text=message["thinking"])
-    if message.get("content"):
-        yield TextPart(text=message["content"])
+    if thinking := require_text(message.get("thinking"), "thinking"):
+        yield ReasoningPart(text=thinking)
+    if content := require_text(message.get("content"), "content"):
+        yield TextPart(text=content)
     for call in message.get("tool_calls") or ():
         yield decode_call(call, next(numbers))
     yield from unknown_parts(message)
@@ -90,14 +97,10 @@ def decode_usage(reply: Mapping[str, Any]) -> Usage:
     """
     counts = {name: reply[name] for name in ("prompt_eval_count", "eval_count") if reply.get(name) is not None}
     return Usage(
-        input_tokens=_count(counts.get("prompt_eval_count")),
-        output_tokens=_count(counts.get("eval_count")),
+        input_tokens=parse_count(counts.get("prompt_eval_count")),
+        output_tokens=parse_count(counts.get("eval_count")),
         raw=counts or None,
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:

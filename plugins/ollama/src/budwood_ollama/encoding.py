@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from budwood.errors import UnsupportedError
-from budwood.providing import adapted, inline_image
+from budwood.providing import INVALID_ARGUMENTS, adapted, has_invalid_arguments, inline_image, reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -24,6 +26,7 @@ from budwood.types import (
     TextPart,
     ToolCallPart,
     ToolDefinition,
+    ToolResultPart,
     VendorPart,
 )
 from budwood_ollama.decoding import VENDOR
@@ -118,10 +121,13 @@ class ChatWriter:
                 self._note("name", "dropped", "Ollama's messages have no name")
             match message.role:
                 case "tool":
+                    reject_parts(message, ImagePart, ToolCallPart)
                     yield from self._results(message)
                 case "assistant":
+                    reject_parts(message, ImagePart, ToolResultPart)
                     yield self._assistant(message)
                 case "system" | "developer":
+                    reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
                     yield {"role": "system", "content": message.text}
                 case _:
                     yield self._user(message)
@@ -129,7 +135,9 @@ class ChatWriter:
     def _results(self, message: Message) -> Iterator[dict[str, Any]]:
         for result in message.tool_results:
             name = result.name or self._names.get(result.call_id, "")
-            written = {"role": "tool", "content": result.content}
+            written: dict[str, Any] = {"role": "tool", "content": result.text}
+            if result.images:
+                written["images"] = [self._image(part) for part in result.images]
             yield written | ({"tool_name": name} if name else {}) | {"tool_call_id": result.call_id}
 
     def _assistant(self, message: Message) -> dict[str, Any]:
@@ -145,14 +153,10 @@ class ChatWriter:
         return written | _returned(message)
 
     def _call(self, wanted: ToolCallPart) -> dict[str, Any]:
-        arguments: Mapping[str, Any]
-        try:
-            arguments = wanted.parse_arguments()
-        except ValueError:
-            self._note("messages", "changed", "arguments of a call that are no JSON object were sent as a text in one")
-            arguments = {"arguments": wanted.arguments}
+        if has_invalid_arguments(wanted):
+            self._note("messages", "changed", INVALID_ARGUMENTS)
         more = _table(wanted.data) if wanted.provider == VENDOR else {}
-        function = {**_table(more.get("function")), "name": wanted.name, "arguments": arguments}
+        function = {**_table(more.get("function")), "name": wanted.name, "arguments": from_json(wanted.json_arguments)}
         return {**more, "id": wanted.id, "function": function}
 
     def _user(self, message: Message) -> dict[str, Any]:

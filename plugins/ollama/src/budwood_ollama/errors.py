@@ -21,7 +21,7 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.providing import VendorError, clip, describe_body, error_from_reply, refusing
+from budwood.providing import VendorError, clip, describe_body, error_from_reply, find_message, refusing
 from budwood.types import HTTPReply, ReplyHead
 
 _NO_MODEL: Final = re.compile(r"""^model ["']?(?P<name>[\w./:@-]+?)["']? not found""")
@@ -41,27 +41,19 @@ _PARAMETERS: Final[Mapping[str, str]] = {"tools": "tools", "thinking": "reasonin
 
 
 def parse_error(reply: HTTPReply) -> VendorError:
-    """Take out of an error's body what the server says."""
+    """Parse the body of an error."""
     try:
         body = from_json(reply.body)
     except ValueError:
         body = None
-    if isinstance(body, Mapping) and (text := _text(body)):
-        return VendorError(message=text, details=body)
-    return VendorError(message=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
+    message = find_message(body) or f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
+    return VendorError(message=message, details=body if isinstance(body, Mapping) else {})
 
 
-def _text(body: Mapping[str, Any]) -> str:
-    error = body.get("error") or body.get("message")
-    if isinstance(error, Mapping):  # as its imitation of OpenAI writes them
-        error = error.get("message")
-    return error if isinstance(error, str) else ""
-
-
-def error_of(reply: HTTPReply) -> ProviderError:
+def error_of(reply: HTTPReply, *, in_success: bool = False) -> ProviderError:
     """Classify a reply that is not 2xx: by its status, and by the text where that says more."""
     vendor_error = parse_error(reply)
-    general = error_from_reply(reply, vendor_error)
+    general = error_from_reply(reply, vendor_error, in_success=in_success)
     special = _special(clip(vendor_error.message), reply.status, general)
     if special is None:
         return general
@@ -72,8 +64,8 @@ def error_of(reply: HTTPReply) -> ProviderError:
 
 def error_in_stream(head: ReplyHead, line: Mapping[str, Any]) -> ProviderError:
     """Make the error of one inside a 200, with the status that its text has elsewhere; by default 500."""
-    text = _text(line) or "the server reports an error"
-    return error_of(HTTPReply(ReplyHead(_status(text), head.headers), to_json({"error": text})))
+    text = find_message(line) or "The server reports an error without a message."
+    return error_of(HTTPReply(ReplyHead(_status(text), head.headers), to_json({"error": text})), in_success=True)
 
 
 def _status(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from budwood.providing import parse_count
 from budwood.types import ModelInfo
 
 
@@ -25,4 +26,4 @@ def _context_window(info: Mapping[str, Any]) -> int | None:
     window = info.get(f"{architecture}.context_length")
     if window is None:
         window = next((value for key, value in info.items() if key.endswith(".context_length")), None)
-    return window if isinstance(window, int) else None
+    return parse_count(window)

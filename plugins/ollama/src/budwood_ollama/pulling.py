@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budwood.errors import ProviderError, StreamInterruptedError
+from budwood.providing import parse_count
 from budwood.types import PullProgress
 from budwood.wire import NDJSONDecoder
 from budwood_ollama.streaming import Failure, parsed
@@ -60,15 +61,11 @@ class PullDecoder:
 
 def _progress(record: Mapping[str, Any]) -> PullProgress:
     """Read one line; where ``total`` stands and ``completed`` does not, Go has left out a 0."""
-    total = _count(record.get("total"))
-    completed = _count(record.get("completed"))
+    total = parse_count(record.get("total"))
+    completed = parse_count(record.get("completed"))
     return PullProgress(
         status=str(record.get("status") or ""),
         digest=record.get("digest") or None,
         completed=0 if completed is None and total is not None else completed,
         total=total,
     )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from budwood import providing
 from budwood.errors import BadResponseError
-from budwood.providing import call_id, calls_before, rate_limits
+from budwood.providing import call_id, calls_before, parse_count, rate_limits
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -214,12 +214,12 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
     """Bring usage into our form. OpenAI's totals include cached input and reasoning, and so do ours."""
     read = detail(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
-        read = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
-    total, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+        read = parse_count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
+    total, written = parse_count(usage.get("prompt_tokens")), parse_count(usage.get("completion_tokens"))
     reasoning = detail(usage, "completion_tokens_details", "reasoning_tokens")
     if reasoning and written is not None and total is not None:
         # xAI counts it beside `completion_tokens`: its total tells.
-        written += reasoning if count(usage.get("total_tokens")) == total + written + reasoning else 0
+        written += reasoning if parse_count(usage.get("total_tokens")) == total + written + reasoning else 0
     return Usage(
         input_tokens=total,
         uncached_input_tokens=uncached(total, read),
@@ -244,12 +244,7 @@ def decode_cost(usage: Mapping[str, Any]) -> Decimal | None:
 def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
     """Return a count that stands one level deeper, or None where there is none."""
     inner = usage.get(details)
-    return count(inner.get(name)) if isinstance(inner, dict) else None
-
-
-def count(value: object) -> int | None:
-    """Return what is a count, and None in place of all else."""
-    return value if type(value) is int and value >= 0 else None  # True is an int for `isinstance`
+    return parse_count(inner.get(name)) if isinstance(inner, dict) else None
 
 
 def decode_metadata(reply: Mapping[str, Any], choice: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:

@@ -6,10 +6,11 @@ Source: OpenAI's API description, ``CreateChatCompletionRequest``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
+from budwood.providing import reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -22,39 +23,75 @@ from budwood.types import (
     TextPart,
     ToolCallPart,
     ToolDefinition,
+    ToolResultPart,
     VendorPart,
 )
+from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 
 RETURNED_FIELDS: Final = frozenset({"audio", "reasoning_details"})
 """Fields of a model's message that Budwood does not model and that the vendor wants back in the next request."""
 
 
-def encode_messages(messages: Iterable[Message], *, vendor: str, system_role: str | None) -> list[dict[str, Any]]:
+def encode_messages(
+    messages: Iterable[Message], *, vendor: str, system_role: str | None, image_results: bool = False
+) -> list[dict[str, Any]]:
     """
-    Write messages.
+    Encode messages.
+
+    Chat Completions takes only text in the result of a tool. Images in results follow in a message of the user, after
+    all results of the turn; `moved_images` reports that.
 
     Args:
-        messages: A message of tools becomes one message for each result.
-        vendor: To whom this goes: parts of other vendors are left out.
+        messages: A tool message becomes one message for each result.
+        vendor: The receiving instance; parts of other vendors are left out.
         system_role: The role of system and developer messages; None leaves each as it is.
+        image_results: Whether the server takes images in the result of a tool.
     """
     encoded: list[dict[str, Any]] = []
+    moved: tuple[Part, ...] = ()
     for message in messages:
         if message.role == "tool":
-            encoded += [
-                {"role": "tool", "tool_call_id": result.call_id, "content": result.content}
-                for result in message.tool_results
-            ]
-        else:
-            encoded.append(_encode_message(message, vendor, system_role))
-    return encoded
+            reject_parts(message, ImagePart, ToolCallPart)
+            encoded += [_encode_result(one, vendor, image_results=image_results) for one in message.tool_results]
+            moved = moved if image_results else (*moved, *_images_of(message))
+            continue
+        if moved:
+            encoded.append({"role": "user", "content": _content(moved, vendor)})
+            moved = ()
+        encoded.append(_encode_message(message, vendor, system_role))
+    return [*encoded, {"role": "user", "content": _content(moved, vendor)}] if moved else encoded
+
+
+def _images_of(message: Message) -> Iterator[Part]:
+    """List the images in results, each group after the name of its tool."""
+    for result in message.tool_results:
+        if result.images:
+            yield TextPart(text=f"Returned by {result.name} ({result.call_id}):")
+            yield from result.images
+
+
+def moved_images(messages: Iterable[Message]) -> tuple[Adaptation, ...]:
+    """Return the adaptation for images that `encode_messages` moved out of results of tools, if there are any."""
+    if not any(part.images for message in messages if message.role == "tool" for part in message.tool_results):
+        return ()
+    reason = "images in a tool's result are sent in a user message after it: the API takes only text there"
+    return (Adaptation(parameter="messages", action="changed", reason=reason),)
+
+
+def _encode_result(result: ToolResultPart, vendor: str, *, image_results: bool) -> dict[str, Any]:
+    content: str | list[Any] = result.text
+    if result.images:
+        content = _content(result.parts, vendor) if image_results else content or "The result is the image below."
+    return {"role": "tool", "tool_call_id": result.call_id, "content": content}
 
 
 def _encode_message(message: Message, vendor: str, system_role: str | None) -> dict[str, Any]:
     match message.role:
         case "assistant":
+            reject_parts(message, ImagePart, ToolResultPart)
             encoded = _assistant(message, vendor)
         case "system" | "developer":
+            reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
             encoded = {"role": system_role or message.role, "content": message.text}
         case _:
             encoded = {"role": "user", "content": _content(message.parts, vendor)}
@@ -92,7 +129,7 @@ def _returned(message: Message, vendor: str) -> dict[str, Any]:
 
 
 def _call(wanted: ToolCallPart) -> dict[str, Any]:
-    return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.arguments}}
+    return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.json_arguments}}
 
 
 def _content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:
@@ -151,14 +188,14 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
         function["description"] = tool.description
     if tool.strict is not None:
         function["strict"] = tool.strict
+    if tool.strict:
+        function["parameters"] = encode_strict_schema(tool.parameters) or tool.parameters
     return {"type": "function", "function": function | tool.extra}
 
 
 def encode_output_schema(schema: OutputSchema) -> dict[str, Any]:
     """Write the JSON schema that the reply must satisfy."""
-    written: dict[str, Any] = {"name": schema.name, "schema": schema.json_schema}
+    written: dict[str, Any] = {"name": schema.name, **schema_fields(schema)}
     if schema.description:
         written["description"] = schema.description
-    if schema.strict is not None:
-        written["strict"] = schema.strict
     return {"type": "json_schema", "json_schema": written}

@@ -200,7 +200,7 @@ class OpenAIEndpoint(BaseProvider):
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         vendor_error = self.parse_error_body(body, fallback="the server reports an error")
         reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
-        return _with_request_id(error_from_reply(reply, vendor_error, self.error_codes), head)
+        return _with_request_id(error_from_reply(reply, vendor_error, self.error_codes, in_success=True), head)
 
 
 def _with_request_id(error: ProviderError, head: ReplyHead) -> ProviderError:

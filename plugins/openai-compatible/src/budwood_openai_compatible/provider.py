@@ -15,7 +15,13 @@ from budwood.providing import adapted
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
-from budwood_openai_compatible.encoding import encode_messages, encode_output_schema, encode_tools, foreign_tools
+from budwood_openai_compatible.encoding import (
+    encode_messages,
+    encode_output_schema,
+    encode_tools,
+    foreign_tools,
+    moved_images,
+)
 from budwood_openai_compatible.endpoint import OpenAIEndpoint
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
@@ -56,6 +62,7 @@ class OpenAICompatible(OpenAIEndpoint):
         super().__init__(settings, context)
         self._api = settings.api
         self._system_role = settings.system_role
+        self._image_results = "image_results" in settings.offers
         self._names = {"max_tokens": settings.max_tokens_parameter, **settings.renames}
 
     def api(self, request: ChatRequest) -> Api:
@@ -79,9 +86,13 @@ class OpenAICompatible(OpenAIEndpoint):
         receipts = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": encode_messages(request.messages, vendor=vendor, system_role=self._system_role),
+            "messages": encode_messages(
+                request.messages, vendor=vendor, system_role=self._system_role, image_results=self._image_results
+            ),
             **parameters.values,
         }
+        if not self._image_results:
+            receipts += moved_images(request.messages)
         if request.tools or request.vendor_tools:
             body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in self._settings.lacks)
             receipts += foreign_tools(request, vendor)

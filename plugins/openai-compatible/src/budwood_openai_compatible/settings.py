@@ -11,8 +11,8 @@ Lack = Literal[
 ]
 """What some servers cannot do, or refuse to be asked for."""
 
-Offer = Literal["count_tokens", "moderation"]
-"""What few servers can do besides OpenAI's own."""
+Offer = Literal["count_tokens", "moderation", "image_results"]
+"""What few servers can do besides OpenAI's own; ``image_results`` are images in the result of a tool."""
 
 
 def _address(url: str) -> str:

@@ -107,7 +107,7 @@ class LoopbackServer:
             _shut_down(connection)
         self.has_open(0)
 
-    def send_unasked(self, data: bytes) -> None:
+    def send_unsolicited(self, data: bytes) -> None:
         """Send bytes on all open connections without a request; one that ends meanwhile gets none."""
         with self._changed:
             connections = tuple(self._connections)

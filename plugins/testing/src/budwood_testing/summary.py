@@ -1,8 +1,8 @@
 """
-The summary of claims that went unproved, at the end of a run of pytest.
+The summary of claims that were not tested, at the end of a pytest run.
 
-pytest loads this module in every run in an environment that holds budwood-testing, so it imports nothing besides the
-standard library, and prints nothing where no suite left a claim unproved.
+pytest loads this module in every run of an environment that has budwood-testing installed. It therefore imports only
+the standard library, and prints nothing unless a suite left a claim untested.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import pytest
 
-PROPERTY: Final = "budwood_unproved"
-"""The property of a test's report that holds a claim; reports cross from the processes of pytest-xdist with it."""
+PROPERTY: Final = "budwood_untested"
+"""The name of the test report property that stores a claim; pytest-xdist transfers it between processes."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List each claim once, below the class of its tests, with the tests that were skipped for it."""
+    """List each claim once, below its suite, with the tests that were skipped because of it."""
     claims: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for report in terminalreporter.stats.get("skipped", ()):
         for name, claim in getattr(report, "user_properties", ()):
@@ -27,15 +27,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 claims[suite][str(claim)].append(test)
     if not claims:
         return
-    terminalreporter.section("claims that went unproved")
+    terminalreporter.section("claims that were not tested")
     for suite, found in claims.items():
         terminalreporter.line(suite)
         for claim, tests in found.items():
             terminalreporter.line(f"  {claim} ({', '.join(dict.fromkeys(tests))})")
-    terminalreporter.line("strict = True on a suite makes them failures.")
+    terminalreporter.line("Set strict = True on a suite to make these tests fail.")
 
 
 def _names(report: pytest.TestReport) -> tuple[str, str]:
-    """Name the suite that a test belongs to, with its file, and the test without its parameters."""
+    """Return the suite of a test with its file, and the name of the test without its parameters."""
     suite, _, test = report.nodeid.rpartition("::")
     return suite, test.partition("[")[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic_core import from_json
+
 from budwood.errors import ConfigurationError, InvalidRequestError, PromptError, UnsupportedError
 from budwood.types import (
     ChatRequest,
@@ -101,7 +103,7 @@ def _offered(request: ChatRequest) -> tuple[ToolDefinition, ...]:
 def _written(message: Message) -> Iterator[dict[str, Any]]:
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     for result in results:
-        yield {"role": "tool", "tool_call_id": result.call_id, "name": result.name, "content": result.content}
+        yield {"role": "tool", "tool_call_id": result.call_id, "name": result.name, "content": result.text}
     if not results:
         yield _spoken(message)
 
@@ -118,8 +120,5 @@ def _spoken(message: Message) -> dict[str, Any]:
 
 
 def _call(call: ToolCallPart) -> dict[str, Any]:
-    try:
-        arguments: object = call.parse_arguments()
-    except ValueError:
-        arguments = call.arguments  # as the model wrote it: it shall see its own mistake
+    arguments = from_json(call.json_arguments)  # templates read an object
     return {"type": "function", "id": call.id, "function": {"name": call.name, "arguments": arguments}}

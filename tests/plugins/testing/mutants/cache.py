@@ -55,7 +55,7 @@ class Shelf:
         self.closed = True
 
 
-class Sound(CacheSuite):
+class Correct(CacheSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -90,20 +90,20 @@ class Sound(CacheSuite):
         return True
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestRaisesForUnknownKeys(Sound):
-    caught_by = ("test_unknown_key_is_none",)
+class TestRaisesForUnknownKeys(Correct):
+    caught_by = ("test_unknown_key_returns_none",)
 
     class Mutant(Shelf):
         def get(self, key):
             return self.entries[self.name(key)][0]
 
 
-class TestForgetsWhatWasRead(Sound):
-    caught_by = ("test_value_comes_back",)
+class TestForgetsWhatWasRead(Correct):
+    caught_by = ("test_get_returns_the_stored_value",)
 
     class Mutant(Shelf):
         def get(self, key):
@@ -112,8 +112,8 @@ class TestForgetsWhatWasRead(Sound):
             return value
 
 
-class TestReturnsOtherBytes(Sound):
-    caught_by = ("test_value_comes_back",)
+class TestReturnsOtherBytes(Correct):
+    caught_by = ("test_get_returns_the_stored_value",)
 
     class Mutant(Shelf):
         def get(self, key):
@@ -121,55 +121,55 @@ class TestReturnsOtherBytes(Sound):
             return None if value is None else bytearray(value)
 
 
-class TestLosesEmptyValues(Sound):
-    caught_by = ("test_any_value_comes_back",)
+class TestLosesEmptyValues(Correct):
+    caught_by = ("test_any_bytes_can_be_stored",)
 
     class Mutant(Shelf):
         def get(self, key):
             return super().get(key) or None
 
 
-class TestKeepsTextAlone(Sound):
-    caught_by = ("test_any_value_comes_back",)
+class TestKeepsTextAlone(Correct):
+    caught_by = ("test_any_bytes_can_be_stored",)
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):
             super().set(key, value.decode("utf-8", "ignore").encode(), ttl=ttl)
 
 
-class TestRefusesStrangeKeys(Sound):
-    caught_by = ("test_any_text_is_a_key",)
+class TestRefusesStrangeKeys(Correct):
+    caught_by = ("test_any_text_can_be_a_key",)
 
     class Mutant(Shelf):
         def name(self, key):
             return super().name(key.encode())
 
 
-class TestIgnoresCase(Sound):
-    caught_by = ("test_keys_that_look_alike_are_told_apart",)
+class TestIgnoresCase(Correct):
+    caught_by = ("test_similar_keys_are_distinct",)
 
     class Mutant(Shelf):
         def name(self, key):
             return super().name(key.lower())
 
 
-class TestComposesKeys(Sound):
-    caught_by = ("test_keys_that_look_alike_are_told_apart",)
+class TestComposesKeys(Correct):
+    caught_by = ("test_similar_keys_are_distinct",)
 
     class Mutant(Shelf):
         def name(self, key):
             return super().name(unicodedata.normalize("NFC", key))
 
 
-class TestCutsKeys(Sound):
-    caught_by = ("test_keys_that_look_alike_are_told_apart",)
+class TestCutsKeys(Correct):
+    caught_by = ("test_similar_keys_are_distinct",)
 
     class Mutant(Shelf):
         def name(self, key):
             return super().name(key[:255])
 
 
-class TestKeepsTheFirst(Sound):
+class TestKeepsTheFirst(Correct):
     caught_by = ("test_new_value_replaces_the_old_one",)
 
     class Mutant(Shelf):
@@ -178,16 +178,16 @@ class TestKeepsTheFirst(Sound):
                 super().set(key, value, ttl=ttl)
 
 
-class TestNeverForgets(Sound):
-    caught_by = ("test_value_lasts_as_long_as_it_was_given", "test_time_goes_on_while_nobody_looks")
+class TestNeverForgets(Correct):
+    caught_by = ("test_value_expires_after_its_ttl", "test_value_expires_while_the_cache_is_closed")
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):
             super().set(key, value)
 
 
-class TestForgetsTooLate(Sound):
-    caught_by = ("test_value_lasts_as_long_as_it_was_given",)
+class TestForgetsTooLate(Correct):
+    caught_by = ("test_value_expires_after_its_ttl",)
 
     class Mutant(Shelf):
         def get(self, key):
@@ -195,24 +195,24 @@ class TestForgetsTooLate(Sound):
             return value if end is None or self.now() <= end else None
 
 
-class TestWholeSecondsAlone(Sound):
-    caught_by = ("test_parts_of_a_second_count",)
+class TestWholeSecondsAlone(Correct):
+    caught_by = ("test_ttl_may_be_a_fraction_of_a_second",)
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):
             super().set(key, value, ttl=None if ttl is None else int(ttl))
 
 
-class TestForgetsInTheEnd(Sound):
-    caught_by = ("test_value_without_a_time_lasts",)
+class TestForgetsInTheEnd(Correct):
+    caught_by = ("test_value_without_a_ttl_does_not_expire",)
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):
             super().set(key, value, ttl=86400 * 365 if ttl is None else ttl)
 
 
-class TestKeepsTheOldTime(Sound):
-    caught_by = ("test_new_value_has_a_time_of_its_own",)
+class TestKeepsTheOldTime(Correct):
+    caught_by = ("test_new_value_has_its_own_ttl",)
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):
@@ -222,8 +222,8 @@ class TestKeepsTheOldTime(Sound):
                 self.entries[self.name(key)] = (value, old[1])
 
 
-class TestReadingProlongs(Sound):
-    caught_by = ("test_reading_does_not_prolong_a_time",)
+class TestReadingProlongs(Correct):
+    caught_by = ("test_reading_does_not_extend_the_ttl",)
 
     class Mutant(Shelf):
         def get(self, key):
@@ -233,8 +233,8 @@ class TestReadingProlongs(Sound):
             return value
 
 
-class TestOneThreadAtATime(Sound):
-    caught_by = ("test_threads_may_share_it",)
+class TestOneThreadAtATime(Correct):
+    caught_by = ("test_is_thread_safe",)
 
     class Mutant(Shelf):
         def __init__(self, settings, context):
@@ -247,7 +247,7 @@ class TestOneThreadAtATime(Sound):
             super().set(key, value, ttl=ttl)
 
 
-class TestClosesOnce(Sound):
+class TestClosesOnce(Correct):
     caught_by = ("test_closing_twice_is_no_error",)
 
     class Mutant(Shelf):
@@ -257,8 +257,8 @@ class TestClosesOnce(Sound):
             super().close()
 
 
-class TestPersistsInWordsAlone(Sound):
-    caught_by = ("test_what_persists_is_found_again",)
+class TestPersistsInWordsAlone(Correct):
+    caught_by = ("test_stored_values_are_visible_to_other_instances",)
 
     class Mutant(Shelf):
         def __init__(self, settings, context):
@@ -271,24 +271,24 @@ class TestPersistsInWordsAlone(Sound):
             return self.own
 
 
-class TestLosesAllWhenClosed(Sound):
-    caught_by = ("test_what_persists_is_found_again",)
+class TestLosesAllWhenClosed(Correct):
+    caught_by = ("test_stored_values_are_visible_to_other_instances",)
 
     class Mutant(Shelf):
         def close(self):
             SHELVES.pop(self.settings.path, None)
 
 
-class TestOneNamespaceForAll(Sound):
-    caught_by = ("test_namespaces_do_not_see_each_other",)
+class TestOneNamespaceForAll(Correct):
+    caught_by = ("test_namespaces_are_separate",)
 
     class Mutant(Shelf):
         def name(self, key):
             return key
 
 
-class TestSwallowsFaults(Sound):
-    caught_by = ("test_broken_store_is_an_os_error",)
+class TestSwallowsFaults(Correct):
+    caught_by = ("test_unusable_store_raises_os_error",)
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):
@@ -298,8 +298,8 @@ class TestSwallowsFaults(Sound):
                 return
 
 
-class TestFaultsOfItsOwn(Sound):
-    caught_by = ("test_broken_store_is_an_os_error",)
+class TestFaultsOfItsOwn(Correct):
+    caught_by = ("test_unusable_store_raises_os_error",)
 
     class Mutant(Shelf):
         def get(self, key):
@@ -309,8 +309,8 @@ class TestFaultsOfItsOwn(Sound):
                 raise RuntimeError(str(error)) from error
 
 
-class TestEndsCallsWhenItsStoreBreaks(Sound):
-    caught_by = ("test_store_that_breaks_in_use_is_an_os_error",)
+class TestEndsCallsWhenItsStoreBreaks(Correct):
+    caught_by = ("test_store_that_breaks_during_use_raises_os_error",)
 
     class Mutant(Shelf):
         def get(self, key):
@@ -319,8 +319,8 @@ class TestEndsCallsWhenItsStoreBreaks(Sound):
             return super().get(key)
 
 
-class TestWritesIntoABrokenStore(Sound):
-    caught_by = ("test_store_that_breaks_in_use_is_an_os_error",)
+class TestWritesIntoABrokenStore(Correct):
+    caught_by = ("test_store_that_breaks_during_use_raises_os_error",)
 
     class Mutant(Shelf):
         def set(self, key, value, *, ttl=None):

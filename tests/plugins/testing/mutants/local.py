@@ -79,7 +79,7 @@ class Parrot:
         self.closed += 1
 
 
-class Sound(LocalProviderSuite):
+class Correct(LocalProviderSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -103,18 +103,18 @@ class Sound(LocalProviderSuite):
         cls.registry = registry_of(PROVIDER, spec)
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestClaimsMoreThanItsSpec(Sound):
-    caught_by = ("test_it_is_a_local_provider",)
+class TestClaimsMoreThanItsSpec(Correct):
+    caught_by = ("test_implements_local_provider",)
 
     class Mutant(Parrot):
         capabilities = CAPABILITIES | {Capability.TOOLS}
 
 
-class TestListsNothing(Sound):
+class TestListsNothing(Correct):
     caught_by = ("test_models_are_listed",)
 
     class Mutant(Parrot):
@@ -122,16 +122,16 @@ class TestListsNothing(Sound):
             return ()
 
 
-class TestNeverEnds(Sound):
-    caught_by = ("test_answer_is_streamed_to_its_end", "test_any_prompt_is_answered_or_an_error")
+class TestNeverEnds(Correct):
+    caught_by = ("test_stream_ends_with_finished", "test_any_prompt_gives_an_answer_or_a_budwood_error")
 
     class Mutant(Parrot):
         def events(self, request):
             return (event for event in super().events(request) if not isinstance(event, Finished))
 
 
-class TestTalksOn(Sound):
-    caught_by = ("test_answer_is_streamed_to_its_end",)
+class TestTalksOn(Correct):
+    caught_by = ("test_stream_ends_with_finished",)
 
     class Mutant(Parrot):
         def events(self, request):
@@ -139,24 +139,24 @@ class TestTalksOn(Sound):
             yield TextDelta("And another thing.")
 
 
-class TestCountsZero(Sound):
-    caught_by = ("test_usage_is_true_or_unknown",)
+class TestCountsZero(Correct):
+    caught_by = ("test_usage_is_counted_or_none",)
 
     class Mutant(Parrot):
         def read(self, request):
             return 0
 
 
-class TestCountsTheSame(Sound):
-    caught_by = ("test_longer_prompt_is_counted_longer",)
+class TestCountsTheSame(Correct):
+    caught_by = ("test_longer_prompt_has_more_input_tokens",)
 
     class Mutant(Parrot):
         def read(self, request):
             return 5
 
 
-class TestIgnoresItsSeed(Sound):
-    caught_by = ("test_same_request_gives_the_same_answer", "test_clients_agree")
+class TestIgnoresItsSeed(Correct):
+    caught_by = ("test_same_request_gives_the_same_answer", "test_all_clients_give_the_same_answer")
 
     class Mutant(Parrot):
         turns = 0
@@ -166,32 +166,32 @@ class TestIgnoresItsSeed(Sound):
             return [f"{self.turns} and {id(self)} ", *super().words(request)]
 
 
-class TestIgnoresItsBound(Sound):
-    caught_by = ("test_answer_ends_at_its_bound",)
+class TestIgnoresItsBound(Correct):
+    caught_by = ("test_max_tokens_limits_the_answer",)
 
     class Mutant(Parrot):
         def cut(self, words, request):
             return super().cut(words, request.model_copy(update={"max_tokens": None}))
 
 
-class TestSaysStopAtItsBound(Sound):
-    caught_by = ("test_answer_ends_at_its_bound",)
+class TestSaysStopAtItsBound(Correct):
+    caught_by = ("test_max_tokens_limits_the_answer",)
 
     class Mutant(Parrot):
         def cut(self, words, request):
             return super().cut(words, request)[0], "stop"
 
 
-class TestIgnoresStops(Sound):
-    caught_by = ("test_answer_ends_before_a_stop_sequence",)
+class TestIgnoresStops(Correct):
+    caught_by = ("test_stop_sequence_ends_the_answer",)
 
     class Mutant(Parrot):
         def cut(self, words, request):
             return super().cut(words, request.model_copy(update={"stop": ()}))
 
 
-class TestSaysTheStop(Sound):
-    caught_by = ("test_answer_ends_before_a_stop_sequence",)
+class TestSaysTheStop(Correct):
+    caught_by = ("test_stop_sequence_ends_the_answer",)
 
     class Mutant(Parrot):
         def cut(self, words, request):
@@ -199,8 +199,8 @@ class TestSaysTheStop(Sound):
             return [*kept, *request.stop], reason
 
 
-class TestHoldsItsLock(Sound):
-    caught_by = ("test_abandoned_answer_ends", "test_caller_may_leave_a_stream")
+class TestHoldsItsLock(Correct):
+    caught_by = ("test_closed_stream_yields_nothing_more", "test_caller_can_break_out_of_a_stream")
 
     class Mutant(Parrot):
         def __init__(self, settings, context):
@@ -214,16 +214,16 @@ class TestHoldsItsLock(Sound):
             self.lock.release()
 
 
-class TestCannotBeClosed(Sound):
-    caught_by = ("test_abandoned_answer_ends",)
+class TestCannotBeClosed(Correct):
+    caught_by = ("test_closed_stream_yields_nothing_more",)
 
     class Mutant(Parrot):
         def events(self, request):
             return iter(list(super().events(request)))
 
 
-class TestMixesThreads(Sound):
-    caught_by = ("test_threads_do_not_mix",)
+class TestMixesThreads(Correct):
+    caught_by = ("test_concurrent_requests_do_not_mix",)
 
     class Mutant(Parrot):
         both = None
@@ -239,8 +239,8 @@ class TestMixesThreads(Sound):
             return super().events(self.request)
 
 
-class TestChangesTheRequest(Sound):
-    caught_by = ("test_request_is_left_as_it_is",)
+class TestChangesTheRequest(Correct):
+    caught_by = ("test_request_is_not_modified",)
 
     class Mutant(Parrot):
         def events(self, request):
@@ -248,8 +248,8 @@ class TestChangesTheRequest(Sound):
             return super().events(request)
 
 
-class TestAsksTheNetwork(Sound):
-    caught_by = ("test_answering_talks_to_nobody",)
+class TestAsksTheNetwork(Correct):
+    caught_by = ("test_answering_uses_no_network",)
 
     class Mutant(Parrot):
         def events(self, request):
@@ -257,7 +257,7 @@ class TestAsksTheNetwork(Sound):
             return super().events(request)
 
 
-class TestAnswersForAnyModel(Sound):
+class TestAnswersForAnyModel(Correct):
     caught_by = ("test_unknown_model_is_an_error",)
 
     class Mutant(Parrot):
@@ -265,8 +265,8 @@ class TestAnswersForAnyModel(Sound):
             return self.events(request)
 
 
-class TestCrashesAtStrangePrompts(Sound):
-    caught_by = ("test_any_prompt_is_answered_or_an_error",)
+class TestCrashesAtStrangePrompts(Correct):
+    caught_by = ("test_any_prompt_gives_an_answer_or_a_budwood_error",)
 
     class Mutant(Parrot):
         def words(self, request):
@@ -274,8 +274,8 @@ class TestCrashesAtStrangePrompts(Sound):
             return super().words(request)
 
 
-class TestKnowsOnlyQuestions(Sound):
-    caught_by = ("test_conversation_is_understood",)
+class TestKnowsOnlyQuestions(Correct):
+    caught_by = ("test_system_messages_and_earlier_turns_are_accepted",)
 
     class Mutant(Parrot):
         def words(self, request):
@@ -283,15 +283,15 @@ class TestKnowsOnlyQuestions(Sound):
             return super().words(request.model_copy(update={"messages": (asked,)}))
 
 
-class TestIgnoresTheSchema(Sound):
-    caught_by = ("test_schema_is_satisfied",)
+class TestIgnoresTheSchema(Correct):
+    caught_by = ("test_output_satisfies_the_schema",)
 
     class Mutant(Parrot):
         def words(self, request):
             return super().words(request.model_copy(update={"output_schema": None}))
 
 
-class TestClosesOnce(Sound):
+class TestClosesOnce(Correct):
     caught_by = ("test_closing_twice_is_no_error",)
 
     class Mutant(Parrot):

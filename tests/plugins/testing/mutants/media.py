@@ -35,7 +35,7 @@ class Notes:
             raise PromptError(f"{name} is no UTF-8.") from None
 
 
-class Sound(MediaHandlerSuite):
+class Correct(MediaHandlerSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -60,22 +60,22 @@ class Sound(MediaHandlerSuite):
         return {"text/x-note": "NOTE Größe".encode(), "image/x-note": b"NOTE \x89\x00"}
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestMediaTypeThatIsNone(Sound):
-    caught_by = ("test_media_types_are_stated",)
+class TestMediaTypeThatIsNone(Correct):
+    caught_by = ("test_media_types_are_valid",)
     media_types = ("note",)
 
 
-class TestClaimsWithoutSample(Sound):
+class TestClaimsWithoutSample(Correct):
     caught_by = ("test_every_media_type_has_a_sample",)
     media_types = ("text/x-note", "image/x-note", "audio/x-note")
 
 
-class TestReadsNothing(Sound):
-    caught_by = ("test_sound_file_is_read",)
+class TestReadsNothing(Correct):
+    caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
@@ -83,8 +83,8 @@ class TestReadsNothing(Sound):
             return ()
 
 
-class TestReadsAnotherFile(Sound):
-    caught_by = ("test_sound_file_is_read",)
+class TestReadsAnotherFile(Correct):
+    caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
         def text(self, name, data):
@@ -94,8 +94,8 @@ class TestReadsAnotherFile(Sound):
                 return super().text(name, data)
 
 
-class TestAnswersForTools(Sound):
-    caught_by = ("test_sound_file_is_read",)
+class TestAnswersForTools(Correct):
+    caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
@@ -103,8 +103,8 @@ class TestAnswersForTools(Sound):
             return (ToolResultPart(call_id="1", name="read", content=str(data)),)
 
 
-class TestCountsItsFiles(Sound):
-    caught_by = ("test_sound_file_is_read",)
+class TestCountsItsFiles(Correct):
+    caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
         files = 0
@@ -114,8 +114,8 @@ class TestCountsItsFiles(Sound):
             return f"{self.files} {super().text(name, data)}"
 
 
-class TestForgetsTheMediaType(Sound):
-    caught_by = ("test_image_says_what_it_is",)
+class TestForgetsTheMediaType(Correct):
+    caught_by = ("test_image_has_a_media_type",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
@@ -123,8 +123,8 @@ class TestForgetsTheMediaType(Sound):
             return (part.model_copy(update={"media_type": None}) if isinstance(part, ImagePart) else part,)
 
 
-class TestPartThatCannotBeSaved(Sound):
-    caught_by = ("test_parts_can_be_saved",)
+class TestPartThatCannotBeSaved(Correct):
+    caught_by = ("test_parts_can_be_serialized",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
@@ -132,8 +132,8 @@ class TestPartThatCannotBeSaved(Sound):
             return (part.model_copy(update={"provider": 7}) if isinstance(part, TextPart) else part,)
 
 
-class TestSaysAlwaysTheSame(Sound):
-    caught_by = ("test_other_files_become_other_parts",)
+class TestSaysAlwaysTheSame(Correct):
+    caught_by = ("test_different_files_give_different_parts",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
@@ -141,24 +141,24 @@ class TestSaysAlwaysTheSame(Sound):
             return (TextPart(text="A note."),)
 
 
-class TestTakesJunk(Sound):
-    caught_by = ("test_junk_is_refused",)
+class TestTakesJunk(Correct):
+    caught_by = ("test_invalid_file_raises_prompt_error",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
             return super().parts(name, data if data.startswith(b"NOTE") else b"NOTE", media_type)
 
 
-class TestErrorWithoutAName(Sound):
-    caught_by = ("test_junk_is_refused",)
+class TestErrorWithoutAName(Correct):
+    caught_by = ("test_invalid_file_raises_prompt_error",)
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
             return super().parts("The file", data, media_type)
 
 
-class TestCrashesAtEmptyFiles(Sound):
-    caught_by = ("test_any_bytes_are_parts_or_a_prompt_error", "test_damaged_file_is_parts_or_a_prompt_error")
+class TestCrashesAtEmptyFiles(Correct):
+    caught_by = ("test_any_bytes_give_parts_or_prompt_error", "test_damaged_file_gives_parts_or_prompt_error")
 
     class Mutant(Notes):
         def parts(self, name, data, media_type):
@@ -167,16 +167,16 @@ class TestCrashesAtEmptyFiles(Sound):
             return super().parts(name, data, media_type)
 
 
-class TestCrashesAtDamage(Sound):
-    caught_by = ("test_damaged_file_is_parts_or_a_prompt_error",)
+class TestCrashesAtDamage(Correct):
+    caught_by = ("test_damaged_file_gives_parts_or_prompt_error",)
 
     class Mutant(Notes):
         def text(self, name, data):
             return f"{name}: {data.decode()}"
 
 
-class TestCrashesAtNames(Sound):
-    caught_by = ("test_name_may_be_any",)
+class TestCrashesAtNames(Correct):
+    caught_by = ("test_any_file_name_is_accepted",)
 
     class Mutant(Notes):
         def text(self, name, data):

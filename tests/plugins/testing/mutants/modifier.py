@@ -31,7 +31,7 @@ class Pirate:
         return (Message.system(self.words(cell)), *messages)
 
 
-class Sound(PromptModifierSuite):
+class Correct(PromptModifierSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -51,36 +51,36 @@ class Sound(PromptModifierSuite):
         cls.registry = registry_of(PROMPT_MODIFIER, spec)
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestTakesTheLastWord(Sound):
-    caught_by = ("test_conversation_can_be_answered",)
+class TestTakesTheLastWord(Correct):
+    caught_by = ("test_result_ends_with_the_users_question",)
 
     class Mutant(Pirate):
         def modify(self, messages, cell):
             return (*super().modify(messages, cell), Message.assistant("Arr."))
 
 
-class TestForgetsHistory(Sound):
-    caught_by = ("test_turns_are_kept",)
+class TestForgetsHistory(Correct):
+    caught_by = ("test_turns_are_preserved",)
 
     class Mutant(Pirate):
         def modify(self, messages, cell):
             return super().modify(messages[-1:], cell)
 
 
-class TestTwoSystemMessages(Sound):
-    caught_by = ("test_there_is_one_system_message_and_it_comes_first",)
+class TestTwoSystemMessages(Correct):
+    caught_by = ("test_only_the_first_message_may_be_a_system_message",)
 
     class Mutant(Pirate):
         def modify(self, messages, cell):
             return (Message.system(self.words(cell)), *messages)
 
 
-class TestReplacesTheSystem(Sound):
-    caught_by = ("test_there_is_one_system_message_and_it_comes_first",)
+class TestReplacesTheSystem(Correct):
+    caught_by = ("test_only_the_first_message_may_be_a_system_message",)
 
     class Mutant(Pirate):
         def modify(self, messages, cell):
@@ -88,23 +88,23 @@ class TestReplacesTheSystem(Sound):
             return (Message.system(self.words(cell)), *asked)
 
 
-class TestSpeaksByChance(Sound):
-    caught_by = ("test_change_depends_on_what_is_given_alone",)
+class TestSpeaksByChance(Correct):
+    caught_by = ("test_result_depends_only_on_the_arguments",)
 
     class Mutant(Pirate):
         def words(self, cell):
             return f"Say arr {random.random()} times."
 
 
-class TestDoesNothing(Sound):
-    caught_by = ("test_it_does_something",)
+class TestDoesNothing(Correct):
+    caught_by = ("test_at_least_one_cell_changes_the_messages",)
 
     class Mutant(Pirate):
         def modify(self, messages, cell):
             return messages
 
 
-class TestReadsFiles(Sound):
+class TestReadsFiles(Correct):
     caught_by = ("test_modifying_does_no_io",)
 
     class Mutant(Pirate):
@@ -115,16 +115,16 @@ class TestReadsFiles(Sound):
                 return super().words(cell)
 
 
-class TestNeedsAPassage(Sound):
-    caught_by = ("test_conversation_can_be_answered",)
+class TestNeedsAPassage(Correct):
+    caught_by = ("test_result_ends_with_the_users_question",)
 
     class Mutant(Pirate):
         def words(self, cell):
             return cell.passage.text
 
 
-class TestCrashesAtStrangeTexts(Sound):
-    caught_by = ("test_any_text_is_borne",)
+class TestCrashesAtStrangeTexts(Correct):
+    caught_by = ("test_any_text_is_handled",)
 
     class Mutant(Pirate):
         def words(self, cell):

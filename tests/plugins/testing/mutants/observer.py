@@ -67,7 +67,7 @@ class Tally:
         self.closed = True
 
 
-class Sound(ObserverSuite):
+class Correct(ObserverSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -94,11 +94,11 @@ class Sound(ObserverSuite):
         return dict(observer.counts)
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestSoundAndKeepsContent(Sound):
+class TestSoundAndKeepsContent(Correct):
     keeps_content = True
 
     class Mutant(Tally):
@@ -107,23 +107,23 @@ class TestSoundAndKeepsContent(Sound):
             self.last = event
 
 
-class TestSoundAndNeedsSettings(Sound):
+class TestSoundAndNeedsSettings(Correct):
     needs_settings = True
     settings_of = NeedsToken
 
 
-class TestNeedsSettingsUnsaid(Sound):
-    caught_by = ("test_default_settings_are_enough",)
+class TestNeedsSettingsUnsaid(Correct):
+    caught_by = ("test_default_settings_work",)
     settings_of = NeedsToken
 
 
-class TestNeedsNoneInTruth(Sound):
-    caught_by = ("test_default_settings_are_enough",)
+class TestNeedsNoneInTruth(Correct):
+    caught_by = ("test_default_settings_work",)
     needs_settings = True
 
 
-class TestNeedsUsage(Sound):
-    caught_by = ("test_every_event_is_taken", "test_client_runs_and_closes_it")
+class TestNeedsUsage(Correct):
+    caught_by = ("test_every_event_is_accepted", "test_works_with_a_client")
 
     class Mutant(Tally):
         def observe(self, event):
@@ -131,16 +131,16 @@ class TestNeedsUsage(Sound):
                 self.add("tokens", event.attempt.usage.total_tokens)
 
 
-class TestIsAsync(Sound):
-    caught_by = ("test_every_event_is_taken",)
+class TestIsAsync(Correct):
+    caught_by = ("test_every_event_is_accepted",)
 
     class Mutant(Tally):
         def observe(self, event):
             return asyncio.sleep(0)
 
 
-class TestRefusesWhatItDoesNotKnow(Sound):
-    caught_by = ("test_event_of_an_unknown_kind_is_ignored",)
+class TestRefusesWhatItDoesNotKnow(Correct):
+    caught_by = ("test_unknown_event_is_ignored",)
 
     class Mutant(Tally):
         def observe(self, event):
@@ -149,8 +149,8 @@ class TestRefusesWhatItDoesNotKnow(Sound):
             super().observe(event)
 
 
-class TestWantsTheBeginning(Sound):
-    caught_by = ("test_events_may_come_in_any_order",)
+class TestWantsTheBeginning(Correct):
+    caught_by = ("test_events_are_accepted_in_any_order",)
 
     class Mutant(Tally):
         def __init__(self, settings, context):
@@ -164,8 +164,8 @@ class TestWantsTheBeginning(Sound):
                 self.open[event.call]
 
 
-class TestKnowsOneCallAtATime(Sound):
-    caught_by = ("test_events_may_come_in_any_order",)
+class TestKnowsOneCallAtATime(Correct):
+    caught_by = ("test_events_are_accepted_in_any_order",)
 
     class Mutant(Tally):
         call = None
@@ -179,7 +179,7 @@ class TestKnowsOneCallAtATime(Sound):
                 self.call = None
 
 
-class TestWritesEachTime(Sound):
+class TestWritesEachTime(Correct):
     caught_by = ("test_observing_does_no_io",)
 
     class Mutant(Tally):
@@ -188,7 +188,7 @@ class TestWritesEachTime(Sound):
                 file.write(event.call)
 
 
-class TestWaits(Sound):
+class TestWaits(Correct):
     caught_by = ("test_observing_does_no_io",)
 
     class Mutant(Tally):
@@ -197,7 +197,7 @@ class TestWaits(Sound):
                 time.sleep(0.0)
 
 
-class TestWaitsByTheClock(Sound):
+class TestWaitsByTheClock(Correct):
     caught_by = ("test_observing_does_no_io",)
 
     class Mutant(Tally):
@@ -205,8 +205,8 @@ class TestWaitsByTheClock(Sound):
             self.context.clock.sleep(0.1)
 
 
-class TestOneThreadAlone(Sound):
-    caught_by = ("test_threads_may_share_it",)
+class TestOneThreadAlone(Correct):
+    caught_by = ("test_is_thread_safe",)
 
     class Mutant(Tally):
         def __init__(self, settings, context):
@@ -219,8 +219,8 @@ class TestOneThreadAlone(Sound):
             super().observe(event)
 
 
-class TestLosesCounts(Sound):
-    caught_by = ("test_threads_lose_no_count",)
+class TestLosesCounts(Correct):
+    caught_by = ("test_counts_are_complete_with_threads",)
 
     class Mutant(Tally):
         """
@@ -245,24 +245,24 @@ class TestLosesCounts(Sound):
                 self.overtaken.set()
 
 
-class TestCountsNothing(Sound):
-    caught_by = ("test_threads_lose_no_count",)
+class TestCountsNothing(Correct):
+    caught_by = ("test_counts_are_complete_with_threads",)
 
     class Mutant(Tally):
         def add(self, name, number):
             pass
 
 
-class TestKeepsEvents(Sound):
-    caught_by = ("test_content_is_not_kept",)
+class TestKeepsEvents(Correct):
+    caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
         def observe(self, event):
             self.last = event
 
 
-class TestKeepsErrors(Sound):
-    caught_by = ("test_content_is_not_kept",)
+class TestKeepsErrors(Correct):
+    caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
         def ended(self, event):
@@ -270,23 +270,23 @@ class TestKeepsErrors(Sound):
                 self.show = lambda: event.error
 
 
-class TestKeepsCopies(Sound):
-    caught_by = ("test_content_is_not_kept",)
+class TestKeepsCopies(Correct):
+    caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
         def ended(self, event):
             self.counts[event.prompt.encode()[:200]] += 1
 
 
-class TestWritesContent(Sound):
-    caught_by = ("test_content_is_not_kept",)
+class TestWritesContent(Correct):
+    caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
         def ended(self, event):
             self.settings.path.write_text(event.prompt)
 
 
-class TestLogsContent(Sound):
+class TestLogsContent(Correct):
     caught_by = ("test_content_is_not_logged",)
 
     class Mutant(Tally):
@@ -294,7 +294,7 @@ class TestLogsContent(Sound):
             self.context.log("tally", question=event.prompt)
 
 
-class TestPrintsContent(Sound):
+class TestPrintsContent(Correct):
     caught_by = ("test_content_is_not_logged",)
 
     class Mutant(Tally):
@@ -302,7 +302,7 @@ class TestPrintsContent(Sound):
             sys.stderr.write(event.prompt)
 
 
-class TestLogsErrorsOfTools(Sound):
+class TestLogsErrorsOfTools(Correct):
     caught_by = ("test_content_is_not_logged",)
 
     class Mutant(Tally):
@@ -315,7 +315,7 @@ class TestLogsErrorsOfTools(Sound):
                 raise
 
 
-class TestLogsItsToken(Sound):
+class TestLogsItsToken(Correct):
     caught_by = ("test_secrets_are_not_logged",)
 
     class Mutant(Tally):
@@ -324,7 +324,7 @@ class TestLogsItsToken(Sound):
                 self.context.log("closed", server=f"https://{self.settings.token.get_secret_value()}@tally.example")
 
 
-class TestShowsItsToken(Sound):
+class TestShowsItsToken(Correct):
     caught_by = ("test_secrets_are_not_logged",)
 
     class Mutant(Tally):
@@ -332,39 +332,39 @@ class TestShowsItsToken(Sound):
             return f"Tally({self.settings.token.get_secret_value()})"
 
 
-class TestHeaderOfTwoLines(Sound):
-    caught_by = ("test_headers_can_be_sent",)
+class TestHeaderOfTwoLines(Correct):
+    caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
         def attempt_headers(self, event):
             return {"x-call": f"{event.call}\r\n"}
 
 
-class TestHeaderOfANumber(Sound):
-    caught_by = ("test_headers_can_be_sent",)
+class TestHeaderOfANumber(Correct):
+    caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
         def attempt_headers(self, event):
             return {"x-number": event.number}
 
 
-class TestHeaderOfTheTransport(Sound):
-    caught_by = ("test_headers_can_be_sent",)
+class TestHeaderOfTheTransport(Correct):
+    caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
         def attempt_headers(self, event):
             return {"Host": "tally.example"}
 
 
-class TestHeadersNeedAKey(Sound):
-    caught_by = ("test_headers_can_be_sent",)
+class TestHeadersNeedAKey(Correct):
+    caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
         def attempt_headers(self, event):
             return {"x-key": event.key.lower()}
 
 
-class TestScopeThatDoesNotBegin(Sound):
+class TestScopeThatDoesNotBegin(Correct):
     caught_by = ("test_tool_runs_inside_its_context_manager",)
 
     class Mutant(Tally):
@@ -372,7 +372,7 @@ class TestScopeThatDoesNotBegin(Sound):
             return None
 
 
-class TestOneScopeForAll(Sound):
+class TestOneScopeForAll(Correct):
     caught_by = ("test_tool_runs_inside_its_context_manager",)
 
     class Mutant(Tally):
@@ -384,16 +384,16 @@ class TestOneScopeForAll(Sound):
             return self.scope
 
 
-class TestSwallowsExceptions(Sound):
-    caught_by = ("test_exception_of_a_tool_passes",)
+class TestSwallowsExceptions(Correct):
+    caught_by = ("test_tool_exception_propagates",)
 
     class Mutant(Tally):
         def around_tool(self, event):
             return contextlib.suppress(Exception)
 
 
-class TestReplacesExceptions(Sound):
-    caught_by = ("test_exception_of_a_tool_passes",)
+class TestReplacesExceptions(Correct):
+    caught_by = ("test_tool_exception_propagates",)
 
     class Mutant(Tally):
         @contextlib.contextmanager
@@ -404,8 +404,8 @@ class TestReplacesExceptions(Sound):
                 raise ValueError("a tool failed") from error
 
 
-class TestClosesOnce(Sound):
-    caught_by = ("test_closed_observer_is_left_in_peace",)
+class TestClosesOnce(Correct):
+    caught_by = ("test_closed_observer_accepts_calls",)
 
     class Mutant(Tally):
         def close(self):
@@ -414,8 +414,8 @@ class TestClosesOnce(Sound):
             super().close()
 
 
-class TestRefusesWhatComesLate(Sound):
-    caught_by = ("test_closed_observer_is_left_in_peace",)
+class TestRefusesWhatComesLate(Correct):
+    caught_by = ("test_closed_observer_accepts_calls",)
 
     class Mutant(Tally):
         def observe(self, event):
@@ -424,8 +424,8 @@ class TestRefusesWhatComesLate(Sound):
             super().observe(event)
 
 
-class TestFailsToClose(Sound):
-    caught_by = ("test_client_runs_and_closes_it",)
+class TestFailsToClose(Correct):
+    caught_by = ("test_works_with_a_client",)
 
     class Mutant(Tally):
         def close(self):

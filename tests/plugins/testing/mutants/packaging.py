@@ -47,7 +47,7 @@ A mutant for tests.
 """
 
 
-class Sound(PackagingSuite):
+class Correct(PackagingSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -104,42 +104,42 @@ def site(tmp_path_factory):
     Where all of them are installed.
     """
     folder = tmp_path_factory.mktemp("site")
-    for kind in (*Sound.__subclasses__(), *ReadsNotes.__subclasses__()):
+    for kind in (*Correct.__subclasses__(), *ReadsNotes.__subclasses__()):
         kind.write(folder)
     sys.path.append(str(folder))
     yield folder
     sys.path.remove(str(folder))
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestWithoutPlugin(Sound):
-    caught_by = ("test_plugins_are_found",)
+class TestWithoutPlugin(Correct):
+    caught_by = ("test_entry_points_are_valid",)
     group = "budwood.cache"
 
 
-class TestShoutingEntryPoint(Sound):
-    caught_by = ("test_plugins_are_found",)
+class TestShoutingEntryPoint(Correct):
+    caught_by = ("test_entry_points_are_valid",)
 
 
 TestShoutingEntryPoint.entry_point = "Shouting.Entry_Point"
 
 
-class TestWithoutItsHook(Sound):
+class TestWithoutItsHook(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
     group = "budwood.storages"
 
 
-class TestOtherName(Sound):
+class TestOtherName(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
 
 
 TestOtherName.name = "some-other-name"
 
 
-class ReadsNotes(Sound):
+class ReadsNotes(Correct):
     """
     What media handlers have besides.
     """
@@ -168,7 +168,7 @@ class TestMediaTypesInTheSpecAlone(ReadsNotes):
     caught_by = ("test_plugins_can_be_loaded",)
 
 
-class TestModelsInTheSpecAlone(Sound):
+class TestModelsInTheSpecAlone(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
     group = "budwood.tokenizers"
     hook = "budwood_tokenizers"
@@ -176,8 +176,8 @@ class TestModelsInTheSpecAlone(Sound):
     also = 'models=("acme/*",)'
 
 
-class TestMisspeltGroup(Sound):
-    caught_by = ("test_plugins_are_found",)
+class TestMisspeltGroup(Correct):
+    caught_by = ("test_entry_points_are_valid",)
     more = {
         "budwood_misspelt_group-1.0.dist-info/entry_points.txt": (
             "[budwood.caches]\nmisspelt-group = mutant_misspelt_group\n"
@@ -186,106 +186,106 @@ class TestMisspeltGroup(Sound):
     }
 
 
-class TestOtherAPI(Sound):
+class TestOtherAPI(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
     api = "(9, 0)"
 
 
-class TestTakesAnyKey(Sound):
-    caught_by = ("test_plugins_describe_themselves",)
+class TestTakesAnyKey(Correct):
+    caught_by = ("test_specs_are_complete",)
     extra = "ignore"
 
 
-class TestPlainKey(Sound):
-    caught_by = ("test_plugins_describe_themselves",)
+class TestPlainKey(Correct):
+    caught_by = ("test_specs_are_complete",)
     key = "str"
 
 
-class TestWithoutSummary(Sound):
-    caught_by = ("test_plugins_describe_themselves",)
+class TestWithoutSummary(Correct):
+    caught_by = ("test_specs_are_complete",)
     summary = ""
 
 
-class TestRequiresNoBudwood(Sound):
-    caught_by = ("test_budwood_is_required_within_bounds",)
+class TestRequiresNoBudwood(Correct):
+    caught_by = ("test_budwood_requirement_has_both_bounds",)
     requires = ("pydantic>=2",)
 
 
-class TestWithoutUpperBound(Sound):
-    caught_by = ("test_budwood_is_required_within_bounds",)
+class TestWithoutUpperBound(Correct):
+    caught_by = ("test_budwood_requirement_has_both_bounds",)
     requires = ("budwood>=0.1",)
 
 
-class TestWithoutLicenceFile(Sound):
-    caught_by = ("test_metadata_are_complete",)
+class TestWithoutLicenceFile(Correct):
+    caught_by = ("test_metadata_is_complete",)
     licence = ()
 
 
-class TestWithoutLicence(Sound):
-    caught_by = ("test_metadata_are_complete",)
+class TestWithoutLicence(Correct):
+    caught_by = ("test_metadata_is_complete",)
     headers = ("Requires-Python: >=3.11",)
 
 
-class TestForAnyPython(Sound):
-    caught_by = ("test_metadata_are_complete",)
+class TestForAnyPython(Correct):
+    caught_by = ("test_metadata_is_complete",)
     headers = ("License-Expression: MIT", "License-File: LICENSE")
 
 
-class TestWithoutTypes(Sound):
-    caught_by = ("test_types_are_told",)
+class TestWithoutTypes(Correct):
+    caught_by = ("test_packages_have_py_typed",)
     typed = False
 
 
-class TestInstallsItsTests(Sound):
-    caught_by = ("test_packages_are_its_own",)
+class TestInstallsItsTests(Correct):
+    caught_by = ("test_wheel_installs_only_its_own_packages",)
     more = {"tests_of_mutants/__init__.py": ""}
 
 
-class TestRaises(Sound):
-    caught_by = ("test_import_succeeds_in_silence",)
+class TestRaises(Correct):
+    caught_by = ("test_import_succeeds_without_output",)
     begin = "raise RuntimeError('not today')"
 
 
-class TestPrints(Sound):
-    caught_by = ("test_import_succeeds_in_silence",)
+class TestPrints(Correct):
+    caught_by = ("test_import_succeeds_without_output",)
     begin = "print('Thank you for using this plugin!')"
 
 
-class TestHeavy(Sound):
-    caught_by = ("test_import_brings_nothing_heavy",)
+class TestHeavy(Correct):
+    caught_by = ("test_import_loads_no_heavy_packages",)
     begin = "import ollama"
 
 
-class TestLoadsAnother(Sound):
-    caught_by = ("test_import_brings_no_other_plugin",)
+class TestLoadsAnother(Correct):
+    caught_by = ("test_import_loads_no_other_plugin",)
     begin = "import budwood_groq"
 
 
-class TestTalks(Sound):
-    caught_by = ("test_import_talks_to_nobody_and_writes_nothing",)
+class TestTalks(Correct):
+    caught_by = ("test_import_does_no_io",)
     begin = "import socket; socket.getaddrinfo('127.0.0.1', 80)"
 
 
-class TestWrites(Sound):
-    caught_by = ("test_import_talks_to_nobody_and_writes_nothing",)
+class TestWrites(Correct):
+    caught_by = ("test_import_does_no_io",)
     begin = "import os; open(os.devnull, 'w').close()"
 
 
-class TestStartsAThread(Sound):
-    caught_by = ("test_import_talks_to_nobody_and_writes_nothing",)
+class TestStartsAThread(Correct):
+    caught_by = ("test_import_does_no_io",)
     begin = "import threading; e = threading.Event(); threading.Thread(target=e.wait, daemon=True).start()"
 
 
-class TestReadsTheEnvironment(Sound):
-    caught_by = ("test_import_leaves_the_process_alone",)
+class TestReadsTheEnvironment(Correct):
+    caught_by = ("test_import_does_not_change_the_process",)
     begin = "import os; KEY = os.environ.get('ACME_API_KEY')"
 
 
-class TestChangesTheEnvironment(Sound):
-    caught_by = ("test_import_leaves_the_process_alone",)
+class TestChangesTheEnvironment(Correct):
+    caught_by = ("test_import_does_not_change_the_process",)
     begin = "import os; os.environ['TOKENIZERS_PARALLELISM'] = 'false'"
 
 
-class TestConfiguresLogging(Sound):
-    caught_by = ("test_import_leaves_the_process_alone",)
+class TestConfiguresLogging(Correct):
+    caught_by = ("test_import_does_not_change_the_process",)
     begin = "import logging; logging.basicConfig()"

@@ -43,7 +43,7 @@ class ListStorage:
         return len(data)
 
 
-class Sound(StorageSuite):
+class Correct(StorageSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -71,11 +71,11 @@ class Sound(StorageSuite):
         return [row["id"] for row in json.loads(path.read_bytes())]
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestCountsWrong(Sound):
+class TestCountsWrong(Correct):
     caught_by = ("test_rows_are_written_and_counted",)
 
     class Mutant(ListStorage):
@@ -83,32 +83,32 @@ class TestCountsWrong(Sound):
             return super().write(rows) + 1
 
 
-class TestWritesBackwards(Sound):
-    caught_by = ("test_rows_are_written_and_counted", "test_rows_are_taken_as_they_come")
+class TestWritesBackwards(Correct):
+    caught_by = ("test_rows_are_written_and_counted", "test_rows_are_read_once_in_order")
 
     class Mutant(ListStorage):
         def dumped(self, data):
             return super().dumped(data[::-1])
 
 
-class TestTextsAlone(Sound):
-    caught_by = ("test_nested_data_is_kept",)
+class TestTextsAlone(Correct):
+    caught_by = ("test_nested_data_is_preserved",)
 
     class Mutant(ListStorage):
         def data(self, row):
             return {name: value if isinstance(value, str) else json.dumps(value) for name, value in row.data.items()}
 
 
-class TestStripsTexts(Sound):
-    caught_by = ("test_any_text_is_kept",)
+class TestStripsTexts(Correct):
+    caught_by = ("test_any_text_is_preserved",)
 
     class Mutant(ListStorage):
         def data(self, row):
             return {name: value.strip() if isinstance(value, str) else value for name, value in row.data.items()}
 
 
-class TestWritesNoEmptyOutput(Sound):
-    caught_by = ("test_no_rows_are_an_empty_output",)
+class TestWritesNoEmptyOutput(Correct):
+    caught_by = ("test_no_rows_give_an_empty_output",)
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -116,7 +116,7 @@ class TestWritesNoEmptyOutput(Sound):
             return super().write(rows) if rows else 0
 
 
-class TestAddsToTheOld(Sound):
+class TestAddsToTheOld(Correct):
     caught_by = ("test_output_is_replaced",)
 
     class Mutant(ListStorage):
@@ -125,16 +125,16 @@ class TestAddsToTheOld(Sound):
             return super().dumped(old + data)
 
 
-class TestWritesByChance(Sound):
-    caught_by = ("test_same_rows_make_the_same_bytes",)
+class TestWritesByChance(Correct):
+    caught_by = ("test_same_rows_give_the_same_bytes",)
 
     class Mutant(ListStorage):
         def dumped(self, data):
             return super().dumped(data) + b" " * (uuid.uuid4().int % 1000)
 
 
-class TestReadsRowsTwice(Sound):
-    caught_by = ("test_rows_are_taken_as_they_come",)
+class TestReadsRowsTwice(Correct):
+    caught_by = ("test_rows_are_read_once_in_order",)
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -143,8 +143,8 @@ class TestReadsRowsTwice(Sound):
             return count
 
 
-class TestWritesInPlace(Sound):
-    caught_by = ("test_reader_sees_the_old_output_until_the_new_one_is_whole", "test_crash_leaves_the_old_output")
+class TestWritesInPlace(Correct):
+    caught_by = ("test_old_output_stays_until_the_new_one_is_complete", "test_exception_leaves_the_old_output")
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -152,8 +152,8 @@ class TestWritesInPlace(Sound):
             return super().write(rows)
 
 
-class TestLeavesItsParts(Sound):
-    caught_by = ("test_crash_leaves_the_old_output", "test_crash_at_the_first_writing_leaves_nothing")
+class TestLeavesItsParts(Correct):
+    caught_by = ("test_exception_leaves_the_old_output", "test_exception_during_the_first_write_leaves_nothing")
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -163,8 +163,8 @@ class TestLeavesItsParts(Sound):
             return count
 
 
-class TestWritesWhatThereIs(Sound):
-    caught_by = ("test_crash_leaves_the_old_output", "test_crash_at_the_first_writing_leaves_nothing")
+class TestWritesWhatThereIs(Correct):
+    caught_by = ("test_exception_leaves_the_old_output", "test_exception_during_the_first_write_leaves_nothing")
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -176,8 +176,8 @@ class TestWritesWhatThereIs(Sound):
             return super().write(got)
 
 
-class TestSwallowsFaults(Sound):
-    caught_by = ("test_path_that_cannot_be_written_is_an_error",)
+class TestSwallowsFaults(Correct):
+    caught_by = ("test_unwritable_path_is_an_error",)
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -187,8 +187,8 @@ class TestSwallowsFaults(Sound):
                 return 0
 
 
-class TestMendsNames(Sound):
-    caught_by = ("test_name_of_the_path_may_be_any",)
+class TestMendsNames(Correct):
+    caught_by = ("test_any_path_name_is_accepted",)
 
     class Mutant(ListStorage):
         def __init__(self, settings, context):
@@ -196,8 +196,8 @@ class TestMendsNames(Sound):
             self.path = self.path.with_name(self.path.name.replace(" ", "_"))
 
 
-class TestCountsByTheLastNumber(Sound):
-    caught_by = ("test_count_is_of_rows",)
+class TestCountsByTheLastNumber(Correct):
+    caught_by = ("test_returns_the_number_of_rows",)
 
     class Mutant(ListStorage):
         def write(self, rows):
@@ -206,16 +206,16 @@ class TestCountsByTheLastNumber(Sound):
             return rows[-1].index + 1 if rows else 0
 
 
-class TestCountsItsFirstBatch(Sound):
-    caught_by = ("test_count_is_of_rows",)
+class TestCountsItsFirstBatch(Correct):
+    caught_by = ("test_returns_the_number_of_rows",)
 
     class Mutant(ListStorage):
         def write(self, rows):
             return min(super().write(rows), 1000)
 
 
-class TestWritesEqualRowsOnce(Sound):
-    caught_by = ("test_count_is_of_rows",)
+class TestWritesEqualRowsOnce(Correct):
+    caught_by = ("test_returns_the_number_of_rows",)
 
     class Mutant(ListStorage):
         def dumped(self, data):
@@ -223,22 +223,22 @@ class TestWritesEqualRowsOnce(Sound):
             return super().dumped(list(once.values()))
 
 
-class TestNumbersItsRows(Sound):
-    caught_by = ("test_ids_are_kept",)
+class TestNumbersItsRows(Correct):
+    caught_by = ("test_ids_are_preserved",)
 
     class Mutant(ListStorage):
         def id(self, row):
             return f"row-{row.index}"
 
 
-class TestPutsItsIdIntoTheData(Sound):
-    caught_by = ("test_fields_may_have_any_name",)
+class TestPutsItsIdIntoTheData(Correct):
+    caught_by = ("test_any_field_name_is_preserved",)
 
     class Mutant(ListStorage):
         def data(self, row):
             return {**row.data, **({"id": row.id} if "id" in row.data else {})}
 
 
-class TestListsAllRows(Sound):
-    caught_by = ("test_rows_are_written_while_they_come",)
+class TestListsAllRows(Correct):
+    caught_by = ("test_rows_are_written_incrementally",)
     streams = True

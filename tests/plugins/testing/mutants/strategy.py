@@ -37,7 +37,7 @@ class Riddles:
         return Instruction(ask=(Message.user(f"Make a riddle of this: {cell.passage.text}!"),))
 
 
-class Sound(InstructionStrategySuite):
+class Correct(InstructionStrategySuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -57,36 +57,36 @@ class Sound(InstructionStrategySuite):
         cls.registry = registry_of(INSTRUCTION_STRATEGY, spec)
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestPlansOneMore(Sound):
-    caught_by = ("test_count_is_honoured",)
+class TestPlansOneMore(Correct):
+    caught_by = ("test_plan_has_the_requested_number_of_cells",)
 
     class Mutant(Riddles):
         def plan(self, passages, count, random):
             return super().plan(passages, count + 1, random)
 
 
-class TestPlansNoMoreThanPassages(Sound):
-    caught_by = ("test_count_is_honoured",)
+class TestPlansNoMoreThanPassages(Correct):
+    caught_by = ("test_plan_has_the_requested_number_of_cells",)
 
     class Mutant(Riddles):
         def plan(self, passages, count, random):
             return super().plan(passages, min(count, len(passages)), random)
 
 
-class TestChanceOfItsOwn(Sound):
-    caught_by = ("test_plan_depends_on_chance_that_is_given_alone",)
+class TestChanceOfItsOwn(Correct):
+    caught_by = ("test_plan_depends_only_on_its_random_generator",)
 
     class Mutant(Riddles):
         def draft(self, passage, number):
             return CellDraft(passage=passage, material={"number": python_random.random()})
 
 
-class TestCountsItsPlans(Sound):
-    caught_by = ("test_plan_leaves_no_trace", "test_plan_depends_on_chance_that_is_given_alone")
+class TestCountsItsPlans(Correct):
+    caught_by = ("test_plans_are_independent", "test_plan_depends_only_on_its_random_generator")
 
     class Mutant(Riddles):
         plans = 0
@@ -96,16 +96,16 @@ class TestCountsItsPlans(Sound):
             return super().plan(passages[self.plans % 3 :], count, random)
 
 
-class TestAlwaysTheFirst(Sound):
-    caught_by = ("test_cells_are_spread_over_the_passages",)
+class TestAlwaysTheFirst(Correct):
+    caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
 
     class Mutant(Riddles):
         def plan(self, passages, count, random):
             return super().plan(passages[:1], count, random)
 
 
-class TestForgetsThePassage(Sound):
-    caught_by = ("test_cells_are_spread_over_the_passages",)
+class TestForgetsThePassage(Correct):
+    caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
 
     class Mutant(Riddles):
         def draft(self, passage, number):
@@ -115,48 +115,48 @@ class TestForgetsThePassage(Sound):
             return Instruction(text="Tell me a riddle.")
 
 
-class TestPlansOfNothing(Sound):
-    caught_by = ("test_without_documents_it_plans_or_says_why_not",)
+class TestPlansOfNothing(Correct):
+    caught_by = ("test_missing_documents_are_handled",)
 
     class Mutant(Riddles):
         def plan(self, passages, count, random):
             return super().plan(passages, count, random) if passages else []
 
 
-class TestMaterialThatIsNoJSON(Sound):
-    caught_by = ("test_drafts_can_be_saved",)
+class TestMaterialThatIsNoJSON(Correct):
+    caught_by = ("test_drafts_can_be_serialized",)
 
     class Mutant(Riddles):
         def draft(self, passage, number):
             return CellDraft(passage=passage, material={"place": (number, number)})
 
 
-class TestNoTurns(Sound):
-    caught_by = ("test_drafts_can_be_saved",)
+class TestNoTurns(Correct):
+    caught_by = ("test_drafts_can_be_serialized",)
 
     class Mutant(Riddles):
         def draft(self, passage, number):
             return CellDraft(passage=passage, max_turns=0)
 
 
-class TestSaysNothing(Sound):
-    caught_by = ("test_user_has_something_to_say",)
+class TestSaysNothing(Correct):
+    caught_by = ("test_instruction_has_text_or_messages",)
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
             return Instruction()
 
 
-class TestAsksWithoutAQuestion(Sound):
-    caught_by = ("test_user_has_something_to_say",)
+class TestAsksWithoutAQuestion(Correct):
+    caught_by = ("test_instruction_has_text_or_messages",)
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
             return Instruction(ask=(Message.system("You ask riddles."),))
 
 
-class TestRemembersWhatItAsked(Sound):
-    caught_by = ("test_instruction_depends_on_what_is_given_alone",)
+class TestRemembersWhatItAsked(Correct):
+    caught_by = ("test_instruction_depends_only_on_its_arguments",)
 
     class Mutant(Riddles):
         asked = 0
@@ -166,7 +166,7 @@ class TestRemembersWhatItAsked(Sound):
             return Instruction(text=f"Riddle {self.asked}.")
 
 
-class TestReadsFiles(Sound):
+class TestReadsFiles(Correct):
     caught_by = ("test_planning_does_no_io",)
 
     class Mutant(Riddles):
@@ -178,24 +178,24 @@ class TestReadsFiles(Sound):
             return []
 
 
-class TestCrashesAtStrangeTexts(Sound):
-    caught_by = ("test_any_passage_is_borne",)
+class TestCrashesAtStrangeTexts(Correct):
+    caught_by = ("test_any_passage_is_handled",)
 
     class Mutant(Riddles):
         def draft(self, passage, number):
             return CellDraft(passage=passage, material={"first": passage.text.split()[0]})
 
 
-class TestAsksBlindly(Sound):
-    caught_by = ("test_asker_sees_the_passage",)
+class TestAsksBlindly(Correct):
+    caught_by = ("test_question_prompt_contains_the_passage",)
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
             return Instruction(ask=(Message.user("Make a riddle!"),))
 
 
-class TestForgetsThePassageLater(Sound):
-    caught_by = ("test_asker_sees_the_passage",)
+class TestForgetsThePassageLater(Correct):
+    caught_by = ("test_question_prompt_contains_the_passage",)
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
@@ -204,16 +204,16 @@ class TestForgetsThePassageLater(Sound):
             return Instruction(ask=(Message.user("\n".join(["Make a riddle!", about, *said])),))
 
 
-class TestForgetsWhatWasSaid(Sound):
-    caught_by = ("test_asker_sees_what_was_said",)
+class TestForgetsWhatWasSaid(Correct):
+    caught_by = ("test_question_prompt_contains_earlier_turns",)
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
             return Instruction(ask=(Message.user(f"Make a riddle of this: {cell.passage.text}!"),))
 
 
-class TestShowsTheLastTurnAlone(Sound):
-    caught_by = ("test_asker_sees_what_was_said",)
+class TestShowsTheLastTurnAlone(Correct):
+    caught_by = ("test_question_prompt_contains_earlier_turns",)
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):

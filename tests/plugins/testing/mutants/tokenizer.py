@@ -36,7 +36,7 @@ class Letters:
         return TokenCount(input_tokens=tokens, exact=True, low=tokens, high=tokens, source="tokenizer")
 
 
-class Sound(TokenizerSuite):
+class Correct(TokenizerSuite):
     """
     All that a mutant states is what is broken, and by which tests it must be caught.
     """
@@ -59,16 +59,16 @@ class Sound(TokenizerSuite):
         cls.registry = registry_of(TOKENIZER, spec)
 
 
-class TestSound(Sound):
+class TestCorrect(Correct):
     pass
 
 
-class TestStatesOtherModels(Sound):
-    caught_by = ("test_its_model_is_among_those_it_states",)
+class TestStatesOtherModels(Correct):
+    caught_by = ("test_spec_matches_the_model",)
     models = ("other/*",)
 
 
-class TestClaimsToBeExact(Sound):
+class TestClaimsToBeExact(Correct):
     caught_by = ("test_requests_are_counted",)
 
     class Mutant(Letters):
@@ -76,7 +76,7 @@ class TestClaimsToBeExact(Sound):
             return super().counted(tokens).model_copy(update={"high": tokens + 1})
 
 
-class TestBoundsMissTheCount(Sound):
+class TestBoundsMissTheCount(Correct):
     caught_by = ("test_requests_are_counted",)
 
     class Mutant(Letters):
@@ -84,7 +84,7 @@ class TestBoundsMissTheCount(Sound):
             return super().counted(tokens).model_copy(update={"exact": False, "low": tokens + 1})
 
 
-class TestSpeaksForTheVendor(Sound):
+class TestSpeaksForTheVendor(Correct):
     caught_by = ("test_requests_are_counted",)
 
     class Mutant(Letters):
@@ -92,15 +92,15 @@ class TestSpeaksForTheVendor(Sound):
             return super().counted(tokens).model_copy(update={"source": "vendor"})
 
 
-class TestCountsForAnyModel(Sound):
-    caught_by = ("test_other_models_are_left_to_others",)
+class TestCountsForAnyModel(Correct):
+    caught_by = ("test_unknown_model_is_not_counted",)
 
     class Mutant(Letters):
         def count(self, request):
             return super().count(request.model_copy(update={"model": "large"}))
 
 
-class TestLooksAtNoText(Sound):
+class TestLooksAtNoText(Correct):
     caught_by = ("test_longer_requests_have_more_tokens",)
 
     class Mutant(Letters):
@@ -108,7 +108,7 @@ class TestLooksAtNoText(Sound):
             return 1
 
 
-class TestLooksAtOneMessage(Sound):
+class TestLooksAtOneMessage(Correct):
     caught_by = ("test_longer_requests_have_more_tokens",)
 
     class Mutant(Letters):
@@ -116,8 +116,8 @@ class TestLooksAtOneMessage(Sound):
             return super().count(request.model_copy(update={"messages": request.messages[:1]}))
 
 
-class TestRemembers(Sound):
-    caught_by = ("test_count_depends_on_the_request_alone",)
+class TestRemembers(Correct):
+    caught_by = ("test_count_depends_only_on_the_request",)
 
     class Mutant(Letters):
         seen = 0
@@ -127,7 +127,7 @@ class TestRemembers(Sound):
             return super().of_text(text) + self.seen
 
 
-class TestReadsEachTime(Sound):
+class TestReadsEachTime(Correct):
     caught_by = ("test_counting_again_does_no_io",)
 
     class Mutant(Letters):
@@ -138,7 +138,7 @@ class TestReadsEachTime(Sound):
                 return super().of_text(text)
 
 
-class TestStumblesOverMarks(Sound):
+class TestStumblesOverMarks(Correct):
     caught_by = ("test_any_text_is_counted",)
 
     class Mutant(Letters):
@@ -148,8 +148,8 @@ class TestStumblesOverMarks(Sound):
             return super().of_text(text)
 
 
-class TestCountsOthersTexts(Sound):
-    caught_by = ("test_threads_count_alike",)
+class TestCountsOthersTexts(Correct):
+    caught_by = ("test_threads_get_the_same_count",)
 
     class Mutant(Letters):
         def __init__(self):

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from budwood.providing import characters
-from budwood.types import ImagePart, ReasoningPart, VendorPart
+from budwood.types import ImagePart, ReasoningPart, ToolResultPart, VendorPart
 
 if TYPE_CHECKING:
     from budwood.providing import TokenEstimate
@@ -132,6 +132,6 @@ def _key(endpoint: str, request: ChatRequest) -> tuple[str, str, bool]:
 def _is_text(request: ChatRequest) -> bool:
     for message in request.messages:
         for part in message.parts:
-            if isinstance(part, _NO_TEXT):
+            if isinstance(part, _NO_TEXT) or (isinstance(part, ToolResultPart) and part.images):
                 return False
     return characters(request.messages) <= MOST_CHARACTERS

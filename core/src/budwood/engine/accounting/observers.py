@@ -118,7 +118,7 @@ class Observers:
                 failed=result is None or result.is_error,
                 seconds=seconds,
                 arguments=tool_call.arguments,
-                result=result.content if result is not None else "",
+                result=result.text if result is not None else "",
             )
         )
 

@@ -13,8 +13,9 @@ from weakref import ref
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs, to_json
 
+from budwood.engine.chat.json_schemas import add_items
 from budwood.errors import ConfigurationError
-from budwood.types import ToolCallPart, ToolDefinition
+from budwood.types import ImagePart, ResultContent, TextPart, ToolCallPart, ToolDefinition
 from budwood.types.record import JSON
 
 Function = Callable[..., Any]
@@ -113,10 +114,19 @@ def is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-def format_result(value: object) -> str:
-    """Write what a tool returned as text for the model: text as it is, all else as JSON."""
+def format_result(value: object) -> ResultContent:
+    """Return what a tool returned as the model gets it: text as it is, images as images, all else as JSON."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    if not any(isinstance(part, ImagePart) for part in parts):
+        return _format_text(value)
+    return tuple(
+        part if isinstance(part, TextPart | ImagePart) else TextPart(text=_format_text(part)) for part in parts
+    )
+
+
+def _format_text(value: object) -> str:
     if isinstance(value, str):
-        return value
+        return value.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     return to_json(value, fallback=str).decode()
@@ -146,7 +156,7 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
     function = cast("Function", called())  # the caller holds it
     try:
         adapter = TypeAdapter(_copy_parameters(function, is_bound=is_bound))
-        schema = adapter.json_schema()
+        schema = add_items(adapter.json_schema())
     except (PydanticUserError, NameError, AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",

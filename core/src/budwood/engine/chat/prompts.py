@@ -8,17 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from budwood.errors import PromptError
 from budwood.types import (
     ImagePart,
     Message,
     Part,
-    RefusalPart,
     TextPart,
-    ToolCallPart,
-    ToolResultPart,
 )
 
 Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
@@ -45,13 +40,20 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
         return (*start, Message(role="user", parts=(TextPart(text=prompt),)))
     if isinstance(prompt, Message):
         return (*start, prompt)
-    if isinstance(prompt, Mapping) or not isinstance(prompt, Sequence):
-        raise PromptError(f"The prompt is a {type(prompt).__name__}.", hint="Give a text, or a list of messages.")
+    if isinstance(prompt, Mapping | bytes) or not isinstance(prompt, Sequence):
+        raise PromptError(
+            f"The prompt is of the type {type(prompt).__name__}.", hint="Pass a text, or a list of messages: [{…}, …]."
+        )
     names: dict[str, str] = {}
     messages: list[Message] = list(start)
     for number, given in enumerate(prompt):
-        message = given if isinstance(given, Message) else _from_mapping(given, number, names)
-        names.update({wanted.id: wanted.name for wanted in message.tool_calls})
+        if isinstance(given, Message):
+            message = given
+        else:
+            from budwood.engine.chat.dictionaries import read_message  # many programs have none
+
+            message = read_message(given, number, names)
+        names.update({call.id: call.name for call in message.tool_calls})
         messages.append(message)
     return tuple(messages)
 
@@ -125,59 +127,3 @@ def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
         reason = getattr(error, "strerror", None) or error
         raise PromptError(f"{path} cannot be read: {reason}.", hint="Check the name.") from error
     return read(path.name, data, media_type_of(path.name, data))
-
-
-def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Message:
-    if not isinstance(given, Mapping):
-        raise PromptError(f"Message {number} is a {type(given).__name__}.", hint="Give a Message or a dictionary.")
-    try:
-        if "parts" in given:
-            return Message.model_validate(given)
-        if given.get("role") == "tool":
-            call_id = given["tool_call_id"]
-            text = "".join(part.text for part in _parse_parts(given.get("content")) if isinstance(part, TextPart))
-            return Message.tool(
-                ToolResultPart(call_id=call_id, name=given.get("name") or names.get(call_id, "tool"), content=text)
-            )
-        calls = [_call(wanted) for wanted in given.get("tool_calls") or ()]
-        refusal = [RefusalPart(text=given["refusal"])] if given.get("refusal") else []
-        parts = (*_parse_parts(given.get("content")), *refusal, *calls)
-        return Message(role=given["role"], parts=parts, name=given.get("name"))
-    except KeyError as error:
-        raise PromptError(f"Message {number} has no {error}.") from None
-    except (ValidationError, AttributeError, TypeError) as error:
-        raise PromptError(f"Message {number} is not in a form that is known: {_describe(error)}.") from None
-
-
-def _parse_parts(content: object) -> tuple[Part, ...]:
-    if content is None:
-        return ()
-    if isinstance(content, str):
-        return (TextPart(text=content),)
-    if not isinstance(content, Sequence):
-        raise TypeError(f"its content is a {type(content).__name__}")
-    return tuple(_parse_part(part) for part in content)
-
-
-def _parse_part(part: Mapping[str, Any]) -> Part:
-    match part.get("type"):
-        case "text":
-            return TextPart(text=part["text"])
-        case "refusal":
-            return RefusalPart(text=part["refusal"])
-        case "image_url":
-            return ImagePart(url=part["image_url"]["url"], detail=part["image_url"].get("detail"))
-        case other:
-            raise TypeError(f"content of the type {other!r}")
-
-
-def _call(wanted: Mapping[str, Any]) -> Part:
-    function = wanted["function"]
-    return ToolCallPart(id=wanted["id"], name=function["name"], arguments=function.get("arguments") or "{}")
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-    return str(error)

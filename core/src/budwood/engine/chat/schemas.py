@@ -28,9 +28,18 @@ from pydantic import (
 )
 from pydantic_core import from_json, to_json
 
-from budwood.engine.chat.json_schemas import check_satisfiable, compile_validator, is_object, is_strict
+from budwood.engine.chat.json_schemas import (
+    add_items,
+    check_satisfiable,
+    compile_quick_check,
+    compile_validator,
+    is_object,
+    is_strict,
+    with_typed_root,
+)
 from budwood.errors import ConfigurationError
 from budwood.types import OutputSchema
+from budwood.types.json_text import find_json
 from budwood.types.record import JSON
 
 ReplyType = type[object] | UnionType | Mapping[str, Any]
@@ -44,7 +53,6 @@ MAX_CACHED: Final = 256
 _WRAPPED: Final = "value"
 """The property that holds a value which is no object."""
 
-_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -66,10 +74,28 @@ class ReplySchema(ABC):
 
     schema: OutputSchema
 
-    @abstractmethod
     def validate(self, text: str) -> Any:  # noqa: ANN401 - whatever the type's values are
         """
-        Parse a text into the value.
+        Parse the reply of a model into the value: JSON, also with reasoning, words and fences around it.
+
+        Raises:
+            SchemaMismatch: It holds no JSON, or none that satisfies the schema. The errors are those of the longest.
+        """
+        try:
+            return self.parse(text)
+        except SchemaMismatch:
+            mismatch = -1, SchemaMismatch(())
+        for found in find_json(text):
+            try:
+                return self.parse(found)
+            except SchemaMismatch as error:
+                mismatch = max(mismatch, (len(found), error), key=lambda pair: pair[0])
+        raise mismatch[1]
+
+    @abstractmethod
+    def parse(self, text: str) -> Any:  # noqa: ANN401 - see above
+        """
+        Parse JSON into the value.
 
         Raises:
             SchemaMismatch: The text is not JSON, or does not satisfy the schema.
@@ -83,10 +109,10 @@ class ModelSchema(ReplySchema):
         self._model = model
         self.schema = _model_schema(ref(model))
 
-    def validate(self, text: str) -> Any:  # noqa: ANN401 - see the base class
-        """Parse a text into an instance of the model."""
+    def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        """Parse JSON into an instance of the model."""
         try:
-            return self._model.model_validate_json(extract_json(text))
+            return self._model.model_validate_json(text)
         except ValidationError as error:
             raise SchemaMismatch(_messages_of(error)) from None
 
@@ -102,26 +128,25 @@ class TypeSchema(ReplySchema):
         name = annotation.__name__ if isinstance(annotation, type) else "output"
         with _schema_errors(annotation):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-            schema = self._adapter.json_schema()
+            schema = with_typed_root(add_items(self._adapter.json_schema()))
             self._wrapper = None if is_object(schema) else _wrap(annotation, name)
             if self._wrapper is not None:
-                schema = self._wrapper.model_json_schema()
+                schema = add_items(self._wrapper.model_json_schema())
         self.schema = _output_schema(name, schema)
 
-    def validate(self, text: str) -> Any:  # noqa: ANN401 - see the base class
-        """Parse a text into a value of the type."""
-        text = extract_json(text)
+    def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        """Parse JSON into a value of the type."""
         if self._wrapper is None:
-            return self._parse(text)
+            return self._parse_value(text)
         try:
             return getattr(self._wrapper.model_validate_json(text), _WRAPPED)
         except ValidationError as error:
             try:
-                return self._parse(text)
+                return self._parse_value(text)
             except SchemaMismatch:
                 raise SchemaMismatch(_messages_of(error)) from None
 
-    def _parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+    def _parse_value(self, text: str) -> Any:  # noqa: ANN401 - see the base class
         try:
             return self._adapter.validate_json(text)
         except ValidationError as error:
@@ -133,15 +158,18 @@ class JSONSchema(ReplySchema):
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._validator = compile_validator(schema)
+        self._quick_check = compile_quick_check(schema)
         self.schema = _output_schema(str(schema.get("title", "output")), schema)
 
-    def validate(self, text: str) -> Any:  # noqa: ANN401 - see the base class
-        """Parse a text into a JSON value."""
+    def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
+        """Parse JSON into a value."""
         try:
-            value: JSON = from_json(extract_json(text), allow_inf_nan=False)
+            value: JSON = from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
         try:
+            if self._quick_check is not None and self._quick_check.isinstance_python(value):
+                return value
             errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
         except (ArithmeticError, RecursionError) as error:  # such as a number of 400 digits, divided by a fraction
             raise SchemaMismatch([f"the reply cannot be validated: {error}"]) from None
@@ -187,25 +215,12 @@ def check_schema(schema: ReplyType) -> None:
     parse_schema(schema)
 
 
-def extract_json(text: str) -> str:
-    """Extract JSON from the fences and words that models put around it."""
-    text = text.strip()
-    fenced = _FENCED.search(text) if "```" in text else None
-    if fenced:
-        return fenced[1]
-    if text[:1] in ("{", "[", '"') or not text:
-        return text
-    start = min((text.find(bracket) for bracket in "{[" if bracket in text), default=-1)
-    end = max(text.rfind("}"), text.rfind("]"))
-    return text[start : end + 1] if 0 <= start < end else text
-
-
 @lru_cache(MAX_CACHED)
 def _model_schema(model: ref[type[BaseModel]]) -> OutputSchema:
     """Describe a model. What is cached must not hold the class, or it would never be collected."""
     held = cast("type[BaseModel]", model())  # the caller holds it
     with _schema_errors(held):
-        schema = held.model_json_schema()
+        schema = add_items(held.model_json_schema())
     return _output_schema(held.__name__, schema)
 
 
@@ -266,6 +281,7 @@ def _schema_errors(annotation: object) -> Iterator[None]:
 
 def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
     check_satisfiable(schema)
+    schema = with_typed_root(schema)
     return OutputSchema(
         name=_NOT_IN_NAMES.sub("_", name)[:64] or "output", json_schema=schema, strict=is_strict(schema) or None
     )

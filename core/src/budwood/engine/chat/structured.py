@@ -139,6 +139,7 @@ def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Outpu
             if call.streamed:
                 from budwood.types import Restarted
 
+                call.partial = None  # the event says that it is void
                 yield Emit([Restarted("the reply does not satisfy the schema")])
             messages = (*request.messages, *messages_added(response), _correction(response, mismatch))
             request = request.model_copy(update={"messages": messages})

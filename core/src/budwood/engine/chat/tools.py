@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from budwood.engine.chat.functions import Approval, Tool, format_error, format_result, is_async
 from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, Overdue
 from budwood.errors import ConfigurationError, ToolLoopError
-from budwood.types import ChatResponse, Message, ToolCallPart, ToolResultPart, Usage
+from budwood.types import ChatResponse, Message, ResultContent, ToolCallPart, ToolResultPart, Usage
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call, Round
@@ -187,6 +187,7 @@ def _not_awaited(what: str, result: Awaitable[object]) -> ConfigurationError:
     )
 
 
-def _result(tool_call: ToolCallPart, content: str, *, is_error: bool = False) -> ToolResultPart:
-    content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
+def _result(tool_call: ToolCallPart, content: ResultContent, *, is_error: bool = False) -> ToolResultPart:
+    if isinstance(content, str):
+        content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
     return ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=content, is_error=is_error)

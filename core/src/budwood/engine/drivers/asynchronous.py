@@ -8,7 +8,7 @@ import inspect
 import warnings
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -88,6 +88,10 @@ class AsyncDriver:
                 result: T = outcome.result
                 return result
             error = None
+
+    def as_completed(self, flows: Iterable[Flow[T]], limit: int) -> AsyncGenerator[tuple[int, T], None]:
+        """Perform flows side by side; yield each result with its place, in the order in which the flows end."""
+        return Group(self).completed(flows, limit)
 
     async def finish_side(self, flow: Flow[T]) -> T:
         """Perform a flow of `All` or `First` to its end."""

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -101,6 +101,12 @@ class BlockingDriver:
                 result: T = outcome.result
                 return result
             error = None
+
+    def as_completed(self, flows: Iterable[Flow[T]], limit: int) -> Generator[tuple[int, T], None, None]:
+        """Perform flows side by side; yield each result with its place, in the order in which the flows end."""
+        from budwood.engine.drivers.groups import Group  # not above: few programs run groups
+
+        return Group(self, None).completed(flows, limit)
 
     def finish_side(self, flow: Flow[T], side: Side | None) -> T:
         """Perform a flow of `All` or `First` to its end; ``side`` tells whether it is abandoned."""

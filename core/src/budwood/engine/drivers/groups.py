@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,20 +49,23 @@ class Group:
 
     def run(self, flows: Iterable[Flow[Any]], limit: int) -> list[Any]:
         """Perform the flows, and return their results in order."""
-        results: list[Any] = []
+        results: dict[int, Any] = dict(self.completed(flows, limit))
+        return [results[place] for place in range(len(results))]
+
+    def completed(self, flows: Iterable[Flow[Any]], limit: int) -> Generator[tuple[int, Any], None, None]:
+        """Perform the flows; yield each result with its place, in the order in which the flows end."""
         waiting = enumerate(flows)
         running = 0
         with self._ended_on_error():
             while True:
                 while running < limit and (item := next(waiting, None)) is not None:
                     running += 1
-                    results.append(None)
                     self._start(Side(self, *item), running)
                 if not running:
-                    return results
+                    return
                 side = self._wait()
                 running -= 1
-                results[side.place] = side.result()
+                yield side.place, side.result()
 
     def interrupt(self) -> bool:
         """End what the flows wait for, and tell whether no more can be done."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from budwood import logs
@@ -33,12 +34,15 @@ class BackgroundTasks:
         """Wait until the tasks of this event loop have ended, but no longer than for their cleaning up."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CLEANUP_SECONDS
-        while tasks := [task for task in self._tasks if task.get_loop() is loop]:  # one may start another
+        while tasks := [task for task in list(self._tasks) if task.get_loop() is loop]:  # one may start another
             await asyncio.wait(tasks, timeout=max(deadline - loop.time(), 0.0))
             if loop.time() >= deadline:
                 return
 
     def _add(self, task: asyncio.Task[Any]) -> None:
+        for other in list(self._tasks):
+            if other.get_loop().is_closed():  # it will never end
+                self._tasks.discard(other)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 
@@ -57,17 +61,21 @@ class Group:
 
     async def run(self, flows: Iterable[Flow[Any]], limit: int) -> list[Any]:
         """Perform the flows, and return their results in order."""
-        results: list[Any] = []
+        async with contextlib.aclosing(self.completed(flows, limit)) as completed:
+            results = {place: result async for place, result in completed}
+        return [results[place] for place in range(len(results))]
+
+    async def completed(self, flows: Iterable[Flow[Any]], limit: int) -> AsyncGenerator[tuple[int, Any], None]:
+        """Perform the flows; yield each result with its place, in the order in which the flows end."""
         waiting = enumerate(flows)
         try:
             while True:
                 while len(self._running) < limit and (item := next(waiting, None)) is not None:
-                    results.append(None)
                     self._start(item[0], self._driver.finish_side(item[1]))
                 if not self._running:
-                    return results
+                    return
                 for task in await self._wait():
-                    results[self._running.pop(task)] = task.result()
+                    yield self._running.pop(task), task.result()
         except BaseException as error:
             await self._leave(error)
             raise

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from budwood.engine.drivers.effects import Emit, Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
+from budwood.engine.pipeline.observing import complete
 from budwood.plugins import faults
 from budwood.types import JSON, ChatRequest, ChatResponse
 
@@ -52,6 +53,7 @@ def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, cache: ReplyCac
         if call.streamed:
             from budwood.providing import events_of
 
+            call.partial = lambda: complete(call, stored.model_copy(update={"cached": True, "partial": True}))
             yield Emit(events_of(stored))
         return stored.model_copy(update={"cached": True})
     response: ChatResponse = yield from send(attempt)

@@ -59,6 +59,7 @@ class Call:
         cache: Where replies are kept, if anywhere.
         ledger: Every request that was sent.
         adaptations: Every parameter that was not sent as given, by its name.
+        partial: Returns what has arrived of a streamed reply; None before its first content.
         numbers: Numbers its attempts for observers, also where several run side by side.
     """
 
@@ -74,6 +75,7 @@ class Call:
     cache: ReplyCache | None = None
     ledger: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
+    partial: Callable[[], ChatResponse] | None = None
     numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
 
     def seconds_left(self) -> float:

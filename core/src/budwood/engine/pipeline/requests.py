@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from budwood.contracts import SchemaProvider
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.endpoints import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import UnsupportedError
+from budwood.plugins import faults
 from budwood.providing import check_capabilities, check_messages
-from budwood.types import Capability, ChatRequest
+from budwood.types import Capability, ChatRequest, OutputSchema
 
 _PURPOSES: Final[dict[str | None, tuple[str, str]]] = {
     "completion": ("continues texts", "Call client.complete(…), or choose a chat model."),
@@ -47,8 +49,19 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
     if request.tools and Capability.TOOLS not in capabilities:
         raise UnsupportedError(f"{target.address} calls no tools.", hint="Choose a model that does.")
     if round_.output is not None:
+        if not _takes_schema(target, round_.output.schema.schema):
+            capabilities -= {Capability.JSON_SCHEMA}
         return round_.output.request_for(target.address, capabilities, request, is_first=round_.number == 0)
     return request
+
+
+def _takes_schema(target: Target, schema: OutputSchema) -> bool:
+    """Return whether the vendor takes a schema; one that it rejects is sent as a tool, or in words."""
+    provider = target.endpoint.remote
+    if provider is None or not _satisfies(type(provider), SchemaProvider):
+        return True
+    with faults.calling(target.endpoint.source, "takes_schema"):
+        return cast("SchemaProvider", provider).takes_schema(target.model, schema)
 
 
 def check_chat(target: Target) -> frozenset[Capability]:

@@ -10,6 +10,7 @@ from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.requests import request_for
 from budwood.errors import StreamInterruptedError
+from budwood.types import ChatResponse
 
 
 def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
@@ -26,6 +27,10 @@ def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[
             raise
         if attempt.adaptations:
             _keep_adaptations(attempt)
+        if isinstance(response, ChatResponse) and attempt.request.tools:
+            from budwood.engine.chat.tool_names import correct_tool_names  # only tools need it
+
+            return correct_tool_names(response, attempt.request.tools)
         return response
 
     return run

@@ -104,7 +104,7 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
     endpoint.check_credential()
     lease = endpoint.lease
     if endpoint.tokens is not None:
-        lease = yield from endpoint.tokens.lease(call.clock.time())
+        lease = yield from endpoint.tokens.lease(call)
     attempt.lease = lease
     if lease is not None:
         encoded = _authorize(attempt, encoded, lease.credential)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from budwood.contracts import StreamDecoder
@@ -10,9 +10,11 @@ from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.engine.drivers.effects import Close, Emit, Flow, Read
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.local import read_local
+from budwood.engine.pipeline.observing import complete
 from budwood.engine.pipeline.sending import encode, open_exchange, raise_for_status
 from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
 from budwood.plugins import faults
+from budwood.plugins.faults import PluginSource
 from budwood.providing import calls_before
 from budwood.types import CONTENT_EVENTS, ChatResponse, StreamEvent
 
@@ -82,9 +84,18 @@ class EventReader:
         with boundary:
             return self.builder.build()
 
+    def snapshot(self) -> ChatResponse:
+        """Return what has arrived, for a caller who left the stream or still reads it."""
+        attempt, call = self._attempt, self._attempt.round.call
+        response: ChatResponse = complete(call, self.build())
+        adaptations = tuple((call.adaptations | attempt.adaptations).values())
+        partial = {"partial": True, "adaptations": adaptations}
+        return response.model_copy(update=partial)
+
     def _commit(self) -> None:
         self.is_committed = True
         call = self._attempt.round.call
+        call.partial = self.snapshot
         if call.observers is not None:
             call.observers.first_token(call, self._attempt.target, call.clock.monotonic() - self._attempt.started)
 
@@ -119,21 +130,34 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
             if left is not None and (left := left - len(data)) < 0:
                 raise ResponseTooLargeError(f"The stream is longer than {encoded.max_reply_bytes:,} bytes.")
             try:
-                shown = take(list(decoder.feed(data)))
+                events = decoder.feed(data)
+                shown = take(events if type(events) is list else _list_events(source, "feed", events))
             except BaseException as error:
                 faults.decoding(source, "feed").convert(error)
                 raise
             if shown:
                 yield Emit(shown)
         with faults.decoding(source, "close"):
-            return take(list(decoder.close()))
+            return take(_list_events(source, "close", decoder.close()))
     finally:
         yield Close(exchange)
 
 
+def _list_events(source: PluginSource, method: str, events: object) -> list[Any]:
+    """
+    Return the events that a decoder returned as a list.
+
+    Raises:
+        PluginFaultError: It returned something else.
+    """
+    if not isinstance(events, Iterable) or isinstance(events, str | bytes | Mapping):
+        raise faults.wrong_result(source, method, events, list)
+    return list(events)
+
+
 def _make_interruption(error: ProviderError, reader: EventReader) -> StreamInterruptedError:
     """Make the error of a stream that broke off: with what had arrived, and not to be repeated once that was shown."""
-    arrived = reader.build() if reader.is_committed else None
+    arrived = reader.build().model_copy(update={"partial": True}) if reader.is_committed else None
     interrupted = StreamInterruptedError(
         f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,
         response=arrived,

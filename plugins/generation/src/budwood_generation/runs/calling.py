@@ -15,6 +15,7 @@ from budwood.types.record import JSON
 from budwood_generation.chance import request_seed
 from budwood_generation.journal import CallDone, Entry, Journal
 from budwood_generation.prompts import Question
+from budwood_generation.runs.answer_text import answer_text
 from budwood_generation.runs.progress import Meter
 
 
@@ -57,13 +58,14 @@ class Caller:
             BudwoodError: The call failed, or its reply is of no use for a dataset.
         """
         response = await self._client.ask(list(question.messages), **self._options(cell, turn, question))
-        _check(response, question)
+        text = answer_text(response.text)
+        _check(response, text, question)
         return CallDone(
             row_id=cell.id,
             turn=turn,
             purpose=question.purpose,
             digest=_digest(question),
-            text=response.text.strip(),
+            text=text,
             value=cast("JSON", response.parsed),
             input_tokens=response.usage.input_tokens,
             output_tokens=response.usage.output_tokens,
@@ -87,24 +89,30 @@ def _digest(question: Question) -> str:
     return hashlib.sha256(to_json(asked)).hexdigest()
 
 
-def _check(response: ChatResponse, question: Question) -> None:
+def _check(response: ChatResponse, text: str, question: Question) -> None:
     """
-    Refuse what would spoil a dataset.
+    Check that a reply can be part of a dataset.
 
     Raises:
         ContentFilterError: The model or its vendor declined.
-        BadResponseError: The reply was cut off, or there is no text, or one that no file can hold.
+        BadResponseError: The reply was truncated, has no answer, or holds text that is not valid Unicode.
     """
     if response.finish_reason in ("content_filter", "refusal"):
         raise ContentFilterError(f"{question.model} declined to {question.purpose}.")
     if response.finish_reason == "length" and not question.options.keep_truncated:
         raise BadResponseError(
-            f"{question.model} was cut off at its limit of tokens.",
+            f"The reply of {question.model} reached its token limit and was truncated.",
             hint="Raise max_tokens in the options of the model, or set keep_truncated = true there.",
         )
-    if not response.text.strip() and question.schema is None:
-        raise BadResponseError(f"{question.model} replied with no text ({response.finish_reason}).")
+    if not text and question.schema is None:
+        raise BadResponseError(_without_answer(response, question.model))
     try:
-        to_json([response.text, response.parsed])
+        to_json([text, response.parsed])
     except ValueError as error:
-        raise BadResponseError(f"{question.model} replied with a text that is no Unicode: {error}.") from error
+        raise BadResponseError(f"The reply of {question.model} is not valid Unicode: {error}.") from error
+
+
+def _without_answer(response: ChatResponse, model: str) -> str:
+    if response.text.strip() or response.reasoning:
+        return f"The reply of {model} holds reasoning only, and no answer (finish reason: {response.finish_reason})."
+    return f"The reply of {model} has no text (finish reason: {response.finish_reason})."

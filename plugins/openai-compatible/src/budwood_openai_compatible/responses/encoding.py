@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from budwood.providing import adapted
-from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, OutputSchema, ToolDefinition
+from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, OutputSchema, TextPart, ToolDefinition
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.encoding import foreign_tools, own_tools
 from budwood_openai_compatible.responses.items import InputWriter
+from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 
 MISSING_PARAMETERS: Final = ("stop", "seed", "frequency_penalty", "presence_penalty")
 """Parameters of Chat Completions that Responses does not take."""
@@ -90,7 +91,7 @@ def _encode_messages(
     """
     messages = request.messages
     written: dict[str, Any] = {}
-    if messages and messages[0].role == "system":
+    if messages and messages[0].role == "system" and all(isinstance(part, TextPart) for part in messages[0].parts):
         written["instructions"] = messages[0].text
         messages = messages[1:]
     writer = InputWriter(vendor, system_role, stored=request.extra.get("store") is not False)
@@ -122,7 +123,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     written: dict[str, Any] = {
         "type": "function",
         "name": tool.name,
-        "parameters": tool.parameters,
+        "parameters": (encode_strict_schema(tool.parameters) if tool.strict else None) or tool.parameters,
         "strict": bool(tool.strict),
     }
     if tool.description:
@@ -131,9 +132,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
 
 
 def _encode_schema(schema: OutputSchema) -> dict[str, Any]:
-    written: dict[str, Any] = {"type": "json_schema", "name": schema.name, "schema": schema.json_schema}
+    written: dict[str, Any] = {"type": "json_schema", "name": schema.name, **schema_fields(schema)}
     if schema.description:
         written["description"] = schema.description
-    if schema.strict is not None:
-        written["strict"] = schema.strict
     return written

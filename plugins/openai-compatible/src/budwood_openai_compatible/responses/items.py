@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
+from budwood.providing import reject_parts
 from budwood.types import (
     ImagePart,
     Message,
@@ -104,12 +105,13 @@ class InputWriter:
         """Write messages after those that are written."""
         for message in messages:
             if message.role in ("assistant", "tool"):
+                reject_parts(message, ImagePart)
                 self._add_parts(message)
             else:
                 self._add_prompt(message)
 
     def _add_prompt(self, message: Message) -> None:
-        own = [part for part in message.parts if not isinstance(part, VendorPart) or part.provider == self.vendor]
+        own = [part for part in message.parts if _is_for(part, self.vendor)]
         content = [part for part in own if not _is_item(part)]
         role = message.role if message.role == "user" else self.system_role or message.role
         if content or not own:
@@ -160,18 +162,23 @@ class InputWriter:
                 yield self._call(part)
             case ToolResultPart():
                 kind = "custom_tool_call_output" if part.call_id in self._custom_calls else "function_call_output"
-                yield {"type": kind, "call_id": part.call_id, "output": part.content}
+                yield {"type": kind, "call_id": part.call_id, "output": self._output(part)}
             case VendorPart(provider=self.vendor) if _is_item(part):
                 yield part.data
             case _:
                 pass  # of other vendors, or reasoning that no vendor wants back
+
+    def _output(self, result: ToolResultPart) -> str | list[Any]:
+        """Encode what a tool returned: a text, or a list of ``input_text`` and ``input_image``."""
+        return _content([part for part in result.parts if _is_for(part, self.vendor)])
 
     def _call(self, part: ToolCallPart) -> dict[str, Any]:
         own: Any = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
         kind = own.get("type", "function_call")
         if kind == "custom_tool_call":
             self._custom_calls.add(part.id)
-        return {**own, "type": kind, "call_id": part.id, "name": part.name, CALLS[kind]: part.arguments}
+        arguments = part.json_arguments if kind == "function_call" else part.arguments  # a custom tool takes any text
+        return {**own, "type": kind, "call_id": part.id, "name": part.name, CALLS[kind]: arguments}
 
 
 def _refusal(part: RefusalPart) -> dict[str, Any]:
@@ -186,6 +193,11 @@ def _is_item(part: Part) -> bool:
         and part.data.get("type") == part.kind
         and not part.kind.startswith("input_")
     )
+
+
+def _is_for(part: Part, vendor: str) -> bool:
+    """Return whether a vendor understands a part: all but content of other vendors."""
+    return not isinstance(part, VendorPart) or part.provider == vendor
 
 
 def _content(parts: list[Part]) -> str | list[Any]:

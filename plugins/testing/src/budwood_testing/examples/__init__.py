@@ -1,4 +1,4 @@
-"""What vendors send, written by their plugins' authors: the one thing that a conformance suite cannot know."""
+"""Example replies of vendors, which authors of plugins supply to the conformance suites."""
 
 from budwood_testing.examples.frames import json_lines, server_sent
 from budwood_testing.examples.observations import observations

@@ -1,4 +1,4 @@
-"""Events as observers are told them: an example of each kind, and the rarer forms."""
+"""Example events for observers: one of each kind, and rare forms."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from budwood.types import (
 )
 
 CONTENT: Final = "conformance-content-of-users-and-models"
-"""Part of each field that holds what users or models wrote."""
+"""A marker in each field that contains prompts or replies."""
 
 _SERVICE: Final[Mapping[str, Any]] = {"service": "chat", "provider": "acme", "model": "large"}
 _TARGET: Final[Mapping[str, Any]] = {"provider": "acme", "model": "large"}
@@ -38,21 +38,23 @@ _TARGET: Final[Mapping[str, Any]] = {"provider": "acme", "model": "large"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownEvent:
-    """An event of a kind that a later version may add."""
+    """An event of an unknown kind, which a later version may add."""
 
     call: str
 
 
 def observations(call: str = "1") -> Sequence[Observation]:
     """
-    Return one event of each kind, in the order of a call that fails once, runs a tool, and is answered.
+    Return one event of each kind, in the order of a call that fails once, runs a tool, and succeeds.
 
     Args:
         call: The id of the call.
     """
     content = _content()
     usage = Usage(input_tokens=12, output_tokens=3)
-    failed = Attempt(**_TARGET, key="api_key", status=503, duration=0.5, error="ServerError", cost_unknown="it failed")
+    failed = Attempt(
+        **_TARGET, key="api_key", status=503, duration=0.5, error="ServerError", cost_unknown="the attempt failed"
+    )
     answered = Attempt(**_TARGET, key="api_key", status=200, duration=0.5, usage=usage, cost=Decimal("0.002"))
     response = ChatResponse(message=Message.assistant(content), usage=usage, **_TARGET, attempts=(failed, answered))
     return [
@@ -74,7 +76,7 @@ def observations(call: str = "1") -> Sequence[Observation]:
 
 def rare_observations(call: str = "2") -> Sequence[Observation]:
     """
-    Return events in their rarer forms: what is unknown, what has failed, and what has no beginning.
+    Return events in rare forms: with unknown values, of failures, and without a matching start.
 
     Args:
         call: The id of the call.
@@ -88,7 +90,7 @@ def rare_observations(call: str = "2") -> Sequence[Observation]:
         AttemptStarted(call=call, number=1, **_TARGET, key=None),
         AttemptFinished(call=call, number=7, attempt=unknown),
         CacheFailed(call=call, operation="write", error="ValueError", reason=None),
-        ToolFinished(call=call, name="", failed=True, seconds=0.0, arguments="no JSON", result=""),
+        ToolFinished(call=call, name="", failed=True, seconds=0.0, arguments="not JSON", result=""),
         RequestFinished(**finished, response=None, error=refused),
         RequestFinished(**finished, response=None, error=KeyboardInterrupt()),
         RequestFinished(**finished, response=None, error=None),
@@ -97,5 +99,5 @@ def rare_observations(call: str = "2") -> Sequence[Observation]:
 
 
 def _content() -> str:
-    """Make the content anew, so that each event has an object of its own."""
+    """Return a new string, so that events do not share an object."""
     return f"Hello, {CONTENT}"

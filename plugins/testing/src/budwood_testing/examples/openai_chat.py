@@ -1,4 +1,4 @@
-"""Chat Completions and its neighbours, as OpenAI and those who follow it write them."""
+"""Example replies of Chat Completions and related APIs of OpenAI."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _KINDS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("invalid_request_error", "model_not_found"),
     429: ("requests", "rate_limit_exceeded"),
 }
-"""Types and codes of errors, where OpenAI gives both. Source: its guide to error codes."""
+"""Types and codes of errors that have both. Source: OpenAI's guide to error codes."""
 
 
 class OpenAIChatExamples(WireExamples):
     """
-    For plugins of vendors who speak Chat Completions; what a vendor writes otherwise is overridden.
+    Replies of Chat Completions. Subclasses override methods for vendors that differ.
 
     Source: OpenAI's API description, ``CreateChatCompletionResponse`` and ``CreateChatCompletionStreamResponse``; the
     field ``reasoning`` is that of vLLM, Groq and OpenRouter.
     """
 
-    absent: ClassVar[frozenset[str]] = frozenset({"signed_reasoning", "signed_calls"})
+    absent: ClassVar[frozenset[str]] = frozenset({"signed_reasoning", "signed_tool_calls"})
     rate_limit_headers: ClassVar[Mapping[str, str]] = {"x-ratelimit-remaining-requests": "9"}
     reply_id: ClassVar[str | None] = "chatcmpl-1"
     reply_model: ClassVar[str | None] = "conformance"
@@ -41,120 +41,120 @@ class OpenAIChatExamples(WireExamples):
     }
 
     def reply(self, text: str, usage: Usage | None, finish: FinishReason = "stop") -> WireBody | None:
-        """Write a whole reply."""
-        return self._whole({"role": "assistant", "content": text}, usage, finish)
+        """Return a complete reply."""
+        return self._reply({"role": "assistant", "content": text}, usage, finish)
 
-    def stream(self, pieces: Sequence[str], usage: Usage | None, finish: FinishReason = "stop") -> Frames | None:
-        """Write a streamed reply."""
-        return self._streamed([{"content": piece} for piece in pieces], usage, finish)
+    def stream(self, chunks: Sequence[str], usage: Usage | None, finish: FinishReason = "stop") -> Frames | None:
+        """Return a streamed reply."""
+        return self._stream([{"content": chunk} for chunk in chunks], usage, finish)
 
     def error(self, status: int, message: str) -> WireBody | None:
-        """Write the body of an error."""
+        """Return the body of an error."""
         kind, code = _KINDS.get(status, ("invalid_request_error" if status < 500 else "server_error", None))
         return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
     def tool_calls(self, calls: Sequence[ToolCallPart]) -> WireBody | None:
-        """Write a reply that calls tools."""
+        """Return a reply with tool calls."""
         message = {"role": "assistant", "content": None, "tool_calls": [_call(call) for call in calls]}
-        return self._whole(message, None, "tool_calls")
+        return self._reply(message, None, "tool_calls")
 
     def tool_call_stream(self, calls: Sequence[ToolCallPart]) -> Frames | None:
-        """Write the same as a stream, the arguments of each call in two fragments."""
+        """Return the same as a stream, with the arguments of each call in two fragments."""
         deltas = [fragment for index, call in enumerate(calls) for fragment in _fragments(index, call)]
-        return self._streamed([{"tool_calls": [fragment]} for fragment in deltas], None, "tool_calls")
+        return self._stream([{"tool_calls": [fragment]} for fragment in deltas], None, "tool_calls")
 
-    def reasoning(self, thought: str, text: str) -> WireBody | None:
-        """Write a reply with what the model thought."""
-        return self._whole({"role": "assistant", "content": text, "reasoning": thought}, None, "stop")
+    def reasoning(self, reasoning: str, text: str) -> WireBody | None:
+        """Return a reply with reasoning."""
+        return self._reply({"role": "assistant", "content": text, "reasoning": reasoning}, None, "stop")
 
-    def reasoning_stream(self, thought: str, text: str) -> Frames | None:
-        """Write the same as a stream."""
-        return self._streamed([{"reasoning": thought}, {"content": text}], None, "stop")
+    def reasoning_stream(self, reasoning: str, text: str) -> Frames | None:
+        """Return the same as a stream."""
+        return self._stream([{"reasoning": reasoning}, {"content": text}], None, "stop")
 
     def refusal(self, text: str) -> WireBody | None:
-        """Write a reply in which the model refuses."""
-        return self._whole({"role": "assistant", "content": None, "refusal": text}, None, "stop")
+        """Return a refusal."""
+        return self._reply({"role": "assistant", "content": None, "refusal": text}, None, "stop")
 
-    def filtered(self, message: str) -> WireReply | None:
-        """Write what comes where a filter refuses the prompt."""
+    def content_filter_error(self, message: str) -> WireReply | None:
+        """Return the error of the content filter."""
         error = {"message": message, "type": "invalid_request_error", "param": "prompt", "code": "content_filter"}
         return WireReply(status=400, body={"error": error})
 
-    def error_in_reply(self, message: str) -> WireBody | None:
-        """Write an error that comes with the status 200."""
+    def error_with_status_200(self, message: str) -> WireBody | None:
+        """Return an error with status 200."""
         return self.error(500, message)
 
-    def error_in_stream(self, pieces: Sequence[str], message: str) -> Frames | None:
-        """Write a stream that breaks off with an error."""
-        chunks = [_chunk({"content": piece}, None) for piece in pieces]
-        return server_sent(*chunks, self.error(500, message))
+    def stream_error(self, chunks: Sequence[str], message: str) -> Frames | None:
+        """Return a stream that ends with an error."""
+        frames = [_chunk({"content": chunk}, None) for chunk in chunks]
+        return server_sent(*frames, self.error(500, message))
 
-    def other_errors_in_stream(self, pieces: Sequence[str], message: str) -> Sequence[Frames]:
-        """Write an error as a text, as older vLLM does, and as an event named ``error``."""
-        chunks = server_sent(*(_chunk({"content": piece}, None) for piece in pieces))
+    def other_stream_errors(self, chunks: Sequence[str], message: str) -> Sequence[Frames]:
+        """Return streams with an error as text (older vLLM), as an object, and as an event named ``error``."""
+        frames = server_sent(*(_chunk({"content": chunk}, None) for chunk in chunks))
         return [
-            [*chunks, *server_sent({"error": message})],
-            [*chunks, *server_sent({"object": "error", "message": message, "code": 500})],
-            [*chunks, *server_sent({"message": message}, name="error")],
+            [*frames, *server_sent({"error": message})],
+            [*frames, *server_sent({"object": "error", "message": message, "code": 500})],
+            [*frames, *server_sent({"message": message}, name="error")],
         ]
 
-    def ended(self, word: str) -> WireBody | None:
-        """Write a reply with any finish reason."""
-        return self._whole({"role": "assistant", "content": "Hello."}, None, word)
+    def reply_with_finish_reason(self, reason: str) -> WireBody | None:
+        """Return a reply with this finish reason."""
+        return self._reply({"role": "assistant", "content": "Hello."}, None, reason)
 
-    def ended_stream(self, word: str) -> Frames | None:
-        """Write the same as a stream."""
-        return self._streamed([{"content": "Hello."}], None, word)
+    def stream_with_finish_reason(self, reason: str) -> Frames | None:
+        """Return the same as a stream."""
+        return self._stream([{"content": "Hello."}], None, reason)
 
-    def own_content(self, text: str) -> WireBody | None:
-        """Write OpenRouter's ``reasoning_details``, which it wants back."""
-        return self._whole({"role": "assistant", "content": "Hello.", **_details(text)}, None, "stop")
+    def vendor_content(self, text: str) -> WireBody | None:
+        """Return a reply with OpenRouter's ``reasoning_details``, which the next request must include."""
+        return self._reply({"role": "assistant", "content": "Hello.", **_details(text)}, None, "stop")
 
-    def own_content_stream(self, text: str) -> Frames | None:
-        """Write the same as a stream."""
-        return self._streamed([_details(text), {"content": "Hello."}], None, "stop")
+    def vendor_content_stream(self, text: str) -> Frames | None:
+        """Return the same as a stream."""
+        return self._stream([_details(text), {"content": "Hello."}], None, "stop")
 
-    def refused_parameter(self, parameter: str) -> WireReply | None:
-        """Write the error of a model that does not take a parameter."""
-        said = f"Unsupported parameter: '{parameter}' is not supported with this model."
-        error = {"message": said, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"}
+    def unsupported_parameter(self, parameter: str) -> WireReply | None:
+        """Return the error for an unsupported parameter."""
+        text = f"Unsupported parameter: '{parameter}' is not supported with this model."
+        error = {"message": text, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"}
         return WireReply(status=400, body={"error": error})
 
-    def noise(self) -> Frames:
-        """Write a comment, which keeps connections open, and a chunk without choices."""
+    def ignored_events(self) -> Frames:
+        """Return a keep-alive comment, and a chunk without choices."""
         return [b": keep-alive\n\n", *server_sent({"id": "chatcmpl-1", "object": "a.later.kind", "choices": []})]
 
     def embeddings(self, vectors: Sequence[Sequence[float]]) -> WireBody | None:
-        """Write a reply with vectors, the last first: their index tells their place."""
+        """Return embeddings in reverse order; their ``index`` gives the position."""
         rows = [{"object": "embedding", "index": index, "embedding": [*row]} for index, row in enumerate(vectors)]
         usage = {"prompt_tokens": 5, "total_tokens": 5}
         return {"object": "list", "model": "conformance", "data": rows[::-1], "usage": usage}
 
     def models(self, names: Sequence[str]) -> WireBody | None:
-        """Write a list of models."""
+        """Return a list of models."""
         rows = [{"id": name, "object": "model", "created": 1_700_000_000, "owned_by": "acme"} for name in names]
         return {"object": "list", "data": rows}
 
     def token_count(self, tokens: int) -> WireBody | None:
-        """Write a count of tokens."""
+        """Return a token count."""
         return {"object": "response.input_tokens", "input_tokens": tokens}
 
     def moderation(self, flagged: Sequence[bool]) -> WireBody | None:
-        """Write verdicts."""
+        """Return moderation results."""
         rows = [{"flagged": flag, "categories": {"violence": flag}, "category_scores": {}} for flag in flagged]
         return {"id": "modr-1", "model": "conformance", "results": rows}
 
     def completion(self, text: str) -> WireBody | None:
-        """Write a plain completion."""
+        """Return a completion."""
         choice = {"index": 0, "text": text, "finish_reason": "stop"}
         return {"id": "cmpl-1", "object": "text_completion", "model": "conformance", "choices": [choice]}
 
-    def _whole(self, message: Mapping[str, Any], usage: Usage | None, finish: str) -> dict[str, Any]:
+    def _reply(self, message: Mapping[str, Any], usage: Usage | None, finish: str) -> dict[str, Any]:
         choice = {"index": 0, "message": message, "finish_reason": finish}
         reply = {"id": "chatcmpl-1", "object": "chat.completion", "model": "conformance", "choices": [choice]}
         return reply if usage is None else {**reply, "usage": _usage(usage)}
 
-    def _streamed(self, deltas: Sequence[Mapping[str, Any]], usage: Usage | None, finish: str) -> Frames:
+    def _stream(self, deltas: Sequence[Mapping[str, Any]], usage: Usage | None, finish: str) -> Frames:
         chunks = [_chunk({"role": "assistant", "content": ""}, None), *(_chunk(delta, None) for delta in deltas)]
         chunks.append(_chunk({}, finish))
         if usage is not None:
@@ -183,11 +183,11 @@ def _details(text: str) -> dict[str, Any]:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    read, thought = usage.cache_read_tokens, usage.reasoning_tokens
+    cached, reasoning = usage.cache_read_tokens, usage.reasoning_tokens
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.total_tokens,
-        **({} if read is None else {"prompt_tokens_details": {"cached_tokens": read}}),
-        **({} if thought is None else {"completion_tokens_details": {"reasoning_tokens": thought}}),
+        **({} if cached is None else {"prompt_tokens_details": {"cached_tokens": cached}}),
+        **({} if reasoning is None else {"completion_tokens_details": {"reasoning_tokens": reasoning}}),
     }

@@ -1,4 +1,4 @@
-"""The examples that `ProviderSuite` asks for, in no vendor's form."""
+"""The base class of the examples for `ProviderSuite`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 from budwood.types import FinishReason, ToolCallPart, Usage
 
 WireBody = bytes | str | Mapping[str, Any] | Sequence[Any]
-"""The body of a reply: bytes, text, or what JSON can express."""
+"""The body of a reply: bytes, text, or a JSON value."""
 
 Frames = Sequence[bytes]
-"""A streamed reply, one event of the vendor's a piece: the suite cuts it, and puts other events in between."""
+"""A streamed reply, with the bytes of one event per item: the suite splits it, and inserts other events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireReply:
-    """A reply whose status or headers matter."""
+    """A reply with status and headers."""
 
     status: int = 200
     body: WireBody = b""
@@ -26,22 +26,22 @@ class WireReply:
 
 class WireExamples:
     """
-    How a vendor writes what the suite makes up.
+    Example replies in a vendor's wire format.
 
-    Each method writes what its arguments say as the vendor would, and returns None where the vendor has no such thing.
-    What a claimed capability needs must be there: the suite fails without it. Chat needs `reply` and `error`, streams
-    need `stream`; the other methods name the capability that needs them. Those that name none may be left out: what
-    they would prove is then listed as unproved, unless `absent` names them.
+    Each method returns its arguments in the format of the vendor, or None if the vendor has no such reply. The suite
+    fails if an example that a capability requires is missing: chat requires `reply` and `error`, streams require
+    `stream`, and the docstrings of the others name their capability. Examples without a capability are optional; the
+    summary of the run lists their tests as not tested, unless `absent` has the name.
 
     Attributes:
-        absent: The names of examples and attributes for which the vendor has nothing: ``{"refusal", "noise"}``.
-        has_call_ids: Whether the vendor gives tool calls ids of its own.
-        request_id_header: The header with the vendor's id of a request; None where it has none.
-        rate_limit_headers: Headers that say that 9 requests are left.
-        reply_id: The id of the replies and streams that these examples write; None where the vendor gives none.
-        reply_model: The model that they say has answered.
-        counts: The counts of `Usage` that the vendor makes, and that `reply` and `stream` write where they are given.
-        finish_reasons: The vendor's words for why a reply ended, and what each means.
+        absent: Names of examples and attributes that the vendor does not have, as ``{"refusal", "ignored_events"}``.
+        has_call_ids: Whether the vendor assigns ids to tool calls.
+        request_id_header: The header with the vendor's request id; None if there is none.
+        rate_limit_headers: Headers for 9 remaining requests.
+        reply_id: The id in the example replies and streams; None if the vendor sends none.
+        reply_model: The model in the example replies and streams.
+        counts: The counts of `Usage` that the vendor reports; `reply` and `stream` must include them.
+        finish_reasons: The vendor's finish reasons, and the one of Budwood for each.
     """
 
     absent: ClassVar[frozenset[str]] = frozenset()
@@ -55,119 +55,119 @@ class WireExamples:
 
     def reply(self, text: str, usage: Usage | None, finish: FinishReason = "stop") -> WireBody | None:
         """
-        Write a whole reply.
+        Return a complete reply.
 
         Args:
-            text: What the model says.
-            usage: The tokens that it reports, of each kind in `counts`; None where it reports none.
-            finish: Why it ended: ``"stop"`` or ``"length"``.
+            text: The text of the model.
+            usage: The usage, with the fields of `counts`; None for a reply without usage.
+            finish: The finish reason: ``"stop"`` or ``"length"``.
         """
         return None
 
-    def stream(self, pieces: Sequence[str], usage: Usage | None, finish: FinishReason = "stop") -> Frames | None:
-        """Write a streamed reply whose text comes in these pieces; the arguments are those of `reply`."""
+    def stream(self, chunks: Sequence[str], usage: Usage | None, finish: FinishReason = "stop") -> Frames | None:
+        """Return a streamed reply with the text in these chunks; for the other arguments see `reply`."""
         return None
 
     def error(self, status: int, message: str) -> WireBody | None:
-        """Write the body of an error with this status."""
+        """Return the body of an error with this status."""
         return None
 
     def tool_calls(self, calls: Sequence[ToolCallPart]) -> WireBody | None:
-        """Write a reply without text that calls these tools (``TOOLS``)."""
+        """Return a reply with these tool calls and no text (``TOOLS``)."""
         return None
 
     def tool_call_stream(self, calls: Sequence[ToolCallPart]) -> Frames | None:
-        """Write the same as a stream (``TOOLS`` and ``STREAM``)."""
+        """Return the same as a stream (``TOOLS`` and ``STREAM``)."""
         return None
 
-    def reasoning(self, thought: str, text: str) -> WireBody | None:
-        """Write a reply with what the model thought before it (``REASONING``)."""
+    def reasoning(self, reasoning: str, text: str) -> WireBody | None:
+        """Return a reply with reasoning (``REASONING``)."""
         return None
 
-    def reasoning_stream(self, thought: str, text: str) -> Frames | None:
-        """Write the same as a stream (``REASONING`` and ``STREAM``)."""
+    def reasoning_stream(self, reasoning: str, text: str) -> Frames | None:
+        """Return the same as a stream (``REASONING`` and ``STREAM``)."""
         return None
 
     def refusal(self, text: str) -> WireBody | None:
-        """Write a reply in which the model says in these words that it will not do what it was asked."""
+        """Return a reply in which the model refuses with this text."""
         return None
 
-    def filtered(self, message: str) -> WireReply | None:
-        """Write what comes where a filter refuses the prompt."""
+    def content_filter_error(self, message: str) -> WireReply | None:
+        """Return the error for a prompt that the content filter rejects."""
         return None
 
-    def error_in_reply(self, message: str) -> WireBody | None:
-        """Write an error that comes with the status 200."""
+    def error_with_status_200(self, message: str) -> WireBody | None:
+        """Return the body of an error with status 200."""
         return None
 
-    def error_in_stream(self, pieces: Sequence[str], message: str) -> Frames | None:
-        """Write a stream that breaks off with an error after these pieces of text."""
+    def stream_error(self, chunks: Sequence[str], message: str) -> Frames | None:
+        """Return a stream that ends with an error after these chunks of text."""
         return None
 
-    def other_errors_in_stream(self, pieces: Sequence[str], message: str) -> Sequence[Frames]:
-        """Write the same in each further form that the vendor, or a gateway before it, gives to errors."""
+    def other_stream_errors(self, chunks: Sequence[str], message: str) -> Sequence[Frames]:
+        """Return such a stream for each further error format of the vendor or its gateways."""
         return ()
 
-    def ended(self, word: str) -> WireBody | None:
-        """Write a reply that says with this word of the vendor's why it ended; the word may be one of a later API."""
+    def reply_with_finish_reason(self, reason: str) -> WireBody | None:
+        """Return a reply with this finish reason of the vendor, which may be an unknown one."""
         return None
 
-    def ended_stream(self, word: str) -> Frames | None:
-        """Write the same as a stream."""
+    def stream_with_finish_reason(self, reason: str) -> Frames | None:
+        """Return the same as a stream."""
         return None
 
-    def own_content(self, text: str) -> WireBody | None:
-        """Write a reply with content, holding this text, that Budwood does not model and the vendor wants back."""
+    def vendor_content(self, text: str) -> WireBody | None:
+        """Return a reply with this text in content that Budwood does not model and the next request must include."""
         return None
 
-    def own_content_stream(self, text: str) -> Frames | None:
-        """Write the same as a stream."""
+    def vendor_content_stream(self, text: str) -> Frames | None:
+        """Return the same as a stream."""
         return None
 
     def signed_reasoning(self, signature: str) -> WireBody | None:
-        """Write a reply with reasoning that the vendor wants back with this signature, or encrypted text."""
+        """Return a reply with reasoning and this signature or encrypted text, which the next request must include."""
         return None
 
     def signed_reasoning_stream(self, signature: str) -> Frames | None:
-        """Write the same as a stream."""
+        """Return the same as a stream."""
         return None
 
-    def signed_calls(self, calls: Sequence[ToolCallPart], signature: str) -> WireBody | None:
-        """Write a reply that calls these tools, the first call with a signature that the vendor wants back."""
+    def signed_tool_calls(self, calls: Sequence[ToolCallPart], signature: str) -> WireBody | None:
+        """Return a reply with these tool calls, the first with a signature, which the next request must include."""
         return None
 
-    def signed_calls_stream(self, calls: Sequence[ToolCallPart], signature: str) -> Frames | None:
-        """Write the same as a stream."""
+    def signed_tool_calls_stream(self, calls: Sequence[ToolCallPart], signature: str) -> Frames | None:
+        """Return the same as a stream."""
         return None
 
-    def refused_parameter(self, parameter: str) -> WireReply | None:
-        """Write the error with which the vendor refuses a parameter of `ChatRequest`, under the vendor's own name."""
+    def unsupported_parameter(self, parameter: str) -> WireReply | None:
+        """Return the error for an unsupported parameter of `ChatRequest`, under the vendor's name of the parameter."""
         return None
 
-    def noise(self) -> Frames:
-        """Write events that say nothing, or that a later version of the API may send: decoders ignore them."""
+    def ignored_events(self) -> Frames:
+        """Return events that decoders must ignore: pings, and events of later versions of the API."""
         return ()
 
     def embeddings(self, vectors: Sequence[Sequence[float]]) -> WireBody | None:
-        """Write a reply with these vectors (``EMBEDDINGS``)."""
+        """Return a reply with these vectors (``EMBEDDINGS``)."""
         return None
 
     def models(self, names: Sequence[str]) -> WireBody | None:
-        """Write a list of models (``MODELS``)."""
+        """Return a list of models (``MODELS``)."""
         return None
 
     def model(self, name: str) -> WireBody | None:
-        """Write what is told of one model, where the plugin is a `ModelDetailProvider`."""
+        """Return the details of one model, if the plugin is a `ModelDetailProvider`."""
         return None
 
     def token_count(self, tokens: int) -> WireBody | None:
-        """Write a count of tokens (``COUNT_TOKENS``)."""
+        """Return a token count (``COUNT_TOKENS``)."""
         return None
 
     def moderation(self, flagged: Sequence[bool]) -> WireBody | None:
-        """Write one verdict for each content (``MODERATION``)."""
+        """Return one moderation result for each input (``MODERATION``)."""
         return None
 
     def completion(self, text: str) -> WireBody | None:
-        """Write a plain completion (``COMPLETION``)."""
+        """Return a completion (``COMPLETION``)."""
         return None

@@ -1,4 +1,4 @@
-"""Suites that prove a plugin right; authors inherit from them in their tests."""
+"""Conformance suites: a plugin's test module defines a subclass of the suite for its kind."""
 
 from budwood_testing.suites.cache import CacheSuite
 from budwood_testing.suites.local import LocalProviderSuite

@@ -16,10 +16,10 @@ from budwood.hooks import CACHE, Kind
 from budwood_testing.clock import FakeClock
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all, texts
-from budwood_testing.suites.proving import Unproved
+from budwood_testing.suites.untested import ReportUntested
 
 _VALUES: Final = (b"", b"\x00", b"\xff\xfe", b"value\r\n", bytes(range(256)), b"None", b"x" * (1024 * 1024))
-_ALIKE: Final = (
+_SIMILAR_KEYS: Final = (
     ("key", "Key"),
     ("key", "key "),
     ("key", " key"),
@@ -34,14 +34,14 @@ _ALIKE: Final = (
     ("1", "01"),
     ("k" * 300, "k" * 301),
 )
-"""Keys that a store may take for one another."""
+"""Pairs of keys that a store might treat as equal."""
 _THREADS: Final = 4
 _ROUNDS: Final = 25
 
 
 class CacheSuite(PluginSuite):
     """
-    Proves a cache.
+    Tests a cache.
 
     .. code-block:: python
 
@@ -53,48 +53,48 @@ class CacheSuite(PluginSuite):
                 return {"url": start_server(folder)}
 
     Attributes:
-        persists: Whether another instance with the same settings finds what one has kept.
+        persists: Whether values stored by one instance are visible to other instances with the same settings.
     """
 
     kind: ClassVar[Kind[Any]] = CACHE
     persists: ClassVar[bool] = False
 
     def broken_settings(self, folder: Path) -> Mapping[str, object] | None:
-        """Return settings of a store that cannot be used, where there can be one: not there, or not writable."""
+        """Return settings of a store that cannot be used, such as a missing or read-only one, or None."""
         return None
 
     def other_namespace(self, folder: Path) -> Mapping[str, object] | None:
-        """Return settings of the same store, but of another part of it, where the cache has such parts."""
+        """Return settings that select another namespace of the same store; None if the cache has no namespaces."""
         return None
 
     def break_store(self, folder: Path) -> bool:
         """
-        Break the store that a cache with the settings of `settings` uses: damage its file, or stop its server.
+        Break the store that `settings` refers to: damage its file, or stop its server.
 
         Returns:
-            Whether there is a store that can break. By default there is none.
+            Whether the store was broken. The default implementation returns False.
         """
         return False
 
     @pytest.fixture
     def cache(self, build: Build) -> Cache:
-        """Make the cache."""
+        """Build the cache."""
         cache: Cache = build().thing
         return cache
 
-    def test_unknown_key_is_none(self, cache: Cache) -> None:
-        """There is no error, and no empty value."""
+    def test_unknown_key_returns_none(self, cache: Cache) -> None:
+        """`get` returns None for a key that was never stored; it does not raise."""
         assert cache.get("nothing") is None
 
-    def test_value_comes_back(self, cache: Cache) -> None:
-        """As the same bytes, again and again."""
+    def test_get_returns_the_stored_value(self, cache: Cache) -> None:
+        """`get` returns the stored bytes, every time."""
         cache.set("key", b"value")
 
         assert [cache.get("key"), cache.get("key")] == [b"value", b"value"]
         assert type(cache.get("key")) is bytes
 
-    def test_any_value_comes_back(self, cache: Cache) -> None:
-        """Empty, binary, and large."""
+    def test_any_bytes_can_be_stored(self, cache: Cache) -> None:
+        """Values may be empty, binary, or large."""
 
         def check(value: bytes) -> None:
             cache.set("key", value)
@@ -102,8 +102,8 @@ class CacheSuite(PluginSuite):
 
         for_all(st.binary(max_size=200), check, always=_VALUES)
 
-    def test_any_text_is_a_key(self, cache: Cache) -> None:
-        """Long ones, paths, control characters, and what is no valid Unicode."""
+    def test_any_text_can_be_a_key(self, cache: Cache) -> None:
+        """Keys may be long, look like paths, or contain control characters or lone surrogates."""
 
         def check(key: str) -> None:
             cache.set(key, key.encode("utf-8", "surrogatepass"))
@@ -111,9 +111,9 @@ class CacheSuite(PluginSuite):
 
         for_all(texts(), check, always=(*HOSTILE_TEXTS, "k" * 10_000, "half \ud800", "../../etc/key", "a/b\\c:d*?"))
 
-    @pytest.mark.parametrize(("one", "other"), _ALIKE)
-    def test_keys_that_look_alike_are_told_apart(self, cache: Cache, one: str, other: str) -> None:
-        """A key finds what was kept under exactly this key."""
+    @pytest.mark.parametrize(("one", "other"), _SIMILAR_KEYS)
+    def test_similar_keys_are_distinct(self, cache: Cache, one: str, other: str) -> None:
+        """Keys are compared exactly."""
         cache.set(one, b"one")
 
         assert cache.get(other) is None
@@ -121,14 +121,14 @@ class CacheSuite(PluginSuite):
         assert (cache.get(one), cache.get(other)) == (b"one", b"other")
 
     def test_new_value_replaces_the_old_one(self, cache: Cache) -> None:
-        """The last one counts, also where it is shorter."""
+        """`get` returns the latest value, even if it is shorter than the previous one."""
         cache.set("key", b"a long first value")
         cache.set("key", b"new")
 
         assert cache.get("key") == b"new"
 
-    def test_value_lasts_as_long_as_it_was_given(self, cache: Cache, clock: FakeClock) -> None:
-        """Until its time is over it is there, and from then on it is not."""
+    def test_value_expires_after_its_ttl(self, cache: Cache, clock: FakeClock) -> None:
+        """A value is returned until its ttl has passed, and not afterwards."""
         cache.set("key", b"value", ttl=60)
         clock.sleep(59)
         assert cache.get("key") == b"value"
@@ -136,8 +136,8 @@ class CacheSuite(PluginSuite):
         clock.sleep(1)
         assert cache.get("key") is None
 
-    def test_parts_of_a_second_count(self, cache: Cache, clock: FakeClock) -> None:
-        """A time need not be whole."""
+    def test_ttl_may_be_a_fraction_of_a_second(self, cache: Cache, clock: FakeClock) -> None:
+        """The ttl may be less than one second."""
         cache.set("key", b"value", ttl=0.5)
         clock.sleep(0.25)
         assert cache.get("key") == b"value"
@@ -145,15 +145,15 @@ class CacheSuite(PluginSuite):
         clock.sleep(0.25)
         assert cache.get("key") is None
 
-    def test_value_without_a_time_lasts(self, cache: Cache, clock: FakeClock) -> None:
-        """Ten years are no end."""
+    def test_value_without_a_ttl_does_not_expire(self, cache: Cache, clock: FakeClock) -> None:
+        """A value without a ttl is still there after ten years."""
         cache.set("key", b"value")
         clock.sleep(10 * 365 * 86400)
 
         assert cache.get("key") == b"value"
 
-    def test_new_value_has_a_time_of_its_own(self, cache: Cache, clock: FakeClock) -> None:
-        """Neither the end of the old one nor its being without an end is left."""
+    def test_new_value_has_its_own_ttl(self, cache: Cache, clock: FakeClock) -> None:
+        """A new value replaces the ttl of the old one, whether or not either has one."""
         cache.set("first", b"old", ttl=10)
         cache.set("first", b"new")
         cache.set("second", b"old")
@@ -162,8 +162,8 @@ class CacheSuite(PluginSuite):
 
         assert (cache.get("first"), cache.get("second")) == (b"new", None)
 
-    def test_reading_does_not_prolong_a_time(self, cache: Cache, clock: FakeClock) -> None:
-        """A value's time runs from when it was set."""
+    def test_reading_does_not_extend_the_ttl(self, cache: Cache, clock: FakeClock) -> None:
+        """The ttl starts when the value is stored, not when it is read."""
         cache.set("key", b"value", ttl=10)
         clock.sleep(6)
         cache.get("key")
@@ -171,21 +171,21 @@ class CacheSuite(PluginSuite):
 
         assert cache.get("key") is None
 
-    def test_threads_may_share_it(self, cache: Cache) -> None:
-        """Each finds what it has kept, and of what all write at once a whole value."""
+    def test_is_thread_safe(self, cache: Cache) -> None:
+        """Threads read back what they stored, and a key that all of them write never holds a mixture."""
         failures: list[str] = []
-        begin = threading.Barrier(_THREADS)
+        barrier = threading.Barrier(_THREADS)
 
         def work(number: int) -> None:
-            begin.wait()
+            barrier.wait()
             try:
-                for turn in range(_ROUNDS):
-                    cache.set(f"own {number}", bytes([turn]) * 500)
+                for count in range(_ROUNDS):
+                    cache.set(f"own {number}", bytes([count]) * 500)
                     cache.set("shared", bytes([number]) * 500)
-                    if cache.get(f"own {number}") != bytes([turn]) * 500:
-                        failures.append(f"thread {number} lost its value in turn {turn}")
+                    if cache.get(f"own {number}") != bytes([count]) * 500:
+                        failures.append(f"thread {number} lost value {count}")
                     if len(set(cache.get("shared") or b"")) != 1:
-                        failures.append("the shared value is a mixture")
+                        failures.append("the shared value mixes bytes of several threads")
             except Exception as error:  # noqa: BLE001 - a thread has no caller to raise it to
                 failures.append(repr(error))
 
@@ -198,7 +198,7 @@ class CacheSuite(PluginSuite):
         assert failures == []
 
     def test_closing_twice_is_no_error(self, build: Build) -> None:
-        """Also where it was never used."""
+        """`close` can be called twice, with or without use in between."""
         for used in (False, True):
             cache = build().thing
             if used:
@@ -206,8 +206,8 @@ class CacheSuite(PluginSuite):
             cache.close()
             cache.close()
 
-    def test_what_persists_is_found_again(self, build: Build) -> None:
-        """By another instance, beside the first one and after it was closed."""
+    def test_stored_values_are_visible_to_other_instances(self, build: Build) -> None:
+        """Another instance finds a value while the first is open, and after it was closed."""
         self.need(persists=True)
         cache, beside = build().thing, build().thing
         cache.set("key", b"value")
@@ -216,8 +216,8 @@ class CacheSuite(PluginSuite):
         cache.close()
         assert build().thing.get("key") == b"value"
 
-    def test_time_goes_on_while_nobody_looks(self, build: Build, clock: FakeClock) -> None:
-        """A stored value expires in time, whichever object reads it."""
+    def test_value_expires_while_the_cache_is_closed(self, build: Build, clock: FakeClock) -> None:
+        """The ttl also runs while no instance is open."""
         self.need(persists=True)
         cache = build().thing
         cache.set("key", b"value", ttl=10)
@@ -226,12 +226,12 @@ class CacheSuite(PluginSuite):
 
         assert build().thing.get("key") is None
 
-    def test_namespaces_do_not_see_each_other(self, build: Build, folder: Path, unproved: Unproved) -> None:
-        """In one store, equal keys of two namespaces are two keys."""
+    def test_namespaces_are_separate(self, build: Build, folder: Path, untested: ReportUntested) -> None:
+        """The same key in two namespaces of one store holds two values."""
         other = self.other_namespace(folder)
         if other is None:
             self.need(persists=True)
-            unproved(f"{self.plugin}: other_namespace(…) is not stated, so that namespaces may see each other")
+            untested(f"{self.plugin}: namespaces are separate. Implement other_namespace() to test this.")
         here, there = build().thing, build(**other).thing
         here.set("key", b"here")
         assert there.get("key") is None
@@ -239,12 +239,12 @@ class CacheSuite(PluginSuite):
         there.set("key", b"there")
         assert (here.get("key"), there.get("key")) == (b"here", b"there")
 
-    def test_broken_store_is_an_os_error(self, build: Build, folder: Path) -> None:
-        """The engine logs it and continues without: a cache never fails a call."""
+    def test_unusable_store_raises_os_error(self, build: Build, folder: Path) -> None:
+        """A store that cannot be used raises OSError, which the engine logs: a cache never makes a call fail."""
         broken = self.broken_settings(folder)
         if broken is None:
-            assert not self.persists, "a store that persists can break: state broken_settings(…)"
-            pytest.skip("it states no broken_settings(…)")
+            assert not self.persists, "a persistent cache needs broken_settings() in its suite"
+            pytest.skip(f"broken_settings() returns None for {self.plugin}")
         cache = build(**broken).thing
         with pytest.raises(OSError):  # noqa: PT011 - any of them
             cache.set("key", b"value")
@@ -252,14 +252,16 @@ class CacheSuite(PluginSuite):
             cache.get("key")
         cache.close()
 
-    def test_store_that_breaks_in_use_is_an_os_error(self, build: Build, folder: Path, unproved: Unproved) -> None:
-        """A cache that has opened its store raises an `OSError` or serves on, whatever happens to the store."""
+    def test_store_that_breaks_during_use_raises_os_error(
+        self, build: Build, folder: Path, untested: ReportUntested
+    ) -> None:
+        """If an open store breaks, methods raise OSError or keep working; they raise nothing else."""
         caches = [build().thing for _ in range(2)]
         for cache in caches:
             cache.set("key", b"value")
         if not self.break_store(folder):
             self.need(persists=True)
-            unproved(f"{self.plugin}: break_store(…) is not stated, so that a store that breaks in use may end calls")
+            untested(f"{self.plugin}: a store that breaks raises OSError. Implement break_store() to test this.")
         for cache in (*caches, build().thing):
             with contextlib.suppress(OSError):
                 assert cache.get("key") in (b"value", None)
@@ -269,6 +271,6 @@ class CacheSuite(PluginSuite):
                 cache.close()
 
     def need(self, *, persists: bool) -> None:
-        """Skip a test of what is not claimed."""
+        """Skip a test if the cache does not persist."""
         if self.persists is not persists:
-            pytest.skip(f"{self.plugin} does not claim to persist")
+            pytest.skip(f"{self.plugin} does not set `persists`")

@@ -1,4 +1,4 @@
-"""Forbid the network and files for a while: what is a pure translation needs neither."""
+"""Fail code that does I/O: the network, processes, files, and optionally `time.sleep`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
-_TALKS: Final = frozenset(
+_NETWORK_EVENTS: Final = frozenset(
     {
         "os.exec",
         "os.posix_spawn",
@@ -30,52 +30,52 @@ _TALKS: Final = frozenset(
 
 _real_sleep: Final = time.sleep
 
-_OF_IMPORTS: Final = (".py", ".pyc", ".so", ".pyd", ".dll", ".zip")
+_MODULE_SUFFIXES: Final = (".py", ".pyc", ".so", ".pyd", ".dll", ".zip")
 
 
 class _Watch(threading.local):
-    """What is forbidden to this thread at the moment, and what it did all the same."""
+    """What the current thread must not do, and the violations so far."""
 
-    talks = False
+    network = False
     files = False
-    waits = False
-    found: list[str] | None = None
+    sleep = False
+    violations: list[str] | None = None
 
 
 _watch: Final = _Watch()
 _installed = threading.Event()
 _openers: Final[dict[str, list[int]]] = {}
-"""The threads that opened a file, for files that are observed."""
+"""For each file under observation, the threads that opened it."""
 
 
 @contextmanager
-def forbidden(*, files: bool = True, waiting: bool = False) -> Iterator[None]:
+def no_io(*, files: bool = True, waiting: bool = False) -> Iterator[None]:
     """
-    Let what talks to anyone, starts a program, or opens a file fail.
+    Fail code that uses the network, starts a process, or opens a file.
 
-    Imports are allowed: plugins import what they need when they need it.
+    Imports are allowed.
 
     Args:
-        files: Whether files are forbidden too.
-        waiting: Whether `time.sleep` is forbidden too, where it is called by this name.
+        files: Whether opening files fails too.
+        waiting: Whether `time.sleep` fails too, if it is called by that name.
 
     Raises:
-        AssertionError: One of these was done, also if the error was swallowed.
+        AssertionError: The block did one of these, even if it caught the error.
     """
     _install()
-    _watch.talks, _watch.files, _watch.waits, _watch.found = True, files, waiting, []
+    _watch.network, _watch.files, _watch.sleep, _watch.violations = True, files, waiting, []
     try:
         with patch("time.sleep", _sleep) if waiting else nullcontext():
             yield
     finally:
-        found = _watch.found
-        _watch.talks, _watch.files, _watch.waits, _watch.found = False, False, False, None
-    assert not found, f"this must do no I/O, and did {', '.join(found)}"
+        violations = _watch.violations
+        _watch.network, _watch.files, _watch.sleep, _watch.violations = False, False, False, None
+    assert not violations, f"this code must not do I/O, but did {', '.join(violations)}"
 
 
 @contextmanager
-def observed(path: Path) -> Iterator[list[int]]:
-    """Give a list to which each thread that opens a file adds its identifier."""
+def record_opens(path: Path) -> Iterator[list[int]]:
+    """Collect the identifiers of threads that open a file."""
     _install()
     openers = _openers[str(path)] = []
     try:
@@ -86,29 +86,29 @@ def observed(path: Path) -> Iterator[list[int]]:
 
 def _install() -> None:
     if not _installed.is_set():
-        sys.addaudithook(_audit)  # hooks cannot be taken away again: this one does nothing outside of the blocks
+        sys.addaudithook(_audit)  # an audit hook cannot be removed; outside the blocks it does nothing
         _installed.set()
 
 
 def _audit(event: str, args: tuple[object, ...]) -> None:
     if _openers and event == "open" and isinstance(args[0], str | bytes) and args[0] in _openers:
         _openers[str(args[0])].append(threading.get_ident())
-    if not _watch.talks or _watch.found is None:
+    if not _watch.network or _watch.violations is None:
         return
     opened = event == "open" and _watch.files and isinstance(args[0], str | bytes) and not _is_import(args[0])
-    if opened or event in _TALKS:
-        said = f"{event} {args[0]!r}" if opened else event
-        _watch.found.append(said)
-        raise PermissionError(f"this must do no I/O, and did {said}")
+    if opened or event in _NETWORK_EVENTS:
+        violation = f"{event} {args[0]!r}" if opened else event
+        _watch.violations.append(violation)
+        raise PermissionError(f"this code must not do I/O, but did {violation}")
 
 
 def _sleep(seconds: float) -> None:
-    """Stand in for `time.sleep`, which has an audit event only from Python 3.13 on."""
-    if _watch.waits and _watch.found is not None:
-        _watch.found.append("time.sleep")
-        raise PermissionError("this must not wait, and did so by time.sleep")
+    """Replace `time.sleep`, which raises an audit event only since Python 3.13."""
+    if _watch.sleep and _watch.violations is not None:
+        _watch.violations.append("time.sleep")
+        raise PermissionError("this code must not block, but called time.sleep")
     _real_sleep(seconds)
 
 
 def _is_import(path: str | bytes) -> bool:
-    return (path if isinstance(path, str) else path.decode("utf-8", "replace")).endswith(_OF_IMPORTS)
+    return (path if isinstance(path, str) else path.decode("utf-8", "replace")).endswith(_MODULE_SUFFIXES)

@@ -11,7 +11,7 @@ from budwood.contracts import PromptModifier
 from budwood.hooks import PROMPT_MODIFIER, Kind
 from budwood.providing import check_messages
 from budwood.types import Cell, Message
-from budwood_testing.suites.isolation import forbidden
+from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all, texts
 from budwood_testing.suites.strategy import passage
@@ -22,7 +22,7 @@ _CONVERSATIONS: Final = (_ASKED[:1], _ASKED, (Message.system("Be brief."), *_ASK
 
 class PromptModifierSuite(PluginSuite):
     """
-    Proves a prompt modifier.
+    Tests a prompt modifier.
 
     .. code-block:: python
 
@@ -33,7 +33,7 @@ class PromptModifierSuite(PluginSuite):
     kind: ClassVar[Kind[Any]] = PROMPT_MODIFIER
 
     def cells(self) -> Sequence[Cell]:
-        """Return cells with which the modifier has something to do, and some with which it has not."""
+        """Return some cells that the modifier acts on, and some that it does not."""
         graft = passage(1, "A graft holds where bark meets bark.")
         return [
             Cell(id="cell-0", index=0, turns=2, passage=graft, material={"persona": "a gardener", "seed": "Why?"}),
@@ -44,12 +44,12 @@ class PromptModifierSuite(PluginSuite):
 
     @pytest.fixture
     def modifier(self, build: Build) -> PromptModifier:
-        """Make the modifier."""
+        """Build the modifier."""
         modifier: PromptModifier = build().thing
         return modifier
 
-    def test_conversation_can_be_answered(self, modifier: PromptModifier) -> None:
-        """Messages come out, of which the last is still the user's question."""
+    def test_result_ends_with_the_users_question(self, modifier: PromptModifier) -> None:
+        """The result is a valid conversation whose last message still contains the user's question."""
         for messages, cell in self.pairs():
             changed = modifier.modify(messages, cell)
 
@@ -58,42 +58,42 @@ class PromptModifierSuite(PluginSuite):
             assert changed[-1].role == "user"
             assert messages[-1].text in changed[-1].text
 
-    def test_turns_are_kept(self, modifier: PromptModifier) -> None:
-        """What users and models said is said in the same order."""
+    def test_turns_are_preserved(self, modifier: PromptModifier) -> None:
+        """The turns of user and assistant keep their order and their text."""
         for messages, cell in self.pairs():
             changed = [message for message in modifier.modify(messages, cell) if message.role in ("user", "assistant")]
-            spoken = [message for message in messages if message.role in ("user", "assistant")]
+            original = [message for message in messages if message.role in ("user", "assistant")]
 
-            assert [message.role for message in changed] == [message.role for message in spoken]
-            assert all(old.text in new.text for old, new in zip(spoken, changed, strict=True))
+            assert [message.role for message in changed] == [message.role for message in original]
+            assert all(old.text in new.text for old, new in zip(original, changed, strict=True))
 
-    def test_there_is_one_system_message_and_it_comes_first(self, modifier: PromptModifier) -> None:
-        """Many models take no more, and none elsewhere; its own words are kept."""
+    def test_only_the_first_message_may_be_a_system_message(self, modifier: PromptModifier) -> None:
+        """Many models accept only one system message, at the start; the text of an existing one is preserved."""
         for messages, cell in self.pairs():
             roles = [message.role for message in modifier.modify(messages, cell)]
 
             assert "system" not in roles[1:]
             assert messages[0].role != "system" or messages[0].text in modifier.modify(messages, cell)[0].text
 
-    def test_change_depends_on_what_is_given_alone(self, modifier: PromptModifier, build: Build) -> None:
-        """The same messages and cell give the same ones, after others too, and from another instance."""
+    def test_result_depends_only_on_the_arguments(self, modifier: PromptModifier, build: Build) -> None:
+        """The same messages and cell give the same result, in any order of calls and from another instance."""
         first = [modifier.modify(*pair) for pair in self.pairs()]
 
         assert [modifier.modify(*pair) for pair in reversed(self.pairs())][::-1] == first
         assert [build().thing.modify(*pair) for pair in self.pairs()] == first
 
-    def test_it_does_something(self, modifier: PromptModifier) -> None:
-        """At least one of the cells makes a difference."""
+    def test_at_least_one_cell_changes_the_messages(self, modifier: PromptModifier) -> None:
+        """The modifier changes the messages for at least one of the cells."""
         assert any(modifier.modify(messages, cell) != messages for messages, cell in self.pairs())
 
     def test_modifying_does_no_io(self, modifier: PromptModifier) -> None:
-        """Whatever it needs is in the cell."""
-        with forbidden():
+        """`modify` does no I/O: all input is in the cell."""
+        with no_io():
             for pair in self.pairs():
                 modifier.modify(*pair)
 
-    def test_any_text_is_borne(self, modifier: PromptModifier) -> None:
-        """Whatever was said and whatever a document holds."""
+    def test_any_text_is_handled(self, modifier: PromptModifier) -> None:
+        """Messages and documents may contain any text."""
 
         def check(text: str) -> None:
             cell = Cell(id="cell-0", index=0, turns=1, passage=passage(0, text), material={"persona": text})

@@ -26,11 +26,11 @@ from budwood.types import AttemptStarted, Observation, ToolStarted
 from budwood.wire.heads import TRANSPORT_HEADERS, sendable
 from budwood_testing.clock import FakeClock
 from budwood_testing.examples.observations import CONTENT, UnknownEvent, observations, rare_observations
-from budwood_testing.suites.isolation import forbidden
+from budwood_testing.suites.echo_provider import ECHO, FAIL, with_echo
+from budwood_testing.suites.isolation import no_io
+from budwood_testing.suites.object_graph import contains_text
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.proving import Unproved
-from budwood_testing.suites.reaching import holds
-from budwood_testing.suites.repeating import FAIL, REPEATING, with_repeating
+from budwood_testing.suites.untested import ReportUntested
 
 _THREADS: Final = 8
 _CALLS: Final = 40
@@ -40,7 +40,7 @@ _ERRORS: Final = (ValueError, StopIteration, KeyboardInterrupt, asyncio.Cancelle
 
 class ObserverSuite(PluginSuite):
     """
-    Proves an observer.
+    Tests an observer.
 
     .. code-block:: python
 
@@ -51,27 +51,27 @@ class ObserverSuite(PluginSuite):
                 return observer.totals()
 
     Attributes:
-        keeps_content: Whether it keeps what users and models wrote, in memory or in files. It must not log it.
-        needs_settings: Whether it cannot be built without settings, such as the address of a server.
+        keeps_content: Whether it stores prompts and replies, in memory or in files. It must never log them.
+        needs_settings: Whether it has required settings, such as a server address.
     """
 
     kind: ClassVar[Kind[Any]] = OBSERVER
     keeps_content: ClassVar[bool] = False
     needs_settings: ClassVar[bool] = False
 
-    def state(self, observer: Any) -> object:  # noqa: ANN401 - whatever the author's observer is
-        """Return what it has counted, in a form that can be compared; None where it shows nothing."""
+    def state(self, observer: Any) -> object:  # noqa: ANN401 - any class of the author
+        """Return what it has counted, as a value that can be compared; None if it counts nothing."""
         return None
 
     @pytest.fixture
     def observer(self, build: Build) -> Observer:
-        """Make the observer."""
+        """Build the observer."""
         observer: Observer = build().thing
         return observer
 
     @pytest.fixture
     def logged(self, caplog: pytest.LogCaptureFixture) -> Iterator[list[Any]]:
-        """Collect what is logged, by structlog and by the standard library."""
+        """Collect log events of structlog and of the standard library."""
         configured, before = structlog.is_configured(), structlog.get_config()
         structlog.configure()
         caplog.set_level(logging.NOTSET)
@@ -83,8 +83,8 @@ class ObserverSuite(PluginSuite):
             if configured:
                 structlog.configure(**before)
 
-    def test_default_settings_are_enough(self, clock: FakeClock) -> None:
-        """Users name it, and it runs; one that needs settings says which."""
+    def test_default_settings_work(self, clock: FakeClock) -> None:
+        """The observer works without settings, or raises ConfigurationError if it has required ones."""
         instances = Instances(Settings(), self.found_in(), clock)
         if self.needs_settings:
             with pytest.raises(ConfigurationError):
@@ -92,18 +92,18 @@ class ObserverSuite(PluginSuite):
             return
         _close(instances.build(OBSERVER, self.plugin).thing)
 
-    def test_every_event_is_taken(self, observer: Observer) -> None:
-        """Of each kind, also in its rarer forms; nothing is returned, so nothing waits to be awaited."""
+    def test_every_event_is_accepted(self, observer: Observer) -> None:
+        """`observe` accepts every kind of event, including rare forms, and returns None."""
         observe: Any = observer.observe
         for event in (*observations(), *rare_observations()):
             assert observe(event) is None, f"observe() returned something for {type(event).__name__}"
 
-    def test_event_of_an_unknown_kind_is_ignored(self, observer: Observer) -> None:
-        """Later versions of Budwood may add kinds."""
+    def test_unknown_event_is_ignored(self, observer: Observer) -> None:
+        """Events of an unknown class are ignored: later versions of Budwood may add some."""
         observer.observe(_unknown())
 
-    def test_events_may_come_in_any_order(self, observer: Observer) -> None:
-        """Calls run side by side, and an observer may be told of the end of what it never saw begin."""
+    def test_events_are_accepted_in_any_order(self, observer: Observer) -> None:
+        """Events of concurrent calls may interleave, and an end may arrive without its start."""
         for event in reversed([*observations("1"), *rare_observations("2")]):
             observer.observe(event)
         for pair in zip(observations("3"), observations("4"), strict=True):
@@ -111,39 +111,41 @@ class ObserverSuite(PluginSuite):
                 observer.observe(event)
 
     def test_observing_does_no_io(self, observer: Observer, clock: FakeClock) -> None:
-        """It runs on the event loop: no file is opened, no connection is made, and nothing waits."""
-        with forbidden(waiting=True):
+        """`observe` runs on the event loop: it opens no file or connection and does not block."""
+        with no_io(waiting=True):
             for event in (*observations(), *rare_observations()):
                 observer.observe(event)
         assert clock.slept == []
 
-    def test_threads_may_share_it(self, observer: Observer) -> None:
-        """Clients call it from several threads at once."""
+    def test_is_thread_safe(self, observer: Observer) -> None:
+        """`observe` can be called from several threads at once."""
         _observe_in_threads(observer)
 
-    def test_threads_lose_no_count(self, observer: Observer, build: Build, unproved: Unproved) -> None:
-        """What several threads tell counts as much as what one tells."""
+    def test_counts_are_complete_with_threads(self, observer: Observer, build: Build, untested: ReportUntested) -> None:
+        """Events from several threads give the same counts as events from one."""
         alone = build().thing
         for number in range(_THREADS):
             _observe_calls(alone, number)
         if self.state(alone) is None:
-            unproved("it states no state(…), which tells what it has counted")
-        assert self.state(alone) != self.state(build().thing), "state(…) says the same before and after events"
+            untested(f"{self.plugin}: counts are complete with threads. Implement state() to test this.")
+        assert self.state(alone) != self.state(build().thing), "state() is the same before and after events"
         _observe_in_threads(observer)
 
         assert self.state(observer) == self.state(alone)
 
-    def test_content_is_not_kept(self, observer: Observer, tmp_path: Path) -> None:
-        """What users and models wrote is neither held nor written once the calls are over, unless it claims so."""
+    def test_content_is_not_retained(self, observer: Observer, tmp_path: Path) -> None:
+        """After the calls, prompts and replies are neither in memory nor in files, unless `keeps_content` is set."""
         if self.keeps_content:
-            pytest.skip("it claims to keep content")
+            pytest.skip(f"{self.plugin} sets `keeps_content`")
         for event in (*observations(), *rare_observations()):
             observer.observe(event)
         _close(observer)
 
-        assert not holds(observer, CONTENT), "it holds content: set keeps_content = True if it must"
+        assert not contains_text(observer, CONTENT), (
+            "the observer keeps prompts or replies in memory: drop them, or set keeps_content = True"
+        )
         files = [path for path in tmp_path.rglob("*") if path.is_file() and CONTENT.encode() in path.read_bytes()]
-        assert files == [], "it writes content: set keeps_content = True if it must"
+        assert files == [], "the observer writes prompts or replies to files: drop them, or set keeps_content = True"
 
     def test_content_is_not_logged(
         self,
@@ -152,10 +154,10 @@ class ObserverSuite(PluginSuite):
         caplog: pytest.LogCaptureFixture,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
-        """The log holds no prompts and no replies, whatever is kept elsewhere."""
+        """Prompts and replies are never logged or printed."""
         _observe_and_close(build)
 
-        assert CONTENT not in _all_of(logged, caplog, capfd)
+        assert CONTENT not in _all_output(logged, caplog, capfd)
 
     def test_secrets_are_not_logged(
         self,
@@ -164,28 +166,32 @@ class ObserverSuite(PluginSuite):
         caplog: pytest.LogCaptureFixture,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
-        """Nor shown: keys, tokens and passwords of its settings stay where they are."""
+        """Keys, tokens and passwords of the settings are never logged, printed, or part of the repr."""
         observer, settings = _observe_and_close(build)
-        said = f"{_all_of(logged, caplog, capfd)} {observer!r}"
+        output = f"{_all_output(logged, caplog, capfd)} {observer!r}"
 
         for name, secret in _secrets_of(settings).items():
-            assert secret not in said, f"{name} is logged or shown"
+            assert secret not in output, (
+                f"the value of the setting {name} is in the log, the output or the repr: remove it there"
+            )
 
-    def test_headers_can_be_sent(self, observer: Observer) -> None:
-        """Names and values are text that HTTP allows, and frame no message; they are made without I/O."""
+    def test_headers_are_valid(self, observer: Observer) -> None:
+        """Headers for requests are valid HTTP, do not replace headers of the transport, and are made without I/O."""
         if not isinstance(observer, HeadersObserver):
-            pytest.skip("it adds no headers")
+            pytest.skip(f"{self.plugin} adds no headers")
         for event in (*observations(), *rare_observations()):
             if isinstance(event, AttemptStarted):
-                with forbidden(waiting=True):
+                with no_io(waiting=True):
                     observer.observe(event)
                     headers = observer.attempt_headers(event)
                 assert isinstance(headers, Mapping)
                 assert all(isinstance(text, str) for pair in headers.items() for text in pair), "headers must be text"
-                assert not sendable(headers).keys() & TRANSPORT_HEADERS, "these headers are the transport's"
+                assert not sendable(headers).keys() & TRANSPORT_HEADERS, (
+                    "the transport sets these headers: leave them out"
+                )
 
     def test_tool_runs_inside_its_context_manager(self, observer: Observer) -> None:
-        """Once, without an error, and in several threads at once."""
+        """A tool runs once inside `around_tool`, also in several threads at once."""
         tracer = _tracer(observer)
         all_inside = threading.Barrier(_THREADS)
 
@@ -202,16 +208,16 @@ class ObserverSuite(PluginSuite):
             assert all(pool.map(run, range(_THREADS)))
 
     @pytest.mark.parametrize("kind", _ERRORS)
-    def test_exception_of_a_tool_passes(self, observer: Observer, kind: type[BaseException]) -> None:
-        """It is neither suppressed nor replaced: the model reads it, or the program ends by it."""
+    def test_tool_exception_propagates(self, observer: Observer, kind: type[BaseException]) -> None:
+        """`around_tool` neither suppresses nor replaces an exception of the tool."""
         tracer, error = _tracer(observer), kind("of the tool")
         with pytest.raises(kind) as caught, tracer.around_tool(_STARTED):
             raise error
 
         assert caught.value is error
 
-    def test_closed_observer_is_left_in_peace(self, observer: Observer, build: Build) -> None:
-        """Closing twice is no error, nor is closing what was never used, nor an event that comes too late."""
+    def test_closed_observer_accepts_calls(self, observer: Observer, build: Build) -> None:
+        """`close` may be called twice or without use, and events after it are no error."""
         _close(build().thing)
         for event in observations():
             observer.observe(event)
@@ -220,12 +226,12 @@ class ObserverSuite(PluginSuite):
         for event in observations("late"):
             observer.observe(event)
 
-    def test_client_runs_and_closes_it(self, folder: Path, clock: FakeClock, logged: list[Any]) -> None:
-        """Whole calls, streams, tools and failures pass, and it raises nothing, also when the client closes it."""
+    def test_works_with_a_client(self, folder: Path, clock: FakeClock, logged: list[Any]) -> None:
+        """The observer raises nothing when a client uses it for calls, streams, tools and failures, and closes it."""
         client = Client(
-            f"{REPEATING}/parrot",
+            f"{ECHO}/parrot",
             settings=self.as_settings(self.all_settings(folder)),
-            registry=with_repeating(self.found_in()),
+            registry=with_echo(self.found_in()),
             observers=[self.plugin],
             clock=clock,
             retries=1,
@@ -242,17 +248,17 @@ class ObserverSuite(PluginSuite):
 
 
 def _now() -> str:
-    """Tell the time."""
+    """Return the time."""
     return "noon"
 
 
-def _unknown() -> Any:  # noqa: ANN401 - no type knows it
+def _unknown() -> Any:  # noqa: ANN401 - a class outside the union
     return UnknownEvent(call="1")
 
 
 def _tracer(observer: Observer) -> ToolObserver:
     if not isinstance(observer, ToolObserver):
-        pytest.skip("it wraps no tools")
+        pytest.skip("the observer does not wrap tools")
     return observer
 
 
@@ -268,11 +274,11 @@ def _observe_calls(observer: Observer, number: int) -> None:
 
 
 def _observe_in_threads(observer: Observer) -> None:
-    """Tell calls in several threads, which take turns as often as they can."""
-    begin = threading.Barrier(_THREADS)
+    """Send events from several threads, which switch as often as possible."""
+    barrier = threading.Barrier(_THREADS)
 
     def work(number: int) -> None:
-        begin.wait()
+        barrier.wait()
         _observe_calls(observer, number)
 
     interval = sys.getswitchinterval()
@@ -300,7 +306,7 @@ def _observe_and_close(build: Build) -> tuple[Observer, BaseModel]:
     return observer, instance.settings
 
 
-def _all_of(logged: list[Any], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> str:
+def _all_output(logged: list[Any], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> str:
     printed = capfd.readouterr()
     return f"{logged} {caplog.text} {printed.out} {printed.err}"
 

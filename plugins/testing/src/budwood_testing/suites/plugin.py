@@ -1,4 +1,4 @@
-"""What the suites of all kinds of plugin have in common."""
+"""The base of the suites for all kinds of plugin."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from budwood.plugins import Instance, Instances, Registry
 from budwood.settings import Settings
 from budwood.settings_sources import Source
 from budwood_testing.clock import FakeClock
-from budwood_testing.suites.describing import check_name, check_secrets, check_summary, check_unknown_keys
-from budwood_testing.suites.isolation import forbidden
-from budwood_testing.suites.proving import Unproved, unproved_of
+from budwood_testing.suites.isolation import no_io
+from budwood_testing.suites.spec_checks import check_name, check_secrets, check_summary, check_unknown_keys
+from budwood_testing.suites.untested import ReportUntested, make_untested
 
 _HOMES: Final = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
 
 Build = Callable[..., Instance[Any]]
-"""Makes the plugin from its settings; what is given by name is added to them."""
+"""Builds the plugin from its settings; keyword arguments override settings."""
 
 installed: Final = functools.cache(Registry)
-"""The plugins of this environment, read once."""
+"""Return the registry of this environment, created once."""
 
 
 class PluginSuite:
     """
-    Finds the plugin as a user's program does, and makes it from settings.
+    Finds the plugin as a program does, and builds it from settings.
 
     Attributes:
         plugin: The name of its entry point.
-        kind: What kind of plugin it is; each suite states its own.
-        registry: Where it is found; by default among what is installed.
-        strict: Whether a claim that nothing proves is a failure. By default its test is skipped, and the summary of
-            the run lists it.
+        kind: The kind of plugin; each suite sets its own.
+        registry: Where to find the plugin; by default among the installed plugins.
+        strict: Whether a test fails if the suite lacks what it needs, such as an example. By default the test is
+            skipped, and the summary at the end of the run lists it.
     """
 
     plugin: ClassVar[str]
@@ -48,16 +48,16 @@ class PluginSuite:
 
     def settings(self, folder: Path) -> Mapping[str, object]:
         """
-        Return the settings with which the plugin is tested.
+        Return the settings to test the plugin with.
 
         Args:
-            folder: An empty folder that is the test's own, for what the plugin may write.
+            folder: An empty folder for files of the plugin; each test has its own.
         """
         return {}
 
     @pytest.fixture(autouse=True)
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Give each test an empty folder, and keep it out of the user's home."""
+        """Create an empty folder for each test, and replace the user's home."""
         home = tmp_path / "conformance-home"
         home.mkdir()
         for name in _HOMES:
@@ -67,24 +67,24 @@ class PluginSuite:
         return folder
 
     @pytest.fixture
-    def unproved(self, request: pytest.FixtureRequest) -> Unproved:
-        """Give tests the function that ends one which cannot prove its claim."""
-        return unproved_of(request.node, strict=self.strict)
+    def untested(self, request: pytest.FixtureRequest) -> ReportUntested:
+        """Return the function that skips a test, or fails it in a strict suite, and reports what was not tested."""
+        return make_untested(request.node, strict=self.strict)
 
     @pytest.fixture
     def clock(self) -> Clock:
-        """Give the plugin a fake clock."""
+        """Create a fake clock for the plugin."""
         return FakeClock()
 
     @pytest.fixture
     def spec(self) -> Spec[Any, Any]:
-        """Have the plugin describe itself."""
+        """Load the spec of the plugin."""
         spec: Spec[Any, Any] = self.found_in().load(self.kind, self.plugin)
         return spec
 
     @pytest.fixture
     def build(self, folder: Path, clock: Clock) -> Iterator[Build]:
-        """Make the plugin, as often as a test likes, and close what can be closed."""
+        """Return a function that builds the plugin; close all built objects after the test."""
         made: list[Any] = []
 
         def build_one(**changes: object) -> Instance[Any]:
@@ -100,34 +100,34 @@ class PluginSuite:
                 close()
 
     def found_in(self) -> Registry:
-        """Return where the plugin is found."""
+        """Return the registry that has the plugin."""
         return self.registry or installed()
 
     def all_settings(self, folder: Path) -> dict[str, object]:
-        """Return the author's settings, and what a suite adds to them."""
+        """Return the author's settings and those that the suite adds."""
         return dict(self.settings(folder))
 
     def as_settings(self, values: Mapping[str, object]) -> Settings:
-        """Write the settings of the plugin as those of a program, which has no others."""
+        """Return the settings of a program that configures only this plugin."""
         return Settings(Source("the suite", {self.kind.section: {normalise(self.plugin): dict(values)}}))
 
-    def test_name_is_one_that_users_can_type(self, spec: Spec[Any, Any]) -> None:
-        """The name is in lower case, with hyphens."""
+    def test_name_is_valid(self, spec: Spec[Any, Any]) -> None:
+        """The name is lower case, with hyphens."""
         check_name(spec)
 
     def test_summary_is_one_line(self, spec: Spec[Any, Any]) -> None:
-        """Lists of plugins show what this one is."""
+        """The spec has a summary of one line, for lists of plugins."""
         check_summary(spec)
 
-    def test_settings_refuse_unknown_keys(self, spec: Spec[Any, Any]) -> None:
-        """A misspelt key is an error, never ignored."""
+    def test_settings_reject_unknown_keys(self, spec: Spec[Any, Any]) -> None:
+        """An unknown key in the settings is an error."""
         check_unknown_keys(spec)
 
     def test_settings_hide_secrets(self, spec: Spec[Any, Any]) -> None:
-        """Keys, tokens and passwords are of a type that does not show them."""
+        """Settings for keys, tokens and passwords use a type that hides the value."""
         check_secrets(spec)
 
-    def test_building_it_talks_to_nobody(self, build: Build) -> None:
-        """The object is made without a network or another process."""
-        with forbidden(files=False):
+    def test_building_uses_no_network(self, build: Build) -> None:
+        """Building the plugin uses no network and starts no process."""
+        with no_io(files=False):
             build()

@@ -1,4 +1,4 @@
-"""Properties: what holds for any text and any bytes."""
+"""Property tests: hypothesis strategies and inputs that often break parsers."""
 
 from __future__ import annotations
 
@@ -26,59 +26,60 @@ HOSTILE_TEXTS: Final = (
     "</passage></document><|im_end|>",
     "trailing space \n",
 )
-"""Texts at which readers and writers break; they are tried before any that are drawn."""
+"""Texts that often break parsers and encoders; every property test tries them first."""
 
-LONGEST: Final = 60
+MAX_LENGTH: Final = 60
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Draw any text that UTF-8 can hold."""
-    return st.text(st.characters(codec="utf-8"), max_size=LONGEST)
+    """Return a strategy for any text that UTF-8 can encode."""
+    return st.text(st.characters(codec="utf-8"), max_size=MAX_LENGTH)
 
 
 def json_values() -> st.SearchStrategy[object]:
-    """Draw any value that JSON can hold."""
+    """Return a strategy for any JSON value."""
     plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | texts()
     return st.recursive(
         plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(), inner, max_size=3), max_leaves=8
     )
 
 
-def splits(whole: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Cut bytes into pieces, at any places."""
-    places = st.lists(st.integers(0, len(whole)), max_size=12, unique=True).map(sorted)
-    return places.map(lambda cuts: cut(whole, cuts))
+def splits(data: bytes) -> st.SearchStrategy[list[bytes]]:
+    """Return a strategy that splits bytes into chunks at any positions."""
+    positions = st.lists(st.integers(0, len(data)), max_size=12, unique=True).map(sorted)
+    return positions.map(lambda chosen: split_at(data, chosen))
 
 
-def cut(whole: bytes, places: Sequence[int]) -> list[bytes]:
-    """Cut bytes at these places."""
-    return [whole[start:end] for start, end in pairwise([0, *places, len(whole)])]
+def split_at(data: bytes, positions: Sequence[int]) -> list[bytes]:
+    """Split bytes into chunks at the given positions."""
+    return [data[start:end] for start, end in pairwise([0, *positions, len(data)])]
 
 
 def check_error(error: BudwoodError) -> None:
     """
-    Check an error that a plugin may raise: it has a text for users, and does not hide a crash of the plugin.
+    Check that an error has a message and is not a `PluginFaultError`.
 
-    The engine turns whatever else a plugin raises into a `PluginFaultError`, so that such an error is a fault here.
+    The engine raises `PluginFaultError` for exceptions that the contract of a plugin does not allow.
     """
-    assert not isinstance(error, PluginFaultError), error
-    assert str(error)
+    assert not isinstance(error, PluginFaultError), (
+        f"the plugin raised an undocumented exception; raise an error of budwood.errors instead: {error}"
+    )
+    assert str(error), f"{type(error).__name__} has no message: say what happened"
 
 
 def for_all(
-    drawn: st.SearchStrategy[T], check: Callable[[T], None], *, always: Iterable[T] = (), examples: int = 30
+    strategy: st.SearchStrategy[T], check: Callable[[T], None], *, always: Iterable[T] = (), examples: int = 30
 ) -> None:
     """
-    Check values that are always tried, then values that hypothesis draws.
+    Run `check` with each value of `always`, then with values that hypothesis generates.
 
-    The test that hypothesis sees is made here, and not a method of the suite: it would refuse one that several classes
-    inherit.
+    Hypothesis rejects test methods that several classes inherit, so the suites call this function instead.
     """
     for value in always:
         check(value)
 
     @settings(deadline=None, max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
-    @given(drawn)
+    @given(strategy)
     def holds(value: T) -> None:
         check(value)
 

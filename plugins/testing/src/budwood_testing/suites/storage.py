@@ -22,21 +22,21 @@ _DATA: Final[tuple[dict[str, JSON], ...]] = (
     {"question": "Wie geht\u2019s? \U0001f600", "answer": "\u2028 \u05d0 \x00 \"quoted\", 'too'; = 5\r\n"},
     {"question": "", "answer": "0123"},
 )
-"""Rows of one form, as a dataset has them."""
+"""Rows with the same fields, as in a dataset."""
 
 
 _MANY: Final = 6000
 _LARGE: Final = 4096
-"""Rows, and bytes of each, that together are more than a storage may hold in memory."""
+"""The number of rows and bytes per row; together more than a storage may keep in memory."""
 
 
-class _Crash(Exception):  # noqa: N818 - no error of ours, but what a program may raise
-    """What the maker of rows raises in mid-work."""
+class _Crash(Exception):  # noqa: N818 - stands for any exception of a program
+    """An exception that the iterator of rows raises."""
 
 
 class StorageSuite(PluginSuite):
     """
-    Proves a storage, with the author's own way to read what it wrote.
+    Tests a storage. The author supplies the function that reads the output back.
 
     .. code-block:: python
 
@@ -48,9 +48,9 @@ class StorageSuite(PluginSuite):
                     return list(csv.DictReader(file))
 
     Attributes:
-        file_name: What the output is called; some storages tell their form by the ending.
-        nested: Whether rows may hold lists, tables, numbers and null, or texts alone.
-        streams: Whether it writes rows while they come, so that a dataset may be larger than the memory.
+        file_name: The name of the output; some storages choose the format by its extension.
+        nested: Whether rows may contain lists, objects, numbers and null; otherwise only strings.
+        streams: Whether it writes rows as they arrive, so that a dataset may be larger than the memory.
     """
 
     kind: ClassVar[Kind[Any]] = STORAGE
@@ -59,37 +59,37 @@ class StorageSuite(PluginSuite):
     streams: ClassVar[bool] = True
 
     def read_back(self, path: Path) -> list[dict[str, Any]]:
-        """Read the data of all rows that were written to the path, in their order."""
-        raise AssertionError(f"{type(self).__name__} needs read_back(path), which reads what the storage wrote")
+        """Return the data of all rows in the output, in order."""
+        raise AssertionError(f"{type(self).__name__} must implement read_back(path), which reads the output")
 
     def read_ids(self, path: Path) -> list[str] | None:
-        """Read the ids of all rows that were written to the path; None where the storage writes none."""
+        """Return the ids of all rows in the output, in order; None if the storage does not write ids."""
         return None
 
     def all_settings(self, folder: Path) -> dict[str, object]:
-        """Add the path, which all storages take."""
+        """Add the setting ``path``, which all storages have."""
         return {"path": folder / self.file_name, **super().all_settings(folder)}
 
     @pytest.fixture
     def path(self, folder: Path) -> Path:
-        """Say where the output will be."""
+        """Return the path of the output."""
         return Path(str(self.all_settings(folder)["path"]))
 
     @pytest.fixture
     def storage(self, build: Build) -> Storage:
-        """Make the storage."""
+        """Build the storage."""
         storage: Storage = build().thing
         return storage
 
     def test_rows_are_written_and_counted(self, storage: Storage, path: Path) -> None:
-        """All of them, in their order, equal when they are read back."""
+        """`write` writes all rows in order, unchanged, and returns their number."""
         assert storage.write(rows(_DATA)) == len(_DATA)
         assert self.read_back(path) == list(_DATA)
 
-    def test_nested_data_is_kept(self, storage: Storage, path: Path) -> None:
-        """Lists, tables, numbers and null, as JSON has them."""
+    def test_nested_data_is_preserved(self, storage: Storage, path: Path) -> None:
+        """Rows may contain lists, objects, numbers and null, as in JSON."""
         if not self.nested:
-            pytest.skip(f"{self.plugin} writes texts alone")
+            pytest.skip(f"{self.plugin} does not set `nested`")
         message: JSON = {"role": "user", "content": "Hi."}
         data: list[dict[str, JSON]] = [
             {"messages": [message, message], "score": 0.25, "rank": 2**53, "flag": True, "note": None},
@@ -99,8 +99,8 @@ class StorageSuite(PluginSuite):
 
         assert self.read_back(path) == data
 
-    def test_any_text_is_kept(self, storage: Storage, path: Path) -> None:
-        """Separators, quotes, control characters: nothing ends a row but its end."""
+    def test_any_text_is_preserved(self, storage: Storage, path: Path) -> None:
+        """Separators, quotes and control characters in a value do not end the row."""
 
         def check(text: str) -> None:
             data = [{"text": text}, {"text": f"{text}{text}"}]
@@ -109,42 +109,42 @@ class StorageSuite(PluginSuite):
 
         for_all(texts(), check, always=HOSTILE_TEXTS, examples=20)
 
-    def test_no_rows_are_an_empty_output(self, storage: Storage, path: Path) -> None:
-        """It is there, and can be read."""
+    def test_no_rows_give_an_empty_output(self, storage: Storage, path: Path) -> None:
+        """Without rows there is an output, and reading it gives no rows."""
         assert storage.write(iter(())) == 0
         assert self.read_back(path) == []
 
     def test_output_is_replaced(self, storage: Storage, path: Path) -> None:
-        """Nothing of a longer old one is left."""
+        """A second `write` replaces the output, even if it is shorter."""
         storage.write(rows(_DATA * 20))
         storage.write(rows(_DATA[:1]))
 
         assert self.read_back(path) == list(_DATA[:1])
 
-    def test_same_rows_make_the_same_bytes(self, storage: Storage, path: Path) -> None:
-        """No clock and no chance is in the output."""
+    def test_same_rows_give_the_same_bytes(self, storage: Storage, path: Path) -> None:
+        """The output depends only on the rows: not on time or random numbers."""
         storage.write(rows(_DATA))
         first = _contents(path)
         storage.write(rows(_DATA))
 
         assert _contents(path) == first
 
-    def test_rows_are_taken_as_they_come(self, storage: Storage, path: Path) -> None:
-        """A generator is enough: it is read once, from the first row to the last."""
-        taken: list[int] = []
+    def test_rows_are_read_once_in_order(self, storage: Storage, path: Path) -> None:
+        """`write` accepts a generator, and reads it once from start to end."""
+        consumed: list[int] = []
 
         def made() -> Iterator[Row]:
             for row in rows(_DATA):
-                taken.append(row.index)
+                consumed.append(row.index)
                 yield row
 
         storage.write(made())
 
-        assert taken == list(range(len(_DATA)))
+        assert consumed == list(range(len(_DATA)))
         assert self.read_back(path) == list(_DATA)
 
-    def test_count_is_of_rows(self, storage: Storage, path: Path) -> None:
-        """Neither the numbers of rows nor rows that are equal make another count: shards skip numbers."""
+    def test_returns_the_number_of_rows(self, storage: Storage, path: Path) -> None:
+        """`write` returns the number of rows, even if indexes have gaps (as in shards) or rows are equal."""
         equal = [Row(id=f"row-{index}", index=index, data=_DATA[0]) for index in (5, 2, 900)]
         many = rows(_DATA * 500)
 
@@ -153,28 +153,28 @@ class StorageSuite(PluginSuite):
         assert storage.write(iter(many)) == len(many)
         assert len(self.read_back(path)) == len(many)
 
-    def test_ids_are_kept(self, storage: Storage, path: Path) -> None:
-        """Where they are written, each row has its own, as it was given."""
-        given = [Row(id=f"shard-{index % 2}-{index:04x}", index=index, data=_DATA[0]) for index in (7, 3, 12)]
-        storage.write(iter(given))
+    def test_ids_are_preserved(self, storage: Storage, path: Path) -> None:
+        """If the storage writes ids, each row has its own id, unchanged."""
+        written = [Row(id=f"shard-{index % 2}-{index:04x}", index=index, data=_DATA[0]) for index in (7, 3, 12)]
+        storage.write(iter(written))
         found = self.read_ids(path)
         if found is None:
-            pytest.skip(f"{self.plugin} writes no ids")
+            pytest.skip(f"{self.plugin} does not write ids")
 
-        assert found == [row.id for row in given]
+        assert found == [row.id for row in written]
 
-    def test_fields_may_have_any_name(self, storage: Storage, path: Path) -> None:
-        """Also those that a row has itself: the data are the user's."""
+    def test_any_field_name_is_preserved(self, storage: Storage, path: Path) -> None:
+        """Fields may have any name, including the names of the attributes of a row."""
         data = [{"id": "mine", "index": "seven", "data": "all", 'r\u00f6w, "1"': "text"}]
         storage.write(rows(data))
 
         assert self.read_back(path) == data
 
-    def test_rows_are_written_while_they_come(self, storage: Storage, path: Path) -> None:
-        """Batches may wait in memory, but not the whole dataset."""
+    def test_rows_are_written_incrementally(self, storage: Storage, path: Path) -> None:
+        """The storage may collect batches in memory, but not the complete dataset."""
         if not self.streams:
-            pytest.skip(f"{self.plugin} does not claim to stream")
-        most = _MANY * _LARGE
+            pytest.skip(f"{self.plugin} does not set `streams`")
+        total = _MANY * _LARGE
         tracemalloc.start()
         try:
             written = storage.write(
@@ -186,10 +186,12 @@ class StorageSuite(PluginSuite):
             tracemalloc.stop()
 
         assert written == _MANY
-        assert peak < most / 2, f"{peak:,} bytes were held while {most:,} were written"
+        assert peak < total / 2, (
+            f"writing {total:,} bytes used {peak:,} bytes of memory: write rows as they arrive, or set streams = False"
+        )
 
-    def test_reader_sees_the_old_output_until_the_new_one_is_whole(self, storage: Storage, path: Path) -> None:
-        """A reader sees no part of it while it is written."""
+    def test_old_output_stays_until_the_new_one_is_complete(self, storage: Storage, path: Path) -> None:
+        """Readers see the old output until the new one is complete."""
         storage.write(rows(_DATA))
         seen: list[list[dict[str, Any]]] = []
 
@@ -203,27 +205,27 @@ class StorageSuite(PluginSuite):
 
         assert seen == [list(_DATA)] * 3
 
-    def test_crash_leaves_the_old_output(self, storage: Storage, path: Path) -> None:
-        """What raised is told, and neither the output nor its folder shows a trace."""
+    def test_exception_leaves_the_old_output(self, storage: Storage, path: Path) -> None:
+        """An exception of the rows' iterator propagates; output and folder are as before."""
         storage.write(rows(_DATA))
         before = _names(path)
         with pytest.raises(_Crash):
             storage.write(_crashing())
 
         assert self.read_back(path) == list(_DATA)
-        assert _names(path) == before, "a half-written file is left behind"
+        assert _names(path) == before, "an incomplete file is left in the folder: remove it when `write` fails"
 
-    def test_crash_at_the_first_writing_leaves_nothing(self, storage: Storage, path: Path) -> None:
-        """There is no output that looks complete."""
+    def test_exception_during_the_first_write_leaves_nothing(self, storage: Storage, path: Path) -> None:
+        """If the first `write` fails, there is no output."""
         before = _names(path)
         with pytest.raises(_Crash):
             storage.write(_crashing())
 
         assert not path.exists()
-        assert _names(path) == before, "a half-written file is left behind"
+        assert _names(path) == before, "an incomplete file is left in the folder: remove it when `write` fails"
 
-    def test_path_that_cannot_be_written_is_an_error(self, build: Build, folder: Path) -> None:
-        """It names the path; no row is lost in silence."""
+    def test_unwritable_path_is_an_error(self, build: Build, folder: Path) -> None:
+        """If the path cannot be written, `write` raises OSError or a BudwoodError that names the path."""
         (folder / "file").write_text("not a folder")
         impossible = folder / "file" / self.file_name
         with pytest.raises((OSError, BudwoodError)) as caught:
@@ -231,8 +233,8 @@ class StorageSuite(PluginSuite):
 
         assert "file" in str(caught.value)
 
-    def test_name_of_the_path_may_be_any(self, build: Build, folder: Path) -> None:
-        """Spaces and letters of any language."""
+    def test_any_path_name_is_accepted(self, build: Build, folder: Path) -> None:
+        """The path may contain spaces and any letters."""
         path = folder / f"r\u00f6ws of \u732b {self.file_name}"
         build(path=path).thing.write(rows(_DATA))
 
@@ -240,12 +242,12 @@ class StorageSuite(PluginSuite):
 
 
 def rows(data: Sequence[dict[str, Any]]) -> list[Row]:
-    """Number data as rows."""
+    """Create a row for each item of data."""
     return [Row(id=f"row-{index}", index=index, data=one) for index, one in enumerate(data)]
 
 
 def _crashing() -> Iterator[Row]:
-    """Yield more than any buffer holds, then crash."""
+    """Yield more data than fits into any buffer, then raise."""
     yield from rows([{"question": "x" * 1000, "answer": "y"}] * 500)
     raise _Crash
 

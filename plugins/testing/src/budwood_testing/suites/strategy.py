@@ -16,7 +16,7 @@ from budwood.errors import BudwoodError
 from budwood.hooks import INSTRUCTION_STRATEGY, Kind
 from budwood.providing import check_messages
 from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
-from budwood_testing.suites.isolation import forbidden
+from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, for_all, texts
 
@@ -30,7 +30,7 @@ _TURNS: Final = (
 
 class InstructionStrategySuite(PluginSuite):
     """
-    Proves an instruction strategy.
+    Tests an instruction strategy.
 
     .. code-block:: python
 
@@ -38,8 +38,8 @@ class InstructionStrategySuite(PluginSuite):
             plugin = "riddles"
 
     Attributes:
-        needs_documents: Whether it can plan nothing without passages, and says so.
-        spreads: Whether its cells are about passages, each as often as any other.
+        needs_documents: Whether `plan` raises an error if there are no passages.
+        spreads: Whether it uses each passage equally often.
     """
 
     kind: ClassVar[Kind[Any]] = INSTRUCTION_STRATEGY
@@ -48,25 +48,25 @@ class InstructionStrategySuite(PluginSuite):
 
     def passages(self) -> Sequence[SourcePassage]:
         """Return passages that the strategy can use."""
-        said = "The {n} graft holds because its bark meets. It wants wax in spring. It bears in its third year."
-        return [passage(number, said.format(n=word)) for number, word in enumerate(("first", "second", "third"))]
+        template = "The {n} graft holds because its bark meets. It wants wax in spring. It bears in its third year."
+        return [passage(number, template.format(n=word)) for number, word in enumerate(("first", "second", "third"))]
 
     @pytest.fixture
     def strategy(self, build: Build) -> InstructionStrategy:
-        """Make the strategy."""
+        """Build the strategy."""
         strategy: InstructionStrategy = build().thing
         return strategy
 
-    def test_count_is_honoured(self, strategy: InstructionStrategy) -> None:
-        """As many cells are drafted as were asked for, also more than there are passages."""
+    def test_plan_has_the_requested_number_of_cells(self, strategy: InstructionStrategy) -> None:
+        """`plan` yields exactly the requested number of cells, even if there are fewer passages."""
         for count in _COUNTS:
             drafts = list(islice(strategy.plan(self.passages(), count, Random(1)), count + 1))
 
             assert len(drafts) == count
             assert all(isinstance(draft, CellDraft) for draft in drafts)
 
-    def test_plan_depends_on_chance_that_is_given_alone(self, strategy: InstructionStrategy, build: Build) -> None:
-        """The same seed gives the same plan, whatever Python's own chance does, and from another instance too."""
+    def test_plan_depends_only_on_its_random_generator(self, strategy: InstructionStrategy, build: Build) -> None:
+        """The same seed gives the same plan, from any instance and whatever the state of the module `random`."""
         first = self.drafts(strategy, 7)
         random.seed(99)
         again = self.drafts(strategy, 7)
@@ -75,8 +75,8 @@ class InstructionStrategySuite(PluginSuite):
         assert again == first
         assert self.drafts(build().thing, 7) == first
 
-    def test_plan_leaves_no_trace(self, strategy: InstructionStrategy) -> None:
-        """Neither an earlier plan nor an earlier question changes a later plan, and passages stay as they are."""
+    def test_plans_are_independent(self, strategy: InstructionStrategy) -> None:
+        """Earlier plans and instructions do not affect a plan, and passages are not modified."""
         passages = tuple(self.passages())
         first = self.drafts(strategy, 7)
         self.drafts(strategy, 3, seed=5)
@@ -85,19 +85,19 @@ class InstructionStrategySuite(PluginSuite):
         assert self.drafts(strategy, 7) == first
         assert tuple(self.passages()) == passages
 
-    def test_cells_are_spread_over_the_passages(self, strategy: InstructionStrategy) -> None:
-        """No passage has two cells more than another."""
+    def test_cells_are_spread_evenly_over_the_passages(self, strategy: InstructionStrategy) -> None:
+        """The numbers of cells of any two passages differ by at most one."""
         if not self.spreads:
-            pytest.skip(f"{self.plugin} does not claim to spread")
+            pytest.skip(f"{self.plugin} does not set `spreads`")
         passages = self.passages()
         drafts = self.drafts(strategy, 3 * len(passages) + 1)
         used = [sum(draft.passage == one for draft in drafts) for one in passages]
 
-        assert sum(used) == len(drafts), "a cell is about no passage that was given"
+        assert sum(used) == len(drafts), "a cell uses none of the passages"
         assert max(used) - min(used) <= 1
 
-    def test_without_documents_it_plans_or_says_why_not(self, strategy: InstructionStrategy) -> None:
-        """One that needs documents says so before anything is paid for."""
+    def test_missing_documents_are_handled(self, strategy: InstructionStrategy) -> None:
+        """Without documents, `plan` raises an error if the strategy needs them; otherwise it plans cells."""
         if self.needs_documents:
             with pytest.raises(BudwoodError) as caught:
                 list(strategy.plan((), 2, Random(1)))
@@ -105,44 +105,44 @@ class InstructionStrategySuite(PluginSuite):
         else:
             assert len(list(islice(strategy.plan((), 2, Random(1)), 3))) == 2
 
-    def test_drafts_can_be_saved(self, strategy: InstructionStrategy) -> None:
-        """Their material is JSON: a run that was killed resumes from it."""
+    def test_drafts_can_be_serialized(self, strategy: InstructionStrategy) -> None:
+        """The material of a draft is JSON, from which an interrupted run resumes."""
         for draft in self.drafts(strategy, 7):
             assert from_json(to_json(draft.material)) == draft.material
             assert draft.max_turns is None or draft.max_turns >= 1
 
-    def test_user_has_something_to_say(self, strategy: InstructionStrategy) -> None:
-        """Words, or messages that a model can answer; at the first turn there is one of them."""
+    def test_instruction_has_text_or_messages(self, strategy: InstructionStrategy) -> None:
+        """An instruction has either text or messages for a model, and at the first turn it has one of them."""
         for draft in self.drafts(strategy, 4):
             for turns in _TURNS:
-                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                instruction = strategy.instruct(cell_of(draft, 0), turns, Random(1))
 
-                assert isinstance(said, Instruction)
-                assert not (said.text is not None and said.ask), "either words or messages, not both"
-                assert turns or said.text or said.ask, "a conversation without a beginning"
-                if said.ask:
-                    check_messages(said.ask)
+                assert isinstance(instruction, Instruction)
+                assert not (instruction.text is not None and instruction.ask), "set `text` or `ask`, not both"
+                assert turns or instruction.text or instruction.ask, "the first instruction has no text and no messages"
+                if instruction.ask:
+                    check_messages(instruction.ask)
 
-    def test_asker_sees_the_passage(self, strategy: InstructionStrategy) -> None:
-        """A model that is to ask about a passage is shown its text, from the first turn on."""
+    def test_question_prompt_contains_the_passage(self, strategy: InstructionStrategy) -> None:
+        """The messages for the model that asks questions contain the text of the passage, from the first turn."""
         passages = {draft.passage.text: draft for draft in self.drafts(strategy, 7) if draft.passage is not None}
         for draft in passages.values():
             for turns in _TURNS:
-                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
-                if said.ask and draft.passage is not None:
-                    assert draft.passage.text in _words_of(said), "the asker does not see the passage"
+                instruction = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                if instruction.ask and draft.passage is not None:
+                    assert draft.passage.text in _text_of(instruction), "`ask` does not contain the text of the passage"
 
-    def test_asker_sees_what_was_said(self, strategy: InstructionStrategy) -> None:
-        """A model that is to ask on is shown each question and each answer before."""
+    def test_question_prompt_contains_earlier_turns(self, strategy: InstructionStrategy) -> None:
+        """The messages for the model that asks questions contain all earlier questions and answers."""
         for draft in self.drafts(strategy, 4):
             for turns in _TURNS:
-                said = strategy.instruct(cell_of(draft, 0), turns, Random(1))
-                words = _words_of(said)
+                instruction = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                text = _text_of(instruction)
 
-                assert not said.ask or all(turn.question in words and turn.answer in words for turn in turns)
+                assert not instruction.ask or all(turn.question in text and turn.answer in text for turn in turns)
 
-    def test_instruction_depends_on_what_is_given_alone(self, strategy: InstructionStrategy, build: Build) -> None:
-        """The same cell, turns and chance give the same words, after others too, and from another instance."""
+    def test_instruction_depends_only_on_its_arguments(self, strategy: InstructionStrategy, build: Build) -> None:
+        """The same cell, turns and seed give the same instruction, in any order of calls and from another instance."""
         cells = [cell_of(draft, index) for index, draft in enumerate(self.drafts(strategy, 4))]
         asked = [(cell, turns) for cell in cells for turns in _TURNS]
         first = [strategy.instruct(cell, turns, Random(1)) for cell, turns in asked]
@@ -154,13 +154,13 @@ class InstructionStrategySuite(PluginSuite):
         assert [other.instruct(cell, turns, Random(1)) for cell, turns in asked] == first
 
     def test_planning_does_no_io(self, strategy: InstructionStrategy) -> None:
-        """Documents were read before; models are asked by others."""
-        with forbidden():
+        """`plan` and `instruct` do no I/O: documents are already loaded, and the engine calls the models."""
+        with no_io():
             for draft in self.drafts(strategy, 4):
                 strategy.instruct(cell_of(draft, 0), (), Random(1))
 
-    def test_any_passage_is_borne(self, strategy: InstructionStrategy) -> None:
-        """Whatever a document holds, a program sees a plan or an error of Budwood."""
+    def test_any_passage_is_handled(self, strategy: InstructionStrategy) -> None:
+        """Any text of a passage gives a plan, or an error that derives from BudwoodError."""
 
         def check(text: str) -> None:
             try:
@@ -175,19 +175,19 @@ class InstructionStrategySuite(PluginSuite):
         for_all(texts(), check, always=HOSTILE_TEXTS, examples=20)
 
     def drafts(self, strategy: InstructionStrategy, count: int, *, seed: int = 1) -> list[CellDraft]:
-        """Draft cells from the passages."""
+        """Plan cells from the passages."""
         return list(islice(strategy.plan(self.passages(), count, Random(seed)), count + 1))
 
 
-def _words_of(said: Instruction) -> str:
-    return "\n".join(message.text for message in said.ask or ())
+def _text_of(instruction: Instruction) -> str:
+    return "\n".join(message.text for message in instruction.ask or ())
 
 
 def passage(number: int, text: str) -> SourcePassage:
-    """Make a passage."""
+    """Create a passage."""
     return SourcePassage(id=f"passage-{number}", document="guide.md", headings=("Grafting",), text=text)
 
 
 def cell_of(draft: CellDraft, index: int) -> Cell:
-    """Make the cell that a draft becomes."""
+    """Create the cell for a draft."""
     return Cell(id=f"cell-{index}", index=index, turns=3, passage=draft.passage, material=draft.material)

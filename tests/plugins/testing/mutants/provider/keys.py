@@ -8,19 +8,19 @@ from budwood.types import (
     Credential,
 )
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
-from tests.plugins.testing.mutants.provider.sound import Sound
+from tests.plugins.testing.mutants.provider.correct import Correct
 
 
-class TestShowsItsKey(Sound):
-    caught_by = ("test_nothing_shows_the_key",)
+class TestShowsItsKey(Correct):
+    caught_by = ("test_repr_does_not_show_the_key",)
 
     class Mutant(OpenAICompatible):
         def __repr__(self):
             return f"Mutant({self._settings.api_key.get_secret_value()})"
 
 
-class TestKeepsItsKeyInTheOpen(Sound):
-    caught_by = ("test_nothing_shows_the_key",)
+class TestKeepsItsKeyInTheOpen(Correct):
+    caught_by = ("test_repr_does_not_show_the_key",)
 
     class Mutant(OpenAICompatible):
         def __init__(self, settings, context):
@@ -28,24 +28,24 @@ class TestKeepsItsKeyInTheOpen(Sound):
             self._key = settings.api_key.get_secret_value() if settings.api_key else None
 
 
-class TestSendsItsKeyTooEarly(Sound):
-    caught_by = ("test_request_is_written_without_the_key",)
+class TestSendsItsKeyTooEarly(Correct):
+    caught_by = ("test_encoded_request_does_not_contain_the_key",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
             return self.authorize(super().encode(request, stream=stream), Credential(secret=self._settings.api_key))
 
 
-class TestKeyInTheAddress(Sound):
-    caught_by = ("test_authorize_puts_the_credential_into_a_header", "test_authorized_call_does_not_show_the_key")
+class TestKeyInTheAddress(Correct):
+    caught_by = ("test_authorize_adds_the_credential_as_a_header", "test_repr_of_an_authorized_call_hides_the_key")
 
     class Mutant(OpenAICompatible):
         def authorize(self, call, credential):
             return replace(call, url=f"{call.url}?key={credential.secret.get_secret_value()}")
 
 
-class TestKeyInTheBody(Sound):
-    caught_by = ("test_authorize_puts_the_credential_into_a_header",)
+class TestKeyInTheBody(Correct):
+    caught_by = ("test_authorize_adds_the_credential_as_a_header",)
 
     class Mutant(OpenAICompatible):
         def authorize(self, call, credential):
@@ -53,16 +53,16 @@ class TestKeyInTheBody(Sound):
             return super().authorize(replace(call, body=call.body + key.encode()), credential)
 
 
-class TestAlwaysTheSameKey(Sound):
-    caught_by = ("test_authorize_puts_the_credential_into_a_header",)
+class TestAlwaysTheSameKey(Correct):
+    caught_by = ("test_authorize_adds_the_credential_as_a_header",)
 
     class Mutant(OpenAICompatible):
         def authorize(self, call, credential):
             return super().authorize(call, Credential(secret=self._settings.api_key))
 
 
-class TestChangesTheCallItWasGiven(Sound):
-    caught_by = ("test_authorize_leaves_the_call_that_it_was_given",)
+class TestChangesTheCallItWasGiven(Correct):
+    caught_by = ("test_authorize_does_not_modify_the_call",)
 
     class Mutant(OpenAICompatible):
         def authorize(self, call, credential):
@@ -70,16 +70,16 @@ class TestChangesTheCallItWasGiven(Sound):
             return call
 
 
-class TestKeyUnderANameThatNobodyRedacts(Sound):
-    caught_by = ("test_authorized_call_does_not_show_the_key",)
+class TestKeyUnderANameThatNobodyRedacts(Correct):
+    caught_by = ("test_repr_of_an_authorized_call_hides_the_key",)
 
     class Mutant(OpenAICompatible):
         def authorize(self, call, credential):
             return replace(call, headers={**call.headers, "x-acme": credential.secret.get_secret_value()})
 
 
-class TestErrorWithTheKey(Sound):
-    caught_by = ("test_error_does_not_hold_what_was_not_in_the_reply",)
+class TestErrorWithTheKey(Correct):
+    caught_by = ("test_error_does_not_contain_the_configured_key",)
 
     class Mutant(OpenAICompatible):
         def error(self, reply):
@@ -88,8 +88,8 @@ class TestErrorWithTheKey(Sound):
             return error
 
 
-class TestBringsAKeyOfItsOwn(Sound):
-    caught_by = ("test_missing_key_is_said_before_anything_is_sent",)
+class TestBringsAKeyOfItsOwn(Correct):
+    caught_by = ("test_missing_key_is_reported_before_sending",)
 
     class Settings(OpenAICompatibleSettings):
         api_key: SecretStr | None = SecretStr("made-up")

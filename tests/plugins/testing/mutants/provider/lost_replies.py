@@ -13,9 +13,9 @@ from budwood.types import (
     VendorPart,
 )
 from budwood_openai_compatible import OpenAICompatible
-from tests.plugins.testing.mutants.provider.changing import failing, with_parts
+from tests.plugins.testing.mutants.provider.correct import Correct
+from tests.plugins.testing.mutants.provider.modifications import failing, with_parts
 from tests.plugins.testing.mutants.provider.replies import changed, decoding
-from tests.plugins.testing.mutants.provider.sound import Sound
 from tests.plugins.testing.mutants.provider.streams import Wrapped, streaming
 
 
@@ -44,45 +44,45 @@ def on(kind, **fields):
 # Who answered.
 
 
-class TestForgetsTheId(Sound):
-    caught_by = ("test_reply_tells_its_id_and_model",)
+class TestForgetsTheId(Correct):
+    caught_by = ("test_reply_has_id_and_model",)
     Mutant = decoding(changed(id=None))
 
 
-class TestForgetsTheModel(Sound):
-    caught_by = ("test_reply_tells_its_id_and_model",)
+class TestForgetsTheModel(Correct):
+    caught_by = ("test_reply_has_id_and_model",)
     Mutant = decoding(changed(model=""))
 
 
-class TestTellsTheModelThatWasAsked(Sound):
-    caught_by = ("test_reply_tells_its_id_and_model",)
+class TestTellsTheModelThatWasAsked(Correct):
+    caught_by = ("test_reply_has_id_and_model",)
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):
             return super().decode(request, reply).model_copy(update={"model": request.model})
 
 
-class TestForgetsTheIdOfStreams(Sound):
-    caught_by = ("test_stream_tells_its_id_and_model",)
+class TestForgetsTheIdOfStreams(Correct):
+    caught_by = ("test_stream_has_id_and_model",)
     Mutant = replacing_events(on(ResponseStarted, id=None))
 
 
-class TestForgetsTheModelOfStreams(Sound):
-    caught_by = ("test_stream_tells_its_id_and_model",)
+class TestForgetsTheModelOfStreams(Correct):
+    caught_by = ("test_stream_has_id_and_model",)
     Mutant = replacing_events(on(ResponseStarted, model=None))
 
 
-class TestForgetsTheReply(Sound):
-    caught_by = ("test_whole_reply_is_kept",)
+class TestForgetsTheReply(Correct):
+    caught_by = ("test_raw_is_the_full_reply",)
     Mutant = decoding(changed(raw=None))
 
 
-class TestForgetsTheRequestIdOfStreams(Sound):
-    caught_by = ("test_request_id_of_a_stream_is_kept",)
+class TestForgetsTheRequestIdOfStreams(Correct):
+    caught_by = ("test_stream_has_the_request_id",)
     Mutant = replacing_events(on(ResponseMetadata, request_id=None))
 
 
-class TestForgetsTheLimitsOfStreams(Sound):
+class TestForgetsTheLimitsOfStreams(Correct):
     caught_by = ("test_rate_limits_of_a_stream_are_read",)
     Mutant = replacing_events(on(ResponseMetadata, rate_limits=None))
 
@@ -106,18 +106,18 @@ def recounting_streams(change):
     )
 
 
-class TestForgetsWhatWasCached(Sound):
-    caught_by = ("test_each_count_is_read", "test_count_of_zero_is_zero")
+class TestForgetsWhatWasCached(Correct):
+    caught_by = ("test_each_usage_count_is_read", "test_usage_count_of_zero_is_not_unknown")
     Mutant = decoding(recounting(cache_read_tokens=None))
 
 
-class TestForgetsWhatWasThought(Sound):
-    caught_by = ("test_each_count_is_read",)
+class TestForgetsWhatWasThought(Correct):
+    caught_by = ("test_each_usage_count_is_read",)
     Mutant = decoding(recounting(reasoning_tokens=None))
 
 
-class TestCountsThoughtsTwice(Sound):
-    caught_by = ("test_each_count_is_read",)
+class TestCountsThoughtsTwice(Correct):
+    caught_by = ("test_each_usage_count_is_read",)
     Mutant = decoding(
         lambda response: response.model_copy(
             update={
@@ -131,26 +131,26 @@ class TestCountsThoughtsTwice(Sound):
     )
 
 
-class TestForgetsWhatTheVendorCounted(Sound):
-    caught_by = ("test_each_count_is_read",)
+class TestForgetsWhatTheVendorCounted(Correct):
+    caught_by = ("test_each_usage_count_is_read",)
     Mutant = decoding(recounting(raw=None))
 
 
-class TestZeroIsUnknown(Sound):
-    caught_by = ("test_count_of_zero_is_zero",)
+class TestZeroIsUnknown(Correct):
+    caught_by = ("test_usage_count_of_zero_is_not_unknown",)
     Mutant = decoding(lambda response: recounting(cache_read_tokens=response.usage.cache_read_tokens or None)(response))
 
 
-class TestForgetsWhatStreamsCached(Sound):
-    caught_by = ("test_each_count_of_a_stream_is_read",)
+class TestForgetsWhatStreamsCached(Correct):
+    caught_by = ("test_each_usage_count_of_a_stream_is_read",)
     Mutant = recounting_streams(lambda usage: usage.model_copy(update={"cache_read_tokens": None}))
 
 
 # Why it ended.
 
 
-class TestSwapsReasons(Sound):
-    caught_by = ("test_each_finish_reason_is_known",)
+class TestSwapsReasons(Correct):
+    caught_by = ("test_each_finish_reason_is_mapped",)
     Mutant = decoding(
         lambda response: response.model_copy(
             update={
@@ -162,8 +162,8 @@ class TestSwapsReasons(Sound):
     )
 
 
-class TestKnowsNoFilter(Sound):
-    caught_by = ("test_each_finish_reason_is_known",)
+class TestKnowsNoFilter(Correct):
+    caught_by = ("test_each_finish_reason_is_mapped",)
     Mutant = decoding(
         lambda response: (
             response.model_copy(update={"finish_reason": "other"})
@@ -173,18 +173,18 @@ class TestKnowsNoFilter(Sound):
     )
 
 
-class TestForgetsTheWord(Sound):
-    caught_by = ("test_each_finish_reason_is_known", "test_unknown_finish_reason_is_kept")
+class TestForgetsTheWord(Correct):
+    caught_by = ("test_each_finish_reason_is_mapped", "test_unknown_finish_reason_is_other")
     Mutant = decoding(changed(raw_finish_reason=None))
 
 
-class TestForgetsTheWordInStreams(Sound):
-    caught_by = ("test_each_finish_reason_of_a_stream_is_known", "test_unknown_finish_reason_is_kept")
+class TestForgetsTheWordInStreams(Correct):
+    caught_by = ("test_each_finish_reason_of_a_stream_is_mapped", "test_unknown_finish_reason_is_other")
     Mutant = replacing_events(on(Finished, raw=None))
 
 
-class TestUnknownIsStop(Sound):
-    caught_by = ("test_unknown_finish_reason_is_kept",)
+class TestUnknownIsStop(Correct):
+    caught_by = ("test_unknown_finish_reason_is_other",)
     Mutant = decoding(
         lambda response: response.model_copy(
             update={"finish_reason": "stop" if response.finish_reason == "other" else response.finish_reason}
@@ -192,8 +192,8 @@ class TestUnknownIsStop(Sound):
     )
 
 
-class TestCrashesAtNewWords(Sound):
-    caught_by = ("test_unknown_finish_reason_is_kept",)
+class TestCrashesAtNewWords(Correct):
+    caught_by = ("test_unknown_finish_reason_is_other",)
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):
@@ -205,8 +205,8 @@ class TestCrashesAtNewWords(Sound):
 # Errors.
 
 
-class TestPassesOverErrorsOfOneForm(Sound):
-    caught_by = ("test_each_form_of_an_error_in_a_stream_is_an_error",)
+class TestPassesOverErrorsOfOneForm(Correct):
+    caught_by = ("test_each_error_format_in_a_stream_is_raised",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -218,8 +218,8 @@ class TestPassesOverErrorsOfOneForm(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestSaysLittleOfErrorsOfOneForm(Sound):
-    caught_by = ("test_each_form_of_an_error_in_a_stream_is_an_error",)
+class TestSaysLittleOfErrorsOfOneForm(Correct):
+    caught_by = ("test_each_error_format_in_a_stream_is_raised",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -230,8 +230,8 @@ class TestSaysLittleOfErrorsOfOneForm(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestExpectsAStream(Sound):
-    caught_by = ("test_error_in_place_of_a_stream_is_an_error",)
+class TestExpectsAStream(Correct):
+    caught_by = ("test_error_body_instead_of_a_stream_is_raised",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -240,8 +240,8 @@ class TestExpectsAStream(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestHeedsNoRules(Sound):
-    caught_by = ("test_refused_parameter_is_learnt",)
+class TestHeedsNoRules(Correct):
+    caught_by = ("test_rejected_parameter_is_dropped_and_remembered",)
 
     class Mutant(OpenAICompatible):
         def rules(self, request):
@@ -250,26 +250,26 @@ class TestHeedsNoRules(Sound):
             return ModelRules()
 
 
-class TestRefusalIsABadRequest(Sound):
-    caught_by = ("test_refused_parameter_is_learnt",)
+class TestRefusalIsABadRequest(Correct):
+    caught_by = ("test_rejected_parameter_is_dropped_and_remembered",)
     Mutant = failing(lambda error, reply: InvalidRequestError(error.message, status=reply.status))
 
 
 # What goes back.
 
 
-class TestDropsItsOwnContent(Sound):
-    caught_by = ("test_own_content_goes_back",)
+class TestDropsItsOwnContent(Correct):
+    caught_by = ("test_vendor_content_is_sent_back",)
     Mutant = decoding(lambda response: with_parts(response, lambda part: not isinstance(part, VendorPart)))
 
 
-class TestDropsItsOwnContentInStreams(Sound):
-    caught_by = ("test_own_content_goes_back",)
+class TestDropsItsOwnContentInStreams(Correct):
+    caught_by = ("test_vendor_content_is_sent_back",)
     Mutant = replacing_events(lambda event: None if isinstance(event, VendorContent) else event)
 
 
-class TestForgetsHeadsOfStreams(Sound):
-    caught_by = ("test_request_id_of_a_stream_is_kept", "test_rate_limits_of_a_stream_are_read")
+class TestForgetsHeadsOfStreams(Correct):
+    caught_by = ("test_stream_has_the_request_id", "test_rate_limits_of_a_stream_are_read")
 
     class Mutant(OpenAICompatible):
         def decoder(self, request, head):

@@ -14,9 +14,9 @@ from budwood.types import (
 )
 from budwood_openai_compatible import OpenAICompatible
 from budwood_testing import OpenAIChatExamples
-from tests.plugins.testing.mutants.provider.changing import with_parts
+from tests.plugins.testing.mutants.provider.correct import Correct
+from tests.plugins.testing.mutants.provider.modifications import with_parts
 from tests.plugins.testing.mutants.provider.requests import forgetting
-from tests.plugins.testing.mutants.provider.sound import Sound
 
 
 def rewriting(change, *, when=lambda _request, _stream: True):
@@ -82,38 +82,38 @@ def only_whole(**fields):
     return Mutant
 
 
-class TestToolsOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestToolsOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
     Mutant = only_whole(tools=())
 
 
-class TestSchemaOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestSchemaOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
     Mutant = only_whole(output_schema=None)
 
 
-class TestTemperatureOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestTemperatureOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
     Mutant = only_whole(temperature=None)
 
 
-class TestStopOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestStopOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
     Mutant = only_whole(stop=())
 
 
-class TestSeedOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestSeedOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
     Mutant = only_whole(seed=None)
 
 
-class TestExtraOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestExtraOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
     Mutant = only_whole(extra={})
 
 
-class TestImagesOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestImagesOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -122,8 +122,8 @@ class TestImagesOnlyWhole(Sound):
             return super().encode(request, stream=stream)
 
 
-class TestHeadersOnlyWhole(Sound):
-    caught_by = ("test_stream_asks_for_the_same",)
+class TestHeadersOnlyWhole(Correct):
+    caught_by = ("test_streamed_request_has_the_same_content",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -134,8 +134,8 @@ class TestHeadersOnlyWhole(Sound):
 # The request is the caller's.
 
 
-class TestFillsInTools(Sound):
-    caught_by = ("test_encoding_leaves_the_request_as_it_is",)
+class TestFillsInTools(Correct):
+    caught_by = ("test_encode_does_not_modify_the_request",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -144,8 +144,8 @@ class TestFillsInTools(Sound):
             return super().encode(request, stream=stream)
 
 
-class TestTakesExtraOut(Sound):
-    caught_by = ("test_encoding_leaves_the_request_as_it_is",)
+class TestTakesExtraOut(Correct):
+    caught_by = ("test_encode_does_not_modify_the_request",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -153,8 +153,8 @@ class TestTakesExtraOut(Sound):
             return super().encode(request.model_copy(update={"extra": {"x_conformance": own}}), stream=stream)
 
 
-class TestCountsItsRequests(Sound):
-    caught_by = ("test_encoding_leaves_the_request_as_it_is", "test_same_request_is_written_alike")
+class TestCountsItsRequests(Correct):
+    caught_by = ("test_encode_does_not_modify_the_request", "test_encode_is_deterministic")
 
     class Mutant(OpenAICompatible):
         number = 0
@@ -164,8 +164,8 @@ class TestCountsItsRequests(Sound):
             return super().encode(request, stream=stream).with_headers({"x-acme-number": str(self.number)})
 
 
-class TestGathersReceipts(Sound):
-    caught_by = ("test_adaptation_is_made_once_for_each_request",)
+class TestGathersReceipts(Correct):
+    caught_by = ("test_adaptations_do_not_accumulate",)
 
     class Mutant(OpenAICompatible):
         gathered = ()
@@ -189,50 +189,50 @@ def dropping_false(name):
     return asking(lambda request: request if getattr(request, name) else request.model_copy(update={name: None}))
 
 
-class TestZeroTemperatureIsNone(Sound):
-    caught_by = ("test_boundary_value_is_sent_or_accounted_for",)
+class TestZeroTemperatureIsNone(Correct):
+    caught_by = ("test_boundary_value_is_sent_or_reported",)
     Mutant = dropping_false("temperature")
 
 
-class TestZeroSeedIsNone(Sound):
-    caught_by = ("test_boundary_value_is_sent_or_accounted_for",)
+class TestZeroSeedIsNone(Correct):
+    caught_by = ("test_boundary_value_is_sent_or_reported",)
     Mutant = dropping_false("seed")
 
 
-class TestSendsTheFirstStop(Sound):
-    caught_by = ("test_boundary_value_is_sent_or_accounted_for",)
+class TestSendsTheFirstStop(Correct):
+    caught_by = ("test_boundary_value_is_sent_or_reported",)
     Mutant = asking(lambda request: request.model_copy(update={"stop": request.stop[:1]}))
 
 
-class TestClipsTemperature(Sound):
-    caught_by = ("test_boundary_value_is_sent_or_accounted_for",)
+class TestClipsTemperature(Correct):
+    caught_by = ("test_boundary_value_is_sent_or_reported",)
     Mutant = rewriting(
         lambda body: body.update(temperature=min(body["temperature"], 1.0)),
         when=lambda request, _: request.temperature is not None,
     )
 
 
-class TestClipsTokens(Sound):
-    caught_by = ("test_boundary_value_is_sent_or_accounted_for",)
+class TestClipsTokens(Correct):
+    caught_by = ("test_boundary_value_is_sent_or_reported",)
     Mutant = asking(
         lambda request: request.model_copy(update={"max_tokens": request.max_tokens and min(request.max_tokens, 4096)})
     )
 
 
-class TestOneEffort(Sound):
-    caught_by = ("test_efforts_are_told_apart",)
+class TestOneEffort(Correct):
+    caught_by = ("test_reasoning_efforts_differ",)
     Mutant = asking(
         lambda request: request.model_copy(update={"reasoning_effort": request.reasoning_effort and "high"})
     )
 
 
-class TestSendsTheFirstTool(Sound):
-    caught_by = ("test_each_of_several_tools_is_described",)
+class TestSendsTheFirstTool(Correct):
+    caught_by = ("test_each_tool_definition_is_sent",)
     Mutant = asking(lambda request: request.model_copy(update={"tools": request.tools[:1]}))
 
 
-class TestSwapsChoices(Sound):
-    caught_by = ("test_choice_of_tools_is_not_its_opposite",)
+class TestSwapsChoices(Correct):
+    caught_by = ("test_tool_choice_is_not_inverted",)
     Mutant = asking(
         lambda request: (
             request.model_copy(
@@ -244,8 +244,8 @@ class TestSwapsChoices(Sound):
     )
 
 
-class TestForgetsWhichTool(Sound):
-    caught_by = ("test_tool_is_chosen_by_its_name",)
+class TestForgetsWhichTool(Correct):
+    caught_by = ("test_named_tool_choice_is_sent_or_reported",)
     Mutant = asking(
         lambda request: (
             request.model_copy(update={"tool_choice": "required"})
@@ -264,22 +264,22 @@ def with_tools(**fields):
     )
 
 
-class TestForgetsStrict(Sound):
-    caught_by = ("test_strict_of_a_tool_is_sent_or_accounted_for",)
+class TestForgetsStrict(Correct):
+    caught_by = ("test_strict_tool_is_sent_or_reported",)
     Mutant = asking(with_tools(strict=None))
 
 
-class TestForgetsOptionsOfTools(Sound):
-    caught_by = ("test_vendors_own_options_of_a_tool_are_sent",)
+class TestForgetsOptionsOfTools(Correct):
+    caught_by = ("test_extra_options_of_a_tool_are_sent",)
     Mutant = asking(with_tools(extra={}))
 
 
-class TestForgetsItsOwnTools(Sound):
-    caught_by = ("test_vendors_own_tools_are_sent",)
+class TestForgetsItsOwnTools(Correct):
+    caught_by = ("test_vendor_tools_are_sent_or_reported",)
     Mutant = forgetting(vendor_tools=())
 
 
-class TestKnowsBetterThanExtra(Sound):
+class TestKnowsBetterThanExtra(Correct):
     caught_by = ("test_extra_takes_precedence",)
 
     class Mutant(OpenAICompatible):
@@ -310,29 +310,29 @@ def results_of(request, change):
     return with_messages(request, changed)
 
 
-class TestSwapsIdsOfResults(Sound):
+class TestSwapsIdsOfResults(Correct):
     caught_by = (
-        "test_results_belong_to_their_calls",
-        "test_results_in_another_order_belong_to_their_calls",
-        "test_read_calls_go_back_with_their_results",
+        "test_tool_results_match_their_calls",
+        "test_tool_results_in_another_order_match_their_calls",
+        "test_received_tool_calls_are_sent_back_with_results",
     )
     Mutant = asking(lambda request: results_of(request, lambda place, ids: ids[::-1][place]))
 
 
-class TestNumbersResultsByTheirPlace(Sound):
-    caught_by = ("test_results_in_another_order_belong_to_their_calls",)
+class TestNumbersResultsByTheirPlace(Correct):
+    caught_by = ("test_tool_results_in_another_order_match_their_calls",)
     Mutant = asking(lambda request: results_of(request, lambda place, ids: sorted(ids)[place]))
 
 
-class TestOneIdInTheHistory(Sound):
-    caught_by = ("test_results_belong_to_their_calls", "test_read_calls_go_back_with_their_results")
+class TestOneIdInTheHistory(Correct):
+    caught_by = ("test_tool_results_match_their_calls", "test_received_tool_calls_are_sent_back_with_results")
     Mutant = asking(
         lambda request: changing_parts(ToolCallPart, id="call")(changing_parts(ToolResultPart, call_id="call")(request))
     )
 
 
-class TestCutsIds(Sound):
-    caught_by = ("test_results_belong_to_their_calls",)
+class TestCutsIds(Correct):
+    caught_by = ("test_tool_results_match_their_calls",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -346,15 +346,15 @@ class TestCutsIds(Sound):
             return replace(call, body=json.dumps(body).encode())
 
 
-class TestForgetsTextBesideCalls(Sound):
-    caught_by = ("test_text_beside_calls_is_kept",)
+class TestForgetsTextBesideCalls(Correct):
+    caught_by = ("test_text_before_tool_calls_is_sent",)
     Mutant = rewriting(
         lambda body: [message.update(content=None) for message in body["messages"] if message.get("tool_calls")]
     )
 
 
-class TestForgetsTheDeveloper(Sound):
-    caught_by = ("test_developer_message_is_kept",)
+class TestForgetsTheDeveloper(Correct):
+    caught_by = ("test_developer_message_is_sent",)
     Mutant = asking(
         lambda request: request.model_copy(
             update={"messages": tuple(one for one in request.messages if one.role != "developer")}
@@ -362,8 +362,8 @@ class TestForgetsTheDeveloper(Sound):
     )
 
 
-class TestImagesFirst(Sound):
-    caught_by = ("test_order_of_images_and_text_is_kept",)
+class TestImagesFirst(Correct):
+    caught_by = ("test_order_of_images_and_text_is_preserved",)
     Mutant = asking(
         lambda request: with_messages(
             request,
@@ -374,8 +374,8 @@ class TestImagesFirst(Sound):
     )
 
 
-class TestTellsThoughtsOfOthers(Sound):
-    caught_by = ("test_reasoning_of_another_vendor_stays_here",)
+class TestTellsThoughtsOfOthers(Correct):
+    caught_by = ("test_reasoning_of_another_vendor_is_not_sent",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -388,17 +388,17 @@ class TestTellsThoughtsOfOthers(Sound):
             return super().encode(with_messages(request, change), stream=stream)
 
 
-class TestForgetsItsOwnContent(Sound):
-    caught_by = ("test_own_content_goes_back",)
+class TestForgetsItsOwnContent(Correct):
+    caught_by = ("test_vendor_content_is_sent_back",)
     Mutant = asking(lambda request: with_parts(request, lambda part: part.type != "vendor"))
 
 
-class TestClaimsIdsThatItMakesUp(Sound):
+class TestClaimsIdsThatItMakesUp(Correct):
     """
     It has no ids of its own, and says so: then the order tells.
     """
 
-    caught_by = ("test_results_belong_to_their_calls",)
+    caught_by = ("test_tool_results_match_their_calls",)
 
     class Examples(OpenAIChatExamples):
         has_call_ids: ClassVar = False

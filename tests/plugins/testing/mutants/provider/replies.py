@@ -12,8 +12,8 @@ from budwood.types import (
     Usage,
 )
 from budwood_openai_compatible import OpenAICompatible
-from tests.plugins.testing.mutants.provider.changing import saying, with_parts
-from tests.plugins.testing.mutants.provider.sound import Sound
+from tests.plugins.testing.mutants.provider.correct import Correct
+from tests.plugins.testing.mutants.provider.modifications import saying, with_parts
 
 
 def decoding(change):
@@ -35,8 +35,8 @@ def changed(**fields):
     return lambda response: response.model_copy(update=fields)
 
 
-class TestZeroForUnknown(Sound):
-    caught_by = ("test_unknown_usage_is_none",)
+class TestZeroForUnknown(Correct):
+    caught_by = ("test_missing_usage_is_none",)
     Mutant = decoding(
         lambda response: response.model_copy(
             update={"usage": Usage(input_tokens=0) if response.usage.raw is None else response.usage}
@@ -44,8 +44,8 @@ class TestZeroForUnknown(Sound):
     )
 
 
-class TestSwapsCounts(Sound):
-    caught_by = ("test_reply_is_read", "test_streamed_and_whole_reply_agree")
+class TestSwapsCounts(Correct):
+    caught_by = ("test_reply_is_decoded", "test_streamed_and_complete_replies_are_equal")
     Mutant = decoding(
         lambda response: response.model_copy(
             update={
@@ -55,41 +55,41 @@ class TestSwapsCounts(Sound):
     )
 
 
-class TestStripsReplies(Sound):
-    caught_by = ("test_any_text_is_read_as_it_was_written",)
+class TestStripsReplies(Correct):
+    caught_by = ("test_any_reply_text_is_preserved",)
     Mutant = decoding(lambda response: response.model_copy(update={"message": saying(response.text.strip())}))
 
 
-class TestAlwaysSaysStop(Sound):
-    caught_by = ("test_end_at_the_limit_is_told", "test_calls_of_tools_are_read")
+class TestAlwaysSaysStop(Correct):
+    caught_by = ("test_truncated_reply_has_finish_reason_length", "test_tool_calls_are_decoded")
     Mutant = decoding(changed(finish_reason="stop"))
 
 
-class TestForgetsRefusal(Sound):
-    caught_by = ("test_refusal_is_told",)
+class TestForgetsRefusal(Correct):
+    caught_by = ("test_refusal_is_recognizable",)
     Mutant = decoding(lambda response: with_parts(response, lambda part: not isinstance(part, RefusalPart)))
 
 
-class TestForgetsRequestId(Sound):
-    caught_by = ("test_request_id_is_kept",)
+class TestForgetsRequestId(Correct):
+    caught_by = ("test_request_id_is_read",)
     Mutant = decoding(changed(request_id=None))
 
 
-class TestForgetsLimits(Sound):
+class TestForgetsLimits(Correct):
     caught_by = ("test_rate_limits_are_read",)
     Mutant = decoding(changed(rate_limits=None))
 
 
-class TestReadsLimitsOfSuccessesAlone(Sound):
-    caught_by = ("test_rate_limits_of_any_head_are_read",)
+class TestReadsLimitsOfSuccessesAlone(Correct):
+    caught_by = ("test_rate_limits_are_read_for_any_status",)
 
     class Mutant(OpenAICompatible):
         def rate_limits(self, head):
             return super().rate_limits(head) if head.ok else None
 
 
-class TestThinksAloud(Sound):
-    caught_by = ("test_reasoning_is_told_from_the_answer",)
+class TestThinksAloud(Correct):
+    caught_by = ("test_reasoning_is_separate_from_the_text",)
     Mutant = decoding(
         lambda response: (
             response.model_copy(update={"message": saying(response.reasoning + response.text)})
@@ -99,15 +99,15 @@ class TestThinksAloud(Sound):
     )
 
 
-class TestKeepsOneCall(Sound):
-    caught_by = ("test_calls_of_tools_are_read", "test_streamed_calls_of_tools_are_read")
+class TestKeepsOneCall(Correct):
+    caught_by = ("test_tool_calls_are_decoded", "test_streamed_tool_calls_are_decoded")
     Mutant = decoding(
         lambda response: with_parts(response, lambda part: part.type != "tool_call" or part == response.tool_calls[0])
     )
 
 
-class TestOneIdForAllCalls(Sound):
-    caught_by = ("test_calls_of_tools_are_read",)
+class TestOneIdForAllCalls(Correct):
+    caught_by = ("test_tool_calls_are_decoded",)
     Mutant = decoding(
         lambda response: response.model_copy(
             update={
@@ -124,8 +124,8 @@ class TestOneIdForAllCalls(Sound):
     )
 
 
-class TestMendsArguments(Sound):
-    caught_by = ("test_any_arguments_of_a_call_are_read",)
+class TestMendsArguments(Correct):
+    caught_by = ("test_any_tool_arguments_are_decoded",)
     Mutant = decoding(
         lambda response: response.model_copy(
             update={
@@ -144,8 +144,8 @@ class TestMendsArguments(Sound):
     )
 
 
-class TestTalksBeforeItsJSON(Sound):
-    caught_by = ("test_structured_output_comes_back",)
+class TestTalksBeforeItsJSON(Correct):
+    caught_by = ("test_structured_output_is_parsed",)
     Mutant = decoding(lambda response: response.model_copy(update={"message": saying(f"No! {response.text[1:]}")}))
 
 
@@ -160,8 +160,8 @@ def is_async():
     return True
 
 
-class TestOtherwiseInAsyncCode(Sound):
-    caught_by = ("test_both_clients_read_alike", "test_both_clients_read_streams_alike")
+class TestOtherwiseInAsyncCode(Correct):
+    caught_by = ("test_both_clients_give_the_same_response", "test_both_clients_give_the_same_stream")
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):
@@ -172,8 +172,8 @@ class TestOtherwiseInAsyncCode(Sound):
             return super().decoder(request, ReplyHead(200, {"x-request-id": "async"}) if is_async() else head)
 
 
-class TestRemembersReplies(Sound):
-    caught_by = ("test_reading_does_no_io_and_keeps_nothing",)
+class TestRemembersReplies(Correct):
+    caught_by = ("test_decode_does_no_io_and_has_no_state",)
 
     class Mutant(OpenAICompatible):
         replies = 0
@@ -183,8 +183,8 @@ class TestRemembersReplies(Sound):
             return super().decode(request, reply).model_copy(update={"id": f"reply-{self.replies}"})
 
 
-class TestRefusesWhatIsNew(Sound):
-    caught_by = ("test_unknown_fields_do_no_harm",)
+class TestRefusesWhatIsNew(Correct):
+    caught_by = ("test_unknown_fields_are_ignored",)
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):
@@ -193,12 +193,12 @@ class TestRefusesWhatIsNew(Sound):
             return super().decode(request, reply)
 
 
-class TestEmptyAnswerForJunk(Sound):
+class TestEmptyAnswerForJunk(Correct):
     caught_by = (
         "test_malformed_reply_is_an_error",
-        "test_json_that_is_no_reply_is_an_error",
-        "test_page_in_place_of_a_reply_is_an_error",
-        "test_error_inside_a_200_is_an_error",
+        "test_unexpected_json_is_an_error",
+        "test_html_page_with_status_200_is_an_error",
+        "test_error_with_status_200_is_raised",
     )
 
     class Mutant(OpenAICompatible):
@@ -209,8 +209,8 @@ class TestEmptyAnswerForJunk(Sound):
                 return ChatResponse(message=saying(""))
 
 
-class TestEndsTheProgram(Sound):
-    caught_by = ("test_any_json_is_an_answer_or_an_error",)
+class TestEndsTheProgram(Correct):
+    caught_by = ("test_any_json_gives_a_response_or_a_budwood_error",)
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):

@@ -11,8 +11,8 @@ from budwood.types import (
     VendorPart,
 )
 from budwood_openai_compatible import OpenAICompatible
-from tests.plugins.testing.mutants.provider.changing import with_parts
-from tests.plugins.testing.mutants.provider.sound import Sound
+from tests.plugins.testing.mutants.provider.correct import Correct
+from tests.plugins.testing.mutants.provider.modifications import with_parts
 
 
 def forgetting(**fields):
@@ -27,43 +27,43 @@ def forgetting(**fields):
     return Mutant
 
 
-class TestForgetsTemperature(Sound):
-    caught_by = ("test_parameter_is_sent_or_accounted_for",)
+class TestForgetsTemperature(Correct):
+    caught_by = ("test_parameter_is_sent_or_reported",)
     Mutant = forgetting(temperature=None)
 
 
-class TestForgetsStop(Sound):
-    caught_by = ("test_parameter_is_sent_or_accounted_for",)
+class TestForgetsStop(Correct):
+    caught_by = ("test_parameter_is_sent_or_reported",)
     Mutant = forgetting(stop=())
 
 
-class TestForgetsEffort(Sound):
-    caught_by = ("test_parameter_makes_a_difference_or_is_accounted_for",)
+class TestForgetsEffort(Correct):
+    caught_by = ("test_parameter_changes_the_request_or_is_reported",)
     Mutant = forgetting(reasoning_effort=None)
 
 
-class TestForgetsSchema(Sound):
+class TestForgetsSchema(Correct):
     caught_by = ("test_schema_is_sent",)
     Mutant = forgetting(output_schema=None)
 
 
-class TestForgetsTools(Sound):
-    caught_by = ("test_tools_are_described_to_the_model",)
+class TestForgetsTools(Correct):
+    caught_by = ("test_tool_definition_is_sent",)
     Mutant = forgetting(tools=())
 
 
-class TestForgetsChoiceOfTools(Sound):
-    caught_by = ("test_choice_of_tools_makes_a_difference",)
+class TestForgetsChoiceOfTools(Correct):
+    caught_by = ("test_tool_choice_is_sent_or_reported",)
     Mutant = forgetting(tool_choice=None)
 
 
-class TestForgetsExtra(Sound):
-    caught_by = ("test_vendors_own_parameters_are_sent_as_they_are",)
+class TestForgetsExtra(Correct):
+    caught_by = ("test_extra_parameters_are_sent_unchanged",)
     Mutant = forgetting(extra={})
 
 
-class TestForgetsHistory(Sound):
-    caught_by = ("test_conversation_is_sent_in_its_order", "test_results_of_tools_are_sent_back")
+class TestForgetsHistory(Correct):
+    caught_by = ("test_conversation_is_sent_in_order", "test_tool_results_are_sent")
 
     class Mutant(OpenAICompatible):
         def chat_body(self, request, *, stream):
@@ -71,16 +71,16 @@ class TestForgetsHistory(Sound):
             return super().chat_body(last, stream=stream)
 
 
-class TestForgetsImages(Sound):
-    caught_by = ("test_image_is_sent", "test_address_of_an_image_is_sent_or_refused")
+class TestForgetsImages(Correct):
+    caught_by = ("test_image_is_sent", "test_image_url_is_sent_or_rejected")
 
     class Mutant(OpenAICompatible):
         def chat_body(self, request, *, stream):
             return super().chat_body(with_parts(request, lambda part: not isinstance(part, ImagePart)), stream=stream)
 
 
-class TestSendsWhatIsAnothers(Sound):
-    caught_by = ("test_what_is_anothers_stays_here", "test_message_of_anothers_content_alone_is_no_crash")
+class TestSendsWhatIsAnothers(Correct):
+    caught_by = ("test_content_of_another_vendor_is_not_sent", "test_message_with_only_foreign_content_is_handled")
 
     class Mutant(OpenAICompatible):
         def chat_body(self, request, *, stream):
@@ -89,8 +89,8 @@ class TestSendsWhatIsAnothers(Sound):
             return type(super().chat_body(request, stream=stream))({**values, "more": data}, receipts)
 
 
-class TestSendsSignaturesOfOthers(Sound):
-    caught_by = ("test_call_of_another_vendors_model_loses_its_signature",)
+class TestSendsSignaturesOfOthers(Correct):
+    caught_by = ("test_signature_of_another_vendors_tool_call_is_not_sent",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -99,8 +99,8 @@ class TestSendsSignaturesOfOthers(Sound):
             return super().encode(request.model_copy(update={"extra": extra}), stream=stream)
 
 
-class TestForgetsMessagesWithThoughts(Sound):
-    caught_by = ("test_conversation_with_thoughts_goes_on",)
+class TestForgetsMessagesWithThoughts(Correct):
+    caught_by = ("test_reply_with_reasoning_can_be_sent_back",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -112,16 +112,16 @@ class TestForgetsMessagesWithThoughts(Sound):
             return super().encode(request.model_copy(update={"messages": messages}), stream=stream)
 
 
-class TestAddressWithoutScheme(Sound):
-    caught_by = ("test_call_can_be_sent",)
+class TestAddressWithoutScheme(Correct):
+    caught_by = ("test_encoded_call_is_valid",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
             return replace(super().encode(request, stream=stream), url="acme.example/v1/chat/completions")
 
 
-class TestCrashesAtHalvesOfCharacters(Sound):
-    caught_by = ("test_half_a_character_is_no_crash",)
+class TestCrashesAtHalvesOfCharacters(Correct):
+    caught_by = ("test_lone_surrogate_is_handled",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -130,8 +130,8 @@ class TestCrashesAtHalvesOfCharacters(Sound):
             return super().encode(request, stream=stream)
 
 
-class TestStripsPrompts(Sound):
-    caught_by = ("test_any_text_can_be_asked",)
+class TestStripsPrompts(Correct):
+    caught_by = ("test_any_prompt_text_is_preserved",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -139,8 +139,8 @@ class TestStripsPrompts(Sound):
             return replace(call, body=call.body.replace("\u2028".encode(), b" "))
 
 
-class TestChoosesNames(Sound):
-    caught_by = ("test_unknown_model_is_the_vendors_to_judge",)
+class TestChoosesNames(Correct):
+    caught_by = ("test_unknown_model_name_is_sent_unchanged",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -149,16 +149,16 @@ class TestChoosesNames(Sound):
             return super().encode(request.model_copy(update={"model": name}), stream=stream)
 
 
-class TestNeverStreams(Sound):
-    caught_by = ("test_streams_are_asked_for",)
+class TestNeverStreams(Correct):
+    caught_by = ("test_streaming_is_requested",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
             return super().encode(request, stream=False)
 
 
-class TestWritesByChance(Sound):
-    caught_by = ("test_same_request_is_written_alike",)
+class TestWritesByChance(Correct):
+    caught_by = ("test_encode_is_deterministic",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -166,8 +166,8 @@ class TestWritesByChance(Sound):
             return replace(call, headers={**call.headers, "x-acme-nonce": str(uuid.uuid4())})
 
 
-class TestReadsFiles(Sound):
-    caught_by = ("test_writing_does_no_io",)
+class TestReadsFiles(Correct):
+    caught_by = ("test_encode_does_no_io",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -179,8 +179,8 @@ class TestReadsFiles(Sound):
             return super().encode(request, stream=stream)
 
 
-class TestLooksUpAddresses(Sound):
-    caught_by = ("test_writing_does_no_io",)
+class TestLooksUpAddresses(Correct):
+    caught_by = ("test_encode_does_no_io",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
@@ -188,8 +188,8 @@ class TestLooksUpAddresses(Sound):
             return super().encode(request, stream=stream)
 
 
-class TestReceiptsForNothing(Sound):
-    caught_by = ("test_parameters_that_nobody_set_need_no_receipt",)
+class TestReceiptsForNothing(Correct):
+    caught_by = ("test_plain_request_has_no_adaptations",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):

@@ -5,12 +5,12 @@ import uuid
 from dataclasses import replace
 
 from budwood_openai_compatible import OpenAICompatible
-from tests.plugins.testing.mutants.provider.changing import failing, noted, saying
-from tests.plugins.testing.mutants.provider.sound import Sound
+from tests.plugins.testing.mutants.provider.correct import Correct
+from tests.plugins.testing.mutants.provider.modifications import failing, noted, saying
 
 
-class TestVectorsAtTheWrongTexts(Sound):
-    caught_by = ("test_texts_are_embedded_in_their_order",)
+class TestVectorsAtTheWrongTexts(Correct):
+    caught_by = ("test_embeddings_are_in_input_order",)
 
     class Mutant(OpenAICompatible):
         def decode_embedding(self, request, reply):
@@ -18,8 +18,8 @@ class TestVectorsAtTheWrongTexts(Sound):
             return response.model_copy(update={"vectors": response.vectors[::-1]})
 
 
-class TestFewerVectorsWillDo(Sound):
-    caught_by = ("test_missing_vectors_are_an_error",)
+class TestFewerVectorsWillDo(Correct):
+    caught_by = ("test_missing_embeddings_are_an_error",)
 
     class Mutant(OpenAICompatible):
         def decode_embedding(self, request, reply):
@@ -28,7 +28,7 @@ class TestFewerVectorsWillDo(Sound):
             return super().decode_embedding(fewer, reply)
 
 
-class TestModelsOfOtherNames(Sound):
+class TestModelsOfOtherNames(Correct):
     caught_by = ("test_models_are_listed",)
 
     class Mutant(OpenAICompatible):
@@ -39,7 +39,7 @@ class TestModelsOfOtherNames(Sound):
             )
 
 
-class TestCountsByItself(Sound):
+class TestCountsByItself(Correct):
     caught_by = ("test_tokens_are_counted",)
 
     class Mutant(OpenAICompatible):
@@ -47,8 +47,8 @@ class TestCountsByItself(Sound):
             return len(request.messages[0].text) // 4
 
 
-class TestFlagsNothing(Sound):
-    caught_by = ("test_contents_are_judged_in_their_order",)
+class TestFlagsNothing(Correct):
+    caught_by = ("test_moderation_results_are_in_input_order",)
 
     class Mutant(OpenAICompatible):
         def decode_moderation(self, request, reply):
@@ -57,7 +57,7 @@ class TestFlagsNothing(Sound):
             return response.model_copy(update={"verdicts": verdicts})
 
 
-class TestCompletesTrimmed(Sound):
+class TestCompletesTrimmed(Correct):
     caught_by = ("test_text_is_completed",)
 
     class Mutant(OpenAICompatible):
@@ -66,14 +66,14 @@ class TestCompletesTrimmed(Sound):
             return response.model_copy(update={"message": saying(response.text.strip())})
 
 
-class TestServicesByChance(Sound):
-    caught_by = ("test_services_are_written_alike",)
+class TestServicesByChance(Correct):
+    caught_by = ("test_service_requests_are_deterministic",)
 
     class Mutant(OpenAICompatible):
         def encode_models(self):
             return replace(super().encode_models(), url=f"https://acme.example/v1/models?{uuid.uuid4()}")
 
 
-class TestServicesFailSilently(Sound):
-    caught_by = ("test_refusal_of_a_service_is_the_same_error",)
+class TestServicesFailSilently(Correct):
+    caught_by = ("test_service_raises_the_same_error",)
     Mutant = failing(lambda error, _: noted(error, message="Something went wrong."))

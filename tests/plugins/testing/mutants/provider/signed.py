@@ -111,35 +111,35 @@ def sending_unsigned(kind):
     return Mutant
 
 
-class TestSound(Signing):
+class TestCorrect(Signing):
     pass
 
 
 class TestReadsNoSignature(Signing):
-    caught_by = ("test_signed_reasoning_goes_back",)
+    caught_by = ("test_signed_reasoning_is_sent_back",)
     Mutant = forgetting_signatures(ReasoningPart)
 
 
 class TestReadsNoSignatureInStreams(Signing):
-    caught_by = ("test_signed_reasoning_goes_back",)
+    caught_by = ("test_signed_reasoning_is_sent_back",)
     Mutant = forgetting_signatures_in_streams(ReasoningClosed)
 
 
 class TestSendsNoSignature(Signing):
-    caught_by = ("test_signed_reasoning_goes_back",)
+    caught_by = ("test_signed_reasoning_is_sent_back",)
     Mutant = sending_unsigned(ReasoningPart)
 
 
 class TestReadsNoSignatureOfCalls(Signing):
-    caught_by = ("test_signed_calls_go_back",)
+    caught_by = ("test_signed_tool_calls_are_sent_back",)
     Mutant = forgetting_signatures(ToolCallPart)
 
 
 class TestReadsNoSignatureOfCallsInStreams(Signing):
-    caught_by = ("test_signed_calls_go_back",)
+    caught_by = ("test_signed_tool_calls_are_sent_back",)
     Mutant = forgetting_signatures_in_streams(ToolCallClosed)
 
 
 class TestSendsNoSignatureOfCalls(Signing):
-    caught_by = ("test_signed_calls_go_back",)
+    caught_by = ("test_signed_tool_calls_are_sent_back",)
     Mutant = sending_unsigned(ToolCallPart)

@@ -9,7 +9,7 @@ from budwood.types import (
     UsageReported,
 )
 from budwood_openai_compatible import OpenAICompatible
-from tests.plugins.testing.mutants.provider.sound import Sound
+from tests.plugins.testing.mutants.provider.correct import Correct
 
 
 class Wrapped:
@@ -39,8 +39,8 @@ def streaming(wrapper):
     return Mutant
 
 
-class TestDropsHalves(Sound):
-    caught_by = ("test_any_split_of_the_bytes_gives_the_same_events", "test_streamed_calls_of_tools_are_read")
+class TestDropsHalves(Correct):
+    caught_by = ("test_any_split_of_the_bytes_gives_the_same_events", "test_streamed_tool_calls_are_decoded")
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -49,7 +49,7 @@ class TestDropsHalves(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestDecodesHalvesOfCharacters(Sound):
+class TestDecodesHalvesOfCharacters(Correct):
     caught_by = ("test_any_split_of_the_bytes_gives_the_same_events",)
 
     class Decoder(Wrapped):
@@ -59,8 +59,8 @@ class TestDecodesHalvesOfCharacters(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestEndsLinesWherePythonDoes(Sound):
-    caught_by = ("test_any_text_is_streamed_as_it_was_written", "test_stream_is_read")
+class TestEndsLinesWherePythonDoes(Correct):
+    caught_by = ("test_any_streamed_text_is_preserved", "test_stream_is_decoded")
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -69,8 +69,8 @@ class TestEndsLinesWherePythonDoes(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestHoldsTextBack(Sound):
-    caught_by = ("test_text_comes_piece_by_piece",)
+class TestHoldsTextBack(Correct):
+    caught_by = ("test_text_arrives_incrementally",)
 
     class Decoder(Wrapped):
         held = ()
@@ -85,11 +85,11 @@ class TestHoldsTextBack(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestMakesUpTheEnd(Sound):
+class TestMakesUpTheEnd(Correct):
     caught_by = (
-        "test_stream_that_breaks_off_is_an_error",
-        "test_stream_that_breaks_off_anywhere_is_never_a_crash",
-        "test_caller_gets_what_had_arrived",
+        "test_interrupted_stream_is_an_error",
+        "test_stream_cut_at_any_byte_is_handled",
+        "test_interrupted_stream_error_has_the_partial_text",
     )
 
     class Decoder(Wrapped):
@@ -102,8 +102,8 @@ class TestMakesUpTheEnd(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestNeverInterrupted(Sound):
-    caught_by = ("test_stream_that_breaks_off_is_an_error",)
+class TestNeverInterrupted(Correct):
+    caught_by = ("test_interrupted_stream_is_an_error",)
 
     class Decoder(Wrapped):
         def close(self):
@@ -115,8 +115,8 @@ class TestNeverInterrupted(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestPassesOverErrors(Sound):
-    caught_by = ("test_error_inside_a_stream_is_an_error",)
+class TestPassesOverErrors(Correct):
+    caught_by = ("test_error_event_in_a_stream_is_raised",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -125,8 +125,8 @@ class TestPassesOverErrors(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestZeroAtTheEnd(Sound):
-    caught_by = ("test_unknown_usage_of_a_stream_is_none",)
+class TestZeroAtTheEnd(Correct):
+    caught_by = ("test_missing_usage_of_a_stream_is_none",)
 
     class Decoder(Wrapped):
         told = False
@@ -143,8 +143,8 @@ class TestZeroAtTheEnd(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestEndsTwice(Sound):
-    caught_by = ("test_reply_ends_once",)
+class TestEndsTwice(Correct):
+    caught_by = ("test_stream_has_one_finished_event",)
 
     class Decoder(Wrapped):
         def close(self):
@@ -153,8 +153,8 @@ class TestEndsTwice(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestRefusesNewEvents(Sound):
-    caught_by = ("test_events_that_say_nothing_do_no_harm", "test_unknown_fields_of_events_do_no_harm")
+class TestRefusesNewEvents(Correct):
+    caught_by = ("test_pings_and_unknown_events_are_ignored", "test_unknown_event_fields_are_ignored")
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -165,8 +165,8 @@ class TestRefusesNewEvents(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestAlwaysSaysStopInStreams(Sound):
-    caught_by = ("test_end_at_the_limit_is_told_in_streams",)
+class TestAlwaysSaysStopInStreams(Correct):
+    caught_by = ("test_truncated_stream_has_finish_reason_length",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -175,8 +175,8 @@ class TestAlwaysSaysStopInStreams(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestThinksAloudInStreams(Sound):
-    caught_by = ("test_streamed_reasoning_is_told_from_the_answer",)
+class TestThinksAloudInStreams(Correct):
+    caught_by = ("test_streamed_reasoning_is_separate_from_the_text",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -187,8 +187,8 @@ class TestThinksAloudInStreams(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestTakesPagesForReplies(Sound):
-    caught_by = ("test_page_in_place_of_a_stream_is_an_error",)
+class TestTakesPagesForReplies(Correct):
+    caught_by = ("test_html_page_instead_of_a_stream_is_an_error",)
 
     class Decoder(Wrapped):
         page = False
@@ -203,8 +203,8 @@ class TestTakesPagesForReplies(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestCrashesAtControlCharacters(Sound):
-    caught_by = ("test_any_bytes_are_a_stream_or_an_error",)
+class TestCrashesAtControlCharacters(Correct):
+    caught_by = ("test_any_bytes_give_events_or_a_budwood_error",)
 
     class Decoder(Wrapped):
         def feed(self, data):
@@ -215,8 +215,8 @@ class TestCrashesAtControlCharacters(Sound):
     Mutant = streaming(Decoder)
 
 
-class TestMixesStreams(Sound):
-    caught_by = ("test_streams_at_the_same_time_do_not_mix",)
+class TestMixesStreams(Correct):
+    caught_by = ("test_concurrent_streams_do_not_mix",)
 
     class Mutant(OpenAICompatible):
         shared = None
@@ -226,7 +226,7 @@ class TestMixesStreams(Sound):
             return self.shared
 
 
-class TestPassesOverMalformedEvents(Sound):
+class TestPassesOverMalformedEvents(Correct):
     caught_by = ("test_malformed_event_is_an_error",)
 
     class Decoder(Wrapped):

@@ -3,37 +3,37 @@
 from budwood.errors import ConnectionFailedError
 from budwood.transports import pooled
 from budwood.transports.pooled import PooledTransport
-from tests.plugins.testing.mutants.transport.sound import Carrier, Sound
+from tests.plugins.testing.mutants.transport.correct import Carrier, Correct
 
 
-class TestUsesEachOnce(Sound):
-    caught_by = ("test_connection_is_used_again", "test_reply_without_a_body")
+class TestUsesEachOnce(Correct):
+    caught_by = ("test_connection_is_reused", "test_reply_without_a_body")
 
     class Mutant(Carrier):
         changed = {"max_idle_connections": 0}
 
 
-class TestNeverForgets(Sound):
-    caught_by = ("test_connection_expires",)
+class TestNeverForgets(Correct):
+    caught_by = ("test_idle_connection_expires",)
 
     class Mutant(Carrier):
         changed = {"keepalive_expiry": 3600.0}
 
 
-class TestKeepsSome(Sound):
-    caught_by = ("test_no_connection_is_kept_where_none_is_wanted",)
+class TestKeepsSome(Correct):
+    caught_by = ("test_no_idle_connections_when_the_limit_is_zero",)
 
     class Mutant(Carrier):
         changed = {"max_idle_connections": 5}
 
 
-class TestCarriesOneCall(Sound):
+class TestCarriesOneCall(Correct):
     caught_by = (
-        "test_connection_that_the_server_ends_is_not_used",
-        "test_connection_that_the_server_ended_in_silence",
-        "test_connection_that_ends_as_it_is_used",
-        "test_bytes_that_nobody_asked_for_are_no_reply",
-        "test_reply_that_is_left_is_not_the_next_one",
+        "test_connection_close_header_prevents_reuse",
+        "test_closed_idle_connection_is_replaced",
+        "test_connection_closed_during_reuse_is_retryable",
+        "test_unsolicited_bytes_are_not_a_reply",
+        "test_unread_rest_is_not_the_next_reply",
     )
 
     class Mutant(PooledTransport):
@@ -46,8 +46,8 @@ class TestCarriesOneCall(Sound):
             return super().open(call, timing)
 
 
-class TestTakesWhatFollows(Sound):
-    caught_by = ("test_bytes_after_the_reply_are_no_reply",)
+class TestTakesWhatFollows(Correct):
+    caught_by = ("test_bytes_after_a_reply_are_not_the_next_reply",)
 
     class Mutant(PooledTransport):
         def leave(self, place):

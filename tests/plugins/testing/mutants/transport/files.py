@@ -8,18 +8,18 @@ from budwood.transports.origins import Place
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import BodyFile
 from budwood.wire import uploads
-from tests.plugins.testing.mutants.transport.sound import Carrier, Exchanging, Sound
+from tests.plugins.testing.mutants.transport.correct import Carrier, Correct, Exchanging
 
 
-class TestSendsNoFiles(Sound):
+class TestSendsNoFiles(Correct):
     caught_by = (
-        "test_files_are_sent_among_bytes",
+        "test_files_and_bytes_are_sent_in_order",
         "test_range_of_a_file_is_sent",
-        "test_connection_is_used_again_after_files",
-        "test_each_attempt_reads_files_anew",
-        "test_file_that_cannot_be_sent_is_named",
-        "test_file_that_changes_meanwhile_is_named",
-        "test_large_file_takes_little_memory",
+        "test_connection_is_reused_after_an_upload",
+        "test_each_attempt_rereads_the_files",
+        "test_unreadable_file_is_named",
+        "test_file_that_shrinks_during_upload_is_named",
+        "test_uploading_a_large_file_uses_little_memory",
     )
 
     class Mutant(Exchanging):
@@ -28,8 +28,8 @@ class TestSendsNoFiles(Sound):
             return dataclasses.replace(call, body=b"".join(part for part in parts if isinstance(part, bytes)))
 
 
-class TestTakesBytesOrFiles(Sound):
-    caught_by = ("test_body_may_be_bytes_in_parts",)
+class TestTakesBytesOrFiles(Correct):
+    caught_by = ("test_body_of_several_byte_parts_is_sent",)
 
     class Mutant(Exchanging):
         def call(self, call):
@@ -38,8 +38,8 @@ class TestTakesBytesOrFiles(Sound):
             return call
 
 
-class TestSendsWholeFiles(Sound):
-    caught_by = ("test_range_of_a_file_is_sent", "test_file_that_cannot_be_sent_is_named")
+class TestSendsWholeFiles(Correct):
+    caught_by = ("test_range_of_a_file_is_sent", "test_unreadable_file_is_named")
 
     class Mutant(Exchanging):
         def call(self, call):
@@ -48,16 +48,16 @@ class TestSendsWholeFiles(Sound):
             return dataclasses.replace(call, body=whole)
 
 
-class TestReadsFilesAtOnce(Sound):
-    caught_by = ("test_large_file_takes_little_memory", "test_file_that_changes_meanwhile_is_named")
+class TestReadsFilesAtOnce(Correct):
+    caught_by = ("test_uploading_a_large_file_uses_little_memory", "test_file_that_shrinks_during_upload_is_named")
 
     class Mutant(Exchanging):
         def call(self, call):
             return dataclasses.replace(call, body=uploads.read_body(call.body))
 
 
-class TestRemembersFiles(Sound):
-    caught_by = ("test_each_attempt_reads_files_anew",)
+class TestRemembersFiles(Correct):
+    caught_by = ("test_each_attempt_rereads_the_files",)
 
     class Mutant(Exchanging):
         def __init__(self, *args, **kwargs):
@@ -69,16 +69,16 @@ class TestRemembersFiles(Sound):
             return dataclasses.replace(call, body=body)
 
 
-class TestBlamesTheConnection(Sound):
-    caught_by = ("test_file_that_cannot_be_sent_is_named", "test_file_that_changes_meanwhile_is_named")
+class TestBlamesTheConnection(Correct):
+    caught_by = ("test_unreadable_file_is_named", "test_file_that_shrinks_during_upload_is_named")
 
     class Mutant(Exchanging):
         def error(self, error):
             return ConnectionFailedError("The connection broke.")
 
 
-class TestClosesAfterFiles(Sound):
-    caught_by = ("test_connection_is_used_again_after_files",)
+class TestClosesAfterFiles(Correct):
+    caught_by = ("test_connection_is_reused_after_an_upload",)
 
     class Mutant(Exchanging):
         def call(self, call):
@@ -89,8 +89,8 @@ class TestClosesAfterFiles(Sound):
             exchange.close()
 
 
-class TestReadsInTheLoop(Sound):
-    caught_by = ("test_event_loop_does_not_wait_for_the_disk",)
+class TestReadsInTheLoop(Correct):
+    caught_by = ("test_files_are_read_outside_the_event_loop",)
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
@@ -98,16 +98,16 @@ class TestReadsInTheLoop(Sound):
                 return await super().open(dataclasses.replace(call, body=uploads.read_body(call.body)), timing)
 
 
-class TestWaitsForTheServerToRead(Sound):
-    caught_by = ("test_deadline_ends_sending_a_file",)
+class TestWaitsForTheServerToRead(Correct):
+    caught_by = ("test_deadline_limits_a_file_upload",)
 
     class Mutant(Exchanging):
         def error(self, error):
             return RequestTimeoutError(str(error), phase="read") if isinstance(error, RequestTimeoutError) else error
 
 
-class TestForgetsCancelledUploads(Sound):
-    caught_by = ("test_cancelling_an_upload_leaves_nothing",)
+class TestForgetsCancelledUploads(Correct):
+    caught_by = ("test_cancelling_an_upload_releases_everything",)
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
@@ -119,11 +119,11 @@ class TestForgetsCancelledUploads(Sound):
 # Replies in files.
 
 
-class TestLosesABytePerRead(Sound):
+class TestLosesABytePerRead(Correct):
     caught_by = (
         "test_reply_is_saved",
-        "test_compressed_reply_is_saved_unpacked",
-        "test_large_reply_takes_little_memory",
+        "test_compressed_reply_is_saved_decompressed",
+        "test_saving_a_large_reply_uses_little_memory",
     )
 
     class Mutant(Exchanging):
@@ -131,8 +131,8 @@ class TestLosesABytePerRead(Sound):
             return data[1:]
 
 
-class TestHoardsReplies(Sound):
-    caught_by = ("test_large_reply_takes_little_memory", "test_reply_beyond_the_limit_changes_no_file")
+class TestHoardsReplies(Correct):
+    caught_by = ("test_saving_a_large_reply_uses_little_memory", "test_reply_beyond_the_limit_changes_no_file")
 
     class Mutant(Exchanging):
         def open(self, call, timing):
@@ -141,7 +141,7 @@ class TestHoardsReplies(Sound):
             return exchange
 
 
-class TestTakesABreakForTheEnd(Sound):
+class TestTakesABreakForTheEnd(Correct):
     caught_by = ("test_broken_reply_changes_no_file",)
 
     class Mutant(Exchanging):
@@ -159,7 +159,7 @@ class TestTakesABreakForTheEnd(Sound):
             return exchange
 
 
-class TestStaysWithTheRest(Sound):
+class TestStaysWithTheRest(Correct):
     caught_by = ("test_reply_beyond_the_limit_changes_no_file",)
 
     class Mutant(Exchanging):
@@ -167,8 +167,8 @@ class TestStaysWithTheRest(Sound):
             pass
 
 
-class TestTakesCancellingForTheEnd(Sound):
-    caught_by = ("test_cancelled_saving_changes_no_file",)
+class TestTakesCancellingForTheEnd(Correct):
+    caught_by = ("test_cancelled_save_changes_no_file",)
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
@@ -197,13 +197,13 @@ class CalmExchange:
 # Beginning.
 
 
-class TestKnowsNoHeadDeadline(Sound):
+class TestKnowsNoHeadDeadline(Correct):
     caught_by = (
-        "test_head_deadline_ends_waiting_for_the_head",
-        "test_slow_head_cannot_outlast_its_deadline",
-        "test_head_deadline_ends_connecting",
-        "test_head_deadline_ends_waiting_for_a_place",
-        "test_head_deadline_that_has_passed",
+        "test_head_deadline_limits_waiting_for_the_head",
+        "test_slow_head_is_stopped_at_the_head_deadline",
+        "test_head_deadline_limits_connecting",
+        "test_head_deadline_limits_queueing",
+        "test_expired_head_deadline_sends_nothing",
     )
 
     class Mutant(Exchanging):
@@ -211,16 +211,16 @@ class TestKnowsNoHeadDeadline(Sound):
             return dataclasses.replace(timing, head_deadline=None)
 
 
-class TestBlamesTheHead(Sound):
-    caught_by = ("test_deadline_of_the_call_comes_first", "test_body_is_late_by_its_own_limits")
+class TestBlamesTheHead(Correct):
+    caught_by = ("test_earlier_call_deadline_takes_precedence", "test_body_timeout_is_not_a_head_timeout")
 
     class Mutant(Exchanging):
         def error(self, error):
             return RequestTimeoutError(str(error), phase="head") if isinstance(error, RequestTimeoutError) else error
 
 
-class TestHurriesTheBody(Sound):
-    caught_by = ("test_head_deadline_does_not_bound_the_body",)
+class TestHurriesTheBody(Correct):
+    caught_by = ("test_head_deadline_does_not_limit_the_body",)
 
     class Mutant(Exchanging):
         def timing(self, timing):

@@ -5,22 +5,22 @@ import time
 
 from budwood.errors import RequestTimeoutError
 from budwood.transports.pooled import PooledTransport
-from tests.plugins.testing.mutants.transport.sound import Carrier, Exchanging, Sound
+from tests.plugins.testing.mutants.transport.correct import Carrier, Correct, Exchanging
 
 
-class TestEveryDelayIsOfReading(Sound):
+class TestEveryDelayIsOfReading(Correct):
     caught_by = (
-        "test_connection_in_time_or_not_at_all",
-        "test_deadline_ends_waiting_for_the_head",
-        "test_deadline_ends_waiting_for_the_body",
-        "test_slow_head_cannot_outlast_the_deadline",
-        "test_slow_body_cannot_outlast_the_deadline",
-        "test_deadline_ends_sending",
-        "test_call_without_a_place_waits_for_one",
-        "test_handshake_in_time_or_not_at_all",
-        "test_deadline_ends_the_handshake",
-        "test_deadline_holds_behind_a_proxy",
-        "test_tunnel_in_time_or_not_at_all",
+        "test_connect_timeout_limits_connecting",
+        "test_deadline_limits_waiting_for_the_head",
+        "test_deadline_limits_waiting_for_the_body",
+        "test_slow_head_is_stopped_at_the_deadline",
+        "test_slow_body_is_stopped_at_the_deadline",
+        "test_deadline_limits_sending",
+        "test_call_waits_for_a_free_connection",
+        "test_connect_timeout_limits_the_handshake",
+        "test_deadline_limits_the_handshake",
+        "test_deadline_applies_through_a_proxy",
+        "test_connect_timeout_limits_the_tunnel",
     )
 
     class Mutant(Exchanging):
@@ -28,35 +28,35 @@ class TestEveryDelayIsOfReading(Sound):
             return RequestTimeoutError(str(error), phase="read") if isinstance(error, RequestTimeoutError) else error
 
 
-class TestIsNeverSilent(Sound):
-    caught_by = ("test_silence_within_a_reply_ends_at_the_idle_timeout",)
+class TestIsNeverSilent(Correct):
+    caught_by = ("test_idle_timeout_limits_silence_during_a_reply",)
 
     class Mutant(Exchanging):
         def timing(self, timing):
             return dataclasses.replace(timing, idle_timeout=3600.0)
 
 
-class TestHurriesModels(Sound):
-    caught_by = ("test_model_that_thinks_is_not_idle",)
+class TestHurriesModels(Correct):
+    caught_by = ("test_idle_timeout_does_not_apply_before_the_head",)
 
     class Mutant(Exchanging):
         def timing(self, timing):
             return dataclasses.replace(timing, deadline=min(timing.deadline, time.monotonic() + timing.idle_timeout))
 
 
-class TestHasAClockOfItsOwn(Sound):
-    caught_by = ("test_deadline_is_a_moment_of_the_given_clock",)
+class TestHasAClockOfItsOwn(Correct):
+    caught_by = ("test_deadline_uses_the_clock_of_the_context",)
 
     class Mutant(Carrier):
         def blocking(self):
             return PooledTransport(self.settings, monotonic=lambda: 0.0)
 
 
-class TestHasAnyNumberOfPlaces(Sound):
+class TestHasAnyNumberOfPlaces(Correct):
     caught_by = (
-        "test_call_without_a_place_waits_for_one",
-        "test_threads_take_turns",
-        "test_tasks_take_turns",
+        "test_call_waits_for_a_free_connection",
+        "test_threads_share_the_connections",
+        "test_tasks_share_the_connections",
         "test_closing_an_exchange_twice_is_no_error",
     )
 
@@ -64,8 +64,8 @@ class TestHasAnyNumberOfPlaces(Sound):
         changed = {"max_connections": 1000}
 
 
-class TestLosesPlaces(Sound):
-    caught_by = ("test_place_is_free_again_after_each_failure",)
+class TestLosesPlaces(Correct):
+    caught_by = ("test_failed_call_releases_its_connection",)
 
     class Mutant(Exchanging):
         def error(self, error):

@@ -1,4 +1,4 @@
-"""A distribution as it is installed."""
+"""An installed distribution: its metadata, its plugins, and what importing it does."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from budwood.plugins import InstalledPlugin, Inventory, Registry
 _IMPORT: Final = "from budwood_testing.importing import main; main()"
 
 
-class Imported(NamedTuple):
-    """What an import did: what it printed, and the report of `budwood_testing.importing`."""
+class ImportResult(NamedTuple):
+    """The effects of an import: the printed output, and the report of `budwood_testing.importing`."""
 
     printed: str
     report: dict[str, Any]
@@ -30,11 +30,11 @@ class Imported(NamedTuple):
 
 class Installed:
     """
-    What a distribution's metadata and its modules say.
+    An installed distribution.
 
     Args:
         name: As in ``pip install NAME``.
-        registry: Knows what is installed, and loads it.
+        registry: Finds and loads the installed plugins.
     """
 
     def __init__(self, name: str, registry: Registry) -> None:
@@ -44,17 +44,17 @@ class Installed:
 
     @property
     def inventory(self) -> Inventory:
-        """All that is installed here."""
+        """All plugins in this environment."""
         return self.registry.inventory
 
     @property
     def plugins(self) -> list[InstalledPlugin]:
-        """What it brings."""
+        """The plugins of this distribution."""
         return [plugin for plugin in self.inventory.all() if normalise(plugin.distribution) == self.name]
 
     @property
     def unknown_groups(self) -> list[str]:
-        """The groups of its entry points that begin as Budwood's do and are none of them."""
+        """Entry-point groups of the distribution that start with ``budwood.`` but do not exist."""
         groups = {point.group for point in self.metadata.entry_points if point.group.startswith("budwood.")}
         return sorted(groups - {kind.group for kind in KINDS})
 
@@ -65,29 +65,29 @@ class Installed:
 
     @property
     def packages(self) -> list[str]:
-        """Its own packages: those that hold the modules."""
+        """The top-level packages of those modules."""
         return sorted({module.partition(".")[0] for module in self.modules})
 
     @property
     def requirements(self) -> list[Requirement]:
-        """What it requires, without its extras."""
+        """The requirements of the distribution, without extras."""
         parsed = [Requirement(line) for line in self.metadata.requires or ()]
         return [one for one in parsed if one.marker is None or one.marker.evaluate({"extra": ""})]
 
     @property
     def is_editable(self) -> bool:
-        """Whether it is installed as a link to its sources, so that its files are not those of its wheel."""
+        """Whether it is an editable install, which does not list the files of its wheel."""
         origin = json.loads(self.metadata.read_text("direct_url.json") or "{}")
         return bool(origin.get("dir_info", {}).get("editable"))
 
     @property
     def has_licence(self) -> bool:
-        """Whether a licence file is installed with it."""
+        """Whether the distribution includes a licence file."""
         files = self.metadata.files or ()
         return any("licen" in file.name.lower() or file.name.lower().startswith("copying") for file in files)
 
-    def strangers(self) -> set[str]:
-        """Name the packages of plugins that are neither its own nor required by it."""
+    def unrelated_packages(self) -> set[str]:
+        """Return the packages of plugins that the distribution does not contain or require."""
         known = {self.name, "budwood", *(normalise(requirement.name) for requirement in self.requirements)}
         others = [plugin for plugin in self.inventory.all() if normalise(plugin.distribution) not in known]
         return {plugin.module.partition(".")[0] for plugin in others} - set(self.packages)
@@ -96,11 +96,11 @@ class Installed:
         """Find a package without importing it."""
         spec = importlib.util.find_spec(package)
         places = list(spec.submodule_search_locations or ()) if spec else []
-        assert places, f"{package} is no package that can be found"
+        assert places, f"cannot find the package {package}: check the module names of the entry points"
         return Path(places[0])
 
-    def imported(self, package: str) -> Imported:
-        """Import the modules of a package in a process of their own."""
+    def imported(self, package: str) -> ImportResult:
+        """Import the modules of a package in a new process."""
         modules = [module for module in self.modules if module.partition(".")[0] == package]
         run = subprocess.run(  # noqa: S603 - this interpreter, with our own code
             [sys.executable, "-P", "-c", _IMPORT],
@@ -111,10 +111,10 @@ class Installed:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(_search_path(sys.path))},
         )
         printed, _, report = run.stdout.rstrip("\n").rpartition("\n")
-        assert report.startswith("{"), f"importing {package} ended its process: {run.stderr.strip()[-500:]}"
-        return Imported(f"{printed}{run.stderr}".strip(), json.loads(report))
+        assert report.startswith("{"), f"importing {package} ended the process: {run.stderr.strip()[-500:]}"
+        return ImportResult(f"{printed}{run.stderr}".strip(), json.loads(report))
 
 
 def _search_path(folders: Iterable[str]) -> list[str]:
-    """Return where this process finds modules, without the folder that it happens to be started in."""
+    """Return the module search path of this process without the current directory."""
     return [folder for folder in folders if folder and Path(folder) != Path.cwd()]

@@ -1,4 +1,4 @@
-"""All that is asked of a distribution."""
+"""The suite for distributions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from budwood.errors import PluginError
 from budwood.hooks import Spec
 from budwood.names import normalise
 from budwood.plugins import Registry
-from budwood_testing.suites.describing import check_name, check_secrets, check_summary, check_unknown_keys
-from budwood_testing.suites.packaging.installed import Imported, Installed
+from budwood_testing.suites.packaging.installed import ImportResult, Installed
+from budwood_testing.suites.spec_checks import check_name, check_secrets, check_summary, check_unknown_keys
 
 HEAVY: Final = frozenset(
     """
@@ -22,7 +22,7 @@ HEAVY: Final = frozenset(
     tokenizers torch transformers urllib3 vllm
     """.split()
 )
-"""Packages that take long to import, or that only some calls need: they belong into `Spec.build` or later."""
+"""Packages that are slow to import or only sometimes needed. Import them in `Spec.build` or later."""
 
 _LOWER: Final = frozenset({">=", ">", "~=", "==", "==="})
 _UPPER: Final = frozenset({"<", "<=", "~=", "==", "==="})
@@ -30,7 +30,7 @@ _UPPER: Final = frozenset({"<", "<=", "~=", "==", "==="})
 
 class PackagingSuite:
     """
-    Proves that a distribution is found, describes itself, and has no side effects when it is imported.
+    Tests a distribution: entry points, metadata, specs, and that importing it has no side effects.
 
     .. code-block:: python
 
@@ -39,8 +39,8 @@ class PackagingSuite:
 
     Attributes:
         distribution: Its name, as in ``pip install NAME``.
-        brings_plugins: Whether it has entry points of plugins; an application need not.
-        heavy: Packages that importing its modules must not bring.
+        brings_plugins: Whether it must have entry points of plugins.
+        heavy: Packages that importing its modules must not load.
     """
 
     distribution: ClassVar[str]
@@ -49,23 +49,23 @@ class PackagingSuite:
 
     @pytest.fixture
     def installed(self) -> Installed:
-        """Read what is installed."""
+        """Read the installed distribution."""
         return Installed(self.distribution, Registry())
 
     @pytest.fixture
-    def imports(self, installed: Installed) -> list[Imported]:
-        """Import each of its packages in a process of its own, once for all tests."""
+    def imports(self, installed: Installed) -> list[ImportResult]:
+        """Import each package of the distribution in a new process, once for all tests."""
         return [_imported(self.distribution, package) for package in installed.packages]
 
-    def test_plugins_are_found(self, installed: Installed) -> None:
-        """Its entry points are in the groups that Budwood reads, under names that users can type."""
+    def test_entry_points_are_valid(self, installed: Installed) -> None:
+        """Entry points are in groups that Budwood reads, and have normalized names."""
         if self.brings_plugins:
             assert installed.plugins, f"{self.distribution} has no entry point in a group such as budwood.providers"
         assert [plugin.name for plugin in installed.plugins if plugin.name != normalise(plugin.name)] == []
-        assert installed.unknown_groups == [], "no kind of plugin has such a group"
+        assert installed.unknown_groups == [], "Budwood has no such entry-point groups: correct their names"
 
     def test_plugins_can_be_loaded(self, installed: Installed) -> None:
-        """Each module follows its hook, has a spec of the entry point's name and patterns, and fits this Budwood."""
+        """Each plugin loads: hook, spec, names and patterns match its entry point and this version of Budwood."""
         for plugin in installed.plugins:
             try:
                 spec: Spec[Any, Any] = installed.registry.load(
@@ -75,87 +75,93 @@ class PackagingSuite:
                 pytest.fail(str(error))
             spec.settings().model_json_schema()
 
-    def test_plugins_describe_themselves(self, installed: Installed) -> None:
-        """Name and summary are there; settings refuse unknown keys and hide secrets."""
+    def test_specs_are_complete(self, installed: Installed) -> None:
+        """Each spec has a valid name and a summary; its settings reject unknown keys and hide secrets."""
         for plugin in installed.plugins:
             spec = installed.registry.load(plugin.kind, plugin.name, distribution=plugin.distribution)
             for check in (check_name, check_summary, check_unknown_keys, check_secrets):
                 check(spec)
 
-    def test_budwood_is_required_within_bounds(self, installed: Installed) -> None:
-        """A lower bound says what it needs, an upper bound keeps it from a Budwood that it cannot know."""
+    def test_budwood_requirement_has_both_bounds(self, installed: Installed) -> None:
+        """The requirement on budwood has a lower and an upper bound."""
         if installed.name == "budwood":
-            pytest.skip("it is Budwood itself")
-        wanted = [one for one in installed.requirements if normalise(one.name) == "budwood"]
+            pytest.skip("this is Budwood itself")
+        required = [one for one in installed.requirements if normalise(one.name) == "budwood"]
 
-        assert wanted, f"{self.distribution} does not require budwood"
-        assert _is_bounded(wanted), "the requirement on budwood needs both bounds, as in budwood>=0.1,<0.2"
+        assert required, f"{self.distribution} does not require budwood: add it to the dependencies"
+        assert _is_bounded(required), "the requirement on budwood needs both bounds, as in budwood>=0.1,<0.2"
 
-    def test_metadata_are_complete(self, installed: Installed) -> None:
-        """Summary, description, licence, and which Python it needs."""
+    def test_metadata_is_complete(self, installed: Installed) -> None:
+        """The metadata has summary, description, licence and required Python version."""
         metadata = installed.metadata.metadata.json
         missing = [name for name in ("summary", "requires_python") if not metadata.get(name)]
 
         assert missing == []
-        assert metadata.get("license_expression") or metadata.get("license"), "no licence is named"
-        assert installed.has_licence, "no licence file is installed with it"
-        assert metadata.get("description"), "there is no description: name a readme"
+        assert metadata.get("license_expression") or metadata.get("license"), (
+            "the metadata names no licence: set `license` in pyproject.toml"
+        )
+        assert installed.has_licence, "the wheel has no licence file: add one"
+        assert metadata.get("description"), "the metadata has no description: set `readme` in pyproject.toml"
 
-    def test_types_are_told(self, installed: Installed) -> None:
-        """Type checkers read the package's annotations: it has a file ``py.typed``."""
+    def test_packages_have_py_typed(self, installed: Installed) -> None:
+        """Each package has a ``py.typed`` file, so that type checkers read its annotations."""
         for package in installed.packages:
-            assert (installed.folder_of(package) / "py.typed").is_file(), f"{package} has no py.typed"
+            assert (installed.folder_of(package) / "py.typed").is_file(), (
+                f"{package} has no py.typed file: add an empty one"
+            )
 
-    def test_packages_are_its_own(self, installed: Installed) -> None:
-        """It installs nothing into Budwood's package, and nothing beside its own, such as ``tests``."""
+    def test_wheel_installs_only_its_own_packages(self, installed: Installed) -> None:
+        """The wheel installs nothing into ``budwood``, and no top-level packages such as ``tests``."""
         assert installed.name == "budwood" or "budwood" not in installed.packages
         if installed.is_editable:
-            pytest.skip("it is installed as a link to its sources; its wheel tells what it installs")
+            pytest.skip("an editable install does not list its files: install the wheel to run this test")
         tops = {file.parts[0] for file in installed.metadata.files or ()}
         own = {top for top in tops if top in installed.packages or top.endswith((".dist-info", ".data")) or top == ".."}
 
         assert tops - own == set()
 
-    def test_import_succeeds_in_silence(self, imports: list[Imported]) -> None:
-        """Nothing is raised, and nothing printed."""
+    def test_import_succeeds_without_output(self, imports: list[ImportResult]) -> None:
+        """Importing raises nothing and prints nothing."""
         for printed, report in imports:
             assert report["error"] is None
             assert printed == ""
 
-    def test_import_brings_nothing_heavy(self, imports: list[Imported]) -> None:
-        """Vendors' libraries and their like are imported when something is built, or later."""
+    def test_import_loads_no_heavy_packages(self, imports: list[ImportResult]) -> None:
+        """Importing does not load vendor SDKs and other large packages."""
         for imported in imports:
-            assert tops_of(imported) & self.heavy == set(), "import these inside of `build`, or later"
+            assert top_level_packages(imported) & self.heavy == set(), "import these packages in `build`, or later"
 
-    def test_import_brings_no_other_plugin(self, installed: Installed, imports: list[Imported]) -> None:
-        """Using one plugin never loads another."""
+    def test_import_loads_no_other_plugin(self, installed: Installed, imports: list[ImportResult]) -> None:
+        """Importing does not load an unrelated plugin."""
         for imported in imports:
-            assert tops_of(imported) & installed.strangers() == set()
+            assert top_level_packages(imported) & installed.unrelated_packages() == set()
 
-    def test_import_talks_to_nobody_and_writes_nothing(self, imports: list[Imported]) -> None:
-        """There is no network, no other program, no file, no thread."""
+    def test_import_does_no_io(self, imports: list[ImportResult]) -> None:
+        """Importing uses no network and starts no process or thread, and writes no file."""
         for imported in imports:
             assert imported.report["acts"] == []
             assert imported.report["threads"] == []
 
-    def test_import_leaves_the_process_alone(self, imports: list[Imported]) -> None:
-        """Neither the environment is read or changed, nor logging configured: settings come when it is built."""
+    def test_import_does_not_change_the_process(self, imports: list[ImportResult]) -> None:
+        """Importing neither reads nor changes environment variables, and does not configure logging."""
         for imported in imports:
-            assert imported.report["variables"] == [], "name them in the spec's `environment`"
+            assert imported.report["variables"] == [], (
+                "do not read environment variables on import: list them in the spec's `environment`"
+            )
             assert imported.report["changed"] == []
             assert imported.report["handlers"] == []
 
 
 @functools.cache
-def _imported(distribution: str, package: str) -> Imported:
+def _imported(distribution: str, package: str) -> ImportResult:
     return Installed(distribution, Registry()).imported(package)
 
 
-def tops_of(imported: Imported) -> set[str]:
-    """Name the packages that an import brought."""
+def top_level_packages(imported: ImportResult) -> set[str]:
+    """Return the top-level packages that an import loaded."""
     return {module.partition(".")[0] for module in imported.report["modules"]}
 
 
-def _is_bounded(wanted: list[Requirement]) -> bool:
-    operators = {specifier.operator for requirement in wanted for specifier in requirement.specifier}
+def _is_bounded(requirements: list[Requirement]) -> bool:
+    operators = {specifier.operator for requirement in requirements for specifier in requirement.specifier}
     return bool(operators & _LOWER) and bool(operators & _UPPER)

@@ -1,4 +1,4 @@
-"""The suite for providers that speak to a vendor."""
+"""The suite for providers that call a vendor's API."""
 
 from budwood_testing.suites.provider.suite import ProviderSuite
 

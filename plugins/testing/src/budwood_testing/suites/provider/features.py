@@ -1,4 +1,4 @@
-"""What a provider can do in a chat besides text: tools, schemas, images, reasoning."""
+"""Tests of chat features besides text: tools, schemas, images, reasoning."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from budwood.types import (
     ToolResultPart,
 )
 from budwood_testing.examples.wire import Frames, WireBody
-from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, cut, for_all, splits, texts
-from budwood_testing.suites.provider.bench import Bench, scripted
-from budwood_testing.suites.provider.comparing import called, essence
-from budwood_testing.suites.provider.sent import everything_in, holds_bytes, holds_text
-from budwood_testing.suites.provider.tested import ProviderUnderTest
-from budwood_testing.suites.provider.writing import TOOL
+from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, for_all, split_at, splits, texts
+from budwood_testing.suites.provider.bench import Bench, script_of
+from budwood_testing.suites.provider.comparison import comparable_content, name_and_arguments
+from budwood_testing.suites.provider.request_content import everything_in, holds_bytes, holds_text
+from budwood_testing.suites.provider.requests import TOOL
+from budwood_testing.suites.provider.under_test import ProviderUnderTest
 
 CALLS: Final = (
     ToolCallPart(id="call_a1", name=TOOL.name, arguments='{"conformance_city": "Oslo, \u00d8st"}'),
@@ -48,54 +48,59 @@ SCHEMA: Final = OutputSchema(
 )
 
 
-class Features(ProviderUnderTest):
-    """What is claimed works, all the way."""
+class FeatureTests(ProviderUnderTest):
+    """The capabilities of chat work from the request to the response."""
 
-    def test_tools_are_described_to_the_model(self, bench: Bench) -> None:
-        """Name, description and parameters are sent."""
+    def test_tool_definition_is_sent(self, bench: Bench) -> None:
+        """The name, description and parameters of a tool are sent."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         call = bench.provider.encode(bench.request(tools=(TOOL,)), stream=False)
 
-        assert all(holds_text(call, said) for said in (TOOL.name, TOOL.description, "conformance_city"))
+        assert all(holds_text(call, text) for text in (TOOL.name, TOOL.description, "conformance_city"))
 
     @pytest.mark.parametrize("choice", ["none", "required", NamedTool(name=TOOL.name)], ids=str)
-    def test_choice_of_tools_makes_a_difference(self, bench: Bench, choice: str | NamedTool) -> None:
-        """It is sent, or a receipt says what became of it."""
+    def test_tool_choice_is_sent_or_reported(self, bench: Bench, choice: str | NamedTool) -> None:
+        """A tool choice changes the request, or an adaptation reports it."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         plain = bench.provider.encode(bench.request(tools=(TOOL,)), stream=False)
         call = bench.provider.encode(bench.request(tools=(TOOL,), tool_choice=choice), stream=False)
-        receipts = {receipt.parameter for receipt in call.adaptations}
+        adapted = {adaptation.parameter for adaptation in call.adaptations}
 
-        assert everything_in(call) != everything_in(plain) or "tool_choice" in receipts
+        assert everything_in(call) != everything_in(plain) or "tool_choice" in adapted
 
-    def test_calls_of_tools_are_read(self, bench: Bench) -> None:
-        """All of them, in their order, each with its name, its arguments and an id of its own."""
+    def test_tool_calls_are_decoded(self, bench: Bench) -> None:
+        """All tool calls of a reply are decoded in order, with name, arguments and a unique id."""
         _check_calls(bench, bench.decode(_calls(bench)))
 
-    def test_streamed_calls_of_tools_are_read(self, bench: Bench) -> None:
-        """They agree with those of a whole reply, however the bytes are cut."""
-        whole = bench.decode(_calls(bench))
+    def test_streamed_tool_calls_are_decoded(self, bench: Bench) -> None:
+        """Streamed tool calls equal those of a complete reply, wherever the bytes are split."""
+        complete = bench.decode(_calls(bench))
         body = b"".join(_call_frames(bench))
         read = bench.read([body])
 
         _check_calls(bench, read.response)
-        assert essence(read.response) == essence(whole)
-        always = [cut(body, range(1, len(body)))]
-        for_all(splits(body), lambda chunks: _equal(bench.read(chunks).events, read.events), always=always, examples=15)
+        assert comparable_content(read.response) == comparable_content(complete)
+        always = [split_at(body, range(1, len(body)))]
+        for_all(
+            splits(body),
+            lambda chunks: _assert_equal(bench.read(chunks).events, read.events),
+            always=always,
+            examples=15,
+        )
 
-    def test_any_arguments_of_a_call_are_read(self, bench: Bench) -> None:
-        """What the model wrote arrives as it was written."""
+    def test_any_tool_arguments_are_decoded(self, bench: Bench) -> None:
+        """Arguments of a tool call may contain any text, which is preserved."""
         _calls(bench)
 
         def check(text: str) -> None:
-            made = ToolCallPart(id="call_1", name=TOOL.name, arguments=json.dumps({"text": text}))
-            body = bench.body(bench.examples.tool_calls((made,)), "tool_calls", Capability.TOOLS)
-            assert [called(one) for one in bench.decode(body).tool_calls] == [(TOOL.name, {"text": text})]
+            tool_call = ToolCallPart(id="call_1", name=TOOL.name, arguments=json.dumps({"text": text}))
+            body = bench.body(bench.examples.tool_calls((tool_call,)), "tool_calls", Capability.TOOLS)
+            assert [name_and_arguments(one) for one in bench.decode(body).tool_calls] == [(TOOL.name, {"text": text})]
 
         for_all(texts(), check, always=HOSTILE_TEXTS)
 
-    def test_results_of_tools_are_sent_back(self, bench: Bench) -> None:
-        """The next request holds the call and what the tool answered, also where it failed."""
+    def test_tool_results_are_sent(self, bench: Bench) -> None:
+        """The next request contains the tool calls and their results, including failed ones."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         results = (
             ToolResultPart(call_id="call_a1", name=TOOL.name, content="Sunny there."),
@@ -104,14 +109,14 @@ class Features(ProviderUnderTest):
         turns = (Message.user("Hi."), Message(role="assistant", parts=CALLS), Message.tool(*results))
         call = bench.provider.encode(bench.request(*turns, tools=(TOOL,)), stream=False)
 
-        assert all(holds_text(call, result.content) for result in results)
-        assert all(_is_repeated(call, made) for made in CALLS)
+        assert all(holds_text(call, result.text) for result in results)
+        assert all(_is_sent(call, made) for made in CALLS)
 
-    def test_tool_is_run_and_the_model_goes_on(self, bench: Bench) -> None:
-        """A client's own loop works, from the call to the answer."""
+    def test_tool_loop_completes(self, bench: Bench) -> None:
+        """The tool loop of a client runs from the tool call to the answer."""
         first = _calls(bench)
         last = bench.body(bench.examples.reply("It is sunny.", None), "reply", Capability.CHAT)
-        script = scripted(first, last)
+        script = script_of(first, last)
 
         def look_up_weather(conformance_city: str, deep: dict[str, Any] | None = None) -> str:
             return f"Sunny in {conformance_city}{len(deep or ())}."
@@ -124,13 +129,13 @@ class Features(ProviderUnderTest):
         assert holds_text(script.calls[1], "Sunny in Quito, R\u00edo1.")
 
     def test_schema_is_sent(self, bench: Bench) -> None:
-        """The model's output is bound by what the caller asks for."""
+        """The output schema is part of the request."""
         bench.claims(Capability.CHAT, Capability.JSON_SCHEMA)
 
         assert holds_text(bench.provider.encode(bench.request(output_schema=SCHEMA), stream=False), "conformance_name")
 
-    def test_structured_output_comes_back(self, bench: Bench) -> None:
-        """A client's reply is the value that satisfies the schema."""
+    def test_structured_output_is_parsed(self, bench: Bench) -> None:
+        """The client parses the reply according to the schema."""
         bench.claims(Capability.CHAT, Capability.JSON_SCHEMA)
         reply = bench.examples.reply('{"conformance_name": "Ada"}', None)
 
@@ -139,7 +144,7 @@ class Features(ProviderUnderTest):
         assert response.parsed == {"conformance_name": "Ada"}
 
     def test_image_is_sent(self, bench: Bench) -> None:
-        """Its bytes are in the body, beside the words."""
+        """The bytes of an image are sent together with the text."""
         bench.claims(Capability.CHAT, Capability.IMAGE_INPUT)
         asked = Message.user("What is this?", ImagePart(data=PIXEL, media_type="image/png"))
         call = bench.provider.encode(bench.request(asked), stream=False)
@@ -147,8 +152,8 @@ class Features(ProviderUnderTest):
         assert holds_bytes(call, PIXEL)
         assert holds_text(call, "What is this?")
 
-    def test_address_of_an_image_is_sent_or_refused(self, bench: Bench) -> None:
-        """A vendor that fetches no images is not sent a prompt without one."""
+    def test_image_url_is_sent_or_rejected(self, bench: Bench) -> None:
+        """The URL of an image is sent, or rejected with an error; it is never dropped silently."""
         bench.claims(Capability.CHAT, Capability.IMAGE_INPUT)
         asked = Message.user("What is this?", ImagePart(url="https://example.com/cat.png", media_type="image/png"))
         try:
@@ -158,24 +163,24 @@ class Features(ProviderUnderTest):
         else:
             assert holds_text(call, "https://example.com/cat.png")
 
-    def test_reasoning_is_told_from_the_answer(self, bench: Bench) -> None:
-        """What the model thought is beside the text, not in it."""
-        response = bench.decode(_thought(bench))
+    def test_reasoning_is_separate_from_the_text(self, bench: Bench) -> None:
+        """Reasoning is in `reasoning`, not in `text`."""
+        response = bench.decode(_reasoning_body(bench))
 
         assert (response.reasoning, response.text) == ("Let me see.", "Forty-two.")
 
-    def test_streamed_reasoning_is_told_from_the_answer(self, bench: Bench) -> None:
-        """A stream agrees with the whole reply."""
+    def test_streamed_reasoning_is_separate_from_the_text(self, bench: Bench) -> None:
+        """A stream with reasoning gives the same response as a complete reply."""
         bench.claims(Capability.STREAM)
-        whole = bench.decode(_thought(bench))
+        complete = bench.decode(_reasoning_body(bench))
         frames = bench.examples.reasoning_stream("Let me see.", "Forty-two.")
         read = bench.read(bench.frames(frames, "reasoning_stream", Capability.REASONING))
 
-        assert essence(read.response) == essence(whole)
+        assert comparable_content(read.response) == comparable_content(complete)
 
-    def test_conversation_with_thoughts_goes_on(self, bench: Bench) -> None:
-        """A model's reply can be sent back as it came."""
-        response = bench.decode(_thought(bench))
+    def test_reply_with_reasoning_can_be_sent_back(self, bench: Bench) -> None:
+        """A reply with reasoning can be part of the next request."""
+        response = bench.decode(_reasoning_body(bench))
         turns = (Message.user("One."), response.message, Message.user("Two."))
 
         assert holds_text(bench.provider.encode(bench.request(*turns), stream=False), "Forty-two.")
@@ -191,7 +196,7 @@ def _call_frames(bench: Bench) -> Frames:
     return bench.frames(bench.examples.tool_call_stream(CALLS), "tool_call_stream", Capability.TOOLS)
 
 
-def _thought(bench: Bench) -> WireBody:
+def _reasoning_body(bench: Bench) -> WireBody:
     bench.claims(Capability.CHAT, Capability.REASONING)
     return bench.body(bench.examples.reasoning("Let me see.", "Forty-two."), "reasoning", Capability.REASONING)
 
@@ -199,18 +204,18 @@ def _thought(bench: Bench) -> WireBody:
 def _check_calls(bench: Bench, response: ChatResponse) -> None:
     ids = [call.id for call in response.tool_calls]
 
-    assert [called(call) for call in response.tool_calls] == [called(call) for call in CALLS]
+    assert [name_and_arguments(call) for call in response.tool_calls] == [name_and_arguments(call) for call in CALLS]
     assert response.finish_reason == "tool_calls"
     assert all(ids)
-    assert len(set(ids)) == len(ids), "two calls have one id"
+    assert len(set(ids)) == len(ids), "two tool calls have the same id: make ids unique"
     if bench.examples.has_call_ids:
         assert ids == [call.id for call in CALLS]
 
 
-def _is_repeated(call: HTTPCall, made: ToolCallPart) -> bool:
-    """Whether a call is sent back, by what is asked for; only the beginning of it, which no encoding changes."""
+def _is_sent(call: HTTPCall, made: ToolCallPart) -> bool:
+    """Return whether a tool call is part of a request, by the ASCII start of an argument."""
     return holds_text(call, str(made.parse_arguments()["conformance_city"]).partition(",")[0])
 
 
-def _equal(found: object, wanted: object) -> None:
-    assert found == wanted
+def _assert_equal(actual: object, expected: object) -> None:
+    assert actual == expected

@@ -1,44 +1,44 @@
-"""All that is asked of a provider."""
+"""The suite for providers."""
 
 from __future__ import annotations
 
-from budwood_testing.suites.provider.agreeing import Agreeing
-from budwood_testing.suites.provider.conversing import Conversing
-from budwood_testing.suites.provider.describing import Describing
-from budwood_testing.suites.provider.failing import Failing
-from budwood_testing.suites.provider.features import Features
-from budwood_testing.suites.provider.reading import Reading
-from budwood_testing.suites.provider.secrecy import Secrecy
-from budwood_testing.suites.provider.services import Services
-from budwood_testing.suites.provider.streaming import Streaming
-from budwood_testing.suites.provider.telling import Telling
-from budwood_testing.suites.provider.values import Values
-from budwood_testing.suites.provider.writing import Writing
+from budwood_testing.suites.provider.claims import ClaimTests
+from budwood_testing.suites.provider.consistency import ConsistencyTests
+from budwood_testing.suites.provider.conversations import ConversationTests
+from budwood_testing.suites.provider.credentials import CredentialTests
+from budwood_testing.suites.provider.errors import ErrorTests
+from budwood_testing.suites.provider.features import FeatureTests
+from budwood_testing.suites.provider.metadata import MetadataTests
+from budwood_testing.suites.provider.replies import ReplyTests
+from budwood_testing.suites.provider.requests import RequestTests
+from budwood_testing.suites.provider.services import ServiceTests
+from budwood_testing.suites.provider.streams import StreamTests
+from budwood_testing.suites.provider.values import ValueTests
 
 
 class ProviderSuite(
-    Describing,
-    Writing,
-    Values,
-    Agreeing,
-    Conversing,
-    Secrecy,
-    Reading,
-    Telling,
-    Streaming,
-    Failing,
-    Features,
-    Services,
+    ClaimTests,
+    RequestTests,
+    ValueTests,
+    ConsistencyTests,
+    ConversationTests,
+    CredentialTests,
+    ReplyTests,
+    MetadataTests,
+    StreamTests,
+    ErrorTests,
+    FeatureTests,
+    ServiceTests,
 ):
     """
-    Proves a provider that speaks to a vendor: directly, and through both clients over a scripted transport.
+    Tests a provider that calls a vendor's API: directly, and through both clients over a scripted transport.
 
-    What the provider claims is what is tested; a claim for which the examples hold nothing is a failure. A test of
-    what is not claimed is skipped, and says so.
+    The suite tests the capabilities that the provider has, and skips the others. If an example that a capability
+    requires is missing, the test fails.
 
-    Some examples belong to no capability, such as `WireExamples.refusal`. Where one of them is missing, its test is
-    skipped and listed as unproved in the summary of the run, unless ``absent`` names the example. With
-    ``strict = True`` on the suite it fails.
+    Some examples belong to no capability, such as `WireExamples.refusal`. If one of them is missing, its test is
+    skipped, and the summary of the run lists it as not tested, unless ``absent`` contains the name of the example. With
+    ``strict = True`` on the suite the test fails.
 
     .. code-block:: python
 

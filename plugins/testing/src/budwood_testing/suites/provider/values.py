@@ -1,4 +1,4 @@
-"""Values at which encoders break: zeros, bounds, several at once, and names that the caller chose."""
+"""Tests of values that often break encoders: zeros, limits, lists, and names of the caller."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from budwood.types import Capability, HTTPCall, NamedTool, ToolDefinition, VendorTool
 from budwood_testing.suites.provider.bench import Bench
-from budwood_testing.suites.provider.sent import added, adds_value, holds_text, holds_value, place_of
-from budwood_testing.suites.provider.tested import ProviderUnderTest
-from budwood_testing.suites.provider.writing import TOOL
+from budwood_testing.suites.provider.request_content import added, adds_value, holds_text, holds_value, path_of
+from budwood_testing.suites.provider.requests import TOOL
+from budwood_testing.suites.provider.under_test import ProviderUnderTest
 
 BOUNDARIES: Final[tuple[tuple[str, Any], ...]] = (
     ("temperature", 0.0),
@@ -28,7 +28,7 @@ BOUNDARIES: Final[tuple[tuple[str, Any], ...]] = (
     ("presence_penalty", 0.0),
     ("presence_penalty", 2.0),
 )
-"""Values that are sent as they are, or with an adaptation that says what became of them."""
+"""Values that are sent unchanged, or reported as an adaptation."""
 
 _MARKER: Final = "marker-of-conformance"
 _OTHER_TOOL: Final = ToolDefinition(
@@ -38,25 +38,25 @@ _OTHER_TOOL: Final = ToolDefinition(
 )
 _TOOLS: Final = (TOOL, _OTHER_TOOL)
 _OPPOSITES: Final[dict[str, frozenset[str]]] = {"none": frozenset({"required", "any"}), "required": frozenset({"none"})}
-"""Words that vendors have for the opposite of a choice."""
+"""Vendors' words for the opposite of a tool choice."""
 
 
-class Values(ProviderUnderTest):
-    """Every value of a request is sent as it was given, or an adaptation says what was sent in its place."""
+class ValueTests(ProviderUnderTest):
+    """Each value of a request is sent unchanged, or an adaptation reports the change."""
 
     @pytest.mark.parametrize(("name", "value"), BOUNDARIES)
-    def test_boundary_value_is_sent_or_accounted_for(self, bench: Bench, name: str, value: object) -> None:
-        """Zero is a value, the largest is not reduced in silence, and of several none is lost."""
+    def test_boundary_value_is_sent_or_reported(self, bench: Bench, name: str, value: object) -> None:
+        """Zeros, large values and lists are sent unchanged, or an adaptation reports the change."""
         bench.claims(Capability.CHAT)
         call = bench.provider.encode(bench.request(**{name: value}), stream=False)
         plain = bench.provider.encode(bench.request(), stream=False)
 
         assert adds_value(call, plain, value) or name in adapted_in(call), (
-            f"{name}={value!r} is not sent, and no Adaptation(parameter={name!r}, …) says so"
+            f"{name}={value!r} is not sent: send it, or add an Adaptation(parameter={name!r}, …)"
         )
 
-    def test_efforts_are_told_apart(self, bench: Bench) -> None:
-        """Another effort is another request, or an adaptation says that there is one only."""
+    def test_reasoning_efforts_differ(self, bench: Bench) -> None:
+        """Different reasoning efforts give different requests, or an adaptation reports them."""
         bench.claims(Capability.CHAT)
         low, high = (
             bench.provider.encode(bench.request(reasoning_effort=effort), stream=False) for effort in ("low", "high")
@@ -64,8 +64,8 @@ class Values(ProviderUnderTest):
 
         assert low.body != high.body or "reasoning_effort" in adapted_in(low) & adapted_in(high)
 
-    def test_each_of_several_tools_is_described(self, bench: Bench) -> None:
-        """In the order in which they were given, with a choice among them by name."""
+    def test_each_tool_definition_is_sent(self, bench: Bench) -> None:
+        """The name, description and parameters of each tool are sent."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         call = bench.provider.encode(bench.request(tools=_TOOLS), stream=False)
 
@@ -75,8 +75,8 @@ class Values(ProviderUnderTest):
             assert all(holds_value(call, name) for name in _properties(tool))
 
     @pytest.mark.parametrize("choice", _OPPOSITES)
-    def test_choice_of_tools_is_not_its_opposite(self, bench: Bench, choice: str) -> None:
-        """``none`` forbids tools and ``required`` demands one; they are not the same request."""
+    def test_tool_choice_is_not_inverted(self, bench: Bench, choice: str) -> None:
+        """The tool choice ``none`` is not sent as ``required``, or the reverse."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         plain = bench.provider.encode(bench.request(tools=_TOOLS), stream=False)
         call = bench.provider.encode(bench.request(tools=_TOOLS, tool_choice=choice), stream=False)
@@ -84,28 +84,28 @@ class Values(ProviderUnderTest):
 
         assert not words & _OPPOSITES[choice]
 
-    def test_tool_is_chosen_by_its_name(self, bench: Bench) -> None:
-        """The one that must be called is named, is the only one offered, or an adaptation says that it cannot be."""
+    def test_named_tool_choice_is_sent_or_reported(self, bench: Bench) -> None:
+        """The name of the chosen tool is sent as the choice, or an adaptation reports it."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         plain = bench.provider.encode(bench.request(tools=_TOOLS), stream=False)
-        chosen = NamedTool(name=_OTHER_TOOL.name)
-        call = bench.provider.encode(bench.request(tools=_TOOLS, tool_choice=chosen), stream=False)
+        choice = NamedTool(name=_OTHER_TOOL.name)
+        call = bench.provider.encode(bench.request(tools=_TOOLS, tool_choice=choice), stream=False)
 
         assert adds_value(call, plain, _OTHER_TOOL.name) or "tool_choice" in adapted_in(call)
 
     @pytest.mark.parametrize("strict", [True, False])
-    def test_strict_of_a_tool_is_sent_or_accounted_for(self, bench: Bench, strict: bool) -> None:  # noqa: FBT001
-        """It changes the request, or an adaptation says that the vendor has no such thing."""
+    def test_strict_tool_is_sent_or_reported(self, bench: Bench, strict: bool) -> None:  # noqa: FBT001
+        """`strict` of a tool changes the request, or an adaptation reports it."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         opposite = TOOL.model_copy(update={"strict": not strict})
         call = bench.provider.encode(bench.request(tools=(TOOL.model_copy(update={"strict": strict}),)), stream=False)
         other = bench.provider.encode(bench.request(tools=(opposite,)), stream=False)
-        accounted = {name for one in (call, other) for name in adapted_in(one)}
+        adapted = {name for one in (call, other) for name in adapted_in(one)}
 
-        assert call.body != other.body or any("strict" in name or name == "tools" for name in accounted)
+        assert call.body != other.body or any("strict" in name or name == "tools" for name in adapted)
 
-    def test_vendors_own_options_of_a_tool_are_sent(self, bench: Bench) -> None:
-        """``extra`` of a tool goes into its description, name and value."""
+    def test_extra_options_of_a_tool_are_sent(self, bench: Bench) -> None:
+        """``extra`` of a tool is added to its definition, unchanged."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         tool = TOOL.model_copy(update={"extra": {"x_conformance": {"deep": _MARKER}}})
         call = bench.provider.encode(bench.request(tools=(tool,)), stream=False)
@@ -113,8 +113,8 @@ class Values(ProviderUnderTest):
         assert holds_value(call, "x_conformance")
         assert holds_value(call, {"deep": _MARKER})
 
-    def test_vendors_own_tools_are_sent(self, bench: Bench) -> None:
-        """A `VendorTool` of this vendor goes out in its own form, or an adaptation says that there are none."""
+    def test_vendor_tools_are_sent_or_reported(self, bench: Bench) -> None:
+        """A `VendorTool` of this vendor is sent unchanged, or an adaptation reports it."""
         bench.claims(Capability.CHAT, Capability.TOOLS)
         own = VendorTool(provider=bench.instance.name, data={"type": "x_conformance", "deep": {"is": _MARKER}})
         call = bench.provider.encode(bench.request(tools=(TOOL,), vendor_tools=(own,)), stream=False)
@@ -123,14 +123,14 @@ class Values(ProviderUnderTest):
         assert holds_text(call, TOOL.name)
 
     def test_extra_takes_precedence(self, bench: Bench) -> None:
-        """What ``extra`` says of a parameter replaces what Budwood would send for it."""
+        """A value in ``extra`` replaces the one that Budwood would send."""
         bench.claims(Capability.CHAT)
         ours, theirs = 0.37, 0.41
         call = bench.provider.encode(bench.request(temperature=ours), stream=False)
-        place = place_of(call, bench.provider.encode(bench.request(), stream=False), ours)
-        if place is None:
-            pytest.skip(f"{bench.instance.name} does not send the temperature under a name")
-        extra = _nested(place, theirs)
+        path = path_of(call, bench.provider.encode(bench.request(), stream=False), ours)
+        if path is None:
+            pytest.skip(f"{bench.instance.name} does not send the temperature in a named field")
+        extra = _nested(path, theirs)
         call = bench.provider.encode(bench.request(temperature=ours, extra=extra), stream=False)
 
         assert holds_value(call, theirs)
@@ -138,7 +138,7 @@ class Values(ProviderUnderTest):
 
 
 def adapted_in(call: HTTPCall) -> set[str]:
-    """Name the parameters of which an adaptation tells."""
+    """Return the parameters that the adaptations of a call report."""
     return {adaptation.parameter for adaptation in call.adaptations}
 
 
@@ -147,6 +147,6 @@ def _properties(tool: ToolDefinition) -> list[str]:
     return list(properties) if isinstance(properties, dict) else []
 
 
-def _nested(place: Sequence[str], value: object) -> dict[str, Any]:
-    first, *rest = place
+def _nested(path: Sequence[str], value: object) -> dict[str, Any]:
+    first, *rest = path
     return {first: _nested(rest, value) if rest else value}

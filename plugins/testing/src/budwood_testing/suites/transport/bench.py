@@ -1,4 +1,4 @@
-"""What all tests of transports need: the transport, a server on loopback, calls and their timing."""
+"""The base of all tests of transports: the transport, a loopback server, calls and timings."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Clock, Transport, Transports
 from budwood.hooks import TRANSPORT, Kind
 from budwood.types import Body, HTTPCall, ReplyHead, Timing
-from budwood.wire.connecting import PROXY_VARIABLES
+from budwood.wire.proxies import PROXY_VARIABLES
 from budwood_testing.loopback import PATIENCE, LoopbackServer
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.transport.awaited import AwaitedTransport
+from budwood_testing.suites.transport.sync_adapter import SyncTransport
 
 LONG: Final = PATIENCE
-"""Seconds that only a test waits for which has gone wrong."""
+"""A timeout in seconds that only a failing test reaches."""
 
 LIMIT: Final = 10_000_000
-"""Bytes of a reply that are kept where a test says nothing else."""
+"""The default limit for the size of a reply, in bytes."""
 
 Mode = Literal["blocking", "async"]
 Make = Callable[..., Transport]
-"""Makes a transport of the kind that is tested; what is given by name is added to its settings."""
+"""Creates a transport for the mode under test; keyword arguments override settings."""
 
 
 class Fetched(NamedTuple):
@@ -37,15 +37,15 @@ class Fetched(NamedTuple):
     body: bytes
 
 
-class TransportBench(PluginSuite):
+class TransportTestBase(PluginSuite):
     """
-    Finds the transport, and makes it with blocking and with async I/O.
+    Runs each test with blocking and with async I/O.
 
     Attributes:
-        blocking: Whether it has blocking I/O.
-        asynchronous: Whether it has async I/O.
-        reuses: Whether it uses connections for more than one call.
-        proxies: Whether it goes through proxies; one that does not refuses settings and environments that name some.
+        blocking: Whether the plugin has blocking I/O.
+        asynchronous: Whether the plugin has async I/O.
+        reuses: Whether it reuses connections.
+        proxies: Whether it supports proxies; otherwise it must reject settings and environments that configure one.
     """
 
     kind: ClassVar[Kind[Any]] = TRANSPORT
@@ -56,33 +56,33 @@ class TransportBench(PluginSuite):
 
     @pytest.fixture
     def clock(self) -> Clock:
-        """Give the transport the real time: sockets know no other."""
+        """Return the real clock, since sockets use real time."""
         return SystemClock()
 
     @pytest.fixture(autouse=True)
     def _bare_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Remove the machine's proxies and certificates."""
+        """Remove the proxies and certificates of the environment."""
         for name in (*PROXY_VARIABLES, "ssl_cert_file", "ssl_cert_dir"):
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.upper(), raising=False)
 
     @pytest.fixture(params=["blocking", "async"])
     def mode(self, request: pytest.FixtureRequest) -> Mode:
-        """Say which kind of I/O is tested."""
+        """Return the kind of I/O under test."""
         mode: Mode = request.param
         if not (self.blocking if mode == "blocking" else self.asynchronous):
-            pytest.skip(f"{self.plugin} does not claim to have {mode} I/O")
+            pytest.skip(f"{self.plugin} does not have {mode} I/O")
         return mode
 
     @pytest.fixture
     def make(self, mode: Mode, build: Build) -> Iterator[Make]:
-        """Make transports, and close them at the end."""
+        """Return a function that creates transports; close them after the test."""
         made: list[Transport] = []
         with asyncio.Runner() as runner:
 
             def make_one(**changes: object) -> Transport:
                 thing = cast("Transports", build(**changes).thing)
-                made.append(thing.blocking() if mode == "blocking" else AwaitedTransport(runner, thing.asynchronous()))
+                made.append(thing.blocking() if mode == "blocking" else SyncTransport(runner, thing.asynchronous()))
                 return made[-1]
 
             yield make_one
@@ -91,14 +91,14 @@ class TransportBench(PluginSuite):
 
     @pytest.fixture
     def transport(self, make: Make) -> Transport:
-        """Make a transport as it is by default."""
+        """Create a transport with default settings."""
         return make()
 
     @pytest.fixture
     def make_async(self, build: Build) -> Callable[..., AsyncTransport]:
-        """Make transports for tests of tasks, which have a loop of their own; they close them."""
+        """Return a function that creates async transports, for tests that run and close them on their own loop."""
         if not self.asynchronous:
-            pytest.skip(f"{self.plugin} does not claim to have async I/O")
+            pytest.skip(f"{self.plugin} does not have async I/O")
 
         def make_one(**changes: object) -> AsyncTransport:
             return cast("Transports", build(**changes).thing).asynchronous()
@@ -106,30 +106,30 @@ class TransportBench(PluginSuite):
         return make_one
 
     def was_reused(self, server: LoopbackServer, connections: int) -> bool:
-        """Tell whether there were at most a number of connections, if the plugin claims a bound."""
+        """Return whether at most this many connections were opened; always true unless `reuses` is set."""
         return server.accepted <= connections or not self.reuses
 
     @pytest.fixture
     def server(self) -> Iterator[LoopbackServer]:
-        """Start a server that plays scripts."""
+        """Start a loopback server."""
         with LoopbackServer() as server:
             yield server
 
     @pytest.fixture
     def files(self, tmp_path: Path) -> Path:
-        """Make a folder for what a test writes."""
+        """Create a folder for the files of a test."""
         files = tmp_path / "files"
         files.mkdir()
         return files
 
 
 def call(url: str, *, body: Body = b"", method: str | None = None, **headers: str) -> HTTPCall:
-    """Make a call: with a body a POST, and else a GET."""
+    """Create a call; by default a POST if it has a body, otherwise a GET."""
     return HTTPCall(method=method or ("POST" if body else "GET"), url=url, headers=headers, body=body)
 
 
 def timing(*, connect: float = LONG, idle: float = LONG, whole: float = LONG, head: float | None = None) -> Timing:
-    """Say how long a call that begins now may take."""
+    """Create the timing of a call that starts now; all values in seconds."""
     now = time.monotonic()
     return Timing(
         connect_timeout=connect,
@@ -140,7 +140,7 @@ def timing(*, connect: float = LONG, idle: float = LONG, whole: float = LONG, he
 
 
 def fetch(transport: Transport, made: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:
-    """Send a call; return the head and the whole body."""
+    """Send a call and read the complete reply."""
     exchange = transport.open(made, timing(**seconds))
     try:
         return Fetched(exchange.head, exchange.read_all(limit))
@@ -149,7 +149,7 @@ def fetch(transport: Transport, made: HTTPCall, limit: int = LIMIT, **seconds: f
 
 
 async def fetch_async(transport: AsyncTransport, made: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:
-    """Send a call; return the head and the whole body."""
+    """Send a call and read the complete reply."""
     exchange = await transport.open(made, timing(**seconds))
     try:
         return Fetched(exchange.head, await exchange.read_all(limit))
@@ -158,12 +158,12 @@ async def fetch_async(transport: AsyncTransport, made: HTTPCall, limit: int = LI
 
 
 def settle(transport: Transport) -> None:
-    """Give a transport the chance to see what has happened to its connections."""
-    if isinstance(transport, AwaitedTransport):
+    """Let a transport process events of its connections."""
+    if isinstance(transport, SyncTransport):
         transport.settle()
 
 
-def is_left(transport: Transport, server: LoopbackServer) -> bool:
-    """Tell whether a client has ended a connection, or soon will have."""
+def is_closed_by_client(transport: Transport, server: LoopbackServer) -> bool:
+    """Wait for the client to close a connection; return whether it did."""
     settle(transport)
     return server.left.wait(PATIENCE)

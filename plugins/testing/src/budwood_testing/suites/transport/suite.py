@@ -1,4 +1,4 @@
-"""All that is asked of a transport."""
+"""The suite for transports."""
 
 from __future__ import annotations
 
@@ -8,66 +8,90 @@ import pytest
 
 from budwood.contracts import Transports
 from budwood.errors import UnsupportedError
-from budwood_testing.suites.isolation import forbidden
+from budwood_testing.loopback import LoopbackServer, reply
+from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build
-from budwood_testing.suites.transport.addressing import Addressing
-from budwood_testing.suites.transport.carrying import Carrying
-from budwood_testing.suites.transport.failing import Failing
-from budwood_testing.suites.transport.leaving import Leaving
-from budwood_testing.suites.transport.proxying import Proxying
-from budwood_testing.suites.transport.reusing import Reusing
-from budwood_testing.suites.transport.saving import Saving
-from budwood_testing.suites.transport.starting import Starting
-from budwood_testing.suites.transport.trusting import Trusting
-from budwood_testing.suites.transport.uploading import Uploading
-from budwood_testing.suites.transport.waiting import Waiting
+from budwood_testing.suites.transport.bench import Make, call, fetch, timing
+from budwood_testing.suites.transport.cancellation import CancellationTests
+from budwood_testing.suites.transport.certificates import CertificateTests
+from budwood_testing.suites.transport.connection_reuse import ReuseTests
+from budwood_testing.suites.transport.errors import ErrorTests
+from budwood_testing.suites.transport.exchanges import ExchangeTests
+from budwood_testing.suites.transport.head_deadlines import HeadDeadlineTests
+from budwood_testing.suites.transport.proxies import ProxyTests
+from budwood_testing.suites.transport.saved_replies import SaveTests
+from budwood_testing.suites.transport.timeouts import TimeoutTests
+from budwood_testing.suites.transport.uploads import UploadTests
+from budwood_testing.suites.transport.urls import URLTests
 
 
 class TransportSuite(
-    Carrying, Uploading, Saving, Addressing, Starting, Waiting, Reusing, Leaving, Failing, Proxying, Trusting
+    ExchangeTests,
+    UploadTests,
+    SaveTests,
+    URLTests,
+    HeadDeadlineTests,
+    TimeoutTests,
+    ReuseTests,
+    CancellationTests,
+    ErrorTests,
+    ProxyTests,
+    CertificateTests,
 ):
     """
-    Proves a transport against real servers on loopback, also over TLS, for which it needs the package trustme.
+    Tests a transport against real servers on loopback, including TLS, which requires the package trustme.
 
-    What it claims to have, blocking I/O or async I/O or both, is what is tested.
+    The suite tests blocking I/O, async I/O, or both, as the plugin declares.
 
     .. code-block:: python
 
         class TestAcme(TransportSuite):
             plugin = "acme"
-            blocking = False  # it has async I/O alone
+            blocking = False  # it has only async I/O
 
-    A test of what is not claimed is skipped, and says so.
+    Tests of features that the plugin does not declare are skipped.
     """
 
-    def test_something_is_claimed(self) -> None:
-        """A transport has blocking I/O, or async I/O, or both."""
+    def test_at_least_one_kind_of_io_is_claimed(self) -> None:
+        """A transport has blocking I/O, async I/O, or both."""
         assert self.blocking or self.asynchronous
 
-    def test_making_it_talks_to_nobody(self, build: Build) -> None:
-        """Connections are made when the first call is sent."""
+    def test_creating_a_transport_uses_no_network(self, build: Build) -> None:
+        """Creating a transport opens no connection; the first call does."""
         things = [cast("Transports", build().thing) for _ in range(2)]
-        with forbidden(files=False):
+        with no_io(files=False):
             if self.blocking:
                 things[0].blocking()
             if self.asynchronous:
                 things[1].asynchronous()
 
-    def test_proxies_are_refused_where_it_knows_none(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Rather than that a call goes straight which should not."""
+    def test_unsupported_proxies_are_rejected(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A call that has to go through a proxy never goes directly instead."""
         if self.proxies:
-            pytest.skip(f"{self.plugin} claims to know proxies")
-        for settings, variable in (({"proxy": "http://127.0.0.1:1"}, ""), ({}, "http://127.0.0.1:1")):
-            monkeypatch.setenv("HTTPS_PROXY", variable)
-            thing = cast("Transports", build(**settings).thing)
-            with pytest.raises(UnsupportedError) as caught:
-                (thing.blocking if self.blocking else thing.asynchronous)()
-            assert caught.value.hint
+            pytest.skip(f"{self.plugin} sets `proxies`")
+        with pytest.raises(UnsupportedError):
+            make(proxy="http://127.0.0.1:1").open(call("https://vendor.invalid/"), timing())
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        with pytest.raises(UnsupportedError) as caught:
+            make().open(call("https://vendor.invalid/"), timing())
+        assert caught.value.hint
 
-    def test_what_it_has_not_is_refused(self, build: Build) -> None:
-        """With an error that says so, and names a cure."""
+    @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost, 127.0.0.0/8", "*"])
+    def test_unneeded_proxies_are_not_checked(
+        self, make: Make, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+    ) -> None:
+        """A proxy of the environment, also one that no transport supports, is checked only when a call needs it."""
+        monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:1")
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:port")
+        monkeypatch.setenv("NO_PROXY", no_proxy)
+        server.play(reply(200, "direct"))
+
+        assert fetch(make(), call(server.url)).body == b"direct"
+
+    def test_unsupported_io_is_rejected(self, build: Build) -> None:
+        """The kind of I/O that the plugin lacks raises UnsupportedError with a hint."""
         if self.blocking and self.asynchronous:
-            pytest.skip(f"{self.plugin} claims both kinds of I/O")
+            pytest.skip(f"{self.plugin} has both kinds of I/O")
         thing = cast("Transports", build().thing)
         missing = thing.asynchronous if self.blocking else thing.blocking
         with pytest.raises(UnsupportedError) as caught:

@@ -1,0 +1,204 @@
+"""Read JSON as models write it: with raw line breaks in strings, and with reasoning, words and fences around it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from pydantic_core import from_json
+
+from budwood.types.record import JSON
+
+_STRING: Final = r'"(?:[^"\\]++|\\.)*+"?'
+_STRING_OR_COMMA: Final = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
+_STRING_OR_BRACKET: Final = re.compile(rf"{_STRING}|[{{}}\[\]]", re.DOTALL)
+
+_SURROGATE: Final = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_IN_STRING: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair, which is valid
+    rf"|{_SURROGATE}(?!\\?u?[0-9a-fA-F]{{0,3}}\Z)"  # half of one; at the end of the text the other may follow
+    r"|\\.|[\x00-\x1f\ud800-\udfff]",
+    re.DOTALL,
+)
+_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+
+_TAGS: Final = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
+_MARK: Final = re.compile(
+    rf"(?P<open><(?:{_TAGS})>|\[THINK\]|◁think▷|<\|channel\|>(?:analysis|commentary)[^<{{]*<\|message\|>)"
+    rf"|(?P<close></(?:{_TAGS})>|\[/THINK\]|◁/think▷|<\|channel\|>final[^<{{]*<\|message\|>)"
+    r"|[{\[]",
+    re.IGNORECASE,
+)
+_CLOSE: Final = re.compile(
+    rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷|<\|(?:end|channel)\|>(?:final[^<{{]*<\|message\|>)?", re.IGNORECASE
+)
+"""How reasoning begins and ends in the text of open models: Qwen and DeepSeek, Mistral, Kimi, gpt-oss."""
+
+_LIKE_JSON: Final = re.compile(r'\{\s*["}]|\[\s*["{\[\]]')
+_FENCE: Final = re.compile(r"```\w*\s*\Z")
+_FENCED: Final = re.compile(r"```\w*[^\S\n]*\n(.*?)\n?\s*```", re.DOTALL)
+_SPECIAL_TOKENS: Final = re.compile(r"(?:\s*<\|[^|<>\s]{1,40}\|>|\s*</s>)+\s*\Z")
+
+_MAX_SCANS: Final = 32
+"""How many times its own length is scanned of a text with brackets that never close."""
+
+
+class _Span(NamedTuple):
+    """
+    A place in a text that is JSON, or was meant to be.
+
+    Attributes:
+        start: Where it begins.
+        text: Its text.
+        is_fenced: Whether it directly follows the beginning of a fence.
+    """
+
+    start: int
+    text: str
+    is_fenced: bool
+
+
+def repair_json(text: str) -> str:
+    r"""
+    Correct what is not JSON and has one meaning.
+
+    That is: control characters and half surrogate pairs in strings, ``\'``, and a comma before a closing bracket.
+
+    Args:
+        text: JSON, or the beginning of some.
+    """
+    return _STRING_OR_COMMA.sub(lambda match: _IN_STRING.sub(_escape, match[1]) if match[1] else "", text)
+
+
+def parse_json(text: str) -> JSON:
+    """
+    Parse JSON, repaired where it must be.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        value: JSON = from_json(text)
+    except (ValueError, TypeError):  # TypeError for a half surrogate pair
+        value = from_json(repair_json(text).encode("utf-8", "replace"))
+    return value
+
+
+def parse_object(text: str) -> dict[str, JSON]:
+    """
+    Parse the arguments of a tool call. Empty text, ``null`` and ``[]`` count as an empty object.
+
+    Models and servers write them twice, as JSON within a string, or with a special token after them.
+
+    Raises:
+        ValueError: They are no JSON object, or several different ones.
+    """
+    try:
+        value = parse_json(text) if text.strip() else {}
+        if isinstance(value, str):
+            value = parse_json(value) if value.strip() else {}
+    except ValueError:
+        value = _only_object(text)
+        if value is None:
+            raise
+    if value is None or value == []:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"the arguments are not a JSON object but of the type {type(value).__name__}")  # noqa: TRY004
+    return value
+
+
+def find_json(text: str) -> list[str]:
+    """
+    Find JSON in the reply of a model, best first. What is inside reasoning (``<think>…</think>``) is not the answer.
+
+    A reply that begins with JSON has given its answer: what follows is more of the same, or words. A reply that begins
+    with words comes to its answer: fenced JSON takes precedence, and the last one.
+
+    Returns:
+        Texts that are JSON or look as if they were meant to be; without any, all text that may be an answer.
+    """
+    start, spans = _scan(text)
+    if not spans:
+        return [_plain_answer(text[start:])]
+    before = text[start : spans[0].start].strip()
+    if before and not _FENCE.fullmatch(before):
+        spans = sorted(spans, key=lambda span: (span.is_fenced, span.start), reverse=True)
+    return [repair_json(span.text) for span in spans]
+
+
+def _escape(match: re.Match[str]) -> str:
+    found = match[0]
+    if len(found) == 12:
+        return found
+    if len(found) == 6 or "\ud800" <= found <= "\udfff":
+        return "\\ufffd"
+    if found == "\\'":
+        return "'"
+    last = found[-1]
+    return _ESCAPES.get(last) or f"\\u{ord(last):04x}" if last < " " else found
+
+
+def _only_object(text: str) -> dict[str, JSON] | None:
+    """Return the one object in a text, which may be repeated or follow an empty one; None if there are several."""
+    objects: list[dict[str, JSON]] = []
+    for found in find_json(text):
+        try:
+            value = parse_json(found)
+        except ValueError:
+            return None
+        if isinstance(value, dict) and value and value not in objects:
+            objects.append(value)
+    return objects[0] if len(objects) == 1 else None
+
+
+def _scan(text: str) -> tuple[int, list[_Span]]:
+    """Return where the answer begins, after all reasoning, and what looks like JSON from there on."""
+    answer = position = scanned = 0
+    spans: list[_Span] = []
+    while (mark := _MARK.search(text, position)) and scanned <= _MAX_SCANS * len(text):
+        if mark["open"]:
+            close = _CLOSE.search(text, mark.end())
+            position = close.end() if close else len(text)
+            answer = answer if spans else position
+        elif mark["close"]:  # the tag that opens it may be in the prompt: all before was reasoning
+            spans.clear()
+            answer = position = mark.end()
+        else:
+            end = _end_of_value(text, mark.start())
+            scanned += (end or len(text)) - mark.start()
+            span = text[mark.start() : end]
+            if (end and _is_json(span)) or _LIKE_JSON.match(span):
+                is_fenced = _FENCE.search(text, max(mark.start() - 20, 0), mark.start()) is not None
+                spans.append(_Span(mark.start(), span, is_fenced))
+                position = end or len(text)
+            else:
+                position = mark.end()
+    return answer, spans
+
+
+def _end_of_value(text: str, start: int) -> int | None:
+    """Return the end of the object or array that begins at ``start``; None if it does not end."""
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text, start):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+            if not depth:
+                return token.end()
+    return None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        parse_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain_answer(text: str) -> str:
+    """Return a text without fences and special tokens around it."""
+    fenced = _FENCED.search(text)
+    return repair_json(fenced[1] if fenced else _SPECIAL_TOKENS.sub("", text)).strip()

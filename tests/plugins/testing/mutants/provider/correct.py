@@ -1,0 +1,41 @@
+"""A sound provider, and providers that are broken in one place each."""
+
+from typing import ClassVar
+
+from budwood.hooks import PROVIDER, ProviderSpec
+from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_testing import OpenAIChatExamples, ProviderSuite
+from tests.plugins.testing.mutants.registering import registry_of
+
+
+class Correct(ProviderSuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    plugin = "acme"
+    examples = OpenAIChatExamples()
+    caught_by: ClassVar = ()
+    Mutant: ClassVar = OpenAICompatible
+    Settings: ClassVar = OpenAICompatibleSettings
+    changes: ClassVar = {}
+
+    def __init_subclass__(cls):
+        says = {
+            "name": "acme",
+            "settings": lambda: cls.Settings,
+            "build": cls.Mutant,
+            "requires_api": (2, 0),
+            "summary": "A vendor.",
+            "capabilities": OpenAICompatible.all_capabilities,
+            "needs_credential": True,
+            **cls.changes,
+        }
+        cls.registry = registry_of(PROVIDER, ProviderSpec(**says), "acme")
+
+    def settings(self, folder):
+        return {"base_url": "https://acme.example/v1", "offers": ["count_tokens", "moderation"]}
+
+
+class TestCorrect(Correct):
+    pass

@@ -1,0 +1,120 @@
+"""A sound transport, and transports that are broken in one place each."""
+
+from typing import ClassVar
+
+import pytest
+
+from budwood.hooks import TRANSPORT, TransportSpec
+from budwood.transports.pooled import PooledTransport
+from budwood.transports.pooled_async import AsyncPooledTransport
+from budwood.wire.connecting import TransportSettings
+from budwood_testing import TransportSuite, loopback
+from budwood_testing.suites.transport import bench, cancellation, sink_server
+from tests.plugins.testing.mutants.registering import registry_of
+
+for module in (loopback, bench, cancellation, sink_server):  # a mutant may make a test wait until this limit
+    module.PATIENCE = 5.0
+bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0) | {"head": None}
+
+
+class Carrier:
+    """
+    It makes the default transports, of changed settings, and of other classes.
+    """
+
+    Blocking: ClassVar = PooledTransport
+    Async: ClassVar = AsyncPooledTransport
+    changed: ClassVar = {}
+
+    def __init__(self, settings, context):
+        self.settings = settings.model_copy(update=self.changed)
+        self.monotonic = context.clock.monotonic
+
+    def blocking(self):
+        return self.Blocking(self.settings, monotonic=self.monotonic)
+
+    def asynchronous(self):
+        return self.Async(self.settings, monotonic=self.monotonic)
+
+
+class Exchanging(PooledTransport):
+    """
+    Changes calls, heads, bodies and errors on their way.
+    """
+
+    def open(self, call, timing):
+        try:
+            exchange = super().open(self.call(call), self.timing(timing))
+        except Exception as error:
+            raise self.error(error) from error
+        return Changed(exchange, self)
+
+    def call(self, call):
+        return call
+
+    def timing(self, timing):
+        return timing
+
+    def head(self, head):
+        return head
+
+    def piece(self, data):
+        return data
+
+    def limit(self, limit):
+        return limit
+
+    def error(self, error):
+        return error
+
+    def end(self, exchange):
+        exchange.close()
+
+
+class Changed:
+    def __init__(self, exchange, by):
+        self.exchange = exchange
+        self.by = by
+        self.head = by.head(exchange.head)
+
+    def read(self):
+        try:
+            return self.by.piece(self.exchange.read())
+        except Exception as error:
+            raise self.by.error(error) from error
+
+    def read_all(self, limit):
+        try:
+            return self.by.piece(self.exchange.read_all(self.by.limit(limit)))
+        except Exception as error:
+            raise self.by.error(error) from error
+
+    def close(self):
+        self.by.end(self.exchange)
+
+
+class Correct(TransportSuite):
+    """
+    All that a mutant states is what is broken, and by which tests it must be caught.
+    """
+
+    plugin = "carrier"
+    caught_by: ClassVar = ()
+    Mutant: ClassVar = Carrier
+
+    def __init_subclass__(cls):
+        made = cls.Mutant if issubclass(cls.Mutant, Carrier) else type("Made", (Carrier,), {"Blocking": cls.Mutant})
+        spec = TransportSpec(
+            name="carrier",
+            settings=lambda: TransportSettings,
+            build=made,
+            requires_api=(2, 0),
+            summary="It carries.",
+        )
+        cls.registry = registry_of(TRANSPORT, spec)
+        if cls.caught_by:  # mutants leave sockets behind, which are found at any time, also while a report is made
+            cls.pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+class TestCorrect(Correct):
+    pass

@@ -1,0 +1,66 @@
+"""Transports that use proxies badly, or claim what they are not."""
+
+import urllib.parse
+
+from budwood.errors import ConfigurationError, UnsupportedError
+from budwood.wire.connecting import TransportSettings
+from tests.plugins.testing.mutants.transport.correct import Carrier, Correct
+
+
+class TestKeepsPasswordsFromProxies(Correct):
+    caught_by = ("test_proxy_credentials_are_sent_to_the_proxy",)
+
+    class Mutant(Carrier):
+        def __init__(self, settings, context):
+            super().__init__(settings, context)
+            if settings.proxy is not None:
+                address = urllib.parse.urlsplit(settings.proxy.get_secret_value())
+                bare = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()
+                self.settings = TransportSettings(proxy=bare)
+
+
+class TestShowsTheProxy(Correct):
+    caught_by = ("test_invalid_proxy_is_reported",)
+
+    class Mutant(Carrier):
+        def blocking(self):
+            try:
+                return super().blocking()
+            except ConfigurationError:
+                raise ConfigurationError(f"The proxy {self.settings.proxy.get_secret_value()} is none.") from None
+
+
+class TestSomethingIsClaimed(Correct):
+    caught_by = ("test_at_least_one_kind_of_io_is_claimed",)
+    blocking = False
+    asynchronous = False
+
+
+class TestConnectsAtOnce(Correct):
+    caught_by = ("test_creating_a_transport_uses_no_network",)
+
+    class Mutant(Carrier):
+        def blocking(self):
+            import socket
+
+            socket.getaddrinfo("127.0.0.1", 80)
+            return super().blocking()
+
+
+class TestGoesStraight(Correct):
+    caught_by = ("test_unsupported_proxies_are_rejected",)
+    proxies = False
+
+
+class TestHasMoreThanItClaims(Correct):
+    caught_by = ("test_unsupported_io_is_rejected",)
+    asynchronous = False
+
+
+class TestRefusesWithoutACure(Correct):
+    caught_by = ("test_unsupported_io_is_rejected",)
+    asynchronous = False
+
+    class Mutant(Carrier):
+        def asynchronous(self):
+            raise UnsupportedError("No.")

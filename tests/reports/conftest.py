@@ -1,0 +1,46 @@
+"""Clients over a scripted transport, whose replies and requests are the bytes that a report shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood import Client
+from tests.reports.wire import COMPATIBLE
+
+
+@pytest.fixture
+def make_client(scripted, clock):
+    """
+    Make blocking clients over the scripted transport, without retries and without a cache.
+    """
+    made = []
+
+    def make(model=COMPATIBLE, *, api=None, **options):
+        if model.startswith("openai-compatible/"):
+            options.setdefault("base_url", "http://server.test/v1")
+        if not model.startswith("ollama/"):
+            options.setdefault("api_key", "sk-made-up-for-a-test")
+        if api is not None:
+            options["settings"] = {"providers": {model.partition("/")[0]: {"api": api}}}
+        defaults = {"transport": scripted, "clock": clock, "cache": False, "retries": 0}
+        made.append(Client(model, **{**defaults, **options}))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def collect(make_client):
+    """
+    Stream one prompt to its end, and return the response.
+    """
+
+    def read_to_the_end(model=COMPATIBLE, prompt="Hello", *, retries=0, **options):
+        with make_client(model, retries=retries).stream(prompt, **options) as stream:
+            for _event in stream:
+                pass
+        return stream.response
+
+    return read_to_the_end

@@ -1,0 +1,134 @@
+"""Texts of white space alone, which some APIs reject, are not sent to them."""
+
+from __future__ import annotations
+
+import pytest
+
+import budwood
+from budwood.types import ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
+from budwood_testing import FakeClock, ScriptedTransport
+
+BLANKS = ("", " ", "\n\n", "\t\r\n", "\u00a0\u2003")
+CALL = ToolCallPart(id="c1", name="weather", arguments="{}")
+
+ANTHROPIC_REPLY = {"content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn"}
+GEMINI_REPLY = {"candidates": [{"content": {"parts": [{"text": "ok"}]}, "finishReason": "STOP"}]}
+
+
+def send(*messages, model="anthropic/claude-sonnet-4-5", **options):
+    """
+    Send messages; return the reply and the body that was sent.
+    """
+    transport = ScriptedTransport().reply(200, ANTHROPIC_REPLY if model.startswith("anthropic") else GEMINI_REPLY)
+    with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock()) as client:
+        response = client.ask(list(messages), max_tokens=50, **options)
+    return response, transport.sent()
+
+
+def texts(body):
+    """
+    Return all texts of a body of Anthropic's, from every place that holds one.
+    """
+    found = [body["system"]] if isinstance(body.get("system"), str) else [one["text"] for one in body.get("system", ())]
+    for message in body["messages"]:
+        blocks = message["content"]
+        if isinstance(blocks, str):
+            found.append(blocks)
+            continue
+        found += [block["text"] for block in blocks if block["type"] == "text"]
+        found += [block["content"] for block in blocks if isinstance(block.get("content"), str)]
+    return found
+
+
+@pytest.mark.report("home-assistant/core#175637", outcome="mended")
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_blank_texts_are_left_out_for_anthropic(blank):
+    """
+    In a system message, an earlier user turn, a reply, beside a tool call, beside an image, and in a tool's result.
+    """
+    image = ImagePart(data=b"png", media_type="image/png")
+    _, body = send(
+        Message.system(blank),
+        Message(role="user", parts=(TextPart(text=blank), TextPart(text="Hi"))),
+        Message.assistant(blank),
+        Message.user(blank),
+        Message(role="assistant", parts=(TextPart(text=blank), CALL)),
+        Message.tool(ToolResultPart(call_id="c1", name="weather", content=blank)),
+        Message.assistant("Rain."),
+        Message(role="user", parts=(image, TextPart(text=blank))),
+    )
+
+    assert texts(body) == ["Hi", "Rain."]
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "assistant", "user"]
+    assert "system" not in body
+    assert "content" not in body["messages"][2]["content"][0]
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_blank_texts_among_others_in_a_result_are_left_out(blank):
+    """
+    What is not blank stays.
+    """
+    parts = (TextPart(text=blank), TextPart(text="rain"))
+    result = Message.tool(ToolResultPart(call_id="c1", name="weather", content=parts))
+    _, body = send(Message.user("Hi"), Message(role="assistant", parts=(CALL,)), result)
+
+    assert body["messages"][2]["content"][0]["content"] == [{"type": "text", "text": "rain"}]
+
+
+@pytest.mark.parametrize("text", ["The answer is ", "The answer is\n\n", "The answer is \u00a0"])
+def test_the_end_of_a_final_assistant_turn_is_trimmed(text):
+    """
+    Anthropic rejects white space there; the reply reports the change, and earlier turns keep theirs.
+    """
+    earlier = Message.assistant("Hello. ")
+    response, body = send(Message.user("Hi"), earlier, Message.user("What?"), Message.assistant(text))
+
+    assert body["messages"][1]["content"] == "Hello. "
+    assert body["messages"][3]["content"] == "The answer is"
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
+
+
+def test_a_blank_final_assistant_turn_is_left_out():
+    """
+    Then the user speaks last.
+    """
+    _, body = send(Message.user("Hi"), Message.assistant("\n"))
+
+    assert body["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_a_conversation_still_begins_with_the_user():
+    """
+    A blank first turn has a placeholder, which the reply reports.
+    """
+    response, body = send(Message.user(" "), Message.assistant("Hello?"), Message.user("Hi"))
+
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+    assert texts(body)[0].strip()
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
+
+
+def test_a_chat_survives_a_blank_reply():
+    """
+    The next turn does not send it back.
+    """
+    blank = {**ANTHROPIC_REPLY, "content": [{"type": "text", "text": "\n\n"}]}
+    transport = ScriptedTransport().reply(200, blank).reply(200, ANTHROPIC_REPLY)
+    model = "anthropic/claude-sonnet-4-5"
+    with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock()) as client:
+        chat = client.chat(max_tokens=50)
+        chat.ask("Hi")
+        chat.ask("Are you there?")
+
+    assert texts(transport.sent()) == ["Hi", "Are you there?"]
+
+
+def test_gemini_gets_no_instruction_without_words():
+    """
+    An instruction needs a text; blank turns are taken as they are.
+    """
+    _, body = send(Message.system("\n"), Message.user("Hi"), model="gemini/gemini-2.5-flash")
+
+    assert body["contents"] == [{"role": "user", "parts": [{"text": "Hi"}]}]
+    assert "systemInstruction" not in body

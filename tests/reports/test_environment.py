@@ -1,0 +1,75 @@
+"""Settings of the machine: proxies, certificates, addresses and keys in the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood import BudwoodError, Client, ConfigurationError
+from budwood_testing import chat_reply
+from tests.reports.wire import COMPATIBLE, as_json
+from tests.servers import reply
+
+PROXY = "http://127.0.0.1:9"  # where nothing listens
+
+
+@pytest.mark.report("basicmachines-co/basic-memory#1541", outcome="right")
+@pytest.mark.report("encode/httpx#3221", outcome="right")
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+@pytest.mark.parametrize(
+    "hosts", ["localhost,127.0.0.1,::1,[::1]", "fe11::/16,127.0.0.1", " 127.0.0.1 , ::1/128", "[fe80::1],127.0.0.1"]
+)
+def test_addresses_of_ipv6_in_no_proxy_are_no_fault(name, hosts, monkeypatch, loopback_server):
+    """
+    NO_PROXY may hold IPv6 addresses, bare or in brackets, and networks; hosts in it are reached without the proxy.
+    """
+    monkeypatch.setenv("HTTP_PROXY", PROXY)
+    monkeypatch.setenv("ALL_PROXY", PROXY)
+    monkeypatch.setenv(name, hosts)
+    loopback_server.play(reply(200, as_json(chat_reply("Hello."))))
+
+    with Client(COMPATIBLE, base_url=loopback_server.url, api_key="k", retries=0) as client:
+        assert client.ask("Hi").text == "Hello."
+
+
+@pytest.mark.report("Aider-AI/aider#3710", outcome="right")
+def test_a_certificate_file_that_is_absent_is_named(monkeypatch, tmp_path):
+    """
+    SSL_CERT_FILE with a path where nothing is: the error names the variable, and is no raw FileNotFoundError.
+    """
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+
+    with (
+        pytest.raises(BudwoodError, match="SSL_CERT_FILE") as caught,
+        Client(COMPATIBLE, base_url="https://127.0.0.1:9/v1", api_key="k", retries=0) as client,
+    ):
+        client.ask("Hi")
+
+    assert isinstance(caught.value, ConfigurationError)
+
+
+@pytest.mark.report("Aider-AI/aider#3710", outcome="right")
+def test_a_certificate_file_that_is_absent_is_no_matter_without_tls(monkeypatch, tmp_path, loopback_server):
+    """
+    A server without TLS needs no certificates: the variable is not read.
+    """
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+    loopback_server.play(reply(200, as_json(chat_reply("Hello."))))
+
+    with Client(COMPATIBLE, base_url=loopback_server.url, api_key="k", retries=0) as client:
+        assert client.ask("Hi").text == "Hello."
+
+
+@pytest.mark.report("typesafe-ai/typesafe-sdk-python#9", outcome="right")
+@pytest.mark.parametrize("key", ["sk-live-12\n3456789", "sk-live-\x00-123456789", "sk-live-schlüssel"])
+def test_a_key_that_no_header_can_hold_is_an_error_without_the_key(key, loopback_server):
+    """
+    A key with a line break or a letter beyond ASCII inside is refused before sending, once, and is not in the message.
+    """
+    with (
+        pytest.raises(ConfigurationError) as caught,
+        Client(COMPATIBLE, base_url=loopback_server.url, api_key=key, retries=3) as client,
+    ):
+        client.ask("Hi")
+
+    assert "sk-live" not in f"{caught.value!r} {caught.value} {caught.value.hint}"
+    assert loopback_server.requests == []

@@ -1,0 +1,204 @@
+"""Error replies in odd forms: the status, the server's words and the class of the error survive them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import budwood
+from budwood.providing import duration, find_message, parse_count, rate_limits, retry_after
+from budwood_testing import FakeClock, ScriptedTransport
+
+VENDORS = ("openai-compatible/m", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "ollama/m")
+HUGE = "9" * 400
+
+FORMS = (
+    {"error": "used up"},
+    {"error": {"message": "used up"}},
+    {"error": {"message": {"text": 1, "detail": "used up"}}},
+    {"error": ["used up"]},
+    [{"error": {"message": "used up"}}],
+    {"errors": [{"message": "used up"}]},
+    {"message": "used up"},
+    {"detail": "used up"},
+    {"detail": [{"loc": ["body"], "msg": "used up"}]},
+    {"code": 1113, "msg": "used up"},
+    {"base_resp": {"status_code": 1008, "status_msg": "used up"}},
+    {"success": False, "message": "used up"},
+    {"type": "about:blank", "title": "used up", "status": 500},
+    {"error_description": "used up"},
+    "used up",
+)
+
+
+def fail(model, status, body, headers=None, **options):
+    """
+    Ask a model whose server answers so, and return the error.
+    """
+    transport = ScriptedTransport().reply(status, body, headers=headers or {})
+    if model.startswith("openai-compatible/"):
+        options["base_url"] = "http://x.test/v1"
+    client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0, **options)
+    with client, pytest.raises(budwood.BudwoodError) as caught:
+        client.ask("Hi", max_tokens=50)
+    return caught.value
+
+
+@pytest.mark.parametrize("model", VENDORS)
+def test_the_status_of_a_server_error_is_shown(model):
+    """
+    The message begins with it, and asks for no request id where there is none.
+    """
+    error = fail(model, 500, {"error": {"message": "kaputt"}})
+
+    name = model.partition("/")[0]
+    assert str(error) == f"{name}: HTTP 500: kaputt. Try again later."
+    assert isinstance(error, budwood.ServerError)
+
+
+def test_a_request_id_is_mentioned_where_there_is_one():
+    """
+    The vendor's support asks for it.
+    """
+    error = fail("openai-compatible/m", 500, {"error": {"message": "kaputt"}}, {"x-request-id": "req_1"})
+
+    assert error.request_id == "req_1"
+    assert "`request_id`" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("model", VENDORS)
+def test_every_class_that_repeats_the_vendor_shows_the_status(model, status):
+    """
+    So a gateway's words can be told from the vendor's.
+    """
+    assert str(fail(model, status, {"error": {"message": "kaputt"}})).partition(": ")[2].startswith(f"HTTP {status}: ")
+
+
+@pytest.mark.parametrize("body", FORMS, ids=json.dumps)
+@pytest.mark.parametrize("model", VENDORS)
+def test_the_words_of_a_server_survive_any_form(model, body):
+    """
+    Whatever the gateway wraps them in, they are in the error, and the status decides its class.
+    """
+    error = fail(model, 500, json.dumps(body).encode())
+
+    assert "used up" in str(error)
+    assert type(error) is budwood.ServerError
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html><title>Bad gateway</title>", b"upstream gone", b"[]", b"{}", b"null", b"7"]
+)
+@pytest.mark.parametrize("model", VENDORS)
+def test_a_body_without_words_leaves_the_status(model, body):
+    """
+    The status is named and decides the class.
+    """
+    error = fail(model, 502, body)
+
+    assert "HTTP 502" in str(error)
+    assert type(error) is budwood.ServerError
+
+
+HOSTILE_FIELDS = (
+    {"code": HUGE},
+    {"details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": HUGE}]},
+    {"details": 7},
+    {"details": {"error_code": [1]}},
+    {"details": [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": 7}]},
+    {"type": {"a": 1}, "code": [], "status": {}, "param": 3},
+)
+
+
+@pytest.mark.parametrize("fields", HOSTILE_FIELDS, ids=str)
+@pytest.mark.parametrize("model", VENDORS)
+def test_hostile_fields_leave_the_class_of_an_error(model, fields):
+    """
+    A number of 400 digits, or a value of another type, does not hide that a rate limit was reached.
+    """
+    body = json.dumps({"error": {"message": "slow down", **fields}}).replace(f'"{HUGE}"', HUGE)
+    error = fail(model, 429, body.encode())
+
+    assert type(error) is budwood.RateLimitError
+    assert "slow down" in str(error)
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize("value", ["34s", 34, "34", {"seconds": "34", "nanos": 0}, {"seconds": 34}])
+def test_gemini_states_the_delay_in_several_forms(value):
+    """
+    A duration as text, as a number, or as the object of its seconds.
+    """
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": value}]
+
+    assert fail("gemini/m", 429, {"error": {"message": "slow", "details": details}}).retry_after == 34.0
+
+
+HOSTILE_HEADERS = (
+    {"retry-after": HUGE},
+    {"retry-after": f"1{'0' * 5000}"},
+    {"retry-after": f"Mon, 01 Jan {HUGE} 00:00:00 GMT"},
+    {"retry-after": "Mon, 99 Foo 0000 99:99:99 +9999999999"},
+    {"retry-after-ms": "nan", "x-should-retry": HUGE},
+    {"x-ratelimit-remaining-requests": HUGE, "x-ratelimit-reset-tokens": f"{HUGE}s"},
+    {"anthropic-ratelimit-requests-limit": HUGE, "anthropic-ratelimit-requests-reset": f"{HUGE}-01-01T00:00:00Z"},
+    {"anthropic-ratelimit-tokens-remaining": "7" * 5000, "date": f"Mon, 01 Jan {HUGE} 00:00:00 GMT"},
+)
+
+
+@pytest.mark.parametrize("headers", HOSTILE_HEADERS, ids=",".join)
+@pytest.mark.parametrize("model", VENDORS)
+def test_hostile_headers_leave_the_class_of_an_error(model, headers):
+    """
+    Numbers and dates that no float and no calendar can hold count as absent.
+    """
+    error = fail(model, 429, {"error": {"message": "slow down"}}, headers)
+
+    assert type(error) is budwood.RateLimitError
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize("model", VENDORS)
+def test_counts_that_no_model_reaches_are_unknown(model):
+    """
+    A reply whose usage is a number of 400 digits keeps its text.
+    """
+    usage = f'"prompt_tokens": {HUGE}, "input_tokens": {HUGE}, "output_tokens": {HUGE}, "promptTokenCount": {HUGE}'
+    body = f"""{{
+        "choices": [{{"index": 0, "message": {{"role": "assistant", "content": "hi"}}, "finish_reason": "stop"}}],
+        "content": [{{"type": "text", "text": "hi"}}], "stop_reason": "end_turn",
+        "candidates": [{{"content": {{"parts": [{{"text": "hi"}}]}}, "finishReason": "STOP"}}],
+        "message": {{"role": "assistant", "content": "hi"}}, "done": true, "prompt_eval_count": {HUGE},
+        "usage": {{{usage}}}, "usageMetadata": {{{usage}}}
+    }}"""
+    transport = ScriptedTransport().reply(200, body.encode())
+    options = {"base_url": "http://x.test/v1"} if model.startswith("openai-") else {}
+    with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), **options) as client:
+        reply = client.ask("Hi", max_tokens=50)
+
+    assert reply.text == "hi"
+    assert reply.usage.input_tokens is None
+
+
+def test_numbers_are_read_in_every_form_that_has_one_meaning():
+    """
+    Texts and floats are counts too; what is none is unknown.
+    """
+    assert [parse_count(value) for value in (7, "7", 7.0, 0)] == [7, 7, 7, 0]
+    assert [parse_count(value) for value in (-1, True, None, [], HUGE, int(HUGE), "nan", 2**54)] == [None] * 8
+    assert [duration(value) for value in ("6m0s", 3, int(HUGE), [3], "9" * 100_000, True)] == [360.0, 3.0] + [None] * 4
+    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, now=1445412470.0) == 10.0
+    assert rate_limits({"x-ratelimit-remaining-requests": HUGE}).remaining_requests is None
+
+
+def test_a_text_is_not_searched_endlessly():
+    """
+    Objects nested without end hold no message.
+    """
+    body = "used up"
+    for _ in range(10_000):
+        body = {"error": body}
+
+    assert find_message(body) is None

@@ -1,0 +1,237 @@
+"""Many prompts: mistakes that concern all of them are raised, and replies can be read as they are complete."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from pydantic import BaseModel
+
+from budwood import AsyncClient, Client
+from budwood.errors import (
+    BudwoodError,
+    ConfigurationError,
+    CredentialError,
+    InvalidRequestError,
+    PromptError,
+    UnsupportedError,
+)
+from budwood_testing import ScriptedTransport, chat_reply
+from tests.core.engine.structured import lacking
+
+
+class Person(BaseModel):
+    name: str
+
+
+MISTAKES = [
+    (["a"], {"temprature": 1}, ConfigurationError, "temperature"),
+    (["a"], {"temperature": "hot"}, ConfigurationError, "temperature"),
+    (["a"], {"api_key": "sk"}, ConfigurationError, "Client"),
+    (["a"], {"model": "nobody/x"}, BudwoodError, "nobody"),
+    (["a"], {"model": "anthropic/claude-sonnet-4-5"}, CredentialError, "ANTHROPIC_API_KEY"),
+    (["a"], {"model": "openai/text-embedding-3-small"}, UnsupportedError, "embed"),
+    (["a"], {"schema": 3}, ConfigurationError, "schema"),
+    (["a"], {"schema": Person, "schema_mode": "native"}, UnsupportedError, "JSON schema"),
+    (["a"], {"tools": [3]}, ConfigurationError, "tool"),
+    (["a"], {"concurrency": 0}, ConfigurationError, "concurrency"),
+    (["a"], {"concurrency": True}, ConfigurationError, "concurrency"),
+    ("a", {}, ConfigurationError, r"list of prompts"),
+    (b"a", {}, ConfigurationError, r"list of prompts"),
+    ({"role": "user", "content": "a"}, {}, ConfigurationError, r"list of prompts"),
+    (7, {}, ConfigurationError, r"list of prompts"),
+]
+
+
+@pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_of_the_caller_are_raised(scripted, mistake, method):
+    """
+    What is wrong for all prompts is raised before anything is sent.
+    """
+    prompts, options, error, text = mistake
+    client = Client("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=lacking_json_schemas())
+
+    with client, pytest.raises(error, match=text):
+        getattr(client, method)(prompts, **options)
+
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_of_the_caller_are_raised_by_the_async_client(scripted, mistake, method):
+    """
+    The async client raises the same errors.
+    """
+    prompts, options, error, text = mistake
+    client = AsyncClient(
+        "openai/gpt-4o", api_key="sk-test", transport=scripted.asynchronous, settings=lacking_json_schemas()
+    )
+
+    with pytest.raises(error, match=text):
+        asyncio.run(call(client, method, prompts, options))
+
+    assert scripted.calls == []
+
+
+def lacking_json_schemas():
+    """Make settings by which no model takes a JSON schema."""
+    from budwood.types import Capability
+
+    return lacking(Capability.JSON_SCHEMA)
+
+
+async def call(client, method, prompts, options):
+    """Call a method of an async client, which may be a plain function."""
+    result = getattr(client, method)(prompts, **options)
+    return await result if asyncio.iscoroutine(result) else result
+
+
+def test_without_a_model_nothing_is_asked():
+    """
+    A client without a model raises the error, and returns no list of it.
+    """
+    with Client() as client, pytest.raises(ConfigurationError, match="No model"):
+        client.ask_many(["a", "b"])
+
+
+def test_a_cache_needs_no_key(scripted, clock):
+    """
+    Where a cache may hold the replies, a missing key is the failure of a prompt that is not in it.
+    """
+    with Client("openai/gpt-4o", transport=scripted, clock=clock, cache="memory") as client:
+        (error,) = client.ask_many(["a"])
+
+    assert isinstance(error, CredentialError)
+
+
+def test_an_impossible_prompt_costs_only_itself(client, scripted):
+    """
+    What is wrong with one prompt is the error in its place.
+    """
+    scripted.reply(body=chat_reply("fine"))
+
+    empty, odd, fine = client.ask_many(["", 7, "a"], concurrency=1)
+
+    assert isinstance(empty, PromptError)
+    assert isinstance(odd, PromptError)
+    assert fine.text == "fine"
+
+
+def test_replies_are_read_as_they_complete(make_transport):
+    """
+    A reply is there before an earlier prompt is answered, with its place and the progress.
+    """
+    gate = threading.Event()
+    transport = make_transport({"slow": gate})
+
+    client = Client("openai/gpt-4o", api_key="sk-test", transport=transport)
+    with client, client.ask_as_completed(["slow", "quick"]) as replies:
+        first = next(replies)
+        gate.set()
+        second = next(replies)
+        rest = list(replies)
+
+    assert (first.index, first.reply.text, first.completed, first.total) == (1, "quick", 1, 2)
+    assert (second.index, second.reply.text, second.completed, second.total) == (0, "slow", 2, 2)
+    assert rest == []
+
+
+@pytest.fixture
+def make_transport():
+    """
+    A transport that repeats what it is asked; some prompts wait for an event.
+    """
+    import json
+
+    from budwood_testing import ScriptedReply
+
+    def make(gates, number=2):
+        def answer(call):
+            prompt = json.loads(call.body)["messages"][-1]["content"]
+            if prompt in gates:
+                gates[prompt].wait()
+            return ScriptedReply(200, {}, (json.dumps(chat_reply(prompt)).encode(),))
+
+        transport = ScriptedTransport()
+        for _ in range(number):
+            transport.answer(answer)
+        return transport
+
+    return make
+
+
+def test_an_iterator_of_prompts_has_no_total(client, scripted):
+    """
+    Prompts may come from an iterator without a length, and are read only as they are sent.
+    """
+    read = []
+
+    def prompts():
+        for number in range(5):
+            read.append(number)
+            yield str(number)
+
+    for number in range(5):
+        scripted.reply(body=chat_reply(str(number)))
+
+    with client.ask_as_completed(prompts(), concurrency=1) as replies:
+        first = next(replies)
+        read_at_first = list(read)
+        last = list(replies)[-1]
+
+    assert (first.index, first.total, last.completed) == (0, None, 5)
+    assert read_at_first == [0]
+
+
+def test_errors_are_replies_too(client, scripted):
+    """
+    A prompt that fails does not end the iteration.
+    """
+    scripted.reply(400, body={"error": {"message": "no"}}).reply(body=chat_reply("fine"))
+
+    with client.ask_as_completed(["a", "b"], concurrency=1) as replies:
+        failed, fine = replies
+
+    assert isinstance(failed.reply, InvalidRequestError)
+    assert fine.reply.text == "fine"
+
+
+def test_leaving_ends_the_requests_that_run(client, scripted):
+    """
+    After a break nothing more is sent, and closing twice is no error.
+    """
+    for _ in range(2):
+        scripted.reply(body=chat_reply("a"))
+
+    with client.ask_as_completed(map(str, range(100)), concurrency=1) as replies:
+        for _ in replies:
+            break
+    replies.close()
+
+    assert len(scripted.calls) <= 2
+    assert list(replies) == []
+
+
+def test_async_replies_are_read_as_they_complete(async_client, scripted):
+    """
+    The async client yields the same records, and leaving ends the requests.
+    """
+    for number in range(4):
+        scripted.reply(body=chat_reply(str(number)))
+
+    async def read():
+        async with async_client.ask_as_completed(["a", "b", "c", "d"], concurrency=1) as replies:
+            first = await anext(replies)
+            second = await anext(replies)
+        assert [done async for done in replies] == []
+        await replies.close()
+        return first, second
+
+    first, second = asyncio.run(read())
+
+    assert (first.index, first.completed, first.total, first.reply.text) == (0, 1, 4, "0")
+    assert (second.index, second.completed) == (1, 2)
+    assert len(scripted.calls) <= 3

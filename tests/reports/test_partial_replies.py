@@ -1,0 +1,205 @@
+"""What is left of a stream that is not read to its end, and mistakes that are found before a stream is read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic import BaseModel
+
+from budwood import AsyncClient, Client
+from budwood.errors import (
+    BudwoodError,
+    CredentialError,
+    PluginFaultError,
+    PromptError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from budwood.types import TextDelta
+from budwood_testing import chat_chunks, chat_reply, sse
+from tests.core.engine.tool_calls import calling, weather
+
+
+class Person(BaseModel):
+    name: str
+
+
+def test_a_stream_left_by_break_gives_what_arrived(client, scripted):
+    """
+    The partial reply holds the text so far, is marked, and says who was asked and what was sent.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon ", "a time"])))
+
+    with client.stream("A story", temperature=3) as stream:
+        for text in stream.text_deltas():
+            if text == "upon ":
+                break
+
+    reply = stream.response
+    assert (reply.text, reply.partial, reply.finish_reason) == ("Once upon ", True, "other")
+    assert (reply.provider, reply.usage.output_tokens, reply.cost) == ("openai", None, None)
+    assert [attempt.status for attempt in reply.attempts] == [200]
+    assert reply.messages == (reply.message,)
+
+
+def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
+    """
+    While a stream is open its response is what has arrived; at its end it is complete and not marked.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
+
+    with client.stream("A story") as stream:
+        next(stream.text_deltas())
+        early = stream.response
+        list(stream)
+
+    assert (early.text, early.partial) == ("Once ", True)
+    assert (stream.response.text, stream.response.partial) == ("Once upon", False)
+
+
+def test_an_async_stream_left_by_break_gives_what_arrived(async_client, scripted):
+    """
+    The same holds for async streams.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
+
+    async def leave():
+        async with async_client.stream("A story") as stream:
+            async for event in stream:
+                if isinstance(event, TextDelta):
+                    break
+        return stream.response
+
+    reply = asyncio.run(leave())
+
+    assert (reply.text, reply.partial) == ("Once ", True)
+
+
+def test_a_chat_that_is_left_does_not_grow(client, scripted):
+    """
+    A partial reply is not part of the conversation.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
+    chat = client.chat()
+
+    with chat.stream("A story") as stream:
+        next(stream.text_deltas())
+
+    assert stream.response.text == "Once "
+    assert chat.messages == ()
+
+
+def test_a_stream_from_the_cache_that_is_left_gives_what_arrived(scripted, clock):
+    """
+    A reply from the cache is partial, too, where it was not read to its end.
+    """
+    scripted.reply(body=chat_reply("Once upon"))
+
+    with Client("openai/gpt-4o", api_key="sk-test", transport=scripted, clock=clock, cache="memory") as client:
+        client.ask("A story")
+        with client.stream("A story") as stream:
+            next(stream.text_deltas())
+
+    assert (stream.response.text, stream.response.partial, stream.response.cached) == ("Once upon", True, True)
+
+
+def test_void_text_is_not_given(client, scripted):
+    """
+    After an event says that all text so far is void, it is no partial reply any more.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["No."]))).reply(chunks=sse(*chat_chunks(['{"name": "Ada"}'])))
+
+    with client.stream("?", schema=Person) as stream:
+        for event in stream:
+            if type(event).__name__ == "Restarted":
+                break
+        with pytest.raises(BudwoodError, match="Nothing of the reply has arrived"):
+            _ = stream.response
+
+
+def test_before_anything_arrived_there_is_no_reply(client):
+    """
+    A stream that was not read has no response, and the error says what to do.
+    """
+    with client.stream("A story") as stream, pytest.raises(BudwoodError, match="Read the events"):
+        _ = stream.response
+
+
+def test_an_interrupted_stream_gives_what_arrived(client, scripted):
+    """
+    After the error the stream has the partial reply too, and the error's is marked.
+    """
+    scripted.reply(chunks=sse(*chat_chunks(["Once "])[:1], done=False))
+
+    with client.stream("A story") as stream, pytest.raises(StreamInterruptedError) as caught:
+        list(stream)
+
+    assert caught.value.response.partial
+    assert (stream.response.text, stream.response.partial) == ("Once ", True)
+
+
+def test_a_later_round_gives_its_own_text(client, scripted):
+    """
+    Of a stream that was left after its tools ran, the partial reply is the text that came since.
+    """
+    scripted.reply(body=None, chunks=stream_of_calls()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
+
+    with client.stream("?", tools=[weather]) as stream:
+        next(stream.text_deltas())
+
+    assert stream.response.text == "Rain "
+
+
+def stream_of_calls():
+    """Make the stream of a reply that calls a tool."""
+    (call,) = calling(("weather", '{"city": "Oslo"}'))["choices"][0]["message"]["tool_calls"]
+    chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [{**call, "index": 0}]}}]}
+    return sse(chunk, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+
+
+@pytest.mark.parametrize(
+    ("make_stream", "error"),
+    [
+        (lambda client: client.stream(""), PromptError),
+        (lambda client: client.stream("  \n"), PromptError),
+        (lambda client: client.stream([]), PromptError),
+        (lambda client: client.chat().stream(""), PromptError),
+        (lambda client: client.stream("Hi", model="openai/text-embedding-3-small"), UnsupportedError),
+        (lambda client: client.chat().stream("Hi", model="openai/text-embedding-3-small"), UnsupportedError),
+        (lambda client: client.stream("Hi", files=["a.txt"], model="openai/omni-moderation-latest"), UnsupportedError),
+        (lambda client: client.stream("Hi", model="anthropic/claude-sonnet-4-5"), CredentialError),
+        (lambda client: client.stream_completion("", model="openai/gpt-3.5-turbo-instruct"), PromptError),
+        (lambda client: client.stream_completion("Hi", model="gemini/gemini-2.5-flash"), UnsupportedError),
+        (lambda client: client.pull("openai/gpt-4o"), UnsupportedError),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_wrong_stream_is_refused_when_it_is_made(kind, make_stream, error, scripted):
+    """
+    What is wrong with a stream is raised where it is made, and not where it is read.
+    """
+    settings = {"providers": {"gemini": {"api_key": "no-key-123"}}}
+    client = kind("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=settings)
+
+    with pytest.raises(error):
+        make_stream(client)
+
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize(("method", "result"), [("feed", None), ("close", None), ("feed", 7), ("feed", b"{}")])
+def test_a_decoder_that_returns_no_events_is_at_fault(client, scripted, monkeypatch, method, result):
+    """
+    A plugin that forgets to return is named, and the server is not blamed.
+    """
+    from budwood_openai_compatible.streaming import ChatStreamDecoder
+
+    monkeypatch.setattr(ChatStreamDecoder, method, lambda *_: result)
+    scripted.reply(chunks=sse(*chat_chunks(["Once"])))
+
+    with client.stream("A story") as stream, pytest.raises(PluginFaultError) as caught:
+        list(stream)
+
+    assert caught.value.method == method
+    assert f"it returned {type(result).__name__} instead of list" in str(caught.value)

@@ -1,0 +1,232 @@
+"""Schemas of replies have an object with a type at their root, for every vendor and mode."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Annotated, Generic, Literal, TypeVar
+
+import pytest
+from pydantic import BaseModel, Field, RootModel
+from typing_extensions import TypedDict
+
+import budwood
+from budwood.engine.chat.json_schemas import with_typed_root
+from budwood_testing import FakeClock, ScriptedTransport
+
+T = TypeVar("T")
+
+
+class Node(BaseModel):
+    """
+    A tree.
+    """
+
+    label: str
+    kids: list[Node] = []
+
+
+class Left(BaseModel):
+    """
+    Refers to a tree that refers back.
+    """
+
+    kind: Literal["left"] = "left"
+    right: Right | None = None
+
+
+class Right(BaseModel):
+    """
+    The other half.
+    """
+
+    kind: Literal["right"] = "right"
+    left: Left | None = None
+
+
+class Box(BaseModel, Generic[T]):
+    """
+    A generic tree.
+    """
+
+    value: T
+    inner: Box[T] | None = None
+
+
+class Tree(RootModel[Node]):
+    """
+    A root model of a recursive one.
+    """
+
+
+class Values(RootModel[dict[str, "Values"] | list["Values"] | str]):
+    """
+    A recursive union at the root.
+    """
+
+
+class Linked(TypedDict, total=False):
+    """
+    A recursive dictionary.
+    """
+
+    next: Linked
+
+
+@dataclass
+class Branch:
+    """
+    A recursive dataclass.
+    """
+
+    name: str
+    branches: list[Branch] = field(default_factory=list)
+
+
+SCHEMAS = {
+    "model": Node,
+    "mutual": Left,
+    "generic": Box[int],
+    "root model": Tree,
+    "recursive root model": Values,
+    "typed dictionary": Linked,
+    "dataclass": Branch,
+    "discriminated union": Annotated[Left | Right, Field(discriminator="kind")],
+    "union": Node | Left,
+    "list": list[Node],
+    "dictionary": Node.model_json_schema(),
+    "old definitions": json.loads(json.dumps(Node.model_json_schema()).replace("$defs", "definitions")),
+    "reference in allOf": {"$defs": Node.model_json_schema()["$defs"], "allOf": [{"$ref": "#/$defs/Node"}]},
+    "without type": {"properties": {"label": {"type": "string"}}},
+}
+MODELS = (
+    ("anthropic/claude-3-5-haiku-latest", "auto"),
+    ("anthropic/claude-sonnet-4-5", "auto"),
+    ("anthropic/claude-sonnet-4-5", "tool"),
+    ("openai/gpt-4.1", "auto"),
+    ("openai/gpt-4.1", "tool"),
+    ("openai/gpt-5-pro", "auto"),
+    ("deepseek/deepseek-chat", "auto"),
+    ("groq/openai/gpt-oss-20b", "auto"),
+    ("gemini/gemini-2.5-flash", "auto"),
+    ("gemini/gemini-2.5-flash", "tool"),
+    ("ollama/qwen3", "auto"),
+    ("ollama/qwen3", "tool"),
+)
+
+
+def schema_sent(model, mode, schema):
+    """
+    Return the schema in the body that is sent for it, wherever the vendor has it.
+    """
+    transport = ScriptedTransport().reply(200, {})
+    client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0)
+    with client, pytest.raises(budwood.BudwoodError):
+        client.ask("x", schema=schema, max_tokens=99, schema_mode=mode)
+    found = [one for one in objects_in(transport.sent()) if one.get("type") in ("object", None) and is_schema(one)]
+    return found[0]
+
+
+def objects_in(value):
+    """
+    Yield all objects of a body, the outermost first.
+    """
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects_in(inner)
+
+
+def is_schema(value):
+    """
+    Tell whether an object of a body is a JSON schema's root.
+    """
+    return "properties" in value or "$ref" in value or "$defs" in value or "anyOf" in value or "oneOf" in value
+
+
+@pytest.mark.report("lidge-jun/opencodex#75", outcome="mended")
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize(("model", "mode"), MODELS)
+def test_the_root_is_an_object_with_a_type(model, mode, schema):
+    """
+    It is no reference and no union, and what it refers to is in it.
+    """
+    root = schema_sent(model, mode, SCHEMAS[schema])
+
+    assert root["type"] == "object"
+    assert "$ref" not in root
+    assert "properties" in root
+    for reference in (one["$ref"] for one in objects_in(root) if "$ref" in one):
+        kind, name = reference.removeprefix("#/").split("/")
+        assert name in root[kind]
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (Node, '{"label": "a", "kids": [{"label": "b"}]}'),
+        (Tree, '{"label": "a", "kids": []}'),
+        (Box[int], '{"value": 1, "inner": {"value": 2}}'),
+        (Branch, '{"name": "a", "branches": [{"name": "b", "branches": []}]}'),
+        (SCHEMAS["discriminated union"], '{"value": {"kind": "right", "left": {"kind": "left"}}}'),
+        (Values, '{"value": {"a": ["b"]}}'),
+    ],
+)
+def test_replies_to_recursive_schemas_are_validated(schema, text):
+    """
+    The value is of the type that was asked for.
+    """
+    message = {"role": "assistant", "content": text}
+    transport = ScriptedTransport().reply(200, {"model": "m", "message": message, "done": True, "done_reason": "stop"})
+    with budwood.Client("ollama/qwen3", transport=transport, clock=FakeClock()) as client:
+        parsed = client.ask("x", schema=schema).parsed
+
+    expected = schema if isinstance(schema, type) else Right
+    assert isinstance(parsed, expected)
+
+
+def test_anthropic_gets_a_recursive_schema_as_a_tool():
+    """
+    Its structured outputs reject recursion, and its tools do not; a demand for the native way is refused.
+    """
+    transport = ScriptedTransport().reply(200, {})
+    model = "anthropic/claude-sonnet-4-5"
+    with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0) as client:
+        with pytest.raises(budwood.BadResponseError):
+            client.ask("x", schema=Node)
+        with pytest.raises(budwood.UnsupportedError):
+            client.ask("x", schema=Node, schema_mode="native")
+    body = transport.sent()
+
+    assert "output_config" not in body
+    assert body["tools"][0]["input_schema"]["type"] == "object"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}},
+        {"$ref": "#/$defs/Missing"},
+        {"$ref": "https://example.com/schema"},
+        {"$ref": 7},
+        {"allOf": []},
+        {"allOf": [True]},
+        {"anyOf": [{"type": "object"}]},
+    ],
+    ids=str,
+)
+def test_what_leads_nowhere_stays_as_it_is(schema):
+    """
+    Neither a circle nor a missing definition is followed for ever.
+    """
+    assert "type" not in with_typed_root(schema)
+
+
+def test_words_beside_the_reference_win():
+    """
+    A description of the root is not lost, and names in pointers are unescaped.
+    """
+    schema = {"$ref": "#/$defs/a~1b%20c", "description": "Root.", "$defs": {"a/b c": {"type": "object"}}}
+
+    assert with_typed_root(schema) == {"type": "object", "description": "Root.", "$defs": schema["$defs"]}

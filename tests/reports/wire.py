@@ -1,0 +1,110 @@
+"""Bytes and values as vendors send them: streams in the four forms, and what they are made of."""
+
+from __future__ import annotations
+
+import json
+
+COMPATIBLE = "openai-compatible/m"
+CLAUDE = "anthropic/claude-sonnet-4-5"
+GEMINI = "gemini/gemini-2.5-pro"
+OLLAMA = "ollama/qwen3"
+VENDORS = (COMPATIBLE, CLAUDE, GEMINI, OLLAMA)
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+CLAUDE_END = (
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
+    {"type": "message_stop"},
+)
+
+
+def weather(city: str) -> str:
+    """
+    Forecast the weather.
+    """
+    return f"rain in {city}"
+
+
+def chunk(delta, reason=None, **fields):
+    """
+    Make a chunk of a streamed chat completion.
+    """
+    return {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **fields}
+
+
+def data(*events, end=b"data: [DONE]\n\n"):
+    """
+    Write events without names, as Chat Completions streams them.
+    """
+    return b"".join(b"data: " + as_json(event) + b"\n\n" for event in events) + end
+
+
+def named(*events):
+    """
+    Write events with their types as names, as Anthropic streams them.
+    """
+    return b"".join(b"event: " + event["type"].encode() + b"\ndata: " + as_json(event) + b"\n\n" for event in events)
+
+
+def lines(*values):
+    """
+    Write one JSON value a line, as Ollama streams them.
+    """
+    return b"".join(as_json(value) + b"\n" for value in values)
+
+
+def as_json(value):
+    """
+    Write JSON as servers do that do not escape characters beyond ASCII.
+    """
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def claude_reply(*content, stop_reason="end_turn", **fields):
+    """
+    Make a whole reply of Anthropic.
+    """
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": list(content)}
+    return {**message, "stop_reason": stop_reason, "usage": {"input_tokens": 3, "output_tokens": 5}, **fields}
+
+
+def claude_start(**usage):
+    """
+    Make the first events of a stream of Anthropic, up to an open block of text.
+    """
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    return (
+        {"type": "message_start", "message": {**message, "usage": {"input_tokens": 3, "output_tokens": 1, **usage}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    )
+
+
+def claude_text(text):
+    """
+    Make one piece of text of a stream of Anthropic.
+    """
+    return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+
+
+def gemini_reply(*parts, finish="STOP", **fields):
+    """
+    Make a reply of Gemini, or a chunk of one.
+    """
+    ended = {"finishReason": finish} if finish else {}
+    return {"candidates": [{"content": {"role": "model", "parts": list(parts)}, **ended}], **fields}
+
+
+def stream_of(model, *texts):
+    """
+    Write the stream of a model's vendor that says these texts.
+    """
+    if model == COMPATIBLE:
+        return data(*(chunk({"content": text}) for text in texts), chunk({}, "stop"))
+    if model == CLAUDE:
+        return named(*claude_start(), *map(claude_text, texts), *CLAUDE_END)
+    if model == GEMINI:
+        said = [gemini_reply({"text": text}, finish=None) for text in texts]
+        return data(*said, gemini_reply({"text": ""}), end=b"")
+    said = [{"model": "m", "message": {"role": "assistant", "content": text}, "done": False} for text in texts]
+    last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
+    return lines(*said, last)
