@@ -75,11 +75,8 @@ __all__ = [
     "fit_call_id",
     "has_invalid_arguments",
     "inline_image",
-<<<<<<< HEAD
     "is_end_mark",
-=======
     "missing_field",
->>>>>>> main
     "parse_body",
     "parse_chunk",
     "parse_count",

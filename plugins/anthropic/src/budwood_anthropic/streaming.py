@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-<<<<<<< HEAD
-from budwood.providing import BaseStreamDecoder, events_of, request_id
-=======
-from budwood.providing import BaseStreamDecoder, events_of, parse_chunk, parse_count, request_id
->>>>>>> main
+from budwood.providing import BaseStreamDecoder, events_of, parse_count, request_id
 from budwood.types import (
     JSON,
     ChatResponse,

@@ -7,11 +7,15 @@ from itertools import count
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-<<<<<<< HEAD
-from budwood.providing import BaseStreamDecoder, calls_before, describe_body, parse_json, rate_limits, request_id
-=======
-from budwood.providing import BaseStreamDecoder, calls_before, describe_body, rate_limits, request_id, require_text
->>>>>>> main
+from budwood.providing import (
+    BaseStreamDecoder,
+    calls_before,
+    describe_body,
+    parse_json,
+    rate_limits,
+    request_id,
+    require_text,
+)
 from budwood.types import (
     JSON,
     ChatRequest,
