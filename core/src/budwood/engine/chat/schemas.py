@@ -167,9 +167,12 @@ class JSONSchema(ReplySchema):
             value: JSON = from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
-        if self._quick_check is not None and self._quick_check.isinstance_python(value):
-            return value
-        errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
+        try:
+            if self._quick_check is not None and self._quick_check.isinstance_python(value):
+                return value
+            errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
+        except (ArithmeticError, RecursionError) as error:  # such as a number of 400 digits, divided by a fraction
+            raise SchemaMismatch([f"the reply cannot be validated: {error}"]) from None
         if errors:
             raise SchemaMismatch([f"{error.json_path}: {error.message}" for error in errors])
         return value
