@@ -49,7 +49,7 @@ _HINTS: Final = {
 }
 
 _OF_VENDORS: Final = frozenset(
-    "top_k top_a min_p typical_p repetition_penalty logit_bias logprobs top_logprobs user metadata store service_tier "
+    "top_k top_a min_p typical_p repetition_penalty logit_bias logprobs top_logprobs user metadata store "
     "safety_settings num_ctx options keep_alive modalities prediction verbosity prompt_cache_key best_of echo".split()
 )
 """Parameters that only some vendors take."""
