@@ -96,13 +96,17 @@ def test_prompt_may_have_many_forms(prompt, messages):
         [{"content": "hi"}],
         [{"role": "boss", "content": "hi"}],
         [{"role": "user", "content": 5}],
-        [{"role": "user", "content": ["hi"]}],
+        [{"role": "user", "content": [5]}],
         [{"role": "user", "content": [{"type": "text"}]}],
-        [{"role": "user", "content": [{"type": "image_url", "image_url": "http://x"}]}],
+        [{"role": "user", "content": [{"type": "image_url", "image_url": 5}]}],
         [{"role": "user", "content": [{"type": "hologram"}]}],
         [{"role": "assistant", "tool_calls": [{"id": "1"}]}],
         [{"role": "assistant", "tool_calls": "f"}],
         [{"role": "tool", "content": "x"}],
+        [{"role": "function", "name": "f", "content": "x"}],
+        [{"role": "assistant", "function_call": "f"}],
+        [{"role": "assistant", "audio": {"id": "a1"}}],
+        [{"role": "user", "content": "hi", "cache_control": {"type": "forever"}}],
     ],
 )
 def test_prompt_in_no_known_form_is_a_prompt_error(prompt):
@@ -113,11 +117,10 @@ def test_prompt_in_no_known_form_is_a_prompt_error(prompt):
         messages_of(prompt)
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["role", "content", "tool_calls", "tool_call_id", "name", "refusal", "parts"]), ROLES | JSONS
-    )
-)
+FIELDS = "role content tool_calls tool_call_id name refusal parts function_call cache_control reasoning audio".split()
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), ROLES | JSONS))
 def test_any_table_is_a_message_or_a_prompt_error(given_message):
     """
     No table crashes the reader with anything else.

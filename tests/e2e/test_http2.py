@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from budwood import AsyncClient
+from budwood.contracts import AsyncTransport
 from budwood.errors import UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch, fetch_async, timing
@@ -63,7 +64,7 @@ def listens(port: int) -> bool:
 
 
 class TestHTTP2(TLSBench):
-    plugin = "httpx"
+    plugin = "default"
 
     def settings(self, folder):
         """
@@ -159,7 +160,7 @@ class TestAiohttp(TLSBench):
         """
         The error names what can.
         """
-        with pytest.raises(UnsupportedError, match=r"HTTP/2.*httpx"):
+        with pytest.raises(UnsupportedError, match=r"HTTP/2.*default"):
             make(http2=True)
 
 
@@ -167,10 +168,11 @@ def test_auto_takes_no_other_than_was_set_up():
     """
     Where the settings want HTTP/2 of aiohttp, no other transport takes its place: it would not know the settings.
     """
-    client = AsyncClient(settings={"transports": {"aiohttp": {"http2": True}}})
 
-    with pytest.raises(UnsupportedError, match=r"HTTP/2.*httpx"):
-        client._get_transport()
+    async def choose(transport: str) -> AsyncTransport:
+        async with AsyncClient(settings={"transports": {transport: {"http2": True}}}) as client:
+            return client._get_transport()
 
-    httpx = AsyncClient(settings={"transports": {"httpx": {"http2": True}}})
-    assert isinstance(httpx._get_transport(), AsyncPooledTransport)
+    with pytest.raises(UnsupportedError, match=r"HTTP/2.*default"):
+        asyncio.run(choose("aiohttp"))
+    assert isinstance(asyncio.run(choose("default")), AsyncPooledTransport)

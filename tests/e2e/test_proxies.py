@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -13,7 +14,7 @@ import time
 import pytest
 
 from budwood import AsyncClient
-from budwood.contracts import Transport
+from budwood.contracts import AsyncTransport, Transport
 from budwood.errors import ConnectionFailedError, RequestTimeoutError, UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch
@@ -292,7 +293,7 @@ class Proxied(TLSBench):
 
 
 class TestDefault(Proxied):
-    plugin = "httpx"
+    plugin = "default"
 
     @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
     def test_socks(self, make, both_servers, authority_file, socks_proxy, scheme):
@@ -339,7 +340,7 @@ class TestAiohttp(Proxied):
         """
         The error names what can.
         """
-        with pytest.raises(UnsupportedError, match=r"SOCKS.*httpx"):
+        with pytest.raises(UnsupportedError, match=r"SOCKS.*default"):
             make(proxy=f"socks5://{socks_proxy}")
 
 
@@ -348,6 +349,9 @@ def test_auto_takes_a_transport_that_can(loopback_server, socks_proxy, monkeypat
     Where the environment names a SOCKS proxy, the default transport carries the calls of async clients.
     """
     monkeypatch.setenv("ALL_PROXY", f"socks5://{socks_proxy}")
-    client = AsyncClient(settings={})
 
-    assert isinstance(client._get_transport(), AsyncPooledTransport)
+    async def choose() -> AsyncTransport:
+        async with AsyncClient(settings={}) as client:
+            return client._get_transport()
+
+    assert isinstance(asyncio.run(choose()), AsyncPooledTransport)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from budwood import CapacityError, Client, ProviderError, ServerError, StreamInterruptedError
+from budwood import CapacityError, Client, Message, ProviderError, ServerError, StreamInterruptedError
 from tests.reports.wire import (
     CLAUDE,
     COMPATIBLE,
     GEMINI,
     OLLAMA,
     chunk,
+    claude_reply,
     claude_start,
     claude_text,
     data,
@@ -125,3 +126,24 @@ def test_text_after_an_empty_chunk_that_says_stop_is_read(scripted, collect):
     response = collect(GEMINI)
 
     assert (response.text, response.finish_reason) == ("Hello.", "stop")
+
+
+@pytest.mark.report("WordPress/ai-provider-for-anthropic#29", outcome="right")
+@pytest.mark.report("gsd-build/gsd-2#2869", outcome="right")
+def test_a_paused_turn_is_not_the_end(scripted, make_client):
+    """
+    Anthropic pauses a long turn of its own tools: the reason is not "stop", and what came goes back unchanged.
+    """
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "rain"}}
+    text = {"type": "text", "text": "# Weather"}
+    scripted.reply(200, claude_reply(text, search, stop_reason="pause_turn"))
+    scripted.reply(200, claude_reply({"type": "text", "text": "Rain."}))
+    tools = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
+    client = make_client(CLAUDE)
+
+    paused = client.ask("Weather?", extra=tools)
+    client.ask([Message.user("Weather?"), *paused.messages], extra=tools)
+
+    assert paused.finish_reason != "stop"
+    assert paused.raw_finish_reason == "pause_turn"
+    assert scripted.sent()["messages"][1] == {"role": "assistant", "content": [text, search]}

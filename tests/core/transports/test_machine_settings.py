@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -28,8 +30,15 @@ def environment(monkeypatch):
 
 def open_securely() -> None:
     """Open a call that needs certificates."""
+    open_call(PooledTransport)
+
+
+def open_call(kind: type[PooledTransport | AsyncPooledTransport], url: str = "https://127.0.0.1:1/") -> None:
+    """Open a call with a transport of a kind."""
     timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
-    PooledTransport().open(HTTPCall(method="GET", url="https://127.0.0.1:1/"), timing)
+    opening: Any = kind().open(HTTPCall(method="GET", url=url), timing)
+    if kind is AsyncPooledTransport:
+        asyncio.run(opening)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -65,7 +74,7 @@ def test_a_proxy_that_cannot_be_used_names_its_variable(environment, kind, varia
     environment.setenv(variable, value)
 
     with pytest.raises(ConfigurationError, match=variable) as caught:
-        kind()
+        open_call(kind)
 
     assert "hush" not in str(caught.value)
 
@@ -80,7 +89,7 @@ def test_a_socks_proxy_names_the_package_that_it_needs(environment, kind):
     environment.setitem(sys.modules, "socksio", None)
 
     with pytest.raises(ConfigurationError, match="ALL_PROXY") as caught:
-        kind()
+        open_call(kind)
 
     assert "budwood[socks]" in str(caught.value)
     assert "HTTP_PROXY" not in str(caught.value)

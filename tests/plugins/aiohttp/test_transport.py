@@ -76,7 +76,7 @@ def test_a_socks_proxy_of_the_environment_is_named(loopback_server, monkeypatch,
     monkeypatch.setenv(variable, "socks5://me:hush@127.0.0.1:1")
 
     with pytest.raises(UnsupportedError, match=variable) as caught:
-        AiohttpTransport(TransportSettings())
+        asyncio.run(fetch_async(AiohttpTransport(TransportSettings()), call("https://vendor.invalid/")))
 
     assert "hush" not in str(caught.value)
 

@@ -145,7 +145,7 @@ def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):
     report = json.loads(run.stdout)
     assert (run.returncode, report["complete"], report["rows"]) == (7, False, 3)
     (failure,) = report["failures"]
-    assert failure["reason"].startswith("InvalidRequestError: local: No.")
+    assert failure["reason"].startswith("InvalidRequestError: local: HTTP 400: No.")
     assert f"failed: {failure['reason']}\n" in run.stderr
     assert "error: 1 of 4 rows are missing.\nhint: `budwood runs resume " in run.stderr
     assert len(rows_of(tmp_path / "talks.jsonl")) == 3

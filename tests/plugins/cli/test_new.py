@@ -278,24 +278,28 @@ def test_this_budwood_is_required(kind, family):
     assert f"requires_api={API_VERSION}" in made.files()["src/budwood_acme/__init__.py"]
 
 
-def test_tests_run_beside_another_plugin_of_pytest(budwood, tmp_path):
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "pytest.PytestDeprecationWarning('The configuration option \"asyncio_default_fixture_loop_scope\" is unset')",
+        "DeprecationWarning('asyncio.get_event_loop_policy is deprecated')",
+    ],
+    ids=["setting", "Python"],
+)
+def test_tests_run_beside_pytest_asyncio(budwood, tmp_path, warning):
     """
-    pytest-asyncio warns of a setting that it lacks before any test runs; as an error, that would end the run.
+    It warns before any test runs, of a setting and of what Python deprecates; as errors these would end pytest.
     """
     folder = tmp_path / "new"
     budwood("plugins", "new", "acme", "--kind", "cache", "--folder", folder)
     tests = tmp_path / "tests"
     tests.mkdir()
     (tests / "test_it.py").write_text("def test_it(): pass\n", "utf-8")
-    (tests / "warning_plugin.py").write_text(
-        "import pytest, warnings\n"
-        "def pytest_configure(config):\n"
-        "    text = 'The configuration option \"asyncio_default_fixture_loop_scope\" is unset.\\nMore'\n"
-        "    warnings.warn(pytest.PytestDeprecationWarning(text))\n",
-        "utf-8",
+    (tests / "pytest_asyncio.py").write_text(
+        f"import pytest, warnings\ndef pytest_configure(config):\n    warnings.warn({warning})\n", "utf-8"
     )
     (tests / "pyproject.toml").write_text((folder / "pyproject.toml").read_text("utf-8"), "utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "warning_plugin", "test_it.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "pytest_asyncio", "test_it.py"]
     run = subprocess.run(
         command, cwd=tests, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(tests)}
     )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from budwood.errors import ConfigurationError
 from budwood_generation import Choice, GenerationSpec, RowSpec, load_spec
@@ -197,17 +197,17 @@ def test_from_python_a_schema_may_be_a_pydantic_model():
     assert spec.json_schema == Person.model_json_schema()
 
 
-def test_from_python_a_wrong_value_is_pydantics_error(tmp_path):
+def test_from_python_a_wrong_value_is_a_configuration_error(tmp_path):
     """
-    The specification is a Pydantic model: it says what is wrong in the way of all models.
+    The error is the same as for a file, and names the class.
     """
-    with pytest.raises(ValidationError, match=r"one of \[conversation\] and \[row\]"):
+    with pytest.raises(ConfigurationError, match=r"GenerationSpec: give one of \[conversation\] and \[row\]"):
         GenerationSpec(rows=1, output=Path("a.jsonl"))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid TOML"), (b"\x00", "not valid TOML")],
+    [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid UTF-8"), (b"\x00", "not valid TOML")],
 )
 def test_text_that_is_no_toml_is_an_error(tmp_path, text, said):
     """

@@ -41,8 +41,11 @@ if TYPE_CHECKING:
 
 class AsyncClient:
     """
-    Asks models, with async I/O; the same as `Client`, awaited. Belongs to one event loop; its tasks may share it.
+    Asks models, with async I/O; the same as `Client`, awaited. Tasks may share it.
 
+    It works in several event loops, one after the other or in threads of their own: each loop gets its own connections.
+    A stream must be read in the loop that opened it, and an `httpx.AsyncClient` that you pass ties the client to the
+    first loop. `close` closes the connections of all loops.
     Streams are opened by ``async with client.stream(…) as stream``. Blocking tools and caches get a thread.
     """
 
@@ -50,7 +53,7 @@ class AsyncClient:
         self,
         model: str | None = None,
         *,
-        settings: Settings | Mapping[str, Any] | None = None,
+        settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,
@@ -80,8 +83,11 @@ class AsyncClient:
             None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
         )
         self._closed = False
-        from budwood.engine.drivers.asynchronous import AsyncDriver  # asyncio: 8 ms that blocking programs save
+        # Not above: they import asyncio, which takes 8 ms that blocking programs save.
+        from budwood.client.loop_transports import LoopTransports
+        from budwood.engine.drivers.asynchronous import AsyncDriver
 
+        self._transports = LoopTransports(self._create_transport)
         self._driver = AsyncDriver(self._get_transport, self._clock)
         forking.clients.add(self)
 
@@ -200,8 +206,7 @@ class AsyncClient:
         """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
         await self._driver.close()
         self._closed = True
-        if self._transport is not None and self._transport_name:
-            await self._transport.close()
+        await self._transports.close()
         self._engine.close()
 
     async def __aenter__(self) -> Self:
@@ -218,13 +223,14 @@ class AsyncClient:
     def _get_transport(self) -> AsyncTransport:
         if self._closed:
             raise closed()
-        if self._transport is None:
-            made = carrying.async_transport(self._engine.instances, self._transport_name or "")
-            self._transport, self._driver.transport_source = made
-        return self._transport
+        return self._transport or self._transports.get()
+
+    def _create_transport(self) -> AsyncTransport:
+        transport, source = carrying.async_transport(self._engine.instances, self._transport_name or "")
+        self._driver.transport_source = source
+        return transport
 
     def _after_fork(self) -> None:
-        if self._transport_name and self._transport is not None:
-            forking.inherited.append(self._transport)
-            self._transport = None
+        forking.inherited.append(self._transports)
+        self._transports = type(self._transports)(self._create_transport)
         self._engine.random = random.Random()

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood import logs
 from budwood.contracts import AsyncTransport, Transport, Transports
-from budwood.errors import ConfigurationError, PluginError, UnsupportedError
+from budwood.errors import ConfigurationError, PluginError, PluginNotFoundError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
-from budwood.plugins import Instances, faults
+from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
+from budwood.wire.proxies import Proxies
+
+if TYPE_CHECKING:
+    from budwood.wire.connecting import TransportSettings
 
 _AUTO: Final = "auto"
-_DEFAULT: Final = "httpx"
+_DEFAULT: Final = "default"
 
-_FASTER: Final = ("httptools", "aiohttp")
-"""What ``"auto"`` takes for async I/O where it is installed. For blocking I/O we know of nothing faster."""
+_FASTER: Final = {"httptools": frozenset[str](), "aiohttp": frozenset({"http", "https"})}
+"""
+The transports that ``"auto"`` prefers for async I/O if they are installed, with the schemes of proxies that each
+supports. For blocking I/O none is faster than the default.
+"""
 
 
 def blocking_transport(instances: Instances, name: str) -> tuple[Transport, PluginSource]:
@@ -45,13 +52,16 @@ def async_transport(instances: Instances, name: str) -> tuple[AsyncTransport, Pl
         UnsupportedError: It has blocking I/O only, or cannot do what the settings want.
     """
     if name != _AUTO:
-        return _make_async(instances, name)
-    for faster in _FASTER:
+        return _create_async(instances.build(TRANSPORT, name))
+    for faster, proxy_schemes in _FASTER.items():
         if _is_preferred(instances, faster):
+            is_configured = faster in instances.settings.names(TRANSPORT.section)
             try:
-                return _make_async(instances, faster)
+                instance = instances.build(TRANSPORT, faster)
+                if is_configured or _proxy_schemes(instance) <= proxy_schemes:
+                    return _create_async(instance)
             except (UnsupportedError, PluginError) as error:
-                if faster in instances.settings.names(TRANSPORT.section):
+                if is_configured:
                     raise  # what its settings say, such as a proxy, another transport would not know
                 expected = isinstance(error, UnsupportedError)
                 logs.emit(
@@ -60,7 +70,7 @@ def async_transport(instances: Instances, name: str) -> tuple[AsyncTransport, Pl
                     transport=faster,
                     reason=str(error),
                 )
-    return _make_async(instances, _DEFAULT)
+    return _create_async(instances.build(TRANSPORT, _DEFAULT))
 
 
 def _is_preferred(instances: Instances, name: str) -> bool:
@@ -69,8 +79,12 @@ def _is_preferred(instances: Instances, name: str) -> bool:
     return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
 
-def _make_async(instances: Instances, name: str) -> tuple[AsyncTransport, PluginSource]:
-    instance = instances.build(TRANSPORT, name)
+def _proxy_schemes(instance: Instance[Any]) -> frozenset[str]:
+    """Return the schemes of the proxies that requests of a transport may have to go through."""
+    return Proxies(cast("TransportSettings", instance.settings)).schemes()
+
+
+def _create_async(instance: Instance[Any]) -> tuple[AsyncTransport, PluginSource]:
     with faults.calling(instance.source, "asynchronous"):
         return cast("Transports", instance.thing).asynchronous(), instance.source
 
@@ -87,7 +101,15 @@ def name_of(instances: Instances, given: object) -> str | None:
         return None
     name = normalise(given or instances.settings.transport or _AUTO)
     if name != _AUTO:  # a mistake is said when the client is made, not when it first asks
-        instances.build(TRANSPORT, name)
+        try:
+            instances.build(TRANSPORT, name)
+        except PluginNotFoundError as error:
+            if name == "httpx":
+                error.hint = (
+                    "Pass a client of httpx: transport=httpx.Client(), or httpx.AsyncClient() to AsyncClient. "
+                    'The transport that needs no other package is "default".'
+                )
+            raise
     return name
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from budwood.client.asynchronous import AsyncClient
     from budwood.client.blocking import Client
-    from budwood.contracts import AsyncTransport, Transport
+    from budwood.client.loop_transports import LoopTransports
+    from budwood.contracts import Transport
 
 clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
 """All clients of this process."""
 
-inherited: list[Transport | AsyncTransport] = []
+inherited: list[Transport | LoopTransports] = []
 """Transports of the process that was forked. They are kept, for closing them is not ours."""
 
 

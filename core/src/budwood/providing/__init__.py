@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, has_invalid_arguments
+from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, fit_call_id, has_invalid_arguments
 from budwood.providing.failures import (
     ErrorCodes,
     VendorError,
@@ -11,8 +11,11 @@ from budwood.providing.failures import (
     describe_body,
     error_from_reply,
     find_message,
+    missing_field,
     parse_body,
+    parse_json,
     parse_object,
+    require_text,
 )
 from budwood.providing.headers import duration, parse_count, parse_http_date, rate_limits, request_id, retry_after
 from budwood.providing.images import InlineImage, inline_image
@@ -25,7 +28,7 @@ from budwood.providing.tiers import reported_tier
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
     from budwood.providing.schemas import convert_once
-    from budwood.providing.streaming import BaseStreamDecoder, Framer, parse_chunk
+    from budwood.providing.streaming import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import estimate_request, estimate_tokens
 
@@ -38,6 +41,7 @@ _HOMES = {
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
     "events_of": "events",
+    "is_end_mark": "streaming",
     "parse_chunk": "streaming",
 }
 
@@ -68,12 +72,16 @@ __all__ = [
     "estimate_tokens",
     "events_of",
     "find_message",
+    "fit_call_id",
     "has_invalid_arguments",
     "inline_image",
+    "is_end_mark",
+    "missing_field",
     "parse_body",
     "parse_chunk",
     "parse_count",
     "parse_http_date",
+    "parse_json",
     "parse_object",
     "rate_limits",
     "refused_parameter",
@@ -82,6 +90,7 @@ __all__ = [
     "replacing",
     "reported_tier",
     "request_id",
+    "require_text",
     "retry_after",
     "rule_of",
     "write_whole",

@@ -102,6 +102,27 @@ class VendorError(NamedTuple):
         return frozenset(word for word in (self.code, self.type) if word)
 
 
+def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """
+    Parse JSON as servers send it.
+
+    A broken character is no reason to discard a reply: half a surrogate pair and invalid UTF-8 become U+FFFD. A byte
+    order mark and raw control characters in texts are accepted.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return from_json(data)
+    except ValueError as error:
+        from budwood.providing.lenient_json import parse_with_halves, repair
+
+        try:
+            return repair(parse_with_halves(data))
+        except (ValueError, RecursionError):
+            raise error from None
+
+
 def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN401 - any JSON
     """
     Parse a body that should be JSON.
@@ -123,7 +144,7 @@ def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN4
             retryable=True,
         )
     try:
-        return from_json(reply.body)
+        return parse_json(reply.body)
     except ValueError as error:
         raise BadResponseError(
             f"The reply is no valid JSON ({error}) but {describe_body(reply.body)}.",
@@ -147,6 +168,37 @@ def parse_object(reply: HTTPReply, *request_id_headers: str) -> dict[str, Any]:
             request_id=request_id(reply.headers, *request_id_headers),
         )
     return body
+
+
+def missing_field(reply: HTTPReply, body: Mapping[str, Any], name: str) -> BadResponseError:
+    """
+    Return the error of a reply with status 200 that lacks the field with its content.
+
+    If the body holds the text of an error, the error quotes it, since the address was then the right one.
+    """
+    message, hint = f"The reply has no {name}.", None
+    if reported := find_message(body):
+        message = f"{message} The server reports: {clip(reported)}"
+        hint = "Resolve what the server reports."
+    return BadResponseError(message, hint=hint, status=reply.status, request_id=request_id(reply.headers))
+
+
+def require_text(value: object, name: str) -> str:
+    """
+    Return a text of a reply; null counts as an empty text.
+
+    Args:
+        value: The value of the field.
+        name: The field, for the error.
+
+    Raises:
+        BadResponseError: The value is of another type: without it the reply would seem complete with less text.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    raise BadResponseError(f"The reply's field {name!r} is not a text but {type(value).__name__}.")
 
 
 _MESSAGE_FIELDS: Final = (

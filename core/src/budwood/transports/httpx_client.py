@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
 import httpx
 
-from budwood.errors import BudwoodError, ProviderError
+from budwood.errors import BudwoodError, ConfigurationError, ProviderError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody, WholeBody
 from budwood.wire.compression import ACCEPTED, Unpacker, offered
@@ -88,9 +89,7 @@ class HTTPXExchange(WholeBody):
             self._unpacker = _unpacker(self._response)
             self._chunks = self._response.iter_bytes() if _is_read(self._response) else self._response.iter_raw()
         try:
-            data = self._unpacker.more()
-            while not data and (packed := next(self._chunks, b"")):
-                data = self._unpacker.feed(packed)
+            data = self._unpacker.unpack_next(partial(next, self._chunks, b""))
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             failure = _translated(error, self._call, self._timing, self._monotonic())
         else:
@@ -104,7 +103,7 @@ class HTTPXExchange(WholeBody):
 
 class AsyncHTTPXTransport:
     """
-    Carries calls with async I/O.
+    Carries calls with async I/O. Belongs to the event loop in which it is first used, as httpx's connections do.
 
     Args:
         client: The user's client; see `HTTPXTransport`.
@@ -114,9 +113,16 @@ class AsyncHTTPXTransport:
     def __init__(self, client: httpx.AsyncClient, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._monotonic = monotonic
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncHTTPXExchange:
-        """Send the call and wait for the head of the reply; see `budwood.contracts.AsyncTransport`."""
+        """
+        Send the call and wait for the head of the reply; see `budwood.contracts.AsyncTransport`.
+
+        Raises:
+            ConfigurationError: The client has connections that belong to another event loop.
+        """
+        self._check_loop()
         left = check_head_deadline(timing, self._monotonic())
         try:
             async with asyncio.timeout(left):
@@ -128,6 +134,18 @@ class AsyncHTTPXTransport:
         else:
             return AsyncHTTPXExchange(response, call, timing.after_head(), self._monotonic)
         raise failure  # see `HTTPXTransport.open`
+
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        # A mock, or an ASGI application in place of the network, has no connections.
+        if loop is not self._loop and isinstance(getattr(self._client, "_transport", None), httpx.AsyncHTTPTransport):
+            raise ConfigurationError(
+                "The httpx.AsyncClient that was passed as transport= was used in another event loop before.",
+                hint="Create a client of httpx, and an AsyncClient, for each event loop; or omit transport=, since "
+                "Budwood's own transports work in several loops.",
+            )
 
     async def close(self) -> None:
         """Do nothing: the client is the user's."""
@@ -160,7 +178,11 @@ class AsyncHTTPXExchange(AsyncWholeBody):
         try:
             data = self._unpacker.more()
             async with asyncio.timeout(self._timing.deadline - now):
-                while not data and (packed := await anext(self._chunks, b"")):
+                while not data:
+                    packed = await anext(self._chunks, b"")
+                    if not packed:
+                        self._unpacker.finish()
+                        break
                     data = self._unpacker.feed(packed)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             failure = _translated(error, self._call, self._timing, self._monotonic())

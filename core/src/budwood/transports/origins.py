@@ -9,9 +9,10 @@ import httpcore
 
 from budwood.errors import ConfigurationError
 from budwood.types import HTTPCall
-from budwood.wire.connecting import Proxies, Proxy, TransportSettings
+from budwood.wire.connecting import TransportSettings
 from budwood.wire.heads import DEFAULT_PORTS, Address, address_of
 from budwood.wire.idle import IdleConnections, Reusable
+from budwood.wire.proxies import Proxies, Proxy
 from budwood.wire.tls import ssl_context
 
 P = TypeVar("P")
@@ -91,10 +92,8 @@ class Origins(Generic[P, C]):
         self._make = make
         self._proxies = Proxies(settings)
         self.failures: tuple[type[Exception], ...] = FAILURES
-        for proxy in self._proxies.all():
-            if proxy.scheme.startswith("socks"):
-                _check_package("socksio", f"The proxy of {proxy.named} cannot be used: SOCKS", "budwood[socks]")
-                self.failures = _with_socks()
+        if self._proxies.configured is not None:
+            self._check_proxy(self._proxies.configured)
         if settings.http2:
             _check_package("h2", "http2 cannot be used: it", "budwood[http2]")
         self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
@@ -118,10 +117,17 @@ class Origins(Generic[P, C]):
         self.targets[call.url] = target
         return target
 
+    def _check_proxy(self, proxy: Proxy) -> None:
+        if proxy.is_socks:
+            _check_package("socksio", f"The proxy of {proxy.source} cannot be used: SOCKS", "budwood[socks]")
+            self.failures = _with_socks()
+
     def _origin(self, address: Address, origin: httpcore.Origin) -> Origin[P, C]:
         key = (address.scheme, address.host, address.port)
         if key not in self._origins:
-            proxy = self._proxies.find(address.scheme, address.host)
+            proxy = self._proxies.find(*key)
+            if proxy is not None:
+                self._check_proxy(proxy)
             made = Origin[P, C](
                 self._pool(address, proxy), origin, IdleConnections(self._settings.max_idle_connections), set(), proxy
             )
@@ -144,7 +150,7 @@ class Origins(Generic[P, C]):
         without = self._settings.model_copy(update={"http2": False})
         return httpcore.Proxy(
             proxy.url,
-            auth=None if proxy.user is None else (proxy.user, proxy.password or ""),
+            auth=proxy.credentials,
             ssl_context=ssl_context(without) if proxy.scheme == "https" else None,
         )
 

@@ -217,9 +217,7 @@ class PooledExchange(WholeBody):
             self._begin()
         unpacker = self._unpacker
         try:
-            data = self._receive() if unpacker is None else unpacker.more()
-            while unpacker is not None and not data and (packed := self._receive()):
-                data = unpacker.feed(packed)
+            data = self._receive() if unpacker is None else unpacker.unpack_next(self._receive)
         except FAILURES as error:
             failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
         else:

@@ -135,7 +135,7 @@ def _request(call: HTTPCall, timing: Timing, target: _Target, body: bytes | Asyn
 class AsyncPooledExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_chunked", "_chunks", "_closed", "_place", "_response", "_stream", "_transport")
+    __slots__ = ("_call", "_chunked", "_chunks", "_place", "_response", "_stream", "_transport")
 
     failures: ClassVar[tuple[type[Exception], ...]] = FAILURES
 
@@ -152,7 +152,6 @@ class AsyncPooledExchange(AsyncBody):
         self._call = call
         self._place = place
         self._response = response
-        self._closed = False
         self._chunked = take_chunked(place.connection, self.head)
         self._stream: httpcore.AsyncNetworkStream = response.extensions["network_stream"]
         self._chunks: AsyncIterator[bytes] | None = None
@@ -180,12 +179,11 @@ class AsyncPooledExchange(AsyncBody):
     def _failed(self, error: Exception) -> BudwoodError:
         return translated(error, self._call, self._timing, self._monotonic(), self._place.server.proxy)
 
-    async def close(self) -> None:
-        """End it; in mid-reply this closes the connection."""
-        if self._closed:
-            return
-        self._closed = True
+    async def _end(self) -> None:
         try:
             await self._response.aclose()
         finally:
             await self._transport.leave(self._place)
+
+    async def _discard(self) -> None:
+        await self._stream.aclose()

@@ -8,6 +8,7 @@ of what a call costs.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any, Final, cast
@@ -15,6 +16,7 @@ from typing import Any, Final, cast
 import httpcore
 
 from budwood.transports.opening import note_opened
+from budwood.wire.event_loops import abort
 from budwood.wire.racing import connected
 
 _MOST_UNREAD: Final = 256 * 1024
@@ -49,7 +51,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
-        transport, protocol = await loop.create_connection(_Connection, sock=sock)
+        transport, protocol = await loop.create_connection(lambda: _Connection(loop, sock), sock=sock)
         note_opened(transport.abort)
         if self._handshakes and timeout is not None:
             return _ConnectingStream(transport, protocol, timeout, self._handshakes)
@@ -63,7 +65,9 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
 class _Connection(asyncio.Protocol):
     """Keeps what arrives until it is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self.loop = loop
+        self.sock = sock
         self.received = bytearray()
         self.ended = False
         self.error: Exception | None = None
@@ -154,7 +158,7 @@ class AsyncioStream(httpcore.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close at once: what was not sent is not waited for."""
-        self._transport.abort()
+        abort(self._transport, self._connection.sock, self._connection.loop)
 
     async def start_tls(
         self,

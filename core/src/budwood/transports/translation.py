@@ -9,7 +9,6 @@ import httpcore
 
 from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.connecting import Proxy
 from budwood.wire.failures import (
     bad_header,
     broken,
@@ -23,6 +22,7 @@ from budwood.wire.failures import (
     timed_out,
     untrusted,
 )
+from budwood.wire.proxies import Proxy
 
 
 def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

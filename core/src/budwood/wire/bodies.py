@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
@@ -85,7 +86,7 @@ class AsyncBody(AsyncWholeBody):
         failures: What `_wait` and `_at_hand` raise where the connection fails.
     """
 
-    __slots__ = ("_deadlines", "_is_packed", "_monotonic", "_timing", "_unpacker", "head")
+    __slots__ = ("_closed", "_deadlines", "_is_packed", "_monotonic", "_timing", "_unpacker", "head")
 
     failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 
@@ -96,6 +97,7 @@ class AsyncBody(AsyncWholeBody):
         self._monotonic = monotonic
         self._is_packed = "content-encoding" in head.headers
         self._unpacker: Unpacker | None = None
+        self._closed = False
 
     @abstractmethod
     async def _wait(self) -> bytes:
@@ -104,6 +106,14 @@ class AsyncBody(AsyncWholeBody):
     @abstractmethod
     def _failed(self, error: Exception) -> Exception:
         """Say in our own terms what went wrong."""
+
+    @abstractmethod
+    async def _end(self) -> None:
+        """Give the connection back, or close it during a reply. Called once, in the event loop of the connection."""
+
+    @abstractmethod
+    async def _discard(self) -> None:
+        """Close the socket of a connection whose event loop is closed."""
 
     def _at_hand(self) -> bytes:
         """Return what need not be waited for."""
@@ -140,6 +150,7 @@ class AsyncBody(AsyncWholeBody):
                 with Wait(self._deadlines, min(self._timing.idle_timeout, self._timing.deadline - now)):
                     packed = await self._wait()
             if not packed:
+                self._unpacker.finish()
                 break
             data = self._unpacker.feed(packed)
             now = self._monotonic()
@@ -158,3 +169,17 @@ class AsyncBody(AsyncWholeBody):
             if not self._is_packed and self._is_at_end():
                 break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def close(self) -> None:
+        """End the exchange; during a reply this closes the connection. Called in another event loop, too."""
+        loop = self._deadlines.loop
+        if self._closed:
+            return
+        if loop is None or loop is asyncio.get_running_loop():
+            self._closed = True
+            await self._end()
+        elif loop.is_closed():
+            self._closed = True
+            await self._discard()
+        elif loop.is_running():
+            asyncio.run_coroutine_threadsafe(self.close(), loop)

@@ -11,10 +11,12 @@ import asyncio
 from types import TracebackType
 from typing import Final, Self
 
+from budwood.errors import ConfigurationError
+
 
 class Deadlines:
     """
-    Ends what tasks wait for at their deadlines. Belongs to one event loop.
+    Ends what tasks wait for at their deadlines. Belongs to the event loop in which it is first used.
 
     .. code-block:: python
 
@@ -22,11 +24,13 @@ class Deadlines:
             data = await read()  # or TimeoutError
 
     Attributes:
+        loop: The event loop; None before the first wait.
         waits: The waits that are under way.
         next: When the timer goes off, by the loop's clock.
     """
 
     def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.waits: Final[set[Wait]] = set()
         self.next = float("inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -39,8 +43,22 @@ class Deadlines:
         """
         return Wait(self, seconds)
 
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Note the event loop of the first wait.
+
+        Raises:
+            ConfigurationError: It is another one already: its connections and timers do not work here.
+        """
+        if self.loop is not None:
+            raise ConfigurationError(
+                "A connection was used in another event loop than the one that opened it.",
+                hint="Read a stream in the event loop that opened it, and give each loop a transport of its own.",
+            )
+        self.loop = loop
+
     def stop(self) -> None:
-        """Let go of the timer, once nobody will wait any more."""
+        """Cancel the timer, once no task will wait any more."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self.next = None, float("inf")
@@ -73,7 +91,10 @@ class Wait:
     __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "end")
 
     def __init__(self, deadlines: Deadlines, seconds: float) -> None:
-        self.end = asyncio.get_running_loop().time() + seconds
+        loop = asyncio.get_running_loop()
+        if loop is not deadlines.loop:
+            deadlines.bind(loop)
+        self.end = loop.time() + seconds
         self._deadlines = deadlines
         self._expired = False
         self._task: asyncio.Task[object] | None = None

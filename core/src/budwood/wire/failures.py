@@ -14,7 +14,7 @@ from budwood.errors import (
     ResponseTooLargeError,
 )
 from budwood.types import HTTPCall, Timing
-from budwood.wire.connecting import Proxy
+from budwood.wire.proxies import Proxy
 
 _OF_OUR_CERTIFICATE: Final = frozenset(
     {
@@ -138,7 +138,7 @@ def proxy_not_reached(call: HTTPCall, proxy: Proxy, reason: str) -> ConnectionFa
     """Say that the way to a server ends at a proxy."""
     return ConnectionFailedError(
         f"No connection to {origin(call.url)} by the proxy {proxy.url}: {reason}.",
-        hint=f"Is the proxy running, and {proxy.named} right?",
+        hint=f"Is the proxy running, and {proxy.source} right?",
     )
 
 
@@ -167,7 +167,7 @@ def refused_by_proxy(proxy: Proxy, reason: str) -> ConnectionFailedError:
     """Say that a proxy does not let a call through."""
     return ConnectionFailedError(
         f"The proxy {proxy.url} refuses the call: {reason}.",
-        hint=f"Check {proxy.named}, and the user and password in it.",
+        hint=f"Check {proxy.source}, and the user and password in it.",
         retryable=False,
     )
 

@@ -12,7 +12,6 @@ import aiohttp
 
 from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.connecting import Proxy
 from budwood.wire.failures import (
     bad_address,
     bad_header,
@@ -25,6 +24,7 @@ from budwood.wire.failures import (
     timed_out,
     untrusted,
 )
+from budwood.wire.proxies import Proxy
 
 
 def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:

@@ -14,10 +14,11 @@ from yarl import URL
 from budwood.errors import BudwoodError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
-from budwood.wire.connecting import Proxies, Proxy, TransportSettings
+from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
 from budwood.wire.failures import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
 from budwood.wire.heads import Address, address_of, head_of, own_headers
+from budwood.wire.proxies import Proxies, Proxy
 from budwood.wire.tls import ssl_context
 from budwood.wire.uploads import AsyncUpload, prepare_body_async
 from budwood_aiohttp.failures import translated
@@ -55,8 +56,9 @@ class AiohttpTransport:
         monotonic: The clock that deadlines are moments of.
 
     Raises:
-        UnsupportedError: The settings or the environment want HTTP/2 or a SOCKS proxy.
-        ConfigurationError: A proxy cannot be used.
+        UnsupportedError: The settings ask for HTTP/2 or a SOCKS proxy. A SOCKS proxy of the environment raises it in
+            `open`, for a request that would have to go through it.
+        ConfigurationError: The proxy of the settings cannot be used.
     """
 
     def __init__(
@@ -65,20 +67,16 @@ class AiohttpTransport:
         self._settings = settings or TransportSettings()
         self.monotonic = monotonic
         self._proxies = Proxies(self._settings)
-        self._check()
+        if self._settings.http2:
+            raise _unsupported("does not support HTTP/2")
+        if self._proxies.configured is not None:
+            _check_proxy(self._proxies.configured)
         self.deadlines = Deadlines()
         self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
         self.responses: set[aiohttp.ClientResponse] = set()
-
-    def _check(self) -> None:
-        if self._settings.http2:
-            raise _unsupported("speaks no HTTP/2")
-        for proxy in self._proxies.all():
-            if proxy.scheme.startswith("socks"):
-                raise _unsupported(f"speaks no SOCKS, as the proxy of {proxy.named} does")
 
     def _started(self) -> aiohttp.ClientSession:
         """Begin a session, which needs a running event loop."""
@@ -125,16 +123,16 @@ class AiohttpTransport:
 
     def _target(self, call: HTTPCall) -> _Target:
         address = address_of(call)
-        proxy = self._proxies.find(address.scheme, address.host)
+        proxy = self._proxies.find(address.scheme, address.host, address.port)
         secure = address.scheme == "https" or (proxy is not None and proxy.scheme == "https")
         arguments: dict[str, Any] = {"allow_redirects": False}
         if secure:
             arguments["ssl"] = ssl_context(self._settings)
         if proxy is not None:
+            _check_proxy(proxy)
             arguments["proxy"] = URL(proxy.url)
-            if proxy.user is not None:
-                said = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
-                arguments["proxy_headers"] = {"Proxy-Authorization": said}
+            if proxy.authorization is not None:
+                arguments["proxy_headers"] = {"Proxy-Authorization": proxy.authorization}
         path, _, query = address.target.partition("?")
         url = URL.build(
             scheme=address.scheme, host=address.host, port=address.port, path=path, query_string=query, encoded=True
@@ -159,7 +157,8 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
         self.deadlines.stop()
-        for response in self.responses:  # where a head has just come, aiohttp lets who reads the body wait for ever
+        is_dead = self.deadlines.loop is not None and self.deadlines.loop.is_closed()
+        for response in () if is_dead else self.responses:  # aiohttp does not wake a reader that got the head just now
             response.content.set_exception(aiohttp.ClientConnectionError("The transport is closed."))
         if self._session is not None:
             await self._session.close()
@@ -168,7 +167,7 @@ class AiohttpTransport:
 class AiohttpExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_closed", "_proxy", "_response", "_transport")
+    __slots__ = ("_call", "_proxy", "_response", "_transport")
 
     failures: ClassVar[tuple[type[Exception], ...]] = _FAILURES
 
@@ -186,7 +185,6 @@ class AiohttpExchange(AsyncBody):
         self._call = call
         self._proxy = proxy
         self._response = response
-        self._closed = False
         transport.responses.add(response)
 
     def _at_hand(self) -> bytes:
@@ -201,13 +199,14 @@ class AiohttpExchange(AsyncBody):
     def _failed(self, error: Exception) -> BudwoodError:
         return translated(error, self._call, self._timing, self._monotonic(), self._proxy)
 
-    async def close(self) -> None:
-        """End it; in mid-reply this closes the connection."""
-        if not self._closed:
-            self._closed = True
-            self._transport.responses.discard(self._response)
-            self._response.close()
-            self._transport.leave()
+    async def _end(self) -> None:
+        self._transport.responses.discard(self._response)
+        self._response.close()
+        self._transport.leave()
+
+    async def _discard(self) -> None:
+        self._transport.responses.discard(self._response)
+        self._response.close()  # which closes nothing: aiohttp's connection dies with its loop
 
 
 def _content(body: bytes | AsyncUpload) -> bytes | BytesIO | AsyncIterator[bytes] | None:
@@ -221,5 +220,16 @@ def _upload_failure(body: bytes | AsyncUpload) -> BudwoodError | None:
     return body.failure if isinstance(body, AsyncUpload) else None
 
 
+def _check_proxy(proxy: Proxy) -> None:
+    """
+    Check that aiohttp supports a proxy.
+
+    Raises:
+        UnsupportedError: It speaks SOCKS.
+    """
+    if proxy.is_socks:
+        raise _unsupported(f"does not support SOCKS, and the proxy of {proxy.source} speaks it")
+
+
 def _unsupported(what: str) -> UnsupportedError:
-    return UnsupportedError(f"The transport aiohttp {what}.", hint='Use transport="httpx", which can.')
+    return UnsupportedError(f"The transport aiohttp {what}.", hint='Use transport="auto" or transport="default".')

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_chunk, rate_limits
+from budwood.providing import BaseStreamDecoder, describe_body, parse_json, rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -37,12 +37,14 @@ from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
     about_the_reply,
     call_id,
+    candidate_index,
     decode_part,
     decode_usage,
     finish_reason,
     notes_of,
     notes_of_candidate,
     parts_of,
+    raw_finish_reason,
 )
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failed_output, failure
 from budwood_gemini.headers import request_id
@@ -174,7 +176,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     def _list(self, reply: HTTPReply) -> Iterator[StreamEvent]:
         """Decode the JSON list of all chunks."""
         try:
-            chunks = from_json(reply.body)
+            chunks = parse_json(reply.body)
         except ValueError:
             chunks = None
         for chunk in chunks if isinstance(chunks, list) else [chunks]:
@@ -183,8 +185,9 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield from self._decode_chunk(chunk)
         yield from self._end()
 
-    def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
-        return self._decode_chunk(parse_chunk(frame.data))
+    def _decode(self, frame: ServerSentEvent) -> Iterable[StreamEvent]:
+        chunk = self._parse(frame.data, frame.event)
+        return () if chunk is None else self._decode_chunk(chunk)
 
     def _decode_chunk(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         if said := error_in(chunk):
@@ -206,7 +209,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
 
     def _decode_candidate(self, candidate: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        index = candidate.get("index") or 0
+        index = candidate_index(candidate)
         state = self._candidates.setdefault(index, _Candidate(index))
         for written in parts_of(candidate):
             for event in state.take(written, call_id(self._id, candidate, self._earlier, state.calls)):
@@ -215,7 +218,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         state.about.extend(part for part in about_the_reply(candidate) if part not in state.about)
         if index == 0:  # metadata is of the response, whose message is the first candidate
             yield from self._describe(notes_of_candidate(candidate))
-        raw = candidate.get("finishReason")
+        raw = raw_finish_reason(candidate)
         if raw and raw != state.finished:
             yield from state.close()
             if not self._spoken and (error := blocked_output(candidate) or failed_output(candidate)):

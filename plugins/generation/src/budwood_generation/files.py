@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,24 @@ from typing import Any
 from pydantic_core import from_json
 
 from budwood.errors import ConfigurationError
+
+
+def check_path(path: object) -> Path:
+    """
+    Return a path.
+
+    Raises:
+        ConfigurationError: The value is not a path, or the operating system rejects it.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"Expected a path; got a value of type {type(path).__name__}.")
+    if "\0" in str(path):
+        raise ConfigurationError(f"The path {str(path)!r} contains a null byte.")
+    try:
+        Path(path).exists()
+    except (OSError, ValueError) as error:  # too long, not readable, or text that the file system cannot encode
+        raise ConfigurationError(f"The path {str(path)!r} cannot be read: {error}.") from error
+    return Path(path)
 
 
 def resolved(table: Mapping[str, Any], root: Path, *, where: str) -> dict[str, Any]:
@@ -61,3 +80,5 @@ def _text(path: Path, where: str) -> str:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{where}: the file {str(path)!r} is not UTF-8.", hint="Save it as UTF-8.") from error
+    except ValueError as error:  # a path with a null byte
+        raise ConfigurationError(f"{where}: the file {str(path)!r} cannot be read: {error}.") from error

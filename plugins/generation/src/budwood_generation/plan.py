@@ -22,7 +22,15 @@ from budwood_generation.documents import Document, find_files, passages, passed_
 from budwood_generation.estimates import Estimate, estimate
 from budwood_generation.journal import Header
 from budwood_generation.plugins import Chosen, choose
-from budwood_generation.spec import ConversationSpec, Documents, GenerationSpec, ModelOptions, RowSpec
+from budwood_generation.spec import (
+    ConversationSpec,
+    Documents,
+    GenerationSpec,
+    ModelOptions,
+    RowSpec,
+    SpecSource,
+    to_spec,
+)
 
 _FORM: Final = 3
 """Raised whenever the same specification makes other cells or asks otherwise than before."""
@@ -124,16 +132,21 @@ class Plan:
         )
 
 
-def make_plan(spec: GenerationSpec, *, settings: Settings | Mapping[str, Any] | None = None) -> Plan:
+def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None = None) -> Plan:
     """
     Plan a run: read the documents, draft the cells, count the calls. Nothing is sent and nothing written.
 
     What would stop a run half-way is found here: models without a provider or a key, impossible options.
 
+    Args:
+        spec: The specification, a dictionary in the form of its file, or the path of the file.
+        settings: As for `budwood.Client`.
+
     Raises:
         ConfigurationError: Something in the specification or the documents is not as it must be.
         PluginError: A plugin that it names cannot be used.
     """
+    spec = to_spec(spec)
     if spec.row is not None:
         _check_schema(spec.row)
     known = settings if isinstance(settings, Settings) else Settings.load(settings)

@@ -2,27 +2,78 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from budwood.errors import ConfigurationError
-from budwood.settings import validated
-from budwood_generation.files import resolved
+from budwood.settings_sources import parse_toml, read_text
+from budwood_generation.files import check_path, resolved
+from budwood_generation.spec_errors import spec_error
 
-MOST_TURNS: Final = 100
+MAX_TURNS: Final = 100
+MAX_ROWS: Final = 10_000_000
 
 _Text = Annotated[str, Field(min_length=1)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
+def _check_path(path: str | Path) -> str | Path:
+    if "\0" in str(path):
+        raise ValueError("a path cannot contain a null byte")
+    return path
+
+
+def _check_file(path: Path) -> Path:
+    if path.name in ("", ".."):
+        raise ValueError("this is not the name of a file")
+    return path
+
+
+_PathText = Annotated[_Text, AfterValidator(_check_path)]
+_File = Annotated[Path, AfterValidator(_check_path), AfterValidator(_check_file)]
+
+
+class _Part(BaseModel):
+    """
+    A part of a specification.
+
+    Raises:
+        ConfigurationError: A value is not valid.
+    """
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - as in Pydantic
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problem = spec_error(type(self), error, where=type(self).__name__)
+        else:
+            return
+        raise problem  # not above: the error of Pydantic holds the values
+
+    # With it, Pydantic does not call __init__ for nested parts, whose errors would then lack their place.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined] # an attribute of a function
+
+
+class _Table(_Part):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
 
-class Choice(BaseModel):
+class Choice(_Part):
     """
     A plugin with the settings that the specification gives it; in a file a name, or a table with the key ``plugin``.
 
@@ -51,15 +102,16 @@ class ModelOptions(_Table):
     With ``keep_truncated``, a reply that was cut off at ``max_tokens`` is taken; otherwise its row fails.
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    temperature: _Number | None = None
+    top_p: _Number | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    stop: _Text | tuple[_Text, ...] | None = None
+    frequency_penalty: _Number | None = None
+    presence_penalty: _Number | None = None
     reasoning_effort: str | None = None
     extra: dict[str, JsonValue] | None = None
     retries: int | None = None
-    timeout: float | None = None
+    timeout: _Number | None = None
     keep_truncated: bool = False
 
     def parameters(self) -> dict[str, Any]:
@@ -76,15 +128,25 @@ class Documents(_Table):
         passage_chars: How long passages are, about.
     """
 
-    paths: Annotated[tuple[_Text, ...], Field(min_length=1)]
-    passage_chars: Annotated[int, Field(ge=80)] = 1200
+    paths: Annotated[tuple[_PathText, ...], Field(min_length=1)]
+    passage_chars: Annotated[int, Field(ge=80, le=1_000_000)] = 1200
 
 
-def _span(value: object) -> object:
-    return (value, value) if isinstance(value, int) else value
+def _parse_turns(value: object) -> tuple[int, int]:
+    match value:
+        case int() as number if _is_turns(number):
+            return number, number
+        case [int() as minimum, int() as maximum] if _is_turns(minimum) and _is_turns(maximum) and minimum <= maximum:
+            return minimum, maximum
+    shown = json.dumps(value, default=repr)
+    shown = shown if len(shown) <= 50 else f"a value of type {type(value).__name__}"
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_turns, value)):
+        raise ValueError(f"turns must be [minimum, maximum]; got {shown}")
+    raise ValueError(f"turns must be a number from 1 to {MAX_TURNS}, or [minimum, maximum]; got {shown}")
 
 
-Turns = Annotated[int, Field(ge=1, le=MOST_TURNS)]
+def _is_turns(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_TURNS
 
 
 class ConversationSpec(_Table):
@@ -92,7 +154,7 @@ class ConversationSpec(_Table):
     Rows that are conversations.
 
     Attributes:
-        turns: How many questions and answers: a number, or the least and the most.
+        turns: Number of questions and answers: a number, or the minimum and the maximum.
         strategy: Decides what is asked; by default ``document-questions``.
         modifiers: Change what the answering model sees; by default ``document-context`` where there are documents.
         asker: The model that asks, ``provider/model``; by default the one that answers.
@@ -100,7 +162,7 @@ class ConversationSpec(_Table):
         system: The system message of every conversation; part of the rows.
     """
 
-    turns: Annotated[tuple[Turns, Turns], BeforeValidator(_span)] = (1, 1)
+    turns: Annotated[tuple[int, int], BeforeValidator(_parse_turns)] = (1, 1)
     strategy: Choice = Choice(plugin="document-questions")
     modifiers: tuple[Choice, ...] | None = None
     asker: _Text | None = None
@@ -109,17 +171,15 @@ class ConversationSpec(_Table):
     asker_options: ModelOptions = ModelOptions()
     answerer_options: ModelOptions = ModelOptions()
 
-    @model_validator(mode="after")
-    def _least_and_most(self) -> Self:
-        if self.turns[0] > self.turns[1]:
-            raise ValueError("of turns the least comes first")
-        return self
-
 
 def _schema_of(value: object) -> object:
-    if isinstance(value, type) and issubclass(value, BaseModel):
-        return value.model_json_schema()
-    return value
+    if value is None or isinstance(value, Mapping | str | int | float | list | tuple):
+        return value
+    try:
+        return TypeAdapter(cast("type", value)).json_schema()
+    except PydanticUserError as error:
+        message = f"schema must be a JSON schema, or a type that Pydantic can validate: {error.message}"
+        raise ValueError(message) from error
 
 
 class RowSpec(_Table):
@@ -128,8 +188,8 @@ class RowSpec(_Table):
 
     Attributes:
         model: The model that makes them.
-        json_schema: The schema (``schema`` in a file, there also the name of a JSON file); from Python also a Pydantic
-            model.
+        json_schema: The schema (``schema`` in a file, there also the name of a JSON file). In Python it may be any type
+            that Pydantic can validate, such as a model.
         instruction: What the model is told.
         strategy: Spreads documents, personas or seeds over the rows; by default ``document-questions``. A seed stands
             below the instruction.
@@ -162,9 +222,9 @@ class GenerationSpec(_Table):
         root: The folder that all paths are relative to: that of the specification, or else the current one.
     """
 
-    rows: Annotated[int, Field(ge=1)]
-    seed: int = 0
-    output: Path
+    rows: Annotated[int, Field(ge=1, le=MAX_ROWS)]
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    output: _File
     storage: Choice = Choice(plugin="jsonl")
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
     documents: Documents | None = None
@@ -203,6 +263,10 @@ class GenerationSpec(_Table):
         return self.output_path.with_name(f"{self.output_path.name}.run")
 
 
+SpecSource = GenerationSpec | Mapping[str, Any] | str | Path
+"""A specification, a dictionary in the form of its file, or the path of the file."""
+
+
 def load_spec(path: str | Path) -> GenerationSpec:
     """
     Read a specification from a TOML file.
@@ -211,19 +275,38 @@ def load_spec(path: str | Path) -> GenerationSpec:
     text as ``schema`` names a JSON file.
 
     Raises:
-        ConfigurationError: It cannot be read, has an unknown key or an impossible value.
+        ConfigurationError: The file cannot be read, has an unknown key, or a value that is not valid.
     """
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
+    path = check_path(path)
+    text = read_text(path)
+    if text is None:
         raise ConfigurationError(
-            f"The specification {str(path)!r} cannot be read: {error.strerror}.", hint="Give the path of a TOML file."
-        ) from error
-    except ValueError as error:
-        raise ConfigurationError(f"The specification {str(path)!r} is not valid TOML: {error}.") from error
+            f"The specification {str(path)!r} cannot be read: No such file or directory.",
+            hint="Give the path of a TOML file.",
+        )
+    table = parse_toml(text, where=f"The specification {str(path)!r}")
     root = path.absolute().parent
     return make_spec(resolved(table, root, where=path.name), root, where=path.name)
+
+
+def to_spec(source: SpecSource) -> GenerationSpec:
+    """
+    Return a specification as it is, or make one from a dictionary, or read one from a file.
+
+    Args:
+        source: A dictionary has the form of the file. Its paths are relative to its key ``root``, by default the
+            current folder.
+
+    Raises:
+        ConfigurationError: It cannot be read, has an unknown key, or a value that is not valid.
+    """
+    if isinstance(source, GenerationSpec):
+        return source
+    if not isinstance(source, Mapping):
+        return load_spec(source)
+    root = check_path(source.get("root", Path.cwd())).absolute()
+    table = {key: value for key, value in source.items() if key != "root"}
+    return make_spec(resolved(table, root, where="specification"), root)
 
 
 def make_spec(table: Mapping[str, Any], root: Path, *, where: str = "specification") -> GenerationSpec:
@@ -231,8 +314,12 @@ def make_spec(table: Mapping[str, Any], root: Path, *, where: str = "specificati
     Make a specification from a table, as a file or a journal holds it.
 
     Raises:
-        ConfigurationError: It has an unknown key or an impossible value.
+        ConfigurationError: It has an unknown key or a value that is not valid.
     """
     if "root" in table:
         raise ConfigurationError(f"{where}: unknown key 'root'. Paths are relative to the folder of the file.")
-    return validated(GenerationSpec, {**table, "root": root}, where=where)
+    try:
+        return GenerationSpec.model_validate({**table, "root": root})
+    except ValidationError as error:
+        problem = spec_error(GenerationSpec, error, where=where)
+    raise problem  # not above: the error of Pydantic holds the values

@@ -7,10 +7,13 @@ Source: RFC 9112, HTTP/1.1. httptools is llhttp, the parser of Node.js; which by
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterable
 from typing import Final, cast
 
 import httptools
+
+from budwood.wire.event_loops import abort
 
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""
@@ -28,6 +31,7 @@ class Connection(asyncio.Protocol):
         headers: Its headers, as sent.
         expires: When it is too old to be used again, by the loop's clock.
         is_complete: Whether the whole reply has come.
+        sock: Its socket.
     """
 
     def __init__(self) -> None:
@@ -35,6 +39,7 @@ class Connection(asyncio.Protocol):
         self.headers: list[tuple[bytes, bytes]] = []
         self.expires = float("inf")
         self.is_complete = False
+        self.sock: socket.socket = cast("socket.socket", None)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser: httptools.HttpResponseParser | None = None
@@ -140,9 +145,9 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close it at once."""
-        self._fail(ConnectionAbortedError("The connection is closed."))
-        if not self._transport.is_closing():
-            self._transport.abort()
+        if not self._loop.is_closed():  # else the task that waits cannot be woken any more
+            self._fail(ConnectionAbortedError("The connection is closed."))
+        abort(self._transport, self.sock, self._loop)
 
     def _next_event(self) -> asyncio.Future[None]:
         """Return what is done once something has changed."""

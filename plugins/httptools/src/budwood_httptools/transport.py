@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from budwood.errors import BudwoodError, ConnectionFailedError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
-from budwood.wire.connecting import Proxies, TransportSettings
+from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines, Wait
 from budwood.wire.failures import (
     broken,
@@ -30,6 +30,7 @@ from budwood.wire.failures import (
 )
 from budwood.wire.heads import Address, address_of, head_of, headers_of
 from budwood.wire.idle import IdleConnections
+from budwood.wire.proxies import Proxies
 from budwood.wire.racing import connected
 from budwood.wire.tls import ssl_context
 from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
@@ -71,7 +72,8 @@ class HttptoolsTransport:
         monotonic: The clock that deadlines are moments of.
 
     Raises:
-        UnsupportedError: The settings or the environment want HTTP/2 or a proxy.
+        UnsupportedError: The settings ask for HTTP/2 or a proxy. A proxy of the environment raises it in `open`, for a
+            request that would have to go through it.
     """
 
     def __init__(
@@ -80,9 +82,10 @@ class HttptoolsTransport:
         self._settings = settings or TransportSettings()
         self.monotonic = monotonic
         if self._settings.http2:
-            raise _unsupported("speaks no HTTP/2")
-        if Proxies(self._settings):
-            raise _unsupported("goes through no proxy")
+            raise _unsupported("does not support HTTP/2")
+        self._proxies = Proxies(self._settings)
+        if self._proxies.configured is not None:
+            raise _unsupported("does not support proxies")
         self.deadlines = Deadlines()
         self._places = Places(self._settings.max_connections)
         self._servers: dict[tuple[str, str, int], _Server] = {}
@@ -115,6 +118,8 @@ class HttptoolsTransport:
         address = address_of(call)
         key = (address.scheme, address.host, address.port)
         if key not in self._servers:
+            if proxy := self._proxies.find(*key):
+                raise _unsupported(f"does not support proxies, and {proxy.source} sets one for {address.host}")
             context = ssl_context(self._settings) if address.scheme == "https" else None
             idle = IdleConnections[Connection](self._settings.max_idle_connections)
             self._servers[key] = _Server(address.host, address.port, context, idle, set())
@@ -167,6 +172,7 @@ class HttptoolsTransport:
         except BaseException:
             sock.close()
             raise
+        connection.sock = sock
         return connection
 
     def leave(self, server: _Server, connection: Connection) -> None:
@@ -192,7 +198,7 @@ class HttptoolsTransport:
 class HttptoolsExchange(AsyncBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_closed", "_connection", "_server", "_transport")
+    __slots__ = ("_call", "_connection", "_server", "_transport")
 
     def __init__(
         self, transport: HttptoolsTransport, call: HTTPCall, timing: Timing, server: _Server, connection: Connection
@@ -203,7 +209,6 @@ class HttptoolsExchange(AsyncBody):
         self._call = call
         self._server = server
         self._connection = connection
-        self._closed = False
 
     def _at_hand(self) -> bytes:
         return self._connection.take()
@@ -233,11 +238,11 @@ class HttptoolsExchange(AsyncBody):
         failure.__cause__ = error
         return failure
 
-    async def close(self) -> None:
-        """End it; in mid-reply this closes the connection."""
-        if not self._closed:
-            self._closed = True
-            self._transport.leave(self._server, self._connection)
+    async def _end(self) -> None:
+        self._transport.leave(self._server, self._connection)
+
+    async def _discard(self) -> None:
+        self._connection.close()
 
 
 def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
@@ -266,4 +271,4 @@ def _head(call: HTTPCall, target: _Target, size: int) -> bytes:
 
 
 def _unsupported(what: str) -> UnsupportedError:
-    return UnsupportedError(f"The transport httptools {what}.", hint='Use transport="auto", which takes one that does.')
+    return UnsupportedError(f"The transport httptools {what}.", hint='Use transport="auto" or transport="default".')

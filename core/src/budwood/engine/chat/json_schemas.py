@@ -149,6 +149,10 @@ def _object_schema(schema: Mapping[str, Any]) -> CoreSchema:
     return core_schema.typed_dict_schema(fields, strict=True, extra_behavior="allow" if others else "forbid")
 
 
+_VALUES: Final = frozenset({"enum", "const", "default", "examples"})
+"""Keywords that hold values, not schemas."""
+
+
 def is_object(schema: Mapping[str, Any]) -> bool:
     """Return whether a schema with a typed root describes JSON objects."""
     return schema.get("type") == "object"
@@ -163,6 +167,29 @@ def is_strict(schema: object) -> bool:
                 return False
         return all(is_strict(value) for value in schema.values())
     return all(map(is_strict, schema)) if isinstance(schema, list) else True
+
+
+def add_items(schema: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
+    """
+    Return a schema in which each tuple also has `items`, the union of its elements.
+
+    Vendors reject an array without `items`; Pydantic describes a tuple by `prefixItems` and its length alone.
+    """
+    if isinstance(schema, list):
+        return [add_items(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    added = {name: _add_items_in(name, value) for name, value in schema.items()}
+    if added.get("prefixItems") and "items" not in added:
+        elements = [one for place, one in enumerate(added["prefixItems"]) if one not in added["prefixItems"][:place]]
+        added["items"] = elements[0] if len(elements) == 1 else {"anyOf": elements}
+    return added
+
+
+def _add_items_in(keyword: str, value: Any) -> Any:  # noqa: ANN401 - the same
+    if keyword in ("properties", "$defs"):
+        return {name: add_items(one) for name, one in value.items()}
+    return value if keyword in _VALUES else add_items(value)
 
 
 def check_satisfiable(schema: Mapping[str, Any]) -> None:

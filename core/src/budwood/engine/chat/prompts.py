@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, Final
 
 from budwood.errors import PromptError
 from budwood.types import (
     ImagePart,
     Message,
     Part,
-    RefusalPart,
-    ResultContent,
     TextPart,
-    ToolCallPart,
-    ToolResultPart,
 )
 
 Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
@@ -28,7 +23,8 @@ Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
 Content = str | Message
 """One input of a moderation: a text, or the texts and images of a message."""
 
-File = str | os.PathLike[str]
+File = str | os.PathLike[str] | bytes
+"""A file by its path, or its content."""
 
 ReadFile = Callable[[str, bytes, str], tuple[Part, ...]]
 """Turns a file's name, content and media type into parts of a message."""
@@ -46,13 +42,20 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
         return (*start, Message(role="user", parts=(TextPart(text=prompt),)))
     if isinstance(prompt, Message):
         return (*start, prompt)
-    if isinstance(prompt, Mapping) or not isinstance(prompt, Sequence):
-        raise PromptError(f"The prompt is a {type(prompt).__name__}.", hint="Give a text, or a list of messages.")
+    if isinstance(prompt, Mapping | bytes) or not isinstance(prompt, Sequence):
+        raise PromptError(
+            f"The prompt is of the type {type(prompt).__name__}.", hint="Pass a text, or a list of messages: [{…}, …]."
+        )
     names: dict[str, str] = {}
     messages: list[Message] = list(start)
     for number, given in enumerate(prompt):
-        message = given if isinstance(given, Message) else _from_mapping(given, number, names)
-        names.update({wanted.id: wanted.name for wanted in message.tool_calls})
+        if isinstance(given, Message):
+            message = given
+        else:
+            from budwood.engine.chat.dictionaries import read_message  # many programs have none
+
+            message = read_message(given, number, names)
+        names.update({call.id: call.name for call in message.tool_calls})
         messages.append(message)
     return tuple(messages)
 
@@ -89,16 +92,9 @@ def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadF
         return messages
     if not messages or messages[-1].role != "user":
         raise PromptError("There is no message of the user for the files.", hint="End the messages with one.")
-    parts = tuple(part for file in files for part in _parts_of(_path_of(file), read))
+    parts = tuple(part for number, file in enumerate(files, 1) for part in _parts_of(file, number, read))
     *before, last = messages
     return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
-
-
-def _path_of(file: File) -> Path:
-    try:
-        return Path(file)
-    except TypeError:
-        raise PromptError(f"A file cannot be {type(file).__name__}.", hint="Give the path of the file.") from None
 
 
 def media_type_of(name: str, data: bytes) -> str:
@@ -117,7 +113,11 @@ def media_type_of(name: str, data: bytes) -> str:
     return "text/plain" if "\0" not in text else guessed or "application/octet-stream"
 
 
-def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
+def _parts_of(file: object, number: int, read: ReadFile) -> tuple[Part, ...]:
+    if isinstance(file, bytes):
+        name = f"file {number}"
+        return read(name, file, _sniff(file) or media_type_of(name, file))
+    path = _path_of(file)
     try:
         data = path.read_bytes()
     except IsADirectoryError:
@@ -128,65 +128,33 @@ def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
     return read(path.name, data, media_type_of(path.name, data))
 
 
-def _from_mapping(given: object, number: int, names: Mapping[str, str]) -> Message:
-    if not isinstance(given, Mapping):
-        raise PromptError(f"Message {number} is a {type(given).__name__}.", hint="Give a Message or a dictionary.")
-    try:
-        if "parts" in given:
-            return Message.model_validate(given)
-        if given.get("role") == "tool":
-            call_id = given["tool_call_id"]
-            name = given.get("name") or names.get(call_id, "tool")
-            return Message.tool(ToolResultPart(call_id=call_id, name=name, content=_result(given.get("content"))))
-        calls = [_call(wanted) for wanted in given.get("tool_calls") or ()]
-        refusal = [RefusalPart(text=given["refusal"])] if given.get("refusal") else []
-        parts = (*_parse_parts(given.get("content")), *refusal, *calls)
-        return Message(role=given["role"], parts=parts, name=given.get("name"))
-    except KeyError as error:
-        raise PromptError(f"Message {number} has no {error}.") from None
-    except (ValidationError, AttributeError, TypeError) as error:
-        raise PromptError(f"Message {number} is not in a form that is known: {_describe(error)}.") from None
+def _path_of(file: object) -> Path:
+    if isinstance(file, str) and (scheme := _ADDRESS.match(file)):
+        shown = file[: 60 if scheme[0] != "data:" else 5]
+        hint = "Pass its path." if scheme[0] == "file:" else _HINT_FOR_ADDRESSES
+        raise PromptError(f"A file is an address: {shown}. Budwood does not download files.", hint=hint)
+    if not isinstance(file, str | os.PathLike):
+        hint = "Pass it in a message: Message.user(text, image)." if isinstance(file, ImagePart) else _HINT_FOR_FILES
+        raise PromptError(f"A file is of the type {type(file).__name__}.", hint=hint)
+    return Path(file)
 
 
-def _result(content: object) -> ResultContent:
-    """Return what a tool returned: texts as one text, unless an image is among them."""
-    parts = _parse_parts(content)
-    if all(isinstance(part, TextPart) and part.cache is None for part in parts):
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
-    if all(isinstance(part, TextPart | ImagePart) for part in parts):
-        return tuple(part for part in parts if isinstance(part, TextPart | ImagePart))
-    raise TypeError("a tool's result holds more than texts and images")
+def _sniff(data: bytes) -> str | None:
+    """Tell the media type of content without a name by how it begins."""
+    return next((media_type for start, media_type in _SIGNATURES.items() if data.startswith(start)), None) or (
+        "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+    )
 
 
-def _parse_parts(content: object) -> tuple[Part, ...]:
-    if content is None:
-        return ()
-    if isinstance(content, str):
-        return (TextPart(text=content),)
-    if not isinstance(content, Sequence):
-        raise TypeError(f"its content is a {type(content).__name__}")
-    return tuple(_parse_part(part) for part in content)
+_ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|gs|data|file):(?=//|[^/\\])", re.IGNORECASE)
+_HINT_FOR_ADDRESSES: Final = "For an image that the vendor fetches: client.ask(Message.user(text, Image(url=…)))."
+_HINT_FOR_FILES: Final = "Pass the path of the file, or its content as bytes."
 
-
-def _parse_part(part: Mapping[str, Any]) -> Part:
-    match part.get("type"):
-        case "text":
-            return TextPart(text=part["text"])
-        case "refusal":
-            return RefusalPart(text=part["refusal"])
-        case "image_url":
-            return ImagePart(url=part["image_url"]["url"], detail=part["image_url"].get("detail"))
-        case other:
-            raise TypeError(f"content of the type {other!r}")
-
-
-def _call(wanted: Mapping[str, Any]) -> Part:
-    function = wanted["function"]
-    return ToolCallPart(id=wanted["id"], name=function["name"], arguments=function.get("arguments") or "{}")
-
-
-def _describe(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-    return str(error)
+_SIGNATURES: Final = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"%PDF-": "application/pdf",
+}
+"""How files begin. Source: the formats' own specifications."""

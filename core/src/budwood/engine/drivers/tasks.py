@@ -34,12 +34,15 @@ class BackgroundTasks:
         """Wait until the tasks of this event loop have ended, but no longer than for their cleaning up."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CLEANUP_SECONDS
-        while tasks := [task for task in self._tasks if task.get_loop() is loop]:  # one may start another
+        while tasks := [task for task in list(self._tasks) if task.get_loop() is loop]:  # one may start another
             await asyncio.wait(tasks, timeout=max(deadline - loop.time(), 0.0))
             if loop.time() >= deadline:
                 return
 
     def _add(self, task: asyncio.Task[Any]) -> None:
+        for other in list(self._tasks):
+            if other.get_loop().is_closed():  # it will never end
+                self._tasks.discard(other)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 

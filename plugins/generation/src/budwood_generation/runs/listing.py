@@ -8,6 +8,7 @@ from typing import Literal
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
+from budwood_generation.files import check_path
 from budwood_generation.journal import Counts, Header, read_counts, read_header
 from budwood_generation.runs.folder import ENDING, JOURNAL, in_use, run_folder_at
 from budwood_generation.runs.report import Failure
@@ -49,7 +50,7 @@ def list_runs(folder: str | Path = ".") -> list[RunInfo]:
     Raises:
         ConfigurationError: There is no such folder.
     """
-    folder = Path(folder)
+    folder = check_path(folder)
     if not folder.is_dir():
         raise ConfigurationError(f"There is no folder {str(folder)!r}.")
     return [_info(path.parent.absolute()) for path in sorted(folder.glob(f"*{ENDING}/{JOURNAL}"))]
@@ -62,7 +63,7 @@ def show_run(path: str | Path) -> RunInfo:
     Raises:
         ConfigurationError: There is no run.
     """
-    return _info(run_folder_at(Path(path)))
+    return _info(run_folder_at(check_path(path)))
 
 
 def _info(folder: Path) -> RunInfo:

@@ -11,6 +11,7 @@ from budwood import AsyncClient
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
+from budwood_generation.files import check_path
 from budwood_generation.journal import Journal, read_header
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.calling import Caller
@@ -20,14 +21,14 @@ from budwood_generation.runs.making import ConversationMaker, RowMaker, ValueMak
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
 from budwood_generation.runs.runner import Runner
-from budwood_generation.spec import ConversationSpec, GenerationSpec, load_spec, make_spec
+from budwood_generation.spec import ConversationSpec, GenerationSpec, SpecSource, make_spec
 
 T = TypeVar("T")
 Watch = Callable[[Progress], None]
 
 
 def generate(
-    spec: GenerationSpec | str | Path,
+    spec: SpecSource,
     *,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: Watch | None = None,
@@ -36,7 +37,7 @@ def generate(
     Make a dataset, or go on with it where the same specification was interrupted.
 
     Args:
-        spec: The specification, or the path of its file.
+        spec: The specification, a dictionary in the form of its file, or the path of the file.
         settings: As for `budwood.Client`.
         on_progress: Called after every commit.
 
@@ -47,14 +48,12 @@ def generate(
 
 
 async def generate_async(
-    spec: GenerationSpec | str | Path,
+    spec: SpecSource,
     *,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: Watch | None = None,
 ) -> RunReport:
     """Make a dataset; see `generate`. A cancelled task leaves the run where `resume` takes it up."""
-    if not isinstance(spec, GenerationSpec):
-        spec = load_spec(spec)
     known = settings if isinstance(settings, Settings) else Settings.load(settings)
     return await _perform(make_plan(spec, settings=known), known, on_progress)
 
@@ -87,7 +86,7 @@ async def resume_async(
 ) -> RunReport:
     """Go on with a run; see `resume`."""
     known = settings if isinstance(settings, Settings) else Settings.load(settings)
-    folder = run_folder_at(Path(path))
+    folder = run_folder_at(check_path(path))
     return await _perform(make_plan(saved_spec(folder), settings=known), known, on_progress)
 
 

@@ -13,6 +13,7 @@ from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, Output
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.encoding import foreign_tools, own_tools
 from budwood_openai_compatible.responses.items import InputWriter
+from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 
 MISSING_PARAMETERS: Final = ("stop", "seed", "frequency_penalty", "presence_penalty")
 """Parameters of Chat Completions that Responses does not take."""
@@ -122,7 +123,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
     written: dict[str, Any] = {
         "type": "function",
         "name": tool.name,
-        "parameters": tool.parameters,
+        "parameters": (encode_strict_schema(tool.parameters) if tool.strict else None) or tool.parameters,
         "strict": bool(tool.strict),
     }
     if tool.description:
@@ -131,9 +132,7 @@ def _tool(tool: ToolDefinition) -> dict[str, Any]:
 
 
 def _encode_schema(schema: OutputSchema) -> dict[str, Any]:
-    written: dict[str, Any] = {"type": "json_schema", "name": schema.name, "schema": schema.json_schema}
+    written: dict[str, Any] = {"type": "json_schema", "name": schema.name, **schema_fields(schema)}
     if schema.description:
         written["description"] = schema.description
-    if schema.strict is not None:
-        written["strict"] = schema.strict
     return written

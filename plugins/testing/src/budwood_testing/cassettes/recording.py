@@ -119,7 +119,7 @@ class RecordingTransport:
 
     Args:
         path: The file of the cassette.
-        transport: Sends the calls; the caller closes it. By default each call uses a new connection.
+        transport: Sends the calls; the caller closes it. By default a new transport for each call.
         secrets: Texts that must not be recorded, in addition to the credentials of calls.
         scrub: Regular expressions for text that must not be recorded. If one has groups, only the groups are removed.
         times: Whether to record when each chunk arrived.

@@ -14,7 +14,7 @@ from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Clock, Transport, Transports
 from budwood.hooks import TRANSPORT, Kind
 from budwood.types import Body, HTTPCall, ReplyHead, Timing
-from budwood.wire.connecting import PROXY_VARIABLES
+from budwood.wire.proxies import PROXY_VARIABLES
 from budwood_testing.loopback import MAX_WAIT, LoopbackServer
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.transport.sync_adapter import SyncTransport

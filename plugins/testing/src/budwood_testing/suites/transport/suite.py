@@ -8,8 +8,10 @@ import pytest
 
 from budwood.contracts import Transports
 from budwood.errors import UnsupportedError
+from budwood_testing.loopback import LoopbackServer, reply
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build
+from budwood_testing.suites.transport.bench import Make, call, fetch, timing
 from budwood_testing.suites.transport.cancellation import CancellationTests
 from budwood_testing.suites.transport.certificates import CertificateTests
 from budwood_testing.suites.transport.connection_reuse import ReuseTests
@@ -63,16 +65,28 @@ class TransportSuite(
             if self.asynchronous:
                 things[1].asynchronous()
 
-    def test_unsupported_proxies_are_rejected(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-        """If a proxy is configured, a transport without proxy support raises UnsupportedError."""
+    def test_unsupported_proxies_are_rejected(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A call that has to go through a proxy never goes directly instead."""
         if self.proxies:
             pytest.skip(f"{self.plugin} sets `proxies`")
-        for settings, variable in (({"proxy": "http://127.0.0.1:1"}, ""), ({}, "http://127.0.0.1:1")):
-            monkeypatch.setenv("HTTPS_PROXY", variable)
-            thing = cast("Transports", build(**settings).thing)
-            with pytest.raises(UnsupportedError) as caught:
-                (thing.blocking if self.blocking else thing.asynchronous)()
-            assert caught.value.hint
+        with pytest.raises(UnsupportedError):
+            make(proxy="http://127.0.0.1:1").open(call("https://vendor.invalid/"), timing())
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        with pytest.raises(UnsupportedError) as caught:
+            make().open(call("https://vendor.invalid/"), timing())
+        assert caught.value.hint
+
+    @pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost, 127.0.0.0/8", "*"])
+    def test_unneeded_proxies_are_not_checked(
+        self, make: Make, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+    ) -> None:
+        """A proxy of the environment, also one that no transport supports, is checked only when a call needs it."""
+        monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:1")
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:port")
+        monkeypatch.setenv("NO_PROXY", no_proxy)
+        server.play(reply(200, "direct"))
+
+        assert fetch(make(), call(server.url)).body == b"direct"
 
     def test_unsupported_io_is_rejected(self, build: Build) -> None:
         """The kind of I/O that the plugin lacks raises UnsupportedError with a hint."""

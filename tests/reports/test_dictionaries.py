@@ -1,0 +1,234 @@
+"""Messages as dictionaries in OpenAI's form: what they hold is sent, refused or reported, and never lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood import Client, Image, Message
+from budwood.engine.chat.prompts import messages_of
+from budwood.errors import PromptError
+from budwood.types import ImagePart, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+from budwood_testing import ScriptedTransport, chat_reply
+
+MARK = {"type": "ephemeral"}
+PNG = "data:image/png;base64,iVBORw0KGgo="
+CALL = {"id": "c1", "type": "function", "function": {"name": "shot", "arguments": "{}"}}
+
+
+def read(*messages):
+    """Read dictionaries as a prompt."""
+    return messages_of(list(messages))
+
+
+@pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
+@pytest.mark.parametrize(
+    ("given", "lifetime"),
+    [
+        ({"content": [{"type": "text", "text": "long", "cache_control": MARK}]}, "default"),
+        ({"content": [{"type": "text", "text": "long", "cache_control": {**MARK, "ttl": "1h"}}]}, "1h"),
+        ({"content": [{"type": "image_url", "image_url": {"url": PNG}, "cache_control": {**MARK, "ttl": "5m"}}]}, "5m"),
+        ({"content": "long", "cache_control": MARK}, "default"),
+        ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "cache_control": MARK}, "default"),
+    ],
+)
+def test_cache_control_is_a_mark(given, lifetime):
+    """
+    The mark of a part, or of a whole message, is the mark of our part.
+    """
+    (message,) = read({"role": "user", **given})
+
+    assert [part.cache for part in message.parts][-1] == lifetime
+
+
+def test_cache_control_reaches_the_vendor_that_takes_it():
+    """
+    A mark in a dictionary is in the request to Anthropic, on system prompts and results of tools as well.
+    """
+    transport = ScriptedTransport().reply(body=anthropic_reply())
+    messages = [
+        {"role": "system", "content": [{"type": "text", "text": "Rules.", "cache_control": MARK}]},
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "c1", "content": "the screen", "cache_control": {**MARK, "ttl": "1h"}},
+    ]
+
+    with Client("anthropic/claude-sonnet-4-5", api_key="no-key-123", transport=transport) as client:
+        client.ask(messages, max_tokens=5)
+
+    sent = transport.sent()
+    assert sent["system"][0]["cache_control"] == MARK
+    assert sent["messages"][-1]["content"][0]["cache_control"] == {**MARK, "ttl": "1h"}
+
+
+def anthropic_reply():
+    """Make a reply of Anthropic's."""
+    return {
+        "id": "m",
+        "type": "message",
+        "role": "assistant",
+        "model": "c",
+        "content": [{"type": "text", "text": "ok"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+
+
+@pytest.mark.report("langchain-ai/langchain#39370", outcome="mended")
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_reasoning_is_kept_under_its_field(field):
+    """
+    Reasoning in a dictionary is a part of the message, which knows in which field its server wants it back.
+    """
+    (message,) = read({"role": "assistant", "content": "Rain.", field: "Clouds, so rain."})
+
+    assert message.parts == (ReasoningPart(text="Clouds, so rain.", data=field), TextPart(text="Rain."))
+
+
+@pytest.mark.report("securo-finance/securo#884", outcome="mended")
+def test_what_else_a_vendor_said_of_a_call_is_kept():
+    """
+    Fields of a call that Budwood does not model are in the part's data, those of the function among them.
+    """
+    extra = {"google": {"thought_signature": "SIG"}}
+    call = {**CALL, "extra_content": extra, "function": {**CALL["function"], "note": 1}}
+    (message,) = read({"role": "assistant", "content": None, "tool_calls": [call]})
+
+    assert message.tool_calls[0].data == {"extra_content": extra, "function": {"note": 1}}
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"type": "image_url", "image_url": PNG}, ImagePart(url=PNG)),
+        ({"type": "image_url", "image_url": {"url": PNG, "detail": "low"}}, ImagePart(url=PNG, detail="low")),
+        ({"type": "input_image", "image_url": PNG, "detail": "high"}, ImagePart(url=PNG, detail="high")),
+        ({"type": "input_text", "text": "a"}, TextPart(text="a")),
+        ({"type": "output_text", "text": "a", "annotations": []}, TextPart(text="a")),
+        ("a", TextPart(text="a")),
+        (Image(url=PNG), ImagePart(url=PNG)),
+    ],
+)
+def test_forms_with_one_meaning_are_taken(part, expected):
+    """
+    An image's address may be in the place of its object, parts may have the names of Responses, or be ours.
+    """
+    (message,) = read({"role": "user", "content": [part]})
+
+    assert message.parts == (expected,)
+
+
+def test_the_older_form_of_function_calls_is_read():
+    """
+    A result by the role ``function`` belongs to the last call of that function, whose arguments may be an object.
+    """
+    _, first, told, second, again = read(
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": '{"city": "Oslo"}'}},
+        {"role": "function", "name": "weather", "content": "rain"},
+        {"role": "assistant", "content": "", "function_call": {"name": "weather", "arguments": {"city": "Rome"}}},
+        {"role": "function", "name": "weather", "content": "sun"},
+    )
+
+    calls = [message.tool_calls[0] for message in (first, second)]
+    results = [message.tool_results[0] for message in (told, again)]
+    assert [call.parse_arguments() for call in calls] == [{"city": "Oslo"}, {"city": "Rome"}]
+    assert [result.call_id for result in results] == [call.id for call in calls]
+    assert calls[0].id != calls[1].id
+    assert [(result.name, result.content) for result in results] == [("weather", "rain"), ("weather", "sun")]
+
+
+def test_arguments_may_be_an_object():
+    """
+    Some programs give a call's arguments as an object and not as JSON text.
+    """
+    call = {**CALL, "function": {"name": "shot", "arguments": {"x": 1}}}
+    (message,) = read({"role": "assistant", "tool_calls": [call]})
+
+    assert json.loads(message.tool_calls[0].arguments) == {"x": 1}
+
+
+def test_our_parts_and_empty_fields_are_taken():
+    """
+    What OpenAI's SDK writes out with empty fields is read, and so are our own calls among dictionaries.
+    """
+    dumped = {
+        "role": "assistant",
+        "content": "Hi",
+        "refusal": None,
+        "annotations": [{"type": "url_citation"}],
+        "audio": None,
+        "function_call": None,
+        "tool_calls": [ToolCallPart(id="c1", name="f")],
+    }
+
+    assert read(dumped)[0].parts == (TextPart(text="Hi"), ToolCallPart(id="c1", name="f"))
+
+
+def test_objects_of_an_sdk_are_read(client, scripted):
+    """
+    A message object that can write itself as a dictionary may stand in the list.
+    """
+
+    class SDKMessage:
+        def model_dump(self, *, exclude_none: bool) -> dict:
+            assert exclude_none
+            return {"role": "assistant", "content": "Hi"}
+
+    scripted.reply(body=chat_reply("ok"))
+    client.ask([Message.user("Hi"), SDKMessage(), {"role": "user", "content": "And?"}])
+
+    assert [message["role"] for message in scripted.sent()["messages"]] == ["user", "assistant", "user"]
+
+
+@pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"role": "assistant", "audio": {"id": "a1"}}, "'audio' is not supported.*transcript"),
+        (
+            {"role": "assistant", "content": "x", "reasoning_details": [{"type": "t"}]},
+            "reasoning_details.*reply.message",
+        ),
+        ({"role": "user", "content": "x", "timestamp": 5}, "'timestamp' is not supported"),
+        ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "'input_audio' is not supported"),
+        ({"role": "user", "content": [{"type": "text", "text": "x", "weight": 2}]}, "'weight' is not supported"),
+        ({"role": "user", "content": [{"type": "text", "text": 5}]}, "text is of the type int"),
+        ({"role": "user", "content": [{"type": "text"}]}, "'text' is missing"),
+        ({"role": "user", "content": [{"type": "image_url", "image_url": 5}]}, "image_url is of the type int"),
+        ({"role": "user", "content": [{"type": "image_url"}]}, "'image_url' is missing"),
+        (
+            {"role": "user", "content": "x", "cache_control": {"type": "ephemeral", "ttl": "2h"}},
+            "cache_control is.*ttl",
+        ),
+        ({"role": "assistant", "refusal": "no", "cache_control": MARK}, "cannot mark refusal"),
+        ({"role": "human", "content": "x"}, "'human'.*Use one of system"),
+        ({"role": "tool", "content": "x"}, "'tool_call_id' is missing"),
+        ({"role": "function", "name": "f", "content": "x"}, "no earlier message calls the function 'f'"),
+        ({"role": "assistant", "tool_calls": [{**CALL, "type": "custom"}]}, "type 'custom' is not supported"),
+        ({"role": "assistant", "tool_calls": [{"id": "c"}]}, "'function' is missing"),
+        ({"role": "assistant", "function_call": "f"}, "function_call is of the type str"),
+        ({"role": "tool", "tool_call_id": "c", "content": {"a": 1}}, "content is of the type dict"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(given, text):
+    """
+    The error names the message and the field, and says what to do.
+    """
+    with pytest.raises(PromptError, match=f"(?s)Message 0: .*{text}"):
+        read(given)
+
+
+def test_images_in_results_of_tools_are_kept():
+    """
+    A result with an image keeps both, in order.
+    """
+    content = [{"type": "text", "text": "the screen"}, {"type": "image_url", "image_url": PNG}]
+    *_, told = read(
+        {"role": "assistant", "tool_calls": [CALL]}, {"role": "tool", "tool_call_id": "c1", "content": content}
+    )
+
+    assert told.tool_results == (
+        ToolResultPart(call_id="c1", name="shot", content=(TextPart(text="the screen"), ImagePart(url=PNG))),
+    )

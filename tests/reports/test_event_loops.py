@@ -1,0 +1,374 @@
+"""Async clients that are used in more than one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from budwood import AsyncClient
+from budwood.errors import BudwoodError, ConfigurationError, CredentialError, RequestTimeoutError
+from budwood.types import AccessToken
+from budwood_testing import chat_chunks, chat_reply, sse
+from tests.servers import CHUNKED, EVENT_STREAM, KEPT, LEAVE, chunk, head, reply
+
+every_transport = pytest.mark.parametrize("transport", ["auto", "default", "httptools", "aiohttp"])
+WORDS = ["Once", " upon", " a", " time"]
+
+
+def make_client(server, transport="auto", **options):
+    """
+    Make a client of a server on loopback.
+    """
+    return AsyncClient(
+        "openai-compatible/any", base_url=f"{server.url}/v1", cache=False, retries=0, transport=transport, **options
+    )
+
+
+def answering(server):
+    """
+    Have a server answer all requests, and keep its connections open.
+    """
+    server.answer = lambda _: reply(200, chat_reply("Hello."), **KEPT)
+    return server
+
+
+def streaming(server, *, times=1):
+    """
+    Have a server answer by streams, which it keeps open after the first word until the test ends.
+    """
+    first, *others = (chunk(event) for event in sse(*chat_chunks(WORDS)))
+    goes_on = threading.Event()
+    server.play(
+        head(200, **CHUNKED, **EVENT_STREAM), first, others[0], goes_on, *others[1:], chunk(b""), times=times, keep=True
+    )
+    return goes_on
+
+
+@pytest.fixture
+def abandoned_connections():
+    """
+    Collect what asyncio and aiohttp leave of a loop that did not shut down; they warn of it.
+    """
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+async def ask(client):
+    """
+    Return the text of a reply.
+    """
+    return (await client.ask("Hi")).text
+
+
+async def rest_of(texts):
+    """
+    Return what else a stream yields.
+    """
+    return [text async for text in texts]
+
+
+async def read(client):
+    """
+    Return the text of a stream.
+    """
+    async with client.stream("Hi") as stream:
+        return "".join([text async for text in stream.text_deltas()])
+
+
+@pytest.mark.report("pydantic/pydantic-ai#180", outcome="mended")
+@every_transport
+def test_client_works_in_one_event_loop_after_the_other(loopback_server, transport):
+    """
+    A second `asyncio.run` gets connections of its own, and does not wait on those of the first.
+    """
+    client = make_client(answering(loopback_server), transport)
+
+    assert [asyncio.run(ask(client)) for _ in range(3)] == ["Hello."] * 3
+    assert loopback_server.accepted == 3
+
+
+@pytest.mark.report("pydantic/pydantic-ai#180", outcome="mended")
+@every_transport
+def test_streams_work_in_one_event_loop_after_the_other(loopback_server, transport):
+    """
+    The same holds for streams.
+    """
+    client = make_client(loopback_server, transport)
+    streaming(loopback_server, times=2).set()
+
+    assert [asyncio.run(read(client)) for _ in range(2)] == ["".join(WORDS)] * 2
+
+
+@every_transport
+def test_end_of_a_loop_closes_its_connections(loopback_server, transport):
+    """
+    `asyncio.run` closes them at its end although the client stays open.
+    """
+    client = make_client(answering(loopback_server), transport)
+
+    async def ask_twice():
+        return [await ask(client), await ask(client)]
+
+    assert asyncio.run(ask_twice()) == ["Hello."] * 2
+    assert loopback_server.accepted == 1
+    assert loopback_server.has_open(0)
+
+
+@every_transport
+def test_deadlines_hold_in_a_second_event_loop(loopback_server, transport):
+    """
+    A timer that the first loop left behind does not disarm the timeouts of the second.
+    """
+    client = make_client(loopback_server, transport, timeout=0.2)
+    loopback_server.play(LEAVE, times=2)
+
+    for _ in range(2):
+        with pytest.raises(RequestTimeoutError):
+            asyncio.run(ask(client))
+
+
+@every_transport
+@pytest.mark.usefixtures("abandoned_connections")
+def test_loop_that_is_closed_abruptly_does_not_matter(loopback_server, transport):
+    """
+    Also where a loop ends without shutting down, and during a reply, the next loop works.
+    """
+    client = make_client(loopback_server, transport)
+    goes_on = streaming(loopback_server)
+    loop = asyncio.new_event_loop()
+    stream = client.stream("Hi")
+    assert loop.run_until_complete(anext(stream.text_deltas())) == WORDS[0]
+    loop.close()
+    goes_on.set()
+    answering(loopback_server)
+
+    assert asyncio.run(ask(client)) == "Hello."
+    asyncio.run(stream.close())
+    asyncio.run(client.close())
+
+
+@every_transport
+@pytest.mark.usefixtures("abandoned_connections")
+def test_stream_is_read_in_the_loop_that_opened_it(loopback_server, transport):
+    """
+    Reading it in another loop is an error at once that says so, and the client works on.
+    """
+    client = make_client(loopback_server, transport)
+    goes_on = streaming(loopback_server)
+    texts = client.stream("Hi").text_deltas()
+    with asyncio.Runner() as runner:
+        assert runner.run(anext(texts)) == WORDS[0]
+        goes_on.set()
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            asyncio.run(rest_of(texts))
+        answering(loopback_server)
+        assert runner.run(ask(client)) == "Hello."
+
+
+@every_transport
+def test_threads_with_a_loop_each_share_a_client(loopback_server, transport):
+    """
+    Each has connections of its own; `close` closes those of all loops that run.
+    """
+    client = make_client(answering(loopback_server), transport)
+    together, closed = threading.Barrier(4), threading.Event()
+
+    async def ask_much():
+        texts = []
+        for _ in range(5):
+            await asyncio.to_thread(together.wait)
+            texts += [await ask(client), await ask(client)]
+        await asyncio.to_thread(together.wait)
+        if together.n_waiting == 0 and threading.current_thread().name.endswith("_0"):
+            await client.close()
+            closed.set()
+        await asyncio.to_thread(closed.wait)
+        return texts
+
+    with ThreadPoolExecutor(4) as pool:
+        results = [one.result() for one in [pool.submit(asyncio.run, ask_much()) for _ in range(4)]]
+
+    assert results == [["Hello."] * 10] * 4
+    assert loopback_server.accepted == 4
+    assert loopback_server.has_open(0)
+    with pytest.raises(BudwoodError, match="closed"):
+        asyncio.run(ask(client))
+
+
+def test_client_of_httpx_stays_in_its_event_loop(loopback_server):
+    """
+    Its connections cannot be renewed, so a second loop is an error at once that names the cure.
+    """
+    client = make_client(answering(loopback_server), httpx.AsyncClient(trust_env=False))
+
+    async def ask_and_close_connections():
+        text = await ask(client)
+        await client._transport._client.aclose()
+        return text
+
+    assert asyncio.run(ask_and_close_connections()) == "Hello."
+    with pytest.raises(ConfigurationError, match=r"another event loop.*omit transport="):
+        asyncio.run(ask(client))
+
+
+def test_mock_of_httpx_works_in_several_event_loops(loopback_server):
+    """
+    It has no connections that could belong to a loop.
+    """
+    mock = httpx.MockTransport(lambda _: httpx.Response(200, json=chat_reply("Mocked.")))
+    client = make_client(loopback_server, httpx.AsyncClient(transport=mock))
+
+    assert [asyncio.run(ask(client)) for _ in range(2)] == ["Mocked."] * 2
+
+
+class Tokens:
+    """
+    An async source of tokens, which gives way to other tasks before it answers.
+    """
+
+    def __init__(self, clock, *, failures=0, seconds=3600.0):
+        self.clock = clock
+        self.failures = failures
+        self.seconds = seconds
+        self.asked = 0
+        self.started = asyncio.Event()
+
+    async def __call__(self):
+        self.asked += 1
+        self.started.set()
+        number = self.asked
+        await asyncio.sleep(0)
+        if number <= self.failures:
+            raise OSError("no route")
+        return AccessToken(secret=f"token-{number}", expires_at=self.clock.time() + self.seconds)
+
+
+@pytest.fixture
+def make_azure_client(scripted, clock):
+    """
+    Make a client whose credentials are the tokens of a source.
+    """
+
+    def make(source):
+        settings = {"base_url": "https://res.openai.azure.com", "token_source": source}
+        return AsyncClient(
+            "azure/gpt-4o",
+            settings={"providers": {"azure": settings}},
+            transport=scripted.asynchronous,
+            clock=clock,
+            cache=False,
+            retries=0,
+        )
+
+    return make
+
+
+def bearers(scripted):
+    """
+    Return the set of tokens that were sent.
+    """
+    return {call.headers["authorization"] for call in scripted.calls}
+
+
+def test_tasks_share_the_fetch_of_a_token(make_azure_client, scripted, clock):
+    """
+    Eight tasks without a token wait for one fetch, also once it expires.
+    """
+    for _ in range(16):
+        scripted.reply(body=chat_reply("Hello."))
+    source = Tokens(clock)
+    client = make_azure_client(source)
+
+    assert all(isinstance(one.text, str) for one in asyncio.run(client.ask_many(["Hi"] * 8)))
+    assert bearers(scripted) == {"Bearer token-1"}
+    clock.now += 4000
+    asyncio.run(client.ask_many(["Hi"] * 8))
+    assert source.asked == 2
+    assert bearers(scripted) == {"Bearer token-1", "Bearer token-2"}
+
+
+def test_tasks_share_the_failure_of_a_token_source(make_azure_client, scripted, clock):
+    """
+    Each call gets an error of its own that names the cause, and the source is not asked for each of them.
+    """
+    scripted.reply(body=chat_reply("Hello."))
+    source = Tokens(clock, failures=1)
+    client = make_azure_client(source)
+
+    errors = asyncio.run(client.ask_many(["Hi"] * 4))
+
+    assert source.asked == 1
+    assert all(isinstance(error, CredentialError) and isinstance(error.__cause__, OSError) for error in errors)
+    assert len({id(error) for error in errors}) == 4
+    assert asyncio.run(ask(client)) == "Hello."
+
+
+def test_cancelled_fetch_of_a_token_is_taken_over(make_azure_client, scripted, clock):
+    """
+    A task that is cancelled during the fetch does not take the others with it.
+    """
+    for _ in range(3):
+        scripted.reply(body=chat_reply("Hello."))
+    source = Tokens(clock)
+    client = make_azure_client(source)
+
+    async def cancel_the_first():
+        tasks = [asyncio.create_task(ask(client)) for _ in range(4)]
+        await source.started.wait()
+        tasks[0].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *others = asyncio.run(cancel_the_first())
+
+    assert isinstance(first, asyncio.CancelledError)
+    assert others == ["Hello."] * 3
+    assert source.asked == 2
+
+
+def test_fetch_in_a_loop_that_was_closed_is_taken_over(make_azure_client, scripted, clock):
+    """
+    A call in the next loop asks the source again rather than wait for a task that will never go on.
+    """
+    scripted.reply(body=chat_reply("Hello."))
+    source, started = Tokens(clock), asyncio.Event()
+
+    async def wait_in_the_first_loop():
+        if not started.is_set():
+            started.set()
+            await asyncio.get_running_loop().create_future()
+        return await source()
+
+    client = make_azure_client(wait_in_the_first_loop)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(ask(client))
+    loop.run_until_complete(started.wait())
+    loop.close()
+
+    assert asyncio.run(ask(client)) == "Hello."
+    assert source.asked == 1
+    task._log_destroy_pending = False
+
+
+def test_token_source_is_bounded_by_the_timeout(make_azure_client, clock):
+    """
+    A source that never answers ends with the call.
+    """
+
+    async def never():
+        await asyncio.get_running_loop().create_future()
+
+    client = make_azure_client(never)
+
+    async def ask_briefly():
+        return await client.ask("Hi", timeout=0.05)
+
+    with pytest.raises(RequestTimeoutError, match="token source"):
+        asyncio.run(ask_briefly())
