@@ -232,7 +232,7 @@ def test_a_header_that_cannot_be_read_is_logged_without_the_key(monkeypatch):
     monkeypatch.setattr("budwood.logs.emit", lambda event, **fields: logged.append(f"{event} {fields}"))
     monkeypatch.setattr(
         "budwood_openai_compatible.OpenAICompatible.rate_limits",
-        lambda self, head: {}[head.headers["x-echo"]],
+        lambda _, head: {}[head.headers["x-echo"]],
     )
 
     fail(error_body("No."), headers={"x-echo": f"Bearer {KEY}"})
