@@ -169,7 +169,7 @@ def check_text(value: str, variable: str) -> None:
 def normalise_instances(tree: Table) -> Table:
     """Normalise the names of instances, so that they can be compared."""
     return {
-        section: {normalise(name): value for name, value in table.items()}
+        section: {normalise(name) if isinstance(name, str) else name: value for name, value in table.items()}
         if isinstance(table, dict) and section not in _WITHOUT_INSTANCES
         else table
         for section, table in tree.items()
