@@ -92,7 +92,7 @@ def test_broken_unicode_in_another_setting_is_an_error_of_configuration(monkeypa
     """
     settings = {"providers": {"openai": {"headers": {"x-team": "\udcff"}, "api_key": "sk-test-secret"}}}
 
-    with pytest.raises(ConfigurationError, match="openai is not valid Unicode"):
+    with pytest.raises(ConfigurationError, match=r"\[providers.openai\]: a value is not valid text"):
         Client("openai/any", settings=settings)
 
 
@@ -197,18 +197,16 @@ def test_password_in_a_base_url_does_not_replace_the_key(loopback_server, transp
 
 
 @pytest.mark.parametrize("key", [" sk-test-secret", "sk-test-secret\n", "\tsk-test-secret\r\n"])
-@pytest.mark.parametrize(
-    ("provider", "header"), [("openai", "authorization"), ("anthropic", "x-api-key"), ("gemini", "x-goog-api-key")]
-)
-def test_blanks_around_a_key_are_removed(loopback_server, provider, header, key):
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
+def test_blanks_around_a_key_are_named(provider, key):
     """
-    As a file or a shell leaves them.
+    As a file or a shell leaves them; the error says so, and does not show the key.
     """
-    loopback_server.answer = lambda _: reply(500, "no")
+    error = explain(provider, "http://vendor.invalid/v1", api_key=key)
 
-    explain(provider, f"{loopback_server.url}/v1", api_key=key)
-
-    assert loopback_server.requests[0].headers[header].removeprefix("Bearer ") == "sk-test-secret"
+    assert isinstance(error, ConfigurationError)
+    assert "API key begins or ends with white space" in str(error)
+    assert "secret" not in repr(error)
 
 
 @pytest.mark.parametrize("key", ["", " ", "\n"])

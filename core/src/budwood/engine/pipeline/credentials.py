@@ -30,6 +30,24 @@ REFRESH_MARGIN: Final = 300.0
 """Seconds before its expiry at which a token is renewed, so that it does not expire in flight."""
 
 
+def check_secret(secret: SecretStr, subject: str) -> None:
+    """
+    Check that a key or token has no white space around it, which no vendor accepts.
+
+    Args:
+        secret: The key or token.
+        subject: What to call it in the error.
+
+    Raises:
+        CredentialError: It has. Nothing was sent.
+    """
+    text = secret.get_secret_value()
+    if text != text.strip():
+        raise CredentialError(
+            f"{subject} begins or ends with white space.", hint="Remove the spaces and line breaks around it."
+        )
+
+
 class Lease(NamedTuple):
     """
     A credential that one attempt uses.
@@ -180,10 +198,10 @@ class TokenCache:
             return self._current_or_error(now, error)
 
     def _store(self, token: object) -> AccessToken:
-        text = token.secret.get_secret_value().strip() if isinstance(token, AccessToken) else ""
-        if not isinstance(token, AccessToken) or not text:
+        if not isinstance(token, AccessToken) or not token.secret.get_secret_value().strip():
             raise CredentialError(f"{self._name}: the token source returned no token.")
-        self._token = token = AccessToken(secret=SecretStr(text), expires_at=token.expires_at)
+        check_secret(token.secret, f"{self._name}: the token of the token source")
+        self._token = token
         return token
 
     def _current_or_error(self, now: float, error: Exception | SystemExit) -> AccessToken:
