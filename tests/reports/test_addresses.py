@@ -13,7 +13,7 @@ from budwood.types import HTTPCall
 from budwood.wire.failures import origin
 from budwood.wire.heads import address_of
 from budwood_testing import chat_reply
-from tests.servers import KEPT, reply
+from tests.servers import KEEP_ALIVE, reply
 
 INVALID = [
     "http://[::1/v1",
@@ -162,7 +162,7 @@ def test_password_in_a_base_url_does_not_replace_the_key(loopback_server, transp
     """
     Both need the same header, so it is an error that shows neither; alone, the password is sent.
     """
-    loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEPT)
+    loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     url = loopback_server.url.replace("//", "//me:hush@") + "/v1"
 
     def ask(**options):

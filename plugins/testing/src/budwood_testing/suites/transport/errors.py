@@ -113,7 +113,7 @@ class ErrorTests(TransportTestBase):
         url = f"http://user:{_SECRET}@127.0.0.1:{port}/?key={_SECRET}"
 
         with pytest.raises(ConnectionFailedError) as caught:
-            transport.open(call(url, **{"x-api-key": _SECRET}), timing())
+            transport.open(call(url, cookie=_SECRET), timing())
 
         assert _SECRET not in text_of(caught.value)
 
