@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from budwood import Client
-from budwood.settings import Settings, Source
+from budwood.settings import Settings
+from budwood.settings_sources import Source
 from budwood_testing import FakeClock
 from tests.contract import recorded
 from tests.contract.replay import is_stream

@@ -8,6 +8,7 @@ it is tolerated.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -76,6 +77,7 @@ _NO_REASON: Final = frozenset({"null", "none", "not_finished", "in_progress"})
 """Words for a reply that has not ended, where OpenAI sends null."""
 
 _TEXT_FIELDS: Final = frozenset({"role", "content"})
+_COST_FIELDS: Final = frozenset({"cost", "cost_in_usd_ticks", "estimated_cost"})
 _REPLY_FIELDS: Final = frozenset({"id", "object", "type", "created", "model", "choices", "usage", "obfuscation"})
 _CHOICE_FIELDS: Final = frozenset({"index", "message", "delta", "text", "finish_reason", "usage"})
 
@@ -263,8 +265,18 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
         cache_write_tokens=detail(usage, "prompt_tokens_details", "cache_write_tokens"),
         output_tokens=written,
         reasoning_tokens=reasoning,
+        reported_cost=decode_cost(usage),
         raw=dict(usage),
     )
+
+
+def decode_cost(usage: Mapping[str, Any]) -> Decimal | None:
+    """Return the US dollars that the server charges, or None if it does not report them, as most servers."""
+    if _COST_FIELDS.isdisjoint(usage):
+        return None
+    from budwood_openai_compatible.costs import reported_cost
+
+    return reported_cost(usage)
 
 
 def merged_usage(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Mapping[str, Any]:
