@@ -37,7 +37,7 @@ def reply(scripted, message, reason="stop", *, streamed, body=(), choice=()):
         pytest.param([{"type": "text", "text": "H"}, None, "i"], id="pieces of several types"),
         pytest.param({"type": "text", "text": "Hi"}, id="one piece without a list"),
         pytest.param({"text": "Hi"}, id="object"),
-        pytest.param([["Hi"]], id="list in a list", marks=pytest.mark.xfail(reason="kept as it is", strict=True)),
+        pytest.param([["H", "i"]], id="list in a list"),
     ],
 )
 @WAYS
@@ -109,31 +109,32 @@ def test_what_cannot_be_read_is_kept(streamed, name, scripted, clock):
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected", "word"),
+    ("raw", "expected"),
     [
-        ("STOP", "stop", "STOP"),
-        ("end_turn", "stop", "end_turn"),
-        ("eos_token", "stop", "eos_token"),
-        ("MAX_TOKENS", "length", "MAX_TOKENS"),
-        ("max_tokens", "length", "max_tokens"),
-        ("tool-calls", "tool_calls", "tool-calls"),
-        ("tool_use", "tool_calls", "tool_use"),
-        ("SAFETY", "content_filter", "SAFETY"),
-        ("content-filter", "content_filter", "content-filter"),
-        ({"type": "stop"}, "stop", "stop"),
-        ({"reason": "length"}, "length", "length"),
-        (2, "other", "2"),
+        ("STOP", "stop"),
+        ("end_turn", "stop"),
+        ("eos_token", "stop"),
+        ("MAX_TOKENS", "length"),
+        ("max_tokens", "length"),
+        ("tool-calls", "tool_calls"),
+        ("tool_use", "tool_calls"),
+        ("SAFETY", "content_filter"),
+        ("content-filter", "content_filter"),
+        ({"type": "stop"}, "stop"),
+        ({"reason": "length"}, "length"),
+        (2, "other"),
     ],
 )
 @WAYS
-def test_finish_reasons_of_others_are_known(streamed, raw, expected, word, scripted, clock):
+def test_finish_reasons_of_others_are_known(streamed, raw, expected, scripted, clock):
     """
     Gateways pass on the words of other vendors, in capitals, with hyphens, or inside an object.
     """
     reply(scripted, {"content": "Hi"}, raw, streamed=streamed)
 
     response = ask(scripted, clock, streamed=streamed)
-    assert (response.finish_reason, response.raw_finish_reason) == (expected, word)
+    assert response.finish_reason == expected
+    assert response.raw_finish_reason in ([*raw.values()] if isinstance(raw, dict) else [str(raw)])
 
 
 @pytest.mark.parametrize("unfinished", ["null", "", None, "NONE"])
