@@ -106,7 +106,7 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
         )
     text = read_text(Path(settings))
     if text is None:
-        raise ConfigurationError(f"The settings file {os.fspath(settings)!r} cannot be read: it does not exist.")
+        raise ConfigurationError(f"The settings file {os.fspath(settings)!r} cannot be read: No such file or directory.")
     return parse_toml(text, where=os.fspath(settings))
 
 
