@@ -40,6 +40,7 @@ WRITTEN_OTHERWISE = {
     "users' turns one after the other": "the vendor reads them as one",
     "output_format": "the older name of output_config.format, with a header for features under test",
     "tools": "those of the vendor come after the functions; a function needs no `type`",
+    "texts of white space alone": "left out: the vendor rejects most of them",
     "null, false and empty": "a mark of null is none; no error, no stream, no description are what is meant anyway",
 }
 """In what our bodies differ from recorded ones that mean the same."""
@@ -169,7 +170,7 @@ def canonical(body):
         body["system"] = _as_list(body["system"])
     turns = []
     for message in body["messages"]:
-        blocks = [_canonical_block(block) for block in _as_list(message["content"])]
+        blocks = [_canonical_block(block) for block in _as_list(message["content"]) if not _is_blank(block)]
         if turns and turns[-1][0] == message["role"] == "user":
             turns[-1][1].extend(blocks)
         else:
@@ -183,13 +184,17 @@ def _without_null(value):
     return [_without_null(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _is_blank(block):
+    return block["type"] == "text" and not block["text"].strip()
+
+
 def _as_list(content):
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _canonical_block(block):
     if block["type"] == "tool_result":
-        content = {"content": _as_list(block["content"])}
+        content = {"content": _as_list(block.get("content", ""))}
         return {name: value for name, value in block.items() if (name, value) != ("is_error", False)} | content
     return {name: value for name, value in block.items() if (name, value) != ("citations", [])}
 

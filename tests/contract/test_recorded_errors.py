@@ -99,7 +99,8 @@ def test_every_recorded_error_has_its_class(shared_folder, speakers):
         for one, (provider, name) in covered(case.values[0]):
             speaker = speakers.get(name) or speakers[provider]
             error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
-            said = f"{error.code}: {error.message.removeprefix('The credential was refused: ')}"
+            message = error.message.removeprefix("The credential was refused: ")
+            said = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
             row = expected(provider, one.response.status, said)
             assert (type(error), error.status) == (CLASSES[row], row[1]), said
             used.add(row)

@@ -64,7 +64,7 @@ def listens(port: int) -> bool:
 
 
 class TestHTTP2(TLSBench):
-    plugin = "httpx"
+    plugin = "default"
 
     def settings(self, folder):
         """
@@ -175,4 +175,4 @@ def test_auto_takes_no_other_than_was_set_up():
 
     with pytest.raises(UnsupportedError, match=r"HTTP/2.*default"):
         asyncio.run(choose("aiohttp"))
-    assert isinstance(asyncio.run(choose("httpx")), AsyncPooledTransport)
+    assert isinstance(asyncio.run(choose("default")), AsyncPooledTransport)

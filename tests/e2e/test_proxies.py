@@ -293,7 +293,7 @@ class Proxied(TLSBench):
 
 
 class TestDefault(Proxied):
-    plugin = "httpx"
+    plugin = "default"
 
     @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
     def test_socks(self, make, both_servers, authority_file, socks_proxy, scheme):

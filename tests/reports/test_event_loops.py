@@ -17,7 +17,7 @@ from budwood.types import AccessToken
 from budwood_testing import chat_chunks, chat_reply, sse
 from tests.servers import CHUNKED, EVENT_STREAM, KEPT, LEAVE, chunk, head, reply
 
-every_transport = pytest.mark.parametrize("transport", ["auto", "httpx", "httptools", "aiohttp"])
+every_transport = pytest.mark.parametrize("transport", ["auto", "default", "httptools", "aiohttp"])
 WORDS = ["Once", " upon", " a", " time"]
 
 

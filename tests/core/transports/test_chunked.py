@@ -12,7 +12,7 @@ BEGIN = head(**CHUNKED | KEPT)
 
 
 class TestChunked(TransportTestBase):
-    plugin = "httpx"
+    plugin = "default"
 
     def test_all_chunks_of_a_read_come_at_once(self, transport, server):
         """

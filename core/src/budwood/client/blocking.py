@@ -61,7 +61,7 @@ class Client:
         cache: Keeps replies: the name of a cache, or an object that is one, which the caller closes. False for none,
             whatever the settings say.
         cache_ttl: Seconds that a reply is kept; by default without a limit.
-        transport: Carries the calls: ``"httpx"``, the name of another transport that is installed, or ``"auto"``, the
+        transport: Carries the calls: ``"default"``, the name of another transport that is installed, or ``"auto"``, the
             default, for the fastest of them; a client of httpx with settings of your own; or an object that is a
             transport. A client or object that you pass is yours to close.
         registry: Finds plugins; by default those that are installed.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood import logs
 from budwood.contracts import AsyncTransport, Transport, Transports
-from budwood.errors import ConfigurationError, PluginError, UnsupportedError
+from budwood.errors import ConfigurationError, PluginError, PluginNotFoundError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
 from budwood.plugins import Instance, Instances, faults
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from budwood.wire.connecting import TransportSettings
 
 _AUTO: Final = "auto"
-_DEFAULT: Final = "httpx"
+_DEFAULT: Final = "default"
 
 _FASTER: Final = {"httptools": frozenset[str](), "aiohttp": frozenset({"http", "https"})}
 """
@@ -101,7 +101,15 @@ def name_of(instances: Instances, given: object) -> str | None:
         return None
     name = normalise(given or instances.settings.transport or _AUTO)
     if name != _AUTO:  # a mistake is said when the client is made, not when it first asks
-        instances.build(TRANSPORT, name)
+        try:
+            instances.build(TRANSPORT, name)
+        except PluginNotFoundError as error:
+            if name == "httpx":
+                error.hint = (
+                    "Pass a client of httpx: transport=httpx.Client(), or httpx.AsyncClient() to AsyncClient. "
+                    'The transport that needs no other package is "default".'
+                )
+            raise
     return name
 
 

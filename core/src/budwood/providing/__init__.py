@@ -11,8 +11,10 @@ from budwood.providing.failures import (
     describe_body,
     error_from_reply,
     find_message,
+    missing_field,
     parse_body,
     parse_object,
+    require_text,
 )
 from budwood.providing.headers import duration, parse_count, parse_http_date, rate_limits, request_id, retry_after
 from budwood.providing.images import InlineImage, inline_image
@@ -70,6 +72,7 @@ __all__ = [
     "find_message",
     "has_invalid_arguments",
     "inline_image",
+    "missing_field",
     "parse_body",
     "parse_chunk",
     "parse_count",
@@ -82,6 +85,7 @@ __all__ = [
     "replacing",
     "reported_tier",
     "request_id",
+    "require_text",
     "retry_after",
     "rule_of",
     "write_whole",

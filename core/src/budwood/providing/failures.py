@@ -149,6 +149,37 @@ def parse_object(reply: HTTPReply, *request_id_headers: str) -> dict[str, Any]:
     return body
 
 
+def missing_field(reply: HTTPReply, body: Mapping[str, Any], name: str) -> BadResponseError:
+    """
+    Return the error of a reply with status 200 that lacks the field with its content.
+
+    If the body holds the text of an error, the error quotes it, since the address was then the right one.
+    """
+    message, hint = f"The reply has no {name}.", None
+    if reported := find_message(body):
+        message = f"{message} The server reports: {clip(reported)}"
+        hint = "Resolve what the server reports."
+    return BadResponseError(message, hint=hint, status=reply.status, request_id=request_id(reply.headers))
+
+
+def require_text(value: object, name: str) -> str:
+    """
+    Return a text of a reply; null counts as an empty text.
+
+    Args:
+        value: The value of the field.
+        name: The field, for the error.
+
+    Raises:
+        BadResponseError: The value is of another type: without it the reply would seem complete with less text.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    raise BadResponseError(f"The reply's field {name!r} is not a text but {type(value).__name__}.")
+
+
 _MESSAGE_FIELDS: Final = (
     "error", "errors", "message", "msg", "detail", "error_description", "error_msg", "error_message", "status_msg",
     "base_resp", "title", "reason",

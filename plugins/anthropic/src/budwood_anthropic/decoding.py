@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import parse_count
+from budwood.errors import BadResponseError
+from budwood.providing import parse_count, require_text
 from budwood.types import (
     JSON,
     FinishReason,
@@ -48,6 +49,25 @@ def finish_reason(raw: str | None) -> FinishReason:
     return FINISH_REASONS.get(raw or "", "other")
 
 
+def stop_reason(value: object) -> str | None:
+    """Return the vendor's reason as a text; None if there is none."""
+    return str(value) if value else None
+
+
+def content_blocks(content: object) -> list[Mapping[str, Any]]:
+    """
+    Return the blocks of a message; a text alone counts as one.
+
+    Raises:
+        BadResponseError: The content is neither a text nor a list of objects.
+    """
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list) or not all(isinstance(block, Mapping) for block in content):
+        raise BadResponseError("The reply's content is not a list of blocks.")
+    return content
+
+
 def decode_content(blocks: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
     """Read the blocks of a message; an empty text says nothing."""
     parts = (decode_block(block) for block in blocks)
@@ -57,7 +77,7 @@ def decode_content(blocks: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
 def decode_block(block: Mapping[str, Any]) -> Part:
     """Read one block: what Budwood models, or a vendor part for what it does not."""
     kind = block.get("type")
-    if kind == "text":
+    if kind == "text" or (kind is None and "text" in block):
         return decode_text(block)
     if kind in THINKING:
         return decode_thinking(block)
@@ -69,7 +89,7 @@ def decode_block(block: Mapping[str, Any]) -> Part:
 def decode_text(block: Mapping[str, Any]) -> TextPart:
     """Read a text; its citations are kept for the vendor."""
     rest = _rest(block, _OF_A_TEXT)
-    return TextPart(text=block.get("text") or "", provider=VENDOR if rest else None, data=rest)
+    return TextPart(text=require_text(block.get("text"), "text"), provider=VENDOR if rest else None, data=rest)
 
 
 def decode_call(block: Mapping[str, Any], arguments: str) -> ToolCallPart:
@@ -93,7 +113,7 @@ def _rest(block: Mapping[str, Any], modelled: frozenset[str]) -> dict[str, JSON]
 def decode_thinking(block: Mapping[str, Any]) -> ReasoningPart:
     """Read what the model thought; ``data`` is the rest of its block, which the vendor wants back unchanged."""
     data = {name: value for name, value in block.items() if name != "thinking"}
-    return ReasoningPart(text=block.get("thinking") or "", provider=VENDOR, data=data)
+    return ReasoningPart(text=require_text(block.get("thinking"), "thinking"), provider=VENDOR, data=data)
 
 
 def arguments_text(arguments: object) -> str:

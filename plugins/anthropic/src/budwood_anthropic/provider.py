@@ -9,7 +9,15 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing import BaseProvider, describe_body, parse_count, parse_object, reported_tier, request_id
+from budwood.providing import (
+    BaseProvider,
+    describe_body,
+    missing_field,
+    parse_count,
+    parse_object,
+    reported_tier,
+    request_id,
+)
 from budwood.types import (
     Adaptation,
     Answer,
@@ -26,7 +34,14 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_anthropic.decoding import decode_content, decode_metadata, decode_usage, finish_reason
+from budwood_anthropic.decoding import (
+    content_blocks,
+    decode_content,
+    decode_metadata,
+    decode_usage,
+    finish_reason,
+    stop_reason,
+)
 from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
@@ -96,12 +111,11 @@ class Anthropic(BaseProvider):
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a message."""
         body = self._object(reply)
-        content = body.get("content")
-        if not isinstance(content, list):
-            raise BadResponseError("The reply holds no content.", request_id=request_id(reply.headers))
-        usage, raw_reason = body.get("usage"), body.get("stop_reason")
+        if body.get("content") is None:
+            raise missing_field(reply, body, "content")
+        usage, raw_reason = body.get("usage"), stop_reason(body.get("stop_reason"))
         return ChatResponse(
-            message=Message(role="assistant", parts=decode_content(content)),
+            message=Message(role="assistant", parts=decode_content(content_blocks(body["content"]))),
             finish_reason=finish_reason(raw_reason),
             raw_finish_reason=raw_reason,
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),

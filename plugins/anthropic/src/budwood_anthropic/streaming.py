@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, events_of, parse_chunk, request_id
+from budwood.providing import BaseStreamDecoder, events_of, parse_chunk, parse_count, request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -25,8 +25,8 @@ from budwood.types import (
     UsageReported,
 )
 from budwood.wire import ServerSentEvent, SSEDecoder
-from budwood_anthropic.blocks import OpenBlock, open_block
-from budwood_anthropic.decoding import decode_metadata, decode_usage, finish_reason
+from budwood_anthropic.blocks import OpenBlock, OpenCall, block_for, open_block
+from budwood_anthropic.decoding import content_blocks, decode_metadata, decode_usage, finish_reason, stop_reason
 
 DecodeBody = Callable[[HTTPReply], ChatResponse]
 """Reads a whole reply."""
@@ -58,13 +58,15 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         self._stopped = False
         self._finished = False
         self._blocks: dict[int, OpenBlock] = {}
+        self._implicit: set[int] = set()
+        self._latest = 0
         self._calls = 0
         self._usage: dict[str, JSON] = {}
         self._stop_reason: str | None = None
         self._take: Final[dict[str, Callable[[dict[str, Any]], Iterator[StreamEvent]]]] = {
             "message_start": self._start,
             "content_block_start": self._open,
-            "content_block_delta": self._grow,
+            "content_block_delta": self._continue,
             "content_block_stop": self._close_block,
             "message_delta": self._change,
             "message_stop": self._stop,
@@ -81,7 +83,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         said = parse_chunk(frame.data)
         if "error" in said or frame.event == "error" or said.get("type") == "error":
             raise self._failure(said)
-        kind = said.get("type")
+        kind = said.get("type") or frame.event
         if take := self._take.get(str(kind)):
             yield from take(said)
         elif kind != "ping":
@@ -99,25 +101,43 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         yield ResponseStarted(message.get("id") or None, message.get("model") or None)
         yield ResponseMetadata(decode_metadata(message), self._limits, request_id(self._head.headers))
         self._usage = {}
-        self._stop_reason = message.get("stop_reason")
+        self._stop_reason = stop_reason(message.get("stop_reason"))
         yield from self._report(message.get("usage"))
-        for number, block in enumerate(message.get("content") or ()):
+        for number, block in enumerate(content_blocks(message.get("content") or [])):
             yield from self._open({"index": number, "content_block": block})
 
     def _open(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
         block = _object(said, "content_block")
+        index = self._index(said)
+        for ended in (*self._implicit, index):  # some gateways leave out the stop
+            yield from self._close_index(ended)
+        self._implicit.clear()
         opened = open_block(block, call=self._calls)
-        self._calls += block.get("type") == "tool_use"
-        self._blocks[_index(said)] = opened
-        yield from opened.begin()
+        self._calls += isinstance(opened, OpenCall)
+        self._blocks[index] = opened
+        yield from opened.start()
 
-    def _grow(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        block = self._blocks.get(_index(said))
-        return iter(()) if block is None else block.add(_object(said, "delta"))
+    def _continue(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """Add a delta to its block; text and thinking of a block that is not open start one, so that none is lost."""
+        index, delta = self._index(said), _object(said, "delta")
+        block = self._blocks.get(index)
+        if block is None:
+            block = self._blocks[index] = block_for(delta)
+            self._implicit.add(index)
+        return block.add(delta)
 
     def _close_block(self, said: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        block = self._blocks.pop(_index(said), None)
+        return self._close_index(self._index(said))
+
+    def _close_index(self, index: int) -> Iterator[StreamEvent]:
+        block = self._blocks.pop(index, None)
         return iter(()) if block is None else block.close()
+
+    def _index(self, said: Mapping[str, Any]) -> int:
+        """Return the index of the block that an event is about, by default the latest."""
+        index = parse_count(said.get("index"))
+        self._latest = self._latest if index is None else index
+        return self._latest
 
     def _stop(self, _said: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """End the message. One that began whole, as calls made by code do, said at its beginning why it ends."""
@@ -139,7 +159,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         if metadata := decode_metadata({**notes, **delta}):
             yield ResponseMetadata(metadata)
         yield from self._report(said.get("usage"))
-        if raw := delta.get("stop_reason"):
+        if raw := stop_reason(delta.get("stop_reason")):
             yield from self._close_blocks()
             self._finished = True
             yield Finished(finish_reason(raw), raw)
@@ -156,8 +176,3 @@ def _object(said: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadResponseError(f"An event {said.get('type')} of the stream holds no {name}.")
     return value
-
-
-def _index(said: Mapping[str, Any]) -> int:
-    index = said.get("index")
-    return index if isinstance(index, int) else 0

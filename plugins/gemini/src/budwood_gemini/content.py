@@ -105,8 +105,7 @@ def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
     """Write one part, or None where it is not for Gemini."""
     match part:
         case TextPart() | RefusalPart():
-            own = _own(part)
-            return {"text": part.text, **own} if part.text or own else None  # an empty part is rejected
+            return {"text": part.text, **_own(part)}
         case ReasoningPart():
             if part.provider != VENDOR:
                 return None

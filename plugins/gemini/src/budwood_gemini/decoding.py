@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import parse_count
+from budwood.errors import BadResponseError
+from budwood.providing import parse_count, require_text
 from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
 from budwood_gemini.content import ABOUT_THE_REPLY, VENDOR
 from budwood_gemini.tool_results import OUR_ID
@@ -54,6 +55,12 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     return "tool_calls" if reason == "stop" and called_tools else reason
 
 
+def raw_finish_reason(candidate: Mapping[str, Any]) -> str | None:
+    """Return Gemini's own finish reason; None if the candidate has none."""
+    reason = candidate.get("finishReason")
+    return str(reason) if reason else None
+
+
 def decode_message(candidate: Mapping[str, Any], reply_id: str | None, earlier: int = 0) -> Message:
     """Read one candidate; what Budwood does not model becomes vendor parts."""
     parts: list[Part] = []
@@ -67,14 +74,31 @@ def decode_message(candidate: Mapping[str, Any], reply_id: str | None, earlier: 
 
 
 def parts_of(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the parts of a candidate; one that was filtered or cut off may have none."""
-    content = candidate.get("content") or {}
-    return content.get("parts") or []
+    """
+    List the parts of a candidate; one that was filtered or truncated may have none.
+
+    Raises:
+        BadResponseError: Its content is neither parts nor a text.
+    """
+    content = candidate.get("content")
+    parts = content.get("parts") if isinstance(content, Mapping) else content
+    if isinstance(parts, str):
+        return [{"text": parts}]
+    if isinstance(parts, Mapping):
+        return [dict(parts)]
+    if parts is not None and not (isinstance(parts, list) and all(isinstance(part, Mapping) for part in parts)):
+        raise BadResponseError("The reply's content is not a list of parts.")
+    return parts or []
+
+
+def candidate_index(candidate: Mapping[str, Any]) -> int:
+    """Return the place of a candidate among all; the first one's index is left out of the JSON."""
+    return parse_count(candidate.get("index")) or 0
 
 
 def call_id(reply_id: str | None, candidate: Mapping[str, Any], earlier: int, number: int) -> str:
     """Make an id for a call that has none: no two calls of a conversation may have the same."""
-    choice = candidate.get("index") or 0
+    choice = candidate_index(candidate)
     reply = reply_id or (f"call{earlier}" if earlier else "call")
     return f"{OUR_ID}{reply}-{f'{choice}-' if choice else ''}{number}"
 
@@ -95,7 +119,7 @@ def decode_part(written: Mapping[str, Any], own_id: str) -> TextPart | Reasoning
     kinds = written.keys() - {"thought", "thoughtSignature"}
     if "functionCall" in kinds:
         return _call(written, own_id)
-    if not kinds or (isinstance(written.get("text"), str) and kinds.isdisjoint(_OTHER_CONTENT)):
+    if not kinds or ("text" in kinds and kinds.isdisjoint(_OTHER_CONTENT)):
         return _text(written)
     kind = next(kind for kind in written if kind in kinds)
     return VendorPart(provider=VENDOR, kind=kind, data=dict(written))
@@ -103,17 +127,18 @@ def decode_part(written: Mapping[str, Any], own_id: str) -> TextPart | Reasoning
 
 def _call(written: Mapping[str, Any], own_id: str) -> ToolCallPart:
     call = written["functionCall"]
+    arguments = call.get("args")
     return ToolCallPart(
         id=call.get("id") or own_id,
         name=call.get("name") or "",
-        arguments=to_json(call.get("args") or {}).decode(),
+        arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
         provider=VENDOR,
         data=beside(written, "functionCall"),
     )
 
 
 def _text(written: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
-    text, own = written.get("text") or "", beside(written, "text", "thought")
+    text, own = require_text(written.get("text"), "text"), beside(written, "text", "thought")
     if not text and not own:
         return None
     if written.get("thought"):

@@ -14,6 +14,8 @@ from budwood.providing import (
     BaseProvider,
     calls_before,
     describe_body,
+    find_message,
+    missing_field,
     parse_body,
     parse_count,
     rate_limits,
@@ -34,7 +36,14 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_gemini.decoding import decode_message, decode_usage, finish_reason, notes_of, notes_of_candidate
+from budwood_gemini.decoding import (
+    decode_message,
+    decode_usage,
+    finish_reason,
+    notes_of,
+    notes_of_candidate,
+    raw_finish_reason,
+)
 from budwood_gemini.encoding import encode_request
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failed_output, failure
 from budwood_gemini.headers import request_id
@@ -95,7 +104,9 @@ class Gemini(BaseProvider):
             raise refusal
         candidates = body.get("candidates") or ()
         if not candidates:
-            raise BadResponseError("The reply holds no candidates.", retryable=True)
+            missing = missing_field(reply, body, "candidates")
+            missing.retryable = find_message(body) is None
+            raise missing
         reply_id = body.get("responseId") or None
         message, *others = (decode_message(candidate, reply_id, calls_before(request)) for candidate in candidates)
         first = candidates[0]
@@ -103,7 +114,7 @@ class Gemini(BaseProvider):
             error := blocked_output(first) or failed_output(first)
         ):
             raise error
-        raw_reason = first.get("finishReason")
+        raw_reason = raw_finish_reason(first)
         return ChatResponse(
             message=message,
             alternatives=tuple(others),

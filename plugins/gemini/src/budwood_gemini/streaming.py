@@ -37,12 +37,14 @@ from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
     about_the_reply,
     call_id,
+    candidate_index,
     decode_part,
     decode_usage,
     finish_reason,
     notes_of,
     notes_of_candidate,
     parts_of,
+    raw_finish_reason,
 )
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failed_output, failure
 from budwood_gemini.headers import request_id
@@ -206,7 +208,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
 
     def _decode_candidate(self, candidate: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        index = candidate.get("index") or 0
+        index = candidate_index(candidate)
         state = self._candidates.setdefault(index, _Candidate(index))
         for written in parts_of(candidate):
             for event in state.take(written, call_id(self._id, candidate, self._earlier, state.calls)):
@@ -215,7 +217,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         state.about.extend(part for part in about_the_reply(candidate) if part not in state.about)
         if index == 0:  # metadata is of the response, whose message is the first candidate
             yield from self._describe(notes_of_candidate(candidate))
-        raw = candidate.get("finishReason")
+        raw = raw_finish_reason(candidate)
         if raw and raw != state.finished:
             yield from state.close()
             if not self._spoken and (error := blocked_output(candidate) or failed_output(candidate)):

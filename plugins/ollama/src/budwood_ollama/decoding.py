@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import parse_count
+from budwood.providing import parse_count, require_text
 from budwood.types import (
     FinishReason,
     Message,
@@ -37,16 +37,22 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     return "tool_calls" if called_tools and reason != "length" else reason
 
 
+def done_reason(reply: Mapping[str, Any]) -> str | None:
+    """Return the server's own finish reason; None if there is none."""
+    reason = reply.get("done_reason")
+    return str(reason) if reason else None
+
+
 def decode_message(message: Mapping[str, Any], numbers: Iterator[int]) -> Message:
     """Read a model's message; ``numbers`` gives ids to calls that have none."""
     return Message(role="assistant", parts=tuple(_parts(message, numbers)))
 
 
 def _parts(message: Mapping[str, Any], numbers: Iterator[int]) -> Iterator[Part]:
-    if message.get("thinking"):
-        yield ReasoningPart(text=message["thinking"])
-    if message.get("content"):
-        yield TextPart(text=message["content"])
+    if thinking := require_text(message.get("thinking"), "thinking"):
+        yield ReasoningPart(text=thinking)
+    if content := require_text(message.get("content"), "content"):
+        yield TextPart(text=content)
     for call in message.get("tool_calls") or ():
         yield decode_call(call, next(numbers))
     yield from unknown_parts(message)

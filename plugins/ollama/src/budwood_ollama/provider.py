@@ -11,7 +11,15 @@ from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError, UnsupportedError
-from budwood.providing import BaseProvider, calls_before, describe_body, parse_object, rate_limits, request_id
+from budwood.providing import (
+    BaseProvider,
+    calls_before,
+    describe_body,
+    missing_field,
+    parse_object,
+    rate_limits,
+    request_id,
+)
 from budwood.types import (
     Adaptation,
     Capability,
@@ -26,7 +34,7 @@ from budwood.types import (
     ReplyHead,
 )
 from budwood_ollama.addresses import CLOUD
-from budwood_ollama.decoding import decode_message, decode_metadata, decode_usage, finish_reason
+from budwood_ollama.decoding import decode_message, decode_metadata, decode_usage, done_reason, finish_reason
 from budwood_ollama.encoding import ChatWriter
 from budwood_ollama.errors import error_in_stream, error_of
 from budwood_ollama.models import decode_details, decode_summary
@@ -89,9 +97,9 @@ class Ollama(BaseProvider):
         """Read a chat reply."""
         body = _object(reply)
         if not isinstance(body.get("message"), Mapping):
-            raise BadResponseError("The reply holds no message.", request_id=request_id(reply.headers))
+            raise missing_field(reply, body, "message")
         message = decode_message(body["message"], count(calls_before(request)))
-        raw_reason = body.get("done_reason")
+        raw_reason = done_reason(body)
         return ChatResponse(
             message=message,
             finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),

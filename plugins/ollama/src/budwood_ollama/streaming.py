@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, calls_before, describe_body, rate_limits, request_id
+from budwood.providing import BaseStreamDecoder, calls_before, describe_body, rate_limits, request_id, require_text
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -30,6 +30,7 @@ from budwood_ollama.decoding import (
     decode_call,
     decode_metadata,
     decode_usage,
+    done_reason,
     finish_reason,
     unknown_parts,
 )
@@ -82,10 +83,11 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
             yield from self._finish(chunk)
 
     def _message(self, message: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        if thinking := message.get("thinking"):
-            yield ReasoningDelta(thinking)
-        if content := message.get("content"):
-            yield TextDelta(content)
+        thinking, content = message.get("thinking"), message.get("content")
+        if thinking or thinking in (0, False):
+            yield ReasoningDelta(require_text(thinking, "thinking"))
+        if content or content in (0, False):
+            yield TextDelta(content if isinstance(content, str) else require_text(content, "content"))
         if len(message) == 2 and "role" in message and "content" in message:  # nearly every line
             return
         for call in message.get("tool_calls") or ():
@@ -98,7 +100,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
 
     def _finish(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._finished = True
-        raw = chunk.get("done_reason")
+        raw = done_reason(chunk)
         yield Finished(finish_reason(raw, called_tools=self._calls > 0), raw)
         yield UsageReported(decode_usage(chunk))
         said = {"logprobs": self._logprobs} if self._logprobs else {}

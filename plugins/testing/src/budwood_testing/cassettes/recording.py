@@ -118,7 +118,7 @@ class RecordingTransport:
 
     Args:
         path: The cassette's file.
-        transport: Carries the calls; the caller closes it. By default a connection over httpx for each
+        transport: Carries the calls; the caller closes it. By default a new default transport for each
             call, which ends with it.
         secrets: Texts that must not be recorded, besides what calls carry as credentials.
         scrub: Regular expressions of what else must not be recorded: where one has groups, the groups alone.

@@ -1,0 +1,263 @@
+"""Streams of Anthropic, Gemini and Ollama in odd forms: text is kept, or an error is raised; none is dropped."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import budwood
+from budwood_testing import FakeClock, ScriptedTransport
+
+ANTHROPIC, GEMINI, OLLAMA = "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "ollama/m"
+START = {"type": "message_start", "message": {"id": "m", "model": "c", "content": [], "usage": {"input_tokens": 1}}}
+END = (
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+    {"type": "message_stop"},
+)
+NO_TEXTS = (5, 0, False, ["a"], {"a": 1}, 1.5)
+
+
+def start(index=0, **block):
+    """
+    Make the event that starts a block.
+    """
+    return {"type": "content_block_start", "index": index, "content_block": block or {"type": "text", "text": ""}}
+
+
+def delta(text, index=0):
+    """
+    Make the event of a piece of text.
+    """
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
+
+
+def stop(index=0):
+    """
+    Make the event that ends a block.
+    """
+    return {"type": "content_block_stop", "index": index}
+
+
+def read(model, events):
+    """
+    Stream a reply of these events; return the response.
+    """
+    if model == OLLAMA:
+        body = "".join(json.dumps(event) + "\n" for event in events)
+    else:
+        body = "".join(f"event: {event.get('type', 'x')}\ndata: {json.dumps(event)}\n\n" for event in events)
+    transport = ScriptedTransport().reply(200, body.encode())
+    client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0)
+    with client, client.stream("Hi", max_tokens=50) as stream:
+        list(stream)
+        return stream.response
+
+
+def ask(model, body):
+    """
+    Ask a model that gives this reply, not streamed.
+    """
+    transport = ScriptedTransport().reply(200, body)
+    with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0) as client:
+        return client.ask("Hi", max_tokens=50)
+
+
+KEPT = {
+    "a wrong index": [start(), delta("Hel"), delta("lo", 1), stop()],
+    "after its stop": [start(), delta("Hel"), stop(), delta("lo")],
+    "no start": [delta("Hel"), delta("lo")],
+    "no start and no index": [{**delta("Hello"), "index": None}],
+    "index as text": [start("0"), delta("Hel", "0"), delta("lo"), stop()],
+    "no index": [start(3), {**delta("Hello"), "index": None}, stop(3)],
+    "no stop": [start(), delta("Hel"), start(), delta("lo")],
+    "no stop of the last": [start(), delta("Hello")],
+    "text in the start": [start(type="text", text="Hel"), delta("lo"), stop()],
+    "a delta without type": [start(), {**delta(""), "delta": {"text": "Hello"}}, stop()],
+    "a block without type": [start(text=""), delta("Hello"), stop()],
+    "content in message_start": [{**START, "message": {"content": "Hel"}}, delta("lo")],
+    "null beside text": [start(), delta(None), delta("Hello"), stop()],
+    "two blocks at once": [start(), start(1), delta("He"), delta("lo", 1), delta("l"), stop(), stop(1)],
+}
+
+
+@pytest.mark.parametrize("events", KEPT.values(), ids=KEPT)
+def test_text_of_odd_blocks_is_kept(events):
+    """
+    All of it is in the reply.
+    """
+    response = read(ANTHROPIC, [*([] if events[0]["type"] == "message_start" else [START]), *events, *END])
+
+    assert response.text == "Hello"
+    assert response.finish_reason == "stop"
+
+
+def test_events_without_type_are_known_by_their_name():
+    """
+    Server-sent events have a name of their own.
+    """
+    events = [START, start(), delta("Hello"), stop(), *END]
+    body = "".join(
+        f"event: {event['type']}\ndata: {json.dumps({name: one for name, one in event.items() if name != 'type'})}\n\n"
+        for event in events
+    )
+    transport = ScriptedTransport().reply(200, body.encode())
+    client = budwood.Client(ANTHROPIC, api_key="no-key-123", transport=transport, clock=FakeClock())
+    with client, client.stream("Hi", max_tokens=50) as stream:
+        list(stream)
+
+    assert stream.response.text == "Hello"
+
+
+def test_thinking_that_no_event_started_is_kept():
+    """
+    With its signature, which the vendor wants back.
+    """
+    parts = ({"type": "thinking_delta", "thinking": "Hmm."}, {"type": "signature_delta", "signature": "s"})
+    events = [{"type": "content_block_delta", "index": 0, "delta": part} for part in parts]
+    response = read(ANTHROPIC, [START, *events, start(1), delta("Hello", 1), stop(1), *END])
+
+    assert (response.reasoning, response.text) == ("Hmm.", "Hello")
+    assert response.message.parts[0].data["signature"] == "s"
+
+
+def arguments(value, index=0):
+    """
+    Make the event of a piece of a call's arguments.
+    """
+    return {"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": value}}
+
+
+CALL = start(type="tool_use", id="c1", name="weather", input={})
+
+RAISED = {
+    "arguments without a call": [arguments("{}")],
+    "arguments at a wrong index": [CALL, arguments('{"city": "Oslo"}', 4)],
+    "arguments after their stop": [CALL, arguments('{"city": '), stop(), arguments('"Oslo"}')],
+    "arguments of a text": [start(), delta("Hi"), arguments("{}")],
+    "text of a call": [CALL, delta("Hello")],
+    "thinking of a text": [start(), {**delta(""), "delta": {"type": "thinking_delta", "thinking": "Hmm."}}],
+    "arguments that are a list": [CALL, arguments(["a"])],
+    "no delta": [start(), {"type": "content_block_delta", "index": 0}],
+    "an unknown delta of no block": [{**delta(""), "delta": {"type": "odd_delta", "odd": "Hello"}}],
+    "content that is a number": [{**START, "message": {"content": 5}}],
+    **{f"text that is {value!r}": [start(), delta(value)] for value in NO_TEXTS},
+    **{f"a start with {value!r}": [start(type="text", text=value)] for value in NO_TEXTS},
+    **{f"thinking that is {value!r}": [start(type="thinking", thinking=value)] for value in NO_TEXTS},
+}
+
+
+@pytest.mark.parametrize("events", RAISED.values(), ids=RAISED)
+def test_what_cannot_be_kept_is_an_error(events):
+    """
+    The reply is no success with less in it.
+    """
+    with pytest.raises((budwood.BadResponseError, budwood.StreamInterruptedError)):
+        read(ANTHROPIC, [START, *events, *END])
+
+
+def test_arguments_as_an_object_are_kept():
+    """
+    Some gateways send them so, in one event.
+    """
+    response = read(ANTHROPIC, [START, CALL, arguments({"city": "Oslo"}), stop(), *END])
+
+    assert response.tool_calls[0].parse_arguments() == {"city": "Oslo"}
+
+
+def gemini(part, **candidate):
+    """
+    Make a chunk, or a reply, with this part.
+    """
+    return {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP", **candidate}]}
+
+
+def ollama(**message):
+    """
+    Make a line, or a reply, with this message.
+    """
+    return {"model": "m", "message": {"role": "assistant", **message}, "done": True, "done_reason": "stop"}
+
+
+@pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
+@pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
+@pytest.mark.parametrize("vendor", ["anthropic", "gemini", "ollama", "ollama thinking"])
+def test_a_text_that_is_none_is_an_error(vendor, streamed, value):
+    """
+    Whole or streamed, a number or a list in place of a text is not an empty text.
+    """
+    model, body = {
+        "anthropic": (ANTHROPIC, {"content": [{"type": "text", "text": value}], "stop_reason": "end_turn"}),
+        "gemini": (GEMINI, gemini({"text": value})),
+        "ollama": (OLLAMA, ollama(content=value)),
+        "ollama thinking": (OLLAMA, ollama(thinking=value, content="Hi")),
+    }[vendor]
+    if streamed and vendor == "anthropic":
+        body = {"type": "message_start", "message": body}
+    with pytest.raises((budwood.BadResponseError, budwood.StreamInterruptedError)):
+        read(model, [body]) if streamed else ask(model, body)
+
+
+CONTENTS = (
+    "Hello",
+    {"parts": "Hello"},
+    {"parts": {"text": "Hello"}},
+    {"parts": [{"text": "Hel"}, {"text": None}, {"text": "lo"}]},
+)
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=json.dumps)
+@pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
+def test_gemini_content_in_odd_forms_is_kept(content, streamed):
+    """
+    A text in place of parts, a part in place of a list, a part whose text is null.
+    """
+    body = {"candidates": [{"content": content, "finishReason": "STOP", "index": "0"}]}
+    response = read(GEMINI, [body]) if streamed else ask(GEMINI, body)
+
+    assert response.text == "Hello"
+
+
+@pytest.mark.parametrize("content", [5, {"parts": 5}, {"parts": ["Hello"]}, [["Hello"]]], ids=json.dumps)
+def test_gemini_content_without_meaning_is_an_error(content):
+    """
+    It is not taken for an empty reply.
+    """
+    with pytest.raises((budwood.BadResponseError, budwood.StreamInterruptedError)):
+        read(GEMINI, [{"candidates": [{"content": content, "finishReason": "STOP"}]}])
+
+
+@pytest.mark.parametrize("reason", [5, ["STOP"], {"a": 1}], ids=json.dumps)
+@pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
+def test_a_finish_reason_of_another_type_is_an_unknown_one(model, reason):
+    """
+    The text is not thrown away for it.
+    """
+    events = {
+        ANTHROPIC: [START, start(), delta("Hello"), stop(), {**END[0], "delta": {"stop_reason": reason}}, END[1]],
+        GEMINI: [gemini({"text": "Hello"}, finishReason=reason)],
+        OLLAMA: [{**ollama(content="Hello"), "done_reason": reason}],
+    }[model]
+    response = read(model, events)
+
+    assert (response.text, response.finish_reason) == ("Hello", "other")
+
+
+REPORTS = (
+    {"code": 1113, "msg": "used up"},
+    {"base_resp": {"status_msg": "used up"}},
+    {"detail": "used up"},
+    {"errors": ["used up"]},
+)
+
+
+@pytest.mark.parametrize("body", REPORTS, ids=json.dumps)
+@pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
+def test_a_reply_without_content_quotes_what_the_server_reports(model, body):
+    """
+    The address is not blamed for it.
+    """
+    with pytest.raises(budwood.BadResponseError, match="used up") as caught:
+        ask(model, body)
+
+    assert "base_url" not in str(caught.value)
