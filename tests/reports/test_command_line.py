@@ -78,3 +78,56 @@ def test_a_log_on_a_terminal_has_colors_unless_they_are_turned_off(environment, 
 
     assert b"request" in text
     assert (b"\x1b" in text) is has_colors
+
+
+def test_a_chat_replaces_no_file_by_chance(tmp_path):
+    """
+    `/save` refuses a file that another program or another conversation wrote; its own it may replace.
+    """
+    (tmp_path / "notes.txt").write_text("precious")
+    chat = ["chat", "-m", "offline/extractive"]
+
+    refused = budwood(*chat, folder=tmp_path, stdin="/save notes.txt\n")
+    assert (refused.returncode, (tmp_path / "notes.txt").read_text()) == (2, "precious")
+    assert refused.stderr == "error: notes.txt exists.\nhint: /save! notes.txt replaces it.\n"
+
+    assert budwood(*chat, folder=tmp_path, stdin="/save talk.json\n/save talk.json\n").returncode == 0
+    loaded = [*chat, "--load", "talk.json"]
+    assert budwood(*loaded, folder=tmp_path, stdin="/save talk.json\n").returncode == 0
+    assert budwood(*chat, folder=tmp_path, stdin="/save! notes.txt\n").returncode == 0
+    assert (tmp_path / "notes.txt").read_text() != "precious"
+
+
+def test_a_hyphen_is_standard_input():
+    """
+    As in other programs.
+    """
+    options = ["-m", "offline/extractive"]
+
+    assert budwood("ask", *options, "-", stdin="Tea is green.").stdout == "Tea is green.\n"
+    assert "No prompt given" in budwood("ask", *options, "-").stderr
+
+
+def test_runs_are_listed_by_paths_that_can_be_typed(tmp_path):
+    """
+    Relative to the current folder; JSON has absolute paths.
+    """
+    (tmp_path / "spec.toml").write_text(
+        'rows = 1\noutput = "a.jsonl"\n[conversation]\nanswerer = "offline/extractive"\n'
+        'strategy = { plugin = "seed-list", seeds = ["Tea is green."] }\n'
+    )
+    assert budwood("generate", "spec.toml", folder=tmp_path).returncode == 0
+
+    last = budwood("runs", "list", folder=tmp_path).stdout.splitlines()[-1]
+
+    assert last.split()[-1] == "a.jsonl.run"
+    assert str(tmp_path / "a.jsonl.run") in budwood("runs", "list", "--json", folder=tmp_path).stdout
+
+
+def test_presets_are_listed_with_the_plugins():
+    """
+    `ask -m vllm/…` works, so the list shows the name and the plugin behind it.
+    """
+    lines = [line.split() for line in budwood("plugins", "list").stdout.splitlines()]
+
+    assert ["provider", "vllm", "budwood-openai-compatible"] in [line[:3] for line in lines if line[-1] == "preset"]
