@@ -54,8 +54,8 @@ class Client:
 
     Args:
         model: ``provider/model``, asked where a call names none; by default what the settings say.
-        settings: Settings in the form of ``budwood.toml``, which win over all files and the environment; or a
-            `Settings` object, which is taken as it is.
+        settings: A dictionary, or the path of a file, in the form of ``budwood.toml``: it takes precedence over all
+            other files and the environment. A `Settings` object replaces all of them.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
         cache: Keeps replies: the name of a cache, or an object that is one, which the caller closes. False for none,
@@ -79,7 +79,7 @@ class Client:
         self,
         model: str | None = None,
         *,
-        settings: Settings | Mapping[str, Any] | None = None,
+        settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,

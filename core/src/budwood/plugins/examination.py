@@ -22,7 +22,8 @@ from budwood.plugins.building import settings_model
 from budwood.plugins.discovery import InstalledPlugin, Inventory
 from budwood.plugins.instances import Instances
 from budwood.plugins.registry import Registry
-from budwood.settings import Settings, Source
+from budwood.settings import Settings
+from budwood.settings_sources import Source
 
 Report = Callable[[dict[str, str]], None]
 

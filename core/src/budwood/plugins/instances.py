@@ -172,6 +172,8 @@ class Instances:
                     error.hint = f'Install the plugin of {section}, or name another there: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:
                     error.hint = f"A model is PROVIDER/MODEL, and the providers here are {listed(self.known(kind))}."
+            if error.hint is None:
+                error.hint = f"Install a plugin that provides the {kind.label} {name!r}, or check the name."
             raise
 
     def _variables(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, has_invalid_arguments
+from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, fit_call_id, has_invalid_arguments
 from budwood.providing.failures import (
     ErrorCodes,
     VendorError,
@@ -13,6 +13,7 @@ from budwood.providing.failures import (
     find_message,
     missing_field,
     parse_body,
+    parse_json,
     parse_object,
     require_text,
 )
@@ -27,7 +28,7 @@ from budwood.providing.tiers import reported_tier
 if TYPE_CHECKING:
     from budwood.providing.events import events_of
     from budwood.providing.schemas import convert_once
-    from budwood.providing.streaming import BaseStreamDecoder, Framer, parse_chunk
+    from budwood.providing.streaming import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import estimate_request, estimate_tokens
 
@@ -40,6 +41,7 @@ _HOMES = {
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
     "events_of": "events",
+    "is_end_mark": "streaming",
     "parse_chunk": "streaming",
 }
 
@@ -70,13 +72,16 @@ __all__ = [
     "estimate_tokens",
     "events_of",
     "find_message",
+    "fit_call_id",
     "has_invalid_arguments",
     "inline_image",
+    "is_end_mark",
     "missing_field",
     "parse_body",
     "parse_chunk",
     "parse_count",
     "parse_http_date",
+    "parse_json",
     "parse_object",
     "rate_limits",
     "refused_parameter",

@@ -102,6 +102,27 @@ class VendorError(NamedTuple):
         return frozenset(word for word in (self.code, self.type) if word)
 
 
+def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """
+    Parse JSON as servers send it.
+
+    A broken character is no reason to discard a reply: half a surrogate pair and invalid UTF-8 become U+FFFD. A byte
+    order mark and raw control characters in texts are accepted.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return from_json(data)
+    except ValueError as error:
+        from budwood.providing.lenient_json import parse_with_halves, repair
+
+        try:
+            return repair(parse_with_halves(data))
+        except (ValueError, RecursionError):
+            raise error from None
+
+
 def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN401 - any JSON
     """
     Parse a body that should be JSON.
@@ -123,7 +144,7 @@ def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN4
             retryable=True,
         )
     try:
-        return from_json(reply.body)
+        return parse_json(reply.body)
     except ValueError as error:
         raise BadResponseError(
             f"The reply is no valid JSON ({error}) but {describe_body(reply.body)}.",

@@ -11,7 +11,9 @@ from typing import Final
 
 from budwood.errors import AuthenticationError, CapacityError, NotFoundError, ProviderError, RateLimitError
 
-_NO_CAPACITY: Final = re.compile(r"(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE)
+_NO_CAPACITY: Final = re.compile(
+    r"(?:HTTP 429: )?(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE
+)
 """How the message of a 429 begins that is not about one's own quota. Its code is that of all others."""
 
 

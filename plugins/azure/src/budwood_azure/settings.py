@@ -54,6 +54,7 @@ class AzureSettings(OpenAICompatibleSettings):
     form: Form | None = None
     model_family: str | dict[str, str] | None = None
     system_role: Literal["system", "developer"] | None = "system"
+    extra_message_fields: frozenset[str] | None = frozenset()
     api: Literal["chat", "responses", "auto"] = "auto"
 
     @model_validator(mode="after")

@@ -36,9 +36,13 @@ def list_plugins(*, json_wanted: options.AsJSON = False) -> None:
 
 
 def _state(plugin: InstalledPlugin, registry: Registry) -> str:
+    from budwood.plugins.registry import incompatibility
+
     if registry.is_disabled(plugin):
         return "disabled"
-    return "conflict" if len(registry.claims(plugin.kind, plugin.name)) > 1 else "installed"
+    if len(registry.claims(plugin.kind, plugin.name)) > 1:
+        return "conflict"
+    return "installed" if incompatibility(plugin) is None else "incompatible"
 
 
 def _presets(survey: Survey, registry: Registry) -> list[dict[str, object]]:

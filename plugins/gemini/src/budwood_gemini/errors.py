@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from budwood.errors import ContentFilterError, ProviderError, ServerError, UnsupportedParameterError
 from budwood.providing import (
     ErrorCodes,
@@ -20,6 +18,7 @@ from budwood.providing import (
     duration,
     error_from_reply,
     find_message,
+    parse_json,
     refused_parameter,
     rule_of,
 )
@@ -96,7 +95,7 @@ _FIELDS: Final = {
 def error_of(reply: HTTPReply) -> ProviderError:
     """Classify a reply that is not 2xx."""
     try:
-        body = from_json(reply.body)
+        body = parse_json(reply.body)
     except ValueError:
         body = None
     error = error_in(body)

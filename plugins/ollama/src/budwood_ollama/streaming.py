@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, calls_before, describe_body, rate_limits, request_id, require_text
+from budwood.providing import (
+    BaseStreamDecoder,
+    calls_before,
+    describe_body,
+    parse_json,
+    rate_limits,
+    request_id,
+    require_text,
+)
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -68,7 +74,9 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         return []
 
     def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
-        chunk = parsed(frame)
+        chunk = self._parse(frame)
+        if chunk is None:
+            return
         if chunk.get("error"):
             raise self._failure(chunk)
         if not self._started:
@@ -115,7 +123,7 @@ def parsed(line: bytes) -> dict[str, Any]:
         BadResponseError: It is no JSON object.
     """
     try:
-        chunk = from_json(line)
+        chunk = parse_json(line)
     except ValueError:
         chunk = None
     if not isinstance(chunk, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError
@@ -16,6 +16,7 @@ from budwood.providing import (
     describe_body,
     error_from_reply,
     parse_body,
+    parse_json,
     parse_object,
     reported_tier,
 )
@@ -29,7 +30,7 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, request_id
+from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, reports_error, request_id
 from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
@@ -94,7 +95,7 @@ class OpenAIEndpoint(BaseProvider):
     def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the server says."""
         try:
-            body = from_json(reply.body)
+            body = parse_json(reply.body)
         except ValueError:
             body = None
         if isinstance(body, list) and len(body) == 1:
@@ -127,7 +128,7 @@ class OpenAIEndpoint(BaseProvider):
         from budwood.types import EmbeddingResponse
         from budwood_openai_compatible.lists import decode_vector
 
-        body = self._object(reply)
+        body = self._object(reply, "data")
         rows = body.get("data") or ()
         ordered = sorted(enumerate(rows), key=lambda row: row[0] if row[1].get("index") is None else row[1]["index"])
         if len(ordered) != len(request.texts):
@@ -167,7 +168,7 @@ class OpenAIEndpoint(BaseProvider):
         from budwood.types import ModerationResponse
         from budwood_openai_compatible.lists import decode_verdict
 
-        body = self._object(reply)
+        body = self._object(reply, "results")
         rows = body.get("results") or ()
         if len(rows) != len(request.contents):
             raise BadResponseError(f"The reply holds {len(rows)} verdicts for {len(request.contents)} contents.")
@@ -188,11 +189,17 @@ class OpenAIEndpoint(BaseProvider):
             adaptations=receipts,
         )
 
-    def _object(self, reply: HTTPReply) -> dict[str, Any]:
-        """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
+    def _object(self, reply: HTTPReply, content: str) -> dict[str, Any]:
+        """
+        Parse a reply that should be a JSON object, and raise the error that it may hold all the same.
+
+        Args:
+            reply: The reply.
+            content: The field with the result. Without it, other forms of errors than OpenAI's are looked for.
+        """
         body = parse_object(reply, *REQUEST_ID_HEADERS)
         body = self.standard(body)
-        if holds_error(body):
+        if holds_error(body) or (not body.get(content) and reports_error(body)):
             raise self._failure(reply.head, body)
         return body
 

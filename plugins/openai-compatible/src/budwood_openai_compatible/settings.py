@@ -40,6 +40,11 @@ class OpenAICompatibleSettings(BaseModel):
         renames: The server's names of other parameters, by ours.
         lacks: What it cannot do.
         offers: What it can do that most servers cannot.
+        extra_message_fields: Fields beyond OpenAI's that the server takes in messages that it did not write, such as
+            ``reasoning_content`` in a dictionary of yours; by default it takes all. What a server wrote itself always
+            goes back to it.
+        call_id_length: How many letters and digits the ids of tool calls have, for servers that refuse others, such as
+            Mistral's with 9.
         api: By which API it is asked: Chat Completions, Responses, or whichever model and request want.
     """
 
@@ -53,4 +58,6 @@ class OpenAICompatibleSettings(BaseModel):
     renames: dict[str, str] = Field(default_factory=dict)
     lacks: frozenset[Lack] = frozenset()
     offers: frozenset[Offer] = frozenset()
+    extra_message_fields: frozenset[str] | None = None
+    call_id_length: Annotated[int, Field(ge=1, le=40)] | None = None
     api: Literal["chat", "responses", "auto"] = "chat"

@@ -24,6 +24,9 @@ WAITING: Final = 8
 MOST_CHARACTERS: Final = 200_000
 """Longer requests are not kept, to bound the memory."""
 
+MAX_COUNT: Final = 100_000_000
+"""A larger count is a fault of the server."""
+
 LEAST_TOKENS: Final = 100.0
 """In shorter requests most tokens are overhead, not text."""
 
@@ -59,7 +62,7 @@ class Calibration:
         ratio = self._ratios.get(key)
         if ratio is not None and len(ratio.waiting) == WAITING:
             return  # enough until someone asks for an estimate: nearly all programs never do
-        if not counted or not _is_text(request):
+        if not counted or not 0 < counted <= MAX_COUNT or not _is_text(request):
             return
         if ratio is None:
             with self._lock:

@@ -6,12 +6,13 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+from pydantic_core import PydanticSerializationError
 
 from budwood.catalog import Lessons
 from budwood.contracts import (
@@ -24,7 +25,8 @@ from budwood.contracts import (
     RemoteProvider,
     TokenProvider,
 )
-from budwood.engine.pipeline.credentials import Lease, TokenCache
+from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
+from budwood.engine.pipeline.secrets import settings_secrets
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
@@ -79,6 +81,7 @@ class Endpoint(NamedTuple):
         lease: The credential as a lease, made once.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
+        secrets: Returns the secrets of its settings, which must not be in errors.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
         source: Where the plugin comes from, for `budwood.plugins.faults`.
@@ -97,6 +100,7 @@ class Endpoint(NamedTuple):
     lease: Lease | None = None
     tokens: TokenCache | None = None
     missing_credential: str | None = None
+    secrets: Callable[[], tuple[str, ...]] = tuple
     inline: bool = False
     counts_output: bool = False
     facts: Callable[[str], ModelFacts] | None = None
@@ -194,6 +198,8 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    if credential is not None:
+        check_secret(credential.secret, f"{instance.name}: the API key")
     rules: Callable[[str], ModelRules] = (
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
@@ -220,6 +226,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         lease=Lease(credential) if credential is not None else None,
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
+        secrets=partial(settings_secrets, instance.settings),
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
@@ -249,15 +256,25 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     """Say why a model has no price, where the catalog has none."""
     if isinstance(instance.thing, LocalProvider):
         return f"{NO_PRICE}: it runs in this process"
-    host = urlsplit(getattr(instance.settings, "base_url", None) or "").hostname or ""
+    try:
+        host = urlsplit(str(getattr(instance.settings, "base_url", None) or "")).hostname or ""
+    except ValueError:  # not an address, which is reported when it is used
+        return NO_PRICE
     if host in ("localhost", "::1") or host.startswith("127."):
         return f"{NO_PRICE}: it runs on this machine"
     return NO_PRICE
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
-    identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
-    return hashlib.sha256(identity.encode()).hexdigest()
+    try:
+        identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()
+    except (UnicodeEncodeError, PydanticSerializationError):
+        identity = b""
+    if not identity:  # not raised above: the error holds the settings
+        raise ConfigurationError(
+            f"[{PROVIDER.section}.{instance.name}]: a value is not valid text.", hint="Remove unpaired surrogates."
+        )
+    return hashlib.sha256(identity).hexdigest()
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:

@@ -13,7 +13,8 @@ from budwood.contracts import Clock
 from budwood.hooks import Kind, Spec
 from budwood.names import normalise
 from budwood.plugins import Instance, Instances, Registry
-from budwood.settings import Settings, Source
+from budwood.settings import Settings
+from budwood.settings_sources import Source
 from budwood_testing.clock import FakeClock
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.spec_checks import check_name, check_secrets, check_summary, check_unknown_keys

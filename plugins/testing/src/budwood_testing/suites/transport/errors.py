@@ -11,7 +11,7 @@ import pytest
 from budwood.contracts import Transport
 from budwood.errors import BudwoodError, ConfigurationError, ConnectionFailedError
 from budwood.types import HTTPCall
-from budwood_testing.loopback import CHUNKED, KEPT, LoopbackServer, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, KEEP_ALIVE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.bench import TransportTestBase, call, fetch, timing
 
 _SECRET: Final = "s3" + "cret"
@@ -124,7 +124,7 @@ class ErrorTests(TransportTestBase):
             (head(length=9) + b"1",),
             (head(**CHUNKED) + b"x",),
             (reply(200, "no gzip at all", content_encoding="gzip"),),
-            (reply(200, "x" * 9, **KEPT),),
+            (reply(200, "x" * 9, **KEEP_ALIVE),),
         ],
     )
     def test_errors_hide_all_secrets(
