@@ -54,13 +54,26 @@ def budwood(
 def run(arguments: Sequence[str]) -> int:
     """Run one command, and return the exit status; errors are written to standard error."""
     terminal.prepare()
+    program = get_command(app)
     try:
-        status = get_command(app)(list(arguments), prog_name="budwood", standalone_mode=False)
+        status = program(list(arguments), prog_name="budwood", standalone_mode=False)
         terminal.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except terminal.ReaderLeftError:
         return terminal.leave()
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets an error and not a traceback
-        return report(error)
+        return report(error, command=_command_path(program, arguments))
     return status if isinstance(status, int) else 0
+
+
+def _command_path(program: object, arguments: Sequence[str]) -> str:
+    """Return the command that the arguments name, such as ``budwood runs show``."""
+    path = "budwood"
+    for argument in arguments:
+        if not argument.startswith("-"):
+            program = getattr(program, "commands", {}).get(argument)
+            if program is None:
+                break
+            path = f"{path} {argument}"
+    return path
