@@ -32,7 +32,9 @@ def instance(method, error):
     def fail(*_args):
         raise error
 
-    return SimpleNamespace(implementation=SimpleNamespace(**{method: fail}), source=PluginSource("acme", "budwood-acme", "1.2"))
+    return SimpleNamespace(
+        implementation=SimpleNamespace(**{method: fail}), source=PluginSource("acme", "budwood-acme", "1.2")
+    )
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), SystemExit(3)])
