@@ -91,7 +91,7 @@ def play(server, said):
     """
     is_text = said.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
     content_type = "application/json" if is_text else "text/event-stream"
-    server.forget().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
+    server.clear_replies().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
 
 
 def ours(client, said):

@@ -11,7 +11,7 @@ from budwood.errors import BudwoodError, ConfigurationError, UnsupportedError
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.proxies import Proxies
 from budwood_testing import chat_reply
-from tests.servers import KEPT, reply
+from tests.servers import KEEP_ALIVE, reply
 
 DEAD = "http://127.0.0.1:1"
 
@@ -21,7 +21,7 @@ def server(loopback_server):
     """
     A server that answers all requests; the machine's own proxies are removed.
     """
-    loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEPT)
+    loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     return loopback_server
 
 

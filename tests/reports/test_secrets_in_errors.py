@@ -222,3 +222,20 @@ def test_a_token_with_white_space_around_it_is_refused():
     ):
         client.ask("Hi")
     assert transport.calls == []
+
+
+def test_a_header_that_cannot_be_read_is_logged_without_the_key(monkeypatch):
+    """
+    A plugin that fails to read the limits in the headers may quote them.
+    """
+    logged: list[str] = []
+    monkeypatch.setattr("budwood.logs.emit", lambda event, **fields: logged.append(f"{event} {fields}"))
+    monkeypatch.setattr(
+        "budwood_openai_compatible.OpenAICompatible.rate_limits",
+        lambda _, head: {}[head.headers["x-echo"]],
+    )
+
+    fail(error_body("No."), headers={"x-echo": f"Bearer {KEY}"})
+
+    assert "rate limits unreadable" in logged[0]
+    assert KEY not in "".join(logged)

@@ -195,3 +195,12 @@ def test_a_specification_is_not_loaded_from_what_is_no_path():
     """
     with pytest.raises(ConfigurationError, match="null byte"):
         load_spec("a\0b")
+
+
+@pytest.mark.parametrize("settings", ["budwood.toml", ["a"], 5, {"providers": {1: {}}}, {1: 2}, {"models": {5: {}}}])
+def test_settings_that_are_no_table_of_names_are_a_configuration_error(settings):
+    """
+    A path, a list, a number, and names that are no text.
+    """
+    with pytest.raises(ConfigurationError):
+        Client("offline/extractive", settings=settings)

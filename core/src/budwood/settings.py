@@ -162,6 +162,11 @@ class Settings:
             environment: By default the process's own.
             user_file: By default ``budwood.toml`` in the user's configuration directory.
         """
+        if explicit is not None and not isinstance(explicit, Mapping):
+            raise ConfigurationError(
+                f"Settings are a dictionary in the form of {FILE_NAME}; got a value of type {type(explicit).__name__}.",
+                hint="To read them from the files of a folder, pass settings=Settings.load(folder=…).",
+            )
         folder = Path.cwd() if folder is None else folder
         sections = _Root.model_fields
         sources = [

@@ -57,7 +57,7 @@ def environment_source(name: str, environment: Mapping[str, str], sections: Coll
     """
     tree: Table = {}
     for variable, value in environment.items():
-        if variable.startswith(PREFIX) and value:
+        if variable.startswith(PREFIX) and value.strip():
             path = _path(variable.removeprefix(PREFIX), sections)
             if path is not None:
                 check_text(value, variable)
@@ -169,7 +169,7 @@ def check_text(value: str, variable: str) -> None:
 def normalise_instances(tree: Table) -> Table:
     """Normalise the names of instances, so that they can be compared."""
     return {
-        section: {normalise(name): value for name, value in table.items()}
+        section: {normalise(name) if isinstance(name, str) else name: value for name, value in table.items()}
         if isinstance(table, dict) and section not in _WITHOUT_INSTANCES
         else table
         for section, table in tree.items()
@@ -185,7 +185,7 @@ def vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple[
     """
     values: Table = {}
     for key, names in variables.items():
-        name = next((name for name in names if environment.get(name)), None)
+        name = next((name for name in names if environment.get(name, "").strip()), None)
         if name is not None:
             check_text(environment[name], name)
             values[key] = environment[name]

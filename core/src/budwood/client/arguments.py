@@ -16,6 +16,7 @@ from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
+from budwood.settings_sources import parse_toml, read_text
 from budwood.types import Message
 
 if TYPE_CHECKING:
@@ -103,17 +104,11 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
             f"settings= must be a dictionary, a path or Settings; got {type(settings).__name__}.",
             hint='Pass settings={"providers": {…}}, or the path of a file in the form of budwood.toml.',
         )
-    import tomllib  # not above: few programs pass a file
-
-    try:
-        return tomllib.loads(Path(settings).read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except tomllib.TOMLDecodeError as error:
-        reason = str(error)
-    except ValueError:
-        reason = "it is not UTF-8"
-    raise ConfigurationError(f"The settings file {os.fspath(settings)!r} cannot be read: {reason}.")
+    path = Path(settings)
+    text = read_text(path)
+    if text is None:
+        raise ConfigurationError(f"The settings file {str(path)!r} cannot be read: No such file or directory.")
+    return parse_toml(text, where=str(path))
 
 
 def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:

@@ -91,6 +91,7 @@ class Attempt:
         try:
             return self.endpoint.rate_limits(self.head)
         except PluginFaultError as error:  # neither the reply nor the vendor's error is lost for it
+            scrub(error, self.secrets())
             logs.emit("rate limits unreadable", level="warning", provider=self.endpoint.name, error=str(error))
             return None
 
