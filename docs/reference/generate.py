@@ -1,10 +1,10 @@
 """
-Write the reference of what plugins are made of, from the docstrings of the code.
+Generate the reference for authors of plugins from the docstrings of the code.
 
 .. code-block:: console
 
     $ python docs/reference/generate.py           # writes plugins.md
-    $ python docs/reference/generate.py --check   # exits with 1 where it is not up to date
+    $ python docs/reference/generate.py --check   # exits with status 1 if the page is out of date
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAGE: Final = Path(__file__).with_name("plugins.md")
 
 
 class Section(NamedTuple):
-    """A chapter of the page: names of one module."""
+    """A section of the page: names from one module."""
 
     title: str
     text: str
@@ -33,7 +33,7 @@ class Section(NamedTuple):
 SECTIONS: Final = (
     Section(
         "Stream events",
-        "What the decoder of a stream returns, in the order in which the vendor tells it.",
+        "What a stream decoder returns, in the order of the vendor's reply.",
         "budwood.types",
         (
             "ResponseStarted",
@@ -54,7 +54,7 @@ SECTIONS: Final = (
     ),
     Section(
         "Messages and their parts",
-        "What a request holds and a reply brings.",
+        "The contents of requests and replies.",
         "budwood.types",
         (
             "Message",
@@ -69,7 +69,7 @@ SECTIONS: Final = (
     ),
     Section(
         "Requests and replies",
-        "What `encode` gets, and what `decode` returns.",
+        "The argument of `encode`, the result of `decode`, and the types around them.",
         "budwood.types",
         (
             "ChatRequest",
@@ -90,7 +90,7 @@ SECTIONS: Final = (
     ),
     Section(
         "Events of calls",
-        "What an observer is told, in the order of a call; see [Observing](../guides/observing.md).",
+        "What an observer receives, in the order of a call; see [Observing](../guides/observing.md).",
         "budwood.types",
         (
             "RequestStarted",
@@ -109,58 +109,58 @@ SECTIONS: Final = (
     ),
     Section(
         "Base classes and errors",
-        "What most providers share. Nothing in Budwood asks whether a provider uses it.",
+        "Shared code for providers. Using it is optional.",
         "budwood.providing",
         ("BaseProvider", "BaseStreamDecoder", "Framer", "VendorError", "ErrorCodes"),
     ),
-    Section("Context", "What a plugin gets besides its settings.", "budwood.contracts", ("PluginContext",)),
+    Section("Context", "The second argument of `build`, after the settings.", "budwood.contracts", ("PluginContext",)),
     Section(
         "Tests",
-        "What proves a plugin; see [Write a plugin](../plugin-author-guide.md#prove-it).",
+        "Parts of the test kit; see [Write a plugin](../plugin-author-guide.md#test-it).",
         "budwood_testing",
         ("plugin_context", "observations", "WireExamples", "WireReply"),
     ),
 )
 
 
-def page() -> str:
-    """Write the whole page."""
+def render_page() -> str:
+    """Return the text of the page."""
     head = (
         "# Reference for authors of plugins\n\n"
-        "Generated from the docstrings by `docs/reference/generate.py`. The guide is\n"
+        "`docs/reference/generate.py` generates this page from the docstrings. See also the guide,\n"
         "[Write a plugin](../plugin-author-guide.md).\n"
     )
-    return "\n".join([head, *(line for section in SECTIONS for line in _section(section))]).rstrip() + "\n"
+    return "\n".join([head, *(line for section in SECTIONS for line in _render_section(section))]).rstrip() + "\n"
 
 
-def _section(section: Section) -> Iterator[str]:
+def _render_section(section: Section) -> Iterator[str]:
     yield f"## {section.title}\n"
     yield f"{section.text}\n"
     module = importlib.import_module(section.module)
     for name in section.names:
-        yield from _entry(section.module, name, getattr(module, name))
+        yield from _render_entry(section.module, name, getattr(module, name))
 
 
-def _entry(module: str, name: str, thing: Any) -> Iterator[str]:  # noqa: ANN401 - any public name
+def _render_entry(module: str, name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - any public name
     yield f"### `{module}.{name}`\n"
-    if not inspect.isclass(thing):
-        yield f"`{name}{_signature(thing)}`\n"
-        yield _text(thing)
+    if not inspect.isclass(value):
+        yield f"`{name}{_signature(value)}`\n"
+        yield _text(value)
         return
-    yield _text(thing)
-    rows = list(_fields(thing))
+    yield _text(value)
+    rows = list(_fields(value))
     if rows:
         yield "| field | type | default |\n|---|---|---|"
         yield "\n".join(f"| `{field}` | `{kind}` | {default} |" for field, kind, default in rows) + "\n"
-    for method_name, method in _methods(thing):
+    for method_name, method in _methods(value):
         yield f"- `{method_name}`: {_first_sentence(method)}"
-    if any(True for _ in _methods(thing)):
+    if any(True for _ in _methods(value)):
         yield ""
 
 
-def _text(thing: object) -> str:
-    """Write a docstring in Markdown: code in single quotes, sections as lists."""
-    text = inspect.cleandoc(thing.__doc__ or "").replace("``", "`")
+def _text(value: object) -> str:
+    """Convert a docstring to Markdown: code in single quotes, sections as lists."""
+    text = inspect.cleandoc(value.__doc__ or "").replace("``", "`")
     lines: list[str] = []
     for line in text.splitlines():
         if line in ("Args:", "Attributes:", "Returns:", "Raises:"):
@@ -172,13 +172,13 @@ def _text(thing: object) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _first_sentence(thing: object) -> str:
-    text = inspect.cleandoc(inspect.getdoc(thing) or "").replace("``", "`")
+def _first_sentence(value: object) -> str:
+    text = inspect.cleandoc(inspect.getdoc(value) or "").replace("``", "`")
     return " ".join(text.partition("\n\n")[0].split())
 
 
 def _fields(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
-    """List the fields of a class: of Pydantic, of a dataclass, of a named tuple, or what it annotates itself."""
+    """Yield name, type and default of each field of a class: Pydantic model, dataclass, named tuple or other."""
     annotations: dict[str, object] = {}
     for base in reversed(kind.__mro__):
         annotations |= inspect.get_annotations(base)
@@ -187,7 +187,7 @@ def _fields(kind: type[Any]) -> Iterator[tuple[str, str, str]]:
             yield name, _type(annotations[name]), _value(field.default, has_factory=field.default_factory is not None)
     elif dataclasses.is_dataclass(kind):
         for field in dataclasses.fields(kind):
-            yield field.name, _type(field.type), _value(field.default, has_factory=_is_given(field.default_factory))
+            yield field.name, _type(field.type), _value(field.default, has_factory=_has_value(field.default_factory))
     elif issubclass(kind, tuple):
         for name in kind._fields:
             yield name, _type(annotations[name]), _value(kind._field_defaults.get(name, inspect.Parameter.empty))
@@ -211,21 +211,21 @@ def _methods(kind: type[Any]) -> Iterator[tuple[str, object]]:
 
 
 def _signature(function: Any) -> str:  # noqa: ANN401 - any function
-    """Write the arguments of a function in one form for all versions of Python."""
+    """Format the signature of a function in the same way on all versions of Python."""
     signature = inspect.signature(function)
-    written: list[str] = []
+    parameters: list[str] = []
     for name, one in signature.parameters.items():
         if name in ("self", "cls"):
             continue
-        if one.kind is one.KEYWORD_ONLY and "*" not in written:
-            written.append("*")
+        if one.kind is one.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
         default = "" if one.default is one.empty else f" = {one.default!r}"
         star = "*" if one.kind is one.VAR_POSITIONAL else ""
-        written.append(f"{star}{name}: {_note(one.annotation)}{default}")
-    return f"({', '.join(written)}) -> {_note(signature.return_annotation)}"
+        parameters.append(f"{star}{name}: {_note(one.annotation)}{default}")
+    return f"({', '.join(parameters)}) -> {_note(signature.return_annotation)}"
 
 
-def _is_given(value: object) -> bool:
+def _has_value(value: object) -> bool:
     return value is not dataclasses.MISSING
 
 
@@ -252,8 +252,8 @@ def _value(default: Any, *, has_factory: bool = False) -> str:  # noqa: ANN401 -
 
 
 def main() -> int:
-    """Write the page, or see that it is up to date."""
-    text = page()
+    """Write the page, or check that it is up to date."""
+    text = render_page()
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(text, "utf-8")
         return 0

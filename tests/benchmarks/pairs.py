@@ -37,7 +37,7 @@ import asyncio, sys, time
 import budwood
 url = sys.argv[1]
 settings = {"providers": {"openai-compatible": {"base_url": url}}}
-options = {"settings": settings, "cache": False, "transport": "httpx"}
+options = {"settings": settings, "cache": False, "transport": "default"}
 """
 PROGRAMS: Final = {
     "sync": """

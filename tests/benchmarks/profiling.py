@@ -146,11 +146,11 @@ def profile_blocking(base_url: str, calls: int) -> None:
     Profile blocking calls, over the transport that has blocking I/O.
     """
     for title, streamed, count in (("sync call", False, calls), ("sync stream of 200 chunks", True, calls // 10)):
-        layers = BlockingLayers(base_url, "httpx", streamed=streamed)
+        layers = BlockingLayers(base_url, "default", streamed=streamed)
         costs = blocking_costs(layers, count) | provider_costs(layers, count)
         (_, run, end), *_ = layers.parts()
         each(run, 10)
-        show(f"A {title}, over httpx", costs, functions(lambda run=run, count=count: each(run, count)))
+        show(f"A {title}, over the default transport", costs, functions(lambda run=run, count=count: each(run, count)))
         end()
 
 
@@ -178,7 +178,7 @@ def installed_transports() -> list[str]:
     Name the transports for async clients that are here.
     """
     instances = Instances(Settings.load())
-    return [name for name in ("httpx", "aiohttp", "httptools") if instances.registry.inventory.find(TRANSPORT, name)]
+    return [name for name in ("default", "aiohttp", "httptools") if instances.registry.inventory.find(TRANSPORT, name)]
 
 
 def main() -> None:

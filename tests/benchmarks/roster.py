@@ -138,7 +138,7 @@ ROSTER = (
         "Budwood",
         "budwood",
         BUDWOOD,
-        "budwood_httpx",
+        "budwood_default",
         "import budwood",
         BUDWOOD_CALL,
         ("budwood", "httpcore"),

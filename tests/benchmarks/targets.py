@@ -141,8 +141,8 @@ TARGETS: Final = (
     ratio("sync, one after the other, to litellm", "sync", "budwood", "litellm", 0.14),
     *fast("async, 32 in flight", "async-32", CALLS, IN_FLIGHT),
     *fast("async, 256 in flight", "async-256", CALLS, IN_FLIGHT),
-    ratio("async, 32 in flight, over httpx, to bare httpx", "async-32", "budwood", "httpx", 0.5),
-    ratio("async, 256 in flight, over httpx, to bare httpx", "async-256", "budwood", "httpx", 0.3),
+    ratio("async, 32 in flight, over the default transport, to bare httpx", "async-32", "budwood", "httpx", 0.5),
+    ratio("async, 256 in flight, over the default transport, to bare httpx", "async-256", "budwood", "httpx", 0.3),
     *(
         Target(
             name=f"{kind}, {what}, to the plain call over {transport}",
@@ -156,14 +156,22 @@ TARGETS: Final = (
             ("tools", "3 tools"),
         )
         for kind, plain, contender, transport in (
-            ("sync", "sync", "budwood", "httpx"),
-            ("async", "async-32", "budwood", "httpx"),
+            ("sync", "sync", "budwood", "the default transport"),
+            ("async", "async-32", "budwood", "the default transport"),
             ("async", "async-32", "budwood-httptools", "httptools"),
         )
     ),
     *fast("stream of 200 chunks", "stream-async", STREAMS),
-    ratio("stream of 200 chunks, sync, over httpx, to bare httpx", "stream-sync", "budwood", "httpx", 1.1),
-    ratio("stream of 200 chunks, async, over httpx, to bare httpx", "stream-async", "budwood", "httpx", 1.2),
+    ratio(
+        "stream of 200 chunks, sync, over the default transport, to bare httpx", "stream-sync", "budwood", "httpx", 1.1
+    ),
+    ratio(
+        "stream of 200 chunks, async, over the default transport, to bare httpx",
+        "stream-async",
+        "budwood",
+        "httpx",
+        1.2,
+    ),
     Target(
         name="1,000 in flight, 500 ms latency, over httptools: completed calls, to bare aiohttp",
         value=Figure("async-1000-500ms", "budwood-httptools", "per_second"),
@@ -181,7 +189,7 @@ TARGETS: Final = (
         for contender, transport in (
             ("budwood-httptools", "httptools"),
             ("budwood-aiohttp", "aiohttp"),
-            ("budwood", "httpx"),
+            ("budwood", "the default transport"),
         )
     ),
     *(
@@ -195,7 +203,7 @@ TARGETS: Final = (
             ("memory-sync", "budwood", "sync"),
             ("memory-async", "budwood-httptools", "async over httptools"),
             ("memory-async", "budwood-aiohttp", "async over aiohttp"),
-            ("memory-async", "budwood", "async over httpx"),
+            ("memory-async", "budwood", "async over the default transport"),
         )
     ),
     Target(

@@ -62,7 +62,7 @@ def play_replies(server: LoopbackServer) -> None:
     """
     body = json.dumps(chat_reply("Hello.")).encode()
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    server.play(head + body, keep=True, times=ASKED)
+    server.play(head + body, keep_alive=True, times=ASKED)
 
 
 def steps_of_ask() -> Counter[Step]:

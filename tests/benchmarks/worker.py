@@ -27,7 +27,7 @@ from typing import IO, Any, NamedTuple
 
 from tests.benchmarks.asking import SIDE_BY_SIDE, Unavailable, check
 
-KEPT = 10_000
+MAX_SAMPLES = 10_000
 """Of so many calls, the last ones, the times are kept: what the suite holds must not look like growth."""
 
 STATUS = Path("/proc/self/status")
@@ -42,8 +42,8 @@ class Tally:
         self.least = least
         self.most = math.inf if most is None else most
         self.calls = 0
-        self.latencies: deque[float] = deque(maxlen=KEPT)
-        self.first_tokens: deque[float] = deque(maxlen=KEPT)
+        self.latencies: deque[float] = deque(maxlen=MAX_SAMPLES)
+        self.first_tokens: deque[float] = deque(maxlen=MAX_SAMPLES)
         self.began = time.perf_counter()
         self.end = self.began + seconds
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from budwood import Client
-from budwood.settings import Settings, Source
+from budwood.settings import Settings
+from budwood.settings_sources import Source
 from budwood_testing import FakeClock
 from tests.contract import recorded
 from tests.contract.replay import is_stream
@@ -90,7 +91,7 @@ def play(server, said):
     """
     is_text = said.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
     content_type = "application/json" if is_text else "text/event-stream"
-    server.forget().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
+    server.clear_replies().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
 
 
 def ours(client, said):

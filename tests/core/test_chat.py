@@ -360,7 +360,7 @@ def test_no_file_crashes_the_reader(file, data):
     """
     file.write_bytes(data)
 
-    with pytest.raises(ConfigurationError, match="is no saved chat"):
+    with pytest.raises(ConfigurationError, match="is not a saved chat"):
         Conversation.load(file)
 
 
@@ -370,17 +370,17 @@ SAVED = {"format": "budwood-chat-1", "model": None, "system": None, "messages": 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "is no saved chat"),
-        ("{", "is no saved chat: the file"),
-        (json.dumps(SAVED)[:-5], "is no saved chat: the file"),
-        ("[]", "is no saved chat"),
-        ("{}", "is no saved chat: format"),
-        (json.dumps(SAVED | {"messages": 5}), "is no saved chat: messages"),
+        ("", "is not a saved chat"),
+        ("{", "is not a saved chat: the file"),
+        (json.dumps(SAVED)[:-5], "is not a saved chat: the file"),
+        ("[]", "is not a saved chat"),
+        ("{}", "is not a saved chat: format"),
+        (json.dumps(SAVED | {"messages": 5}), "is not a saved chat: messages"),
         (json.dumps(SAVED | {"messages": [{"role": "pirate", "parts": []}]}), "messages.0.role"),
         (json.dumps(SAVED | {"messages": [{"role": "user", "parts": [{"type": "x"}]}]}), "messages.0.parts.0"),
         (json.dumps(SAVED | {"tools": []}), "tools"),
         (json.dumps(SAVED | {"format": "budwood-chat-9"}), "in the form 'budwood-chat-9'"),
-        ("[" * 100_000, "is no saved chat"),
+        ("[" * 100_000, "is not a saved chat"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, complaint):
@@ -414,7 +414,7 @@ def test_saving_replaces_the_file_in_one_step(client, tmp_path):
     chat.save(tmp_path / "talk.json")
     chat.system = "half \ud83c"
 
-    with pytest.raises(ValueError, match="surrogates"):
+    with pytest.raises(ConfigurationError, match="surrogates"):
         chat.save(tmp_path / "talk.json")
 
     assert client.load_chat(tmp_path / "talk.json").system == "First."

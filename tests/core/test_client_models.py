@@ -46,7 +46,7 @@ def test_one_text_is_a_list_of_one(client, scripted):
     """
     scripted.reply(body={"data": [{"embedding": [1.0]}]})
 
-    assert client.embed("abc").vectors == ((1.0,),)
+    assert client.embed("abc", model="openai/text-embedding-3-small").vectors == ((1.0,),)
     assert scripted.sent()["input"] == ["abc"]
 
 
@@ -58,7 +58,7 @@ def test_embeddings_in_no_known_form_are_the_servers_fault(client, scripted, bod
     scripted.reply(body=json.dumps(body))
 
     with pytest.raises(BadResponseError):
-        client.embed("a")
+        client.embed("a", model="openai/text-embedding-3-small")
 
 
 def test_no_texts_are_not_embedded(client, scripted):
@@ -66,7 +66,7 @@ def test_no_texts_are_not_embedded(client, scripted):
     An empty list of texts is an error before sending.
     """
     with pytest.raises(PromptError, match="no texts"):
-        client.embed([])
+        client.embed([], model="openai/text-embedding-3-small")
 
     assert scripted.calls == []
 
@@ -110,7 +110,7 @@ def test_capabilities_are_known_without_asking(make_client, scripted):
 
     assert {Capability.TOOLS, Capability.IMAGE_INPUT} <= client.capabilities()
     assert Capability.TOOLS not in client.capabilities("here/llama")
-    assert client.capabilities() - client.capabilities("openai/blind-1") == {Capability.IMAGE_INPUT}
+    assert client.capabilities("openai/new-1") - client.capabilities("openai/blind-1") == {Capability.IMAGE_INPUT}
     assert scripted.calls == []
 
 
@@ -174,7 +174,7 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
             asked = await client.ask("1")
             async with client.stream("2") as stream:
                 deltas = [text async for text in stream.text_deltas()]
-            vectors = (await client.embed("3")).vectors
+            vectors = (await client.embed("3", model="openai/text-embedding-3-small")).vectors
             (model,) = await client.models()
             return asked.text, deltas, stream.response.text, vectors, model.id, client.capabilities()
 

@@ -11,7 +11,7 @@ import pytest
 
 from budwood import AsyncClient, Client
 from budwood_testing import chat_chunks, sse
-from tests.servers import EVENT_STREAM, LEAVE, PATIENCE, head
+from tests.servers import EVENT_STREAM, MAX_WAIT, WAIT_FOR_CLOSE, head
 
 BEGUN = b"".join(sse(*chat_chunks(["Hel", "lo"])[:2], done=False))
 
@@ -21,7 +21,7 @@ def settings(loopback_server):
     """
     Settings by which ``local/tiny`` begins to answer, and goes on when the client has left.
     """
-    loopback_server.play(head(**EVENT_STREAM), BEGUN, LEAVE)
+    loopback_server.play(head(**EVENT_STREAM), BEGUN, WAIT_FOR_CLOSE)
     return {"providers": {"local": {"plugin": "openai-compatible", "base_url": loopback_server.url, "api_key": "k"}}}
 
 
@@ -45,7 +45,7 @@ def test_a_dropped_stream_closes_its_connection(settings, loopback_server, unrai
             break
         gc.collect()
 
-        assert loopback_server.left.wait(PATIENCE)
+        assert loopback_server.closed_by_client.wait(MAX_WAIT)
     assert unraisable == []
 
 
@@ -61,7 +61,7 @@ def test_a_dropped_stream_in_a_cycle_closes_too(settings, loopback_server, unrai
         del events, cycle
         gc.collect()
 
-        assert loopback_server.left.wait(PATIENCE)
+        assert loopback_server.closed_by_client.wait(MAX_WAIT)
     assert unraisable == []
 
 
@@ -76,7 +76,7 @@ def test_a_dropped_async_stream_warns_and_closes_its_connection(settings, loopba
             await anext(events)
             del events
             gc.collect()
-            assert await asyncio.to_thread(loopback_server.left.wait, PATIENCE)
+            assert await asyncio.to_thread(loopback_server.closed_by_client.wait, MAX_WAIT)
 
     with pytest.warns(ResourceWarning, match="async with"):
         asyncio.run(begin())

@@ -194,7 +194,7 @@ def test_embeddings_and_lists_of_models_are_requests_too(client, scripted, event
     scripted.reply(200, {"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 3}})
     scripted.reply(200, {"data": [{"id": "gpt-4o"}]})
 
-    client.embed("text")
+    client.embed("text", model="openai/text-embedding-3-small")
     client.models()
 
     assert [event["input_tokens"] for event in named(events, "request")] == [3, None]

@@ -165,7 +165,7 @@ def test_files_are_a_list(client, files):
     """
     A single name is not taken for a list of its letters.
     """
-    with pytest.raises(ConfigurationError, match="files= is"):
+    with pytest.raises(ConfigurationError, match="files= must be a list of paths"):
         client.ask("?", files=files)
 
 

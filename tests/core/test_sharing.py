@@ -14,7 +14,7 @@ from tests.chat_server import completion
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-every_transport = pytest.mark.parametrize("transport", ["httpx", "aiohttp", "httptools"])
+every_transport = pytest.mark.parametrize("transport", ["default", "aiohttp", "httptools"])
 
 
 class Connection(asyncio.Protocol):
@@ -93,7 +93,7 @@ class EchoServer:
         provider = {"plugin": "openai-compatible", "base_url": f"http://127.0.0.1:{self.port}", "api_key": "k"}
         return {
             "providers": {"local": provider},
-            "transports": {"httpx": transport, "aiohttp": transport, "httptools": transport} if transport else {},
+            "transports": {"default": transport, "aiohttp": transport, "httptools": transport} if transport else {},
         }
 
 
@@ -153,7 +153,7 @@ def test_64_threads_share_a_client(server):
     """
     Each gets the reply to what it has asked.
     """
-    with Client("local/tiny", settings=server.settings(), transport="httpx") as client:
+    with Client("local/tiny", settings=server.settings(), transport="default") as client:
         assert asked_in_threads(client, 64, 10) == []
 
     assert server.asked == 640
@@ -165,7 +165,7 @@ def test_64_threads_wait_for_a_place(server):
     No more than `max_connections` are under way at once.
     """
     settings = server.settings(max_connections=5)
-    with Client("local/tiny", settings=settings, transport="httpx") as client:
+    with Client("local/tiny", settings=settings, transport="default") as client:
         assert asked_in_threads(client, 64, 5) == []
 
     assert server.most_open == 5
@@ -223,7 +223,7 @@ def test_a_fork_among_threads(server):
     """
     A process that is forked while threads ask goes on by itself, and the threads of the parent do not notice.
     """
-    with Client("local/tiny", settings=server.settings(), transport="httpx") as client:
+    with Client("local/tiny", settings=server.settings(), transport="default") as client:
         said: list[str] = []
 
         def in_children() -> None:

@@ -1,4 +1,4 @@
-"""README.md and docs/: the code in them runs as printed, and links lead somewhere."""
+"""README.md and docs/: their code runs as printed, and their links and paths are valid."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ PAGES = sorted(
 BLOCK = re.compile(
     r"(?:^<!-- (?P<note>[^>]*) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
 )
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:|#)([^)#\s]+)")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+SOURCE = re.compile(r"`([\w/]+\.py)`")
 
 
 @dataclass(frozen=True)
 class Block:
     """
-    A block of code; a note ``not run: …`` before it says why it does not run here.
+    A block of code. A note ``not run: …`` before it gives the reason why the tests do not run it.
     """
 
     language: str
@@ -37,14 +39,14 @@ class Block:
     @property
     def runs(self) -> bool:
         """
-        Whether the block can run on any machine.
+        Whether the tests run the block.
         """
         return not self.note.startswith("not run:")
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
     """
-    Find the blocks of code in a page that are in one of these languages.
+    Return the code blocks of a page in these languages.
     """
     text = page.read_text("utf-8")
     found = [
@@ -56,7 +58,7 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 def with_blocks(*languages: str) -> list[object]:
     """
-    List the pages that have such blocks.
+    List the pages with code blocks in these languages.
     """
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if blocks(page, *languages)]
 
@@ -64,7 +66,7 @@ def with_blocks(*languages: str) -> list[object]:
 @pytest.mark.parametrize("page", with_blocks("python"))
 def test_python_runs_as_printed(page, tmp_path):
     """
-    All Python of a page, one block after the other in one program, ends without an error or a warning.
+    The Python blocks of a page, run as one program, raise no error and no warning.
     """
     program = "".join(
         "\n" * (block.line - 1) + block.code if not place else f"\n# line {block.line}\n{block.code}"
@@ -85,9 +87,9 @@ def test_python_runs_as_printed(page, tmp_path):
 
 
 @pytest.mark.parametrize("page", with_blocks("python"))
-def test_python_that_does_not_run_here_compiles(page):
+def test_all_python_compiles(page):
     """
-    Examples that need a key or a server are Python all the same.
+    Examples that need a key or a server are valid Python, too.
     """
     for block in blocks(page, "python"):
         compile(block.code, f"{page.name}:{block.line}", "exec")
@@ -96,7 +98,7 @@ def test_python_that_does_not_run_here_compiles(page):
 @pytest.mark.parametrize("page", with_blocks("console"))
 def test_commands_succeed(page, tmp_path):
     """
-    Every `budwood` command that is printed ends with status 0.
+    Every `budwood` command on the page exits with status 0.
     """
     for block in blocks(page, "console"):
         for line in block.code.splitlines() if block.runs else ():
@@ -109,9 +111,9 @@ def test_commands_succeed(page, tmp_path):
 
 
 @pytest.mark.parametrize("page", with_blocks("toml"))
-def test_toml_is_understood(page):
+def test_toml_is_valid(page):
     """
-    Specifications and settings that are printed are valid ones.
+    Specifications and settings on the page are valid.
     """
     from budwood import Settings
     from budwood_generation.spec import make_spec
@@ -125,9 +127,29 @@ def test_toml_is_understood(page):
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
-def test_links_lead_somewhere(page):
+def test_links_are_valid(page):
     """
-    A link to a file of the repository has its file.
+    A link to a file of the repository, or to a heading of a page, has its target.
     """
-    for target in LINK.findall(page.read_text("utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, heading in LINK.findall(page.read_text("utf-8")):
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        assert not heading or heading in anchors(path), f"{target}#{heading}"
+
+
+def anchors(page: Path) -> set[str]:
+    """
+    Return the anchors of a page's headings, as GitHub forms them.
+    """
+    headings = HEADING.findall(page.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_files_of_the_architecture_exist():
+    """
+    Every source file that docs/architecture.md names exists.
+    """
+    files = [path.as_posix() for folder in ("core", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")]
+    named = SOURCE.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []

@@ -1,4 +1,4 @@
-"""The plugins that the author's guide shows pass their suites."""
+"""The plugins in the author's guide pass their conformance suites."""
 
 import sys
 from types import ModuleType
@@ -11,7 +11,7 @@ from tests.docs.test_documentation import ROOT, blocks
 
 def registry_of_the_guide():
     """
-    Find the plugins where they are printed: the observer uses what the provider has imported.
+    Build a registry of the plugins in the guide; the observer's code uses the imports of the provider's.
     """
     module = ModuleType("budwood_plugins_of_the_guide")
     sys.modules[module.__name__] = module
@@ -39,6 +39,6 @@ class TestUsage(ObserverSuite):
 
     def state(self, observer):
         """
-        What it has counted.
+        Return the counts.
         """
         return dict(observer._requests)

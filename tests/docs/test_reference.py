@@ -1,4 +1,4 @@
-"""The reference for authors of plugins says what the code says."""
+"""The reference for authors of plugins matches the docstrings."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 def test_reference_is_up_to_date():
     """
-    The page in the repository is what its generator writes now, whatever the order of sets.
+    The page in the repository equals the generated one, for any order of sets.
     """
     for seed in ("1", "2"):
         run = subprocess.run(

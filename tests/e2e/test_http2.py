@@ -20,7 +20,7 @@ from budwood.errors import UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch, fetch_async, timing
 from budwood_testing.suites.transport.tls import TLSBench, certified
-from tests.servers import KEPT, PATIENCE, reply
+from tests.servers import KEEP_ALIVE, MAX_WAIT, reply
 
 PROGRAMS = Path(__file__).parent / "programs"
 LARGE = bytes(range(256)) * 8000
@@ -45,7 +45,7 @@ def http2_server(tmp_path_factory):
     command = [sys.executable, "-W", "ignore", "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", *named]
     with subprocess.Popen([*command, "echo_app:app"], cwd=PROGRAMS, stderr=subprocess.DEVNULL) as process:
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + MAX_WAIT
             while not listens(port):
                 assert process.poll() is None, "hypercorn has ended"
                 assert time.monotonic() < end, "hypercorn does not listen"
@@ -64,7 +64,7 @@ def listens(port: int) -> bool:
 
 
 class TestHTTP2(TLSBench):
-    plugin = "httpx"
+    plugin = "default"
 
     def settings(self, folder):
         """
@@ -88,7 +88,7 @@ class TestHTTP2(TLSBench):
         """
         transport = make(ca_file=authority_file)
         for each in (server, tls_server):
-            each.answer = lambda request: reply(200, request.body, **KEPT)
+            each.answer = lambda request: reply(200, request.body, **KEEP_ALIVE)
             assert fetch(transport, call(each.url, body=b"x")).body == b"x"
 
     def test_threads_share_a_transport(self, mode, make, http2_server, authority_file):
@@ -147,9 +147,9 @@ class TestHTTP2(TLSBench):
         """
         transport = make(ca_file=authority_file, max_connections=1)
         for _ in range(3):
-            transport.open(call(http2_server, body=LARGE), timing(whole=PATIENCE)).close()
+            transport.open(call(http2_server, body=LARGE), timing(whole=MAX_WAIT)).close()
 
-        assert fetch(transport, call(http2_server, body=b"x"), whole=PATIENCE).body == b"x"
+        assert fetch(transport, call(http2_server, body=b"x"), whole=MAX_WAIT).body == b"x"
 
 
 class TestAiohttp(TLSBench):
@@ -175,4 +175,4 @@ def test_auto_takes_no_other_than_was_set_up():
 
     with pytest.raises(UnsupportedError, match=r"HTTP/2.*default"):
         asyncio.run(choose("aiohttp"))
-    assert isinstance(asyncio.run(choose("httpx")), AsyncPooledTransport)
+    assert isinstance(asyncio.run(choose("default")), AsyncPooledTransport)

@@ -20,7 +20,7 @@ from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch
 from budwood_testing.suites.transport.cancellation import check_cancelling
 from budwood_testing.suites.transport.tls import TLSBench, certified
-from tests.servers import KEPT, PATIENCE, reply
+from tests.servers import KEEP_ALIVE, MAX_WAIT, reply
 
 WITHOUT_UVLOOP = """
 import asyncio, sys
@@ -44,7 +44,7 @@ def started(module: str, *options: str, port: int):
     command = [sys.executable, "-W", "ignore", *PROGRAMS[module], *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + MAX_WAIT
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port)).close()
@@ -149,7 +149,7 @@ def echoes(transport: Transport, server) -> None:
     """
     See that small and large bodies go both ways, over one connection.
     """
-    server.answer = lambda request: reply(200, request.body, **KEPT)
+    server.answer = lambda request: reply(200, request.body, **KEEP_ALIVE)
     for body in (b"small", LARGE, b"again"):
         assert fetch(transport, call(server.url, body=body, authorization="Bearer key")).body == body
     assert server.accepted == 1
@@ -228,14 +228,14 @@ class Proxied(TLSBench):
 
         for _ in range(3):
             with pytest.raises(ConnectionFailedError, match="407"):
-                fetch(transport, call(server.url), whole=PATIENCE)
+                fetch(transport, call(server.url), whole=MAX_WAIT)
 
     def test_a_proxy_that_reaches_nobody(self, make, open_proxy):
         """
         A tunnel to where nobody listens is an error of ours.
         """
         with pytest.raises((ConnectionFailedError, RequestTimeoutError)):
-            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{free_port()}"), whole=PATIENCE)
+            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{free_port()}"), whole=MAX_WAIT)
 
     def test_proxies_of_the_environment(self, make, both_servers, authority_file, open_proxy, monkeypatch):
         """
@@ -293,7 +293,7 @@ class Proxied(TLSBench):
 
 
 class TestDefault(Proxied):
-    plugin = "httpx"
+    plugin = "default"
 
     @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
     def test_socks(self, make, both_servers, authority_file, socks_proxy, scheme):

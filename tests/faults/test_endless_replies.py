@@ -18,20 +18,20 @@ from budwood.errors import (
 from budwood.types import MAX_REPLY_BYTES
 from budwood.wire import MAX_LINE_BYTES
 from tests.faults.replies import HTML, beginning, failure, stream
-from tests.servers import CHUNKED, LEAVE, chunk, head, reply
+from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, reply
 
 
 def test_a_reply_of_two_gigabytes(ask_plain, loopback_server):
     """
     A body announced larger than the limit is refused before it is read, once.
     """
-    loopback_server.play(head(length=2 * 1024**3), LEAVE)
+    loopback_server.play(head(length=2 * 1024**3), WAIT_FOR_CLOSE)
 
     error = failure(ask_plain, ResponseTooLargeError)
 
     assert f"{MAX_REPLY_BYTES:,} bytes" in error.message
     assert len(loopback_server.requests) == 1
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
 
 
 def test_an_endless_reply(ask_plain, loopback_server):
@@ -45,7 +45,7 @@ def test_an_endless_reply(ask_plain, loopback_server):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
     assert loopback_server.sent < 2 * MAX_REPLY_BYTES
     assert peak < 2 * MAX_REPLY_BYTES
 
@@ -59,7 +59,7 @@ def test_an_endless_line_in_a_stream(ask_streamed, loopback_server):
     error = failure(ask_streamed, ResponseTooLargeError)
 
     assert f"{MAX_LINE_BYTES:,} bytes" in error.message
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
     assert loopback_server.sent < 2 * MAX_LINE_BYTES
 
 
@@ -72,7 +72,7 @@ def test_an_endless_stream_of_comments(ask_streamed, loopback_server):
 
     failure(ask_streamed, ResponseTooLargeError)
 
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
 
 
 def test_an_endless_page_in_place_of_a_stream(ask_streamed, loopback_server):
@@ -83,7 +83,7 @@ def test_an_endless_page_in_place_of_a_stream(ask_streamed, loopback_server):
 
     failure(ask_streamed, ResponseTooLargeError)
 
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
 
 
 def test_an_error_with_an_endless_page_keeps_its_status(ask, loopback_server):
@@ -108,7 +108,7 @@ def test_an_errors_endless_page_is_not_read_to_its_end(ask, loopback_server):
 
     failure(ask, AuthenticationError)
 
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
     assert loopback_server.sent < endless / 2
 
 
@@ -128,14 +128,14 @@ def test_a_server_slower_than_the_deadline(ask, loopback_server):
     """
     A server that never answers is given up when the call's time is over, and not asked again.
     """
-    loopback_server.play(LEAVE)
+    loopback_server.play(WAIT_FOR_CLOSE)
 
     error = failure(ask, RequestTimeoutError, timeout=0.2, client_options={"clock": SystemClock()})
 
     assert error.phase == "deadline"
     assert "timeout" in error.hint
     assert len(error.attempts) == 1
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
 
 
 def test_a_stream_slower_than_the_deadline(ask_streamed, loopback_server):
@@ -154,7 +154,7 @@ def test_a_server_silent_in_mid_stream(ask_streamed, loopback_server):
     """
     A stream that stops to speak is interrupted after `idle_timeout`.
     """
-    loopback_server.play(stream(beginning("a")), LEAVE)
+    loopback_server.play(stream(beginning("a")), WAIT_FOR_CLOSE)
 
     error = failure(ask_streamed, StreamInterruptedError, idle_timeout=0.1, client_options={"clock": SystemClock()})
 

@@ -37,8 +37,8 @@ def collect(make_client):
     Stream one prompt to its end, and return the response.
     """
 
-    def read_to_the_end(model=COMPATIBLE, prompt="Hello", *, retries=0, **options):
-        with make_client(model, retries=retries).stream(prompt, **options) as stream:
+    def read_to_the_end(model=COMPATIBLE, prompt="Hello", *, retries=0, api=None, **options):
+        with make_client(model, retries=retries, api=api).stream(prompt, **options) as stream:
             for _event in stream:
                 pass
         return stream.response

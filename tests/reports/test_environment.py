@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood import BudwoodError, Client, ConfigurationError
+from budwood import BudwoodError, Client, ConfigurationError, CredentialError
 from budwood_testing import chat_reply
 from tests.reports.wire import COMPATIBLE, as_json
 from tests.servers import reply
@@ -16,7 +16,7 @@ PROXY = "http://127.0.0.1:9"  # where nothing listens
 @pytest.mark.report("encode/httpx#3221", outcome="right")
 @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
 @pytest.mark.parametrize(
-    "hosts", ["localhost,127.0.0.1,::1,[::1]", "fe11::/16,127.0.0.1", " 127.0.0.1 , ::1/128", "[fe80::1],127.0.0.1"]
+    "hosts", ["localhost,127.0.0.1,::1,[::1]", "fe11::/16,127.0.0.0/8", " 127.0.0.1 , ::1/128", "[fe80::1],127.0.0.1"]
 )
 def test_addresses_of_ipv6_in_no_proxy_are_no_fault(name, hosts, monkeypatch, loopback_server):
     """
@@ -57,6 +57,46 @@ def test_a_certificate_file_that_is_absent_is_no_matter_without_tls(monkeypatch,
 
     with Client(COMPATIBLE, base_url=loopback_server.url, api_key="k", retries=0) as client:
         assert client.ask("Hi").text == "Hello."
+
+
+@pytest.mark.report("langchain-ai/local-deep-researcher#38", outcome="mended")
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_address_in_the_environment_is_not_set(blank, monkeypatch, scripted, make_client):
+    """
+    A line `OLLAMA_HOST=` or `OPENAI_BASE_URL=` that was left empty leaves the default address.
+    """
+    for name in ("OPENAI_BASE_URL", "OLLAMA_HOST", "OLLAMA_BASE_URL", "BUDWOOD_PROVIDERS__OLLAMA__BASE_URL"):
+        monkeypatch.setenv(name, blank)
+    scripted.reply(200, chat_reply("Hello."))
+    scripted.reply(200, {"message": {"role": "assistant", "content": "Hello."}, "done": True, "done_reason": "stop"})
+
+    make_client("openai/gpt-4.1", api="chat").ask("Hi")
+    make_client("ollama/qwen3").ask("Hi")
+
+    assert [call.url.split("/")[2] for call in scripted.calls] == ["api.openai.com", "127.0.0.1:11434"]
+
+
+@pytest.mark.report("typesafe-ai/typesafe-sdk-python#9", outcome="mended")
+@pytest.mark.report("apache/devlake#7132", outcome="mended")
+@pytest.mark.parametrize("key", ["sk-live-123456789\n", " sk-live-123456789", "sk-live-123456789\r\n"])
+@pytest.mark.parametrize("source", ["argument", "environment"])
+def test_a_key_with_white_space_around_it_is_named_as_such(key, source, monkeypatch, loopback_server):
+    """
+    A key that was read from a file may end in a line break: the error says so, before anything is sent.
+    """
+    options = {"api_key": key}
+    if source == "environment":
+        monkeypatch.setenv("BUDWOOD_PROVIDERS__OPENAI_COMPATIBLE__API_KEY", key)
+        options = {}
+
+    with (
+        pytest.raises(CredentialError, match="white space") as caught,
+        Client(COMPATIBLE, base_url=loopback_server.url, retries=3, **options) as client,
+    ):
+        client.ask("Hi")
+
+    assert "sk-live" not in f"{caught.value!r} {caught.value}"
+    assert loopback_server.requests == []
 
 
 @pytest.mark.report("typesafe-ai/typesafe-sdk-python#9", outcome="right")

@@ -15,9 +15,9 @@ from budwood import AsyncClient
 from budwood.errors import BudwoodError, ConfigurationError, CredentialError, RequestTimeoutError
 from budwood.types import AccessToken
 from budwood_testing import chat_chunks, chat_reply, sse
-from tests.servers import CHUNKED, EVENT_STREAM, KEPT, LEAVE, chunk, head, reply
+from tests.servers import CHUNKED, EVENT_STREAM, KEEP_ALIVE, WAIT_FOR_CLOSE, chunk, head, reply
 
-every_transport = pytest.mark.parametrize("transport", ["auto", "httpx", "httptools", "aiohttp"])
+every_transport = pytest.mark.parametrize("transport", ["auto", "default", "httptools", "aiohttp"])
 WORDS = ["Once", " upon", " a", " time"]
 
 
@@ -34,7 +34,7 @@ def answering(server):
     """
     Have a server answer all requests, and keep its connections open.
     """
-    server.answer = lambda _: reply(200, chat_reply("Hello."), **KEPT)
+    server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     return server
 
 
@@ -45,7 +45,14 @@ def streaming(server, *, times=1):
     first, *others = (chunk(event) for event in sse(*chat_chunks(WORDS)))
     goes_on = threading.Event()
     server.play(
-        head(200, **CHUNKED, **EVENT_STREAM), first, others[0], goes_on, *others[1:], chunk(b""), times=times, keep=True
+        head(200, **CHUNKED, **EVENT_STREAM),
+        first,
+        others[0],
+        goes_on,
+        *others[1:],
+        chunk(b""),
+        times=times,
+        keep_alive=True,
     )
     return goes_on
 
@@ -128,7 +135,7 @@ def test_deadlines_hold_in_a_second_event_loop(loopback_server, transport):
     A timer that the first loop left behind does not disarm the timeouts of the second.
     """
     client = make_client(loopback_server, transport, timeout=0.2)
-    loopback_server.play(LEAVE, times=2)
+    loopback_server.play(WAIT_FOR_CLOSE, times=2)
 
     for _ in range(2):
         with pytest.raises(RequestTimeoutError):

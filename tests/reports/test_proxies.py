@@ -11,7 +11,7 @@ from budwood.errors import BudwoodError, ConfigurationError, UnsupportedError
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.proxies import Proxies
 from budwood_testing import chat_reply
-from tests.servers import KEPT, reply
+from tests.servers import KEEP_ALIVE, reply
 
 DEAD = "http://127.0.0.1:1"
 
@@ -21,7 +21,7 @@ def server(loopback_server):
     """
     A server that answers all requests; the machine's own proxies are removed.
     """
-    loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEPT)
+    loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     return loopback_server
 
 
@@ -57,7 +57,7 @@ def environment(monkeypatch):
     return monkeypatch
 
 
-every_transport = pytest.mark.parametrize("transport", ["blocking", "auto", "httpx", "httptools", "aiohttp"])
+every_transport = pytest.mark.parametrize("transport", ["blocking", "auto", "default", "httptools", "aiohttp"])
 
 UNNEEDED = [
     pytest.param({"ALL_PROXY": "socks://127.0.0.1:1/", "HTTP_PROXY": DEAD, "HTTPS_PROXY": DEAD}, id="socks"),
@@ -87,7 +87,7 @@ def test_proxy_that_is_not_needed_is_not_checked(server, environment, transport,
 
 
 @pytest.mark.report("HKUDS/nanobot#5425", outcome="mended")
-@pytest.mark.parametrize("transport", ["blocking", "auto", "httpx", "aiohttp"])
+@pytest.mark.parametrize("transport", ["blocking", "auto", "default", "aiohttp"])
 @pytest.mark.parametrize("all_proxy", ["socks://127.0.0.1:1", "socks4://127.0.0.1:1", " ", "nonsense"])
 def test_proxy_beside_the_one_that_is_needed_is_not_checked(server, environment, transport, all_proxy):
     """
@@ -189,7 +189,7 @@ def test_proxy_with_a_password_beyond_ascii(server, environment):
     """
     environment.setenv("HTTP_PROXY", server.url.replace("//", "//me:h%C3%BCsh@"))
 
-    for transport in ("blocking", "httpx", "aiohttp"):
+    for transport in ("blocking", "default", "aiohttp"):
         assert ask(transport, "http://vendor.invalid/v1") == "Hello."
     assert {request.headers["proxy-authorization"] for request in server.requests} == {"Basic bWU6aMO8c2g="}
 
@@ -198,11 +198,11 @@ def test_proxy_of_the_settings_is_checked_at_once(server):
     """
     It is for all calls, and blanks around it do not matter.
     """
-    settings = {"transports": {"httpx": {"proxy": f" {server.url} "}}}
+    settings = {"transports": {"default": {"proxy": f" {server.url} "}}}
     options = {"base_url": "http://vendor.invalid/v1", "cache": False}
     with Client("openai-compatible/any", settings=settings, **options) as client:
         assert client.ask("Hi").text == "Hello."
 
-    settings["transports"]["httpx"]["proxy"] = "socks4://h:1"
+    settings["transports"]["default"]["proxy"] = "socks4://h:1"
     with Client("openai-compatible/any", settings=settings, **options) as client, pytest.raises(BudwoodError):
         client.ask("Hi")

@@ -22,28 +22,27 @@ and tables are JSON there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from io import StringIO
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean, listed, normalise
+from budwood.settings_sources import (
+    FILE_NAME,
+    Source,
+    Table,
+    check_depth,
+    dotenv_source,
+    environment_source,
+    file_source,
+    normalise_instances,
+    vendor_values,
+)
 
-PREFIX: Final = "BUDWOOD_"
-FILE_NAME: Final = "budwood.toml"
-
-_SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
-"""Variables without a double underscore that set a nested key."""
-
-_WITHOUT_INSTANCES: Final = ("options", "plugins", "models")
-"""Sections whose keys are no names of instances."""
-
-Table = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -116,21 +115,6 @@ class _Root(BaseModel):
     models: dict[str, Table] = Field(default_factory=dict)
 
 
-class Source(NamedTuple):
-    """
-    One place that settings come from.
-
-    ``variables`` are environment variables with their vendors' names in them; a file has none.
-    """
-
-    name: str
-    tree: Table
-    variables: Mapping[str, str] = MappingProxyType({})
-
-    def __repr__(self) -> str:
-        return f"Source({self.name!r})"
-
-
 class Settings:
     """
     All settings of a program, merged.
@@ -144,6 +128,8 @@ class Settings:
 
     def __init__(self, *sources: Source) -> None:
         self.sources = sources
+        for source in sources:
+            check_depth(source.tree, where=source.name)
         said = [validated(_Root, source.tree, where=source.name) for source in sources if source.tree]
         merged: Table = {}
         for source in reversed(sources):
@@ -176,13 +162,19 @@ class Settings:
             environment: By default the process's own.
             user_file: By default ``budwood.toml`` in the user's configuration directory.
         """
+        if explicit is not None and not isinstance(explicit, Mapping):
+            raise ConfigurationError(
+                f"Settings are a dictionary in the form of {FILE_NAME}; got a value of type {type(explicit).__name__}.",
+                hint="To read them from the files of a folder, pass settings=Settings.load(folder=…).",
+            )
         folder = Path.cwd() if folder is None else folder
+        sections = _Root.model_fields
         sources = [
-            Source("arguments", _spelt(dict(explicit or {}))),
-            _environment_source("environment", os.environ if environment is None else environment),
-            *_dotenv_source(folder / ".env"),
-            *_file_source(folder / FILE_NAME),
-            *_file_source(_user_file() if user_file is None else user_file),
+            Source("arguments", normalise_instances(dict(explicit or {}))),
+            environment_source("environment", os.environ if environment is None else environment, sections),
+            *dotenv_source(folder / ".env", sections),
+            *file_source(folder / FILE_NAME),
+            *file_source(_user_file() if user_file is None else user_file),
         ]
         return cls(*sources)
 
@@ -208,7 +200,7 @@ class Settings:
         """
         merged: Table = {}
         for source in reversed(self.sources):
-            found = _vendor_values(source.variables, variables or {})
+            found = vendor_values(source.variables, variables or {})
             for key in [key for key in exclusive if key in found][1:]:
                 del found[key]
             replace(merged, found, exclusive)
@@ -239,10 +231,11 @@ def validated(model: type[M], values: Mapping[str, Any], *, where: str, cure: Ca
         return model.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
-        problems = "; ".join(_problem(model, detail) for detail in details)
-        missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
-        hint = cure(missing[0]) if cure and missing else None
-        raise ConfigurationError(f"{where}: {problems}.", hint=hint) from None
+    # Not raised above: the error of Pydantic holds the values.
+    problems = describe_problems(model, details)
+    missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
+    hint = cure(missing[0]) if cure and missing else None
+    raise ConfigurationError(f"{where}: {problems}.", hint=hint)
 
 
 def describe_problems(model: type[BaseModel], details: Iterable[ErrorDetails]) -> str:
@@ -279,106 +272,10 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _environment_source(name: str, environment: Mapping[str, str]) -> Source:
-    tree: Table = {}
-    for variable, value in environment.items():
-        if variable.startswith(PREFIX) and value:
-            path = _path(variable.removeprefix(PREFIX))
-            if path is not None:
-                _put(tree, path, _environment_value(path, value), where=variable)
-    return Source(name, _spelt(tree), environment)
-
-
-def _path(name: str) -> tuple[str, ...] | None:
-    """
-    Read a variable's name as a path of keys: ``PROVIDERS__MY_VLLM__API_KEY`` is providers, my-vllm, api_key.
-
-    Other programs may have variables that merely begin like ours: what is no setting is left alone.
-    """
-    if name in _SHORTHANDS:
-        return _SHORTHANDS[name]
-    path = tuple(step.lower() for step in name.split("__"))
-    if path[0] not in _Root.model_fields or not all(path):
-        return None
-    if len(path) > 1 and path[0] not in _WITHOUT_INSTANCES:
-        return path[0], normalise(path[1]), *path[2:]
-    return path
-
-
-def _environment_value(path: tuple[str, ...], value: str) -> object:
-    if path == ("plugins", "disabled") and not value.startswith("["):
-        return [name.strip() for name in value.split(",") if name.strip()]
-    if value[:1] in "[{":
-        try:
-            return from_json(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _put(tree: Table, path: tuple[str, ...], value: object, *, where: str) -> None:
-    for step in path[:-1]:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
-            raise ConfigurationError(f"{where}: {step!r} is a value already, and cannot be a table as well.")
-    tree[path[-1]] = value
-
-
-def _dotenv_source(path: Path) -> Iterator[Source]:
-    text = None if path.is_dir() else _read(path)  # some keep their virtual environment in a folder `.env`
-    if text is None:
-        return
-    from dotenv import dotenv_values
-
-    variables = dotenv_values(stream=StringIO(text), interpolate=False)
-    yield _environment_source(str(path), {name: value for name, value in variables.items() if value is not None})
-
-
-def _file_source(path: Path) -> Iterator[Source]:
-    text = _read(path)
-    if text is None:
-        return
-    import tomllib  # not above: most programs have no file
-
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}.") from None
-    yield Source(str(path), _spelt(tree))
-
-
-def _read(path: Path) -> str | None:
-    """Read a file; None where there is none."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:  # not chained: it holds the whole file, and with it the keys in there
-        raise ConfigurationError(f"{path}: no valid UTF-8 at byte {error.start}.") from None
-
-
 def _user_file() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("budwood") / FILE_NAME
-
-
-def _spelt(tree: Table) -> Table:
-    """Bring the names of instances into the form in which they are compared."""
-    return {
-        section: {normalise(name): value for name, value in table.items()}
-        if isinstance(table, dict) and section not in _WITHOUT_INSTANCES
-        else table
-        for section, table in tree.items()
-    }
-
-
-def _vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple[str, ...]]) -> Table:
-    return {
-        key: environment[name] for key, names in variables.items() for name in reversed(names) if environment.get(name)
-    }
 
 
 def _merge(target: Table, source: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ def test_each_part_of_a_blocking_call_can_be_run_alone(base_url, streamed):
     """
     The transport, the engine and the provider are measured with what the server really sends.
     """
-    layers = BlockingLayers(base_url, "httpx", streamed=streamed)
+    layers = BlockingLayers(base_url, "default", streamed=streamed)
     costs = profiling.blocking_costs(layers, 2) | profiling.provider_costs(layers, 2)
 
     assert set(costs) == {"whole call", "transport", "engine and provider", "encode", "decode"}

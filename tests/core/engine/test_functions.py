@@ -238,8 +238,8 @@ def needs_opaque(thing: Opaque) -> None:
         ([lambda: 1], "'<lambda>' needs a name"),
         ([needs_opaque], "'needs_opaque' cannot be described"),
         ([weather, weather], "Two tools have the name 'weather'"),
-        ([5], "The tool 'int' is a int"),
-        ([len], "The tool 'len' is a builtin_function_or_method"),
+        ([5], "A tool is of the type int"),
+        ([len], "A tool is of the type builtin_function_or_method"),
     ],
 )
 def test_what_cannot_be_a_tool_is_refused_before_sending(client, scripted, tools, complaint):

@@ -21,13 +21,13 @@ from budwood_testing import chat_reply
         ({"retries": -1}, "retries"),
         ({"on_unsupported": "shrug"}, "on_unsupported"),
         ({"schema_mode": "magic", "schema": {}}, "schema_mode is 'magic'"),
-        ({"schema": "a person"}, "schema= is a str"),
+        ({"schema": "a person"}, "schema= is of the type str"),
         ({"tool_choice": "weather"}, "tool_choice is 'weather'.*or the name of a tool of this call"),
-        ({"tools": len}, "tools= is"),
-        ({"stop": 5}, "stop= is"),
-        ({"extra": [1]}, "extra= is"),
+        ({"tools": len}, "tools= must be a list of functions; got builtin"),
+        ({"stop": 5}, "stop= must be a list of texts; got int"),
+        ({"extra": [1]}, "extra= must be a dictionary; got list"),
         ({"extra": {"a": object()}}, "extra"),
-        ({"files": "a.txt"}, "files= is a str.*a list of names"),
+        ({"files": "a.txt"}, "files= must be a list of paths; got str"),
     ],
 )
 def test_an_option_that_cannot_be_meant_is_refused(client, scripted, options, complaint):
@@ -54,7 +54,7 @@ def test_a_file_that_is_no_path_is_an_error_of_the_prompt(client, scripted):
     """
     The message names its type, and nothing is sent.
     """
-    with pytest.raises(PromptError, match="A file cannot be int"):
+    with pytest.raises(PromptError, match="A file is of the type int"):
         client.ask("Hi", files=[3])
 
     assert scripted.calls == []

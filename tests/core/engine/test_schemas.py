@@ -131,8 +131,8 @@ class Uncallable:
     [
         (Uncallable, "Uncallable cannot be described as a JSON schema"),
         (list[Callable[[int], int]], "cannot be described as a JSON schema"),
-        (object(), "schema= is a object"),
-        (Point(1), "schema= is a Point"),
+        (object(), "schema= is of the type object"),
+        (Point(1), "schema= is of the type Point"),
         ({"enum": [object()]}, "cannot be written as JSON"),
     ],
 )

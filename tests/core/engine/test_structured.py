@@ -302,8 +302,8 @@ class Uncallable(BaseModel):
         ({"required": ["a"], "additionalProperties": False}, "requires 'a' and does not allow it"),
         ({"minItems": 1, "items": {"minimum": 1, "maximum": 0}}, r"No value can satisfy.*\$\[\]"),
         (Uncallable, "Uncallable cannot be described as a JSON schema"),
-        (Person(name="Ada", age=36), "schema= is a Person"),
-        ([PERSON], "schema= is a list"),
+        (Person(name="Ada", age=36), "schema= is of the type Person"),
+        ([PERSON], "schema= is of the type list"),
     ],
 )
 def test_a_schema_that_cannot_work_is_refused_before_sending(client, scripted, schema, complaint):

@@ -234,7 +234,7 @@ def test_older_core_in_the_metadata_is_refused_too(make_distribution, load):
     """
     made = make_distribution(requires=["budwood<0.0.1"])
 
-    with pytest.raises(PluginIncompatibleError, match=r"wants budwood <0\.0\.1"):
+    with pytest.raises(PluginIncompatibleError, match=r"requires budwood <0\.0\.1"):
         load("acme")
 
     assert made.imports == 0

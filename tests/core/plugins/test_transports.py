@@ -102,7 +102,7 @@ def test_what_the_fastest_cannot_the_next_does(monkeypatch):
     assert isinstance(chosen(), AsyncPooledTransport)
 
 
-@pytest.mark.parametrize("name", ["httpx", "HTTPX"])
+@pytest.mark.parametrize("name", ["default", "DEFAULT"])
 def test_a_name_is_what_is_taken(name):
     """
     Names compare without their case.
@@ -115,12 +115,12 @@ def test_settings_name_it(monkeypatch, tmp_path):
     """
     In a file, in the environment, which wins over that, and as an argument, which wins over all.
     """
-    (tmp_path / "budwood.toml").write_text('transport = "httpx"\n[providers.openai]\napi_key = "k"\n', "utf-8")
+    (tmp_path / "budwood.toml").write_text('transport = "default"\n[providers.openai]\napi_key = "k"\n', "utf-8")
     assert isinstance(chosen(settings=None), AsyncPooledTransport)
 
     monkeypatch.setenv("BUDWOOD_TRANSPORT", "aiohttp")
     assert isinstance(chosen(settings=None), AiohttpTransport)
-    assert isinstance(chosen(settings=None, transport="httpx"), AsyncPooledTransport)
+    assert isinstance(chosen(settings=None, transport="default"), AsyncPooledTransport)
 
 
 def test_settings_set_it_up(monkeypatch, loopback_server):
@@ -128,7 +128,7 @@ def test_settings_set_it_up(monkeypatch, loopback_server):
     A proxy of the environment's own section is used.
     """
     loopback_server.play(reply(200, chat_reply("By proxy.")))
-    monkeypatch.setenv("BUDWOOD_TRANSPORTS__HTTPX__PROXY", loopback_server.url)
+    monkeypatch.setenv("BUDWOOD_TRANSPORTS__DEFAULT__PROXY", loopback_server.url)
     monkeypatch.setenv("BUDWOOD_PROVIDERS__OPENAI__BASE_URL", "http://vendor.invalid/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret")
 
@@ -141,14 +141,14 @@ def test_who_sets_one_up_gets_it():
     """
     Sections say which transports are wanted; of several the fastest goes first.
     """
-    httpx_alone = OPENAI | {"transports": {"httpx": {"max_connections": 5}}}
-    both = OPENAI | {"transports": {"httpx": {}, "aiohttp": {"max_connections": 5}}}
+    default_alone = OPENAI | {"transports": {"default": {"max_connections": 5}}}
+    both = OPENAI | {"transports": {"default": {}, "aiohttp": {"max_connections": 5}}}
 
-    assert isinstance(chosen(settings=httpx_alone), AsyncPooledTransport)
-    assert chosen(settings=httpx_alone)._settings.max_connections == 5
+    assert isinstance(chosen(settings=default_alone), AsyncPooledTransport)
+    assert chosen(settings=default_alone)._settings.max_connections == 5
     assert isinstance(chosen(settings=both), AiohttpTransport)
     assert isinstance(chosen(settings=OPENAI | {"transports": {"aiohttp": {}}}), AiohttpTransport)
-    assert isinstance(chosen(settings=OPENAI | {"transports": {"office": {"plugin": "httpx"}}}), HttptoolsTransport)
+    assert isinstance(chosen(settings=OPENAI | {"transports": {"office": {"plugin": "default"}}}), HttptoolsTransport)
     assert chosen(settings=both)._settings.max_connections == 5
 
 
@@ -156,7 +156,7 @@ def test_an_instance_has_a_name_of_its_own():
     """
     A section may have any name, and say by `plugin` which transport it sets up.
     """
-    settings = OPENAI | {"transports": {"office": {"plugin": "httpx", "max_connections": 7}}}
+    settings = OPENAI | {"transports": {"office": {"plugin": "default", "max_connections": 7}}}
 
     assert chosen(settings=settings, transport="office")._settings.max_connections == 7
 
@@ -164,7 +164,7 @@ def test_an_instance_has_a_name_of_its_own():
 @pytest.mark.parametrize(
     "wrong", [{"proxi": "http://h:1"}, {"max_connections": 0}, {"keepalive_expiry": "soon"}, {"proxy": "ftp://h"}]
 )
-@pytest.mark.parametrize("name", ["httpx", "aiohttp", "httptools"])
+@pytest.mark.parametrize("name", ["default", "aiohttp", "httptools"])
 def test_wrong_settings_are_said_by_their_key(name, wrong):
     """
     The error names section and key.
@@ -249,10 +249,19 @@ def test_an_unknown_name_is_said_when_the_client_is_made():
     With the near match, or with what is installed.
     """
     for kind in (Client, AsyncClient):
-        with pytest.raises(PluginNotFoundError, match=r"htpx.*httpx"):
-            kind("openai/gpt-4o", settings=OPENAI, transport="htpx")
-        with pytest.raises(PluginNotFoundError, match=r"carrier.*aiohttp.*httpx"):
+        with pytest.raises(PluginNotFoundError, match=r"defualt.*default"):
+            kind("openai/gpt-4o", settings=OPENAI, transport="defualt")
+        with pytest.raises(PluginNotFoundError, match=r"carrier.*aiohttp.*default"):
             kind("openai/gpt-4o", settings=OPENAI, transport="carrier")
+
+
+def test_httpx_is_a_client_and_not_a_name():
+    """
+    The error says to pass a client of httpx, and names the default transport.
+    """
+    for kind in (Client, AsyncClient):
+        with pytest.raises(PluginNotFoundError, match=r"transport=httpx\.Client\(\).*\"default\""):
+            kind("openai/gpt-4o", settings=OPENAI, transport="httpx")
 
 
 def test_one_of_ours_that_is_not_installed_tells_how_to_get_it(inventory_of):
@@ -327,5 +336,5 @@ def test_lists_show_transports():
             check=True,
         )
         found = {row["name"]: row for row in json.loads(ran.stdout) if row["kind"] == "transport"}
-        assert set(found) == {"aiohttp", "httptools", "httpx"}
+        assert set(found) == {"aiohttp", "httptools", "default"}
         assert "broken" not in ran.stdout

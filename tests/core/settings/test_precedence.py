@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from budwood.settings import Options, Settings, Source
+from budwood.settings import Options, Settings
+from budwood.settings_sources import Source
 
 SECRET = "sk-the-secret-of-this-test"
 KEY = {"api_key": ("ACME_KEY", "ACME_OLD_KEY")}

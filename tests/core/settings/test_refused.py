@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from budwood.errors import ConfigurationError
-from budwood.settings import Settings, Source, validated
+from budwood.settings import Settings, validated
+from budwood.settings_sources import Source
 
 SECRET = "sk-the-secret-of-this-test"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from budwood.errors import ConnectionFailedError
-from budwood_testing.loopback import CHUNKED, KEPT, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, KEEP_ALIVE, chunk, head, reply
 from budwood_testing.suites.transport.bench import TransportTestBase, call, fetch, timing
 
-BEGIN = head(**CHUNKED | KEPT)
+BEGIN = head(**CHUNKED | KEEP_ALIVE)
 
 
 class TestChunked(TransportTestBase):
-    plugin = "httpx"
+    plugin = "default"
 
     def test_all_chunks_of_a_read_come_at_once(self, transport, server):
         """
@@ -32,7 +32,7 @@ class TestChunked(TransportTestBase):
         """
         Whatever the last chunk carries: extensions, trailers, or nothing.
         """
-        server.play(BEGIN + b"3;a=b\r\none\r\n", end, keep=True).play(reply(200, "next", **KEPT))
+        server.play(BEGIN + b"3;a=b\r\none\r\n", end, keep_alive=True).play(reply(200, "next", **KEEP_ALIVE))
         transport = make()
 
         assert fetch(transport, call(server.url)).body == b"one"
@@ -44,7 +44,7 @@ class TestChunked(TransportTestBase):
         """
         What comes after the last chunk is not the next reply.
         """
-        server.play(BEGIN + chunk(b"one") + chunk(b"") + more, keep=True).play(reply(200, "next"))
+        server.play(BEGIN + chunk(b"one") + chunk(b"") + more, keep_alive=True).play(reply(200, "next"))
         transport = make()
 
         assert fetch(transport, call(server.url)).body == b"one"
@@ -58,7 +58,7 @@ class TestChunked(TransportTestBase):
         """
         Chunks that are longer than they say, sizes that are none, and trailers that are none end the reply.
         """
-        server.play(BEGIN + chunk(b"one") + said, keep=True).play(reply(200, "next"))
+        server.play(BEGIN + chunk(b"one") + said, keep_alive=True).play(reply(200, "next"))
         transport = make()
 
         with pytest.raises(ConnectionFailedError, match="broke"):

@@ -4,4 +4,4 @@ from budwood_testing import TransportSuite
 
 
 class TestDefault(TransportSuite):
-    plugin = "httpx"
+    plugin = "default"

@@ -12,7 +12,7 @@ from budwood_testing import chat_reply
 from tests.servers import reply
 
 
-@pytest.mark.parametrize("transport", ["httpx", "aiohttp", "httptools"])
+@pytest.mark.parametrize("transport", ["default", "aiohttp", "httptools"])
 def test_calls_are_carried_on_uvloop(loopback_server, transport):
     """
     By each transport.

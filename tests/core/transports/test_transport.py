@@ -16,7 +16,7 @@ from budwood.types import HTTPCall
 from budwood.wire import tls
 from budwood.wire.connecting import TransportSettings
 from budwood.wire.racing import connected
-from tests.servers import KEPT, reply
+from tests.servers import KEEP_ALIVE, reply
 
 
 def test_no_secret_is_in_what_is_shown():
@@ -42,7 +42,7 @@ def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, 
         first, end, _ = certifi.contents().partition("-----END CERTIFICATE-----\n")
         chosen.write_text(first + end, encoding="utf-8")
         monkeypatch.setenv("SSL_CERT_FILE", str(chosen))
-    loopback_server.play(reply(**KEPT), keep=True)
+    loopback_server.play(reply(**KEEP_ALIVE), keep_alive=True)
     program = f"""
 import ssl, time
 from budwood.errors import ConnectionFailedError

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from budwood.types import BodyFile
 from budwood.wire.multipart import FormField, encode_form
 from budwood.wire.uploads import read_body
-from budwood_testing.forms import SentField, read_form
+from budwood_testing.forms import ParsedField, parse_form
 
 
 def boundary_of(form):
@@ -67,8 +67,8 @@ def test_what_is_written_is_what_is_read(fields):
               for field in fields]  # fmt: skip
     form = encode_form(FormField(name, value, filename) for name, value, filename in fields)
 
-    assert read_form({"content-type": form.content_type}, read_body(form.body)) == [
-        SentField(
+    assert parse_form({"content-type": form.content_type}, read_body(form.body)) == [
+        ParsedField(
             _percent(name),
             value.encode() if isinstance(value, str) else value,
             None if filename is None else _percent(filename),

@@ -15,7 +15,7 @@ from budwood.wire.connecting import TransportSettings
 from budwood_aiohttp import transport as module
 from budwood_aiohttp.transport import AiohttpTransport
 from budwood_testing.suites.transport.bench import call, fetch_async
-from tests.servers import KEPT, reply
+from tests.servers import KEEP_ALIVE, reply
 
 
 def test_a_server_that_speaks_first_is_given_up(loopback_server):
@@ -56,7 +56,7 @@ def test_addresses_are_not_remembered_without_end(loopback_server, monkeypatch):
     A program that makes up an address for every call does not grow.
     """
     monkeypatch.setattr(module, "_MOST_ADDRESSES", 3)
-    loopback_server.answer = lambda _: reply(200, "ok", **KEPT)
+    loopback_server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
 
     async def ask() -> int:
         transport = AiohttpTransport()
@@ -85,7 +85,7 @@ def test_a_program_that_ends_without_closing_is_silent(loopback_server, tmp_path
     """
     Nothing is printed, wherever in a reply it ends.
     """
-    loopback_server.answer = lambda _: reply(200, "ok", **KEPT)
+    loopback_server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
     program = f"""
 import asyncio
 from budwood_testing.suites.transport.bench import call, fetch_async, timing

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 COMMAND = (sys.executable, "-m", "budwood_cli")
-PATIENCE = 120.0
+MAX_WAIT = 120.0
 """Seconds after which a command that neither says anything nor ends is taken for stuck, and killed."""
 IMPATIENCE = 3.0
 """Seconds after which a person presses Ctrl-C again."""
@@ -84,7 +84,7 @@ def interrupt():
     """
 
     def press(process, stream):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + MAX_WAIT
         process.send_signal(signal.SIGINT)
         while not select.select([stream], [], [], IMPATIENCE)[0]:
             if time.monotonic() > deadline:
@@ -245,7 +245,7 @@ class Terminal:
     def wait_for(self, text):
         """Read until the text was shown, after what was waited for before."""
         while (found := self.shown.find(text, self._passed)) < 0:
-            if not self._readable(PATIENCE):
+            if not self._readable(MAX_WAIT):
                 self._give_up(f"{text!r} was not shown")
             if not self._read():
                 self._give_up(f"the command ended before {text!r} was shown")
@@ -253,7 +253,7 @@ class Terminal:
 
     def interrupt(self):
         """Press Ctrl-C until the command takes note of it; see the fixture `interrupt`."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + MAX_WAIT
         self.process.send_signal(signal.SIGINT)
         while not self._readable(IMPATIENCE):
             if time.monotonic() > deadline:
@@ -264,7 +264,7 @@ class Terminal:
         """Read to the end, and return the exit status."""
         reading = True
         while reading:
-            if not self._readable(PATIENCE):
+            if not self._readable(MAX_WAIT):
                 self._give_up("the command did not end")
             reading = bool(self._read())
         return self.process.wait()

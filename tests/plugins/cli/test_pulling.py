@@ -8,7 +8,7 @@ import pytest
 
 from budwood.types import PullProgress
 from budwood_cli.pulling import SECONDS_BETWEEN_LINES, PullLines, line
-from tests.servers import LEAVE, head
+from tests.servers import WAIT_FOR_CLOSE, head
 
 LAYER = {"status": "pulling 6a07", "digest": "sha256:6a07", "total": 2_019_377_376}
 RECORDS = [
@@ -121,7 +121,7 @@ def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
     """
     Ctrl-C closes the connection, says that nothing is lost, and ends with 130.
     """
-    ollama.play(head(), written(RECORDS[0]), LEAVE)
+    ollama.play(head(), written(RECORDS[0]), WAIT_FOR_CLOSE)
     process = started("models", "pull", "ollama/llama3.2")
     assert process.stderr.readline() == b"pulling manifest\n"
 
@@ -129,7 +129,7 @@ def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
 
     assert told.decode() == "stopped: the server keeps what it has, and the same command goes on from there.\n"
     assert (process.communicate(), process.returncode) == ((b"", b""), 130)
-    assert ollama.left.wait(60)
+    assert ollama.closed_by_client.wait(60)
 
 
 def test_lines_come_with_each_part_and_every_few_seconds(clock):

@@ -207,7 +207,7 @@ def test_from_python_a_wrong_value_is_a_configuration_error(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid TOML"), (b"\x00", "not valid TOML")],
+    [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid UTF-8"), (b"\x00", "not valid TOML")],
 )
 def test_text_that_is_no_toml_is_an_error(tmp_path, text, said):
     """

@@ -8,7 +8,7 @@ from budwood.types import HTTPCall
 from budwood_httptools import transport as module
 from budwood_httptools.transport import HttptoolsTransport
 from budwood_testing.suites.transport.bench import call, fetch_async
-from tests.servers import KEPT, LoopbackServer, reply
+from tests.servers import KEEP_ALIVE, LoopbackServer, reply
 
 
 def send(server: LoopbackServer, *calls: HTTPCall) -> None:
@@ -22,7 +22,7 @@ def send(server: LoopbackServer, *calls: HTTPCall) -> None:
             await fetch_async(transport, one)
         await transport.close()
 
-    server.answer = lambda _: reply(200, "ok", **KEPT)
+    server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
     asyncio.run(send_all())
 
 
@@ -75,7 +75,7 @@ def test_heads_are_not_remembered_without_end(loopback_server, monkeypatch):
     A program whose headers differ in every call does not grow, and its keys are forgotten when it closes the client.
     """
     monkeypatch.setattr(module, "_MOST_HEADS", 3)
-    loopback_server.answer = lambda _: reply(200, "ok", **KEPT)
+    loopback_server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
 
     async def ask() -> int:
         transport = HttptoolsTransport()

@@ -23,7 +23,7 @@ from budwood.errors import (
 from budwood.types import PullProgress
 from budwood_ollama.errors import error_in_stream
 from budwood_ollama.pulling import PullDecoder
-from tests.servers import LEAVE, head, signal
+from tests.servers import WAIT_FOR_CLOSE, head, signal
 
 LAYER = "sha256:6a0746a1ec1a"
 RECORDS = [
@@ -198,14 +198,14 @@ def test_leaving_a_pull_closes_its_connection(loopback_server):
     """
     By `break`, out of a reply that would go on: the server sees that nobody listens.
     """
-    loopback_server.play(head(), written(RECORDS[0])[0], LEAVE)
+    loopback_server.play(head(), written(RECORDS[0])[0], WAIT_FOR_CLOSE)
 
     with Client("ollama/x", base_url=loopback_server.url) as client:
         with client.pull() as steps:
             for step in steps:
                 assert step == STEPS[0]
                 break
-        assert loopback_server.left.wait(60)
+        assert loopback_server.closed_by_client.wait(60)
 
 
 def test_progress_is_shown_while_the_server_works(loopback_server):

@@ -47,7 +47,8 @@ def test_reasoning_has_two_names(speaker, name):
     """
     response = decoded(speaker, chat_reply("4", **{name: "2 and 2"}))
 
-    assert response.message.parts == (ReasoningPart(text="2 and 2"), TextPart(text="4"))
+    thought = ReasoningPart(text="2 and 2", provider="my-server", data=name)
+    assert response.message.parts == (thought, TextPart(text="4"))
 
 
 def test_reasoning_under_both_names_counts_once(speaker):
@@ -155,12 +156,14 @@ def test_unknown_fields_are_kept(speaker):
 
 def test_further_choices_are_alternatives(speaker):
     """
-    A reply of several choices holds the others as alternatives.
+    A reply of several choices that were asked for holds the others as alternatives, in the order of their indexes.
     """
     body = chat_reply("first")
-    body["choices"].append({"index": 1, "message": {"content": "second"}, "finish_reason": "stop"})
+    body["choices"].insert(0, {"index": 1, "message": {"content": "second"}, "finish_reason": "stop"})
+    request = REQUEST.model_copy(update={"extra": {"n": 2}})
+    response = speaker().decode(request, reply_of(body))
 
-    assert [message.text for message in decoded(speaker, body).alternatives] == ["second"]
+    assert (response.text, [message.text for message in response.alternatives]) == ("first", ["second"])
 
 
 def test_unknown_usage_is_none_and_not_zero(speaker):

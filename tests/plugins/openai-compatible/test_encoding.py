@@ -23,7 +23,7 @@ from budwood.types import (
     VendorPart,
     VendorTool,
 )
-from budwood_openai_compatible.encoding import encode_messages
+from budwood_openai_compatible.encoding import MessageDialect, encode_messages
 
 OURS = "my-server"
 TOOL = ToolDefinition(name="f", description="Does.", parameters={"type": "object"}, strict=True)
@@ -282,7 +282,7 @@ def test_texts_are_sent_as_they_are(texts):
     Text parts alone become one text, unchanged in any script.
     """
     written = encode_messages(
-        [Message(role="user", parts=tuple(TextPart(text=text) for text in texts))], vendor=OURS, system_role=None
+        [Message(role="user", parts=tuple(TextPart(text=text) for text in texts))], MessageDialect(OURS)
     )
 
     assert written == [{"role": "user", "content": "".join(texts)}]

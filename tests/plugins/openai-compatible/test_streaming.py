@@ -205,7 +205,8 @@ def test_reasoning_beside_text(speaker, name):
     """
     stream = sse(chunk({name: "2 and "}), chunk({name: "2", "content": "4"}), chunk(finish_reason="stop"))
 
-    assert built(play(speaker(), stream)).message.parts == (ReasoningPart(text="2 and 2"), TextPart(text="4"))
+    thought = ReasoningPart(text="2 and 2", provider="my-server", data=name)
+    assert built(play(speaker(), stream)).message.parts == (thought, TextPart(text="4"))
 
 
 def test_content_may_be_a_list(speaker):
@@ -238,7 +239,7 @@ def test_an_unknown_field_is_kept_once_and_text_stays_whole(speaker):
 
     assert built(events).message.parts == (
         VendorPart(provider="my-server", kind="channel", data="analysis"),
-        ReasoningPart(text="2 and 2"),
+        ReasoningPart(text="2 and 2", provider="my-server", data="reasoning"),
     )
     assert len([event for event in events if isinstance(event, ResponseMetadata) and event.data]) == 1
 

@@ -1,4 +1,4 @@
-"""On the clocks of tests, time passes only when someone sleeps, or when the test says so."""
+"""Clocks for tests."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from budwood_testing import FakeClock, ManualClock
 @pytest.fixture
 def start():
     """
-    Call a function in a thread; the result is a future.
+    Run a function in a thread, and return a future.
     """
     with ThreadPoolExecutor() as pool:
         yield pool.submit
 
 
-def test_sleeping_takes_no_time():
+def test_sleep_returns_immediately():
     """
-    A pause is noted, and over at once.
+    A sleep is recorded, advances the time, and returns immediately.
     """
     clock = FakeClock(start=10.0)
 
@@ -33,13 +33,13 @@ def test_sleeping_takes_no_time():
     assert (clock.now, clock.monotonic(), clock.time()) == (15.0, 15.0, 1_700_000_015.0)
 
 
-def test_waiting_ends_when_time_is_set_past_the_deadline(start):
+def test_wait_ends_when_the_time_reaches_the_deadline(start):
     """
-    Who waits is woken by a pause of someone else, by `advance`, and by setting `now`.
+    A wait ends when another thread sleeps, when `advance` is called, and when `now` is set.
     """
     clock = ManualClock(start=0.0)
-    passed = [lambda: FakeClock.sleep(clock, 5.0), lambda: clock.advance(5.0), lambda: setattr(clock, "now", 15.0)]
-    for number, pass_time in enumerate(passed, 1):
+    ways = [lambda: FakeClock.sleep(clock, 5.0), lambda: clock.advance(5.0), lambda: setattr(clock, "now", 15.0)]
+    for number, pass_time in enumerate(ways, 1):
         event = threading.Event()
         waiting = start(clock.wait, event, number * 5.0)
         clock.wait_for_sleepers(1)
@@ -48,9 +48,9 @@ def test_waiting_ends_when_time_is_set_past_the_deadline(start):
         assert clock.now == number * 5.0
 
 
-def test_waiting_ends_with_what_is_waited_for(start):
+def test_wait_ends_with_its_event(start):
     """
-    An event, or a future, ends the waiting while no time passes.
+    Setting the event or the future ends a wait without advancing the time.
     """
     clock = ManualClock(start=0.0)
     event = threading.Event()
@@ -71,9 +71,9 @@ def test_waiting_ends_with_what_is_waited_for(start):
     assert clock.now == 0.0
 
 
-def test_on_a_manual_clock_a_pause_lasts(start):
+def test_manual_clock_blocks_sleepers(start):
     """
-    Sleepers, in threads and tasks, are woken in the moment in which their time is over, and no sooner.
+    On a manual clock, threads and tasks sleep until the time was advanced far enough.
     """
     clock = ManualClock(start=0.0)
     sleeping = [start(clock.sleep, 2.0), start(lambda: asyncio.run(clock.sleep_async(4.0)))]
@@ -89,9 +89,9 @@ def test_on_a_manual_clock_a_pause_lasts(start):
     assert sorted(clock.slept) == [2.0, 4.0]
 
 
-def test_on_a_manual_clock_a_pause_can_be_ended(start):
+def test_sleep_on_a_manual_clock_can_be_ended(start):
     """
-    A sleeper whose `wake` is set sleeps no more.
+    Setting `wake` ends a sleep.
     """
     clock = ManualClock()
     wake = threading.Event()

@@ -1,13 +1,13 @@
-"""The context with which tests of plugins make the plugin themselves."""
+"""The plugin context for tests."""
 
 from budwood.contracts import PluginContext
 from budwood.types import ModelRules
 from budwood_testing import FakeClock, plugin_context
 
 
-def test_context_needs_no_more_than_a_name():
+def test_only_the_instance_name_is_required():
     """
-    Nothing is known of any model, nothing is logged, nothing waits, and there is no folder to write to.
+    By default there are no rules, no log, a fake clock, and a folder that does not exist.
     """
     context = plugin_context("here")
 
@@ -19,9 +19,9 @@ def test_context_needs_no_more_than_a_name():
     assert not context.cache_folder.exists()
 
 
-def test_rules_are_those_of_the_model_or_of_its_family():
+def test_rules_are_found_by_model_or_family():
     """
-    As in a program: a model's own name comes first.
+    The name of the model takes precedence over the family, as in a program.
     """
     own, family = ModelRules(refuses=frozenset({"seed"})), ModelRules(refuses=frozenset({"stop"}))
     context = plugin_context("here", rules={"mine": own, "known": family})
@@ -30,9 +30,9 @@ def test_rules_are_those_of_the_model_or_of_its_family():
     assert context.rules("deployment", family="known") == family
 
 
-def test_parts_can_be_given(tmp_path):
+def test_parts_can_be_passed(tmp_path):
     """
-    A clock to move, a folder to write to, and a log to read.
+    Clock, cache folder and log can be passed.
     """
     clock, logged = FakeClock(), []
     context = plugin_context(

@@ -1,4 +1,4 @@
-"""Faults on purpose: what the engine makes of each, over any transport."""
+"""Injected faults, and how the engine handles them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STREAM = sse(*chat_chunks(["One ", "two ", "three"]))
 
 class Asker:
     """
-    Asks through faults, with one of the two clients.
+    Sends calls with faults through one of the two clients.
     """
 
     def __init__(self, scripted, clock, loop):
@@ -87,7 +87,7 @@ class Asker:
 @pytest.fixture(params=[False, True], ids=["blocking", "async"])
 def asker(request, scripted, clock):
     """
-    Both clients, one after the other.
+    Each of the two clients.
     """
     return Asker(scripted, clock, request.param)
 
@@ -98,42 +98,42 @@ def asker(request, scripted, clock):
         (Fault.refused(), ConnectionFailedError),
         (Fault.timed_out(), RequestTimeoutError),
         (Fault.timed_out("deadline"), RequestTimeoutError),
-        (Fault.replied(429, retry_after=7), RateLimitError),
-        (Fault.replied(500), ServerError),
-        (Fault.replied(529), CapacityError),
+        (Fault.error_reply(429, retry_after=7), RateLimitError),
+        (Fault.error_reply(500), ServerError),
+        (Fault.error_reply(529), CapacityError),
         (Fault.garbage(), BadResponseError),
         (Fault.oversized(), ResponseTooLargeError),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
 @pytest.mark.parametrize("how", ["ask", "stream"])
-def test_fault_in_place_of_a_reply_is_the_error_it_stands_for(fault, error, how, asker):
+def test_fault_instead_of_a_reply_raises_its_error(fault, error, how, asker):
     """
-    Nothing is sent, streamed or not.
+    A fault that replaces the reply raises its error, and nothing is sent.
     """
     with pytest.raises(error):
         getattr(asker, how)(fault)
 
     assert asker.scripted.calls == []
-    assert asker.transport.struck == (fault,)
+    assert asker.transport.applied == (fault,)
 
 
-def test_retries_get_over_what_passes(asker):
+def test_retries_handle_transient_faults(asker):
     """
-    After a refused connection and a 429 the third attempt succeeds, and waits as long as it was asked to.
+    After a refused connection and a 429 reply, the third attempt succeeds after the requested delay.
     """
     asker.scripted.reply(200, chat_reply("Hello."))
 
-    said = asker.ask(Fault.refused(), Fault.replied(429, retry_after=7), retries=2)
+    response = asker.ask(Fault.refused(), Fault.error_reply(429, retry_after=7), retries=2)
 
-    assert said.text == "Hello."
+    assert response.text == "Hello."
     assert asker.clock.slept[-1] == 7.0
-    assert [attempt.error for attempt in said.attempts] == ["ConnectionFailedError", "RateLimitError", None]
+    assert [attempt.error for attempt in response.attempts] == ["ConnectionFailedError", "RateLimitError", None]
 
 
-def test_timeouts_take_their_time(asker):
+def test_timeouts_advance_the_clock(asker):
     """
-    A connection that does not come about is given up after `connect_timeout`, a reply at the deadline.
+    A connection times out after `connect_timeout`, a reply at the deadline.
     """
     with pytest.raises(RequestTimeoutError) as connecting:
         asker.ask(Fault.timed_out(), connect_timeout=3.0)
@@ -144,9 +144,9 @@ def test_timeouts_take_their_time(asker):
     assert asker.clock.slept == [3.0, 20.0]
 
 
-def test_delay_passes_by_the_clock(asker):
+def test_delays_use_the_clock(asker):
     """
-    A late reply is a reply, if it comes before the deadline.
+    A delayed reply succeeds if it arrives before the deadline.
     """
     asker.scripted.reply(200, chat_reply("Hello.")).reply(200, chat_reply("Hello."))
 
@@ -157,46 +157,46 @@ def test_delay_passes_by_the_clock(asker):
     assert asker.clock.slept == [30.0, 20.0]
 
 
-def test_dripping_body_comes_whole_but_slowly(asker):
+def test_slow_body_is_complete(asker):
     """
-    Silence between two drops is bounded by `idle_timeout`.
+    A slow body is read completely, unless a chunk takes longer than `idle_timeout`.
     """
     asker.scripted.reply(200, chunks=STREAM).reply(200, chunks=STREAM)
 
-    assert asker.stream(Fault.dripping(20, pause=2.0)) == "One two three"
+    assert asker.stream(Fault.slow(20, delay=2.0)) == "One two three"
     assert set(asker.clock.slept) == {2.0}
     assert len(asker.clock.slept) >= sum(map(len, STREAM)) // 20
     with pytest.raises(RequestTimeoutError) as caught:
-        asker.stream(Fault.dripping(20, pause=2.0), idle_timeout=1.0)
+        asker.stream(Fault.slow(20, delay=2.0), idle_timeout=1.0)
     assert caught.value.phase == "read"
 
 
-def test_cut_stream_hands_over_what_had_arrived(asker):
+def test_disconnected_stream_has_the_partial_text(asker):
     """
-    It is not asked for again once something was seen.
+    A stream that breaks after its first text is not retried; the error has the partial text.
     """
     asker.scripted.reply(200, chunks=STREAM)
 
     with pytest.raises(StreamInterruptedError) as caught:
-        asker.stream(Fault.cut(len(STREAM[0]) + len(STREAM[1]) + 5), retries=2)
+        asker.stream(Fault.disconnected(len(STREAM[0]) + len(STREAM[1]) + 5), retries=2)
 
     assert caught.value.response.text == "One two "
     assert len(asker.scripted.calls) == 1
 
 
-def test_stream_that_is_cut_before_its_first_word_is_asked_for_again(asker):
+def test_stream_that_breaks_before_its_first_text_is_retried(asker):
     """
-    The caller notices nothing.
+    The retry is not visible to the caller.
     """
     asker.scripted.reply(200, chunks=STREAM).reply(200, chunks=STREAM)
 
-    assert asker.stream(Fault.cut(5), retries=1) == "One two three"
+    assert asker.stream(Fault.disconnected(5), retries=1) == "One two three"
     assert len(asker.scripted.calls) == 2
 
 
-def test_truncated_stream_is_interrupted_though_it_ends_in_good_form(asker):
+def test_truncated_stream_is_interrupted(asker):
     """
-    An end without a finish reason is no end.
+    A stream that ends without a finish reason is interrupted.
     """
     asker.scripted.reply(200, chunks=STREAM)
 
@@ -207,11 +207,11 @@ def test_truncated_stream_is_interrupted_though_it_ends_in_good_form(asker):
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"), [(Fault.truncated(40), BadResponseError), (Fault.cut(40), ConnectionFailedError)]
+    ("fault", "error"), [(Fault.truncated(40), BadResponseError), (Fault.disconnected(40), ConnectionFailedError)]
 )
-def test_whole_reply_that_lacks_its_end_is_an_error(fault, error, asker):
+def test_incomplete_reply_is_an_error(fault, error, asker):
     """
-    Broken JSON, or a broken connection.
+    A truncated body and a broken connection raise errors.
     """
     asker.scripted.reply(200, chat_reply("Hello."))
 
@@ -219,19 +219,19 @@ def test_whole_reply_that_lacks_its_end_is_an_error(fault, error, asker):
         asker.ask(fault)
 
 
-def test_cut_strikes_also_where_the_body_is_shorter(asker):
+def test_disconnect_applies_to_shorter_bodies(asker):
     """
-    A fault that was asked for does not pass unnoticed.
+    The connection breaks at the end of a body that is shorter than `after`.
     """
     asker.scripted.reply(200, chat_reply("Hello."))
 
     with pytest.raises(ConnectionFailedError):
-        asker.ask(Fault.cut(100_000))
+        asker.ask(Fault.disconnected(100_000))
 
 
-def test_reply_of_a_given_size(asker):
+def test_oversized_reply_has_the_requested_size(asker):
     """
-    One that is not too large is merely no reply of an API.
+    A reply below the limit of the call is invalid, but not too large.
     """
     with pytest.raises(BadResponseError) as caught:
         asker.ask(Fault.oversized(200_000))
@@ -239,37 +239,37 @@ def test_reply_of_a_given_size(asker):
     assert not isinstance(caught.value, ResponseTooLargeError)
 
 
-def test_nth_call_is_struck_and_the_others_are_spared(scripted, clock):
+def test_faults_apply_to_calls_in_order(scripted, clock):
     """
-    None spares a call, and so does the end of the list.
+    None stands for a call without a fault, and calls after the last fault have none.
     """
     for _ in range(3):
         scripted.reply(200, chat_reply("Hello."))
-    transport = FaultyTransport(scripted, [None, Fault.replied(500)], clock=clock)
+    transport = FaultyTransport(scripted, [None, Fault.error_reply(500)], clock=clock)
 
     with Client("openai/gpt-4o", api_key="sk-test-secret", transport=transport, clock=clock, cache=False) as client:
-        ledgers = [len(client.ask(prompt).attempts) for prompt in ("1", "2", "3")]
+        attempts = [len(client.ask(prompt).attempts) for prompt in ("1", "2", "3")]
 
-    assert ledgers == [1, 2, 1]
-    assert [fault and fault.name for fault in transport.struck] == [None, "status 500", None, None]
+    assert attempts == [1, 2, 1]
+    assert [fault and fault.name for fault in transport.applied] == [None, "status 500", None, None]
 
 
-def test_random_faults_strike_alike_for_equal_seeds():
+def test_random_faults_are_reproducible():
     """
-    At about the rate that was asked for.
+    Equal seeds give equal faults, at about the requested rate.
     """
 
     def plan(seed):
-        return list(islice(random_faults([Fault.refused(), Fault.cut(9)], rate=0.25, seed=seed), 1000))
+        return list(islice(random_faults([Fault.refused(), Fault.disconnected(9)], rate=0.25, seed=seed), 1000))
 
     assert plan(1) == plan(1) != plan(2)
     assert 200 < sum(fault is not None for fault in plan(1)) < 300
-    assert set(plan(1)) - {None} == {Fault.refused(), Fault.cut(9)}
+    assert set(plan(1)) - {None} == {Fault.refused(), Fault.disconnected(9)}
 
 
-def test_without_a_clock_nobody_waits(scripted):
+def test_without_a_clock_there_are_no_delays(scripted):
     """
-    Pauses pass at once, whatever the client's clock says.
+    Without a clock, delays are skipped.
     """
     scripted.reply(200, chat_reply("Hello."))
     transport = FaultyTransport(scripted, [Fault.delayed(1e6)])
@@ -278,9 +278,9 @@ def test_without_a_clock_nobody_waits(scripted):
         assert client.ask("Hi").text == "Hello."
 
 
-def test_faults_strike_recordings_and_real_servers(loopback_server, tmp_path):
+def test_faults_apply_to_recordings_and_real_servers(loopback_server, tmp_path):
     """
-    Over a connection that is recorded, and over the recording.
+    Faults apply while recording and while replaying.
     """
     loopback_server.play(reply(200, chat_reply("Hello.")), times=2)
     path, url = tmp_path / "ask.json", f"{loopback_server.url}/v1"
@@ -289,7 +289,7 @@ def test_faults_strike_recordings_and_real_servers(loopback_server, tmp_path):
         client.ask("Hi")
 
     for inner in (RecordingTransport(tmp_path / "other.json"), ReplayTransport(path)):
-        transport = FaultyTransport(inner, [Fault.cut(20)])
+        transport = FaultyTransport(inner, [Fault.disconnected(20)])
         with Client("openai/gpt-4o", transport=transport, **options) as client, pytest.raises(ConnectionFailedError):
             client.ask("Hi")
 
@@ -297,17 +297,17 @@ def test_faults_strike_recordings_and_real_servers(loopback_server, tmp_path):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Fault.dripping(0),
-        lambda: Fault.cut(-1),
+        lambda: Fault.slow(0),
+        lambda: Fault.disconnected(-1),
         lambda: Fault.delayed(-1.0),
         lambda: Fault(name="late", failure="dedline"),
         lambda: random_faults([], rate=0.5, seed=1),
         lambda: random_faults([Fault.refused()], rate=20, seed=1),
     ],
 )
-def test_fault_that_makes_no_sense_is_refused(make):
+def test_invalid_fault_is_rejected(make):
     """
-    Before anything is asked.
+    Invalid arguments of faults raise ConfigurationError.
     """
     with pytest.raises(ConfigurationError):
         make()

@@ -1,4 +1,4 @@
-"""What is forbidden while a translation is watched."""
+"""Blocks in which I/O fails."""
 
 import contextlib
 import json
@@ -15,29 +15,29 @@ from budwood_testing.suites.isolation import no_io
 
 def test_files_and_network_fail():
     """
-    The act itself fails, and so does the block around it.
+    The operation raises an error, and so does the block.
     """
     with pytest.raises(AssertionError, match="open '/nothing'"), no_io(), pytest.raises(PermissionError):
-        open("/nothing")  # noqa: PTH123, SIM115 - the plainest way to read a file
+        open("/nothing")  # noqa: PTH123, SIM115 - the simplest way to read a file
     with pytest.raises(AssertionError, match=r"socket\.getaddrinfo"), no_io(), pytest.raises(PermissionError):
         socket.getaddrinfo("127.0.0.1", 80)
     with pytest.raises(AssertionError, match=r"subprocess\.Popen"), no_io(), pytest.raises(PermissionError):
         subprocess.run([sys.executable, "-V"], check=True)
 
 
-def test_swallowed_error_is_found():
+def test_caught_errors_are_reported():
     """
-    Who hides what it did is found all the same.
+    The block fails even if the code caught the error.
     """
     with pytest.raises(AssertionError, match="open"), no_io(), contextlib.suppress(OSError):
-        open("/nothing")  # noqa: PTH123, SIM115 - the plainest way to read a file
+        open("/nothing")  # noqa: PTH123, SIM115 - the simplest way to read a file
 
 
 def test_imports_are_allowed():
     """
-    A plugin imports what it needs when it needs it.
+    Imports do not count as I/O.
     """
-    sys.modules.pop("this_is_nothing", None)
+    sys.modules.pop("missing_module", None)
     sys.modules.pop("colorsys", None)
     with no_io():
         import colorsys
@@ -46,17 +46,17 @@ def test_imports_are_allowed():
         assert json.loads("[]") == []
 
 
-def test_files_can_be_left_out(tmp_path):
+def test_files_can_be_allowed(tmp_path):
     """
-    What is built may open its own files.
+    With `files=False` opening files is allowed.
     """
     with no_io(files=False):
         (tmp_path / "file").write_text("mine")
 
 
-def test_other_threads_and_later_times_are_free(tmp_path):
+def test_other_threads_and_later_code_are_not_affected(tmp_path):
     """
-    Only what stands in the block is watched.
+    Only code of the same thread inside the block fails.
     """
     done = []
     with no_io():
@@ -68,9 +68,9 @@ def test_other_threads_and_later_times_are_free(tmp_path):
     assert done == [4]
 
 
-def test_waiting_can_be_forbidden():
+def test_sleep_can_be_forbidden():
     """
-    What runs on an event loop must not sleep; other threads, and later times, may.
+    With `waiting=True` `time.sleep` fails, except in other threads and after the block.
     """
     with (
         pytest.raises(AssertionError, match=r"time\.sleep"),

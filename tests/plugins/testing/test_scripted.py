@@ -1,4 +1,4 @@
-"""Scripts: what they remember of calls, and how they let time pass."""
+"""Scripted transports: recorded calls and delays."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from budwood.errors import PromptError, RequestTimeoutError
 from budwood.types import BodyFile, HTTPCall, Timing
 from budwood.wire.multipart import FormField, encode_form
-from budwood_testing import AsyncFaultyTransport, FakeClock, Fault, FaultyTransport, ScriptedTransport, SentField
+from budwood_testing import AsyncFaultyTransport, FakeClock, Fault, FaultyTransport, ParsedField, ScriptedTransport
 
 
 def timing(clock, head=None, deadline=100.0):
     """
-    Say how long a call that begins now may take.
+    Create the timing of a call that starts now.
     """
     now = clock.monotonic()
     return Timing(
@@ -30,9 +30,9 @@ def open_both(script, call, bounds):
     return lambda: script.open(call, bounds), lambda: asyncio.run(script.asynchronous.open(call, bounds))
 
 
-def test_form_that_was_sent_can_be_read(tmp_path):
+def test_sent_form_is_parsed(tmp_path):
     """
-    With the content that its files had when it was sent.
+    `sent_form` returns the fields of a form, with the content that files had when it was sent.
     """
     file = tmp_path / "a.wav"
     file.write_bytes(b"RIFF")
@@ -45,23 +45,23 @@ def test_form_that_was_sent_can_be_read(tmp_path):
     )
     file.unlink()
 
-    assert script.sent_form() == [SentField("model", b"m"), SentField("file", b"RIFF", "a.wav", "audio/wav")]
+    assert script.sent_form() == [ParsedField("model", b"m"), ParsedField("file", b"RIFF", "a.wav", "audio/wav")]
 
 
-def test_call_without_a_form_is_said():
+def test_call_without_a_form_is_an_error():
     """
-    Rather than that nothing was sent.
+    `sent_form` fails if the call has no form.
     """
     script = ScriptedTransport().reply()
     script.open(HTTPCall(method="POST", url="http://x", body=b"{}"), timing(FakeClock()))
 
-    with pytest.raises(AssertionError, match="no form"):
+    with pytest.raises(AssertionError, match="not a multipart form"):
         script.sent_form()
 
 
-def test_file_that_is_missing_is_not_sent(tmp_path):
+def test_missing_file_is_an_error(tmp_path):
     """
-    A script fails as a transport does that carries calls.
+    A missing file raises the same error as in a real transport.
     """
     script = ScriptedTransport().reply()
 
@@ -74,16 +74,16 @@ def test_file_that_is_missing_is_not_sent(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pause", "head", "phase", "passed"),
+    ("delay", "head", "phase", "elapsed"),
     [(math.inf, 5.0, "head", 5.0), (math.inf, None, "deadline", 100.0), (7.0, 5.0, "head", 5.0)],
 )
-def test_pause_of_a_script_ends_at_the_deadlines(pause, head, phase, passed):
+def test_deadlines_limit_a_scripted_delay(delay, head, phase, elapsed):
     """
-    A reply that does not begin is given up when the head must have come, or when the call is over.
+    A delayed reply ends at the head deadline or the deadline of the call.
     """
     for number in range(2):
         clock = FakeClock()
-        script = ScriptedTransport(clock=clock).reply(pause=pause)
+        script = ScriptedTransport(clock=clock).reply(delay=delay)
         started = clock.monotonic()
         opens = open_both(script, HTTPCall(method="GET", url="http://x"), timing(clock, head))
 
@@ -92,15 +92,15 @@ def test_pause_of_a_script_ends_at_the_deadlines(pause, head, phase, passed):
 
         assert caught.value.phase == phase
         assert caught.value.retryable == (phase == "head")
-        assert clock.monotonic() - started == passed
+        assert clock.monotonic() - started == elapsed
 
 
-def test_pause_of_a_script_passes():
+def test_scripted_delay_uses_the_clock():
     """
-    A reply that begins in time comes after its pause, which needs a clock.
+    A delayed reply arrives after its delay, for which the script needs a clock.
     """
     clock = FakeClock()
-    script = ScriptedTransport(clock=clock).reply(204, pause=3.0).reply(pause=3.0)
+    script = ScriptedTransport(clock=clock).reply(204, delay=3.0).reply(delay=3.0)
 
     assert script.open(HTTPCall(method="GET", url="http://x"), timing(clock, 5.0)).head.status == 204
     assert clock.slept == [3.0]
@@ -110,9 +110,9 @@ def test_pause_of_a_script_passes():
         script.open(HTTPCall(method="GET", url="http://x"), timing(clock, 5.0))
 
 
-def test_fault_that_delays_ends_at_the_head_deadline():
+def test_head_deadline_limits_a_delay_fault():
     """
-    As over a transport that carries calls.
+    The head deadline applies to delays of faults, as in a real transport.
     """
     clock = FakeClock()
     call, bounds = HTTPCall(method="GET", url="http://x"), timing(clock, 5.0)

@@ -1,4 +1,4 @@
-"""What must not be in a recording is found, however it is written."""
+"""Secrets are removed from recordings, in every encoding."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from hypothesis import strategies as st
 from budwood.errors import ConfigurationError, ConnectionFailedError
 from budwood.types import HTTPCall, ReplyHead
 from budwood_testing import sse
+from budwood_testing.cassettes.cassette_file import RecordedCall, RecordedFailure, RecordedReply, Recording
 from budwood_testing.cassettes.scrubbing import Scrubber
-from budwood_testing.cassettes.tape import RecordedCall, RecordedFailure, RecordedReply, Recording
 
 KEY = "sk-test/secret+42"
 
 
-def scrubber(call=None, **options):
+def create_scrubber(call=None, **options):
     """
-    Make one that has seen a call.
+    Create a scrubber that has learned the credentials of a call.
     """
-    made = Scrubber(**options)
-    made.learn_call(
+    scrubber = Scrubber(**options)
+    scrubber.learn_call(
         call or HTTPCall(method="POST", url="https://a.example/", headers={"Authorization": f"Bearer {KEY}"})
     )
-    return made
+    return scrubber
 
 
 @pytest.mark.parametrize(
-    "written",
+    "encoded",
     [
         KEY,
         KEY.replace("/", "\\/"),
@@ -43,19 +43,19 @@ def scrubber(call=None, **options):
         "".join(f"\\u{ord(character):04x}" for character in KEY),
     ],
 )
-def test_key_is_found_in_every_form(written):
+def test_key_is_found_in_every_encoding(encoded):
     """
-    As it is, escaped for JSON, percent-encoded, or in base64 wherever it begins.
+    A key is found literally, escaped in JSON, percent-encoded, and in base64 at any offset.
     """
-    body = b'{"said": "before ' + written.encode() + b' after"}'
+    body = b'{"said": "before ' + encoded.encode() + b' after"}'
 
-    (clean,) = scrubber().pieces((body,))
+    (clean,) = create_scrubber().scrub_chunks((body,))
 
-    said = json.loads(clean)["said"]
-    assert "[redacted]" in said
-    assert written.encode() not in clean
-    for start in range(len(written) - 12):
-        assert written[start : start + 12].encode() not in clean
+    text = json.loads(clean)["said"]
+    assert "[redacted]" in text
+    assert encoded.encode() not in clean
+    for start in range(len(encoded) - 12):
+        assert encoded[start : start + 12].encode() not in clean
 
 
 @pytest.mark.parametrize(
@@ -71,20 +71,20 @@ def test_key_is_found_in_every_form(written):
         ("x-acme", "a0b1c2d3e4f5a0b1c2d3e4f5"),
     ],
 )
-def test_credentials_of_a_call_are_learnt_from_its_headers(name, value):
+def test_credentials_are_learned_from_headers(name, value):
     """
-    Their values are written nowhere, nor is what they carry where the reply repeats it.
+    Sensitive headers are not recorded, and their values are removed from bodies.
     """
     call = HTTPCall(method="POST", url="https://a.example/", headers={name: value}, body=f"I am {KEY}".encode())
     secret = "a0b1c2d3e4f5a0b1c2d3e4f5" if name == "x-acme" else KEY
-    made = scrubber(call)
+    scrubber = create_scrubber(call)
 
-    assert name.lower() not in made.call(call).headers
-    assert made.text(f"no such key: {secret}.") == "no such key: [redacted]."
+    assert name.lower() not in scrubber.scrub_call(call).headers
+    assert scrubber.scrub_text(f"no such key: {secret}.") == "no such key: [redacted]."
 
 
 @pytest.mark.parametrize(
-    ("url", "kept"),
+    ("url", "expected"),
     [
         ("https://a.example/m:go?alt=sse&key=AIzaKeyOfMine", "https://a.example/m:go?alt=sse&key=[redacted]"),
         ("https://me:password1@a.example/v1", "https://a.example/v1"),
@@ -95,22 +95,22 @@ def test_credentials_of_a_call_are_learnt_from_its_headers(name, value):
         ("https://a.example/v1?api-version=2024-10-21", "https://a.example/v1?api-version=2024-10-21"),
     ],
 )
-def test_credentials_are_taken_out_of_addresses(url, kept):
+def test_credentials_are_removed_from_urls(url, expected):
     """
-    A key, a password, a signature; other parameters stay.
+    Keys, passwords and signatures are removed from URLs; other parameters are recorded.
     """
     call = HTTPCall(method="GET", url=url)
 
-    assert scrubber(call).call(call).url == kept
+    assert create_scrubber(call).scrub_call(call).url == expected
 
 
-def test_password_of_an_address_is_a_secret_everywhere():
+def test_password_in_a_url_is_a_secret():
     """
-    A reply may repeat it.
+    A password in a URL is also removed from bodies.
     """
-    made = scrubber(HTTPCall(method="GET", url="https://me:pass%20word1@a.example/?key=AIzaKeyOfMine"))
+    scrubber = create_scrubber(HTTPCall(method="GET", url="https://me:pass%20word1@a.example/?key=AIzaKeyOfMine"))
 
-    assert made.text("pass word1, AIzaKeyOfMine") == "[redacted], [redacted]"
+    assert scrubber.scrub_text("pass word1, AIzaKeyOfMine") == "[redacted], [redacted]"
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_password_of_an_address_is_a_secret_everywhere():
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.abc-def",
     ],
 )
-def test_secrets_of_others_are_known_by_their_looks(body):
+def test_known_formats_of_secrets_are_found(body):
     """
-    Tokens of OAuth, keys of vendors and JSON Web Tokens, whoever's they are.
+    OAuth tokens, vendors' keys and JSON Web Tokens are removed without being learned first.
     """
-    (clean,) = Scrubber().pieces((body.encode(),))
+    (clean,) = Scrubber().scrub_chunks((body.encode(),))
 
     assert b"abc" not in clean
     assert b"[redacted]" in clean
@@ -145,92 +145,97 @@ def test_secrets_of_others_are_known_by_their_looks(body):
         '{"prompt_tokens": 7}',
     ],
 )
-def test_what_is_no_secret_stays(body):
+def test_other_text_is_not_changed(body):
     """
-    Recordings hold what was said.
+    Text that resembles secrets is recorded unchanged.
     """
-    assert scrubber().pieces((body.encode(),)) == (body.encode(),)
+    assert create_scrubber().scrub_chunks((body.encode(),)) == (body.encode(),)
 
 
-def test_placeholder_is_no_secret():
+def test_placeholder_is_not_a_secret():
     """
-    Local servers are given "ollama" for a key, which stands in many a reply.
+    Short placeholder keys such as "ollama", which often occur in replies, are not removed.
     """
     call = HTTPCall(method="POST", url="http://localhost/", headers={"authorization": "Bearer ollama"})
 
-    assert scrubber(call).text("ollama runs here") == "ollama runs here"
+    assert create_scrubber(call).scrub_text("ollama runs here") == "ollama runs here"
 
 
-def test_cut_within_a_secret_moves_to_its_end():
+def test_chunk_boundary_inside_a_secret_moves_to_its_end():
     """
-    The pieces stay as many as they are, and the others stay what they are.
+    The number of chunks and the chunks without secrets do not change.
     """
-    pieces = (b"one ", b"sk-test/", b"secret+42 two ", "drei \u00e4".encode()[:-1], "\u00e4".encode()[-1:])
+    chunks = (b"one ", b"sk-test/", b"secret+42 two ", "drei \u00e4".encode()[:-1], "\u00e4".encode()[-1:])
 
-    assert scrubber().pieces(pieces) == (b"one ", b"[redacted]", b" two ", *pieces[3:])
+    assert create_scrubber().scrub_chunks(chunks) == (b"one ", b"[redacted]", b" two ", *chunks[3:])
 
 
-def test_secret_that_a_model_spells_out_in_a_stream_is_found():
+def test_secret_that_spans_several_events_is_found():
     """
-    Each event holds a part of it, and none the whole.
+    A secret is removed even if each event of a stream contains only a part of it.
     """
     deltas = ["My key is ", "sk-te", "st/sec", "ret+42", ". And", " yours?"]
-    pieces = sse(*({"choices": [{"index": 0, "delta": {"content": text}}]} for text in deltas))
+    chunks = sse(*({"choices": [{"index": 0, "delta": {"content": text}}]} for text in deltas))
 
-    clean = scrubber().pieces(pieces)
+    clean = create_scrubber().scrub_chunks(chunks)
 
-    events = [json.loads(piece.removeprefix(b"data: ")) for piece in clean[:-1]]
-    said = [event["choices"][0]["delta"]["content"] for event in events]
-    assert said == ["My key is ", "[redacted]", "", "", ". And", " yours?"]
-    assert [clean[0], *clean[4:]] == [pieces[0], *pieces[4:]]
+    events = [json.loads(chunk.removeprefix(b"data: ")) for chunk in clean[:-1]]
+    texts = [event["choices"][0]["delta"]["content"] for event in events]
+    assert texts == ["My key is ", "[redacted]", "", "", ". And", " yours?"]
+    assert [clean[0], *clean[4:]] == [chunks[0], *chunks[4:]]
 
 
-def test_texts_of_two_replies_in_one_stream_are_kept_apart():
+def test_texts_of_two_choices_are_searched_separately():
     """
-    Where two choices are written in turns, the secret is found in the one that spells it.
+    Where two choices are encoded in turns, the secret is found in the one that spells it.
     """
-    said = [(0, "sk-test/"), (1, "abc"), (0, "secret+42"), (1, "def")]
-    pieces = sse(*({"choices": [{"index": index, "delta": {"content": text}}]} for index, text in said))
+    deltas = [(0, "sk-test/"), (1, "abc"), (0, "secret+42"), (1, "def")]
+    chunks = sse(*({"choices": [{"index": index, "delta": {"content": text}}]} for index, text in deltas))
 
-    clean = b"".join(scrubber().pieces(pieces))
+    clean = b"".join(create_scrubber().scrub_chunks(chunks))
 
     assert b"[redacted]" in clean
     assert b"secret+42" not in clean
     assert b"abc" in clean
 
 
-def test_binary_stays_byte_for_byte():
+def test_binary_data_is_not_changed():
     """
-    But for the secret in it.
+    Binary data is recorded byte for byte, except for secrets in it.
     """
     audio = bytes(range(256))
 
-    assert scrubber().pieces((audio, audio + KEY.encode() + audio)) == (audio, audio + b"[redacted]" + audio)
+    assert create_scrubber().scrub_chunks((audio, audio + KEY.encode() + audio)) == (
+        audio,
+        audio + b"[redacted]" + audio,
+    )
 
 
-def test_users_name_what_else_is_secret():
+def test_additional_secrets_and_patterns_are_removed():
     """
-    Texts as they are, and patterns, of which the groups alone are taken out.
+    Given texts are removed, and matches of given patterns, or only their groups.
     """
-    made = Scrubber(["Project Bluebird"], [r'"customer": "([^"]*)"', r"\d{4}-\d{4}"])
+    scrubber = Scrubber(["Project Bluebird"], [r'"customer": "([^"]*)"', r"\d{4}-\d{4}"])
 
-    (clean,) = made.pieces((b'{"customer": "Ada", "text": "Project Bluebird, 1234-5678"}',))
+    (clean,) = scrubber.scrub_chunks((b'{"customer": "Ada", "text": "Project Bluebird, 1234-5678"}',))
 
     assert clean == b'{"customer": "[redacted]", "text": "[redacted], [redacted]"}'
 
 
-@pytest.mark.parametrize(("options", "said"), [({"secrets": ["1234"]}, "fewer than 8"), ({"patterns": ["("]}, "'\\('")])
-def test_what_cannot_be_found_is_refused(options, said):
+@pytest.mark.parametrize(
+    ("options", "message"), [({"secrets": ["1234"]}, "fewer than 8"), ({"patterns": ["("]}, "'\\('")]
+)
+def test_invalid_options_are_rejected(options, message):
     """
-    A short secret or a broken pattern would give a false sense of safety.
+    A secret that is too short and an invalid pattern raise an error.
     """
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         Scrubber(**options)
 
 
-def test_reply_headers_lose_cookies_and_organisations():
+def test_reply_headers_are_scrubbed():
     """
-    What the engine reads of them stays, and what speaks of the connection goes.
+    Cookies and organisation names are redacted, headers about the connection omitted, and others recorded.
     """
     headers = {
         "content-type": "application/json",
@@ -241,10 +246,10 @@ def test_reply_headers_lose_cookies_and_organisations():
         "x-ratelimit-remaining-tokens": "100",
         "x-request-id": "req_1",
     }
-    made = Scrubber()
-    made.learn_reply(ReplyHead(200, headers))
+    scrubber = Scrubber()
+    scrubber.learn_reply(ReplyHead(200, headers))
 
-    assert made.headers(headers) == {
+    assert scrubber.scrub_headers(headers) == {
         "content-type": "application/json",
         "openai-organization": "[redacted]",
         "retry-after": "3",
@@ -252,17 +257,17 @@ def test_reply_headers_lose_cookies_and_organisations():
         "x-ratelimit-remaining-tokens": "100",
         "x-request-id": "req_1",
     }
-    assert made.text("acme-research 0123456789abcdef path") == "[redacted] [redacted] path"
+    assert scrubber.scrub_text("acme-research 0123456789abcdef path") == "[redacted] [redacted] path"
 
 
-def test_failure_is_cleaned_too():
+def test_failures_are_scrubbed():
     """
-    Servers repeat keys in their errors, and proxies in theirs.
+    A key is removed from message and hint of a recorded failure.
     """
-    failure = RecordedFailure.of(ConnectionFailedError(f"broke with {KEY}", hint=f"not {KEY}"))
+    failure = RecordedFailure.from_error(ConnectionFailedError(f"broke with {KEY}", hint=f"not {KEY}"))
     recording = Recording(call=RecordedCall(method="GET", url=f"https://a.example/{KEY}"), failure=failure)
 
-    clean = scrubber().recording(recording)
+    clean = create_scrubber().scrub_recording(recording)
 
     assert KEY not in clean.model_dump_json()
     assert clean.failure.message == "broke with [redacted]"
@@ -272,20 +277,20 @@ def test_failure_is_cleaned_too():
     st.lists(st.one_of(st.text(), st.binary(), st.just(KEY), st.just("\u20ac")), max_size=8),
     st.lists(st.integers(0, 200), max_size=6),
 )
-def test_no_cut_hides_a_secret_or_changes_anything_else(parts, cuts):
+def test_chunks_do_not_affect_the_result(parts, cuts):
     """
-    However the body is cut, what comes out is the same; and cleaning it again changes nothing.
+    The result does not depend on the chunks of a body, and scrubbing it again changes nothing.
     """
     body = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
-    places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
-    pieces = [body[start:end] for start, end in pairwise(places)]
-    made = scrubber()
+    boundaries = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    chunks = [body[start:end] for start, end in pairwise(boundaries)]
+    scrubber = create_scrubber()
 
-    clean = made.pieces(pieces)
+    clean = scrubber.scrub_chunks(chunks)
 
-    assert len(clean) == len(pieces)
+    assert len(clean) == len(chunks)
     assert b"".join(clean) == body.replace(KEY.encode(), b"[redacted]")
-    assert made.pieces(clean) == clean
+    assert scrubber.scrub_chunks(clean) == clean
 
 
 @given(
@@ -293,23 +298,25 @@ def test_no_cut_hides_a_secret_or_changes_anything_else(parts, cuts):
 )
 def test_any_key_is_found_in_base64(secret, before):
     """
-    Whatever it is made of and wherever it begins.
+    Any key is found in base64, at any offset.
     """
-    made = Scrubber([secret])
+    scrubber = Scrubber([secret])
     encoded = base64.b64encode(before + secret.encode() + b"zz").decode()
 
-    assert "[redacted]" in made.text(encoded)
+    assert "[redacted]" in scrubber.scrub_text(encoded)
 
 
-def test_recording_loses_what_is_learnt_later():
+def test_secret_learned_later_is_removed_from_a_recording():
     """
-    A token that one call fetched is the next call's credential.
+    A token in a reply is removed once it is the credential of a later call.
     """
-    made = Scrubber()
+    scrubber = Scrubber()
     reply = RecordedReply(status=200, body=(b'{"ticket": "tick-', b'et-0001"}'))
     recording = Recording(call=RecordedCall(method="GET", url="https://a.example/"), reply=reply)
-    assert made.recording(recording) == recording
+    assert scrubber.scrub_recording(recording) == recording
 
-    made.learn_call(HTTPCall(method="GET", url="https://a.example/", headers={"authorization": "Bearer tick-et-0001"}))
+    scrubber.learn_call(
+        HTTPCall(method="GET", url="https://a.example/", headers={"authorization": "Bearer tick-et-0001"})
+    )
 
-    assert b"".join(made.recording(recording).reply.body) == b'{"ticket": "[redacted]"}'
+    assert b"".join(scrubber.scrub_recording(recording).reply.body) == b'{"ticket": "[redacted]"}'

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine import ClientOptions, Content, Engine, reply_cache
@@ -14,6 +16,7 @@ from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
+from budwood.settings_sources import parse_toml, read_text
 from budwood.types import Message
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ def make_engine(
     model: str | None,
     *,
     blocking: bool,
-    settings: Settings | Mapping[str, Any] | None,
+    settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None,
     api_key: str | None,
     base_url: str | None,
     cache: str | Cache | bool | None,
@@ -45,12 +48,12 @@ def make_engine(
 ) -> Engine:
     """Make a client's engine; the arguments are those of `Client`."""
     refuse_unknown(options, frozenset(Options.model_fields))
-    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    _check_texts(model=model, api_key=api_key, base_url=base_url)
+    _check_cache(cache, cache_ttl)
+    settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
     endpoints = Endpoints(instances, _explicit(model, api_key=api_key, base_url=base_url))
-    if cache is True:
-        raise ConfigurationError("cache=True does not say which.", hint='Name one: cache="memory".')
     chosen = settings.cache if cache is None else cache
     engine = Engine(
         instances=instances,
@@ -68,6 +71,44 @@ def make_engine(
 
         engine.observers, engine.owned_observers = load_observers(instances, named)
     return engine
+
+
+def _check_texts(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None and not isinstance(value, str):
+            raise ConfigurationError(f"{name}= must be a text; got {type(value).__name__}.")
+
+
+def _check_cache(cache: object, ttl: object) -> None:
+    hint = 'Pass the name of a cache: cache="memory".'
+    if cache is True or cache == "":
+        raise ConfigurationError(f"cache={cache!r} does not name a cache.", hint=hint)
+    is_cache = all(callable(getattr(cache, method, None)) for method in ("get", "set"))
+    if not (cache is None or cache is False or isinstance(cache, str) or is_cache):
+        raise ConfigurationError(f"cache= must be a name or a Cache; got {type(cache).__name__}.", hint=hint)
+    if ttl is None:
+        return
+    is_number = isinstance(ttl, int | float) and not isinstance(ttl, bool)
+    if not (is_number and 0 < cast("float", ttl) < math.inf):
+        raise ConfigurationError(
+            f"cache_ttl= must be a positive number of seconds; got {ttl!r}.", hint="Leave it out for no limit."
+        )
+
+
+def _read_settings(settings: object) -> Mapping[str, Any] | None:
+    """Return settings as a dictionary; a path is that of a file in the form of ``budwood.toml``."""
+    if settings is None or isinstance(settings, Mapping):
+        return settings
+    if not isinstance(settings, str | os.PathLike):
+        raise ConfigurationError(
+            f"settings= must be a dictionary, a path or Settings; got {type(settings).__name__}.",
+            hint='Pass settings={"providers": {…}}, or the path of a file in the form of budwood.toml.',
+        )
+    path = Path(settings)
+    text = read_text(path)
+    if text is None:
+        raise ConfigurationError(f"The settings file {str(path)!r} cannot be read: No such file or directory.")
+    return parse_toml(text, where=str(path))
 
 
 def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:
@@ -99,12 +140,19 @@ def resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
 
 def texts_of(texts: str | Iterable[str]) -> tuple[str, ...]:
     """Take a single text for a list of one."""
+    _check_iterable("texts", texts)
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def contents_of(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
     """Take a single content for a list of one."""
+    _check_iterable("contents", contents)
     return (contents,) if isinstance(contents, str | Message) else tuple(contents)
+
+
+def _check_iterable(name: str, value: object) -> None:
+    if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} must be a text or a list of them; got {type(value).__name__}.")
 
 
 def count_of(prompts: object) -> int | None:

@@ -53,7 +53,7 @@ class AsyncClient:
         self,
         model: str | None = None,
         *,
-        settings: Settings | Mapping[str, Any] | None = None,
+        settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,

@@ -54,14 +54,14 @@ class Client:
 
     Args:
         model: ``provider/model``, asked where a call names none; by default what the settings say.
-        settings: Settings in the form of ``budwood.toml``, which win over all files and the environment; or a
-            `Settings` object, which is taken as it is.
+        settings: A dictionary, or the path of a file, in the form of ``budwood.toml``: it takes precedence over all
+            other files and the environment. A `Settings` object replaces all of them.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
         cache: Keeps replies: the name of a cache, or an object that is one, which the caller closes. False for none,
             whatever the settings say.
         cache_ttl: Seconds that a reply is kept; by default without a limit.
-        transport: Carries the calls: ``"httpx"``, the name of another transport that is installed, or ``"auto"``, the
+        transport: Carries the calls: ``"default"``, the name of another transport that is installed, or ``"auto"``, the
             default, for the fastest of them; a client of httpx with settings of your own; or an object that is a
             transport. A client or object that you pass is yours to close.
         registry: Finds plugins; by default those that are installed.
@@ -79,7 +79,7 @@ class Client:
         self,
         model: str | None = None,
         *,
-        settings: Settings | Mapping[str, Any] | None = None,
+        settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,

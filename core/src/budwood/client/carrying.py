@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood import logs
 from budwood.contracts import AsyncTransport, Transport, Transports
-from budwood.errors import ConfigurationError, PluginError, UnsupportedError
+from budwood.errors import ConfigurationError, PluginError, PluginNotFoundError, UnsupportedError
 from budwood.hooks import TRANSPORT
 from budwood.names import normalise
 from budwood.plugins import Instance, Instances, faults
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from budwood.wire.connecting import TransportSettings
 
 _AUTO: Final = "auto"
-_DEFAULT: Final = "httpx"
+_DEFAULT: Final = "default"
 
 _FASTER: Final = {"httptools": frozenset[str](), "aiohttp": frozenset({"http", "https"})}
 """
@@ -38,7 +38,7 @@ def blocking_transport(instances: Instances, name: str) -> tuple[Transport, Plug
     """
     instance = instances.build(TRANSPORT, _DEFAULT if name == _AUTO else name)
     with faults.calling(instance.source, "blocking"):
-        return cast("Transports", instance.thing).blocking(), instance.source
+        return cast("Transports", instance.implementation).blocking(), instance.source
 
 
 def async_transport(instances: Instances, name: str) -> tuple[AsyncTransport, PluginSource]:
@@ -86,7 +86,7 @@ def _proxy_schemes(instance: Instance[Any]) -> frozenset[str]:
 
 def _create_async(instance: Instance[Any]) -> tuple[AsyncTransport, PluginSource]:
     with faults.calling(instance.source, "asynchronous"):
-        return cast("Transports", instance.thing).asynchronous(), instance.source
+        return cast("Transports", instance.implementation).asynchronous(), instance.source
 
 
 def name_of(instances: Instances, given: object) -> str | None:
@@ -101,7 +101,15 @@ def name_of(instances: Instances, given: object) -> str | None:
         return None
     name = normalise(given or instances.settings.transport or _AUTO)
     if name != _AUTO:  # a mistake is said when the client is made, not when it first asks
-        instances.build(TRANSPORT, name)
+        try:
+            instances.build(TRANSPORT, name)
+        except PluginNotFoundError as error:
+            if name == "httpx":
+                error.hint = (
+                    "Pass a client of httpx: transport=httpx.Client(), or httpx.AsyncClient() to AsyncClient. "
+                    'The transport that needs no other package is "default".'
+                )
+            raise
     return name
 
 

@@ -20,6 +20,7 @@ from budwood.engine.chat.options import (
     CompletionOptions,
     override,
     parse_completion_options,
+    parse_extra,
     parse_options,
 )
 from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
@@ -163,7 +164,9 @@ class Engine:
         from budwood.types import EmbeddingRequest
 
         call = self._call(CallOptions(self.options, model=model))
-        request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=dict(extra or {}))
+        request = EmbeddingRequest(
+            model=call.target.model, texts=texts, dimensions=dimensions, extra=parse_extra(extra)
+        )
         return services.embed(call, request)
 
     def moderate(
@@ -176,7 +179,7 @@ class Engine:
         target = self.endpoints.find(self._address(model))
         call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
         request = ModerationRequest(
-            model=target.model if model else None, contents=contents_of(contents), extra=dict(extra or {})
+            model=target.model if model else None, contents=contents_of(contents), extra=parse_extra(extra)
         )
         return services.moderate(call, request)
 
@@ -361,4 +364,4 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)
+    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)

@@ -22,7 +22,8 @@ from budwood.plugins.building import settings_model
 from budwood.plugins.discovery import InstalledPlugin, Inventory
 from budwood.plugins.instances import Instances
 from budwood.plugins.registry import Registry
-from budwood.settings import Settings, Source
+from budwood.settings import Settings
+from budwood.settings_sources import Source
 
 Report = Callable[[dict[str, str]], None]
 
@@ -70,7 +71,7 @@ def _build(plugin: InstalledPlugin, registry: Registry, start: Callable[[str], N
     instances = Instances(Settings(Source("the doctor", {})), registry)
     try:
         instance = instances.build(plugin.kind, plugin.name)
-        close = getattr(instance.thing, "close", None)
+        close = getattr(instance.implementation, "close", None)
         if callable(close):
             start("close")
             with faults.calling(plugin.source, "close"):

@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from decimal import InvalidOperation
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -135,7 +136,7 @@ class DecodingBoundary(Boundary):
 
     __slots__ = ("_body",)
 
-    parsing_errors: ClassVar = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+    parsing_errors: ClassVar = (AttributeError, InvalidOperation, LookupError, OverflowError, TypeError, ValueError)
 
     def __init__(self, source: PluginSource, method: str, body: bytes = b"") -> None:
         super().__init__(source, method)
@@ -279,8 +280,8 @@ def _passes(error: BaseException) -> bool:
 
 def _parsing_problem(error: Exception) -> str:
     if isinstance(error, KeyError) and len(error.args) == 1:
-        return f"missing field {error.args[0]!r}"
+        return f"missing field {_clip(repr(error.args[0]))}"
     if isinstance(error, ValidationError):
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"field {'.'.join(map(str, detail['loc']))!r}: {detail['msg']}"
+        return _clip(f"field {'.'.join(map(str, detail['loc']))!r}: {detail['msg']}")
     return _describe(error)

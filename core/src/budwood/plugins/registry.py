@@ -122,15 +122,20 @@ class Registry:
         installed = self.inventory.names(kind)
         message = f"No {kind.label} {name!r} is installed"
         if distribution is not None:
-            return PluginNotFoundError(f"{message} by the distribution {distribution!r} that the settings name.")
+            return PluginNotFoundError(
+                f"{message} by the distribution {distribution!r} that the settings name.",
+                hint=f"Install {distribution}, or remove `distribution` from [{kind.section}.{name}].",
+            )
         if (own := own_distribution(kind, name)) is not None:
             return PluginNotFoundError(f"{message}.", hint=install_hint(own))
         near = did_you_mean(normalise(name), [*installed, *own_names(kind)])
         return PluginNotFoundError(f"{message}; installed: {listed(installed)}.", hint=near)
 
     def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
+        incompatible = incompatibility(plugin)
+        if incompatible is not None:
+            return incompatible
         try:
-            _check_core_version(plugin)
             return self._spec_of(plugin, _import(plugin))
         except PluginError as error:
             return error
@@ -176,14 +181,17 @@ def conflict(kind: Kind[Any], name: str, claims: Iterable[InstalledPlugin]) -> P
     )
 
 
-def _check_core_version(plugin: InstalledPlugin) -> None:
+def incompatibility(plugin: InstalledPlugin) -> PluginIncompatibleError | None:
+    """Return the error of a plugin whose metadata require another version of Budwood, or None. Nothing is imported."""
     running = read_metadata(distribution("budwood")).version
-    wanted = plugin.core_requirement
-    if wanted is not None and not satisfies(running, wanted):
-        raise PluginIncompatibleError(
-            f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} wants budwood {wanted}, and this is {running}.",
-            hint=f"pip install --upgrade budwood {plugin.distribution}",
-        )
+    required = plugin.core_requirement
+    if required is None or satisfies(running, required):
+        return None
+    return PluginIncompatibleError(
+        f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} requires budwood {required}; "
+        f"installed is {running}.",
+        hint=f"pip install --upgrade budwood {plugin.distribution}",
+    )
 
 
 def _import(plugin: InstalledPlugin) -> ModuleType:

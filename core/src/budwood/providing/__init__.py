@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from budwood.providing.addresses import parse_base_url, parse_url
 from budwood.providing.atomic_files import replace_file, write_file_atomically
 from budwood.providing.base import BaseProvider
 from budwood.providing.bodies import (
@@ -10,6 +11,7 @@ from budwood.providing.bodies import (
     find_message,
     make_missing_field_error,
     parse_body,
+    parse_json,
     parse_object,
     require_text,
 )
@@ -27,12 +29,18 @@ from budwood.providing.messages import check_capabilities, check_messages, count
 from budwood.providing.parameters import Parameters, adapt_parameters
 from budwood.providing.refusals import DROPPABLE, find_refused_parameter, make_refusal_rule, make_rule
 from budwood.providing.tiers import find_tier
-from budwood.providing.tool_calls import INVALID_ARGUMENTS, count_tool_calls, has_invalid_arguments, make_call_id
+from budwood.providing.tool_calls import (
+    INVALID_ARGUMENTS,
+    count_tool_calls,
+    fit_call_id,
+    has_invalid_arguments,
+    make_call_id,
+)
 
 if TYPE_CHECKING:
     from budwood.providing.events import make_events
     from budwood.providing.schemas import convert_once
-    from budwood.providing.stream_decoder import BaseStreamDecoder, Framer, parse_chunk
+    from budwood.providing.stream_decoder import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import estimate_request, estimate_tokens
 
@@ -45,6 +53,7 @@ _LAZY_MODULES = {
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
     "make_events": "events",
+    "is_end_mark": "stream_decoder",
     "parse_chunk": "stream_decoder",
 }
 
@@ -74,22 +83,27 @@ __all__ = [
     "find_message",
     "find_refused_parameter",
     "find_tier",
+    "fit_call_id",
     "has_invalid_arguments",
     "inline_image",
+    "is_end_mark",
     "make_call_id",
     "make_events",
     "make_missing_field_error",
     "make_refusal_rule",
     "make_rule",
+    "parse_base_url",
     "parse_body",
     "parse_chunk",
     "parse_count",
     "parse_duration",
     "parse_http_date",
+    "parse_json",
     "parse_object",
     "parse_rate_limits",
     "parse_request_id",
     "parse_retry_after",
+    "parse_url",
     "reject_parts",
     "replace_file",
     "require_text",

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from budwood.errors import BadResponseError
 from budwood.providing.headers import parse_request_id
+from budwood.providing.json_limits import MAX_UNCHECKED_BYTES, check_json_cost
 from budwood.types import HTTPReply
 
 MAX_MESSAGE: Final = 500
@@ -28,6 +29,30 @@ _MESSAGE_FIELDS: Final = (
 """The fields that hold the text of an error, or an object with it, in order of priority."""
 
 _MAX_DEPTH: Final = 4
+
+
+def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
+    """
+    Parse JSON as servers send it.
+
+    A broken character is no reason to discard a reply: half a surrogate pair and invalid UTF-8 become U+FFFD. A byte
+    order mark and raw control characters in texts are accepted.
+
+    Raises:
+        ValueError: It is not JSON.
+        ResponseTooLargeError: It holds millions of values, and parsing it would fill the memory.
+    """
+    if len(data) > MAX_UNCHECKED_BYTES:
+        check_json_cost(data)
+    try:
+        return from_json(data)
+    except ValueError as error:
+        from budwood.providing.lenient_json import parse_with_halves, repair
+
+        try:
+            return repair(parse_with_halves(data))
+        except (ValueError, RecursionError):
+            raise error from None
 
 
 def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN401 - any JSON
@@ -51,7 +76,7 @@ def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN4
             retryable=True,
         )
     try:
-        return from_json(reply.body)
+        return parse_json(reply.body)
     except ValueError as error:
         message = f"The reply is not valid JSON ({error}) but {describe_body(reply.body)}."
         request_id = parse_request_id(reply.headers, *request_id_headers)

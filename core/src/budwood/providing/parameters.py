@@ -136,4 +136,4 @@ def _only_beside(name: str, rules: ModelRules) -> bool:
 
 
 def _learned_note(name: str, rules: ModelRules) -> str:
-    return f" (learned from the server: {rules.learnt[name]})" if name in rules.learnt else ""
+    return f" (learned from the server: {rules.learned[name]})" if name in rules.learned else ""

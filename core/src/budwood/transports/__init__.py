@@ -15,10 +15,10 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
     """Describe the default transport."""
     return [
         TransportSpec(
-            name="httpx",
+            name="default",
             settings=lambda: TransportSettings,
             build=build_transports,
             requires_api=(2, 0),
-            summary="The default, on the connections of httpcore, which httpx uses too.",
+            summary="Blocking and async, with all kinds of proxies and HTTP/2, on the connections of httpcore.",
         )
     ]

@@ -13,7 +13,7 @@ class ModelDetails(Record):
 
     Attributes:
         provider: The instance; ``model`` is the vendor's name.
-        capabilities: What it can do, as far as is known.
+        capabilities: What it can do. If the model is not known, these are the capabilities of its provider.
         rules: What it refuses, and wants under another name.
         facts: Its limits, prices and end.
         price: What its tokens cost now, at the standard tier; None where it is not known, as ``price_unknown`` says.
@@ -26,3 +26,8 @@ class ModelDetails(Record):
     facts: ModelFacts
     price: ModelPrices | None = None
     price_unknown: str | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the catalog or the settings know anything of the model."""
+        return self.rules != ModelRules() or self.facts != ModelFacts()

@@ -18,11 +18,13 @@ _SECRET_WORDS = frozenset({"authorization", "auth", "key", "apikey", "token", "s
 """Words in the name of a header that holds a secret: each vendor has a name of its own for the same thing."""
 
 
+def is_secret_header(name: str) -> bool:
+    """Tell by the name of a header whether it holds a secret."""
+    return not _SECRET_WORDS.isdisjoint(name.lower().split("-"))
+
+
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value if _SECRET_WORDS.isdisjoint(name.lower().split("-")) else "[redacted]"
-        for name, value in headers.items()
-    }
+    return {name: "[redacted]" if is_secret_header(name) else value for name, value in headers.items()}
 
 
 @dataclass(frozen=True, slots=True)

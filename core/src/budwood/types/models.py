@@ -28,13 +28,23 @@ class Capability(StrEnum):
     PULL_MODELS = "pull_models"
 
 
-ModelKind = Literal["chat", "embedding", "moderation", "image", "video", "speech", "transcription", "realtime"]
+ModelKind = Literal[
+    "chat", "completion", "embedding", "moderation", "image", "video", "speech", "transcription", "realtime"
+]
 """What a model is made for."""
 
 _ABILITIES: Final[dict[ModelKind, frozenset[Capability]]] = {
+    "completion": frozenset({Capability.COMPLETION, Capability.STREAM}),
     "embedding": frozenset({Capability.EMBEDDINGS}),
     "moderation": frozenset({Capability.MODERATION}),
 }
+"""What models can do that are not made for chat."""
+
+_OF_PROVIDERS: Final = frozenset({Capability.MODELS, Capability.PULL_MODELS})
+"""Capabilities that do not depend on the model."""
+
+_NOT_OF_CHAT: Final = frozenset({Capability.COMPLETION, Capability.EMBEDDINGS, Capability.MODERATION})
+"""What models that are made for chat cannot do."""
 
 
 class ModelRules(Record):
@@ -42,7 +52,8 @@ class ModelRules(Record):
     What the catalog says that a model takes and refuses. An empty set of rules knows nothing and changes nothing.
 
     Attributes:
-        kind: What it is made for; a model that is not for chat is not asked.
+        kind: What it is made for; None if that is not known. A request that a model of this kind cannot answer is not
+            sent.
         renames: Parameters of `ChatRequest` by the name under which the vendor wants them.
         refuses: Parameters that the model refuses.
         refuses_unless_effort_none: Parameters that it refuses while it reasons.
@@ -53,11 +64,11 @@ class ModelRules(Record):
         lacks: Capabilities of the provider that this model has not.
         traits: What else sets it apart, in words of its vendor's plugin.
         max_output_tokens: Tokens of output.
-        learnt: What the server itself said of a parameter, by our name: the source of its rule in place of ``source``.
+        learned: What the server itself said of a parameter, by our name: the source of its rule in place of ``source``.
         source: Where this is written; ``as_of`` when it was read.
     """
 
-    kind: ModelKind = "chat"
+    kind: ModelKind | None = None
     renames: dict[str, str] = Field(default_factory=dict)
     refuses: frozenset[str] = frozenset()
     refuses_unless_effort_none: frozenset[str] = frozenset()
@@ -68,12 +79,14 @@ class ModelRules(Record):
     lacks: frozenset[Capability] = frozenset()
     traits: frozenset[str] = frozenset()
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
-    learnt: dict[str, str] = Field(default_factory=dict)
+    learned: dict[str, str] = Field(default_factory=dict)
     source: str | None = None
     as_of: date | None = None
 
     def able(self, capabilities: frozenset[Capability]) -> frozenset[Capability]:
-        """Leave of what a provider can do what it can do with this model."""
-        if self.kind != "chat":
-            capabilities &= _ABILITIES.get(self.kind, frozenset()) | {Capability.MODELS}
+        """Return which capabilities of a provider this model has; all of them if nothing is known of the model."""
+        if self.kind == "chat":
+            capabilities -= _NOT_OF_CHAT
+        elif self.kind is not None:
+            capabilities &= _ABILITIES.get(self.kind, frozenset()) | _OF_PROVIDERS
         return capabilities - self.lacks

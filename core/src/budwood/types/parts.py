@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import from_json, to_json
 
 from budwood.types.record import JSON, Record
@@ -69,6 +69,12 @@ class ImagePart(Record):
     cache: CacheLifetime | None = None
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.data is None) == (self.url is None):
+            raise ValueError("an image has either data, with its media_type, or a url")
+        return self
 
     @property
     def data_url(self) -> str:

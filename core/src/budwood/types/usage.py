@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from pydantic import SkipValidation
+from pydantic import Field, SkipValidation
 
-from budwood.types.record import JSON, Record
+from budwood.types.record import JSON, Record, short_repr
+
+N = TypeVar("N", int, Decimal)
 
 NO_PRICE: Final = "no price known"
 """Why a cost is unknown, where there is no more to say."""
@@ -19,8 +21,9 @@ class Usage(Record):
     Tokens of one call, or the sum over several, in one form for all vendors. Unknown is None, never 0.
 
     ``input_tokens`` and ``output_tokens`` are totals: cached input and reasoning are part of them.
-    ``cache_write_1h_tokens`` are those of ``cache_write_tokens`` that the cache keeps for an hour, where that is told.
-    ``raw`` is what the vendor said, in its own form; a sum has none.
+    ``cache_write_1h_tokens`` are those of ``cache_write_tokens`` that the cache keeps for an hour, if the vendor
+    reports them. ``reported_cost`` is what the vendor says it charges, in US dollars; most vendors report no cost.
+    ``raw`` is the usage in the vendor's own form; a sum has none.
     """
 
     input_tokens: int | None = None
@@ -30,7 +33,8 @@ class Usage(Record):
     cache_write_1h_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
-    raw: SkipValidation[dict[str, JSON] | None] = None
+    reported_cost: Decimal | None = None
+    raw: SkipValidation[dict[str, JSON] | None] = Field(default=None, repr=False)
 
     @property
     def total_tokens(self) -> int | None:
@@ -48,11 +52,12 @@ class Usage(Record):
             cache_write_1h_tokens=_sum(self.cache_write_1h_tokens, other.cache_write_1h_tokens),
             output_tokens=_sum(self.output_tokens, other.output_tokens),
             reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+            reported_cost=_sum(self.reported_cost, other.reported_cost),
         )
 
 
-def _sum(first: int | None, second: int | None) -> int | None:
-    """Add two counts; with an unknown one the sum is unknown."""
+def _sum(first: N | None, second: N | None) -> N | None:
+    """Add two numbers; if one is unknown, the sum is unknown."""
     return None if first is None or second is None else first + second
 
 
@@ -106,6 +111,9 @@ class Attempt:
     cached: bool = False
     cost: Decimal | None = None
     cost_unknown: str | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Cost(NamedTuple):

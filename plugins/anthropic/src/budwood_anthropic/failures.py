@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from budwood.errors import ProviderError
 from budwood.providing import (
     ErrorCodes,
@@ -21,6 +19,7 @@ from budwood.providing import (
     describe_body,
     find_message,
     find_refused_parameter,
+    parse_json,
 )
 from budwood.types import HTTPReply, ReplyHead
 
@@ -105,7 +104,7 @@ _PARAMETERS: Final = frozenset(
 def parse_error(reply: HTTPReply) -> VendorError:
     """Parse the body of an error; gateways in front of the API answer in forms of their own, or in HTML."""
     try:
-        body = from_json(reply.body)
+        body = parse_json(reply.body)
     except ValueError:
         body = None
     return parse_error_body(body, fallback=f"HTTP {reply.status}, and the body is {describe_body(reply.body)}.")
@@ -168,7 +167,7 @@ def error_inside(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
 def reported_id(reply: HTTPReply) -> str | None:
     """Return the id of the request that an error's body names, for replies whose headers were stripped on the way."""
     try:
-        body = from_json(reply.body)
+        body = parse_json(reply.body)
     except ValueError:
         return None
     return _text(body.get("request_id")) if isinstance(body, Mapping) else None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, make_events, parse_chunk, parse_count, parse_request_id
+from budwood.providing import BaseStreamDecoder, make_events, parse_count, parse_request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -80,7 +80,9 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         return [Finished("other")]  # message_stop alone: complete, but the server did not say why
 
     def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
-        said = parse_chunk(frame.data)
+        said = self._parse(frame.data, frame.event)
+        if said is None:
+            return
         if "error" in said or frame.event == "error" or said.get("type") == "error":
             raise self._failure(said)
         kind = said.get("type") or frame.event

@@ -31,6 +31,7 @@ class AzureBase(OpenAICompatible):
     """
 
     vendor: ClassVar[str] = "azure"
+    max_call_id_length: ClassVar[int | None] = 40
 
     def __init__(self, settings: AzureSettings, context: PluginContext) -> None:
         super().__init__(settings, context)

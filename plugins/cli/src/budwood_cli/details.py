@@ -55,7 +55,9 @@ def lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
     """Yield what is known of a model, as names and values; what is unknown is left out."""
     facts, rules = details.facts, details.rules
     yield "model", f"{details.provider}/{details.model}"
-    yield "made for", rules.kind
+    yield "made for", rules.kind or "not known"
+    if not details.is_known:
+        yield "", f"The catalog does not know this model. The abilities are those of {details.provider}."
     if facts.context_window:
         yield "context window", f"{facts.context_window:,} tokens"
     if rules.max_output_tokens:

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from budwood.errors import ContentFilterError, ProviderError, ServerError, UnsupportedParameterError
 from budwood.providing import (
     ErrorCodes,
@@ -22,6 +20,7 @@ from budwood.providing import (
     find_refused_parameter,
     make_rule,
     parse_duration,
+    parse_json,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
 from budwood_gemini.decoding import FILTERED, finish_reason
@@ -96,7 +95,7 @@ _FIELDS: Final = {
 def error_of(reply: HTTPReply) -> ProviderError:
     """Classify a reply that is not 2xx."""
     try:
-        body = from_json(reply.body)
+        body = parse_json(reply.body)
     except ValueError:
         body = None
     error = error_in(body)

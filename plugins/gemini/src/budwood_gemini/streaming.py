@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_chunk, parse_rate_limits
+from budwood.providing import BaseStreamDecoder, describe_body, parse_json, parse_rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -176,7 +176,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     def _list(self, reply: HTTPReply) -> Iterator[StreamEvent]:
         """Decode the JSON list of all chunks."""
         try:
-            chunks = from_json(reply.body)
+            chunks = parse_json(reply.body)
         except ValueError:
             chunks = None
         for chunk in chunks if isinstance(chunks, list) else [chunks]:
@@ -185,8 +185,9 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield from self._decode_chunk(chunk)
         yield from self._end()
 
-    def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
-        return self._decode_chunk(parse_chunk(frame.data))
+    def _decode(self, frame: ServerSentEvent) -> Iterable[StreamEvent]:
+        chunk = self._parse(frame.data, frame.event)
+        return () if chunk is None else self._decode_chunk(chunk)
 
     def _decode_chunk(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         if said := error_in(chunk):

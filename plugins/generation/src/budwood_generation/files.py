@@ -80,3 +80,5 @@ def _text(path: Path, where: str) -> str:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{where}: the file {str(path)!r} is not UTF-8.", hint="Save it as UTF-8.") from error
+    except ValueError as error:  # a path with a null byte
+        raise ConfigurationError(f"{where}: the file {str(path)!r} cannot be read: {error}.") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, cast
@@ -22,6 +21,7 @@ from pydantic import (
 )
 
 from budwood.errors import ConfigurationError
+from budwood.settings_sources import parse_toml, read_text
 from budwood_generation.files import check_path, resolved
 from budwood_generation.spec_errors import spec_error
 
@@ -278,14 +278,13 @@ def load_spec(path: str | Path) -> GenerationSpec:
         ConfigurationError: The file cannot be read, has an unknown key, or a value that is not valid.
     """
     path = check_path(path)
-    try:
-        table = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
+    text = read_text(path)
+    if text is None:
         raise ConfigurationError(
-            f"The specification {str(path)!r} cannot be read: {error.strerror}.", hint="Give the path of a TOML file."
-        ) from error
-    except ValueError as error:
-        raise ConfigurationError(f"The specification {str(path)!r} is not valid TOML: {error}.") from error
+            f"The specification {str(path)!r} cannot be read: No such file or directory.",
+            hint="Give the path of a TOML file.",
+        )
+    table = parse_toml(text, where=f"The specification {str(path)!r}")
     root = path.absolute().parent
     return make_spec(resolved(table, root, where=path.name), root, where=path.name)
 

@@ -33,6 +33,7 @@ class GroqSettings(OpenAICompatibleSettings):
     base_url: Annotated[Address, AfterValidator(_with_path)] = "https://api.groq.com/openai/v1"
     api_key: SecretStr | None = None
     max_tokens_parameter: str = "max_completion_tokens"
+    extra_message_fields: frozenset[str] | None = frozenset({"reasoning"})
     service_tier: ServiceTier | None = None
     reasoning_format: ReasoningFormat | None = None
     include_reasoning: bool | None = None

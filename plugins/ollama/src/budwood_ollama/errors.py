@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from budwood.errors import (
     AuthenticationError,
@@ -21,7 +21,15 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.providing import VendorError, classify_error, clip, describe_body, find_message, make_refusal_rule
+from budwood.providing import (
+    VendorError,
+    classify_error,
+    clip,
+    describe_body,
+    find_message,
+    make_refusal_rule,
+    parse_json,
+)
 from budwood.types import HTTPReply, ReplyHead
 
 _NO_MODEL: Final = re.compile(r"""^model ["']?(?P<name>[\w./:@-]+?)["']? not found""")
@@ -43,7 +51,7 @@ _PARAMETERS: Final[Mapping[str, str]] = {"tools": "tools", "thinking": "reasonin
 def parse_error(reply: HTTPReply) -> VendorError:
     """Parse the body of an error."""
     try:
-        body = from_json(reply.body)
+        body = parse_json(reply.body)
     except ValueError:
         body = None
     message = find_message(body) or f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
 from budwood.providing import (
     BaseStreamDecoder,
     count_tool_calls,
     describe_body,
+    parse_json,
     parse_rate_limits,
     parse_request_id,
     require_text,
@@ -75,7 +74,9 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         return []
 
     def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
-        chunk = parsed(frame)
+        chunk = self._parse(frame)
+        if chunk is None:
+            return
         if chunk.get("error"):
             raise self._failure(chunk)
         if not self._started:
@@ -122,9 +123,9 @@ def parsed(line: bytes) -> dict[str, Any]:
         BadResponseError: It is no JSON object.
     """
     try:
-        chunk = from_json(line)
+        chunk = parse_json(line)
     except ValueError:
         chunk = None
     if not isinstance(chunk, dict):
-        raise BadResponseError(f"The stream holds a line that is not a JSON object but {describe_body(line)}.")
+        raise BadResponseError(f"The stream holds a line that is no JSON object but {describe_body(line)}.")
     return chunk

@@ -7,10 +7,10 @@ Source: OpenAI's API description, ``CreateChatCompletionRequest``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from budwood.errors import UnsupportedError
-from budwood.providing import reject_parts
+from budwood.providing import fit_call_id, reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -19,6 +19,7 @@ from budwood.types import (
     NamedTool,
     OutputSchema,
     Part,
+    ReasoningPart,
     RefusalPart,
     TextPart,
     ToolCallPart,
@@ -26,15 +27,53 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_openai_compatible.content import REASONING_DETAILS, REASONING_FIELDS, encode_reasoning_piece
 from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
+from budwood_openai_compatible.tool_calls import encode_call
 
-RETURNED_FIELDS: Final = frozenset({"audio", "reasoning_details"})
+RETURNED_FIELDS: Final = frozenset({"audio", REASONING_DETAILS})
 """Fields of a model's message that Budwood does not model and that the vendor wants back in the next request."""
 
 
-def encode_messages(
-    messages: Iterable[Message], *, vendor: str, system_role: str | None, image_results: bool = False
-) -> list[dict[str, Any]]:
+class MessageDialect(NamedTuple):
+    """
+    How a server takes messages.
+
+    Attributes:
+        vendor: The receiving instance; parts of other vendors are left out.
+        system_role: The role of system and developer messages; None leaves each as it is.
+        image_results: Whether the server takes images in the result of a tool.
+        extra_fields: Fields beyond OpenAI's that the server takes in messages that it did not write; None for all.
+        call_id_length: How many letters and digits the ids of tool calls have; None if any id is taken.
+        max_call_id_length: How many characters such an id may have; None for any number.
+    """
+
+    vendor: str
+    system_role: str | None = None
+    image_results: bool = False
+    extra_fields: frozenset[str] | None = None
+    call_id_length: int | None = None
+    max_call_id_length: int | None = None
+
+    def call_id(self, own: str) -> str:
+        """Return the id under which a tool call is sent."""
+        return fit_call_id(own, length=self.call_id_length, max_length=self.max_call_id_length)
+
+    def field_for(self, part: ReasoningPart) -> str | None:
+        """
+        Return the field in which reasoning is sent; None if it is not sent in one.
+
+        It goes back in the field in which the server itself wrote it. In a dictionary of the caller it has another
+        name where the server takes only that.
+        """
+        if not isinstance(part.data, str) or part.provider not in (None, self.vendor):
+            return None
+        if part.provider == self.vendor or self.extra_fields is None or part.data in self.extra_fields:
+            return part.data
+        return next((name for name in REASONING_FIELDS if name in self.extra_fields), None)
+
+
+def encode_messages(messages: Iterable[Message], dialect: MessageDialect) -> list[dict[str, Any]]:
     """
     Encode messages.
 
@@ -43,22 +82,21 @@ def encode_messages(
 
     Args:
         messages: A tool message becomes one message for each result.
-        vendor: The receiving instance; parts of other vendors are left out.
-        system_role: The role of system and developer messages; None leaves each as it is.
-        image_results: Whether the server takes images in the result of a tool.
+        dialect: How the server takes them.
     """
+    vendor, image_results = dialect.vendor, dialect.image_results
     encoded: list[dict[str, Any]] = []
     moved: tuple[Part, ...] = ()
     for message in messages:
         if message.role == "tool":
             reject_parts(message, ImagePart, ToolCallPart)
-            encoded += [_encode_result(one, vendor, image_results=image_results) for one in message.tool_results]
+            encoded += [_encode_result(one, dialect) for one in message.tool_results]
             moved = moved if image_results else (*moved, *_images_of(message))
             continue
         if moved:
             encoded.append({"role": "user", "content": _content(moved, vendor)})
             moved = ()
-        encoded.append(_encode_message(message, vendor, system_role))
+        encoded.append(_encode_message(message, dialect))
     return [*encoded, {"role": "user", "content": _content(moved, vendor)}] if moved else encoded
 
 
@@ -78,58 +116,87 @@ def moved_images(messages: Iterable[Message]) -> tuple[Adaptation, ...]:
     return (Adaptation(parameter="messages", action="changed", reason=reason),)
 
 
-def _encode_result(result: ToolResultPart, vendor: str, *, image_results: bool) -> dict[str, Any]:
+def dropped_reasoning(messages: Iterable[Message], dialect: MessageDialect) -> tuple[Adaptation, ...]:
+    """Return the adaptation for reasoning of the caller's dictionaries that the server does not take, if any."""
+    if dialect.extra_fields is None:
+        return ()
+    reasoning = (part for message in messages for part in message.parts if isinstance(part, ReasoningPart))
+    if not any(isinstance(part.data, str) and not part.provider and not dialect.field_for(part) for part in reasoning):
+        return ()
+    return (Adaptation(parameter="messages", action="changed", reason="the server takes no reasoning in messages"),)
+
+
+def _encode_result(result: ToolResultPart, dialect: MessageDialect) -> dict[str, Any]:
     content: str | list[Any] = result.text
     if result.images:
-        content = _content(result.parts, vendor) if image_results else content or "The result is the image below."
-    return {"role": "tool", "tool_call_id": result.call_id, "content": content}
+        parts = _content(result.parts, dialect.vendor)
+        content = parts if dialect.image_results else content or "The result is the image below."
+    return {"role": "tool", "tool_call_id": dialect.call_id(result.call_id), "content": content}
 
 
-def _encode_message(message: Message, vendor: str, system_role: str | None) -> dict[str, Any]:
+def _encode_message(message: Message, dialect: MessageDialect) -> dict[str, Any]:
     match message.role:
         case "assistant":
             reject_parts(message, ImagePart, ToolResultPart)
-            encoded = _assistant(message, vendor)
+            encoded = _assistant(message, dialect)
         case "system" | "developer":
             reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
-            encoded = {"role": system_role or message.role, "content": message.text}
+            encoded = {"role": dialect.system_role or message.role, "content": message.text}
         case _:
-            encoded = {"role": "user", "content": _content(message.parts, vendor)}
+            encoded = {"role": "user", "content": _content(message.parts, dialect.vendor)}
     if message.name:
         encoded["name"] = message.name
     return encoded
 
 
-def _assistant(message: Message, vendor: str) -> dict[str, Any]:
-    written: dict[str, Any] = {"role": "assistant", "content": message.text or None}
+def _assistant(message: Message, dialect: MessageDialect) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"role": "assistant", "content": message.text or None}
+    if encoded["content"] and len(message.parts) == 1:  # nearly all
+        return encoded
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
     if refusal:
-        written["refusal"] = refusal
+        encoded["refusal"] = refusal
     if message.tool_calls:
-        written["tool_calls"] = [_call(wanted) for wanted in message.tool_calls]
-    elif written["content"] is None and not refusal:
-        written["content"] = ""  # null is taken only beside tool calls
-    return written | _returned(message, vendor)
+        encoded["tool_calls"] = [_call(call, dialect) for call in message.tool_calls]
+    elif encoded["content"] is None and not refusal:
+        encoded["content"] = ""  # null is taken only beside tool calls
+    return encoded | _returned(message, dialect)
 
 
-def _returned(message: Message, vendor: str) -> dict[str, Any]:
-    """Write what the vendor wants back; a stream brought it in several parts."""
+def _call(call: ToolCallPart, dialect: MessageDialect) -> dict[str, Any]:
+    takes_data = call.provider == dialect.vendor or (call.provider is None and dialect.extra_fields is None)
+    return encode_call(call, dialect.call_id(call.id), with_data=takes_data)
+
+
+def _returned(message: Message, dialect: MessageDialect) -> dict[str, Any]:
+    """Encode what the vendor wants back; a stream brought it in several parts."""
     returned: dict[str, Any] = {}
     for part in message.parts:
-        if not isinstance(part, VendorPart) or part.provider != vendor or part.kind not in RETURNED_FIELDS:
+        if isinstance(part, VendorPart) and part.provider == dialect.vendor and part.kind in RETURNED_FIELDS:
+            if part.kind == "audio":
+                if isinstance(part.data, dict) and "id" in part.data:
+                    returned["audio"] = {"id": part.data["id"]}  # audio goes back by its id alone
+            elif isinstance(part.data, list):
+                returned[part.kind] = [*returned.get(part.kind, ()), *part.data]
+            else:
+                returned[part.kind] = part.data
+    return returned | _returned_reasoning(message, dialect, with_fields=REASONING_DETAILS not in returned)
+
+
+def _returned_reasoning(message: Message, dialect: MessageDialect, *, with_fields: bool) -> dict[str, Any]:
+    """Encode reasoning as it came: in a field beside the content, or among the pieces of the content (Mistral)."""
+    returned: dict[str, Any] = {}
+    pieces: list[Any] = []
+    for part in message.parts:
+        if isinstance(part, TextPart) and part.text:
+            pieces.append({"type": "text", "text": part.text})
+        elif not isinstance(part, ReasoningPart):
             continue
-        if part.kind == "audio":
-            if isinstance(part.data, dict) and "id" in part.data:
-                returned["audio"] = {"id": part.data["id"]}  # audio goes back by its id alone
-        elif isinstance(part.data, list):
-            returned[part.kind] = [*returned.get(part.kind, ()), *part.data]
-        else:
-            returned[part.kind] = part.data
-    return returned
-
-
-def _call(wanted: ToolCallPart) -> dict[str, Any]:
-    return {"id": wanted.id, "type": "function", "function": {"name": wanted.name, "arguments": wanted.json_arguments}}
+        elif with_fields and (name := dialect.field_for(part)):
+            returned[name] = returned.get(name, "") + part.text
+        elif part.provider == dialect.vendor and (piece := encode_reasoning_piece(part)):
+            pieces.append(piece)
+    return returned | {"content": pieces} if any(piece["type"] != "text" for piece in pieces) else returned
 
 
 def _content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:

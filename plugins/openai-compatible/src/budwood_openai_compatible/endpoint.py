@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from budwood.contracts import PluginContext
-from budwood.errors import BadResponseError, ProviderError
+from budwood.errors import BadResponseError, NotFoundError, ProviderError
 from budwood.providing import (
     BaseProvider,
     ErrorCodes,
@@ -17,6 +17,7 @@ from budwood.providing import (
     describe_body,
     find_tier,
     parse_body,
+    parse_json,
     parse_object,
 )
 from budwood.types import (
@@ -29,7 +30,13 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, parse_request_id
+from budwood_openai_compatible.decoding import (
+    REQUEST_ID_HEADERS,
+    decode_usage,
+    holds_error,
+    parse_request_id,
+    reports_error,
+)
 from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
@@ -89,12 +96,12 @@ class OpenAIEndpoint(BaseProvider):
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
-        return _with_request_id(super().error(reply), reply.head)
+        return _completed(super().error(reply), reply.head)
 
     def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the server says."""
         try:
-            body = from_json(reply.body)
+            body = parse_json(reply.body)
         except ValueError:
             body = None
         if isinstance(body, list) and len(body) == 1:
@@ -127,7 +134,7 @@ class OpenAIEndpoint(BaseProvider):
         from budwood.types import EmbeddingResponse
         from budwood_openai_compatible.lists import decode_vector
 
-        body = self._object(reply)
+        body = self._object(reply, "data")
         rows = body.get("data") or ()
         ordered = sorted(enumerate(rows), key=lambda row: row[0] if row[1].get("index") is None else row[1]["index"])
         if len(ordered) != len(request.texts):
@@ -153,7 +160,7 @@ class OpenAIEndpoint(BaseProvider):
             raise self._failure(reply.head, body)
         rows = body.get("data", body.get("models")) if isinstance(body, Mapping) else body
         if not isinstance(rows, list):
-            raise BadResponseError(f"The reply is not a list of models but {describe_body(reply.body)}.")
+            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
         return tuple(decode_model(row) for row in rows if isinstance(row, Mapping))
 
     def encode_moderation(self, request: ModerationRequest) -> HTTPCall:
@@ -167,7 +174,7 @@ class OpenAIEndpoint(BaseProvider):
         from budwood.types import ModerationResponse
         from budwood_openai_compatible.lists import decode_verdict
 
-        body = self._object(reply)
+        body = self._object(reply, "results")
         rows = body.get("results") or ()
         if len(rows) != len(request.contents):
             raise BadResponseError(f"The reply holds {len(rows)} verdicts for {len(request.contents)} contents.")
@@ -188,11 +195,17 @@ class OpenAIEndpoint(BaseProvider):
             adaptations=receipts,
         )
 
-    def _object(self, reply: HTTPReply) -> dict[str, Any]:
-        """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
+    def _object(self, reply: HTTPReply, content: str) -> dict[str, Any]:
+        """
+        Parse a reply that should be a JSON object, and raise the error that it may hold all the same.
+
+        Args:
+            reply: The reply.
+            content: The field with the result. Without it, other forms of errors than OpenAI's are looked for.
+        """
         body = parse_object(reply, *REQUEST_ID_HEADERS)
         body = self.standard(body)
-        if holds_error(body):
+        if holds_error(body) or (not body.get(content) and reports_error(body)):
             raise self._failure(reply.head, body)
         return body
 
@@ -200,9 +213,16 @@ class OpenAIEndpoint(BaseProvider):
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         vendor_error = self.parse_error_body(body, fallback="the server reports an error")
         reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
-        return _with_request_id(classify_error(reply, vendor_error, self.error_codes, in_success=True), head)
+        return _completed(classify_error(reply, vendor_error, self.error_codes, in_success=True), head)
 
 
-def _with_request_id(error: ProviderError, head: ReplyHead) -> ProviderError:
+def _completed(error: ProviderError, head: ReplyHead) -> ProviderError:
+    """Add the id of the request, and the hint for a response that the server does not have."""
     error.request_id = parse_request_id(head.headers)
+    is_about_response = isinstance(error, NotFoundError) and error.param == "previous_response_id"
+    if is_about_response or error.code == "previous_response_not_found":
+        error.hint = (
+            "The server no longer has this response, or did not store it (store=False). "
+            "Send the whole conversation without previous_response_id."
+        )
     return error

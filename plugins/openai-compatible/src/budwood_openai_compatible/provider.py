@@ -16,6 +16,8 @@ from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTT
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
 from budwood_openai_compatible.encoding import (
+    MessageDialect,
+    dropped_reasoning,
     encode_messages,
     encode_output_schema,
     encode_tools,
@@ -58,11 +60,21 @@ class OpenAICompatible(OpenAIEndpoint):
         }
     )
 
+    max_call_id_length: ClassVar[int | None] = None
+    """How many characters the id of a tool call may have in Chat Completions; None for any number."""
+
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
         self._api = settings.api
         self._system_role = settings.system_role
-        self._image_results = "image_results" in settings.offers
+        self._dialect = MessageDialect(
+            vendor=self.vendor,
+            system_role=settings.system_role,
+            image_results="image_results" in settings.offers,
+            extra_fields=settings.extra_message_fields,
+            call_id_length=settings.call_id_length,
+            max_call_id_length=self.max_call_id_length,
+        )
         self._names = {"max_tokens": settings.max_tokens_parameter, **settings.renames}
 
     def api(self, request: ChatRequest) -> Api:
@@ -86,13 +98,12 @@ class OpenAICompatible(OpenAIEndpoint):
         receipts = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": encode_messages(
-                request.messages, vendor=vendor, system_role=self._system_role, image_results=self._image_results
-            ),
+            "messages": encode_messages(request.messages, self._dialect),
             **parameters.values,
         }
-        if not self._image_results:
+        if not self._dialect.image_results:
             receipts += moved_images(request.messages)
+        receipts += dropped_reasoning(request.messages, self._dialect)
         if request.tools or request.vendor_tools:
             body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in self._settings.lacks)
             receipts += foreign_tools(request, vendor)
@@ -121,10 +132,10 @@ class OpenAICompatible(OpenAIEndpoint):
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a chat reply."""
         if self.api(request) == "chat":
-            return decode_chat(self._object(reply), reply, vendor=self.vendor, request=request)
+            return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor, request=request)
         from budwood_openai_compatible.responses import decode_response
 
-        return decode_response(self._object(reply), reply, vendor=self.vendor)
+        return decode_response(self._object(reply, "output"), reply, vendor=self.vendor)
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
@@ -149,7 +160,7 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a plain completion: a chat reply whose choices are texts."""
-        return decode_chat(self._object(reply), reply, vendor=self.vendor)
+        return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor, request=request)
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed plain completion: the chunks are those of chat, with texts in place of deltas."""
@@ -161,6 +172,7 @@ class OpenAICompatible(OpenAIEndpoint):
             decode_body=lambda reply: self.decode_completion(request, reply),
             failure=lambda chunk: self._failure(head, chunk),
             standard=self.standard,
+            request=request,
         )
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
@@ -173,7 +185,7 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Read the count of input tokens."""
-        tokens = self._object(reply).get("input_tokens")
+        tokens = self._object(reply, "input_tokens").get("input_tokens")
         if not isinstance(tokens, int):
             raise BadResponseError("The reply holds no count of tokens.")
         return tokens

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from budwood.providing import parse_base_url
 
 Lack = Literal[
     "tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models", "completion"
@@ -15,16 +17,14 @@ Offer = Literal["count_tokens", "moderation", "image_results"]
 """What few servers can do besides OpenAI's own; ``image_results`` are images in the result of a tool."""
 
 
-def _address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("an address begins with http:// or https://")
-    for path in ("/chat/completions", "/responses"):
-        if url.rstrip("/").endswith(path):
-            raise ValueError(f"leave {path} out: base_url is what stands before it")
-    return url.rstrip("/")
+_ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/moderations", "/v1/models")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+def _parse_address(text: str) -> str:
+    return parse_base_url(text, *_ENDPOINTS)
+
+
+Address = Annotated[str, AfterValidator(_parse_address)]
 
 
 class OpenAICompatibleSettings(BaseModel):
@@ -40,6 +40,11 @@ class OpenAICompatibleSettings(BaseModel):
         renames: The server's names of other parameters, by ours.
         lacks: What it cannot do.
         offers: What it can do that most servers cannot.
+        extra_message_fields: Fields beyond OpenAI's that the server takes in messages that it did not write, such as
+            ``reasoning_content`` in a dictionary of yours; by default it takes all. What a server wrote itself always
+            goes back to it.
+        call_id_length: How many letters and digits the ids of tool calls have, for servers that refuse others, such as
+            Mistral's with 9.
         api: By which API it is asked: Chat Completions, Responses, or whichever model and request want.
     """
 
@@ -53,4 +58,6 @@ class OpenAICompatibleSettings(BaseModel):
     renames: dict[str, str] = Field(default_factory=dict)
     lacks: frozenset[Lack] = frozenset()
     offers: frozenset[Offer] = frozenset()
+    extra_message_fields: frozenset[str] | None = None
+    call_id_length: Annotated[int, Field(ge=1, le=40)] | None = None
     api: Literal["chat", "responses", "auto"] = "chat"

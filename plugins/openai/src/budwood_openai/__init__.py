@@ -28,6 +28,7 @@ class OpenAISettings(OpenAICompatibleSettings):
     project: str | None = None
     system_role: Literal["system", "developer"] | None = None
     offers: frozenset[Offer] = frozenset({"count_tokens", "moderation"})
+    extra_message_fields: frozenset[str] | None = frozenset()
     api: Literal["chat", "responses", "auto"] = "auto"
 
 
@@ -35,6 +36,7 @@ class OpenAI(OpenAICompatible):
     """OpenAI's own API."""
 
     vendor: ClassVar[str] = "openai"
+    max_call_id_length: ClassVar[int | None] = 40
 
     def __init__(self, settings: OpenAISettings, context: PluginContext) -> None:
         super().__init__(settings, context)

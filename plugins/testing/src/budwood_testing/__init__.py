@@ -1,4 +1,4 @@
-"""What tests of programs and plugins need: scripted transports, cassettes, faults, a clock, and conformance suites."""
+"""Test kit: scripted transports, cassettes, faults, a fake clock, and conformance suites for plugins."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         server_sent,
     )
     from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
-    from budwood_testing.forms import SentField
+    from budwood_testing.forms import ParsedField
     from budwood_testing.scripted import (
         AsyncScriptedTransport,
         ScriptedReply,
@@ -64,13 +64,13 @@ __all__ = [
     "ObserverSuite",
     "OpenAIChatExamples",
     "PackagingSuite",
+    "ParsedField",
     "PromptModifierSuite",
     "ProviderSuite",
     "RecordingTransport",
     "ReplayTransport",
     "ScriptedReply",
     "ScriptedTransport",
-    "SentField",
     "StorageSuite",
     "TokenizerSuite",
     "TransportSuite",
@@ -91,5 +91,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a name when it is first used: pytest loads this package in runs that use none of them."""
+    """Import a public name on first use: pytest loads this package in every run."""
     return look_up(name)

@@ -1,4 +1,4 @@
-"""Clocks for tests: time passes only when someone sleeps, or when the test says so."""
+"""Clocks for tests: time passes only when code sleeps, or when the test advances it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 class FakeClock:
     """
-    A clock on which sleeping takes no time at all; see `budwood.contracts.Clock`. Safe to use from several threads.
+    A clock on which sleeping returns immediately; see `budwood.contracts.Clock`. It is thread-safe.
 
-    Waiting for an event or a future does not let time pass: it ends when that is set, or when others have slept past
-    the deadline.
+    Waiting for an event or a future does not advance the time: it ends when the event is set or the future is done, or
+    when other code has slept past the deadline.
 
     Attributes:
-        slept: Every pause, in seconds.
+        slept: The duration of each sleep, in seconds.
     """
 
     def __init__(self, start: float = 1000.0) -> None:
@@ -27,7 +27,7 @@ class FakeClock:
 
     @property
     def now(self) -> float:
-        """What `monotonic` shows. Setting it wakes those whose deadline has passed."""
+        """The value of `monotonic`. Setting it ends waits whose deadline has passed."""
         return self._now
 
     @now.setter
@@ -35,7 +35,7 @@ class FakeClock:
         self.advance(moment - self._now)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         with self._changed:
             self._now += seconds
             due = [wake for wake, deadline in self._timers.items() if deadline <= self._now]
@@ -45,29 +45,29 @@ class FakeClock:
             wake()
 
     def monotonic(self) -> float:
-        """Seconds since some moment."""
+        """Return seconds since an arbitrary point in time."""
         return self._now
 
     def time(self) -> float:
-        """Seconds since 1970."""
+        """Return seconds since 1970."""
         return 1_700_000_000.0 + self._now
 
     def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
-        """Let time pass at once."""
+        """Advance the time, and return immediately."""
         self.slept.append(seconds)
         self.advance(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Advance the time, and return immediately."""
         self.sleep(seconds)
 
     def wait(self, event: threading.Event, deadline: float) -> None:
-        """Wait until the event is set, or time has passed ``deadline``."""
+        """Wait until the event is set or the time reaches ``deadline``."""
         with self._timer(event.set, deadline):
             event.wait()
 
     async def wait_async(self, future: asyncio.Future[None], deadline: float) -> None:
-        """Wait until the future is done, or time has passed ``deadline``."""
+        """Wait until the future is done or the time reaches ``deadline``."""
         loop = asyncio.get_running_loop()
         due: asyncio.Future[None] = loop.create_future()
         with self._timer(lambda: loop.call_soon_threadsafe(_resolve, due), deadline):
@@ -75,7 +75,7 @@ class FakeClock:
 
     @contextlib.contextmanager
     def _timer(self, wake: Callable[[], object], deadline: float) -> Iterator[None]:
-        """Call a function once time has passed the deadline, within a ``with`` block."""
+        """Call a function when the time reaches the deadline, within a ``with`` block."""
         with self._changed:
             is_due = deadline <= self._now
             if not is_due:
@@ -93,23 +93,23 @@ class FakeClock:
 
 class ManualClock(FakeClock):
     """
-    A clock on which time passes only by `advance`: for tests of what happens while others sleep.
+    A clock that only `advance` moves, for tests of what happens during a sleep.
 
-    Sleeping lasts until the test has let that much time pass.
+    Sleeping blocks until the test has advanced the time far enough.
     """
 
     def sleep(self, seconds: float, *, wake: threading.Event | None = None) -> None:
-        """Wait until so much time has passed, or ``wake`` is set."""
+        """Block until the time has advanced by ``seconds``, or ``wake`` is set."""
         self.slept.append(seconds)
         self.wait(wake or threading.Event(), self._now + seconds)
 
     async def sleep_async(self, seconds: float) -> None:
-        """Wait until so much time has passed."""
+        """Wait until the time has advanced by ``seconds``."""
         self.slept.append(seconds)
         await self.wait_async(asyncio.get_running_loop().create_future(), self._now + seconds)
 
     def wait_for_sleepers(self, count: int) -> None:
-        """Wait until exactly ``count`` threads and tasks sleep, or wait for something, by this clock."""
+        """Wait until exactly ``count`` threads and tasks sleep or wait on this clock."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._timers) == count)
 

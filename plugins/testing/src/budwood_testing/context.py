@@ -1,4 +1,4 @@
-"""What a plugin gets besides its settings, for tests that make the plugin themselves."""
+"""The plugin context, for tests that build a plugin directly."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ def plugin_context(
     cache_folder: Path | None = None,
 ) -> PluginContext:
     """
-    Make the context that a plugin gets when Budwood builds it.
+    Create a `PluginContext` like the one that Budwood passes to a plugin.
 
     Args:
-        instance: The name that users gave to the instance.
-        rules: What is known of models, by the model's name; by default nothing is.
-        log: Receives the events that the plugin logs; by default they are discarded.
-        clock: The time; by default a `FakeClock`, on which nothing waits.
-        cache_folder: Where the plugin may keep files; by default a path that does not exist, so that a plugin that
-            writes to it fails. Give it pytest's ``tmp_path``.
+        instance: The name of the instance.
+        rules: The catalog's rules by model name; none by default.
+        log: Receives log events of the plugin; by default they are discarded.
+        clock: The clock; by default a `FakeClock`, on which sleeping returns immediately.
+        cache_folder: A folder for the plugin's files, such as pytest's ``tmp_path``. The default folder does not exist:
+            a plugin that writes to it fails.
     """
     from budwood.contracts import PluginContext
 
-    known = rules or {}
+    by_model = rules or {}
 
     def find_rules(model: str, *, family: str | None = None) -> ModelRules:
         from budwood.types import ModelRules
 
-        return known.get(model) or known.get(family or model) or ModelRules()
+        return by_model.get(model) or by_model.get(family or model) or ModelRules()
 
     return PluginContext(
         instance=instance,
         rules=find_rules,
         log=log or _discard,
         clock=clock or FakeClock(),
-        cache_folder=cache_folder or Path("no-cache-folder-was-given") / instance,
+        cache_folder=cache_folder or Path("missing-cache-folder") / instance,
     )
 
 
 def _discard(event: str, **fields: object) -> None:
-    """Receive an event that no test reads."""
+    """Discard a log event."""

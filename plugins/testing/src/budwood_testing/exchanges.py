@@ -1,4 +1,4 @@
-"""Replies that are played: what transports for tests hand out in place of a connection."""
+"""Exchanges that return prepared replies, for the transports of the test kit."""
 
 from __future__ import annotations
 
@@ -6,144 +6,144 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
 from budwood.contracts import Clock
-from budwood.errors import BudwoodError, RequestTimeoutError, ResponseTooLargeError
+from budwood.errors import BudwoodError, RequestTimeoutError
 from budwood.types import ReplyHead, Timing
-from budwood.wire.failures import deadline_passed, head_late
+from budwood.wire.failures import deadline_passed, head_late, too_large
 
 
-class Beat(NamedTuple):
+class ReadStep(NamedTuple):
     """
-    What one reading of a reply gives.
+    The result of one read.
 
     Attributes:
-        outcome: Bytes, empty at the end, or what is raised.
-        pause: Seconds until then.
+        outcome: The bytes (empty at the end), or the error to raise.
+        delay: Seconds before it.
     """
 
     outcome: bytes | BudwoodError
-    pause: float = 0.0
+    delay: float = 0.0
 
 
-END = Beat(b"")
+END = ReadStep(b"")
 
 
-class PlayedExchange:
+class ReplayExchange:
     """
-    A reply that is played; see `budwood.contracts.Exchange`.
+    A prepared reply; see `budwood.contracts.Exchange`.
 
     Args:
-        head: Its status and headers.
-        beats: What each reading gives; nothing more is its end.
-        timing: How long each reading may take.
-        clock: Waits; without one there are no delays and no timeouts.
+        head: The status and headers.
+        steps: The result of each read; after the last one the body ends.
+        timing: The timeouts.
+        clock: The clock for delays; without one there are no delays and no timeouts.
     """
 
-    def __init__(self, head: ReplyHead, beats: Iterator[Beat], timing: Timing, clock: Clock | None) -> None:
+    def __init__(self, head: ReplyHead, steps: Iterator[ReadStep], timing: Timing, clock: Clock | None) -> None:
         self.head = head
-        self._beats = beats
+        self._steps = steps
         self._timing = timing
         self._clock = clock
 
     def read(self) -> bytes:
-        """Give the next piece."""
-        return wait(next(self._beats, END), self._timing, self._clock)
+        """Return the next chunk."""
+        return wait(next(self._steps, END), self._timing, self._clock)
 
     def read_all(self, limit: int) -> bytes:
-        """Give the whole body."""
-        return gathered(self.read, limit)
+        """Return the complete body."""
+        return collect(self.read, limit)
 
     def close(self) -> None:
-        """Leave the rest."""
-        self._beats = iter(())
+        """Discard the rest."""
+        self._steps = iter(())
 
 
-class AsyncPlayedExchange:
-    """A reply that is played; see `budwood.contracts.AsyncExchange`."""
+class AsyncReplayExchange:
+    """A prepared reply; see `budwood.contracts.AsyncExchange`."""
 
-    def __init__(self, head: ReplyHead, beats: Iterator[Beat], timing: Timing, clock: Clock | None) -> None:
+    def __init__(self, head: ReplyHead, steps: Iterator[ReadStep], timing: Timing, clock: Clock | None) -> None:
         self.head = head
-        self._beats = beats
+        self._steps = steps
         self._timing = timing
         self._clock = clock
 
     async def read(self) -> bytes:
-        """Give the next piece."""
-        return await wait_async(next(self._beats, END), self._timing, self._clock)
+        """Return the next chunk."""
+        return await wait_async(next(self._steps, END), self._timing, self._clock)
 
     async def read_all(self, limit: int) -> bytes:
-        """Give the whole body."""
-        return await gathered_async(self.read, limit)
+        """Return the complete body."""
+        return await collect_async(self.read, limit)
 
     async def close(self) -> None:
-        """Leave the rest."""
-        self._beats = iter(())
+        """Discard the rest."""
+        self._steps = iter(())
 
 
-def wait(beat: Beat, timing: Timing, clock: Clock | None, *, begun: bool = True) -> bytes:
+def wait(step: ReadStep, timing: Timing, clock: Clock | None, *, started: bool = True) -> bytes:
     """
-    Let a beat's pause pass, and give its outcome.
+    Wait for the delay of a step, and return or raise its outcome.
 
     Args:
-        beat: The pause and the outcome.
-        timing: Bounds the pause, as a transport that carries calls would.
-        clock: Lets it pass.
-        begun: Whether the reply has begun, so that silence is bounded by the idle timeout.
+        step: The delay and the outcome.
+        timing: The timeouts, which apply as in a real transport.
+        clock: The clock to wait on.
+        started: Whether the reply has started, so that the idle timeout applies.
     """
     if clock is not None:
-        beat = _bounded(beat, timing, clock.monotonic(), begun=begun)
-        if beat.pause > 0:
-            clock.sleep(beat.pause)
-    return _given(beat)
+        step = _apply_timeouts(step, timing, clock.monotonic(), started=started)
+        if step.delay > 0:
+            clock.sleep(step.delay)
+    return _result_of(step)
 
 
-async def wait_async(beat: Beat, timing: Timing, clock: Clock | None, *, begun: bool = True) -> bytes:
-    """Let a beat's pause pass, and give its outcome; see `wait`."""
+async def wait_async(step: ReadStep, timing: Timing, clock: Clock | None, *, started: bool = True) -> bytes:
+    """Wait for the delay of a step, and return or raise its outcome; see `wait`."""
     if clock is not None:
-        beat = _bounded(beat, timing, clock.monotonic(), begun=begun)
-        if beat.pause > 0:
-            await clock.sleep_async(beat.pause)
-    return _given(beat)
+        step = _apply_timeouts(step, timing, clock.monotonic(), started=started)
+        if step.delay > 0:
+            await clock.sleep_async(step.delay)
+    return _result_of(step)
 
 
-def gathered(read: Callable[[], bytes], limit: int) -> bytes:
+def collect(read: Callable[[], bytes], limit: int) -> bytes:
     """
     Read a body to its end.
 
     Raises:
-        ResponseTooLargeError: It has more than ``limit`` bytes.
+        ResponseTooLargeError: The body has more than ``limit`` bytes.
     """
     body = bytearray()
-    while piece := read():
-        _add(body, piece, limit)
+    while chunk := read():
+        _add(body, chunk, limit)
     return bytes(body)
 
 
-async def gathered_async(read: Callable[[], Awaitable[bytes]], limit: int) -> bytes:
-    """Read a body to its end; see `gathered`."""
+async def collect_async(read: Callable[[], Awaitable[bytes]], limit: int) -> bytes:
+    """Read a body to its end; see `collect`."""
     body = bytearray()
-    while piece := await read():
-        _add(body, piece, limit)
+    while chunk := await read():
+        _add(body, chunk, limit)
     return bytes(body)
 
 
-def _add(body: bytearray, piece: bytes, limit: int) -> None:
-    body += piece
+def _add(body: bytearray, chunk: bytes, limit: int) -> None:
+    body += chunk
     if len(body) > limit:
-        raise ResponseTooLargeError(f"The reply is larger than the {limit:,} bytes that are kept in memory.")
+        raise too_large(limit)
 
 
-def _given(beat: Beat) -> bytes:
-    if isinstance(beat.outcome, BudwoodError):
-        raise beat.outcome
-    return beat.outcome
+def _result_of(step: ReadStep) -> bytes:
+    if isinstance(step.outcome, BudwoodError):
+        raise step.outcome
+    return step.outcome
 
 
-def _bounded(beat: Beat, timing: Timing, now: float, *, begun: bool) -> Beat:
-    """Cut a pause short where a timeout comes first."""
-    left = max((timing.deadline if begun else timing.open_deadline) - now, 0.0)
-    if begun and timing.idle_timeout < min(beat.pause, left):
+def _apply_timeouts(step: ReadStep, timing: Timing, now: float, *, started: bool) -> ReadStep:
+    """Replace a step by a timeout error if its delay is too long."""
+    left = max((timing.deadline if started else timing.open_deadline) - now, 0.0)
+    if started and timing.idle_timeout < min(step.delay, left):
         silent = f"The server sent nothing for {timing.idle_timeout:g} s."
-        return Beat(RequestTimeoutError(silent, phase="read"), timing.idle_timeout)
-    if beat.pause >= left:
-        return Beat(deadline_passed() if begun else head_late(timing, now + left), left)
-    return beat
+        return ReadStep(RequestTimeoutError(silent, phase="read"), timing.idle_timeout)
+    if step.delay >= left:
+        return ReadStep(deadline_passed() if started else head_late(timing, now + left), left)
+    return step

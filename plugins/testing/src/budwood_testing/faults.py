@@ -1,4 +1,4 @@
-"""Break calls on purpose, over any transport: to see what a program does when the network fails it."""
+"""Inject faults into calls of any transport, to test how a program handles them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from budwood.contracts import AsyncExchange, AsyncTransport, Clock, Exchange, Tr
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood_testing.exchanges import (
-    AsyncPlayedExchange,
-    Beat,
-    PlayedExchange,
-    gathered,
-    gathered_async,
+    AsyncReplayExchange,
+    ReadStep,
+    ReplayExchange,
+    collect,
+    collect_async,
     wait,
     wait_async,
 )
 
-_HINT: Final = "The test asked for this fault."
+_HINT: Final = "The test injected this fault."
 _PAGE: Final = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>Bad gateway</body></html>"
 _FILLER: Final = b" " * 65536
 
@@ -30,41 +30,41 @@ _FILLER: Final = b" " * 65536
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """
-    What goes wrong with one call. The class methods make the usual ones.
+    A fault of one call. The class methods create the usual ones.
 
     Attributes:
-        name: What it is called.
-        pause: Seconds before the reply begins, or before it fails.
-        failure: How the call fails before there is a reply: no connection, or a timeout.
-        status: The status of a reply that takes the real one's place; nothing is sent then.
+        name: The name of the fault.
+        delay: Seconds before the reply starts, or before the failure.
+        failure: How the call fails before there is a reply: a refused connection, or a timeout.
+        status: The status of a reply that replaces the real one; then nothing is sent.
         headers: The headers of that reply.
-        body: Its body.
-        size: The size of that body, filled up with blanks.
-        keep: How many bytes of the real reply's body pass.
-        breaks: Whether the connection breaks after them; else the body ends as if it were whole.
-        piece: The size of the pieces in which the body comes, in bytes,
-        piece_pause: and the seconds before each.
+        body: The body of that reply.
+        size: The size of that body in bytes, padded with spaces.
+        keep: The number of bytes of the real body that are delivered.
+        disconnects: Whether the connection breaks after them; otherwise the body ends as if it were complete.
+        chunk_size: The size of the chunks in which the body is delivered, in bytes.
+        chunk_delay: Seconds before each chunk.
     """
 
     name: str
-    pause: float = 0.0
+    delay: float = 0.0
     failure: Literal["refused", "connect", "deadline"] | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     body: bytes = b""
     size: int | None = None
     keep: int | None = None
-    breaks: bool = False
-    piece: int | None = None
-    piece_pause: float = 0.0
+    disconnects: bool = False
+    chunk_size: int | None = None
+    chunk_delay: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.piece is not None and self.piece < 1:
-            raise ConfigurationError(f"Pieces of {self.piece} bytes are none.", hint="Give 1 or more.")
+        if self.chunk_size is not None and self.chunk_size < 1:
+            raise ConfigurationError(f"Invalid chunk size {self.chunk_size}.", hint="Use 1 or more bytes.")
         if self.failure not in (None, "refused", "connect", "deadline"):
-            raise ConfigurationError(f"{self.failure!r} is no phase.", hint='Phases are "connect" and "deadline".')
-        if (self.keep or 0) < 0 or self.pause < 0 or self.piece_pause < 0:
-            raise ConfigurationError(f"The fault {self.name!r} has a negative size or pause.", hint="Give 0 or more.")
+            raise ConfigurationError(f"Invalid phase {self.failure!r}.", hint='Use "connect" or "deadline".')
+        if (self.keep or 0) < 0 or self.delay < 0 or self.chunk_delay < 0:
+            raise ConfigurationError(f"The fault {self.name!r} has a negative size or delay.", hint="Use 0 or more.")
 
     @classmethod
     def refused(cls) -> Fault:
@@ -73,105 +73,106 @@ class Fault:
 
     @classmethod
     def timed_out(cls, phase: Literal["connect", "deadline"] = "connect") -> Fault:
-        """Let no connection come about within its timeout, or no reply begin before the deadline."""
+        """Time out while connecting, or at the deadline of the call."""
         return cls(name="timed out", failure=phase)
 
     @classmethod
-    def replied(cls, status: int, body: bytes | None = None, *, retry_after: float | None = None) -> Fault:
+    def error_reply(cls, status: int, body: bytes | None = None, *, retry_after: float | None = None) -> Fault:
         """
-        Reply in the place of the server, as a server does that is overloaded (429, 529) or broken (500).
+        Replace the reply by an error, such as 429 or 529 (overloaded) or 500 (internal error).
 
         Args:
             status: The HTTP status.
-            body: By default an error in JSON, in the form on which most vendors agree.
-            retry_after: Seconds, for the header ``retry-after``.
+            body: The body; by default an error in JSON in a common format.
+            retry_after: Seconds for the header ``retry-after``.
         """
         headers = {"content-type": "application/json"}
         if retry_after is not None:
             headers["retry-after"] = f"{retry_after:g}"
-        said = b'{"type": "error", "error": {"type": "fault", "message": "The test asked for this fault."}}'
-        return cls(name=f"status {status}", status=status, headers=headers, body=said if body is None else body)
+        default = b'{"type": "error", "error": {"type": "fault", "message": "The test injected this fault."}}'
+        return cls(name=f"status {status}", status=status, headers=headers, body=default if body is None else body)
 
     @classmethod
     def garbage(cls, body: bytes = _PAGE, *, content_type: str = "text/html") -> Fault:
-        """Reply with something else under status 200, by default with the page of a proxy."""
+        """Replace the reply by another content with status 200, by default by the HTML page of a proxy."""
         return cls(name="garbage", status=200, headers={"content-type": content_type}, body=body)
 
     @classmethod
     def oversized(cls, size: int | None = None, *, content_type: str = "application/json") -> Fault:
-        """Reply with a body of ``size`` bytes, by default one more than is kept in memory."""
+        """Replace the reply by a body of ``size`` bytes, by default one more than the limit of the call."""
         return cls(
             name="oversized", status=200, headers={"content-type": content_type}, size=-1 if size is None else size
         )
 
     @classmethod
     def delayed(cls, seconds: float) -> Fault:
-        """Delay the beginning of the reply by a number of seconds."""
-        return cls(name="delayed", pause=seconds)
+        """Delay the start of the reply."""
+        return cls(name="delayed", delay=seconds)
 
     @classmethod
     def truncated(cls, after: int) -> Fault:
-        """End the body after a number of bytes, as if it were complete."""
+        """End the body after ``after`` bytes, as if it were complete."""
         return cls(name="truncated", keep=after)
 
     @classmethod
-    def cut(cls, after: int) -> Fault:
-        """Break the connection after a number of bytes of the body."""
-        return cls(name="cut", keep=after, breaks=True)
+    def disconnected(cls, after: int) -> Fault:
+        """Break the connection after ``after`` bytes of the body."""
+        return cls(name="disconnected", keep=after, disconnects=True)
 
     @classmethod
-    def dripping(cls, size: int = 1, *, pause: float = 0.0) -> Fault:
-        """Send the body in pieces of a number of bytes, with a delay in seconds before each."""
-        return cls(name="dripping", piece=size, piece_pause=pause)
+    def slow(cls, size: int = 1, *, delay: float = 0.0) -> Fault:
+        """Deliver the body in chunks of ``size`` bytes, with ``delay`` seconds before each."""
+        return cls(name="slow", chunk_size=size, chunk_delay=delay)
 
 
 def random_faults(faults: Sequence[Fault], *, rate: float, seed: int) -> Iterator[Fault | None]:
     """
-    Yield random faults, without an end.
+    Return an infinite iterator of random faults.
 
     Args:
-        faults: What may happen, all as likely.
-        rate: The share of calls that are struck, from 0 to 1.
-        seed: Equal seeds strike equally.
+        faults: The faults to choose from, with equal probability.
+        rate: The probability that a call has a fault, from 0 to 1.
+        seed: Equal seeds give equal sequences.
 
     Raises:
-        ConfigurationError: There are no faults, or the rate is no share.
+        ConfigurationError: ``faults`` is empty, or ``rate`` is not between 0 and 1.
     """
     if not faults:
-        raise ConfigurationError("There are no faults to choose from.", hint="Give at least one.")
+        raise ConfigurationError("random_faults() got no faults.", hint="Pass at least one.")
     if not 0 <= rate <= 1:
-        raise ConfigurationError(f"rate={rate} is no share of the calls.", hint="Give 0 to 1.")
-    return _struck(faults, rate, random.Random(seed))
+        raise ConfigurationError(f"Invalid rate {rate}.", hint="Use a probability from 0 to 1.")
+    return _choose_faults(faults, rate, random.Random(seed))
 
 
-def _struck(faults: Sequence[Fault], rate: float, chance: random.Random) -> Iterator[Fault | None]:
+def _choose_faults(faults: Sequence[Fault], rate: float, generator: random.Random) -> Iterator[Fault | None]:
     while True:
-        yield chance.choice(faults) if chance.random() < rate else None
+        yield generator.choice(faults) if generator.random() < rate else None
 
 
 class _Plan:
-    """Tells what happens to each call. Safe to use from several threads."""
+    """The faults of the next calls, and those applied so far. Thread-safe."""
 
     def __init__(self, faults: Iterable[Fault | None], clock: Clock | None) -> None:
         self.clock = clock
-        self.struck: list[Fault | None] = []
+        self.applied: list[Fault | None] = []
         self._faults = iter(faults)
         self._lock = threading.Lock()
 
     def next(self) -> Fault | None:
         with self._lock:
-            self.struck.append(next(self._faults, None))
-            return self.struck[-1]
+            self.applied.append(next(self._faults, None))
+            return self.applied[-1]
 
 
 class FaultyTransport:
     """
-    Breaks calls of `Client` on purpose; those that are spared are carried by another transport.
+    Injects faults into calls of `Client`; other calls are passed to another transport.
 
     Args:
-        transport: The other one: real, recorded or scripted. The caller closes it.
-        faults: What happens to the first call, the second, and so on; None spares one. After the last all are spared.
-        clock: The client's clock, for delays and timeouts. By default there are no delays.
+        transport: The other transport: real, recorded or scripted. The caller closes it.
+        faults: The fault of the first call, of the second, and so on; None for a call without a fault. Calls after the
+            last one have no faults.
+        clock: The clock of the client, for delays and timeouts. By default there are no delays.
     """
 
     def __init__(self, transport: Transport, faults: Iterable[Fault | None], *, clock: Clock | None = None) -> None:
@@ -179,23 +180,23 @@ class FaultyTransport:
         self._plan = _Plan(faults, clock)
 
     @property
-    def struck(self) -> tuple[Fault | None, ...]:
-        """What happened to each call so far; None to those that were spared."""
-        return tuple(self._plan.struck)
+    def applied(self) -> tuple[Fault | None, ...]:
+        """The fault of each call so far; None for calls without one."""
+        return tuple(self._plan.applied)
 
     def open(self, call: HTTPCall, timing: Timing) -> Exchange:
-        """Carry the call, or let it fail; see `budwood.contracts.Transport`."""
+        """Send the call, with its fault if it has one; see `budwood.contracts.Transport`."""
         fault = self._plan.next()
         if fault is None:
             return self._transport.open(call, timing)
         clock = self._plan.clock
-        wait(_before(fault, timing), timing, clock, begun=False)
+        wait(_step_before_reply(fault, timing), timing, clock, started=False)
         if fault.status is not None:
-            return PlayedExchange(_head(fault), _reply(fault, call), timing, clock)
+            return ReplayExchange(_head(fault), _reply(fault, call), timing, clock)
         return _FaultyExchange(self._transport.open(call, timing), fault, timing, clock)
 
     def interrupt(self, thread: int) -> None:
-        """End what another thread waits for."""
+        """End a blocked read of another thread."""
         self._transport.interrupt(thread)
 
     def close(self) -> None:
@@ -203,7 +204,7 @@ class FaultyTransport:
 
 
 class AsyncFaultyTransport:
-    """Breaks calls of `AsyncClient` on purpose; see `FaultyTransport`."""
+    """Injects faults into calls of `AsyncClient`; see `FaultyTransport`."""
 
     def __init__(
         self, transport: AsyncTransport, faults: Iterable[Fault | None], *, clock: Clock | None = None
@@ -212,19 +213,19 @@ class AsyncFaultyTransport:
         self._plan = _Plan(faults, clock)
 
     @property
-    def struck(self) -> tuple[Fault | None, ...]:
-        """What happened to each call so far; None to those that were spared."""
-        return tuple(self._plan.struck)
+    def applied(self) -> tuple[Fault | None, ...]:
+        """The fault of each call so far; None for calls without one."""
+        return tuple(self._plan.applied)
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncExchange:
-        """Carry the call, or let it fail; see `budwood.contracts.AsyncTransport`."""
+        """Send the call, with its fault if it has one; see `budwood.contracts.AsyncTransport`."""
         fault = self._plan.next()
         if fault is None:
             return await self._transport.open(call, timing)
         clock = self._plan.clock
-        await wait_async(_before(fault, timing), timing, clock, begun=False)
+        await wait_async(_step_before_reply(fault, timing), timing, clock, started=False)
         if fault.status is not None:
-            return AsyncPlayedExchange(_head(fault), _reply(fault, call), timing, clock)
+            return AsyncReplayExchange(_head(fault), _reply(fault, call), timing, clock)
         return _AsyncFaultyExchange(await self._transport.open(call, timing), fault, timing, clock)
 
     async def close(self) -> None:
@@ -232,38 +233,38 @@ class AsyncFaultyTransport:
 
 
 class _Body:
-    """What a fault leaves of a body, and in which pieces it comes."""
+    """Applies a fault to a body."""
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
-        self._left = fault.keep
-        self._waiting = b""
+        self._remaining = fault.keep
+        self._buffer = b""
         self._ended = False
 
     @property
-    def is_hungry(self) -> bool:
-        """Whether it needs more of the real body to continue."""
-        return not self._waiting and not self._ended and self._left != 0
+    def needs_data(self) -> bool:
+        """Whether the next step needs more of the real body."""
+        return not self._buffer and not self._ended and self._remaining != 0
 
     def feed(self, data: bytes) -> None:
-        """Take a piece in; an empty one is the end."""
+        """Add a chunk of the real body; an empty one is its end."""
         self._ended = not data
-        if self._left is not None:
-            data = data[: self._left]
-            self._left -= len(data)
-        self._waiting = data
+        if self._remaining is not None:
+            data = data[: self._remaining]
+            self._remaining -= len(data)
+        self._buffer = data
 
-    def beat(self) -> Beat:
-        """Give what is next."""
-        size = self._fault.piece or len(self._waiting)
-        piece, self._waiting = self._waiting[:size], self._waiting[size:]
-        if not piece and self._fault.breaks:
-            return Beat(ConnectionFailedError("The connection broke.", hint=_HINT))
-        return Beat(piece, self._fault.piece_pause if piece else 0.0)
+    def next_step(self) -> ReadStep:
+        """Return the result of the next read."""
+        size = self._fault.chunk_size or len(self._buffer)
+        chunk, self._buffer = self._buffer[:size], self._buffer[size:]
+        if not chunk and self._fault.disconnects:
+            return ReadStep(ConnectionFailedError("The connection broke.", hint=_HINT))
+        return ReadStep(chunk, self._fault.chunk_delay if chunk else 0.0)
 
 
 class _FaultyExchange:
-    """A real reply that comes out worse."""
+    """A real reply with a fault."""
 
     def __init__(self, exchange: Exchange, fault: Fault, timing: Timing, clock: Clock | None) -> None:
         self.head = exchange.head
@@ -273,19 +274,19 @@ class _FaultyExchange:
         self._clock = clock
 
     def read(self) -> bytes:
-        if self._body.is_hungry:
+        if self._body.needs_data:
             self._body.feed(self._exchange.read())
-        return wait(self._body.beat(), self._timing, self._clock)
+        return wait(self._body.next_step(), self._timing, self._clock)
 
     def read_all(self, limit: int) -> bytes:
-        return gathered(self.read, limit)
+        return collect(self.read, limit)
 
     def close(self) -> None:
         self._exchange.close()
 
 
 class _AsyncFaultyExchange:
-    """A real reply that comes out worse."""
+    """A real reply with a fault."""
 
     def __init__(self, exchange: AsyncExchange, fault: Fault, timing: Timing, clock: Clock | None) -> None:
         self.head = exchange.head
@@ -295,41 +296,43 @@ class _AsyncFaultyExchange:
         self._clock = clock
 
     async def read(self) -> bytes:
-        if self._body.is_hungry:
+        if self._body.needs_data:
             self._body.feed(await self._exchange.read())
-        return await wait_async(self._body.beat(), self._timing, self._clock)
+        return await wait_async(self._body.next_step(), self._timing, self._clock)
 
     async def read_all(self, limit: int) -> bytes:
-        return await gathered_async(self.read, limit)
+        return await collect_async(self.read, limit)
 
     async def close(self) -> None:
         await self._exchange.close()
 
 
-def _before(fault: Fault, timing: Timing) -> Beat:
-    """Tell what comes before the reply, or in its place."""
+def _step_before_reply(fault: Fault, timing: Timing) -> ReadStep:
+    """Return the delay before the reply, or the failure that replaces it."""
     match fault.failure:
         case None:
-            return Beat(b"", fault.pause)
+            return ReadStep(b"", fault.delay)
         case "refused":
-            return Beat(ConnectionFailedError("No connection: it was refused.", hint=_HINT), fault.pause)
+            return ReadStep(ConnectionFailedError("Connection refused.", hint=_HINT), fault.delay)
         case "connect":
-            late = f"No connection within {timing.connect_timeout:g} s."
-            return Beat(RequestTimeoutError(late, phase="connect", hint=_HINT), fault.pause + timing.connect_timeout)
+            message = f"No connection within {timing.connect_timeout:g} s."
+            return ReadStep(
+                RequestTimeoutError(message, phase="connect", hint=_HINT), fault.delay + timing.connect_timeout
+            )
         case "deadline":
-            late = "The call took longer than its timeout."
-            return Beat(RequestTimeoutError(late, phase="deadline", hint=_HINT), math.inf)
+            message = "The call took longer than its timeout."
+            return ReadStep(RequestTimeoutError(message, phase="deadline", hint=_HINT), math.inf)
 
 
 def _head(fault: Fault) -> ReplyHead:
     return ReplyHead(fault.status or 200, fault.headers)
 
 
-def _reply(fault: Fault, call: HTTPCall) -> Iterator[Beat]:
-    """Give the body of a reply that takes the real one's place."""
+def _reply(fault: Fault, call: HTTPCall) -> Iterator[ReadStep]:
+    """Yield the body of a reply that replaces the real one."""
     if fault.body:
-        yield Beat(fault.body)
-    left = (fault.size or 0) - len(fault.body) if fault.size != -1 else call.max_reply_bytes + 1
-    while left > 0:
-        yield Beat(_FILLER[:left])
-        left -= len(_FILLER)
+        yield ReadStep(fault.body)
+    remaining = (fault.size or 0) - len(fault.body) if fault.size != -1 else call.max_reply_bytes + 1
+    while remaining > 0:
+        yield ReadStep(_FILLER[:remaining])
+        remaining -= len(_FILLER)

@@ -1,4 +1,4 @@
-"""Import the names of `budwood_testing` when they are first used: suites bring pytest and hypothesis."""
+"""Import the public names of `budwood_testing` on first use: the suites load pytest and hypothesis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
         "server_sent",
     ),
     "budwood_testing.faults": ("AsyncFaultyTransport", "Fault", "FaultyTransport", "random_faults"),
-    "budwood_testing.forms": ("SentField",),
+    "budwood_testing.forms": ("ParsedField",),
     "budwood_testing.scripted": (
         "AsyncScriptedTransport",
         "ScriptedReply",
@@ -53,20 +53,20 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
         "TransportSuite",
     ),
 }
-_PLACES: Final = {name: module for module, names in _MODULES.items() for name in names}
+_MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def look_up(name: str) -> object:
     """
-    Return one of the package's public names.
+    Return the object of a public name.
 
     Raises:
-        AttributeError: There is no such name.
-        ImportError: It is a suite, and pytest or hypothesis is not installed.
+        AttributeError: The name does not exist.
+        ImportError: The name is a suite, and pytest or hypothesis is not installed.
     """
-    if name not in _PLACES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'budwood_testing' has no attribute {name!r}")
-    module = _PLACES[name]
+    module = _MODULE_OF[name]
     if module == _SUITES:
         _prepare_suites(name)
     return getattr(importlib.import_module(module), name)
@@ -74,11 +74,11 @@ def look_up(name: str) -> object:
 
 def _prepare_suites(name: str) -> None:
     try:
-        import hypothesis  # noqa: F401 - only to say what is missing, and how to get it
+        import hypothesis  # noqa: F401 - imported to report if it is missing
         import pytest
     except ImportError as error:
         raise ImportError(
-            f"budwood_testing.{name} needs {error.name}: pip install 'budwood[testing]'.", name=error.name
+            f"budwood_testing.{name} requires {error.name}. Install it: pip install 'budwood[testing]'", name=error.name
         ) from error
     if _SUITES not in sys.modules:
-        pytest.register_assert_rewrite(_SUITES)  # a failed assertion shows its values, as in a test file
+        pytest.register_assert_rewrite(_SUITES)  # assertions of the suites show values, like those of a test module

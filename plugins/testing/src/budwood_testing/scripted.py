@@ -1,4 +1,4 @@
-"""A transport that plays a script: for tests of programs and plugins, without a network."""
+"""A transport that returns scripted replies, for tests without a network."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from budwood.contracts import Clock
 from budwood.errors import ConnectionFailedError
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.uploads import read_body
-from budwood_testing.exchanges import Beat, gathered, wait, wait_async
-from budwood_testing.forms import SentField, read_form
+from budwood_testing.exchanges import ReadStep, collect, wait, wait_async
+from budwood_testing.forms import ParsedField, parse_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +23,33 @@ class ScriptedReply:
 
     Attributes:
         status: The HTTP status.
-        headers: Their names in lower case.
-        chunks: The body, in the pieces in which it arrives.
-        failure: Raised after the last piece, or instead of a reply where ``status`` is 0.
-        pause: Seconds until the reply begins.
+        headers: The headers, with names in lower case.
+        chunks: The chunks of the body.
+        failure: Raised after the last chunk, or instead of the reply if ``status`` is 0.
+        delay: Seconds until the reply starts.
     """
 
     status: int
     headers: Mapping[str, str]
     chunks: tuple[bytes, ...]
     failure: BaseException | None = None
-    pause: float = 0.0
+    delay: float = 0.0
 
 
 @dataclass
 class ScriptedTransport:
     """
-    Replies as it was told, in order, and remembers the calls. Serves `Client`; for `AsyncClient` see `asynchronous`.
+    Returns scripted replies in order, and records the calls. For `Client`; see `asynchronous` for `AsyncClient`.
 
     Attributes:
-        calls: What was sent.
-        bodies: The bodies that were sent, with the content of their files.
-        timings: How long each could take.
-        abandoned: How many replies were closed before their end.
-        clock: Lets the pauses of a script pass, and ends calls that take too long: the client's.
+        calls: The calls that were sent.
+        bodies: The bodies that were sent, including the content of files.
+        timings: The timing of each call.
+        abandoned: The number of replies that were closed before their end.
+        clock: The clock of the client, for delays and timeouts.
     """
 
-    calls: list[HTTPCall] = field(default_factory=list, repr=False)  # a test may make thousands
+    calls: list[HTTPCall] = field(default_factory=list, repr=False)  # a test may have thousands
     timings: list[Timing] = field(default_factory=list, repr=False)
     bodies: list[bytes] = field(default_factory=list, repr=False)
     abandoned: int = 0
@@ -64,44 +64,44 @@ class ScriptedTransport:
         headers: Mapping[str, str] | None = None,
         chunks: Iterable[bytes] | None = None,
         failure: BaseException | None = None,
-        pause: float = 0.0,
+        delay: float = 0.0,
     ) -> Self:
         """
         Add a reply.
 
         Args:
             status: The HTTP status.
-            body: Bytes, text, or whatever JSON can express.
-            headers: Sent with it.
-            chunks: The body in pieces, in place of ``body``.
-            failure: Raised after the body.
-            pause: Seconds until the reply begins, by the script's clock; ``math.inf`` if it never does.
+            body: Bytes, text, or a JSON value.
+            headers: The headers.
+            chunks: The body in chunks, instead of ``body``.
+            failure: An exception to raise after the body.
+            delay: Seconds until the reply starts, on the clock of the script; ``math.inf`` for a reply that never does.
         """
-        pieces = tuple(chunks) if chunks is not None else (_bytes(body),)
+        parts = tuple(chunks) if chunks is not None else (_bytes(body),)
         lower = {name.lower(): value for name, value in (headers or {}).items()}
-        self._script.append(ScriptedReply(status, lower, tuple(filter(None, pieces)), failure, pause))
+        self._script.append(ScriptedReply(status, lower, tuple(filter(None, parts)), failure, delay))
         return self
 
     def fail(self, error: BaseException | None = None) -> Self:
-        """Add a failure in place of a reply, by default a broken connection."""
+        """Add an error instead of a reply, by default a broken connection."""
         error = error or ConnectionFailedError("The connection broke.")
         self._script.append(ScriptedReply(0, {}, (), error))
         return self
 
     def answer(self, function: Callable[[HTTPCall], ScriptedReply]) -> Self:
-        """Add a reply that depends on the call."""
+        """Add a function that returns the reply for the call."""
         self._script.append(function)
         return self
 
     def open(self, call: HTTPCall, timing: Timing) -> ScriptedExchange:
-        """Play the next reply; see `budwood.contracts.Transport`."""
+        """Return the next reply; see `budwood.contracts.Transport`."""
         reply = self.next_reply(call, timing)
-        wait(self.pause_of(reply), timing, self.clock, begun=False)
-        return self.begin(reply)
+        wait(self.delay_of(reply), timing, self.clock, started=False)
+        return self.start(reply)
 
     def next_reply(self, call: HTTPCall, timing: Timing) -> ScriptedReply:
         """
-        Remember a call, and return what the script has for it.
+        Record a call, and return the next reply of the script.
 
         Raises:
             PromptError: A file of the body cannot be read.
@@ -115,23 +115,23 @@ class ScriptedTransport:
         step = self._script.popleft()
         return step(call) if callable(step) else step
 
-    def pause_of(self, reply: ScriptedReply) -> Beat:
-        """Return the time until a reply begins."""
-        if reply.pause and self.clock is None:
-            raise AssertionError("a script with a pause needs a clock: ScriptedTransport(clock=…)")
-        return Beat(b"", reply.pause)
+    def delay_of(self, reply: ScriptedReply) -> ReadStep:
+        """Return the delay until a reply starts."""
+        if reply.delay and self.clock is None:
+            raise AssertionError("a script with a delay needs a clock: pass ScriptedTransport(clock=…)")
+        return ReadStep(b"", reply.delay)
 
-    def begin(self, reply: ScriptedReply) -> ScriptedExchange:
-        """Begin a reply, or raise the failure in its place."""
+    def start(self, reply: ScriptedReply) -> ScriptedExchange:
+        """Start a reply, or raise the failure that replaces it."""
         if reply.status == 0 and reply.failure is not None:
             raise reply.failure
         return ScriptedExchange(self, reply)
 
     def interrupt(self, thread: int) -> None:
-        """Do nothing: a script does not block."""
+        """Do nothing: scripted replies do not block."""
 
     def close(self) -> None:
-        """Do nothing: a script holds no connection."""
+        """Do nothing: there is no connection."""
 
     @property
     def asynchronous(self) -> AsyncScriptedTransport:
@@ -139,41 +139,41 @@ class ScriptedTransport:
         return AsyncScriptedTransport(self)
 
     def sent(self, number: int = -1) -> Any:  # noqa: ANN401 - any JSON
-        """Return the JSON of one call's body, by default the last one's; for forms see `sent_form`."""
+        """Return the JSON body of a call, by default of the last one; for forms see `sent_form`."""
         return json.loads(self.bodies[number])
 
-    def sent_form(self, number: int = -1) -> list[SentField]:
-        """Return the fields of one call's form (``multipart/form-data``), with the content of its files."""
-        return read_form(self.calls[number].headers, self.bodies[number])
+    def sent_form(self, number: int = -1) -> list[ParsedField]:
+        """Return the fields of the multipart form of a call, including the content of files."""
+        return parse_form(self.calls[number].headers, self.bodies[number])
 
 
 @dataclass
 class ScriptedExchange:
-    """One scripted reply under way; see `budwood.contracts.Exchange`."""
+    """The exchange of a scripted reply; see `budwood.contracts.Exchange`."""
 
     transport: ScriptedTransport
     reply: ScriptedReply
 
     def __post_init__(self) -> None:
         self.head = ReplyHead(self.reply.status, self.reply.headers)
-        self._left = deque(self.reply.chunks)
+        self._remaining = deque(self.reply.chunks)
         self._closed = False
 
     def read(self) -> bytes:
-        """Return the next piece."""
-        if self._left:
-            return self._left.popleft()
+        """Return the next chunk."""
+        if self._remaining:
+            return self._remaining.popleft()
         if self.reply.failure is not None:
             raise self.reply.failure
         return b""
 
     def read_all(self, limit: int) -> bytes:
-        """Return the whole body."""
-        return gathered(self.read, limit)
+        """Return the complete body."""
+        return collect(self.read, limit)
 
     def close(self) -> None:
-        """Note whether the reply was read to its end."""
-        if not self._closed and self._left:
+        """Close the exchange; count the reply as abandoned if it was not read to its end."""
+        if not self._closed and self._remaining:
             self.transport.abandoned += 1
         self._closed = True
 
@@ -185,44 +185,44 @@ class AsyncScriptedTransport:
     script: ScriptedTransport
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncScriptedExchange:
-        """Play the next reply."""
+        """Return the next reply."""
         script = self.script
         reply = script.next_reply(call, timing)
-        await wait_async(script.pause_of(reply), timing, script.clock, begun=False)
-        return AsyncScriptedExchange(script.begin(reply))
+        await wait_async(script.delay_of(reply), timing, script.clock, started=False)
+        return AsyncScriptedExchange(script.start(reply))
 
     async def close(self) -> None:
         """Do nothing."""
 
 
 class AsyncScriptedExchange:
-    """One scripted reply under way, for `AsyncClient`."""
+    """The exchange of a scripted reply, for `AsyncClient`."""
 
     def __init__(self, exchange: ScriptedExchange) -> None:
         self._exchange = exchange
         self.head = exchange.head
 
     async def read(self) -> bytes:
-        """Return the next piece."""
+        """Return the next chunk."""
         return self._exchange.read()
 
     async def read_all(self, limit: int) -> bytes:
-        """Return the whole body."""
+        """Return the complete body."""
         return self._exchange.read_all(limit)
 
     async def close(self) -> None:
-        """Note whether the reply was read to its end."""
+        """Close the exchange; count the reply as abandoned if it was not read to its end."""
         self._exchange.close()
 
 
 def sse(*events: object, done: bool = True) -> list[bytes]:
-    """Write events of a stream: each JSON value as one ``data:`` event, and ``[DONE]`` after them."""
-    written = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
-    return [*written, b"data: [DONE]\n\n"] if done else written
+    """Encode each JSON value as a server-sent event, followed by ``[DONE]`` unless ``done`` is false."""
+    encoded = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    return [*encoded, b"data: [DONE]\n\n"] if done else encoded
 
 
 def chat_reply(text: str = "", **changes: object) -> dict[str, Any]:
-    """Make a reply of Chat Completions; ``changes`` go into its message, or replace ``finish_reason`` and ``usage``."""
+    """Create a Chat Completions reply; ``changes`` replace fields of the message, ``finish_reason`` and ``usage``."""
     finish_reason = changes.pop("finish_reason", "stop")
     usage = changes.pop("usage", {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12})
     message = {"role": "assistant", "content": text, **changes}
@@ -236,7 +236,7 @@ def chat_reply(text: str = "", **changes: object) -> dict[str, Any]:
 
 
 def chat_chunks(texts: Sequence[str], *, finish_reason: str | None = "stop") -> list[dict[str, Any]]:
-    """Make the chunks of a streamed reply of Chat Completions, with usage at the end."""
+    """Create the chunks of a streamed Chat Completions reply, with usage at the end."""
     chunks: list[dict[str, Any]] = [
         {"id": "chatcmpl-1", "model": "scripted", "choices": [{"index": 0, "delta": {"content": text}}]}
         for text in texts

@@ -38,7 +38,7 @@ from tests.core.engine.flows import (
     value_of,
     waiting,
 )
-from tests.servers import LEAVE, signal
+from tests.servers import WAIT_FOR_CLOSE, signal
 
 
 def test_all_keeps_the_order(driver):
@@ -148,7 +148,7 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
     call = HTTPCall(method="GET", url=loopback_server.url)
     timing = Timing(connect_timeout=LONG, idle_timeout=LONG, deadline=time.monotonic() + LONG)
     asked = threading.Event()
-    loopback_server.play(signal(asked), LEAVE)
+    loopback_server.play(signal(asked), WAIT_FOR_CLOSE)
 
     def waits():
         exchange = yield Open(call, timing)
@@ -161,19 +161,19 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
     blocking = PooledTransport()
     with pytest.raises(ProviderError, match="failed"):
         BlockingDriver(lambda: blocking, FakeClock()).run(gathering([waits(), fails()]))
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
     assert_no_threads_are_left()
     blocking.close()
 
-    loopback_server.left.clear()
+    loopback_server.closed_by_client.clear()
     asked.clear()
-    loopback_server.play(signal(asked), LEAVE)
+    loopback_server.play(signal(asked), WAIT_FOR_CLOSE)
 
     async def run() -> None:
         transport = AsyncPooledTransport()
         with pytest.raises(ProviderError, match="failed"):
             await AsyncDriver(lambda: transport, FakeClock()).run(gathering([waits(), fails()]))
-        assert await asyncio.to_thread(loopback_server.left.wait, 60)
+        assert await asyncio.to_thread(loopback_server.closed_by_client.wait, 60)
         await transport.close()
 
     asyncio.run(run())

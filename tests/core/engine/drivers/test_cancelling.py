@@ -13,7 +13,7 @@ from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import Close, Invoke, Open
 from budwood_testing import chat_chunks, sse
 from tests.core.engine.flows import CALL, TIMING, gathering
-from tests.servers import CHUNKED, LEAVE, chunk, head, signal
+from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, signal
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
@@ -59,7 +59,7 @@ def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
     """
     first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
     written = threading.Event()
-    loopback_server.play(head(**CHUNKED) + chunk(first), signal(written), LEAVE)
+    loopback_server.play(head(**CHUNKED) + chunk(first), signal(written), WAIT_FOR_CLOSE)
 
     async def ask(client: AsyncClient) -> None:
         if not streamed:
@@ -75,7 +75,7 @@ def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(loopback_server.left.wait, 60)
+            assert await asyncio.to_thread(loopback_server.closed_by_client.wait, 60)
 
     asyncio.run(run())
 

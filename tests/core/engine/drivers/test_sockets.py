@@ -19,7 +19,7 @@ from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, Timing
 from tests.core.engine.flows import LONG, assert_no_threads_are_left, gathering, racing
-from tests.servers import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply, signal
+from tests.servers import CHUNKED, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply, signal
 
 
 @pytest.fixture
@@ -68,14 +68,14 @@ def test_the_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopb
     The winner's reply is read where `First` was called; the loser is gone for its server at once.
     """
     asked = threading.Event()
-    slow_server.play(signal(asked), LEAVE)
+    slow_server.play(signal(asked), WAIT_FOR_CLOSE)
     loopback_server.play(reply(200, b"won"))
 
     driver = BlockingDriver(lambda: transport, SystemClock())
     flow = read_winner(opened(slow_server), opened_once(loopback_server, asked))
 
     assert driver.run(flow) == (b"won", threading.get_ident())
-    assert slow_server.left.wait(60)
+    assert slow_server.closed_by_client.wait(60)
     assert_no_threads_are_left()
     assert loopback_server.has_open(0)
 
@@ -85,14 +85,14 @@ def test_a_task_reads_the_exchange_that_another_has_opened(loopback_server, slow
     The same on an event loop.
     """
     asked = threading.Event()
-    slow_server.play(signal(asked), LEAVE)
+    slow_server.play(signal(asked), WAIT_FOR_CLOSE)
     loopback_server.play(reply(200, b"won"))
 
     async def run():
         transport = AsyncPooledTransport()
         driver = AsyncDriver(lambda: transport, SystemClock())
         result = await driver.run(read_winner(opened(slow_server), opened_once(loopback_server, asked)))
-        assert await asyncio.to_thread(slow_server.left.wait, 60)
+        assert await asyncio.to_thread(slow_server.closed_by_client.wait, 60)
         await driver.close()
         await transport.close()
         return result
@@ -107,8 +107,8 @@ def test_the_exchange_that_was_won_can_be_interrupted(transport, loopback_server
     """
     asked, reading = threading.Event(), threading.Event()
     readers = []
-    slow_server.play(signal(asked), LEAVE)
-    loopback_server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
+    slow_server.play(signal(asked), WAIT_FOR_CLOSE)
+    loopback_server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
     def flow():
@@ -129,14 +129,14 @@ def test_the_exchange_that_was_won_can_be_interrupted(transport, loopback_server
         driver.interrupt(readers[0])
 
     assert result.result() == b"one"
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
 
 
 def test_the_exchange_of_a_second_winner_is_closed(transport, loopback_server):
     """
     Where two servers answer at once, one connection is read and the other is closed.
     """
-    loopback_server.play(head(**CHUNKED) + chunk(b"one"), LEAVE, times=2)
+    loopback_server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE, times=2)
     meeting = threading.Barrier(2)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
@@ -148,7 +148,7 @@ def test_the_exchange_of_a_second_winner_is_closed(transport, loopback_server):
     def flow():
         exchange = yield from racing(opens(), opens(), release=close_exchange)
         try:
-            yield Invoke(lambda: loopback_server.left.wait(60))
+            yield Invoke(lambda: loopback_server.closed_by_client.wait(60))
             return (yield Read(exchange)), loopback_server.has_open(1)
         finally:
             yield Close(exchange)
@@ -167,7 +167,7 @@ def test_control_c_ends_a_group_that_waits(transport, loopback_server, group):
     asked = [threading.Event(), threading.Event()]
     main = threading.main_thread().ident
     for event in asked:
-        loopback_server.play(signal(event), LEAVE)
+        loopback_server.play(signal(event), WAIT_FOR_CLOSE)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
     def interrupts():
@@ -190,7 +190,7 @@ def test_cancelling_a_pending_first_closes_its_connections(loopback_server):
     """
     asked = [threading.Event(), threading.Event()]
     for event in asked:
-        loopback_server.play(signal(event), LEAVE)
+        loopback_server.play(signal(event), WAIT_FOR_CLOSE)
 
     async def run():
         transport = AsyncPooledTransport()
@@ -212,7 +212,7 @@ def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_ser
     """
     Where the caller is cancelled in the instant in which a flow wins, the exchange that it has opened is closed.
     """
-    loopback_server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
+    loopback_server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE)
 
     async def run():
         transport = AsyncPooledTransport()
@@ -230,7 +230,7 @@ def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_ser
         with pytest.raises(asyncio.CancelledError):
             await task
         await driver.close()
-        assert await asyncio.to_thread(loopback_server.left.wait, 60)
+        assert await asyncio.to_thread(loopback_server.closed_by_client.wait, 60)
         await transport.close()
 
     asyncio.run(run())
@@ -253,7 +253,7 @@ def test_a_failing_flow_ends_one_that_saves_a_reply(transport, loopback_server, 
     A download that stands still is left at once, and its file is not written.
     """
     begun = threading.Event()
-    loopback_server.play(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun", LEAVE)
+    loopback_server.play(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun", WAIT_FOR_CLOSE)
 
     def saves():
         exchange = yield from opened(loopback_server)
@@ -269,6 +269,6 @@ def test_a_failing_flow_ends_one_that_saves_a_reply(transport, loopback_server, 
     with pytest.raises(ConnectionFailedError, match="failed"):
         BlockingDriver(lambda: transport, SystemClock()).run(gathering([saves(), fails()]))
 
-    assert loopback_server.left.wait(10)
+    assert loopback_server.closed_by_client.wait(10)
     assert_no_threads_are_left()
     assert not (tmp_path / "reply").exists()

@@ -12,7 +12,7 @@ from budwood.errors import ProviderError
 from budwood.types import TextDelta
 from budwood_testing import chat_chunks, sse
 from tests.core.engine.flows import CALL, TIMING
-from tests.servers import CHUNKED, LEAVE, chunk, head
+from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head
 
 
 def test_events_are_handed_out_in_order(driver):
@@ -170,21 +170,21 @@ def test_break_closes_the_connection(loopback_server):
     """
     first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
     for _ in range(2):
-        loopback_server.play(head(**CHUNKED) + chunk(first), LEAVE)
+        loopback_server.play(head(**CHUNKED) + chunk(first), WAIT_FOR_CLOSE)
 
     with Client("openai/m", base_url=loopback_server.url, api_key="k") as client:
         with client.stream("hi") as stream:
             for _ in stream:
                 break
-        assert loopback_server.left.wait(60)
+        assert loopback_server.closed_by_client.wait(60)
 
-    loopback_server.left.clear()
+    loopback_server.closed_by_client.clear()
 
     async def leave() -> None:
         async with AsyncClient("openai/m", base_url=loopback_server.url, api_key="k") as client:
             async with client.stream("hi") as stream:
                 async for _ in stream:
                     break
-            assert await asyncio.to_thread(loopback_server.left.wait, 60)
+            assert await asyncio.to_thread(loopback_server.closed_by_client.wait, 60)
 
     asyncio.run(leave())

@@ -22,7 +22,7 @@ from budwood.types import (
 )
 from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
 
-PATIENCE = 30
+MAX_WAIT = 30
 TAGS = {"models": [{"name": f"m{number}", "model": f"m{number}", "size": 5, "details": {}} for number in range(4)]}
 SHOWN = {"details": {}, "model_info": {}, "capabilities": ["completion"]}
 
@@ -117,7 +117,7 @@ def test_dropped_stream_has_ended(make_client, scripted):
         next(iter(client.stream("Hello")))
         gc.collect()
 
-        assert ended.wait(PATIENCE)
+        assert ended.wait(MAX_WAIT)
 
 
 def test_dropped_async_stream_tells_no_observer_within_the_collector(make_async_client, scripted):
@@ -147,7 +147,7 @@ def test_dropped_async_stream_tells_no_observer_within_the_collector(make_async_
             with observer.lock:
                 del events
                 gc.collect()
-            await asyncio.wait_for(observer.ended.wait(), PATIENCE)
+            await asyncio.wait_for(observer.ended.wait(), MAX_WAIT)
         return observer.refused
 
     scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
@@ -236,7 +236,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
     first = threading.Event()
 
     def wait_for_the_interrupt(call):
-        assert first.wait(PATIENCE)
+        assert first.wait(MAX_WAIT)
         return ScriptedReply(200, {}, (json.dumps(chat_reply("Hi")).encode(),))
 
     def interrupt(call):

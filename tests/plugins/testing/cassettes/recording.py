@@ -1,4 +1,4 @@
-"""Calls that are recorded and played."""
+"""Calls to record and replay, for tests of cassettes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from budwood.types import HTTPCall, Timing
 from budwood_testing import RecordingTransport
 
 KEY = "sk-test-0123456789"
-TAPE = Path("cassettes/ask.json")
+CASSETTE = Path("cassettes/ask.json")
 ANY_TIME = Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=1e8)
 
 
-def asking(transport, url="https://api.openai.com/v1", **options):
+def create_client(transport, url="https://api.openai.com/v1", **options):
     """
-    Make a client with a key.
+    Create a client with a key.
     """
     return Client("openai/gpt-4o", api_key=KEY, base_url=url, transport=transport, cache=False, **options)
 
 
-def asking_async(transport, url="https://api.openai.com/v1", **options):
+def create_async_client(transport, url="https://api.openai.com/v1", **options):
     """
-    Make an async client with a key.
+    Create an async client with a key.
     """
     return AsyncClient("openai/gpt-4o", api_key=KEY, base_url=url, transport=transport, cache=False, **options)
 
 
-def recorded(scripted, *prompts, path=TAPE, **options):
+def record(scripted, *prompts, path=CASSETTE, **options):
     """
-    Record asking a scripted transport.
+    Record prompts to a scripted transport.
     """
-    with asking(RecordingTransport(path, scripted, **options), retries=0) as client:
+    with create_client(RecordingTransport(path, scripted, **options), retries=0) as client:
         for prompt in prompts:
             client.ask(prompt)
     return path
@@ -39,32 +39,32 @@ def recorded(scripted, *prompts, path=TAPE, **options):
 
 async def ask_async(transport, prompt, **options):
     """
-    Ask once, in a loop of its own.
+    Ask once, on a new event loop.
     """
-    async with asking_async(transport, **options) as client:
+    async with create_async_client(transport, **options) as client:
         return await client.ask(prompt)
 
 
 async def stream_async(transport, prompt, **options):
     """
-    Read a stream, in a loop of its own.
+    Read a stream, on a new event loop.
     """
-    async with asking_async(transport, **options) as client, client.stream(prompt) as stream:
+    async with create_async_client(transport, **options) as client, client.stream(prompt) as stream:
         return [event async for event in stream]
 
 
 def call(body=b"", url="https://a.example/v1/x", method="POST"):
     """
-    Make a call of no vendor's.
+    Create a call that belongs to no vendor.
     """
     return HTTPCall(method=method, url=url, body=body)
 
 
-def played(transport, sent):
+def read_chunks(transport, request):
     """
-    Read what a transport answers, piece by piece.
+    Read the chunks of a reply.
     """
-    exchange = transport.open(sent, ANY_TIME)
-    pieces = list(iter(exchange.read, b""))
+    exchange = transport.open(request, ANY_TIME)
+    chunks = list(iter(exchange.read, b""))
     exchange.close()
-    return pieces
+    return chunks

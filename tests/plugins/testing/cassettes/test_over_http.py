@@ -1,4 +1,4 @@
-"""Real traffic is recorded over HTTP, and played when the server is gone."""
+"""Record real HTTP traffic, and replay it without the server."""
 
 from __future__ import annotations
 
@@ -20,46 +20,55 @@ from budwood_testing import (
     chat_chunks,
     sse,
 )
-from budwood_testing.cassettes.tape import load
+from budwood_testing.cassettes.cassette_file import load
 from tests.chat_server import ChatServer
-from tests.plugins.testing.cassettes.recording import ANY_TIME, KEY, TAPE, ask_async, asking, call, played, stream_async
-from tests.servers import CHUNKED, EVENT_STREAM, LEAVE, chunk, head, reply, signal
+from tests.plugins.testing.cassettes.recording import (
+    ANY_TIME,
+    CASSETTE,
+    KEY,
+    ask_async,
+    call,
+    create_client,
+    read_chunks,
+    stream_async,
+)
+from tests.servers import CHUNKED, EVENT_STREAM, WAIT_FOR_CLOSE, chunk, head, reply, signal
 
 
-def test_server_that_is_gone_is_played_to_both_clients():
+def test_recording_is_replayed_to_both_clients():
     """
-    What was recorded over HTTP answers alike, sync and async, once nobody listens any more.
+    After the server has stopped, both clients get the recorded replies.
     """
     with ChatServer() as server:
         url = server.settings["providers"]["local"]["base_url"]
-        with asking(cassette(TAPE), url) as client:
+        with create_client(cassette(CASSETTE), url) as client:
             live = [client.ask("One"), client.ask("Two")]
-    with asking(cassette(TAPE), url) as client:
+    with create_client(cassette(CASSETTE), url) as client:
         again = [client.ask("Two"), client.ask("One")]
-    later = asyncio.run(ask_async(cassette_async(TAPE), "One", url=url))
+    later = asyncio.run(ask_async(cassette_async(CASSETTE), "One", url=url))
 
     assert [reply.text for reply in again] == [live[1].text, live[0].text]
     assert (later.text, later.usage, later.raw) == (live[0].text, live[0].usage, live[0].raw)
     assert len(server.requests) == 2
-    assert KEY not in TAPE.read_text()
+    assert KEY not in CASSETTE.read_text()
 
 
-def test_async_recording_is_played_to_the_blocking_client():
+def test_async_recording_is_replayed_to_the_blocking_client():
     """
-    Both read and write the same files.
+    Both clients use the same file format.
     """
     with ChatServer() as server:
         url = server.settings["providers"]["local"]["base_url"]
-        live = asyncio.run(ask_async(cassette_async(TAPE), "One", url=url))
-    with asking(cassette(TAPE), url) as client:
+        live = asyncio.run(ask_async(cassette_async(CASSETTE), "One", url=url))
+    with create_client(cassette(CASSETTE), url) as client:
         assert client.ask("One").text == live.text
-    assert KEY not in TAPE.read_text()
+    assert KEY not in CASSETTE.read_text()
 
 
 @pytest.mark.parametrize("loop", [False, True], ids=["blocking", "async"])
-def test_stream_over_http_keeps_its_pieces(loop, loopback_server):
+def test_chunks_of_a_stream_are_preserved(loop, loopback_server):
     """
-    A replay cuts the stream where the network had cut it, in the middle of a character too.
+    A replay splits the stream as the network did, even inside a character.
     """
     chunks = chat_chunks(["Gr\u00fc\u00df ", "Gott \U0001f44b"])
     body = b"".join(f"data: {json.dumps(one, ensure_ascii=False)}\n\n".encode() for one in chunks)
@@ -69,60 +78,60 @@ def test_stream_over_http_keeps_its_pieces(loop, loopback_server):
     url = f"{loopback_server.url}/v1"
 
     if loop:
-        live = asyncio.run(stream_async(cassette_async(TAPE), "Hi", url=url))
+        live = asyncio.run(stream_async(cassette_async(CASSETTE), "Hi", url=url))
     else:
-        with asking(cassette(TAPE), url) as client, client.stream("Hi") as stream:
+        with create_client(cassette(CASSETTE), url) as client, client.stream("Hi") as stream:
             live = list(stream)
-    again = asyncio.run(stream_async(cassette_async(TAPE), "Hi", url=url))
-    with asking(cassette(TAPE), url) as client, client.stream("Hi") as stream:
+    again = asyncio.run(stream_async(cassette_async(CASSETTE), "Hi", url=url))
+    with create_client(cassette(CASSETTE), url) as client, client.stream("Hi") as stream:
         assert list(stream) == again == live
 
-    (recording,) = load(TAPE)
+    (recording,) = load(CASSETTE)
     assert b"".join(recording.reply.body) == body
 
 
-def test_binary_and_compressed_replies_are_kept_as_they_are_meant(loopback_server):
+def test_binary_and_compressed_replies_are_recorded(loopback_server):
     """
-    Bytes that are no text, and a body that was packed on its way.
+    Binary bodies are recorded unchanged, and compressed bodies decompressed.
     """
     import gzip
 
     audio = bytes(range(256)) * 40
-    packed = gzip.compress(b'{"said": "hello"}')
+    compressed = gzip.compress(b'{"said": "hello"}')
     loopback_server.play(reply(200, audio, content_type="audio/mpeg"))
-    loopback_server.play(reply(200, packed, content_type="application/json", content_encoding="gzip"))
-    transport = RecordingTransport(TAPE)
+    loopback_server.play(reply(200, compressed, content_type="application/json", content_encoding="gzip"))
+    transport = RecordingTransport(CASSETTE)
     speech, text = call(b"speak", loopback_server.url), call(b"say", loopback_server.url)
 
-    assert b"".join(played(transport, speech)) == audio
-    assert played(transport, text) == [b'{"said": "hello"}']
+    assert b"".join(read_chunks(transport, speech)) == audio
+    assert read_chunks(transport, text) == [b'{"said": "hello"}']
 
-    replay = ReplayTransport(TAPE)
-    assert b"".join(played(replay, speech)) == audio
-    assert played(replay, text) == [b'{"said": "hello"}']
-    assert "content-encoding" not in load(TAPE)[1].reply.headers
+    replay = ReplayTransport(CASSETTE)
+    assert b"".join(read_chunks(replay, speech)) == audio
+    assert read_chunks(replay, text) == [b'{"said": "hello"}']
+    assert "content-encoding" not in load(CASSETTE)[1].reply.headers
 
 
-def test_connections_end_with_their_calls(loopback_server):
+def test_connections_are_closed_after_each_call(loopback_server):
     """
-    Nobody closes a cassette, so nothing may stay open: an unclosed socket would be a warning, which is an error here.
+    A recording transport closes its connections after each call, since nobody closes a cassette.
     """
-    loopback_server.play(reply(200, b"1", connection="keep-alive"), keep=True)
-    exchange = RecordingTransport(TAPE).open(call(url=loopback_server.url), ANY_TIME)
+    loopback_server.play(reply(200, b"1", connection="keep-alive"), keep_alive=True)
+    exchange = RecordingTransport(CASSETTE).open(call(url=loopback_server.url), ANY_TIME)
 
     exchange.read()
     exchange.close()
 
-    assert loopback_server.left.wait(60)
+    assert loopback_server.closed_by_client.wait(60)
 
 
-def test_waiting_call_can_be_interrupted(loopback_server):
+def test_blocked_call_can_be_interrupted(loopback_server):
     """
-    A recording stands in nobody's way: who is abandoned does not wait for the server.
+    `interrupt` ends a blocked call of a recording transport.
     """
     asked = threading.Event()
-    loopback_server.play(signal(asked), LEAVE)
-    transport = RecordingTransport(TAPE)
+    loopback_server.play(signal(asked), WAIT_FOR_CLOSE)
+    transport = RecordingTransport(CASSETTE)
 
     def ask():
         with pytest.raises(ConnectionFailedError):
@@ -136,16 +145,16 @@ def test_waiting_call_can_be_interrupted(loopback_server):
         thread.join(0.01)
 
 
-def test_refused_connection_is_recorded_as_one(loopback_server):
+def test_refused_connection_is_recorded(loopback_server):
     """
-    And raised again by the replay, as retryable as it was.
+    A refused connection is recorded, and the replay raises an equal error.
     """
     url = f"http://127.0.0.1:{loopback_server.port}/v1"
     loopback_server.__exit__()
 
-    with asking(cassette(TAPE), url, retries=0) as client, pytest.raises(ConnectionFailedError) as live:
+    with create_client(cassette(CASSETTE), url, retries=0) as client, pytest.raises(ConnectionFailedError) as live:
         client.ask("Hi")
-    with asking(cassette(TAPE), url, retries=0) as client, pytest.raises(ConnectionFailedError) as again:
+    with create_client(cassette(CASSETTE), url, retries=0) as client, pytest.raises(ConnectionFailedError) as again:
         client.ask("Hi")
 
     assert (again.value.message, again.value.hint, again.value.retryable) == (
@@ -155,23 +164,23 @@ def test_refused_connection_is_recorded_as_one(loopback_server):
     )
 
 
-def test_stream_that_broke_breaks_again(loopback_server):
+def test_interrupted_stream_is_recorded(loopback_server):
     """
-    After the same pieces, and with what had arrived.
+    The replay of an interrupted stream raises the same error after the same chunks.
     """
-    pieces = sse(*chat_chunks(["One ", "two"]))
-    loopback_server.play(head(**CHUNKED, **EVENT_STREAM), *map(chunk, pieces[:2]))
+    chunks = sse(*chat_chunks(["One ", "two"]))
+    loopback_server.play(head(**CHUNKED, **EVENT_STREAM), *map(chunk, chunks[:2]))
     url = f"{loopback_server.url}/v1"
-    said = []
+    outcomes = []
 
     for _ in range(2):
         with (
-            asking(cassette(TAPE), url, retries=0) as client,
+            create_client(cassette(CASSETTE), url, retries=0) as client,
             pytest.raises(StreamInterruptedError) as caught,
             client.stream("Hi") as stream,
         ):
             list(stream)
-        said.append((caught.value.response.text, caught.value.message))
+        outcomes.append((caught.value.response.text, caught.value.message))
 
-    assert said[0] == said[1]
-    assert said[0][0] == "One two"
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0] == "One two"

@@ -1,4 +1,4 @@
-"""What a cassette holds, and when it is recorded."""
+"""Recording: the content of cassettes, and when they are written."""
 
 from __future__ import annotations
 
@@ -29,23 +29,32 @@ from budwood_testing import (
     cassette_async,
     chat_reply,
 )
-from budwood_testing.cassettes.tape import FORMAT, load
-from tests.plugins.testing.cassettes.recording import ANY_TIME, KEY, TAPE, ask_async, asking, call, played, recorded
+from budwood_testing.cassettes.cassette_file import FORMAT, load
+from tests.plugins.testing.cassettes.recording import (
+    ANY_TIME,
+    CASSETTE,
+    KEY,
+    ask_async,
+    call,
+    create_client,
+    read_chunks,
+    record,
+)
 
 
-def test_cassette_can_be_read_by_people(scripted):
+def test_cassette_is_readable_json(scripted):
     """
-    JSON, with bodies as the text that they are.
+    A cassette is JSON with bodies as text.
     """
     scripted.reply(
         200, '{"id":  "x", "choices": [{"message": {"content": "Gr\u00fc\u00df"}}]}', headers={"x-request-id": "r1"}
     )
-    recorded(scripted, "Hi", times=True)
+    record(scripted, "Hi", times=True)
 
-    written = json.loads(TAPE.read_text("utf-8"))
+    content = json.loads(CASSETTE.read_text("utf-8"))
 
-    (recording,) = written["recordings"]
-    assert written["format"] == FORMAT
+    (recording,) = content["recordings"]
+    assert content["format"] == FORMAT
     assert recording["call"]["method"] == "POST"
     assert recording["call"]["url"] == "https://api.openai.com/v1/chat/completions"
     assert json.loads(recording["call"]["body"])["messages"][0]["content"] == "Hi"
@@ -54,17 +63,17 @@ def test_cassette_can_be_read_by_people(scripted):
     assert len(recording["reply"]["seconds"]) == 1
 
 
-def test_key_reaches_no_file_even_for_a_moment(scripted, monkeypatch):
+def test_key_is_never_written(scripted, monkeypatch):
     """
-    Of all that is written on the way, nothing holds it, though the prompt, the reply and an error repeat it.
+    No write contains the key, even if prompt, reply and errors do.
     """
     written = []
     real = os.fdopen
-    monkeypatch.setattr(os, "fdopen", lambda *a, **k: Spy(real(*a, **k), written))
+    monkeypatch.setattr(os, "fdopen", lambda *a, **k: FileSpy(real(*a, **k), written))
     scripted.reply(200, chat_reply(f"You said {KEY}"))
     scripted.reply(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}})
     scripted.fail(ConnectionFailedError(f"The proxy did not like {KEY}."))
-    with asking(RecordingTransport(TAPE, scripted), retries=0) as client:
+    with create_client(RecordingTransport(CASSETTE, scripted), retries=0) as client:
         client.ask(f"My key is {KEY}")
         with pytest.raises(AuthenticationError):
             client.ask("Two")
@@ -73,14 +82,14 @@ def test_key_reaches_no_file_even_for_a_moment(scripted, monkeypatch):
 
     assert len(written) == 3
     assert KEY not in "".join(written)
-    assert list(TAPE.parent.iterdir()) == [TAPE]
-    with asking(ReplayTransport(TAPE), retries=0) as client:
+    assert list(CASSETTE.parent.iterdir()) == [CASSETTE]
+    with create_client(ReplayTransport(CASSETTE), retries=0) as client:
         assert client.ask(f"My key is {KEY}").text == "You said [redacted]"
 
 
-class Spy:
+class FileSpy:
     """
-    A file that tells what is written into it.
+    A file that records the text written to it.
     """
 
     def __init__(self, file, written):
@@ -102,173 +111,175 @@ class Spy:
         return self.file.write(text)
 
 
-def test_key_of_a_later_call_is_taken_out_of_earlier_ones(scripted):
+def test_key_of_a_later_call_is_removed_from_earlier_ones(scripted):
     """
-    A first reply may hold what turns out to be the second call's credential.
+    If a reply contains the credential of a later call, it is removed.
     """
     scripted.reply(200, chat_reply("Your key is tick-et-0001.")).reply(200, chat_reply("Hello."))
-    transport = RecordingTransport(TAPE, scripted)
+    transport = RecordingTransport(CASSETTE, scripted)
     for key in (KEY, "tick-et-0001"):
         with Client("openai/gpt-4o", api_key=key, transport=transport, cache=False) as client:
             client.ask("Hi")
 
-    assert "tick-et-0001" not in TAPE.read_text()
+    assert "tick-et-0001" not in CASSETTE.read_text()
 
 
-def test_key_that_the_network_cut_in_two_does_not_end_the_reply(scripted):
+def test_key_split_over_chunks_does_not_end_the_reply(scripted):
     """
-    A piece that was a secret's and nothing else is left out, and what follows is played.
+    A chunk that consists of a part of a secret is skipped in the replay, and does not end it.
     """
     sent = HTTPCall(method="GET", url="https://a.example/", headers={"x-api-key": KEY})
     scripted.reply(200, chunks=[b"<", KEY[:9].encode(), KEY[9:12].encode(), KEY[12:].encode() + b">", b"end"])
 
-    played(RecordingTransport(TAPE, scripted), sent)
+    read_chunks(RecordingTransport(CASSETTE, scripted), sent)
 
-    assert len(load(TAPE)[0].reply.body) == 5
-    assert played(ReplayTransport(TAPE), sent) == [b"<", b"[redacted]", b">", b"end"]
+    assert len(load(CASSETTE)[0].reply.body) == 5
+    assert read_chunks(ReplayTransport(CASSETTE), sent) == [b"<", b"[redacted]", b">", b"end"]
 
 
-def test_cookies_and_organisations_of_a_reply_are_taken_out_of_its_body(scripted):
+def test_cookies_and_organisations_are_removed_from_bodies(scripted):
     """
-    And of what comes after it.
+    Cookies and organisation names in reply headers are removed from this and later bodies.
     """
     headers = {"set-cookie": "cf=0123456789abcdef; path=/", "openai-organization": "acme-research"}
     scripted.reply(200, "acme-research", headers=headers).reply(200, "0123456789abcdef")
-    transport = RecordingTransport(TAPE, scripted)
+    transport = RecordingTransport(CASSETTE, scripted)
 
-    played(transport, call(b"1"))
-    played(transport, call(b"2"))
+    read_chunks(transport, call(b"1"))
+    read_chunks(transport, call(b"2"))
 
-    assert [one.reply.body for one in load(TAPE)] == [(b"[redacted]",)] * 2
-    assert load(TAPE)[0].reply.headers == dict.fromkeys(headers, "[redacted]")
+    assert [one.reply.body for one in load(CASSETTE)] == [(b"[redacted]",)] * 2
+    assert load(CASSETTE)[0].reply.headers == dict.fromkeys(headers, "[redacted]")
 
 
-def test_cassette_is_whole_after_each_call(scripted):
+def test_cassette_is_complete_after_each_call(scripted):
     """
-    Whoever crashes keeps what was recorded before.
+    After a crash, the cassette has all earlier recordings.
     """
-    transport = RecordingTransport(TAPE, scripted.reply(200, "one").reply(200, "two").reply(200, "three"))
+    transport = RecordingTransport(CASSETTE, scripted.reply(200, "one").reply(200, "two").reply(200, "three"))
 
-    played(transport, call(b"1"))
-    assert len(load(TAPE)) == 1
-    transport.open(call(b"2"), ANY_TIME)  # never read to its end
-    played(transport, call(b"3"))
+    read_chunks(transport, call(b"1"))
+    assert len(load(CASSETTE)) == 1
+    transport.open(call(b"2"), ANY_TIME)  # not read to its end
+    read_chunks(transport, call(b"3"))
 
-    assert [one.call.body for one in load(TAPE)] == [b"1", b"3"]
+    assert [one.call.body for one in load(CASSETTE)] == [b"1", b"3"]
 
 
-def test_recordings_stand_in_the_order_in_which_calls_were_sent(scripted):
+def test_recordings_have_the_order_of_the_calls(scripted):
     """
-    However their replies come in.
+    Recordings have the order in which calls were sent, not that of the replies.
     """
-    transport = RecordingTransport(TAPE, scripted.reply(200, "one").reply(200, "two"))
+    transport = RecordingTransport(CASSETTE, scripted.reply(200, "one").reply(200, "two"))
     first, second = transport.open(call(b"1"), ANY_TIME), transport.open(call(b"2"), ANY_TIME)
 
     for exchange in (second, first):
         exchange.read_all(100)
         exchange.close()
 
-    assert [one.call.body for one in load(TAPE)] == [b"1", b"2"]
+    assert [one.call.body for one in load(CASSETTE)] == [b"1", b"2"]
 
 
-def test_cassette_that_cannot_be_written_is_an_error(scripted, tmp_path):
+def test_unwritable_cassette_is_an_error(scripted, tmp_path):
     """
-    One that names the file and says what to do.
+    The error names the file and has a hint.
     """
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ConfigurationError, match=r"ask\.json cannot be written: .* Name a file in a folder"):
-        played(RecordingTransport(tmp_path / "file" / "ask.json", scripted.reply(200, "one")), call())
+    with pytest.raises(
+        ConfigurationError, match=r"Cannot write the cassette .*ask\.json: .* Use a path in a writable folder"
+    ):
+        read_chunks(RecordingTransport(tmp_path / "file" / "ask.json", scripted.reply(200, "one")), call())
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"format": "vcr", "recordings": []}', '{"recordings": []}', "[]", None])
-def test_cassette_that_is_torn_or_another_file_is_an_error(content):
+def test_invalid_cassette_is_an_error(content):
     """
-    Whoever lost half a file is told which, and how to get it back.
+    A truncated file or another file format raises an error that names the file, with a hint.
     """
     path = Path("ask.json")
     if content is None:
-        whole = recorded(ScriptedTransport().reply(200, chat_reply("Hello.")), "Hi").read_text("utf-8")
-        content = whole[: len(whole) // 2]
+        text = record(ScriptedTransport().reply(200, chat_reply("Hello.")), "Hi").read_text("utf-8")
+        content = text[: len(text) // 2]
     path.write_text(content)
 
-    with pytest.raises(ConfigurationError, match=r"ask\.json is no whole cassette: .*delete it and record anew"):
+    with pytest.raises(ConfigurationError, match=r"Invalid cassette ask\.json: .*delete it and record again"):
         ReplayTransport(path)
 
 
-def test_stream_that_was_left_is_played_as_far_as_it_was_read(scripted):
+def test_incomplete_reply_is_replayed_as_far_as_it_was_read(scripted):
     """
-    Who reads on learns why there is no more.
+    Reading beyond the recorded part of a reply raises an error.
     """
-    transport = RecordingTransport(TAPE, scripted.reply(200, chunks=[b"one", b"two"]))
+    transport = RecordingTransport(CASSETTE, scripted.reply(200, chunks=[b"one", b"two"]))
     exchange = transport.open(call(), ANY_TIME)
     exchange.read()
     exchange.close()
 
-    replay = ReplayTransport(TAPE).open(call(), ANY_TIME)
+    replay = ReplayTransport(CASSETTE).open(call(), ANY_TIME)
     assert replay.read() == b"one"
-    with pytest.raises(ConfigurationError, match="left before the end of the reply"):
+    with pytest.raises(ConfigurationError, match="closed the reply before its end"):
         replay.read()
 
 
-def test_auto_records_once_and_replays_from_then_on(scripted):
+def test_auto_mode_records_once_and_then_replays(scripted):
     """
-    Where there is a file nothing is sent.
+    In mode ``auto`` nothing is sent if the file exists.
     """
-    assert isinstance(cassette(TAPE), RecordingTransport)
-    assert isinstance(cassette_async(TAPE), AsyncRecordingTransport)
+    assert isinstance(cassette(CASSETTE), RecordingTransport)
+    assert isinstance(cassette_async(CASSETTE), AsyncRecordingTransport)
 
-    recorded(scripted.reply(200, chat_reply("One")), "1")
+    record(scripted.reply(200, chat_reply("One")), "1")
 
-    assert isinstance(cassette(TAPE), ReplayTransport)
-    assert isinstance(cassette_async(str(TAPE)), AsyncReplayTransport)
+    assert isinstance(cassette(CASSETTE), ReplayTransport)
+    assert isinstance(cassette_async(str(CASSETTE)), AsyncReplayTransport)
 
 
-def test_environment_switches_all_cassettes(scripted, monkeypatch):
+def test_environment_sets_the_default_mode(scripted, monkeypatch):
     """
-    But for those that are told in the program.
+    The environment variable sets the mode, unless the program passes one.
     """
-    recorded(scripted.reply(200, chat_reply("One")), "1")
+    record(scripted.reply(200, chat_reply("One")), "1")
     monkeypatch.setenv("BUDWOOD_CASSETTES", "record")
 
-    assert isinstance(cassette(TAPE), RecordingTransport)
-    assert isinstance(cassette(TAPE, "replay"), ReplayTransport)
+    assert isinstance(cassette(CASSETTE), RecordingTransport)
+    assert isinstance(cassette(CASSETTE, "replay"), ReplayTransport)
 
 
-def test_replay_never_records(monkeypatch):
+def test_replay_mode_requires_the_file(monkeypatch):
     """
-    Where there is no file, that is the error.
+    In mode ``replay`` a missing file is an error.
     """
     monkeypatch.setenv("BUDWOOD_CASSETTES", "replay")
 
-    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
-        cassette(TAPE)
+    with pytest.raises(ConfigurationError, match=r"Cannot read the cassette .*: No such file"):
+        cassette(CASSETTE)
 
 
-def test_unknown_mode_is_refused(monkeypatch):
+def test_unknown_mode_is_rejected(monkeypatch):
     """
-    The error says where it stands.
+    The error names the argument or the environment variable.
     """
-    with pytest.raises(ConfigurationError, match="mode=always is no mode"):
-        cassette(TAPE, "always")
+    with pytest.raises(ConfigurationError, match="Invalid mode: mode=always"):
+        cassette(CASSETTE, "always")
     monkeypatch.setenv("BUDWOOD_CASSETTES", "once")
-    with pytest.raises(ConfigurationError, match="BUDWOOD_CASSETTES=once is no mode"):
-        cassette_async(TAPE)
+    with pytest.raises(ConfigurationError, match="Invalid mode: BUDWOOD_CASSETTES=once"):
+        cassette_async(CASSETTE)
 
 
 def test_failures_of_async_calls_are_recorded(scripted):
     """
-    Before the head and after it.
+    Failures of async calls are recorded, with and without a reply.
     """
     scripted.fail(RequestTimeoutError("late", phase="connect")).reply(429, b"slow")
-    transport = AsyncRecordingTransport(TAPE, scripted.asynchronous)
+    transport = AsyncRecordingTransport(CASSETTE, scripted.asynchronous)
 
     with pytest.raises(RequestTimeoutError):
         asyncio.run(ask_async(transport, "1", retries=0))
     with pytest.raises(RateLimitError):
         asyncio.run(ask_async(transport, "2", retries=0))
 
-    with asking(ReplayTransport(TAPE), retries=0) as client:
+    with create_client(ReplayTransport(CASSETTE), retries=0) as client:
         with pytest.raises(RequestTimeoutError) as caught:
             client.ask("1")
         with pytest.raises(RateLimitError):
@@ -276,15 +287,15 @@ def test_failures_of_async_calls_are_recorded(scripted):
     assert caught.value.phase == "connect"
 
 
-def test_many_threads_record_one_cassette(scripted):
+def test_threads_can_share_a_cassette(scripted):
     """
-    Each call has its recording.
+    Concurrent calls are all recorded.
     """
     for number in range(20):
         scripted.reply(200, chat_reply(f"Reply {number}"))
-    with asking(RecordingTransport(TAPE, scripted)) as client:
+    with create_client(RecordingTransport(CASSETTE, scripted)) as client:
         live = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8)
-    with asking(ReplayTransport(TAPE)) as client:
+    with create_client(ReplayTransport(CASSETTE)) as client:
         again = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8)
 
     assert [one.text for one in again] == [one.text for one in live]
@@ -292,7 +303,7 @@ def test_many_threads_record_one_cassette(scripted):
 
 def test_files_are_recorded_by_their_digest(tmp_path):
     """
-    A form with files is recorded without their content, and recognised by another process, which has another boundary.
+    A form with files is recorded without their content, and matches calls with another boundary.
     """
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"pixels")
@@ -302,10 +313,10 @@ def test_files_are_recorded_by_their_digest(tmp_path):
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary.decode()}"}
         return HTTPCall(method="POST", url="http://x/v1", headers=headers, body=body)
 
-    bounds = Timing(connect_timeout=1, idle_timeout=1, deadline=1e9)
+    limits = Timing(connect_timeout=1, idle_timeout=1, deadline=1e9)
     script = ScriptedTransport().reply(body=b"seen")
     recording = RecordingTransport(tmp_path / "c.json", script)
-    recording.open(sent(b"first-boundary"), bounds).close()
+    recording.open(sent(b"first-boundary"), limits).close()
     assert script.bodies[0].count(b"pixels") == 1
     text = (tmp_path / "c.json").read_text("utf-8")
     assert "file of 6 bytes, sha256 " in text
@@ -313,7 +324,7 @@ def test_files_are_recorded_by_their_digest(tmp_path):
     assert "first-boundary" not in text
 
     replay = ReplayTransport(tmp_path / "c.json")
-    assert replay.open(sent(b"second-boundary"), bounds).head.status == 200
+    assert replay.open(sent(b"second-boundary"), limits).head.status == 200
     photo.unlink()
     with pytest.raises(PromptError, match=r"photo\.png"):
-        replay.open(sent(b"third-boundary"), bounds)
+        replay.open(sent(b"third-boundary"), limits)

@@ -1,5 +1,5 @@
 """
-What vendors count, beside what we estimate: learnt from the usage of replies, kept in the client's memory alone.
+What vendors count, beside what we estimate: learned from the usage of replies, kept in the client's memory alone.
 
 A reply leaves its request here and nothing else happens; the requests are estimated when someone wants a count.
 """
@@ -23,6 +23,9 @@ WAITING: Final = 8
 
 MOST_CHARACTERS: Final = 200_000
 """Longer requests are not kept, to bound the memory."""
+
+MAX_COUNT: Final = 100_000_000
+"""A larger count is a fault of the server."""
 
 LEAST_TOKENS: Final = 100.0
 """In shorter requests most tokens are overhead, not text."""
@@ -59,7 +62,7 @@ class Calibration:
         ratio = self._ratios.get(key)
         if ratio is not None and len(ratio.waiting) == WAITING:
             return  # enough until someone asks for an estimate: nearly all programs never do
-        if not counted or not _is_text(request):
+        if not counted or not 0 < counted <= MAX_COUNT or not _is_text(request):
             return
         if ratio is None:
             with self._lock:
@@ -67,7 +70,7 @@ class Calibration:
         ratio.waiting.append((request, counted))
 
     def applied(self, endpoint: str, request: ChatRequest, estimate: TokenEstimate) -> TokenEstimate | None:
-        """Correct an estimate by what was learnt; None where nothing was that holds for this request."""
+        """Correct an estimate by what was learned; None where nothing was that holds for this request."""
         if not _is_text(request):
             return None
         with self._lock:

@@ -24,14 +24,16 @@ UNFINISHED: Final = Cost(None, "the attempt was left before its end, and its usa
 
 def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
     """
-    Say what a reply cost.
+    Return the cost of a reply: what the vendor reports, or else its tokens at the prices of the catalog.
 
     Args:
-        endpoint: Who gave it.
+        endpoint: The provider that answered.
         asked: The model that was asked.
-        reply: Its usage counts, and how it was served.
+        reply: The reply, with its usage and its service tier.
         now: Seconds since 1970.
     """
+    if reply.usage.reported_cost is not None:
+        return Cost(reply.usage.reported_cost)
     if endpoint.facts is None:
         return Cost(None, endpoint.no_price)
     facts = _facts_of_answering(endpoint.facts, asked, reply.model)

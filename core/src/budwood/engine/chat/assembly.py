@@ -208,7 +208,9 @@ class ResponseBuilder:
         self._choices = {0: _Choice()}
 
     def _report(self, event: UsageReported) -> None:
-        self._usage = event.usage
+        cost, self._usage = self._usage.reported_cost, event.usage
+        if cost is not None and event.usage.reported_cost is None:  # one chunk has the cost, another the tokens
+            self._usage = event.usage.model_copy(update={"reported_cost": cost})
 
     def _finish(self, event: Finished) -> None:
         choice = self._choice(event.choice)

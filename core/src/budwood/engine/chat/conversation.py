@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -49,11 +50,12 @@ class Conversation:
             ConfigurationError: The file cannot be written.
         """
         saved = _Saved(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
-        target = Path(path)
         try:
-            write_file_atomically(target, saved.model_dump_json(indent=1) + "\n")
+            write_file_atomically(Path(path), saved.model_dump_json(indent=1) + "\n")
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
+        except (TypeError, ValueError) as error:  # a path with a null byte, or none at all; text that JSON cannot hold
+            raise ConfigurationError(f"{path!r} cannot be written: {error}.") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -64,14 +66,16 @@ class Conversation:
             ConfigurationError: The file cannot be read, or is none of ours.
         """
         try:
-            saved = _Saved.model_validate_json(Path(path).read_bytes())
+            saved = _Saved.model_validate_json(Path(path).read_bytes().removeprefix(BOM_UTF8))
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from error
         except ValidationError as error:
             detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
             raise ConfigurationError(
-                f"{path} is no saved chat: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}."
+                f"{path} is not a saved chat: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}."
             ) from None
+        except (TypeError, ValueError) as error:  # a path with a null byte, or none at all
+            raise ConfigurationError(f"{path!r} cannot be read: {error}.") from error
         if saved.format != FORMAT:
             raise ConfigurationError(f"{path} is in the form {saved.format!r}, and this is {FORMAT!r}.")
         return cls(saved.model, saved.system, list(saved.messages))

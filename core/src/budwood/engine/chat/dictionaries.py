@@ -50,10 +50,10 @@ _HINTS: Final = {
     "reasoning_details": _RETURNED_BY_THE_MESSAGE,
     "thinking_blocks": _RETURNED_BY_THE_MESSAGE,
 }
-_PARTS: Final = TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | VendorPart
+_AnyPart = TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | VendorPart
 
 
-P = TypeVar("P", bound=_PARTS)
+P = TypeVar("P", bound=_AnyPart)
 
 
 class _UnknownFormError(Exception):
@@ -144,7 +144,7 @@ def _read_content(content: object) -> tuple[Part, ...]:
 def _read_part(given: object) -> Part:
     if isinstance(given, str):
         return TextPart(text=given)
-    if isinstance(given, _PARTS):
+    if isinstance(given, _AnyPart):
         return given
     if not isinstance(given, Mapping):
         _wrong_type("a part of the content", given, "a dictionary")
@@ -261,5 +261,4 @@ def _mark(part: P, given: Mapping[str, Any]) -> P:
         )
     if isinstance(part, ReasoningPart | RefusalPart | VendorPart):
         raise _UnknownFormError(f"{_MARK} cannot mark {part.type}", "Put it on a text, an image, a call or a result.")
-    marked: P = part.model_copy(update={"cache": lifetime})
-    return marked
+    return cast("P", part.model_copy(update={"cache": lifetime}))

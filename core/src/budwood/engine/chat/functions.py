@@ -53,7 +53,12 @@ class Tool(NamedTuple):
     function: Function
     definition: ToolDefinition
     awaitable: bool
-    arguments: _Validator
+    arguments: _Validator | None
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether there is a function; a tool that was passed as a dictionary is run by the caller."""
+        return self.arguments is not None
 
     def call(self, call: ToolCallPart) -> Any:  # noqa: ANN401 - whatever the function returns
         """
@@ -63,6 +68,8 @@ class Tool(NamedTuple):
             ValueError: The arguments are not JSON, or do not fit the function.
             Exception: Whatever the function raises.
         """
+        if self.arguments is None:
+            raise RuntimeError(f"the tool {self.definition.name!r} has no function")
         positional, named = self.arguments.validate_python(ArgsKwargs((), call.parse_arguments()))
         return self.function(*positional, **named)
 
@@ -84,27 +91,46 @@ def make_tool(function: Function) -> Tool:
         )
     called = function if isinstance(function, _DESCRIBABLE) else getattr(function, "__call__", None)  # noqa: B004
     if not isinstance(called, _DESCRIBABLE):
-        raise ConfigurationError(f"The tool {name!r} is a {type(function).__name__}.", hint="Pass a Python function.")
+        raise ConfigurationError(
+            f"A tool is of the type {type(function).__name__}.",
+            hint='Pass a Python function, or a dictionary: {"type": "function", "function": {…}}.',
+        )
     documentation = function.__doc__ or inspect.getdoc(function) or ""
     if isinstance(called, MethodType):  # a new object each time that it is looked up
         return Tool(function, *_describe(ref(called.__func__), name, documentation, is_bound=True))
     return Tool(function, *_describe(ref(called), name, documentation, is_bound=False))
 
 
-def make_tools(functions: Sequence[Function | Tool]) -> dict[str, Tool]:
+def make_tools(functions: Sequence[Function | Tool | ToolDefinition | Mapping[str, Any]]) -> dict[str, Tool]:
     """
-    Describe several functions, by name.
+    Describe several functions, by name. A definition or a dictionary is a tool without a function.
 
     Raises:
         ConfigurationError: One cannot be described, or two have the same name.
     """
     tools: dict[str, Tool] = {}
     for function in functions:
-        tool = function if isinstance(function, Tool) else make_tool(function)
+        tool = _as_tool(function)
         if tool.definition.name in tools:
             raise ConfigurationError(f"Two tools have the name {tool.definition.name!r}.", hint="Rename one of them.")
         tools[tool.definition.name] = tool
     return tools
+
+
+def _as_tool(given: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Tool:
+    if isinstance(given, Tool):
+        return given
+    if isinstance(given, Mapping):
+        from budwood.engine.chat.tool_definitions import read_definition  # few programs have some
+
+        given = read_definition(given)
+    if isinstance(given, ToolDefinition):
+        return Tool(_not_runnable, given, awaitable=False, arguments=None)
+    return make_tool(given)
+
+
+def _not_runnable(*_: object) -> None:
+    """Stand for the function of a tool that has none."""
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -155,8 +181,10 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
 
     function = cast("Function", called())  # the caller holds it
     try:
-        adapter = TypeAdapter(_copy_parameters(function, is_bound=is_bound))
-        schema = add_items(adapter.json_schema())
+        signature = inspect.signature(MethodType(function, object()) if is_bound else function)
+        hints = _hints(function)
+        adapter = TypeAdapter(_collector(signature, hints))
+        schema = add_items(adapter.json_schema() | _further_properties(signature, hints))
     except (PydanticUserError, NameError, AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",
@@ -167,18 +195,54 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
     return _Description(definition, is_async(function), adapter.validator)
 
 
-def _copy_parameters(function: Function, *, is_bound: bool) -> Any:  # noqa: ANN401 - Pydantic's stub knows types alone
-    """Make a function of the same parameters that returns its arguments."""
-
-    def collect(*positional: object, **named: object) -> tuple[tuple[object, ...], dict[str, object]]:
-        return positional, named
-
+def _hints(function: Function) -> dict[str, Any]:
     hints = get_type_hints(function.func if isinstance(function, partial) else function, include_extras=True)
     if isinstance(function, type):
         hints |= get_type_hints(vars(function).get("__init__", function), include_extras=True)
-    collect.__annotations__ = hints
-    collect.__signature__ = inspect.signature(MethodType(function, object()) if is_bound else function)  # type: ignore[attr-defined]
+    return hints
+
+
+def _collector(signature: inspect.Signature, hints: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a function with hints
+    """
+    Make a function that returns its arguments as the described function takes them.
+
+    Its own parameters all have names, because models write arguments as an object: ``*args`` becomes a list.
+    """
+    rest = next((name for name, one in signature.parameters.items() if one.kind is one.VAR_POSITIONAL), None)
+    positional = [
+        name
+        for name, one in signature.parameters.items()
+        if one.kind is one.POSITIONAL_ONLY or (rest and one.kind is one.POSITIONAL_OR_KEYWORD)
+    ]
+
+    def collect(*_: object, **named: Any) -> tuple[tuple[object, ...], dict[str, object]]:  # noqa: ANN401 - see above
+        first = [named.pop(name) for name in positional if name in named]
+        return (*first, *(named.pop(rest, ()) if rest else ())), named
+
+    parameters = [_named(one, hints) for one in signature.parameters.values()]
+    parameters.sort(key=lambda one: one.kind)  # the list comes after the parameters that may be positional
+    collect.__annotations__ = {one.name: one.annotation for one in parameters if one.annotation is not one.empty}
+    collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return collect
+
+
+def _named(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> inspect.Parameter:
+    """Return a parameter that can be given by its name."""
+    hint = hints.get(parameter.name, parameter.empty)
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        return parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD, annotation=hint)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        items = Any if hint is parameter.empty else hint
+        return parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=list[items], default=[])  # type: ignore[valid-type]
+    return parameter.replace(annotation=hint)
+
+
+def _further_properties(signature: inspect.Signature, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe what ``**kwargs`` takes."""
+    rest = next((name for name, one in signature.parameters.items() if one.kind is one.VAR_KEYWORD), None)
+    if rest is None:
+        return {}
+    return {"additionalProperties": TypeAdapter(hints[rest]).json_schema() if rest in hints else True}
 
 
 def _with_descriptions(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:

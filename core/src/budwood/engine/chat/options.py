@@ -14,9 +14,9 @@ from budwood.engine.chat.schemas import ReplyType, parse_schema
 from budwood.engine.chat.structured import Output, SchemaMode
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
-from budwood.names import did_you_mean
+from budwood.names import did_you_mean, listed, normalise
 from budwood.settings import Options, validated
-from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, VendorTool
+from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, ToolDefinition, VendorTool
 from budwood.types.record import JSON
 
 
@@ -73,7 +73,8 @@ class AskOptions(CompletionOptions, total=False):
         schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
             see ``response.parsed``.
         schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
-        tools: Functions that the model may call.
+        tools: Functions that the model may call. A dictionary, or a `ToolDefinition`, describes a tool that you run:
+            a reply that calls it is returned, with all its calls in ``response.tool_calls``.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
         parallel_tool_calls: Whether the model may ask for several calls at once.
         execute_tools: Whether calls are run; otherwise they are in ``response.tool_calls``.
@@ -89,7 +90,7 @@ class AskOptions(CompletionOptions, total=False):
     reasoning_budget: int
     schema: ReplyType
     schema_mode: SchemaMode
-    tools: Sequence[Function]
+    tools: Sequence[Function | ToolDefinition | Mapping[str, Any]]
     tool_choice: str
     parallel_tool_calls: bool
     execute_tools: bool
@@ -100,8 +101,8 @@ class AskOptions(CompletionOptions, total=False):
 
 
 _KNOWN: Final = frozenset(AskOptions.__optional_keys__)
-_OF_CLIENTS: Final = frozenset(
-    {"api_key", "base_url", "cache_ttl", "clock", "observers", "registry", "settings", "transport"}
+_SECRETS: Final = frozenset(
+    "api-key apikey x-api-key api-token access-token auth-token authorization bearer secret-key".split()
 )
 _OF_COMPLETIONS: Final = frozenset(CompletionOptions.__optional_keys__)
 _OF_THE_CALL: Final = frozenset(ClientOptions.__optional_keys__)
@@ -164,11 +165,11 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         options=override(defaults, overrides),
         model=_text(given, "model"),
         system=_text(given, "system"),
-        files=cast("Sequence[File]", _parse_list(given, "files", "names")),
+        files=cast("Sequence[File]", _parse_list(given, "files", "paths")),
         parameters=_parameters(given, [tool.definition for tool in tools.values()]),
-        tools=ToolConfig(tools, bool(given.get("execute_tools", True)), cast("Approval | None", given.get("approve"))),
+        tools=ToolConfig(tools, _flag(given, "execute_tools"), _approval(given)),
         output=_output(given, tools),
-        use_cache=bool(given.get("cache", True)),
+        use_cache=_flag(given, "cache"),
     )
 
 
@@ -201,11 +202,15 @@ def refuse_unknown(given: Mapping[str, object], known: frozenset[str]) -> None:
 
 
 def _hint_for_unknown(name: str, known: frozenset[str]) -> str:
-    if name in _OF_CLIENTS:  # never `extra`: a key would go into the body of the request
-        return f"It is an argument of Client, AsyncClient and session: Client(…, {name}=…)."
-    if name == "stream":
-        return "Call client.stream(…) to read a reply as it is written."
-    return did_you_mean(name, known) or "A vendor's own parameters go into extra={…}."
+    from budwood.engine.chat.foreign_options import hint_for  # only mistakes need it
+
+    for_client = "extra" not in known
+    if for_client and name in _KNOWN:
+        return f"It is an option of a call: client.ask(…, {name}=…) or client.chat({name}=…)."
+    hint = hint_for(name, for_client=for_client) or did_you_mean(name, known)
+    if hint is not None:
+        return hint
+    return f"Known are {listed(known)}." if for_client else "A vendor's own parameters go into extra={…}."
 
 
 def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
@@ -215,9 +220,7 @@ def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
             (options["stop"],) if isinstance(options["stop"], str) else tuple(_parse_list(options, "stop", "texts"))
         )
     if "extra" in options:
-        if not isinstance(options["extra"], Mapping):
-            raise ConfigurationError(f"extra= is a {type(options['extra']).__name__}.", hint="Give a dictionary.")
-        parameters["extra"] = dict(options["extra"])
+        parameters["extra"] = parse_extra(options["extra"])
     if tools:
         parameters["tools"] = tuple(tools)
     if "tool_choice" in options:
@@ -225,7 +228,33 @@ def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
     return parameters
 
 
-def _choice(choice: str, names: set[str]) -> str | NamedTool:
+def parse_extra(extra: object) -> dict[str, JSON]:
+    """
+    Parse a vendor's own parameters.
+
+    Raises:
+        ConfigurationError: They are not a dictionary, or hold a credential: it would go into the body of the request.
+    """
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping):
+        raise _wrong_type("extra", extra, "a dictionary")
+    secret = next((name for name in extra if normalise(str(name)) in _SECRETS), None)
+    if secret is not None:
+        raise ConfigurationError(
+            f"extra= holds {secret!r}, and would be sent in the body of the request.",
+            hint="Pass api_key=… to Client, or set it in budwood.toml or the environment.",
+        )
+    return dict(extra)
+
+
+def _choice(choice: object, names: set[str]) -> str | NamedTool:
+    if isinstance(choice, Mapping):  # as Chat Completions has it, or the Messages API
+        function = choice.get("function", choice)
+        choice = function.get("name", choice.get("type")) if isinstance(function, Mapping) else choice
+        choice = {"any": "required"}.get(choice, choice) if isinstance(choice, str) else choice
+    if not isinstance(choice, str):
+        raise _wrong_type("tool_choice", choice, "a text")
     if choice in ("auto", "none", "required"):
         return choice
     if choice in names:
@@ -255,7 +284,7 @@ def _mode(mode: object) -> SchemaMode:
 def _text(options: Mapping[str, object], name: str) -> str | None:
     value = options.get(name)
     if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"{name}= is a {type(value).__name__}.", hint="Give a text.")
+        raise _wrong_type(name, value, "a text")
     return value
 
 
@@ -264,5 +293,24 @@ def _parse_list(options: Mapping[str, object], name: str, things: str) -> Sequen
     if isinstance(value, list | tuple):  # the common case; asking an abstract class costs more
         return value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise ConfigurationError(f"{name}= is a {type(value).__name__}.", hint=f"Give a list of {things}: {name}=[…].")
+        raise _wrong_type(name, value, f"a list of {things}", f"Pass {name}=[…].")
     return value
+
+
+def _approval(options: Mapping[str, object]) -> Approval | None:
+    approve = options.get("approve")
+    if approve is not None and not callable(approve):
+        raise _wrong_type("approve", approve, "a function that takes a tool call")
+    return cast("Approval | None", approve)
+
+
+def _flag(options: Mapping[str, object], name: str) -> bool:
+    value = options.get(name, True)
+    if not isinstance(value, bool):
+        hint = "The cache itself is an argument of Client: Client(…, cache=…)." if name == "cache" else None
+        raise _wrong_type(name, value, "True or False", hint)
+    return value
+
+
+def _wrong_type(name: str, value: object, expected: str, hint: str | None = None) -> ConfigurationError:
+    return ConfigurationError(f"{name}= must be {expected}; got {type(value).__name__}.", hint=hint)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from budwood.errors import PromptError
 from budwood.types import (
@@ -22,7 +23,8 @@ Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
 Content = str | Message
 """One input of a moderation: a text, or the texts and images of a message."""
 
-File = str | os.PathLike[str]
+File = str | os.PathLike[str] | bytes
+"""A file by its path, or its content."""
 
 ReadFile = Callable[[str, bytes, str], tuple[Part, ...]]
 """Turns a file's name, content and media type into parts of a message."""
@@ -90,16 +92,9 @@ def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadF
         return messages
     if not messages or messages[-1].role != "user":
         raise PromptError("There is no message of the user for the files.", hint="End the messages with one.")
-    parts = tuple(part for file in files for part in _parts_of(_path_of(file), read))
+    parts = tuple(part for number, file in enumerate(files, 1) for part in _parts_of(file, number, read))
     *before, last = messages
     return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
-
-
-def _path_of(file: File) -> Path:
-    try:
-        return Path(file)
-    except TypeError:
-        raise PromptError(f"A file cannot be {type(file).__name__}.", hint="Give the path of the file.") from None
 
 
 def media_type_of(name: str, data: bytes) -> str:
@@ -118,7 +113,11 @@ def media_type_of(name: str, data: bytes) -> str:
     return "text/plain" if "\0" not in text else guessed or "application/octet-stream"
 
 
-def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
+def _parts_of(file: object, number: int, read: ReadFile) -> tuple[Part, ...]:
+    if isinstance(file, bytes):
+        name = f"file {number}"
+        return read(name, file, _sniff(file) or media_type_of(name, file))
+    path = _path_of(file)
     try:
         data = path.read_bytes()
     except IsADirectoryError:
@@ -127,3 +126,35 @@ def _parts_of(path: Path, read: ReadFile) -> tuple[Part, ...]:
         reason = getattr(error, "strerror", None) or error
         raise PromptError(f"{path} cannot be read: {reason}.", hint="Check the name.") from error
     return read(path.name, data, media_type_of(path.name, data))
+
+
+def _path_of(file: object) -> Path:
+    if isinstance(file, str) and (scheme := _ADDRESS.match(file)):
+        shown = file[: 60 if scheme[0] != "data:" else 5]
+        hint = "Pass its path." if scheme[0] == "file:" else _HINT_FOR_ADDRESSES
+        raise PromptError(f"A file is an address: {shown}. Budwood does not download files.", hint=hint)
+    if not isinstance(file, str | os.PathLike):
+        hint = "Pass it in a message: Message.user(text, image)." if isinstance(file, ImagePart) else _HINT_FOR_FILES
+        raise PromptError(f"A file is of the type {type(file).__name__}.", hint=hint)
+    return Path(file)
+
+
+def _sniff(data: bytes) -> str | None:
+    """Tell the media type of content without a name by how it begins."""
+    return next((media_type for start, media_type in _SIGNATURES.items() if data.startswith(start)), None) or (
+        "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+    )
+
+
+_ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|gs|data|file):(?=//|[^/\\])", re.IGNORECASE)
+_HINT_FOR_ADDRESSES: Final = "For an image that the vendor fetches: client.ask(Message.user(text, Image(url=…)))."
+_HINT_FOR_FILES: Final = "Pass the path of the file, or its content as bytes."
+
+_SIGNATURES: Final = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"%PDF-": "application/pdf",
+}
+"""How files begin. Source: the formats' own specifications."""

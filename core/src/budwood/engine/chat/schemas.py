@@ -167,9 +167,12 @@ class JSONSchema(ReplySchema):
             value: JSON = from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
-        if self._quick_check is not None and self._quick_check.isinstance_python(value):
-            return value
-        errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
+        try:
+            if self._quick_check is not None and self._quick_check.isinstance_python(value):
+                return value
+            errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)
+        except (ArithmeticError, RecursionError) as error:  # such as a number of 400 digits, divided by a fraction
+            raise SchemaMismatch([f"the reply cannot be validated: {error}"]) from None
         if errors:
             raise SchemaMismatch([f"{error.json_path}: {error.message}" for error in errors])
         return value
@@ -185,10 +188,10 @@ def parse_schema(schema: object) -> ReplySchema:
     if isinstance(schema, type) and issubclass(schema, BaseModel) and _is_plain(schema):
         return ModelSchema(schema)
     if isinstance(schema, Mapping):
-        return _json_schema(_canonical(schema))
+        return _json_schema(_canonical(_unwrap(schema)))
     if not _is_type(schema):
         raise ConfigurationError(
-            f"schema= is a {type(schema).__name__}.",
+            f"schema= is of the type {type(schema).__name__}.",
             hint="Pass a Pydantic model or another type, or a JSON schema as a dictionary.",
         )
     parts = tuple(_parts(schema))
@@ -197,6 +200,20 @@ def parse_schema(schema: object) -> ReplySchema:
     except TypeError:  # what Annotated[…] holds need not be hashable
         return TypeSchema(schema)
     return _type_schema(parts)
+
+
+def _unwrap(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take a JSON schema out of what Chat Completions calls ``response_format``."""
+    if schema.get("type") == "json_schema":
+        inner = schema.get("json_schema", schema)
+        if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):
+            unwrapped: Mapping[str, Any] = inner["schema"]
+            return unwrapped
+    if schema.get("type") == "json_object":
+        raise ConfigurationError(
+            "'json_object' is not the type of a JSON schema.", hint='Pass schema={"type": "object"} for any object.'
+        )
+    return schema
 
 
 def check_schema(schema: ReplyType) -> None:

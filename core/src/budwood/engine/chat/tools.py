@@ -58,7 +58,7 @@ def _loop(answer: Callable[[Round], Flow[Any]], round_: Round, tools: ToolConfig
     usage: Usage | None = None
     for number in range(call.options.max_tool_rounds + 1):
         response: ChatResponse = yield from answer(replace(round_, request=request, number=number))
-        is_answer = not response.tool_calls or _has_output(response, round_)
+        is_answer = not response.tool_calls or _has_output(response, round_) or _is_for_caller(response, tools)
         if is_answer and not added:
             return response
         usage = response.usage if usage is None else usage + response.usage
@@ -92,6 +92,12 @@ def messages_added(response: ChatResponse) -> tuple[Message, ...]:
 def _has_output(response: ChatResponse, round_: Round) -> bool:
     """Tell whether the reply is the structured output, given by a call that is not one of the user's tools."""
     return round_.output is not None and any(part.name == OUTPUT_TOOL for part in response.tool_calls)
+
+
+def _is_for_caller(response: ChatResponse, tools: ToolConfig) -> bool:
+    """Tell whether a tool is called that has no function here: the caller runs all calls of this reply."""
+    called = (tools.tools.get(part.name) for part in response.tool_calls)
+    return any(tool is not None and not tool.is_runnable for tool in called)
 
 
 def _later_choice(request: ChatRequest) -> object:

@@ -12,7 +12,7 @@ from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
-from budwood.errors import PluginFaultError, ProviderError, UnsupportedError
+from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
 
@@ -91,6 +91,7 @@ class Attempt:
         try:
             return self.endpoint.rate_limits(self.head)
         except PluginFaultError as error:  # neither the reply nor the vendor's error is lost for it
+            scrub(error, self.secrets())
             logs.emit("rate limits unreadable", level="warning", provider=self.endpoint.name, error=str(error))
             return None
 
@@ -99,35 +100,34 @@ class Attempt:
         """The name of the credential in ledgers."""
         return self.lease.credential.label if self.lease is not None else self.endpoint.key_label
 
-    @property
-    def secret(self) -> str:
-        """The credential as text; empty where there is none."""
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must not be in an error: the credential, and the secrets of the provider's settings."""
         credential = self.lease.credential if self.lease is not None else self.endpoint.credential
-        return credential.secret.get_secret_value() if credential is not None else ""
+        return (*self.endpoint.secrets(), *([credential.secret.get_secret_value()] if credential is not None else ()))
 
     def succeed(self, result: object) -> None:
         """Record the attempt in the ledger."""
         reply = result if isinstance(result, Answer) else None
-        endpoint, cost = self.endpoint, costs.FREE
-        if reply is not None and endpoint.facts is None:
-            cost = Cost(None, endpoint.no_price)
+        cost = costs.FREE
+        if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
+            cost = Cost(None, self.endpoint.no_price)
         elif reply is not None:
-            cost = costs.cost_of_reply(endpoint, self.model, reply, self.round.call.clock.time())
-        status = 200 if endpoint.remote is not None else None  # a model inside this process has none
+            cost = costs.cost_of_reply(self.endpoint, self.model, reply, self.round.call.clock.time())
+        status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
         self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
 
     def fail(self, error: ProviderError) -> None:
         """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
         error.located(self.endpoint.name, self.model)
         error.rate_limits = error.rate_limits or self.rate_limits
-        scrub(error, self.secret)
+        scrub(error, self.secrets())
         status = self.head.status if error.status is None and self.head is not None else error.status
         self._record(status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
 
     def abort(self, error: BaseException) -> None:
         """Record an attempt that ended without a reply or an error of the provider: the caller left, or code failed."""
-        if isinstance(error, PluginFaultError):
-            scrub(error, self.secret)
+        if isinstance(error, BudwoodError):
+            scrub(error, self.secrets())
         if self.is_started:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
 

@@ -106,8 +106,8 @@ def _load(call: Call, cache: ReplyCache, key: str) -> Flow[ChatResponse | None]:
 def _store(attempt: Attempt, cache: ReplyCache, key: str, response: ChatResponse) -> Flow[None]:
     """Store a reply as the provider gave it, with its adaptations and without the ledger."""
     kept = response.model_copy(update={"adaptations": tuple(attempt.adaptations.values())})
-    content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
     try:
+        content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
         yield Invoke(
             lambda: _call_store(cache, "set", lambda: cache.store.set(key, content, ttl=cache.ttl)), inline=cache.inline
         )

@@ -12,6 +12,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pydantic import SecretStr
+
 from budwood.contracts import TokenSource
 from budwood.engine.chat.functions import is_async
 from budwood.engine.drivers.effects import Flow, Invoke, Overdue, Wait
@@ -26,6 +28,24 @@ if TYPE_CHECKING:
 
 REFRESH_MARGIN: Final = 300.0
 """Seconds before its expiry at which a token is renewed, so that it does not expire in flight."""
+
+
+def check_secret(secret: SecretStr, subject: str) -> None:
+    """
+    Check that a key or token has no white space around it, which no vendor accepts.
+
+    Args:
+        secret: The key or token.
+        subject: What to call it in the error.
+
+    Raises:
+        CredentialError: It has. Nothing was sent.
+    """
+    text = secret.get_secret_value()
+    if text != text.strip():
+        raise CredentialError(
+            f"{subject} begins or ends with white space.", hint="Remove the spaces and line breaks around it."
+        )
 
 
 class Lease(NamedTuple):
@@ -180,6 +200,7 @@ class TokenCache:
     def _store(self, token: object) -> AccessToken:
         if not isinstance(token, AccessToken) or not token.secret.get_secret_value().strip():
             raise CredentialError(f"{self._name}: the token source returned no token.")
+        check_secret(token.secret, f"{self._name}: the token of the token source")
         self._token = token
         return token
 

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+from pydantic_core import PydanticSerializationError
 
-from budwood.catalog import Lessons
+from budwood.catalog import LearnedRules
 from budwood.contracts import (
     CatalogNameProvider,
     ContextWindowProvider,
@@ -24,7 +25,8 @@ from budwood.contracts import (
     RemoteProvider,
     TokenProvider,
 )
-from budwood.engine.pipeline.credentials import Lease, TokenCache
+from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
+from budwood.engine.pipeline.secrets import settings_secrets
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import listed, normalise
@@ -79,6 +81,7 @@ class Endpoint(NamedTuple):
         lease: The credential as a lease, made once.
         tokens: Tokens that it gets in place of a key, where the provider has a source of them.
         missing_credential: What to say where a credential is needed and none is there.
+        secrets: Returns the secrets of its settings, which must not be in errors.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
         source: Where the plugin comes from, for `budwood.plugins.faults`.
@@ -91,12 +94,13 @@ class Endpoint(NamedTuple):
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
     capabilities: Callable[[str], frozenset[Capability]]
-    lessons: Lessons
+    learned_rules: LearnedRules
     identity: str
     credential: Credential | None = None
     lease: Lease | None = None
     tokens: TokenCache | None = None
     missing_credential: str | None = None
+    secrets: Callable[[], tuple[str, ...]] = tuple
     inline: bool = False
     counts_output: bool = False
     facts: Callable[[str], ModelFacts] | None = None
@@ -175,7 +179,7 @@ class Endpoints:
                 endpoint = self._made.get(name)
                 if endpoint is None:
                     instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
-                    endpoint = self._made[name] = _endpoint(instance, self._instances.lessons)
+                    endpoint = self._made[name] = _endpoint(instance, self._instances.learned_rules)
         return endpoint
 
     def close(self) -> None:
@@ -187,13 +191,15 @@ class Endpoints:
                     stack.callback(faults.guard(endpoint.source, "close", close))
 
 
-def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    thing = instance.thing
+def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
+    thing = instance.implementation
     with faults.calling(instance.source, "token_source"):  # a property, which the check of the Protocol reads as well
         source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
+    if credential is not None:
+        check_secret(credential.secret, f"{instance.name}: the API key")
     rules: Callable[[str], ModelRules] = (
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
@@ -204,7 +210,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         return rules(model).able(offered)
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
-    lessons.on_change(remembered.cache_clear)
+    learned_rules.on_change(remembered.cache_clear)
     is_local = isinstance(thing, LocalProvider)  # what it can do may change, as it does once a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -214,12 +220,13 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         local=thing if is_local else None,
         rules=rules,
         capabilities=capabilities if is_local else remembered,
-        lessons=lessons,
+        learned_rules=learned_rules,
         identity=_identity(instance),
         credential=credential,
         lease=Lease(credential) if credential is not None else None,
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
+        secrets=partial(settings_secrets, instance.settings),
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
@@ -232,9 +239,9 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
 
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
     """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
-    if not isinstance(instance.thing, protocol):
+    if not isinstance(instance.implementation, protocol):
         return None
-    return faults.guard(instance.source, method, getattr(instance.thing, method), returns)
+    return faults.guard(instance.source, method, getattr(instance.implementation, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
@@ -247,17 +254,27 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
 
 def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     """Say why a model has no price, where the catalog has none."""
-    if isinstance(instance.thing, LocalProvider):
+    if isinstance(instance.implementation, LocalProvider):
         return f"{NO_PRICE}: it runs in this process"
-    host = urlsplit(getattr(instance.settings, "base_url", None) or "").hostname or ""
+    try:
+        host = urlsplit(str(getattr(instance.settings, "base_url", None) or "")).hostname or ""
+    except ValueError:  # not an address, which is reported when it is used
+        return NO_PRICE
     if host in ("localhost", "::1") or host.startswith("127."):
         return f"{NO_PRICE}: it runs on this machine"
     return NO_PRICE
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
-    identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}"
-    return hashlib.sha256(identity.encode()).hexdigest()
+    try:
+        identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()
+    except (UnicodeEncodeError, PydanticSerializationError):
+        identity = b""
+    if not identity:  # not raised above: the error holds the settings
+        raise ConfigurationError(
+            f"[{PROVIDER.section}.{instance.name}]: a value is not valid text.", hint="Remove unpaired surrogates."
+        )
+    return hashlib.sha256(identity).hexdigest()
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:

@@ -14,7 +14,8 @@ from budwood.plugins import faults
 from budwood.providing import check_capabilities, check_messages
 from budwood.types import Capability, ChatRequest, OutputSchema
 
-_PURPOSES: Final = {
+_PURPOSES: Final[dict[str | None, tuple[str, str]]] = {
+    "completion": ("continues texts", "Call client.complete(…), or choose a chat model."),
     "embedding": ("makes embeddings", "Call client.embed(…), or choose a chat model."),
     "moderation": ("classifies contents", "Call client.moderate(…), or choose a chat model."),
     "image": ("makes images", "Choose a chat model."),
@@ -74,8 +75,10 @@ def check_chat(target: Target) -> frozenset[Capability]:
     if Capability.CHAT in capabilities:
         return capabilities
     kind = target.endpoint.rules(target.model).kind
-    purpose, hint = _PURPOSES.get(kind, ("does not chat", "Choose a model that does."))
-    raise UnsupportedError(f"{target.address} {purpose}{'' if kind == 'chat' else ' and does not chat'}.", hint=hint)
+    if kind not in _PURPOSES:
+        raise UnsupportedError(f"{target.address} does not chat.", hint="Choose a model that does.")
+    purpose, hint = _PURPOSES[kind]
+    raise UnsupportedError(f"{target.address} {purpose} and does not chat.", hint=hint)
 
 
 def check_service(target: Target, service: Service) -> None:

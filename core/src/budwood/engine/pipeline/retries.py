@@ -77,7 +77,7 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     if not error.retryable or failed_attempts > call.options.retries:
         return None
     delay = _delay(attempt, error, failed_attempts)
-    if delay is None or call.clock.monotonic() + delay >= call.timing.deadline:
+    if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
     return delay
 
@@ -85,7 +85,8 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
     call = attempt.round.call
     if error.retry_after is not None:
-        return error.retry_after if error.retry_after <= call.options.max_retry_after else None
+        is_acceptable = error.retry_after <= call.options.max_retry_after  # not where it is no number, or huge
+        return max(error.retry_after, 0.0) if is_acceptable else None
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
 from budwood.engine.drivers.effects import Close, Flow, Invoke, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.engine.pipeline.secrets import scrub_reply
 from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
 from budwood.plugins import faults
 from budwood.types import Credential, HTTPCall, HTTPReply
@@ -146,7 +145,7 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         ProviderError: The provider says what the status and the body mean.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
-    reply, source = scrub_reply(reply, attempt.secret), attempt.endpoint.source
+    source = attempt.endpoint.source
     error: object
     try:
         with faults.DecodingBoundary(source, "error", reply.body):

@@ -21,7 +21,7 @@ from budwood.types import (
     ToolCallPart,
     Usage,
 )
-from budwood_openai_compatible.decoding import detail, parse_request_id, uncached
+from budwood_openai_compatible.decoding import decode_cost, detail, parse_request_id, uncached
 from budwood_openai_compatible.responses.items import decode_item
 
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -111,6 +111,7 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
         cache_write_tokens=detail(usage, "input_tokens_details", "cache_write_tokens"),
         output_tokens=parse_count(usage.get("output_tokens")),
         reasoning_tokens=detail(usage, "output_tokens_details", "reasoning_tokens"),
+        reported_cost=decode_cost(usage),
         raw=dict(usage),
     )
 

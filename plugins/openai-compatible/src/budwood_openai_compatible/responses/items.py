@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import UnsupportedError
-from budwood.providing import reject_parts
+from budwood.providing import fit_call_id, reject_parts
 from budwood.types import (
     ImagePart,
     Message,
@@ -26,10 +26,13 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
-from budwood_openai_compatible.decoding import arguments_text
+from budwood_openai_compatible.tool_calls import arguments_text
 
 CALLS: Final[Mapping[str, str]] = {"function_call": "arguments", "custom_tool_call": "input"}
 """Kinds of items that call a tool, and the field that holds what it is called with."""
+
+MAX_CALL_ID_LENGTH: Final = 64
+"""How many characters a ``call_id`` may have (``FunctionToolCall``)."""
 
 _TEXTS: Final[Mapping[str, str]] = {"output_text": "text", "refusal": "refusal"}
 """Kinds of content of a message, and the field that holds the text."""
@@ -153,7 +156,7 @@ class InputWriter:
 
     def _item(self, part: Part) -> Iterator[Any]:
         match part:
-            case ReasoningPart(provider=self.vendor, data=dict() as data):
+            case ReasoningPart(provider=self.vendor, data=dict() as data) if data.get("type") == "reasoning":
                 if self.stored or data.get("encrypted_content"):
                     yield data
                 else:
@@ -162,7 +165,7 @@ class InputWriter:
                 yield self._call(part)
             case ToolResultPart():
                 kind = "custom_tool_call_output" if part.call_id in self._custom_calls else "function_call_output"
-                yield {"type": kind, "call_id": part.call_id, "output": self._output(part)}
+                yield {"type": kind, "call_id": _call_id(part.call_id), "output": self._output(part)}
             case VendorPart(provider=self.vendor) if _is_item(part):
                 yield part.data
             case _:
@@ -174,11 +177,17 @@ class InputWriter:
 
     def _call(self, part: ToolCallPart) -> dict[str, Any]:
         own: Any = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
-        kind = own.get("type", "function_call")
+        kind = own.get("type")
+        if kind not in CALLS:  # it came by Chat Completions
+            kind, own = "custom_tool_call" if kind == "custom" else "function_call", {}
         if kind == "custom_tool_call":
             self._custom_calls.add(part.id)
         arguments = part.json_arguments if kind == "function_call" else part.arguments  # a custom tool takes any text
-        return {**own, "type": kind, "call_id": part.id, "name": part.name, CALLS[kind]: arguments}
+        return {**own, "type": kind, "call_id": _call_id(part.id), "name": part.name, CALLS[kind]: arguments}
+
+
+def _call_id(own: str) -> str:
+    return fit_call_id(own, max_length=MAX_CALL_ID_LENGTH)
 
 
 def _refusal(part: RefusalPart) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_chunk, parse_rate_limits
+from budwood.providing import parse_count, parse_rate_limits
 from budwood.types import (
     Finished,
     Part,
@@ -37,12 +37,11 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent
-from budwood_openai_compatible.decoding import parse_request_id
+from budwood_openai_compatible.content import text_in
+from budwood_openai_compatible.decoding import parse_request_id, reports_error
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
-
-DONE: Final = b"[DONE]"
 
 Event = Mapping[str, Any]
 
@@ -58,6 +57,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         self._closed: set[int] = set()
         self._ids: set[str] = set()
         self._told: set[int] = set()
+        self._places: dict[str, int] = {}
         self._reasoned: set[int] = set()
         self._take: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
             "response.output_text.delta": self._text,
@@ -77,12 +77,14 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         }
 
     def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
-        if frame.data == DONE:
+        event = self._parse(frame.data, frame.event)
+        if event is None:
             return
-        event = parse_chunk(frame.data)
         kind = event.get("type") or ("error" if event.get("error") else frame.event)
+        if kind not in self._take and "response" not in event and reports_error(event):
+            kind = "error"
         response = event.get("response")
-        if not self._started and kind != "error":
+        if not self._started and kind.startswith("response."):
             yield from self._start(response if isinstance(response, Mapping) else {})
         if take := self._take.get(kind):
             yield from take(event)
@@ -97,34 +99,42 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         yield ResponseStarted(response.get("id") or None, response.get("model") or None)
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
+    def _index(self, event: Event) -> int:
+        """Return the place of the item that an event is about. A server that does not number them names them."""
+        index = parse_count(event.get("output_index"))
+        if index is not None:
+            return index
+        item: Event = event.get("item") or {}
+        return self._places.setdefault(str(event.get("item_id") or item.get("id")), len(self._places))
+
     def _text(self, event: Event) -> Iterator[StreamEvent]:
-        self._told.add(event["output_index"])
-        yield TextDelta(event.get("delta") or "")
+        self._told.add(self._index(event))
+        yield TextDelta(text_in(event.get("delta")))
 
     def _refusal(self, event: Event) -> Iterator[StreamEvent]:
-        self._told.add(event["output_index"])
-        yield RefusalDelta(event.get("delta") or "")
+        self._told.add(self._index(event))
+        yield RefusalDelta(text_in(event.get("delta")))
 
     def _summary(self, event: Event) -> Iterator[StreamEvent]:
         """Begin a summary; between two there is an empty line."""
-        if event["output_index"] in self._reasoned:
+        if self._index(event) in self._reasoned:
             yield ReasoningDelta("\n\n")
 
     def _reasoning(self, event: Event) -> Iterator[StreamEvent]:
-        self._reasoned.add(event["output_index"])
-        yield ReasoningDelta(event.get("delta") or "")
+        self._reasoned.add(self._index(event))
+        yield ReasoningDelta(text_in(event.get("delta")))
 
     def _item_added(self, event: Event) -> Iterator[StreamEvent]:
         item: Event = event["item"]
         if item.get("type") in CALLS:
-            yield ToolCallDelta(event["output_index"], item.get("call_id"), item.get("name"))
+            yield ToolCallDelta(self._index(event), item.get("call_id"), item.get("name"))
 
     def _arguments(self, event: Event) -> Iterator[StreamEvent]:
-        self._told.add(event["output_index"])
-        yield ToolCallDelta(event["output_index"], arguments=event.get("delta") or "")
+        self._told.add(self._index(event))
+        yield ToolCallDelta(self._index(event), arguments=text_in(event.get("delta")))
 
     def _item_done(self, event: Event) -> Iterator[StreamEvent]:
-        yield from self._close(event["output_index"], event["item"])
+        yield from self._close(self._index(event), event["item"])
 
     def _close(self, index: int, item: Event) -> Iterator[StreamEvent]:
         """Tell the whole of an item, once; of what no delta told before also its text."""

@@ -1,4 +1,4 @@
-"""One line for tests: record what is not recorded yet, and play it from then on."""
+"""Create a transport that records a cassette if it does not exist, and replays it otherwise."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def cassette(
     scrub: Iterable[str] = (),
 ) -> RecordingTransport | ReplayTransport:
     """
-    Make a transport for `Client` that records real traffic once, and plays it from then on.
+    Create a transport for `Client` that records real traffic once and replays it afterwards.
 
     Args:
-        path: The cassette's file. One transport at a time records into it; clients may share the transport.
-        mode: ``"replay"`` sends nothing, ``"record"`` records anew, ``"auto"`` records where there is no file. By
-            default what the environment's ``BUDWOOD_CASSETTES`` says, or else ``"auto"``.
+        path: The file of the cassette. Only one transport at a time may record to it; clients may share the transport.
+        mode: ``"replay"`` sends nothing, ``"record"`` replaces the recording, ``"auto"`` records if there is no file.
+            The default is the environment variable ``BUDWOOD_CASSETTES``, or ``"auto"``.
         strict_order: See `ReplayTransport`.
         match_host: See `ReplayTransport`.
         secrets: See `RecordingTransport`.
         scrub: See `RecordingTransport`.
 
     Raises:
-        ConfigurationError: There is no such mode, or the cassette that is to be played cannot be.
+        ConfigurationError: The mode is invalid, or the cassette cannot be read.
     """
-    if _records(Path(path), mode):
+    if _should_record(Path(path), mode):
         return RecordingTransport(path, secrets=secrets, scrub=scrub)
     return ReplayTransport(path, strict_order=strict_order, match_host=match_host, secrets=secrets, scrub=scrub)
 
@@ -54,17 +54,17 @@ def cassette_async(
     secrets: Iterable[str] = (),
     scrub: Iterable[str] = (),
 ) -> AsyncRecordingTransport | AsyncReplayTransport:
-    """Make a transport for `AsyncClient`; see `cassette`. Both read and write the same files."""
-    if _records(Path(path), mode):
+    """Create a transport for `AsyncClient`; see `cassette`. Both use the same file format."""
+    if _should_record(Path(path), mode):
         return AsyncRecordingTransport(path, secrets=secrets, scrub=scrub)
     replay = ReplayTransport(path, strict_order=strict_order, match_host=match_host, secrets=secrets, scrub=scrub)
     return replay.asynchronous
 
 
-def _records(path: Path, mode: str | None) -> bool:
-    """Decide between recording and playing."""
+def _should_record(path: Path, mode: str | None) -> bool:
+    """Return whether to record instead of replaying."""
     chosen = mode or os.environ.get(VARIABLE) or "auto"
     if chosen not in get_args(Mode):
         source = "mode=" if mode else f"{VARIABLE}="
-        raise ConfigurationError(f"{source}{chosen} is no mode.", hint=f"Modes are {', '.join(get_args(Mode))}.")
+        raise ConfigurationError(f"Invalid mode: {source}{chosen}.", hint=f"Use one of {', '.join(get_args(Mode))}.")
     return chosen == "record" or (chosen == "auto" and not path.exists())

@@ -1,4 +1,4 @@
-"""Say how a call differs from what was recorded."""
+"""Describe how a call differs from the recorded calls."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Final
 
 from pydantic_core import from_json
 
-from budwood_testing.cassettes.tape import RecordedCall
+from budwood_testing.cassettes.cassette_file import RecordedCall
 
-_MOST_LINES: Final = 16
-_LONGEST_LINE: Final = 160
+_MAX_LINES: Final = 16
+_MAX_LINE_LENGTH: Final = 160
 
 
 def difference(call: RecordedCall, recorded: Sequence[RecordedCall]) -> str:
-    """Describe, in a few lines, how a call differs from the recorded one that is nearest to it."""
-    nearest = max(recorded, key=lambda one: _likeness(call, one))
+    """Return a short diff between a call and the most similar recorded call."""
+    nearest = max(recorded, key=lambda one: _similarity(call, one))
     lines = list(
-        unified_diff(_lines(nearest), _lines(call), "the nearest recording", "this call", lineterm="", n=1),
+        unified_diff(_lines(nearest), _lines(call), "the most similar recording", "this call", lineterm="", n=1),
     )
-    shown = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …" for line in lines[:_MOST_LINES]]
-    left = len(lines) - len(shown)
-    return "\n".join([*shown, *([f"… and {left} more lines"] if left else [])])
+    shown = [line if len(line) <= _MAX_LINE_LENGTH else f"{line[:_MAX_LINE_LENGTH]} …" for line in lines[:_MAX_LINES]]
+    omitted = len(lines) - len(shown)
+    return "\n".join([*shown, *([f"… and {omitted} more lines"] if omitted else [])])
 
 
-def _likeness(call: RecordedCall, recorded: RecordedCall) -> float:
-    same_place = (call.method, call.url) == (recorded.method, recorded.url)
-    return same_place + SequenceMatcher(None, _lines(recorded), _lines(call), autojunk=False).ratio()
+def _similarity(call: RecordedCall, recorded: RecordedCall) -> float:
+    same_target = (call.method, call.url) == (recorded.method, recorded.url)
+    return same_target + SequenceMatcher(None, _lines(recorded), _lines(call), autojunk=False).ratio()
 
 
 def _lines(call: RecordedCall) -> list[str]:

@@ -1,4 +1,4 @@
-"""Transports that carry calls over another one, and record what was sent and what came back."""
+"""Transports that pass calls to another transport and record requests and replies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from budwood.clock import SystemClock
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock, Exchange, Transport
 from budwood.errors import ProviderError
 from budwood.types import HTTPCall, ReplyHead, Timing
-from budwood_testing.cassettes.files import describe_files
+from budwood_testing.cassettes.cassette_file import CassetteWriter, RecordedFailure, RecordedReply, Recording
 from budwood_testing.cassettes.scrubbing import Scrubber
-from budwood_testing.cassettes.tape import RecordedFailure, RecordedReply, Recording, Tape
+from budwood_testing.cassettes.uploads import describe_files
 
 
 class Recorder:
     """
-    Writes down one exchange after the other, and does no other I/O.
+    Records exchanges in a cassette.
 
     The arguments are those of `RecordingTransport`.
     """
@@ -28,106 +28,106 @@ class Recorder:
     ) -> None:
         self.clock = clock
         self.times = times
-        self._tape = Tape(Path(path))
+        self._writer = CassetteWriter(Path(path))
         self._scrubber = Scrubber(secrets, scrub)
-        self._learnt = False
+        self._has_new_secrets = False
         self._lock = threading.Lock()
 
-    def take(self, call: HTTPCall) -> Take:
+    def start(self, call: HTTPCall) -> ActiveRecording:
         """
-        Begin to record a call.
+        Start to record a call.
 
         Raises:
             PromptError: A file of its body cannot be read.
         """
         call = describe_files(call)
         with self._lock:
-            self._learnt |= self._scrubber.learn_call(call)
-            return Take(self, call, self._tape.place())
+            self._has_new_secrets |= self._scrubber.learn_call(call)
+            return ActiveRecording(self, call, self._writer.reserve_position())
 
-    def write(self, take: Take) -> None:
-        """Add what became of a call to the cassette, without its secrets."""
+    def write(self, active: ActiveRecording) -> None:
+        """Add a call and its outcome to the cassette, without secrets."""
         with self._lock:
-            if take.head is not None:
-                self._learnt |= self._scrubber.learn_reply(take.head)
-            if self._learnt:  # what is already written may hold what is known for a secret only now
-                self._tape.change(self._scrubber.recording)
-                self._learnt = False
-            recording = Recording(call=self._scrubber.call(take.call), reply=take.reply(), failure=take.failure)
-            self._tape.write(take.place, self._scrubber.recording(recording))
+            if active.head is not None:
+                self._has_new_secrets |= self._scrubber.learn_reply(active.head)
+            if self._has_new_secrets:  # earlier recordings may contain them
+                self._writer.update_all(self._scrubber.scrub_recording)
+                self._has_new_secrets = False
+            recording = Recording(
+                call=self._scrubber.scrub_call(active.call), reply=active.reply(), failure=active.failure
+            )
+            self._writer.write(active.position, self._scrubber.scrub_recording(recording))
 
 
-class Take:
-    """One call that is being recorded."""
+class ActiveRecording:
+    """The recording of a call in progress."""
 
-    def __init__(self, recorder: Recorder, call: HTTPCall, place: int) -> None:
+    def __init__(self, recorder: Recorder, call: HTTPCall, position: int) -> None:
         self.call = call
-        self.place = place
+        self.position = position
         self.head: ReplyHead | None = None
         self.failure: RecordedFailure | None = None
         self._recorder = recorder
         self._started = recorder.clock.monotonic()
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._seconds: list[float] = []
-        self._ended = False
-        self._written = False
+        self._is_complete = False
+        self._is_written = False
 
-    def began(self, head: ReplyHead) -> None:
-        """Note status and headers."""
+    def set_head(self, head: ReplyHead) -> None:
+        """Record status and headers."""
         self.head = head
 
-    def got(self, piece: bytes) -> bytes:
-        """Note a piece of the body; an empty one is its end."""
-        if piece:
-            self._pieces.append(piece)
+    def add_chunk(self, chunk: bytes) -> bytes:
+        """Record a chunk of the body; an empty one is its end."""
+        if chunk:
+            self._chunks.append(chunk)
             self._seconds.append(round(self._recorder.clock.monotonic() - self._started, 3))
         else:
-            self._ended = True
-        return piece
+            self._is_complete = True
+        return chunk
 
-    def failed(self, failure: ProviderError) -> None:
-        """Note that the call, or the reading of its reply, failed."""
-        self.failure = RecordedFailure.of(failure)
+    def set_failure(self, failure: ProviderError) -> None:
+        """Record the failure of the call or of reading its reply."""
+        self.failure = RecordedFailure.from_error(failure)
 
-    def ended(self) -> None:
-        """Write it, once. A call that nothing became of (it was interrupted) leaves nothing to write."""
-        if self._written or (self.head is None and self.failure is None):
+    def finish(self) -> None:
+        """Write the recording once. An interrupted call without an outcome is not written."""
+        if self._is_written or (self.head is None and self.failure is None):
             return
-        self._written = True
+        self._is_written = True
         self._recorder.write(self)
 
     def reply(self) -> RecordedReply | None:
-        """Describe what came."""
+        """Return the recorded reply, or None if none arrived."""
         if self.head is None:
             return None
         return RecordedReply(
             status=self.head.status,
             headers=dict(self.head.headers),
-            body=tuple(self._pieces),
+            body=tuple(self._chunks),
             seconds=tuple(self._seconds) if self._recorder.times else None,
-            complete=self._ended or self.failure is not None,
+            complete=self._is_complete or self.failure is not None,
         )
 
 
 class RecordingTransport:
     """
-    Carries calls for `Client`, and records them in a cassette; see `budwood_testing.cassette`.
+    Sends calls of `Client`, and records them in a cassette; see `budwood_testing.cassette`.
 
-    The cassette is written anew, in one step, when the first reply was read, and again after each further one. No
-    secret is ever written, not even for a moment.
+    The file is replaced atomically after each complete reply. Secrets are never written, not even temporarily.
 
     Args:
-        path: The cassette's file.
-        transport: Carries the calls; the caller closes it. By default a connection over httpx for each
-            call, which ends with it.
-        secrets: Texts that must not be recorded, besides what calls carry as credentials.
-        scrub: Regular expressions of what else must not be recorded: where one has groups, the groups alone.
-        times: Whether to record when each piece came.
-        clock: The client's clock, where it has one of its own.
+        path: The file of the cassette.
+        transport: Sends the calls; the caller closes it. By default a new transport for each call.
+        secrets: Texts that must not be recorded, in addition to the credentials of calls.
+        scrub: Regular expressions for text that must not be recorded. If one has groups, only the groups are removed.
+        times: Whether to record when each chunk arrived.
+        clock: The clock of the client, if it is not the system clock.
 
     Raises:
-        ConfigurationError: ``secrets`` or ``scrub`` cannot be used. Closing an exchange raises it where the cassette
-            cannot be written.
+        ConfigurationError: ``secrets`` or ``scrub`` is invalid. Closing an exchange raises it if the cassette cannot be
+            written.
     """
 
     def __init__(
@@ -143,12 +143,12 @@ class RecordingTransport:
         self._clock = clock or SystemClock()
         self._recorder = Recorder(path, self._clock, secrets, scrub, times=times)
         self._transport = transport
-        self._own: list[Transport] = []
+        self._own_transports: list[Transport] = []
         self._lock = threading.Lock()
 
     def open(self, call: HTTPCall, timing: Timing) -> RecordedExchange:
         """Send the call; see `budwood.contracts.Transport`."""
-        take = self._recorder.take(call)
+        recording = self._recorder.start(call)
         transport = self._transport
         own = None
         try:
@@ -158,83 +158,85 @@ class RecordingTransport:
         except BaseException as error:
             self.release(own)
             if isinstance(error, ProviderError):
-                take.failed(error)
-                take.ended()
+                recording.set_failure(error)
+                recording.finish()
             raise
-        return RecordedExchange(exchange, take, self, own)
+        return RecordedExchange(exchange, recording, self, own)
 
     def _connection(self) -> Transport:
         """
-        Make a transport for one call.
+        Create a transport for one call.
 
-        It ends with the call: cassettes are never closed, and what they kept open would stay open.
+        It is closed after the call, because nobody closes a cassette.
         """
-        from budwood.transports.pooled import PooledTransport  # not above: replaying needs no network
+        from budwood.transports.pooled import PooledTransport  # replaying does not need it
 
-        made = PooledTransport(monotonic=self._clock.monotonic)
+        transport = PooledTransport(monotonic=self._clock.monotonic)
         with self._lock:
-            self._own.append(made)
-        return made
+            self._own_transports.append(transport)
+        return transport
 
     def release(self, own: Transport | None) -> None:
-        """Close a transport that was made for one call."""
+        """Close a transport that was created for one call."""
         if own is None:
             return
         with self._lock:
-            self._own = [transport for transport in self._own if transport is not own]
+            self._own_transports = [transport for transport in self._own_transports if transport is not own]
         own.close()
 
     def interrupt(self, thread: int) -> None:
-        """End what another thread waits for."""
+        """End a blocked read of another thread."""
         with self._lock:
-            carrying = tuple(self._own) if self._transport is None else (self._transport,)
-        for transport in carrying:
+            active = tuple(self._own_transports) if self._transport is None else (self._transport,)
+        for transport in active:
             transport.interrupt(thread)
 
     def close(self) -> None:
-        """Do nothing: connections end with their calls, and what was read is written."""
+        """Do nothing: connections are closed and recordings written after each call."""
 
 
 class RecordedExchange:
-    """One call under way that is recorded; see `budwood.contracts.Exchange`."""
+    """The exchange of a call that is recorded; see `budwood.contracts.Exchange`."""
 
-    def __init__(self, exchange: Exchange, take: Take, recording: RecordingTransport, own: Transport | None) -> None:
+    def __init__(
+        self, exchange: Exchange, recording: ActiveRecording, owner: RecordingTransport, own: Transport | None
+    ) -> None:
         self.head = exchange.head
         self._exchange = exchange
-        self._take = take
         self._recording = recording
+        self._owner = owner
         self._own = own
-        take.began(exchange.head)
+        recording.set_head(exchange.head)
 
     def read(self) -> bytes:
-        """Wait for more of the body."""
+        """Read the next chunk of the body."""
         try:
-            return self._take.got(self._exchange.read())
+            return self._recording.add_chunk(self._exchange.read())
         except ProviderError as error:
-            self._take.failed(error)
+            self._recording.set_failure(error)
             raise
 
     def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body."""
+        """Read the complete body."""
         try:
-            body = self._take.got(self._exchange.read_all(limit))
+            body = self._recording.add_chunk(self._exchange.read_all(limit))
         except ProviderError as error:
-            self._take.failed(error)
+            self._recording.set_failure(error)
             raise
-        self._take.got(b"")
+        self._recording.add_chunk(b"")
         return body
 
     def close(self) -> None:
-        """End it, and write the cassette."""
+        """Close the exchange, and write the cassette."""
         try:
             self._exchange.close()
         finally:
-            self._recording.release(self._own)
-            self._take.ended()
+            self._owner.release(self._own)
+            self._recording.finish()
 
 
 class AsyncRecordingTransport:
-    """Carries calls for `AsyncClient`, and records them in a cassette; see `RecordingTransport`."""
+    """Sends calls of `AsyncClient`, and records them in a cassette; see `RecordingTransport`."""
 
     def __init__(
         self,
@@ -252,7 +254,7 @@ class AsyncRecordingTransport:
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncRecordedExchange:
         """Send the call; see `budwood.contracts.AsyncTransport`."""
-        take = self._recorder.take(call)
+        recording = self._recorder.start(call)
         transport = self._transport
         own = None
         try:
@@ -263,13 +265,13 @@ class AsyncRecordingTransport:
             if own is not None:
                 await own.close()
             if isinstance(error, ProviderError):
-                take.failed(error)
-                take.ended()
+                recording.set_failure(error)
+                recording.finish()
             raise
-        return AsyncRecordedExchange(exchange, take, own)
+        return AsyncRecordedExchange(exchange, recording, own)
 
     def _connection(self) -> AsyncTransport:
-        """Make a transport for one call; it ends with the call."""
+        """Create a transport for one call, which is closed after it."""
         from budwood.transports.pooled_async import AsyncPooledTransport
 
         return AsyncPooledTransport(monotonic=self._clock.monotonic)
@@ -279,38 +281,38 @@ class AsyncRecordingTransport:
 
 
 class AsyncRecordedExchange:
-    """One call under way that is recorded; see `budwood.contracts.AsyncExchange`."""
+    """The exchange of a call that is recorded; see `budwood.contracts.AsyncExchange`."""
 
-    def __init__(self, exchange: AsyncExchange, take: Take, own: AsyncTransport | None) -> None:
+    def __init__(self, exchange: AsyncExchange, recording: ActiveRecording, own: AsyncTransport | None) -> None:
         self.head = exchange.head
         self._exchange = exchange
-        self._take = take
+        self._recording = recording
         self._own = own
-        take.began(exchange.head)
+        recording.set_head(exchange.head)
 
     async def read(self) -> bytes:
-        """Wait for more of the body."""
+        """Read the next chunk of the body."""
         try:
-            return self._take.got(await self._exchange.read())
+            return self._recording.add_chunk(await self._exchange.read())
         except ProviderError as error:
-            self._take.failed(error)
+            self._recording.set_failure(error)
             raise
 
     async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body."""
+        """Read the complete body."""
         try:
-            body = self._take.got(await self._exchange.read_all(limit))
+            body = self._recording.add_chunk(await self._exchange.read_all(limit))
         except ProviderError as error:
-            self._take.failed(error)
+            self._recording.set_failure(error)
             raise
-        self._take.got(b"")
+        self._recording.add_chunk(b"")
         return body
 
     async def close(self) -> None:
-        """End it, and write the cassette."""
+        """Close the exchange, and write the cassette."""
         try:
             await self._exchange.close()
         finally:
             if self._own is not None:
                 await self._own.close()
-            self._take.ended()
+            self._recording.finish()

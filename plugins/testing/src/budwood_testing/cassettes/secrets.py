@@ -1,4 +1,4 @@
-"""Find secrets in what is about to be recorded, in every form in which they may be written."""
+"""Find secrets in requests and replies, in all encodings in which they may appear."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
-SHORTEST: Final = 8
-"""Fewer characters are no secret but a placeholder ("EMPTY", "ollama"), and would be found in every other word."""
+MIN_SECRET_LENGTH: Final = 8
+"""Shorter values are placeholders ("EMPTY", "ollama") and would match parts of other words."""
 
-_KEY_LIKE: Final = 20
-"""From this length, characters without a space, with letters and digits, count as a key in any header."""
+_MIN_KEY_LENGTH: Final = 20
+"""From this length, a word with letters and digits counts as a key in any header."""
 
 _NAMES: Final = re.compile(
     r"auth(?!or(?!i))|key|token(?!s)|secret|cookie|session|passw|credential|signature|organi[sz]ation|project|account|tenant",
@@ -24,7 +24,7 @@ _HARMLESS: Final = re.compile(r"ratelimit|www-authenticate", re.IGNORECASE)
 _PARAMETER: Final = re.compile(
     r"(?:.*[-_])?(?:key|apikey|token|accesstoken|sig|signature|password|secret|credential|code)", re.IGNORECASE
 )
-"""Names of query parameters that carry credentials, also signed addresses ("X-Amz-Signature", "sig")."""
+"""Names of query parameters with credentials, including those of signed URLs ("X-Amz-Signature", "sig")."""
 
 PATTERNS: Final = tuple(
     re.compile(pattern)
@@ -38,34 +38,34 @@ PATTERNS: Final = tuple(
         r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*",
     )
 )
-"""What looks like a secret: fields and forms of OAuth, keys of vendors, JSON Web Tokens."""
+"""Patterns of secrets: OAuth fields and forms, vendors' keys, JSON Web Tokens."""
 
 
 def is_sensitive(header: str) -> bool:
-    """Say whether a header of this name may carry a credential, or name an organisation."""
+    """Return whether a header with this name may contain a credential or an organisation name."""
     return _NAMES.search(header) is not None and _HARMLESS.search(header) is None
 
 
 def is_sensitive_parameter(name: str) -> bool:
-    """Say whether a query parameter of this name may carry a credential."""
+    """Return whether a query parameter with this name may contain a credential."""
     return _PARAMETER.fullmatch(unquote_plus(name)) is not None
 
 
 def secrets_of_headers(headers: Mapping[str, str]) -> Iterator[str]:
-    """Collect what is secret in headers: the values of those that are called so, and what looks like a key."""
+    """Yield secrets in headers: values of sensitive headers, and words that look like keys."""
     for name, value in headers.items():
         words = re.findall(r"[^\s,;]+", value)
         if name.lower() == "set-cookie":
-            words = words[:1]  # what follows is the cookie's attributes
+            words = words[:1]  # the rest are attributes of the cookie
         if is_sensitive(name):
             yield from _parts(words)
-            yield from _of_basic(words)
+            yield from _decode_basic(words)
         else:
             yield from filter(_looks_like_key, words)
 
 
 def secrets_of_url(url: str) -> Iterator[str]:
-    """Collect passwords and credentials from an address."""
+    """Yield passwords and credentials in a URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -77,8 +77,8 @@ def secrets_of_url(url: str) -> Iterator[str]:
             yield unquote_plus(value)
 
 
-def forms(secret: str) -> Iterator[str]:
-    """Write a secret in all the forms that it may have in an address, a header or a body."""
+def encodings(secret: str) -> Iterator[str]:
+    """Yield a secret in all encodings that URLs, headers and bodies use."""
     yield secret
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
@@ -91,16 +91,16 @@ def forms(secret: str) -> Iterator[str]:
             yield _base64(encode(b"\0" * before + secret.encode()).decode(), before, len(secret.encode()))
 
 
-def longest_first(secrets: Iterable[str]) -> re.Pattern[str] | None:
-    """Write one pattern that finds all forms of all secrets; None where there are none."""
-    found = {form for secret in secrets for form in forms(secret) if len(form) >= SHORTEST}
-    if not found:
+def compile_pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """Return a pattern for all encodings of all secrets, longest first, or None if there are none."""
+    texts = {text for secret in secrets for text in encodings(secret) if len(text) >= MIN_SECRET_LENGTH}
+    if not texts:
         return None
-    return re.compile("|".join(map(re.escape, sorted(found, key=lambda form: (-len(form), form)))))
+    return re.compile("|".join(map(re.escape, sorted(texts, key=lambda text: (-len(text), text)))))
 
 
 def _base64(encoded: str, before: int, size: int) -> str:
-    """Leave out the characters at both ends that depend on the text around the secret."""
+    """Remove the characters at both ends that depend on the surrounding text."""
     return encoded[(before * 8 + 5) // 6 : (before + size) * 8 // 6]
 
 
@@ -110,8 +110,8 @@ def _parts(words: Iterable[str]) -> Iterator[str]:
         yield word.partition("=")[2].strip('"')
 
 
-def _of_basic(words: list[str]) -> Iterator[str]:
-    """Unpack name and password (RFC 7617)."""
+def _decode_basic(words: list[str]) -> Iterator[str]:
+    """Yield user and password of basic authorization (RFC 7617)."""
     if len(words) != 2 or words[0].lower() != "basic":
         return
     try:
@@ -123,4 +123,4 @@ def _of_basic(words: list[str]) -> Iterator[str]:
 
 
 def _looks_like_key(word: str) -> bool:
-    return len(word) >= _KEY_LIKE and re.fullmatch(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]+", word) is not None
+    return len(word) >= _MIN_KEY_LENGTH and re.fullmatch(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]+", word) is not None

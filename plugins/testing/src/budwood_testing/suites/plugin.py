@@ -13,7 +13,8 @@ from budwood.contracts import Clock
 from budwood.hooks import Kind, Spec
 from budwood.names import normalise
 from budwood.plugins import Instance, Instances, Registry
-from budwood.settings import Settings, Source
+from budwood.settings import Settings
+from budwood.settings_sources import Source
 from budwood_testing.clock import FakeClock
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.spec_checks import check_name, check_secrets, check_summary, check_unknown_keys
@@ -90,7 +91,7 @@ class PluginSuite:
             values = {**self.all_settings(folder), **changes}
             settings = self.as_settings(values)
             instance: Instance[Any] = Instances(settings, self.found_in(), clock).build(self.kind, self.plugin)
-            made.append(instance.thing)
+            made.append(instance.implementation)
             return instance
 
         yield build_one

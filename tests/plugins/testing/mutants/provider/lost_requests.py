@@ -168,15 +168,15 @@ class TestGathersReceipts(Correct):
     caught_by = ("test_adaptations_do_not_accumulate",)
 
     class Mutant(OpenAICompatible):
-        gathered = ()
+        collect = ()
 
         def encode(self, request, *, stream):
             from budwood.types import Adaptation
 
             call = super().encode(request, stream=stream)
             if request.seed is not None:
-                self.gathered += (Adaptation(parameter="seed", action="dropped", reason="there is none"),)
-            return replace(call, adaptations=self.gathered)
+                self.collect += (Adaptation(parameter="seed", action="dropped", reason="there is none"),)
+            return replace(call, adaptations=self.collect)
 
 
 # Values.

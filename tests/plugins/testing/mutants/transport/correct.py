@@ -13,7 +13,7 @@ from budwood_testing.suites.transport import bench, cancellation, sink_server
 from tests.plugins.testing.mutants.registering import registry_of
 
 for module in (loopback, bench, cancellation, sink_server):  # a mutant may make a test wait until this limit
-    module.PATIENCE = 5.0
+    module.MAX_WAIT = 5.0
 bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0) | {"head": None}
 
 

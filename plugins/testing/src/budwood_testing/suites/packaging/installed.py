@@ -18,11 +18,11 @@ from budwood.hooks import KINDS
 from budwood.names import normalise
 from budwood.plugins import InstalledPlugin, Inventory, Registry
 
-_IMPORT: Final = "from budwood_testing.importing import main; main()"
+_IMPORT: Final = "from budwood_testing.import_probe import main; main()"
 
 
 class ImportResult(NamedTuple):
-    """The effects of an import: the printed output, and the report of `budwood_testing.importing`."""
+    """The effects of an import: the printed output, and the report of `budwood_testing.import_probe`."""
 
     printed: str
     report: dict[str, Any]

@@ -139,7 +139,7 @@ class PackagingSuite:
     def test_import_does_no_io(self, imports: list[ImportResult]) -> None:
         """Importing uses no network and starts no process or thread, and writes no file."""
         for imported in imports:
-            assert imported.report["acts"] == []
+            assert imported.report["side_effects"] == []
             assert imported.report["threads"] == []
 
     def test_import_does_not_change_the_process(self, imports: list[ImportResult]) -> None:

@@ -15,11 +15,11 @@ from budwood.contracts import AsyncTransport, Clock, Transport, Transports
 from budwood.hooks import TRANSPORT, Kind
 from budwood.types import Body, HTTPCall, ReplyHead, Timing
 from budwood.wire.proxies import PROXY_VARIABLES
-from budwood_testing.loopback import PATIENCE, LoopbackServer
+from budwood_testing.loopback import MAX_WAIT, LoopbackServer
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.transport.sync_adapter import SyncTransport
 
-LONG: Final = PATIENCE
+LONG: Final = MAX_WAIT
 """A timeout in seconds that only a failing test reaches."""
 
 LIMIT: Final = 10_000_000
@@ -81,7 +81,7 @@ class TransportTestBase(PluginSuite):
         with asyncio.Runner() as runner:
 
             def make_one(**changes: object) -> Transport:
-                thing = cast("Transports", build(**changes).thing)
+                thing = cast("Transports", build(**changes).implementation)
                 made.append(thing.blocking() if mode == "blocking" else SyncTransport(runner, thing.asynchronous()))
                 return made[-1]
 
@@ -101,7 +101,7 @@ class TransportTestBase(PluginSuite):
             pytest.skip(f"{self.plugin} does not have async I/O")
 
         def make_one(**changes: object) -> AsyncTransport:
-            return cast("Transports", build(**changes).thing).asynchronous()
+            return cast("Transports", build(**changes).implementation).asynchronous()
 
         return make_one
 
@@ -166,4 +166,4 @@ def settle(transport: Transport) -> None:
 def is_closed_by_client(transport: Transport, server: LoopbackServer) -> bool:
     """Wait for the client to close a connection; return whether it did."""
     settle(transport)
-    return server.left.wait(PATIENCE)
+    return server.closed_by_client.wait(MAX_WAIT)

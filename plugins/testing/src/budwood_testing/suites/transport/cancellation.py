@@ -15,7 +15,17 @@ import pytest
 from budwood.contracts import AsyncTransport, Transport
 from budwood.errors import BudwoodError, ConnectionFailedError
 from budwood.types import Body
-from budwood_testing.loopback import CHUNKED, KEPT, LEAVE, PATIENCE, LoopbackServer, chunk, head, reply, signal
+from budwood_testing.loopback import (
+    CHUNKED,
+    KEEP_ALIVE,
+    MAX_WAIT,
+    WAIT_FOR_CLOSE,
+    LoopbackServer,
+    chunk,
+    head,
+    reply,
+    signal,
+)
 from budwood_testing.suites.transport.bench import (
     Make,
     Mode,
@@ -39,7 +49,7 @@ class CancellationTests(TLSBench):
 
     def test_closing_during_a_reply_closes_the_connection(self, transport: Transport, server: LoopbackServer) -> None:
         """Closing an exchange during the reply closes the connection, so that the server can stop generating."""
-        server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
+        server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE)
 
         exchange = transport.open(call(server.url), timing())
         exchange.read()
@@ -49,7 +59,7 @@ class CancellationTests(TLSBench):
 
     def test_closing_before_the_body_closes_the_connection(self, transport: Transport, server: LoopbackServer) -> None:
         """Closing an exchange before reading the body closes the connection."""
-        server.play(head(**CHUNKED) + chunk(b"one"), LEAVE)
+        server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE)
 
         transport.open(call(server.url), timing()).close()
 
@@ -70,7 +80,7 @@ class CancellationTests(TLSBench):
 
     def test_closing_the_transport_closes_its_connections(self, transport: Transport, server: LoopbackServer) -> None:
         """Closing the transport closes its idle connections."""
-        server.play(reply(**KEPT), keep=True)
+        server.play(reply(**KEEP_ALIVE), keep_alive=True)
         fetch(transport, call(server.url))
 
         transport.close()
@@ -91,13 +101,13 @@ class CancellationTests(TLSBench):
         if mode != "blocking":
             pytest.skip("a separate test covers async I/O")
         asked = threading.Event()
-        server.play(signal(asked), LEAVE).play(head(length=9) + b"1", signal(asked), LEAVE)
+        server.play(signal(asked), WAIT_FOR_CLOSE).play(head(length=9) + b"1", signal(asked), WAIT_FOR_CLOSE)
         for _ in range(2):
             transport = make()
             failures: list[BaseException] = []
             thread = threading.Thread(target=_record_failure, args=(failures, transport, server.url))
             thread.start()
-            assert asked.wait(PATIENCE)
+            assert asked.wait(MAX_WAIT)
             while thread.is_alive():  # it may be between reading the head and the body
                 transport.close()
                 thread.join(0.01)
@@ -107,12 +117,12 @@ class CancellationTests(TLSBench):
     def test_closing_the_transport_ends_active_tasks(self, make_async: MakeAsync, server: LoopbackServer) -> None:
         """Closing the transport raises an error in tasks that wait for the head or the body."""
         asked = threading.Event()
-        server.play(signal(asked), LEAVE).play(head(length=9) + b"1", LEAVE)
+        server.play(signal(asked), WAIT_FOR_CLOSE).play(head(length=9) + b"1", WAIT_FOR_CLOSE)
 
         async def closed_before_the_head() -> None:
             transport = make_async()
             task = asyncio.create_task(fetch_async(transport, call(server.url)))
-            assert await asyncio.to_thread(asked.wait, PATIENCE)
+            assert await asyncio.to_thread(asked.wait, MAX_WAIT)
             await transport.close()
             with pytest.raises(ConnectionFailedError):
                 await task
@@ -136,7 +146,7 @@ class CancellationTests(TLSBench):
         """`interrupt` ends a blocked read of another thread with a connection error."""
         if mode != "blocking":
             pytest.skip("async calls are cancelled instead")
-        server.play(head(length=10) + b"12345", LEAVE)
+        server.play(head(length=10) + b"12345", WAIT_FOR_CLOSE)
         transport = make()
         failures: list[BaseException] = []
         reader = threading.Thread(target=_record_failure, args=(failures, transport, server.url))
@@ -158,16 +168,16 @@ class CancellationTests(TLSBench):
     def test_cancelling_a_task_closes_the_connection(self, make_async: MakeAsync, server: LoopbackServer) -> None:
         """Cancelling a task that waits for the head closes its connection."""
         asked = threading.Event()
-        server.play(signal(asked), LEAVE)
+        server.play(signal(asked), WAIT_FOR_CLOSE)
 
         async def cancelled() -> None:
             transport = make_async()
             task = asyncio.create_task(fetch_async(transport, call(server.url)))
-            await asyncio.to_thread(asked.wait, PATIENCE)
+            await asyncio.to_thread(asked.wait, MAX_WAIT)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(server.left.wait, PATIENCE)
+            assert await asyncio.to_thread(server.closed_by_client.wait, MAX_WAIT)
             await transport.close()
 
         asyncio.run(cancelled())
@@ -195,7 +205,7 @@ class CancellationTests(TLSBench):
             waiting.cancel()
             await asyncio.wait([waiting])
             await first.close()
-            assert (await fetch_async(transport, call(server.url), whole=PATIENCE)).head.ok
+            assert (await fetch_async(transport, call(server.url), whole=MAX_WAIT)).head.ok
             await transport.close()
 
         asyncio.run(cancelled())
@@ -204,7 +214,7 @@ class CancellationTests(TLSBench):
         self, make_async: MakeAsync, server: LoopbackServer, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A transport that is not closed prints and logs nothing."""
-        server.answer = lambda received: reply(200, received.body, **KEPT)
+        server.answer = lambda received: reply(200, received.body, **KEEP_ALIVE)
 
         async def dropped() -> None:
             await fetch_async(make_async(), call(server.url, body=b"x"))
@@ -224,14 +234,14 @@ def check_cancelling(make: MakeAsync, server: LoopbackServer, body: Body = b"can
     Raises:
         AssertionError: A cancelled call kept a connection, or the next call failed.
     """
-    server.answer = lambda received: reply(200, received.body, **KEPT)
+    server.answer = lambda received: reply(200, received.body, **KEEP_ALIVE)
 
     async def is_past_the_end(step: int) -> bool:
         transport = make(max_connections=1, **settings)
         request = call(server.url, body=body)
         task = asyncio.create_task(_CancelledAt(step, fetch_async(transport, request)).run())
         await asyncio.wait([task])
-        assert (await fetch_async(transport, call(server.url, body=b"next"), whole=PATIENCE)).body == b"next"
+        assert (await fetch_async(transport, call(server.url, body=b"next"), whole=MAX_WAIT)).body == b"next"
         assert await asyncio.to_thread(server.has_open, 1)
         await transport.close()
         return not task.cancelled()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError
-from budwood_testing.loopback import KEPT, LoopbackServer, reply
+from budwood_testing.loopback import KEEP_ALIVE, LoopbackServer, reply
 from budwood_testing.suites.transport.bench import Make, call, fetch
 from budwood_testing.suites.transport.tls import TLSBench
 
@@ -33,7 +33,7 @@ class CertificateTests(TLSBench):
 
     def test_ca_file_setting_is_trusted(self, make: Make, tls_server: LoopbackServer, authority_file: Path) -> None:
         """An authority in `ca_file` is trusted, and TLS connections are reused."""
-        tls_server.answer = lambda request: reply(200, request.body, **KEPT)
+        tls_server.answer = lambda request: reply(200, request.body, **KEEP_ALIVE)
         transport = make(ca_file=authority_file)
 
         for body in (b"one", bytes(range(256)) * 4000):

@@ -8,14 +8,14 @@ import pytest
 
 from budwood.contracts import Transport
 from budwood.errors import ConnectionFailedError, ProviderError
-from budwood_testing.loopback import CHUNKED, KEPT, LoopbackServer, Received, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, KEEP_ALIVE, LoopbackServer, ReceivedRequest, chunk, head, reply
 from budwood_testing.suites.transport.bench import Make, TransportTestBase, call, fetch, settle, timing
 
-_OTHER_REPLY = reply(200, "another's", **KEPT)
+_OTHER_REPLY = reply(200, "another's", **KEEP_ALIVE)
 
 
-def _echo(request: Received) -> bytes:
-    return reply(200, request.body, **KEPT)
+def _echo(request: ReceivedRequest) -> bytes:
+    return reply(200, request.body, **KEEP_ALIVE)
 
 
 class ReuseTests(TransportTestBase):
@@ -23,9 +23,9 @@ class ReuseTests(TransportTestBase):
 
     def test_connection_is_reused(self, transport: Transport, server: LoopbackServer) -> None:
         """After a complete reply of any status, the next call uses the same connection."""
-        server.play(reply(200, "a", **KEPT), keep=True)
-        server.play(reply(500, "b", **KEPT), keep=True)
-        server.play(head(**CHUNKED, **KEPT), chunk(b"c"), chunk(b""), keep=True)
+        server.play(reply(200, "a", **KEEP_ALIVE), keep_alive=True)
+        server.play(reply(500, "b", **KEEP_ALIVE), keep_alive=True)
+        server.play(head(**CHUNKED, **KEEP_ALIVE), chunk(b"c"), chunk(b""), keep_alive=True)
         server.play(reply(200, "d"))
 
         assert [fetch(transport, call(server.url)).body for _ in range(4)] == [b"a", b"b", b"c", b"d"]
@@ -42,7 +42,7 @@ class ReuseTests(TransportTestBase):
         """If the server has closed an idle connection, the next call opens another."""
         server.answer = _echo
         fetch(transport, call(server.url, body=b"one"))
-        server.end_connections()
+        server.close_connections()
         settle(transport)
 
         assert fetch(transport, call(server.url, body=b"two")).body == b"two"
@@ -51,7 +51,7 @@ class ReuseTests(TransportTestBase):
         """If the server closes a connection during reuse, the call succeeds on another or raises a retryable error."""
         server.answer = _echo
         fetch(transport, call(server.url, body=b"one"))
-        server.end_connections()
+        server.close_connections()
 
         try:
             assert fetch(transport, call(server.url, body=b"two")).body == b"two"
@@ -100,7 +100,7 @@ class ReuseTests(TransportTestBase):
         self, transport: Transport, server: LoopbackServer, more: bytes
     ) -> None:
         """Bytes that follow a reply are not taken as the reply to the next call; the first call may fail."""
-        server.play(reply(200, "one", **KEPT) + more, keep=True)
+        server.play(reply(200, "one", **KEEP_ALIVE) + more, keep_alive=True)
         server.answer = _echo
         with contextlib.suppress(ConnectionFailedError):
             assert fetch(transport, call(server.url, body=b"one")).body == b"one"
@@ -109,7 +109,7 @@ class ReuseTests(TransportTestBase):
 
     def test_unread_rest_is_not_the_next_reply(self, transport: Transport, server: LoopbackServer) -> None:
         """The unread rest of a closed reply is not part of the next one."""
-        server.play(head(length=1000, **KEPT) + b"x" * 500, _OTHER_REPLY, keep=True)
+        server.play(head(length=1000, **KEEP_ALIVE) + b"x" * 500, _OTHER_REPLY, keep_alive=True)
         server.answer = _echo
         exchange = transport.open(call(server.url), timing())
         exchange.read()

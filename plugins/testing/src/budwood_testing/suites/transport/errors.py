@@ -11,7 +11,7 @@ import pytest
 from budwood.contracts import Transport
 from budwood.errors import BudwoodError, ConfigurationError, ConnectionFailedError
 from budwood.types import HTTPCall
-from budwood_testing.loopback import CHUNKED, KEPT, LoopbackServer, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, KEEP_ALIVE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.bench import TransportTestBase, call, fetch, timing
 
 _SECRET: Final = "s3" + "cret"
@@ -113,9 +113,19 @@ class ErrorTests(TransportTestBase):
         url = f"http://user:{_SECRET}@127.0.0.1:{port}/?key={_SECRET}"
 
         with pytest.raises(ConnectionFailedError) as caught:
+            transport.open(call(url, cookie=_SECRET), timing())
+
+        assert _SECRET not in text_of(caught.value)
+
+    def test_credentials_of_the_url_do_not_replace_the_key(self, transport: Transport, server: LoopbackServer) -> None:
+        """If the URL and a header hold different credentials, an error says so, and nothing is sent."""
+        url = f"http://user:{_SECRET}@127.0.0.1:{server.port}/"
+
+        with pytest.raises(ConfigurationError, match="base_url") as caught:
             transport.open(call(url, authorization=f"Bearer {_SECRET}"), timing())
 
         assert _SECRET not in text_of(caught.value)
+        assert server.requests == []
 
     @pytest.mark.parametrize(
         "steps",
@@ -124,7 +134,7 @@ class ErrorTests(TransportTestBase):
             (head(length=9) + b"1",),
             (head(**CHUNKED) + b"x",),
             (reply(200, "no gzip at all", content_encoding="gzip"),),
-            (reply(200, "x" * 9, **KEPT),),
+            (reply(200, "x" * 9, **KEEP_ALIVE),),
         ],
     )
     def test_errors_hide_all_secrets(

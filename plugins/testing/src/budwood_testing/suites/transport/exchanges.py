@@ -12,7 +12,7 @@ import pytest
 
 from budwood.contracts import Transport
 from budwood.errors import BadResponseError, ResponseTooLargeError
-from budwood_testing.loopback import CHUNKED, KEPT, LEAVE, LoopbackServer, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, KEEP_ALIVE, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.bench import TransportTestBase, call, fetch, is_closed_by_client, timing
 
 _LARGE: Final = bytes(range(256)) * (5_000_000 // 256)
@@ -120,18 +120,18 @@ class ExchangeTests(TransportTestBase):
     @pytest.mark.parametrize(
         ("method", "answer"),
         [
-            ("HEAD", head(200, length=100, **KEPT)),
-            ("GET", head(204, **KEPT)),
-            ("POST", head(204, **KEPT)),
-            ("GET", head(304, length=100, **KEPT)),
-            ("GET", head(200, length=0, **KEPT)),
+            ("HEAD", head(200, length=100, **KEEP_ALIVE)),
+            ("GET", head(204, **KEEP_ALIVE)),
+            ("POST", head(204, **KEEP_ALIVE)),
+            ("GET", head(304, length=100, **KEEP_ALIVE)),
+            ("GET", head(200, length=0, **KEEP_ALIVE)),
         ],
     )
     def test_reply_without_a_body(
         self, transport: Transport, server: LoopbackServer, method: str, answer: bytes
     ) -> None:
         """A reply that has no body by definition is complete after its head, and the connection is reused."""
-        server.play(answer, keep=True).play(reply(200, "next"))
+        server.play(answer, keep_alive=True).play(reply(200, "next"))
 
         assert fetch(transport, call(server.url, method=method)).body == b""
         assert fetch(transport, call(server.url)).body == b"next"
@@ -194,7 +194,7 @@ class ExchangeTests(TransportTestBase):
 
     def test_body_with_too_large_a_length_is_not_read(self, transport: Transport, server: LoopbackServer) -> None:
         """A content-length above the limit is rejected before reading the body, and the connection is closed."""
-        server.play(head(length=2 * 1024**3), LEAVE)
+        server.play(head(length=2 * 1024**3), WAIT_FOR_CLOSE)
 
         with pytest.raises(ResponseTooLargeError, match="larger than the 1,000 bytes"):
             fetch(transport, call(server.url), limit=1000)

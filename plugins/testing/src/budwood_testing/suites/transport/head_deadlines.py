@@ -8,7 +8,7 @@ import pytest
 
 from budwood.contracts import Transport
 from budwood.errors import RequestTimeoutError
-from budwood_testing.loopback import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.bench import LONG, Make, TransportTestBase, call, fetch, timing
 
 
@@ -17,7 +17,7 @@ class HeadDeadlineTests(TransportTestBase):
 
     def test_head_deadline_limits_waiting_for_the_head(self, transport: Transport, server: LoopbackServer) -> None:
         """If the head does not arrive before its deadline, a retryable error with phase ``head`` is raised."""
-        server.play(LEAVE)
+        server.play(WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
             transport.open(call(server.url), timing(head=0.05))
@@ -72,7 +72,7 @@ class HeadDeadlineTests(TransportTestBase):
 
     def test_earlier_call_deadline_takes_precedence(self, transport: Transport, server: LoopbackServer) -> None:
         """If the deadline of the call is earlier, the error has phase ``deadline`` and is not retryable."""
-        server.play(LEAVE)
+        server.play(WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
             transport.open(call(server.url), timing(whole=0.05, head=LONG))
@@ -88,7 +88,7 @@ class HeadDeadlineTests(TransportTestBase):
 
     def test_body_timeout_is_not_a_head_timeout(self, transport: Transport, server: LoopbackServer) -> None:
         """A body that stops raises an error with phase ``read``, not ``head``."""
-        server.play(head(length=10) + b"12345", LEAVE)
+        server.play(head(length=10) + b"12345", WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
             fetch(transport, call(server.url), head=0.2, idle=0.3)

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from budwood.errors import ConfigurationError, ConnectionFailedError, RequestTimeoutError
-from budwood_testing.loopback import LEAVE, LoopbackServer, reply
+from budwood_testing.loopback import WAIT_FOR_CLOSE, LoopbackServer, reply
 from budwood_testing.suites.transport.bench import Make, TransportTestBase, call, fetch, timing
 
 _ELSEWHERE = "http://vendor.invalid/v1"
@@ -94,7 +94,7 @@ class ProxyTests(TransportTestBase):
 
     def test_connect_timeout_limits_the_tunnel(self, make: Make, server: LoopbackServer) -> None:
         """`connect_timeout` limits the time until the proxy opens the tunnel."""
-        server.play(LEAVE)
+        server.play(WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
             fetch(make(proxy=server.url), call("https://vendor.invalid/v1"), connect=0.1)

@@ -16,7 +16,7 @@ from budwood.contracts import AsyncExchange, AsyncTransport, Transport
 from budwood.engine.drivers.saving import save_reply, save_reply_async
 from budwood.errors import ConnectionFailedError, ResponseTooLargeError
 from budwood.types import HTTPCall, SavedReply
-from budwood_testing.loopback import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.bench import TransportTestBase, call, is_closed_by_client, timing
 from budwood_testing.suites.transport.sync_adapter import SyncExchange, turns
 
@@ -88,7 +88,7 @@ class SaveTests(TransportTestBase):
     ) -> None:
         """A reply larger than the limit for files raises an error; the connection is closed and the file unchanged."""
         if announced:
-            server.play(head(length=2 * 1024**3), LEAVE)
+            server.play(head(length=2 * 1024**3), WAIT_FOR_CLOSE)
         else:
             server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 65536), 256))
 
@@ -103,7 +103,7 @@ class SaveTests(TransportTestBase):
         self, make_async: Callable[..., AsyncTransport], server: LoopbackServer, target: Path
     ) -> None:
         """If a task is cancelled while saving, the old file is unchanged, and there are no other files."""
-        server.play(head(length=2_000_000) + bytes(_SENT), LEAVE)
+        server.play(head(length=2_000_000) + bytes(_SENT), WAIT_FOR_CLOSE)
 
         async def cancelled() -> None:
             transport = make_async()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Self
 
-from budwood_testing.loopback import PATIENCE, reply
+from budwood_testing.loopback import MAX_WAIT, reply
 
 _BUFFER: Final = 256 * 1024
 
@@ -28,7 +28,7 @@ class SinkServer:
     def __init__(self, on_head: Callable[[], object] = lambda: None) -> None:
         self._on_head = on_head
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(PATIENCE)
+        self._listener.settimeout(MAX_WAIT)
         self._connections: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -45,7 +45,7 @@ class SinkServer:
         ):  # a client may be missing, or still have data to send
             with contextlib.suppress(OSError):
                 waiting.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE)
+        self._thread.join(MAX_WAIT)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -56,7 +56,7 @@ class SinkServer:
         connection, _ = self._listener.accept()
         self._connections.append(connection)
         with connection:
-            connection.settimeout(PATIENCE)
+            connection.settimeout(MAX_WAIT)
             data = b""
             while b"\r\n\r\n" not in data:
                 data += connection.recv(4096)

@@ -15,7 +15,7 @@ from budwood.errors import ProviderError, RequestTimeoutError
 from budwood.plugins import Instances
 from budwood.types import Timing
 from budwood_testing.clock import FakeClock
-from budwood_testing.loopback import CHUNKED, LEAVE, LoopbackServer, chunk, head, reply
+from budwood_testing.loopback import CHUNKED, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply
 from budwood_testing.suites.transport.bench import Make, Mode, TransportTestBase, call, fetch, fetch_async, timing
 
 
@@ -41,7 +41,7 @@ class TimeoutTests(TransportTestBase):
 
     def test_idle_timeout_limits_silence_during_a_reply(self, transport: Transport, server: LoopbackServer) -> None:
         """If the server stops during a reply, `idle_timeout` ends the call."""
-        server.play(head(length=10) + b"12345", LEAVE)
+        server.play(head(length=10) + b"12345", WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError, match=r"sent nothing for 0\.05 s") as caught:
             fetch(transport, call(server.url), idle=0.05)
@@ -58,7 +58,7 @@ class TimeoutTests(TransportTestBase):
 
     def test_deadline_limits_waiting_for_the_head(self, transport: Transport, server: LoopbackServer) -> None:
         """The deadline ends a call to a server that does not reply; the error is not retryable."""
-        server.play(LEAVE)
+        server.play(WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
             fetch(transport, call(server.url), whole=0.05)
@@ -69,7 +69,7 @@ class TimeoutTests(TransportTestBase):
 
     def test_deadline_limits_waiting_for_the_body(self, transport: Transport, server: LoopbackServer) -> None:
         """If the server stops during a reply, the deadline ends the call, if it is earlier than `idle_timeout`."""
-        server.play(head(length=10) + b"12345", LEAVE)
+        server.play(head(length=10) + b"12345", WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
             fetch(transport, call(server.url), whole=0.1)
@@ -104,7 +104,7 @@ class TimeoutTests(TransportTestBase):
     def test_deadline_uses_the_clock_of_the_context(self, mode: Mode, server: LoopbackServer) -> None:
         """Deadlines refer to the clock of the plugin context; after its deadline a call is not sent."""
         clock = FakeClock()
-        thing = Instances(self.as_settings({}), self.found_in(), clock).build(self.kind, self.plugin).thing
+        thing = Instances(self.as_settings({}), self.found_in(), clock).build(self.kind, self.plugin).implementation
         late = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic())
 
         with pytest.raises(RequestTimeoutError):
@@ -129,7 +129,7 @@ class TimeoutTests(TransportTestBase):
     def test_failed_call_releases_its_connection(self, make: Make, server: LoopbackServer) -> None:
         """A failed call does not count towards `max_connections`, however it failed."""
         transport = make(max_connections=1)
-        server.play(b"").play(b"nonsense\r\n\r\n").play(LEAVE).play(head(length=9) + b"1").play(reply())
+        server.play(b"").play(b"nonsense\r\n\r\n").play(WAIT_FOR_CLOSE).play(head(length=9) + b"1").play(reply())
 
         for _ in range(4):
             with pytest.raises(ProviderError, match=r"broke|longer than"):

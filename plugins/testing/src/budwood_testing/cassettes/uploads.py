@@ -1,4 +1,4 @@
-"""Describe in a recording the files that a call sends: their content is neither written nor compared byte by byte."""
+"""Replace files in a request by a digest, so that recordings neither store nor compare their content."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from budwood.wire.uploads import Upload
 from budwood_testing.forms import boundary_of
 
 _BOUNDARY: Final = b"boundary"
-"""Replaces the boundary of a form, which differs in each process."""
+"""Replaces the boundary of a multipart form, which is random."""
 
 
 def describe_files(call: HTTPCall) -> HTTPCall:
     """
-    Return the call with the size and SHA-256 of each file in place of its content, and a fixed boundary in a form.
+    Return the call with size and SHA-256 instead of the content of each file, and with a fixed form boundary.
 
     Raises:
         PromptError: A file cannot be read.

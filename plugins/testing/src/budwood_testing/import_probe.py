@@ -1,4 +1,4 @@
-"""Import modules in a process of their own, and tell what that did besides: run by `PackagingSuite`."""
+"""Import modules in a separate process and report the side effects; run by `PackagingSuite`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-_TALKS: Final = (
+_NETWORK_EVENTS: Final = (
     "socket.connect",
     "socket.getaddrinfo",
     "socket.bind",
@@ -20,29 +20,29 @@ _TALKS: Final = (
     "os.system",
     "urllib.Request",
 )
-_BETWEEN: Final = frozenset({"os", "_collections_abc", "collections.abc", __name__})
-"""Modules through which variables of the environment are read."""
+_ENVIRONMENT_MODULES: Final = frozenset({"os", "_collections_abc", "collections.abc", __name__})
+"""Modules through which code reads environment variables."""
 
 
 def main() -> None:
-    """Import what standard input names, and write a report as the last line of standard output."""
-    asked = json.loads(sys.stdin.read())
-    package, modules = asked["package"], asked["modules"]
-    acts: list[str] = []
+    """Import the modules that standard input names; print a report as the last line of standard output."""
+    request = json.loads(sys.stdin.read())
+    package, modules = request["package"], request["modules"]
+    side_effects: list[str] = []
     variables: list[str] = []
     before, environment = set(sys.modules), dict(os.environ)
-    sys.addaudithook(lambda event, args: _note(acts, event, args))
+    sys.addaudithook(lambda event, args: _record(side_effects, event, args))
     _watch_environment(package, variables)
     error = None
     try:
         for module in modules:
             importlib.import_module(module)
-    except BaseException as raised:  # noqa: BLE001 - whatever it is, the report tells
+    except BaseException as raised:  # noqa: BLE001 - the report contains it
         error = f"{type(raised).__name__}: {raised}"
     report = {
         "error": error,
         "modules": sorted(set(sys.modules) - before),
-        "acts": acts,
+        "side_effects": side_effects,
         "variables": variables,
         "changed": sorted(name for name, value in os.environ.items() if environment.get(name) != value),
         "threads": [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()],
@@ -51,12 +51,12 @@ def main() -> None:
     sys.stdout.write("\n" + json.dumps(report) + "\n")
 
 
-def _note(acts: list[str], event: str, args: tuple[Any, ...]) -> None:
-    """Note what talks to anyone or writes a file; compiled modules are written by Python itself."""
-    if event in _TALKS:
-        acts.append(event)
+def _record(side_effects: list[str], event: str, args: tuple[Any, ...]) -> None:
+    """Record network access, processes and written files, except compiled modules, which Python itself writes."""
+    if event in _NETWORK_EVENTS:
+        side_effects.append(event)
     elif event == "open" and isinstance(args[0], str) and _writes(args) and ".pyc" not in args[0]:
-        acts.append(f"writes {args[0]}")
+        side_effects.append(f"writes {args[0]}")
 
 
 def _writes(args: tuple[Any, ...]) -> bool:
@@ -67,20 +67,20 @@ def _writes(args: tuple[Any, ...]) -> bool:
 
 
 def _watch_environment(package: str, variables: list[str]) -> None:
-    """Note the variables that the package itself reads; those of the libraries that it imports are their business."""
+    """Record environment variables that the package itself reads, not the libraries that it imports."""
     environ: Any = type(os.environ)
     read: Callable[[Any, str], str] = environ.__getitem__
 
-    def noting(self: Any, name: str) -> str:  # noqa: ANN401 - the class of os.environ has no public name
-        if f"{_reader()}.".startswith(f"{package}."):
+    def recording_getitem(self: Any, name: str) -> str:  # noqa: ANN401 - the class of os.environ has no public name
+        if f"{_calling_module()}.".startswith(f"{package}."):
             variables.append(name)
         return read(self, name)
 
-    environ.__getitem__ = noting
+    environ.__getitem__ = recording_getitem
 
 
-def _reader() -> str:
+def _calling_module() -> str:
     frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
+    while frame is not None and frame.f_globals.get("__name__") in _ENVIRONMENT_MODULES:
         frame = frame.f_back
     return "" if frame is None else str(frame.f_globals.get("__name__"))

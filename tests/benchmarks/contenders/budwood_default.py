@@ -17,7 +17,7 @@ class Client(budwood_aiohttp.Client):
     One client of each kind, and one for each cache.
     """
 
-    transport = "httpx"
+    transport = "default"
 
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url)

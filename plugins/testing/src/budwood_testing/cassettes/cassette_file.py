@@ -1,4 +1,4 @@
-"""A cassette's file: what was sent, what came back, in JSON that people can read and compare."""
+"""The file format of cassettes: requests and replies as readable JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from budwood.types import Record
 FORMAT: Final = "budwood-cassette-1"
 
 _Failure = Literal["BadResponseError", "ConnectionFailedError", "RequestTimeoutError", "ResponseTooLargeError"]
-"""What a transport may raise that a recording can hold."""
+"""The errors of transports that can be recorded."""
 
 _KINDS: Final[dict[_Failure, type[BadResponseError | ConnectionFailedError]]] = {
     "BadResponseError": BadResponseError,
@@ -33,7 +33,7 @@ _KINDS: Final[dict[_Failure, type[BadResponseError | ConnectionFailedError]]] = 
 }
 
 
-def _read_bytes(value: object) -> object:
+def _parse_bytes(value: object) -> object:
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, dict) and value.keys() == {"base64"} and isinstance(value["base64"], str):
@@ -41,19 +41,19 @@ def _read_bytes(value: object) -> object:
     return value
 
 
-def _written_bytes(value: bytes) -> str | dict[str, str]:
+def _serialize_bytes(value: bytes) -> str | dict[str, str]:
     try:
         return value.decode()
     except UnicodeDecodeError:
         return {"base64": b64encode(value).decode()}
 
 
-Bytes = Annotated[bytes, BeforeValidator(_read_bytes), PlainSerializer(_written_bytes)]
-"""Text where the bytes are UTF-8, ``{"base64": …}`` where they are not: either way every byte is kept."""
+Bytes = Annotated[bytes, BeforeValidator(_parse_bytes), PlainSerializer(_serialize_bytes)]
+"""Text if the bytes are UTF-8, otherwise ``{"base64": …}``; all bytes are preserved."""
 
 
 class RecordedCall(Record):
-    """What was sent."""
+    """A request."""
 
     method: str
     url: str
@@ -63,14 +63,14 @@ class RecordedCall(Record):
 
 class RecordedReply(Record):
     """
-    What came back.
+    A reply.
 
     Attributes:
         status: The HTTP status.
-        headers: Their names in lower case.
-        body: In the pieces in which it came.
-        seconds: When each piece came, since the call was sent; only where times were wanted.
-        complete: Whether the caller read it to its end.
+        headers: The headers, with names in lower case.
+        body: The chunks of the body.
+        seconds: When each chunk arrived, in seconds since the request; None if times were not recorded.
+        complete: Whether the caller read the reply to its end.
     """
 
     status: int
@@ -81,7 +81,7 @@ class RecordedReply(Record):
 
 
 class RecordedFailure(Record):
-    """How a call, or the reading of its reply, failed."""
+    """The failure of a call, or of reading its reply."""
 
     error: _Failure
     message: str
@@ -90,8 +90,8 @@ class RecordedFailure(Record):
     phase: Literal["connect", "head", "read", "attempt", "deadline"] | None = None
 
     @classmethod
-    def of(cls, failure: ProviderError) -> RecordedFailure | None:
-        """Describe a failure; None for one that no transport should raise."""
+    def from_error(cls, failure: ProviderError) -> RecordedFailure | None:
+        """Return the recording of an error, or None if transports do not raise such errors."""
         name = next((kind.__name__ for kind in type(failure).__mro__ if kind.__name__ in get_args(_Failure)), None)
         if name is None:
             return None
@@ -106,8 +106,8 @@ class RecordedFailure(Record):
             }
         )
 
-    def again(self) -> ProviderError:
-        """Make the error anew."""
+    def to_error(self) -> ProviderError:
+        """Return a new error like the recorded one."""
         failure: ProviderError
         if self.error == "RequestTimeoutError":
             failure = RequestTimeoutError(self.message, phase=self.phase or "read", hint=self.hint)
@@ -118,55 +118,55 @@ class RecordedFailure(Record):
 
 
 class Recording(Record):
-    """One call with what became of it: a reply, a failure, or a reply that broke."""
+    """A call with its reply, its failure, or both if reading the reply failed."""
 
     call: RecordedCall
     reply: RecordedReply | None = None
     failure: RecordedFailure | None = None
 
     def __str__(self) -> str:
-        became = [str(self.reply.status)] if self.reply else []
-        became += [self.failure.error] if self.failure else []
-        return f"{self.call.method} {self.call.url} ({', '.join(became)})"
+        outcome = [str(self.reply.status)] if self.reply else []
+        outcome += [self.failure.error] if self.failure else []
+        return f"{self.call.method} {self.call.url} ({', '.join(outcome)})"
 
 
 class _File(Record):
-    """A cassette's content."""
+    """The content of a cassette."""
 
     format: Literal["budwood-cassette-1"]
     recordings: tuple[Recording, ...]
 
 
-class Tape:
+class CassetteWriter:
     """
-    Where recordings are gathered and written.
+    Collects recordings and writes them to a file.
 
     Args:
-        path: The file. It is replaced when the first call has ended, and again after each further one.
+        path: The file, which is replaced after each call.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._places = 0
+        self._last_position = 0
         self._recordings: dict[int, Recording] = {}
 
-    def place(self) -> int:
-        """Reserve a place for a call that begins: recordings are in the order in which calls were sent."""
-        self._places += 1
-        return self._places
+    def reserve_position(self) -> int:
+        """Reserve the position of a call that starts: recordings have the order in which calls were sent."""
+        self._last_position += 1
+        return self._last_position
 
-    def change(self, changed: Callable[[Recording], Recording]) -> None:
-        """Change all recordings so far; they are written with the next one."""
-        self._recordings = {place: changed(recording) for place, recording in self._recordings.items()}
+    def update_all(self, update: Callable[[Recording], Recording]) -> None:
+        """Apply a function to all recordings so far; the next write includes the result."""
+        self._recordings = {position: update(recording) for position, recording in self._recordings.items()}
 
-    def write(self, place: int, recording: Recording) -> None:
+    def write(self, position: int, recording: Recording) -> None:
         """
-        Add a recording, and write the file in one step.
+        Add a recording, and replace the file atomically.
 
         Raises:
             ConfigurationError: The file cannot be written.
         """
-        self._recordings[place] = recording
+        self._recordings[position] = recording
         self._save(_File(format=FORMAT, recordings=tuple(one for _, one in sorted(self._recordings.items()))))
 
     def _save(self, content: _File) -> None:
@@ -176,8 +176,8 @@ class Tape:
             write_file_atomically(self.path, text + "\n")
         except OSError as error:
             raise ConfigurationError(
-                f"The cassette {self.path} cannot be written: {error.strerror or error}.",
-                hint="Name a file in a folder that can be written to.",
+                f"Cannot write the cassette {self.path}: {error.strerror or error}.",
+                hint="Use a path in a writable folder.",
             ) from error
 
 
@@ -186,17 +186,18 @@ def load(path: Path) -> tuple[Recording, ...]:
     Read a cassette.
 
     Raises:
-        ConfigurationError: There is none, or it is not whole.
+        ConfigurationError: The file cannot be read, or is invalid.
     """
     try:
         return _File.model_validate_json(path.read_bytes()).recordings
     except OSError as error:
         raise ConfigurationError(
-            f"The cassette {path} cannot be read: {error.strerror or error}.", hint="Record it first."
+            f"Cannot read the cassette {path}: {error.strerror or error}.",
+            hint="Set BUDWOOD_CASSETTES=record and run the program to record it.",
         ) from error
     except ValidationError as error:
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise ConfigurationError(
-            f"{path} is no whole cassette: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}.",
-            hint="Restore it, or delete it and record anew.",
+            f"Invalid cassette {path}: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}.",
+            hint="Restore the file, or delete it and record again.",
         ) from None

@@ -1,0 +1,236 @@
+"""Read the sources of settings: the environment, ``.env`` and ``budwood.toml``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json
+
+from budwood.errors import ConfigurationError
+from budwood.names import normalise
+
+PREFIX: Final = "BUDWOOD_"
+FILE_NAME: Final = "budwood.toml"
+
+MAX_DEPTH: Final = 50
+"""How deeply tables and lists may be nested."""
+
+_SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
+"""Variables without a double underscore that set a nested key."""
+
+_WITHOUT_INSTANCES: Final = ("options", "plugins", "models")
+"""Sections whose keys are not names of instances."""
+
+Table = dict[str, Any]
+
+
+class Source(NamedTuple):
+    """
+    One source of settings.
+
+    ``variables`` are all environment variables, which may include those of vendors; a file has none.
+    """
+
+    name: str
+    tree: Table
+    variables: Mapping[str, str] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
+
+
+def environment_source(name: str, environment: Mapping[str, str], sections: Collection[str]) -> Source:
+    """
+    Read the variables that begin with ``BUDWOOD_``.
+
+    Args:
+        name: The name of the source, for errors.
+        environment: The variables.
+        sections: The top-level keys of settings. Other variables with the prefix belong to other programs.
+
+    Raises:
+        ConfigurationError: A variable contradicts another one, or is not valid text.
+    """
+    tree: Table = {}
+    for variable, value in environment.items():
+        if variable.startswith(PREFIX) and value.strip():
+            path = _path(variable.removeprefix(PREFIX), sections)
+            if path is not None:
+                check_text(value, variable)
+                _put(tree, path, _environment_value(path, value), where=variable)
+    return Source(name, normalise_instances(tree), environment)
+
+
+def dotenv_source(path: Path, sections: Collection[str]) -> Iterator[Source]:
+    """Read a ``.env`` file, if there is one. Its values are not expanded: a ``$`` in a key is a character."""
+    text = None if path.is_dir() else read_text(path)  # some keep their virtual environment in a folder `.env`
+    if text is None:
+        return
+    from dotenv import dotenv_values
+
+    variables = dotenv_values(stream=StringIO(text), interpolate=False)
+    given = {name: value for name, value in variables.items() if value is not None}
+    yield environment_source(str(path), given, sections)
+
+
+def file_source(path: Path) -> Iterator[Source]:
+    """Read a ``budwood.toml``, if there is one."""
+    text = read_text(path)
+    if text is not None:
+        yield Source(str(path), normalise_instances(parse_toml(text, where=str(path))))
+
+
+def read_text(path: Path) -> str | None:
+    """
+    Read a text file in UTF-8, with or without a byte order mark; return None if there is no such file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or is not UTF-8. The error does not hold the file's content.
+    """
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # a path that no file can have
+        raise ConfigurationError(f"{str(path)!r} cannot be read: {error}.") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = error.start
+    # Not raised above: the error of the codec holds the whole file, and with it the keys in there.
+    raise ConfigurationError(f"{path}: not valid UTF-8 at byte {place}.", hint="Save the file as UTF-8.")
+
+
+def parse_toml(text: str, *, where: str) -> Table:
+    """
+    Parse a TOML document.
+
+    Args:
+        text: The document.
+        where: The name of its source, for errors.
+
+    Raises:
+        ConfigurationError: It is not valid TOML, is nested too deeply, or has a number that is too large. The error
+            does not hold the document.
+    """
+    import tomllib  # not above: most programs have no file
+
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = f"is not valid TOML: {error}"
+    except ValueError:  # Python converts at most 4,300 digits
+        problem = "is not valid TOML: it has a number with too many digits"
+    except RecursionError:
+        problem = "is nested too deeply"
+    else:
+        check_depth(tree, where=where)
+        return tree
+    raise ConfigurationError(f"{where} {problem}.")  # not above: newer parsers' errors hold the document
+
+
+def check_depth(tree: object, *, where: str) -> None:
+    """
+    Check that tables and lists are not nested more deeply than `MAX_DEPTH`.
+
+    Raises:
+        ConfigurationError: They are.
+    """
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [inner for value in level for inner in _children(value)]
+        if not level:
+            return
+    raise ConfigurationError(f"{where} is nested too deeply.", hint=f"Nest at most {MAX_DEPTH} tables and lists.")
+
+
+def _children(value: object) -> Iterator[object]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return (each for each in inner if isinstance(each, dict | list | tuple))
+
+
+def check_text(value: str, variable: str) -> None:
+    """
+    Check that the value of an environment variable is valid text: bytes that are not UTF-8 are lone surrogates in it.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not value.isascii() and value != value.encode("utf-8", "replace").decode():
+        raise ConfigurationError(f"The environment variable {variable} is not valid UTF-8.", hint="Set it anew.")
+
+
+def normalise_instances(tree: Table) -> Table:
+    """Normalise the names of instances, so that they can be compared."""
+    return {
+        section: {normalise(name) if isinstance(name, str) else name: value for name, value in table.items()}
+        if isinstance(table, dict) and section not in _WITHOUT_INSTANCES
+        else table
+        for section, table in tree.items()
+    }
+
+
+def vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple[str, ...]]) -> Table:
+    """
+    Return the values of the vendor's own variables, by the key that they fill; of several, the first counts.
+
+    Raises:
+        ConfigurationError: One of them is not valid text.
+    """
+    values: Table = {}
+    for key, names in variables.items():
+        name = next((name for name in names if environment.get(name, "").strip()), None)
+        if name is not None:
+            check_text(environment[name], name)
+            values[key] = environment[name]
+    return values
+
+
+def _path(name: str, sections: Collection[str]) -> tuple[str, ...] | None:
+    """
+    Parse a variable's name as a path of keys: ``PROVIDERS__MY_VLLM__API_KEY`` is providers, my-vllm, api_key.
+
+    Returns:
+        The path, or None if the variable is not a setting: other programs may use the same prefix.
+
+    Raises:
+        ConfigurationError: The path is too long.
+    """
+    if name in _SHORTHANDS:
+        return _SHORTHANDS[name]
+    path = tuple(step.lower() for step in name.split("__"))
+    if path[0] not in sections or not all(path):
+        return None
+    if len(path) > MAX_DEPTH:
+        raise ConfigurationError(
+            f"The environment variable {PREFIX}{name[:60]}… has {len(path):,} keys.",
+            hint=f"Nest at most {MAX_DEPTH} tables.",
+        )
+    if len(path) > 1 and path[0] not in _WITHOUT_INSTANCES:
+        return path[0], normalise(path[1]), *path[2:]
+    return path
+
+
+def _environment_value(path: tuple[str, ...], value: str) -> object:
+    if path == ("plugins", "disabled") and not value.startswith("["):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if value[:1] in "[{":
+        try:
+            return from_json(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _put(tree: Table, path: tuple[str, ...], value: object, *, where: str) -> None:
+    for step in path[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"{where}: {step!r} is a value already, and cannot be a table as well.")
+    tree[path[-1]] = value

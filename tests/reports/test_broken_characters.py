@@ -1,0 +1,168 @@
+"""A character that a server cuts in two, or writes wrongly, costs no more than that character."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import BadResponseError, InvalidRequestError
+from budwood_testing import chat_reply
+from tests.reports.compatible import as_event, ask, chunk, events, open_client, weather
+
+
+def text_event(written, name="content"):
+    """
+    Write a chunk whose text is given as it stands in JSON, or as bytes.
+    """
+    return as_event(json.dumps(chunk({name: "@"})).encode().replace(b'"@"', b'"' + written + b'"'))
+
+
+def vendor_stream(vendor, *written):
+    """
+    Write a stream of a vendor that says texts, given as they stand in JSON.
+    """
+
+    def put(event, text):
+        return json.dumps(event).encode().replace(b'"@"', b'"' + text + b'"')
+
+    if vendor == "gemini":
+        part = {"candidates": [{"content": {"role": "model", "parts": [{"text": "@"}]}}]}
+        last = {"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}
+        return [*(as_event(put(part, text)) for text in written), as_event(last)]
+    if vendor == "anthropic":
+        delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "@"}}
+        message = {"id": "m", "role": "assistant", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
+        return [
+            as_event({"type": "message_start", "message": message}),
+            as_event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            *(as_event(put(delta, text)) for text in written),
+            as_event({"type": "content_block_stop", "index": 0}),
+            as_event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}),
+            as_event({"type": "message_stop"}),
+        ]
+    line = {"model": "m", "message": {"role": "assistant", "content": "@"}, "done": False}
+    last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
+    return [*(put(line, text) + b"\n" for text in written), json.dumps(last).encode() + b"\n"]
+
+
+WHOLE = [
+    pytest.param(b"cut \\ud83d", "cut \ufffd", id="first half alone"),
+    pytest.param(b"cut \\ude00", "cut \ufffd", id="second half alone"),
+    pytest.param(b"\\ude00\\ud83d", "\ufffd\ufffd", id="halves in the wrong order"),
+    pytest.param(b"\\ud83d and \\ude00", "\ufffd and \ufffd", id="halves apart"),
+    pytest.param(b"a\\uD83D\\uDE00b", "a\U0001f600b", id="pair"),
+    pytest.param(b"a\xffb", "a\ufffdb", id="byte that is no UTF-8"),
+    pytest.param(b"caf\xe9", "caf\ufffd", id="Latin-1"),
+    pytest.param(b"a\nb\tc", "a\nb\tc", id="raw line break and tab"),
+]
+
+
+@pytest.mark.report("pydantic/jiter#120", outcome="mended")
+@pytest.mark.parametrize(("written", "expected"), WHOLE)
+def test_a_complete_reply_keeps_all_other_characters(written, expected, scripted, clock):
+    """
+    Half a surrogate pair and an invalid byte become U+FFFD; the rest of the reply is as it was written.
+    """
+    body = json.dumps(chat_reply("@")).encode().replace(b'"@"', b'"' + written + b'"')
+    scripted.reply(200, body)
+
+    response = ask(scripted, clock)
+    assert (response.text, response.usage.output_tokens) == (expected, 7)
+    json.dumps(response.model_dump(mode="json"))
+
+
+SPLIT = [
+    pytest.param([b"hi \\ud83d", b"\\ude00!"], "hi \U0001f600!", id="surrogate pair"),
+    pytest.param([b"\\ud83d", b"\\ude00\\ud83d", b"\\ude00"], "\U0001f600\U0001f600", id="two pairs"),
+    pytest.param([b"\xf0\x9f", b"\x98\x80"], "\U0001f600", id="UTF-8 in halves"),
+    pytest.param([b"\xf0", b"\x9f", b"\x98", b"\x80 x"], "\U0001f600 x", id="UTF-8 byte by byte"),
+    pytest.param([b"caf\xc3", b"\xa9"], "caf\u00e9", id="two bytes"),
+    pytest.param([b"cut \\ud83d", b" here"], "cut \ufffd here", id="half alone"),
+    pytest.param([b"cut \\ud83d"], "cut \ufffd", id="half at the end"),
+    pytest.param([b"\xff", b"a"], "\ufffda", id="byte that is no UTF-8"),
+    pytest.param([b"a\\ude00", b"b"], "a\ufffdb", id="second half alone"),
+]
+
+
+@pytest.mark.report("pydantic/jiter#120", outcome="mended")
+@pytest.mark.parametrize(("written", "expected"), SPLIT)
+@pytest.mark.parametrize("name", ["content", "reasoning_content"])
+def test_a_character_that_is_split_over_chunks_is_one(name, written, expected, scripted, clock):
+    """
+    Halves of a character in two chunks are joined, in text and in reasoning.
+    """
+    scripted.reply(200, chunks=[*(text_event(one, name) for one in written), *events(chunk({}, "stop"))])
+
+    response = ask(scripted, clock, streamed=True)
+    assert (response.text if name == "content" else response.reasoning) == expected
+    assert response.finish_reason == "stop"
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "gemini", "ollama"])
+@pytest.mark.parametrize(("written", "expected"), SPLIT)
+def test_a_character_that_is_split_is_one_with_every_vendor(vendor, written, expected, scripted, clock):
+    """
+    The decoders of all vendors join the halves.
+    """
+    scripted.reply(200, chunks=vendor_stream(vendor, *written))
+
+    assert ask(scripted, clock, streamed=True, model=f"{vendor}/claude-or-other").text == expected
+
+
+def test_what_the_caller_sees_of_a_stream_holds_whole_characters(scripted, clock):
+    """
+    No event of the stream holds half a character.
+    """
+    scripted.reply(200, chunks=[text_event(b"\\ud83d"), text_event(b"\\ude00"), *events(chunk({}, "stop"))])
+    with open_client(scripted, clock) as client, client.stream("Hello") as stream:
+        texts = [event.text for event in stream if hasattr(event, "text")]
+
+    assert "".join(texts) == "\U0001f600"
+    assert all(text.encode() for text in texts)
+
+
+def test_arguments_of_a_tool_are_joined_too(scripted, clock):
+    """
+    Halves in the arguments of a call, escaped or raw, give the tool whole characters.
+    """
+    pieces = [b'{\\"city\\": \\"\xf0\x9f', b"\x98\x80 \\ud83d", b'\\ude00\\"}']
+    calls = []
+    for number, piece in enumerate(pieces):
+        call = {"index": 0, "function": {"arguments": "@"}} | ({} if number else {"id": "a"})
+        call["function"] |= {} if number else {"name": "weather"}
+        calls.append(as_event(json.dumps(chunk({"tool_calls": [call]})).encode().replace(b'"@"', b'"' + piece + b'"')))
+    scripted.reply(200, chunks=[*calls, *events(chunk({}, "tool_calls"))])
+    scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
+
+    ask(scripted, clock, streamed=True, tools=[weather])
+    assert scripted.sent()["messages"][2]["content"] == "rain in \U0001f600 \U0001f600"
+
+
+def test_an_error_with_an_invalid_byte_is_quoted(scripted, clock):
+    """
+    The body of an error is read as generously as a reply.
+    """
+    scripted.reply(400, b'{"error": {"message": "No model caf\xe9 here", "code": "bad"}}')
+    with pytest.raises(InvalidRequestError, match="No model caf\ufffd here") as caught:
+        ask(scripted, clock)
+    assert caught.value.code == "bad"
+
+
+def test_a_byte_order_mark_before_a_reply_is_skipped(scripted, clock):
+    """
+    Some servers begin their bodies with a byte order mark.
+    """
+    scripted.reply(200, b"\xef\xbb\xbf" + json.dumps(chat_reply("Hi")).encode())
+
+    assert ask(scripted, clock).text == "Hi"
+
+
+@pytest.mark.parametrize("body", [b'{"choices": [' + b"[" * 100_000, b'{"choices": "\\ud83d', b"\xff\xfe{}"], ids=len)
+def test_what_is_no_json_stays_an_error(body, scripted, clock):
+    """
+    A cut body, one that is nested too deeply, and one in UTF-16 are no replies.
+    """
+    scripted.reply(200, body)
+    with pytest.raises(BadResponseError):
+        ask(scripted, clock)

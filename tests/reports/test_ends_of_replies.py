@@ -1,0 +1,181 @@
+"""Ends of replies: end marks without a reason, reasons without an end mark, and replies that failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood import ContentFilterError, StreamInterruptedError
+from budwood_testing import chat_reply
+from tests.reports.wire import COMPATIBLE, chunk, data, named, weather
+
+OPENAI = "openai/gpt-5"
+CREATED = {"type": "response.created", "response": {"id": "resp_1", "model": "gpt-5", "status": "in_progress"}}
+ITEM = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+TEXT = {"type": "output_text", "text": "Hello.", "annotations": []}
+DELTA = {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0}
+
+
+def response_stream(*last):
+    """
+    Write a stream of Responses that says a text, and then ends in some way.
+    """
+    return named(
+        CREATED,
+        {"type": "response.output_item.added", "output_index": 0, "item": {**ITEM, "content": []}},
+        {**DELTA, "delta": "Hello."},
+        {"type": "response.output_item.done", "output_index": 0, "item": {**ITEM, "content": [TEXT]}},
+        *last,
+    )
+
+
+@pytest.mark.report("anomalyco/opencode#43882", outcome="right")
+@pytest.mark.report("HEXUXIU/M365-Copilot2API#6", outcome="right")
+def test_an_end_mark_without_a_reason_is_an_end(scripted, make_client, collect):
+    """
+    A gateway that sends `[DONE]` and never a finish reason has finished its reply.
+    """
+    scripted.reply(200, chunks=[data(chunk({"content": "Hel"}), chunk({"content": "lo."}))])
+
+    response = collect()
+
+    assert response.text == "Hello."
+    assert len(scripted.calls) == 1
+
+
+@pytest.mark.report("ikawrakow/ik_llama.cpp#467", outcome="right")
+def test_a_reason_without_an_end_mark_is_an_end(scripted, collect):
+    """
+    A server that closes the stream after the finish reason, without `[DONE]`, has finished its reply.
+    """
+    scripted.reply(200, chunks=[data(chunk({"content": "Hello."}), chunk({}, "stop"), end=b"")])
+
+    response = collect()
+
+    assert (response.text, response.finish_reason) == ("Hello.", "stop")
+
+
+@pytest.mark.report("vercel/ai#19165", outcome="right")
+def test_a_stream_without_reason_and_end_mark_is_interrupted(scripted, collect):
+    """
+    A stream that ends with neither was cut off: it is no reply that ended for other reasons.
+    """
+    scripted.reply(200, chunks=[data(chunk({"content": "Hel"}), end=b"")])
+
+    with pytest.raises(StreamInterruptedError) as caught:
+        collect()
+
+    assert caught.value.response.text == "Hel"
+
+
+@pytest.mark.report("vespa-engine/vespa#33327", outcome="right")
+@pytest.mark.parametrize("reason", ["eos", "stop_sequence", "eos_token"])
+def test_other_words_for_the_end_are_an_end(reason, scripted, make_client):
+    """
+    Together and others name the token that ended the reply: that is a stop, with their word beside it.
+    """
+    scripted.reply(200, chat_reply("Hello.", finish_reason=reason))
+
+    reply = make_client(COMPATIBLE).ask("Hi")
+
+    assert (reply.text, reply.raw_finish_reason) == ("Hello.", reason)
+    assert reply.finish_reason in ("stop", "other")
+
+
+@pytest.mark.report("Kilo-Org/kilocode#7773", outcome="right")
+@pytest.mark.report("mastra-ai/mastra#14187", outcome="right")
+@pytest.mark.parametrize("calls", [[], None])
+def test_a_reply_that_only_says_that_it_calls_tools_is_the_answer(calls, scripted, make_client):
+    """
+    `finish_reason: "tool_calls"` without a call runs nothing, and does not ask again.
+    """
+    scripted.reply(200, chat_reply("Let me look.", tool_calls=calls, finish_reason="tool_calls"))
+
+    reply = make_client(COMPATIBLE).ask("Weather?", tools=[weather])
+
+    assert reply.text == "Let me look."
+    assert len(scripted.calls) == 1
+
+
+@pytest.mark.report("openai/openai-agents-python#3106", outcome="right")
+@pytest.mark.report("langchain-ai/langchain#39041", outcome="right")
+def test_a_response_that_failed_in_a_stream_is_an_error(scripted, collect):
+    """
+    `response.failed` raises with the vendor's words; the text before it is with the exception.
+    """
+    error = {"code": "server_error", "message": "The server had an error while processing your request."}
+    failed = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed", "error": error}}
+    scripted.reply(200, chunks=[response_stream(failed)])
+
+    with pytest.raises(StreamInterruptedError, match="had an error while processing") as caught:
+        collect(OPENAI, api="responses")
+
+    assert caught.value.response.text == "Hello."
+
+
+@pytest.mark.report("Intrect-io/OpenSwarm#557", outcome="right")
+def test_a_response_that_is_incomplete_says_why(scripted, collect):
+    """
+    `response.incomplete` keeps the text, and the reason is the length.
+    """
+    details = {"reason": "max_output_tokens"}
+    response = {"id": "resp_1", "status": "incomplete", "incomplete_details": details, "output": []}
+    scripted.reply(200, chunks=[response_stream({"type": "response.incomplete", "response": response})])
+
+    reply = collect(OPENAI, api="responses")
+
+    assert (reply.text, reply.finish_reason) == ("Hello.", "length")
+
+
+@pytest.mark.report("BerriAI/litellm#32724", outcome="right")
+def test_items_that_were_streamed_are_the_output(scripted, collect):
+    """
+    A last event whose output is empty takes nothing back of what was streamed.
+    """
+    response = {"id": "resp_1", "model": "gpt-5", "status": "completed", "output": []}
+    scripted.reply(200, chunks=[response_stream({"type": "response.completed", "response": response})])
+
+    reply = collect(OPENAI, api="responses")
+
+    assert (reply.text, reply.finish_reason) == ("Hello.", "stop")
+
+
+@pytest.mark.report("browser-use/browser-use#262", outcome="right")
+@pytest.mark.parametrize("inner", ["innererror", "inner_error"])
+def test_a_filtered_prompt_has_a_class_of_its_own(inner, scripted, make_client):
+    """
+    Azure's content filter answers 400: the error is that of a filter, and names what was found.
+    """
+    found = {"jailbreak": {"filtered": True, "detected": True}}
+    error = {
+        "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        "type": None,
+        "param": "prompt",
+        "code": "content_filter",
+        "status": 400,
+        inner: {"code": "ResponsibleAIPolicyViolation", "content_filter_result": found},
+    }
+    scripted.reply(400, {"error": error})
+
+    with pytest.raises(ContentFilterError) as caught:
+        make_client("azure/gpt-4o", base_url="https://x.openai.azure.com").ask("Hi")
+
+    assert caught.value.categories["jailbreak"]["filtered"] is True
+
+
+@pytest.mark.report("pydantic/pydantic-ai#2759", outcome="right")
+@pytest.mark.report("pydantic/pydantic-ai#1233", outcome="right")
+def test_a_call_that_groq_could_not_write_is_tried_again(scripted, make_client):
+    """
+    Groq answers 400 to a call that its model wrote wrongly: the next attempt may be right.
+    """
+    error = {
+        "message": "Failed to call a function. Please adjust your prompt. See 'failed_generation' for more details.",
+        "type": "invalid_request_error",
+        "code": "tool_use_failed",
+        "failed_generation": "Elon Musk's contact information is present in our database.",
+    }
+    scripted.reply(400, {"error": error}).reply(200, chat_reply("Rain."))
+
+    reply = make_client("groq/llama-3.3-70b-versatile", retries=1).ask("Weather?", tools=[weather])
+
+    assert reply.text == "Rain."

@@ -1,0 +1,117 @@
+"""What only keeps a stream alive is no event of the reply, and the mark of its end has several spellings."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import BadResponseError, StreamInterruptedError
+from budwood_testing import sse
+from tests.reports.compatible import as_event, ask, chunk
+
+FILLERS = [
+    b"retry: 3000\n\n",
+    b": ping\n\n",
+    b"id: 7\n\n",
+    b"\n\n",
+    b"event: ping\n\n",
+    b"event: ping\ndata: {}\n\n",
+    b"event: ping\ndata: 2026-11-26T17:00:00Z\n\n",
+    b"event: keepalive\ndata:\n\n",
+    b"event: heartbeat\ndata: null\n\n",
+    b"data\n\n",
+    b"data:\n\n",
+    b"data: \n\n",
+    b"data:\ndata:\n\n",
+    b"data: ping\n\n",
+    b'data: "ping"\n\n',
+    b"data: PING\n\n",
+    b"data: : keep-alive\n\n",
+    b"data: keepalive\n\n",
+    b"data: null\n\n",
+    b"data: {}\n\n",
+    b'data: {"type": "ping"}\n\n',
+]
+ENDS = [
+    b"data: [DONE]\n\n",
+    b"data:[DONE]\n\n",
+    b"data:  [DONE] \n\n",
+    b"data: [DONE]",
+    b'data: "[DONE]"\n\n',
+    b"data: '[DONE]'\n\n",
+    b"data: DONE\n\n",
+    b"data: [done]\n\n",
+    b"event: done\ndata: [DONE]\n\n",
+]
+
+
+@pytest.mark.report("omnigent-ai/omnigent#1474", outcome="mended")
+@pytest.mark.parametrize("filler", FILLERS, ids=str)
+@pytest.mark.parametrize("place", ["before", "between", "after"])
+def test_what_keeps_a_stream_alive_is_no_event(place, filler, scripted, clock):
+    """
+    Before, between and after the chunks, a filler changes nothing of the reply.
+    """
+    first, second, end = as_event(chunk({"content": "a"})), as_event(chunk({"content": "b"})), chunk({}, "stop")
+    chunks = [first, second, as_event(end), b"data: [DONE]\n\n"]
+    chunks.insert({"before": 0, "between": 1, "after": 3}[place], filler)
+    scripted.reply(200, chunks=chunks)
+
+    response = ask(scripted, clock, streamed=True)
+    assert (response.text, response.finish_reason, response.id) == ("ab", "stop", "c")
+    assert response.metadata == {}
+
+
+@pytest.mark.parametrize("filler", [b"event: ping\ndata: {}\n\n", b"data:\n\n", b"data: null\n\n"], ids=str)
+def test_what_keeps_a_stream_of_responses_alive_is_no_event(filler, scripted, clock):
+    """
+    Before the first event of OpenAI's Responses a filler does not take the place of its start.
+    """
+    done = {
+        "id": "resp_1",
+        "model": "gpt",
+        "status": "completed",
+        "output": [{"type": "message", "id": "m", "content": [{"type": "output_text", "text": "Hi"}]}],
+    }
+    chunks = [
+        as_event({"type": "response.created", "response": {**done, "output": []}}),
+        as_event({"type": "response.output_text.delta", "output_index": 0, "item_id": "m", "delta": "Hi"}),
+        as_event({"type": "response.completed", "response": done}),
+    ]
+    scripted.reply(200, chunks=[filler, chunks[0], filler, chunks[1], filler, chunks[2], filler])
+    settings = {"providers": {"openai": {"api": "responses"}}}
+
+    response = ask(scripted, clock, streamed=True, model="openai/gpt-4.1", settings=settings)
+    assert (response.text, response.id, response.model) == ("Hi", "resp_1", "gpt")
+
+
+@pytest.mark.parametrize("end", ENDS, ids=str)
+def test_the_end_mark_may_be_written_in_many_ways(end, scripted, clock):
+    """
+    A stream without a finish reason is complete where any form of the mark ends it.
+    """
+    scripted.reply(200, chunks=[as_event(chunk({"content": "Hi"})), end])
+
+    response = ask(scripted, clock, streamed=True)
+    assert (response.text, response.finish_reason) == ("Hi", "other")
+
+
+@pytest.mark.parametrize("fillers", [[b"data: ping\n\n"] * 2, [b"data:\n\n"], [b"data: {}\n\n"]], ids=str)
+def test_fillers_alone_are_an_interrupted_stream(fillers, scripted, clock):
+    """
+    A server that only kept the connection alive sent no reply.
+    """
+    scripted.reply(200, chunks=fillers)
+
+    with pytest.raises(StreamInterruptedError):
+        ask(scripted, clock, streamed=True)
+
+
+@pytest.mark.parametrize("event", [b"data: overloaded\n\n", b"data: 17\n\n", b"event: error\ndata: ping\n\n"], ids=str)
+def test_what_cannot_be_read_is_no_filler(event, scripted, clock):
+    """
+    Any other event that is not JSON is an error that shows it.
+    """
+    scripted.reply(200, chunks=[event, *sse(chunk({"content": "a"}, "stop"))])
+
+    with pytest.raises(BadResponseError, match="no JSON object"):
+        ask(scripted, clock, streamed=True)

@@ -1,0 +1,122 @@
+"""Reasoning goes back to the server that wrote it, in the field that it came in, and to no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood_testing import chat_reply
+from tests.reports.compatible import KEY, MODEL, calling, chunk, events, open_client, tool_call, weather
+
+THOUGHT = "I need the weather."
+
+
+def converse(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2):
+    """
+    Ask in a chat, and return the messages of the last request.
+    """
+    with open_client(scripted, clock, model) as client:
+        chat = client.chat(tools=list(tools))
+        for turn in range(turns):
+            if streamed:
+                with chat.stream(f"Turn {turn}") as stream:
+                    for _event in stream:
+                        pass
+            else:
+                chat.ask(f"Turn {turn}")
+    return scripted.sent()["messages"]
+
+
+@pytest.mark.report("langchain-ai/langchain#39370", outcome="mended")
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_goes_back_beside_the_call_of_a_tool(name, streamed, scripted, clock):
+    """
+    A model that thinks before it calls a tool gets its reasoning back with the call, under the name that it used.
+    """
+    if streamed:
+        deltas = [{"role": "assistant", name: "I need "}, {name: "the weather."}, {"tool_calls": [tool_call()]}]
+        scripted.reply(200, chunks=events(*map(chunk, deltas), chunk({}, "tool_calls")))
+        scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
+    else:
+        scripted.reply(200, calling(tool_call(), **{name: THOUGHT})).reply(200, chat_reply("Rain."))
+
+    _, message, result = converse(scripted, clock, streamed=streamed, tools=[weather], turns=1)
+    assert message[name] == THOUGHT
+    assert message["tool_calls"][0]["id"] == result["tool_call_id"]
+
+
+@pytest.mark.report("charmbracelet/crush#2754", outcome="mended")
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_reasoning_goes_back_in_a_plain_conversation(streamed, scripted, clock):
+    """
+    The second turn of a conversation without tools holds the reasoning of the first.
+    """
+    if streamed:
+        for _ in range(2):
+            deltas = [{"reasoning_content": "Be "}, {"reasoning_content": "kind.", "content": "Hel"}, {"content": "lo"}]
+            scripted.reply(200, chunks=events(*map(chunk, deltas), chunk({}, "stop")))
+    else:
+        scripted.reply(200, chat_reply("Hello", reasoning_content="Be kind.")).reply(200, chat_reply("Bye"))
+
+    message = converse(scripted, clock, streamed=streamed, model="deepseek/deepseek-reasoner")[1]
+    assert message == {"role": "assistant", "content": "Hello", "reasoning_content": "Be kind."}
+
+
+@pytest.mark.report("QwenLM/qwen-code#11045", outcome="mended")
+@pytest.mark.report("janhq/jan#8136", outcome="mended")
+def test_reasoning_goes_back_under_the_only_name_that_the_server_takes(scripted, clock):
+    """
+    Groq writes ``reasoning`` and refuses ``reasoning_content``, so only the former goes back.
+    """
+    scripted.reply(200, chat_reply("Hello", reasoning="Be kind.")).reply(200, chat_reply("Bye"))
+
+    message = converse(scripted, clock, model="groq/openai/gpt-oss-120b")[1]
+    assert message == {"role": "assistant", "content": "Hello", "reasoning": "Be kind."}
+
+
+@pytest.mark.report("charmbracelet/crush#1590", outcome="right")
+def test_reasoning_of_another_server_is_not_sent(scripted, clock):
+    """
+    Reasoning that one vendor wrote is left out when the conversation goes on with another.
+    """
+    scripted.reply(200, chat_reply("Hello", reasoning_content="Be kind.")).reply(200, chat_reply("Bye"))
+    settings = {"providers": {"deepseek": {"api_key": KEY}, "mistral": {"api_key": KEY}}}
+    with open_client(scripted, clock, "deepseek/deepseek-reasoner", settings=settings, api_key=None) as client:
+        chat = client.chat()
+        chat.ask("Hi")
+        chat.model = "mistral/mistral-small-latest"
+        chat.ask("Thanks")
+
+    assert scripted.sent()["messages"][1] == {"role": "assistant", "content": "Hello"}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_thinking_among_the_content_goes_back_there(streamed, scripted, clock):
+    """
+    Mistral's reasoning is a piece of the content, and goes back as one, before the text.
+    """
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Be kind."}]}
+    text = {"type": "text", "text": "Hello"}
+    if streamed:
+        half = {"type": "thinking", "thinking": [{"type": "text", "text": "Be "}]}
+        rest = {"type": "thinking", "thinking": [{"type": "text", "text": "kind."}]}
+        for _ in range(2):
+            deltas = [{"content": [half]}, {"content": [rest]}, {"content": "Hello"}]
+            scripted.reply(200, chunks=events(*map(chunk, deltas), chunk({}, "stop")))
+    else:
+        scripted.reply(200, chat_reply([thinking, text])).reply(200, chat_reply("Bye"))
+
+    message = converse(scripted, clock, streamed=streamed, model="mistral/magistral-medium-latest")[1]
+    assert message["content"] == [thinking, text]
+
+
+def test_structured_reasoning_goes_back_in_place_of_its_text(scripted, clock):
+    """
+    OpenRouter's ``reasoning_details`` go back as they came, and the plain text beside them does not.
+    """
+    details = [{"type": "reasoning.text", "text": "Be kind.", "signature": "S"}]
+    scripted.reply(200, chat_reply("Hello", reasoning="Be kind.", reasoning_details=details))
+    scripted.reply(200, chat_reply("Bye"))
+
+    message = converse(scripted, clock, model="openrouter/anthropic/claude-sonnet-4.5")[1]
+    assert message == {"role": "assistant", "content": "Hello", "reasoning_details": details}

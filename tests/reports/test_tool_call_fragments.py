@@ -1,0 +1,218 @@
+"""Streamed tool calls come out as what the model called, however a server numbers, names and cuts their fragments."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.reports.compatible import OSLO, ROME, ask, calling, chunk, events, tool_call, weather
+
+BOTH = [("weather", OSLO), ("weather", ROME)]
+ONE = [("weather", OSLO)]
+
+
+def get_time() -> str:
+    """
+    Tell the time.
+    """
+    return "noon"
+
+
+def fragment(arguments=None, name=None, **fields):
+    """
+    Make a fragment of a call; what is None is left out.
+    """
+    function = {"name": name, "arguments": arguments}
+    return {"function": {key: value for key, value in function.items() if value is not None}, **fields}
+
+
+def streamed_calls(scripted, clock, *fragments, tools=(weather,)):
+    """
+    Stream one fragment a chunk, and return the calls of the response.
+    """
+    scripted.reply(200, chunks=events(*(chunk({"tool_calls": [one]}) for one in fragments), chunk({}, "tool_calls")))
+    response = ask(scripted, clock, streamed=True, tools=list(tools), execute_tools=False)
+    assert len({call.id for call in response.tool_calls} - {""}) == len(response.tool_calls)
+    return [(call.name, call.arguments) for call in response.tool_calls]
+
+
+@pytest.mark.report("NousResearch/hermes-agent#62940", outcome="mended")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param([{"index": 0}, {"index": 0}], id="no ids"),
+        pytest.param([{"index": 0, "id": ""}, {"index": 0, "id": ""}], id="empty ids"),
+        pytest.param([{"index": 0, "id": None}, {"index": 0, "id": None}], id="ids of null"),
+        pytest.param([{"index": 0, "id": "a"}, {"index": 0, "id": "a"}], id="one id twice"),
+        pytest.param([{"index": 0, "id": "a"}, {"index": 1, "id": "a"}], id="one id under two indexes"),
+        pytest.param([{"index": 0, "id": "a"}, {"index": 0, "id": "b"}], id="two ids under one index"),
+        pytest.param([{"id": "a"}, {"id": "a"}], id="one id and no index"),
+        pytest.param([{}, {}], id="neither"),
+        pytest.param([{"index": "0"}, {"index": "1"}], id="indexes as texts"),
+        pytest.param([{"index": 0.0}, {"index": 1.0}], id="indexes as decimals"),
+        pytest.param([{"index": None}, {"index": None}], id="indexes of null"),
+        pytest.param([{"id": 1}, {"id": 2}], id="ids as numbers"),
+    ],
+)
+@pytest.mark.parametrize("cut", [False, True], ids=["complete", "in pieces"])
+def test_two_calls_of_one_tool_stay_two(fields, cut, scripted, clock):
+    """
+    Parallel calls of one tool under one index, or under one id, are told apart by their complete arguments.
+    """
+    fragments = []
+    for arguments, own in zip((OSLO, ROME), fields, strict=True):
+        if cut:
+            head = fragment(arguments[:9], "weather", **own)
+            fragments += [head, fragment(arguments[9:], **{name: own[name] for name in own if name == "index"})]
+        else:
+            fragments.append(fragment(arguments, "weather", **own))
+
+    assert streamed_calls(scripted, clock, *fragments) == BOTH
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["name once", "name in each"])
+@pytest.mark.parametrize("index", [{"index": 0}, {}], ids=["with an index", "without one"])
+def test_a_new_id_in_each_fragment_is_one_call(named, index, scripted, clock):
+    """
+    While the arguments are incomplete, another id does not begin another call.
+    """
+    pieces = ['{"ci', 'ty": ', '"Oslo"}']
+    fragments = [
+        fragment(piece, "weather" if named or not number else None, id=f"id_{number}", **index)
+        for number, piece in enumerate(pieces)
+    ]
+
+    assert streamed_calls(scripted, clock, *fragments) == ONE
+
+
+@pytest.mark.parametrize("ids", [[None, None, None], ["a", None, None], ["a", "a", "a"]], ids=str)
+@pytest.mark.parametrize("names", [("wea", "ther"), ("we", "at", "her"), ("wea", "weather")], ids=str)
+def test_a_name_in_pieces_is_one_name(names, ids, scripted, clock):
+    """
+    A name that comes in pieces, or that grows, is joined; the tools of the request tell it from a second call.
+    """
+    fragments = [
+        fragment("", name, index=0, **({"id": own} if own else {})) for name, own in zip(names, ids, strict=False)
+    ]
+
+    assert streamed_calls(scripted, clock, *fragments, fragment(OSLO, index=0)) == ONE
+
+
+def test_a_name_in_pieces_before_a_second_call(scripted, clock):
+    """
+    Under one index a complete call ends before the next name.
+    """
+    fragments = [
+        fragment("", "wea", index=0),
+        fragment("", "ther", index=0),
+        fragment(OSLO, index=0),
+        fragment("", "wea", index=0),
+        fragment(ROME, "ther", index=0),
+    ]
+
+    assert streamed_calls(scripted, clock, *fragments) == BOTH
+
+
+def test_calls_without_arguments_are_told_apart_by_their_names(scripted, clock):
+    """
+    The name of another tool of the request begins a call, although the first has no arguments yet.
+    """
+    fragments = [fragment("", "get_time", index=0), fragment(OSLO, "weather", index=0)]
+
+    assert streamed_calls(scripted, clock, *fragments, tools=(get_time, weather)) == [("get_time", ""), *ONE]
+
+
+@pytest.mark.parametrize("own", [{"index": 0}, {"index": 0, "id": "a"}], ids=["no id", "one id"])
+def test_a_name_that_is_repeated_with_each_fragment_begins_no_call(own, scripted, clock):
+    """
+    Some servers repeat id and name in every fragment, and end with one that has no arguments.
+    """
+    pieces = ["", OSLO[:5], OSLO[5:], ""]
+
+    assert streamed_calls(scripted, clock, *(fragment(piece, "weather", **own) for piece in pieces)) == ONE
+
+
+def test_an_index_of_its_own_for_each_fragment_is_one_call(scripted, clock):
+    """
+    A fragment with neither id nor name belongs to the call before it, whatever its index.
+    """
+    fragments = [fragment("", "weather", index=0, id="a"), fragment(OSLO[:5], index=1), fragment(OSLO[5:], index=2)]
+
+    assert streamed_calls(scripted, clock, *fragments) == ONE
+
+
+def test_an_empty_object_before_the_arguments_is_a_placeholder(scripted, clock):
+    """
+    Gateways that begin a call with ``{}`` replace it by the arguments that follow.
+    """
+    fragments = [fragment("{}", "weather", index=0, id="a"), fragment(OSLO[:5], index=0), fragment(OSLO[5:], index=0)]
+
+    assert streamed_calls(scripted, clock, *fragments) == ONE
+
+
+def test_interleaved_fragments_find_their_calls_by_id(scripted, clock):
+    """
+    Calls that are written side by side under one index are sorted by their ids.
+    """
+    fragments = [
+        fragment(OSLO[:5], "weather", index=0, id="a"),
+        fragment(ROME[:5], "weather", index=0, id="b"),
+        fragment(OSLO[5:], index=0, id="a"),
+        fragment(ROME[5:], index=0, id="b"),
+    ]
+
+    assert streamed_calls(scripted, clock, *fragments) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        pytest.param({"name": "weather", "arguments": OSLO}, OSLO, id="no function around them"),
+        pytest.param(
+            {"function": {"name": "weather", "parameters": {"city": "Oslo"}}}, '{"city":"Oslo"}', id="parameters"
+        ),
+        pytest.param({"function": {"name": "weather", "arguments": {"city": "Oslo"}}}, '{"city":"Oslo"}', id="object"),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_name_and_arguments_may_be_in_other_places(call, expected, streamed, scripted, clock):
+    """
+    What has one meaning is read, whole and streamed.
+    """
+    if streamed:
+        assert streamed_calls(scripted, clock, call) == [("weather", expected)]
+        return
+    scripted.reply(200, calling(call))
+    response = ask(scripted, clock, tools=[weather], execute_tools=False)
+    assert [(one.name, one.arguments) for one in response.tool_calls] == [("weather", expected)]
+
+
+@pytest.mark.parametrize("calls", [{"tool_calls": tool_call()}, {"tool_calls": [None, tool_call()]}], ids=str)
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_calls_may_be_one_object_or_hold_null(calls, streamed, scripted, clock):
+    """
+    A single call in place of a list, and null among calls, are read.
+    """
+    if streamed:
+        scripted.reply(200, chunks=events(chunk(calls), chunk({}, "tool_calls")))
+    else:
+        body = calling()
+        body["choices"][0]["message"] |= calls
+        scripted.reply(200, body)
+
+    response = ask(scripted, clock, streamed=streamed, tools=[weather], execute_tools=False)
+    assert [json.loads(call.arguments) for call in response.tool_calls] == [{"city": "Oslo"}]
+
+
+def test_one_id_for_two_calls_of_a_complete_reply(scripted, clock):
+    """
+    The second call with an id gets another, so that each result finds its call.
+    """
+    scripted.reply(200, calling(tool_call(), tool_call(ROME))).reply(200, calling(content="Rain."))
+    ask(scripted, clock, tools=[weather])
+
+    _, calls, *results = scripted.sent()["messages"]
+    assert [call["id"] for call in calls["tool_calls"]] == [result["tool_call_id"] for result in results]
+    assert [result["content"] for result in results] == ["rain in Oslo", "rain in Rome"]
+    assert len({result["tool_call_id"] for result in results}) == 2
