@@ -45,7 +45,14 @@ def streaming(server, *, times=1):
     first, *others = (chunk(event) for event in sse(*chat_chunks(WORDS)))
     goes_on = threading.Event()
     server.play(
-        head(200, **CHUNKED, **EVENT_STREAM), first, others[0], goes_on, *others[1:], chunk(b""), times=times, keep=True
+        head(200, **CHUNKED, **EVENT_STREAM),
+        first,
+        others[0],
+        goes_on,
+        *others[1:],
+        chunk(b""),
+        times=times,
+        keep_alive=True,
     )
     return goes_on
 

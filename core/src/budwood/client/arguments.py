@@ -104,10 +104,11 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
             f"settings= must be a dictionary, a path or Settings; got {type(settings).__name__}.",
             hint='Pass settings={"providers": {…}}, or the path of a file in the form of budwood.toml.',
         )
-    text = read_text(Path(settings))
+    path = Path(settings)
+    text = read_text(path)
     if text is None:
-        raise ConfigurationError(f"The settings file {os.fspath(settings)!r} cannot be read: it does not exist.")
-    return parse_toml(text, where=os.fspath(settings))
+        raise ConfigurationError(f"The settings file {str(path)!r} cannot be read: No such file or directory.")
+    return parse_toml(text, where=str(path))
 
 
 def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:

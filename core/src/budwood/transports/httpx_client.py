@@ -14,6 +14,7 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody, WholeBody
 from budwood.wire.compression import ACCEPTED, Unpacker, offered
 from budwood.wire.failures import (
+    ambiguous_authorization,
     bad_address,
     bad_header,
     broken,
@@ -27,6 +28,7 @@ from budwood.wire.failures import (
     untrusted,
 )
 from budwood.wire.heads import head_of, sendable
+from budwood.wire.hosts import is_valid_host
 from budwood.wire.uploads import AsyncUpload, Upload, prepare_body, prepare_body_async
 
 
@@ -220,6 +222,10 @@ def _request(
         raise bad_address(call, str(error)) from None
     if (request.url.port or 0) > 65535:
         raise bad_address(call, "no port has such a number")
+    if request.url.host and not is_valid_host(request.url.raw_host.decode("ascii", "replace").strip("[]")):
+        raise bad_address(call, "its host is not a valid name or address")
+    if request.url.userinfo and "authorization" in headers:
+        raise ambiguous_authorization()
     accepted = request.headers.get("accept-encoding", ACCEPTED)
     if accepted != ACCEPTED:  # httpx offers what it could unpack, all at once
         request.headers["accept-encoding"] = offered(accepted)

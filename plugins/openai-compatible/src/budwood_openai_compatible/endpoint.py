@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from pydantic_core import to_json
 
 from budwood.contracts import PluginContext
-from budwood.errors import BadResponseError, ProviderError
+from budwood.errors import BadResponseError, NotFoundError, ProviderError
 from budwood.providing import (
     BaseProvider,
     ErrorCodes,
@@ -90,7 +90,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
-        return _with_request_id(super().error(reply), reply.head)
+        return _completed(super().error(reply), reply.head)
 
     def parse_error(self, reply: HTTPReply) -> VendorError:
         """Take out of an error's body what the server says."""
@@ -207,9 +207,16 @@ class OpenAIEndpoint(BaseProvider):
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         vendor_error = self.parse_error_body(body, fallback="the server reports an error")
         reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
-        return _with_request_id(error_from_reply(reply, vendor_error, self.error_codes, in_success=True), head)
+        return _completed(error_from_reply(reply, vendor_error, self.error_codes, in_success=True), head)
 
 
-def _with_request_id(error: ProviderError, head: ReplyHead) -> ProviderError:
+def _completed(error: ProviderError, head: ReplyHead) -> ProviderError:
+    """Add the id of the request, and the hint for a response that the server does not have."""
     error.request_id = request_id(head.headers)
+    is_about_response = isinstance(error, NotFoundError) and error.param == "previous_response_id"
+    if is_about_response or error.code == "previous_response_not_found":
+        error.hint = (
+            "The server no longer has this response, or did not store it (store=False). "
+            "Send the whole conversation without previous_response_id."
+        )
     return error

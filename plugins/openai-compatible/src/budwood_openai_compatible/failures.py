@@ -126,7 +126,7 @@ def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
     """
     error = body.get("error", body)
     if isinstance(error, str):
-        return VendorError(message=error)
+        return VendorError(message=error, code=_word(body.get("code")), details=body)
     if not isinstance(error, Mapping):
         fallback = find_message(error) or fallback
         error = body
