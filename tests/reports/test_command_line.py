@@ -103,8 +103,9 @@ def test_a_hyphen_is_standard_input():
     As in other programs.
     """
     options = ["-m", "offline/extractive"]
+    text = "What is grafted? A shoot is grafted onto a rootstock."
 
-    assert budwood("ask", *options, "-", stdin="Tea is green.").stdout == "Tea is green.\n"
+    assert budwood("ask", *options, "-", stdin=text).stdout == "A shoot is grafted onto a rootstock.\n"
     assert "No prompt given" in budwood("ask", *options, "-").stderr
 
 
@@ -131,3 +132,14 @@ def test_presets_are_listed_with_the_plugins():
     lines = [line.split() for line in budwood("plugins", "list").stdout.splitlines()]
 
     assert ["provider", "vllm", "budwood-openai-compatible"] in [line[:3] for line in lines if line[-1] == "preset"]
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+def test_completion_for_a_named_shell_is_refused(option):
+    """
+    The script is always that of the shell that runs: the name of another one is not ignored.
+    """
+    run = budwood(option, "zsh")
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "Run it within zsh" in run.stderr

@@ -69,6 +69,9 @@ class _Session:
         """Write model, system prompt and messages as JSON, in one step."""
         self._conversation.save(path)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.model!r}, messages={len(self._conversation.messages)})"
+
     def _merged(self, options: AskOptions) -> AskOptions:
         return {**self._options, **options}
 

@@ -23,7 +23,7 @@ def test_installed_plugin_needs_no_section(make_distribution, instances, clock):
     made = instances().build(PROVIDER, "Acme")
 
     assert (made.name, made.spec.name, made.settings.colour) == ("acme", "acme", "green")
-    assert made.thing.settings is made.settings
+    assert made.implementation.settings is made.settings
     assert made.context.instance == "acme"
     assert made.context.clock is clock
     assert made.context.cache_folder.name == "acme"

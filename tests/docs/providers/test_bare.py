@@ -56,7 +56,7 @@ def test_what_the_vendor_has_not_is_told(asking, scripted):
 
 def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, installed, scripted, monkeypatch):
     """
-    A refused parameter is learnt by a provider that looks rules up; one that does not is sent nothing twice.
+    A refused parameter is learned by a provider that looks rules up; one that does not is sent nothing twice.
     """
     refusal = {"wrong": "bad", "text": "Unsupported parameter: 'temperature' is not supported."}
     scripted.reply(400, refusal).reply(200, ANSWERS["wise"]).reply(400, refusal)
@@ -76,7 +76,7 @@ def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, inst
 @pytest.mark.parametrize("parameter", ["max_tokens", "messages", "tools"])
 def test_no_provider_can_have_dropped_what_a_request_needs(asking, installed, scripted, monkeypatch, parameter):
     """
-    A rule that would drop the bound of the output, or what is asked, is not learnt, whoever makes it.
+    A rule that would drop the bound of the output, or what is asked, is not learned, whoever makes it.
     """
 
     def greedy(_self, _reply):

@@ -139,9 +139,9 @@ def test_a_problem_inside_a_200_is_an_error(asking, scripted, code, kind):
             list(stream)
 
 
-def test_the_vendors_names_are_learnt_under_ours(asking, scripted):
+def test_the_vendors_names_are_learned_under_ours(asking, scripted):
     """
-    A refusal of ``heat`` is one of the temperature, and is learnt.
+    A refusal of ``heat`` is one of the temperature, and is learned.
     """
     problem = {"problem": {"code": "unknown-field", "about": "heat", "text": "There is no heat."}}
     scripted.reply(422, problem).reply(200, ANSWERS["seer"]).reply(200, ANSWERS["seer"])

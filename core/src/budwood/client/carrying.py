@@ -38,7 +38,7 @@ def blocking_transport(instances: Instances, name: str) -> tuple[Transport, Plug
     """
     instance = instances.build(TRANSPORT, _DEFAULT if name == _AUTO else name)
     with faults.calling(instance.source, "blocking"):
-        return cast("Transports", instance.thing).blocking(), instance.source
+        return cast("Transports", instance.implementation).blocking(), instance.source
 
 
 def async_transport(instances: Instances, name: str) -> tuple[AsyncTransport, PluginSource]:
@@ -86,7 +86,7 @@ def _proxy_schemes(instance: Instance[Any]) -> frozenset[str]:
 
 def _create_async(instance: Instance[Any]) -> tuple[AsyncTransport, PluginSource]:
     with faults.calling(instance.source, "asynchronous"):
-        return cast("Transports", instance.thing).asynchronous(), instance.source
+        return cast("Transports", instance.implementation).asynchronous(), instance.source
 
 
 def name_of(instances: Instances, given: object) -> str | None:

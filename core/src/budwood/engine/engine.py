@@ -364,4 +364,4 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)
+    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)

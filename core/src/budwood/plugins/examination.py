@@ -71,7 +71,7 @@ def _build(plugin: InstalledPlugin, registry: Registry, start: Callable[[str], N
     instances = Instances(Settings(Source("the doctor", {})), registry)
     try:
         instance = instances.build(plugin.kind, plugin.name)
-        close = getattr(instance.thing, "close", None)
+        close = getattr(instance.implementation, "close", None)
         if callable(close):
             start("close")
             with faults.calling(plugin.source, "close"):

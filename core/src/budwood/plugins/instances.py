@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from budwood import logs
-from budwood.catalog import Catalog, Lessons, Preset, presets
+from budwood.catalog import Catalog, LearnedRules, Preset, presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import PluginNotFoundError
@@ -41,7 +41,7 @@ class Instance(NamedTuple, Generic[T]):
         name: The instance's name.
         spec: What the plugin says of itself.
         settings: Its settings.
-        thing: The object that works, of the Protocol of its kind.
+        implementation: The object that `Spec.build` returned; it satisfies a Protocol of its kind.
         context: What it was given.
         preset: The preset that it comes from, if any.
         facts: What the catalog knows of a model besides its rules, by the model's name; None where it has no file.
@@ -51,7 +51,7 @@ class Instance(NamedTuple, Generic[T]):
     name: str
     spec: T
     settings: BaseModel
-    thing: Any
+    implementation: Any
     context: PluginContext
     preset: Preset | None = None
     facts: Callable[[str], ModelFacts] | None = None
@@ -72,7 +72,7 @@ class Instances:
         self.settings = settings
         self.registry = registry or Registry(settings.disabled)
         self.catalog = Catalog(settings.model_rows)
-        self.lessons = Lessons()
+        self.learned_rules = LearnedRules()
         self._clock = clock or SystemClock()
 
     def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
@@ -206,9 +206,9 @@ class Instances:
         @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
             known = self.catalog.rules(name, plugin, family or model, also=also)
-            return self.lessons.over(name, model, known)
+            return self.learned_rules.over(name, model, known)
 
-        self.lessons.on_change(rules.cache_clear)
+        self.learned_rules.on_change(rules.cache_clear)
         return PluginContext(
             instance=name,
             rules=rules,

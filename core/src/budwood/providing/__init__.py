@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from budwood.providing.addresses import parse_base_url, parse_url
 from budwood.providing.base import BaseProvider
 from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, fit_call_id, has_invalid_arguments
 from budwood.providing.failures import (
@@ -77,12 +78,14 @@ __all__ = [
     "inline_image",
     "is_end_mark",
     "missing_field",
+    "parse_base_url",
     "parse_body",
     "parse_chunk",
     "parse_count",
     "parse_http_date",
     "parse_json",
     "parse_object",
+    "parse_url",
     "rate_limits",
     "refused_parameter",
     "refusing",

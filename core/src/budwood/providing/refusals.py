@@ -28,7 +28,7 @@ DROPPABLE: Final = frozenset(
 )
 """
 Parameters without which a request still asks the same. A bound of the output is not among them, since it bounds the
-bill; that it has another name can be learnt.
+bill; that it has another name can be learned.
 """
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")

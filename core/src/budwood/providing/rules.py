@@ -136,4 +136,4 @@ def _only_beside(name: str, rules: ModelRules) -> bool:
 
 
 def _lesson(name: str, rules: ModelRules) -> str:
-    return f" (learnt from the server: {rules.learnt[name]})" if name in rules.learnt else ""
+    return f" (learned from the server: {rules.learned[name]})" if name in rules.learned else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SerializeAsAny, SkipValidation
 
@@ -17,6 +18,13 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusa
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How long a model may think; each model knows some of these."""
+
+
+MAX_REPR_TEXT: Final = 200
+"""How many characters of its text a response shows in its repr."""
+
+
+_IN_REPR: Final = frozenset("parsed finish_reason provider model usage cost cached partial".split())
 
 
 class ToolDefinition(Record):
@@ -124,6 +132,18 @@ class ChatResponse(Answer, Record):
     parsed: SkipValidation[SerializeAsAny[object]] = None
     metadata: SkipValidation[dict[str, JSON]] = Field(default_factory=dict)
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """Return the text, so that `print` shows it."""
+        return self.text
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield what a reader wants to see at a glance; the fields hold the rest."""
+        text = self.text
+        yield "text", text if len(text) <= MAX_REPR_TEXT else f"{text[:MAX_REPR_TEXT]}…"
+        if self.tool_calls:
+            yield "tool_calls", self.tool_calls
+        yield from (item for item in super().__repr_args__() if item[0] in _IN_REPR)
 
     @property
     def text(self) -> str:

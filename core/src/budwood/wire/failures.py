@@ -192,8 +192,16 @@ def bad_address(call: HTTPCall, reason: str) -> ConnectionFailedError:
 def bad_header() -> ConfigurationError:
     """Blame a header. Its value is not shown, nor the error that shows it: it may be the key."""
     return ConfigurationError(
-        "A header cannot be sent: it holds a line break, or characters that are not ASCII.",
-        hint="Was the API key copied whole, and nothing with it?",
+        "A header cannot be sent: its value contains blanks at an end, control characters, or characters beyond ASCII.",
+        hint="If it is the API key, copy it again, without anything around it.",
+    )
+
+
+def ambiguous_authorization() -> ConfigurationError:
+    """Make the error for credentials in the address beside those in a header, of which only one can be sent."""
+    return ConfigurationError(
+        "base_url contains a user name or password, and the API key needs the same header, `authorization`.",
+        hint="Remove what stands before the @ in base_url, or the API key.",
     )
 
 

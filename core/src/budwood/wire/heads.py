@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from budwood.types import HTTPCall, ReplyHead
 from budwood.wire.compression import ACCEPTED
-from budwood.wire.failures import bad_address, bad_header
+from budwood.wire.failures import ambiguous_authorization, bad_address, bad_header
+from budwood.wire.hosts import is_valid_host
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 """The schemes of addresses, and their ports."""
@@ -85,8 +86,8 @@ def address_of(call: HTTPCall) -> Address:
         raise bad_address(call, "it does not begin with http:// or https://")
     if not parts.hostname:
         raise bad_address(call, "it names no host")
-    if not _HOST.fullmatch(parts.hostname):
-        raise bad_address(call, "its host holds what no name can hold")
+    if not _HOST.fullmatch(parts.hostname) or not is_valid_host(parts.hostname):
+        raise bad_address(call, "its host is not a valid name or address")
     return _address(parts, parts.hostname, port)
 
 
@@ -126,7 +127,7 @@ def headers_of(call: HTTPCall, address: Address, size: int) -> dict[str, str]:
     Write all headers of a call, whose body has ``size`` bytes; their names are in lower case.
 
     Raises:
-        ConfigurationError: A header holds what none can hold.
+        ConfigurationError: A header holds what none can hold, or the address and a header hold different credentials.
     """
     headers = {"host": address.named, **DEFAULT_HEADERS, **own_headers(call, address)}
     if size or call.method not in _WITHOUT_BODY:
@@ -138,6 +139,8 @@ def own_headers(call: HTTPCall, address: Address) -> dict[str, str]:
     """Write the headers that a call has of its own, for transports that add the others; see `headers_of`."""
     headers = sendable(call.headers)
     if address.authorization is not None:
+        if "authorization" in headers:
+            raise ambiguous_authorization()
         headers["authorization"] = address.authorization
     return headers
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from budwood.providing import parse_base_url
 
-def _address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("an address begins with http:// or https://")
-    url = url.rstrip("/").removesuffix("/messages").removesuffix("/v1")
-    return url.rstrip("/")
+_ENDPOINT: Final = re.compile(r"(/v1)?/(messages(/count_tokens|/batches)?|complete|models)/*$|/v1/*$")
+
+
+def _parse_address(text: str) -> str:
+    return _ENDPOINT.sub("", parse_base_url(text)).rstrip("/")
 
 
 class AnthropicSettings(BaseModel):
@@ -31,7 +33,7 @@ class AnthropicSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_address)] = "https://api.anthropic.com"
+    base_url: Annotated[str, AfterValidator(_parse_address)] = "https://api.anthropic.com"
     api_key: SecretStr | None = None
     authentication: Literal["api_key", "bearer"] = "api_key"
     version: str = "2023-06-01"

@@ -1,5 +1,5 @@
 """
-What vendors count, beside what we estimate: learnt from the usage of replies, kept in the client's memory alone.
+What vendors count, beside what we estimate: learned from the usage of replies, kept in the client's memory alone.
 
 A reply leaves its request here and nothing else happens; the requests are estimated when someone wants a count.
 """
@@ -70,7 +70,7 @@ class Calibration:
         ratio.waiting.append((request, counted))
 
     def applied(self, endpoint: str, request: ChatRequest, estimate: TokenEstimate) -> TokenEstimate | None:
-        """Correct an estimate by what was learnt; None where nothing was that holds for this request."""
+        """Correct an estimate by what was learned; None where nothing was that holds for this request."""
         if not _is_text(request):
             return None
         with self._lock:

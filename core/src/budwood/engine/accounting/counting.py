@@ -113,7 +113,7 @@ class TokenCounter:
     def _count_by(self, name: str, request: ChatRequest) -> TokenCount | None:
         tokenizer = self._tokenizer(name)
         with faults.calling(tokenizer.source, "count"):
-            counted: TokenCount | None = tokenizer.thing.count(request)
+            counted: TokenCount | None = tokenizer.implementation.count(request)
         return counted
 
     def _tokenizer(self, name: str) -> Instance[TokenizerSpec[Any]]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
-from budwood.catalog import Lessons
+from budwood.catalog import LearnedRules
 from budwood.contracts import (
     CatalogNameProvider,
     ContextWindowProvider,
@@ -94,7 +94,7 @@ class Endpoint(NamedTuple):
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
     capabilities: Callable[[str], frozenset[Capability]]
-    lessons: Lessons
+    learned_rules: LearnedRules
     identity: str
     credential: Credential | None = None
     lease: Lease | None = None
@@ -179,7 +179,7 @@ class Endpoints:
                 endpoint = self._made.get(name)
                 if endpoint is None:
                     instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
-                    endpoint = self._made[name] = _endpoint(instance, self._instances.lessons)
+                    endpoint = self._made[name] = _endpoint(instance, self._instances.learned_rules)
         return endpoint
 
     def close(self) -> None:
@@ -191,8 +191,8 @@ class Endpoints:
                     stack.callback(faults.guard(endpoint.source, "close", close))
 
 
-def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    thing = instance.thing
+def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
+    thing = instance.implementation
     with faults.calling(instance.source, "token_source"):  # a property, which the check of the Protocol reads as well
         source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
@@ -210,7 +210,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         return rules(model).able(offered)
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
-    lessons.on_change(remembered.cache_clear)
+    learned_rules.on_change(remembered.cache_clear)
     is_local = isinstance(thing, LocalProvider)  # what it can do may change, as it does once a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -220,7 +220,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         local=thing if is_local else None,
         rules=rules,
         capabilities=capabilities if is_local else remembered,
-        lessons=lessons,
+        learned_rules=learned_rules,
         identity=_identity(instance),
         credential=credential,
         lease=Lease(credential) if credential is not None else None,
@@ -239,9 +239,9 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
 
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
     """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
-    if not isinstance(instance.thing, protocol):
+    if not isinstance(instance.implementation, protocol):
         return None
-    return faults.guard(instance.source, method, getattr(instance.thing, method), returns)
+    return faults.guard(instance.source, method, getattr(instance.implementation, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
@@ -254,7 +254,7 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
 
 def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     """Say why a model has no price, where the catalog has none."""
-    if isinstance(instance.thing, LocalProvider):
+    if isinstance(instance.implementation, LocalProvider):
         return f"{NO_PRICE}: it runs in this process"
     try:
         host = urlsplit(str(getattr(instance.settings, "base_url", None) or "")).hostname or ""

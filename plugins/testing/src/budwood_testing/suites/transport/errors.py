@@ -113,9 +113,19 @@ class ErrorTests(TransportTestBase):
         url = f"http://user:{_SECRET}@127.0.0.1:{port}/?key={_SECRET}"
 
         with pytest.raises(ConnectionFailedError) as caught:
+            transport.open(call(url, cookie=_SECRET), timing())
+
+        assert _SECRET not in text_of(caught.value)
+
+    def test_credentials_of_the_url_do_not_replace_the_key(self, transport: Transport, server: LoopbackServer) -> None:
+        """If the URL and a header hold different credentials, an error says so, and nothing is sent."""
+        url = f"http://user:{_SECRET}@127.0.0.1:{server.port}/"
+
+        with pytest.raises(ConfigurationError, match="base_url") as caught:
             transport.open(call(url, authorization=f"Bearer {_SECRET}"), timing())
 
         assert _SECRET not in text_of(caught.value)
+        assert server.requests == []
 
     @pytest.mark.parametrize(
         "steps",

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from budwood.types import ModelRules
 
 
-class Lessons:
-    """Keeps what was learnt, by instance and model. Safe to use from several threads."""
+class LearnedRules:
+    """Keeps what was learned, by instance and model. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._rules: dict[tuple[str, str], ModelRules] = {}
@@ -21,7 +21,7 @@ class Lessons:
         key = (instance, model.lower())
         with self._lock:
             known = self._rules.get(key)
-            self._rules[key] = rule if known is None else laid_over(known, rule)
+            self._rules[key] = rule if known is None else merge_rules(known, rule)
         for forget in self._forget:
             forget()
 
@@ -30,21 +30,21 @@ class Lessons:
         self._forget.append(forget)
 
     def over(self, instance: str, model: str, rules: ModelRules) -> ModelRules:
-        """Lay what was learnt of a model over what the catalog says of it."""
-        learnt = self._rules.get((instance, model.lower()))
-        return rules if learnt is None else laid_over(rules, learnt)
+        """Lay what was learned of a model over what the catalog says of it."""
+        learned = self._rules.get((instance, model.lower()))
+        return rules if learned is None else merge_rules(rules, learned)
 
 
-def laid_over(rules: ModelRules, learnt: ModelRules) -> ModelRules:
+def merge_rules(rules: ModelRules, learned: ModelRules) -> ModelRules:
     """Add rules to others; where they disagree those that came later hold."""
-    efforts = {wanted: learnt.efforts.get(sent, sent) for wanted, sent in rules.efforts.items()}
+    efforts = {wanted: learned.efforts.get(sent, sent) for wanted, sent in rules.efforts.items()}
     return rules.model_copy(
         update={
-            "renames": {**rules.renames, **learnt.renames},
-            "refuses": rules.refuses | learnt.refuses,
-            "refuses_beside": {**rules.refuses_beside, **learnt.refuses_beside},
-            "efforts": {**learnt.efforts, **efforts},
-            "traits": rules.traits | learnt.traits,
-            "learnt": {**rules.learnt, **learnt.learnt},
+            "renames": {**rules.renames, **learned.renames},
+            "refuses": rules.refuses | learned.refuses,
+            "refuses_beside": {**rules.refuses_beside, **learned.refuses_beside},
+            "efforts": {**learned.efforts, **efforts},
+            "traits": rules.traits | learned.traits,
+            "learned": {**rules.learned, **learned.learned},
         }
     )
