@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from budwood.client import carrying, forking
+from budwood.client import forking, transports
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
@@ -80,9 +80,9 @@ class AsyncClient:
             observers=observers,
             options=options,
         )
-        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport_name = transports.resolve_name(self._engine.instances, transport)
         self._transport: AsyncTransport | None = (
-            None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
+            None if self._transport_name else transports.wrap_async(transport, self._clock.monotonic)
         )
         self._closed = False
         # Not above: they import asyncio, which takes 8 ms that blocking programs save.
@@ -236,7 +236,7 @@ class AsyncClient:
         return self._transport or self._transports.get()
 
     def _create_transport(self) -> AsyncTransport:
-        transport, source = carrying.async_transport(self._engine.instances, self._transport_name or "")
+        transport, source = transports.create_async(self._engine.instances, self._transport_name or "")
         self._driver.transport_source = source
         return transport
 

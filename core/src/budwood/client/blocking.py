@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from budwood.client import carrying, forking
+from budwood.client import forking, transports
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
@@ -106,9 +106,9 @@ class Client:
             observers=observers,
             options=options,
         )
-        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport_name = transports.resolve_name(self._engine.instances, transport)
         self._transport: Transport | None = (
-            None if self._transport_name else carrying.brought(transport, self._clock.monotonic)
+            None if self._transport_name else transports.wrap_blocking(transport, self._clock.monotonic)
         )
         self._lock = threading.Lock()
         self._closed = False
@@ -344,7 +344,7 @@ class Client:
             if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
                 raise closed()
             if self._transport is None:
-                made = carrying.blocking_transport(self._engine.instances, self._transport_name or "")
+                made = transports.create_blocking(self._engine.instances, self._transport_name or "")
                 self._transport, self._driver.transport_source = made
             return self._transport
 

@@ -25,6 +25,7 @@ from budwood.errors import (
     UnsupportedParameterError,
 )
 from budwood.providing.headers import request_id, retry_after
+from budwood.providing.json_limits import MAX_UNCHECKED_BYTES, check_json_cost
 from budwood.providing.refusals import refused_parameter, rule_of
 from budwood.types import HTTPReply
 
@@ -111,7 +112,10 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
 
     Raises:
         ValueError: It is not JSON.
+        ResponseTooLargeError: It holds millions of values, and parsing it would fill the memory.
     """
+    if len(data) > MAX_UNCHECKED_BYTES:
+        check_json_cost(data)
     try:
         return from_json(data)
     except ValueError as error:

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError
 from budwood.providing.failures import describe_body, parse_json
+from budwood.providing.json_limits import MAX_UNCHECKED_BYTES, check_json_cost
 from budwood.types import HTTPReply, ReplyHead, StreamEvent
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class BaseStreamDecoder(ABC, Generic[P]):
         Raises:
             BadResponseError: It is something else.
         """
+        if len(data) > MAX_UNCHECKED_BYTES:
+            check_json_cost(data)
         try:
             parsed = from_json(data)
         except ValueError:
