@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from budwood.client import forking, transports
 from budwood.client.arguments import (
@@ -23,7 +23,7 @@ from budwood.client.arguments import (
 )
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Observer
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -90,6 +92,14 @@ class AsyncClient:
         self._transports = LoopTransports(self._create_transport)
         self._driver = AsyncDriver(self._get_transport, self._clock)
         forking.clients.add(self)
+
+    @overload
+    async def ask(
+        self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]
+    ) -> ChatResponse[T]: ...
+
+    @overload
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Ask a model and wait for the whole reply; see `Client.ask`."""

@@ -12,7 +12,7 @@ import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from budwood.client import forking, transports
 from budwood.client.arguments import (
@@ -29,7 +29,7 @@ from budwood.client.arguments import (
 )
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Observer, Transport
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+T = TypeVar("T")
 
 
 class Client:
@@ -112,6 +114,12 @@ class Client:
         self._closed = False
         self._driver = BlockingDriver(self._get_transport, self._clock)
         forking.clients.add(self)
+
+    @overload
+    def ask(self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]) -> ChatResponse[T]: ...
+
+    @overload
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """
