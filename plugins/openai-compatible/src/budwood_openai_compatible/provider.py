@@ -123,9 +123,11 @@ class OpenAICompatible(OpenAIEndpoint):
         """Write the body of a request to Responses, as `chat_body` does for Chat Completions."""
         from budwood_openai_compatible.responses import encode_response
 
-        return encode_response(
+        values, receipts = encode_response(
             request, self.rules(request), vendor=self.vendor, system_role=self._system_role, stream=stream
         )
+        items_alone = self._dialect._replace(extra_fields=frozenset())
+        return Body(values, receipts + dropped_reasoning(request.messages, items_alone))
 
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether the server may shorten the input; see `budwood.contracts.TruncationProvider`."""
