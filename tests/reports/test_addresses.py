@@ -10,7 +10,7 @@ import pytest
 from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.types import HTTPCall
-from budwood.wire.failures import origin
+from budwood.wire.errors import origin
 from budwood.wire.heads import address_of
 from budwood_testing import chat_reply
 from tests.servers import KEEP_ALIVE, reply

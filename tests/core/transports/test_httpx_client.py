@@ -12,7 +12,7 @@ import pytest
 from budwood.errors import ConnectionFailedError
 from budwood.hooks import TRANSPORT, TransportSpec
 from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 from budwood_testing.suites.transport.bench import call, fetch
 from budwood_testing.suites.transport.cancellation import CancellationTests
 from budwood_testing.suites.transport.connection_reuse import ReuseTests

@@ -15,7 +15,7 @@ from budwood.transports.deadlines import WaitingSockets
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody, WholeBody
 from budwood.wire.compression import ACCEPTED, Unpacker, offered
-from budwood.wire.failures import (
+from budwood.wire.errors import (
     ambiguous_authorization,
     bad_address,
     bad_header,

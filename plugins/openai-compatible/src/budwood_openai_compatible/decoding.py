@@ -166,8 +166,8 @@ def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def asks_for_one(request: ChatRequest | None) -> bool:
-    """Return whether a request asks for a single choice, which is the default."""
-    return request is None or request.extra.get("n") in (None, 1)
+    """Return whether a chat request asks for a single choice, which is the default; without one, it is unknown."""
+    return request is not None and request.extra.get("n") in (None, 1)
 
 
 def _join(messages: Iterable[Message]) -> Message:

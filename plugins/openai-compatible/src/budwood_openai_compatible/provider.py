@@ -28,6 +28,8 @@ from budwood_openai_compatible.endpoint import OpenAIEndpoint
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from budwood_openai_compatible.responses import Api
 
 
@@ -121,9 +123,11 @@ class OpenAICompatible(OpenAIEndpoint):
         """Write the body of a request to Responses, as `chat_body` does for Chat Completions."""
         from budwood_openai_compatible.responses import encode_response
 
-        return encode_response(
+        values, receipts = encode_response(
             request, self.rules(request), vendor=self.vendor, system_role=self._system_role, stream=stream
         )
+        items_alone = self._dialect._replace(extra_fields=frozenset())
+        return Body(values, receipts + dropped_reasoning(request.messages, items_alone))
 
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether the server may shorten the input; see `budwood.contracts.TruncationProvider`."""
@@ -140,7 +144,7 @@ class OpenAICompatible(OpenAIEndpoint):
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
         if self.api(request) == "chat":
-            return self.completion_decoder(request, head)
+            return self._chunk_decoder(head, lambda reply: self.decode(request, reply), request)
         from budwood_openai_compatible.responses import ResponsesStreamDecoder
 
         return ResponsesStreamDecoder(
@@ -160,16 +164,21 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a plain completion: a chat reply whose choices are texts."""
-        return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor, request=request)
+        return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor)
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed plain completion: the chunks are those of chat, with texts in place of deltas."""
+        return self._chunk_decoder(head, lambda reply: self.decode_completion(request, reply))
+
+    def _chunk_decoder(
+        self, head: ReplyHead, decode_body: Callable[[HTTPReply], ChatResponse], request: ChatRequest | None = None
+    ) -> StreamDecoder:
         from budwood_openai_compatible.streaming import ChatStreamDecoder
 
         return ChatStreamDecoder(
             head,
             vendor=self.vendor,
-            decode_body=lambda reply: self.decode_completion(request, reply),
+            decode_body=decode_body,
             failure=lambda chunk: self._failure(head, chunk),
             standard=self.standard,
             request=request,

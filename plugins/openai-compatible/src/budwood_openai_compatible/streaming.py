@@ -112,7 +112,8 @@ class ChatStreamDecoder(JSONEventDecoder):
         decode_body: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
         standard: Brings each chunk into OpenAI's form, where the vendor says some things in another place.
-        request: What the stream answers. Several choices are one reply if it did not ask for several.
+        request: The chat request that the stream answers. Several choices are one reply if it did not ask for several;
+            None for a plain completion.
     """
 
     def __init__(
