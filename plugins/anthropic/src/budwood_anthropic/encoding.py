@@ -27,8 +27,8 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_anthropic.cache_control import marked
 from budwood_anthropic.decoding import VENDOR
-from budwood_anthropic.marks import marked
 
 Block = dict[str, Any]
 Content = str | list[Block]

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 
 from budwood.providing import adapt_parameters
 from budwood.types import Adaptation, Capability, ChatRequest, ModelRules, NamedTool, ToolDefinition
+from budwood_anthropic.cache_control import encode_mark, marked
 from budwood_anthropic.decoding import VENDOR
 from budwood_anthropic.encoding import encode_conversation
-from budwood_anthropic.marks import encode_mark, marked
 from budwood_anthropic.schemas import accepted
 from budwood_anthropic.thinking import Thinking, encode_thinking, with_traits
 

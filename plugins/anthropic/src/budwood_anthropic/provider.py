@@ -42,12 +42,12 @@ from budwood_anthropic.decoding import (
     finish_reason,
     stop_reason,
 )
-from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
+from budwood_anthropic.errors import error_inside, error_of, parse_error, reported_id
 from budwood_anthropic.limits import decode_limits, parse_moment
 from budwood_anthropic.parameters import Body, encode_body
 from budwood_anthropic.schemas import is_recursive
 from budwood_anthropic.settings import AnthropicSettings
-from budwood_anthropic.streaming import MessageStreamDecoder
+from budwood_anthropic.stream_decoder import MessageStreamDecoder
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
 

@@ -24,7 +24,7 @@ from budwood.types import (
     UsageReported,
     VendorPart,
 )
-from budwood_anthropic.streaming import MessageStreamDecoder
+from budwood_anthropic.stream_decoder import MessageStreamDecoder
 
 REQUEST = ChatRequest(model="claude", messages=(Message.user("Hi"),))
 HEAD = ReplyHead(200, {"request-id": "req_1"})
