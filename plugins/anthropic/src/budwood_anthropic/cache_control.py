@@ -1,4 +1,4 @@
-"""Cache marks, in the vendor's form."""
+"""Prompt caching: encode cache marks as ``cache_control``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from budwood.types import CacheLifetime
 
 
-def encode_mark(cache: CacheLifetime) -> dict[str, str]:
-    """Write how long what stands before the mark is kept; the vendor's default is five minutes."""
+def encode_cache_control(cache: CacheLifetime) -> dict[str, str]:
+    """Encode the lifetime of a cache mark; the vendor's default is five minutes."""
     return {"type": "ephemeral"} if cache == "default" else {"type": "ephemeral", "ttl": cache}
 
 
-def marked(block: dict[str, Any], cache: CacheLifetime | None) -> dict[str, Any]:
-    """Put a mark on a block, where there is one."""
-    return block if cache is None else {**block, "cache_control": encode_mark(cache)}
+def with_cache_control(block: dict[str, Any], cache: CacheLifetime | None) -> dict[str, Any]:
+    """Return a block with its cache mark, if it has one."""
+    return block if cache is None else {**block, "cache_control": encode_cache_control(cache)}
