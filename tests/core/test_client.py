@@ -372,8 +372,8 @@ def default_transport(monkeypatch, scripted):
     """
     Put the script in the place of the transport that clients make for themselves.
     """
-    monkeypatch.setattr("budwood.client.carrying.blocking_transport", lambda *_: (scripted, None))
-    monkeypatch.setattr("budwood.client.carrying.async_transport", lambda *_: (scripted.asynchronous, None))
+    monkeypatch.setattr("budwood.client.transports.create_blocking", lambda *_: (scripted, None))
+    monkeypatch.setattr("budwood.client.transports.create_async", lambda *_: (scripted.asynchronous, None))
     monkeypatch.setattr(budwood.client.shared, "_shared", None)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-from-the-environment")
     return scripted

@@ -155,7 +155,7 @@ def test_what_a_model_cannot_do_is_refused_before_sending(make_client, scripted)
     client = make_client(settings={"models": {"openai/gpt-4o": {"lacks": ["image_input", "embeddings", "models"]}}})
     picture = Message(role="user", parts=(TextPart(text="?"), ImagePart(url="https://example.org/a.png")))
 
-    with pytest.raises(UnsupportedError, match="openai/gpt-4o reads no images"):
+    with pytest.raises(UnsupportedError, match="openai/gpt-4o does not take images"):
         client.ask(picture)
     with pytest.raises(UnsupportedError, match="makes no embeddings"):
         client.embed("a")

@@ -11,7 +11,7 @@ import pytest
 
 from budwood import errors
 from budwood.errors import BudwoodError, ProviderError
-from budwood.providing.failures import MAX_MESSAGE
+from budwood.providing.bodies import MAX_MESSAGE
 from budwood.types import Attempt, ChatResponse, Message, RateLimits
 from budwood_testing import sse
 

@@ -198,7 +198,7 @@ def test_a_model_that_reads_no_images_is_sent_none(make_client, scripted, write)
     client = make_client(settings={"models": {"openai/*": {"lacks": ["image_input"]}}})
     scripted.reply(body=chat_reply("Ok."))
 
-    with pytest.raises(UnsupportedError, match="reads no images"):
+    with pytest.raises(UnsupportedError, match="does not take images"):
         client.ask("?", files=[write("a.png", IMAGES["a.png"])])
     assert client.ask("?", files=[write("a.txt", "x")]).text == "Ok."
 

@@ -338,7 +338,7 @@ class ServerError(ProviderError):
 
     def __str__(self) -> str:
         advice = " If it persists, report it to the vendor with the error's `request_id`."
-        return super().__str__() + (advice if self.request_id else "")
+        return super().__str__() + (advice if self.request_id and self.hint == ServerError.hint else "")
 
 
 class ConnectionFailedError(ProviderError):

@@ -6,9 +6,9 @@ import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from budwood.client import carrying, forking
+from budwood.client import forking, transports
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
@@ -23,7 +23,7 @@ from budwood.client.arguments import (
 )
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Observer
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -78,9 +80,9 @@ class AsyncClient:
             observers=observers,
             options=options,
         )
-        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport_name = transports.resolve_name(self._engine.instances, transport)
         self._transport: AsyncTransport | None = (
-            None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
+            None if self._transport_name else transports.wrap_async(transport, self._clock.monotonic)
         )
         self._closed = False
         # Not above: they import asyncio, which takes 8 ms that blocking programs save.
@@ -90,6 +92,14 @@ class AsyncClient:
         self._transports = LoopTransports(self._create_transport)
         self._driver = AsyncDriver(self._get_transport, self._clock)
         forking.clients.add(self)
+
+    @overload
+    async def ask(
+        self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]
+    ) -> ChatResponse[T]: ...
+
+    @overload
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Ask a model and wait for the whole reply; see `Client.ask`."""
@@ -226,7 +236,7 @@ class AsyncClient:
         return self._transport or self._transports.get()
 
     def _create_transport(self) -> AsyncTransport:
-        transport, source = carrying.async_transport(self._engine.instances, self._transport_name or "")
+        transport, source = transports.create_async(self._engine.instances, self._transport_name or "")
         self._driver.transport_source = source
         return transport
 

@@ -12,9 +12,9 @@ import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from budwood.client import carrying, forking
+from budwood.client import forking, transports
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
@@ -29,7 +29,7 @@ from budwood.client.arguments import (
 )
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Observer, Transport
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+T = TypeVar("T")
 
 
 class Client:
@@ -104,14 +106,20 @@ class Client:
             observers=observers,
             options=options,
         )
-        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport_name = transports.resolve_name(self._engine.instances, transport)
         self._transport: Transport | None = (
-            None if self._transport_name else carrying.brought(transport, self._clock.monotonic)
+            None if self._transport_name else transports.wrap_blocking(transport, self._clock.monotonic)
         )
         self._lock = threading.Lock()
         self._closed = False
         self._driver = BlockingDriver(self._get_transport, self._clock)
         forking.clients.add(self)
+
+    @overload
+    def ask(self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]) -> ChatResponse[T]: ...
+
+    @overload
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """
@@ -336,7 +344,7 @@ class Client:
             if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
                 raise closed()
             if self._transport is None:
-                made = carrying.blocking_transport(self._engine.instances, self._transport_name or "")
+                made = transports.create_blocking(self._engine.instances, self._transport_name or "")
                 self._transport, self._driver.transport_source = made
             return self._transport
 

@@ -61,7 +61,7 @@ class CompletionOptions(ClientOptions, total=False):
     extra: Mapping[str, JSON]
 
 
-class AskOptions(CompletionOptions, total=False):
+class OptionsWithoutSchema(CompletionOptions, total=False):
     """
     Options of a call: those of `CompletionOptions`, and these. All may be left out.
 
@@ -70,8 +70,6 @@ class AskOptions(CompletionOptions, total=False):
         files: Files that the last message holds before its text: text and images.
         reasoning_effort: How long the model may think.
         reasoning_budget: How many tokens the model may think, for vendors that count them.
-        schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
-            see ``response.parsed``.
         schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
         tools: Functions that the model may call. A dictionary, or a `ToolDefinition`, describes a tool that you run:
             a reply that calls it is returned, with all its calls in ``response.tool_calls``.
@@ -88,7 +86,6 @@ class AskOptions(CompletionOptions, total=False):
     files: Sequence[File]
     reasoning_effort: ReasoningEffort
     reasoning_budget: int
-    schema: ReplyType
     schema_mode: SchemaMode
     tools: Sequence[Function | ToolDefinition | Mapping[str, Any]]
     tool_choice: str
@@ -98,6 +95,18 @@ class AskOptions(CompletionOptions, total=False):
     vendor_tools: Sequence[VendorTool]
     prompt_cache: CacheLifetime
     cache: bool
+
+
+class AskOptions(OptionsWithoutSchema, total=False):
+    """
+    Options of a call: those of `OptionsWithoutSchema` and `CompletionOptions`, and this one. All may be left out.
+
+    Attributes:
+        schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
+            see ``response.parsed``.
+    """
+
+    schema: ReplyType
 
 
 _KNOWN: Final = frozenset(AskOptions.__optional_keys__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from budwood.contracts import PluginContext
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 
 if TYPE_CHECKING:
     from budwood.transports.pooled import PooledTransport

@@ -9,7 +9,7 @@ import httpcore
 
 from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.failures import (
+from budwood.wire.errors import (
     bad_header,
     broken,
     certificate_wanted,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from budwood.contracts import PluginContext
-from budwood.wire.connecting import TransportSettings
-from budwood.wire.making import AsyncTransports
+from budwood.wire.lazy_transports import AsyncTransports
+from budwood.wire.transport_settings import TransportSettings
 
 if TYPE_CHECKING:
     from budwood_httptools.transport import HttptoolsTransport

@@ -12,7 +12,7 @@ import aiohttp
 
 from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.failures import (
+from budwood.wire.errors import (
     bad_address,
     bad_header,
     broken,

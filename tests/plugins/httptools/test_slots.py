@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from budwood_httptools.places import Places
+from budwood_httptools.slots import Places
 
 
 async def take(places: Places) -> None:
