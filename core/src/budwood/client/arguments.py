@@ -116,7 +116,7 @@ def _provider_overrides(model: str | None, **given: str | None) -> dict[str, dic
     said = {name: value for name, value in given.items() if value is not None}
     if said and model is None:
         raise ConfigurationError(
-            f"{' and '.join(said)} were given, but no model.", hint='Name one: Client("PROVIDER/MODEL", …).'
+            f"{' and '.join(said)} were given, but no model.", hint='Pass a model: Client("provider/model", …).'
         )
     return {normalise(model.partition("/")[0].strip()): said} if said and model else {}
 

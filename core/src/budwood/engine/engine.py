@@ -33,7 +33,7 @@ from budwood.engine.pipeline.requests import check_chat, request_for
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import CACHE, PROVIDER
-from budwood.names import listed
+from budwood.names import join_names
 from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
@@ -289,7 +289,7 @@ class Engine:
             raise ConfigurationError(
                 "No model given.",
                 hint='Pass model="provider/model", or set `model` in budwood.toml or BUDWOOD_MODEL. '
-                f"Providers here: {listed(self.instances.known(PROVIDER))}.",
+                f"Available providers: {join_names(self.instances.names_of(PROVIDER))}.",
             )
         return address
 

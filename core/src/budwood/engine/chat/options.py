@@ -14,8 +14,8 @@ from budwood.engine.chat.schemas import ReplyType, parse_schema
 from budwood.engine.chat.structured import Output, SchemaMode
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
-from budwood.names import did_you_mean, listed, normalise
-from budwood.settings import Options, validated
+from budwood.names import did_you_mean, join_names, normalise
+from budwood.settings import Options, validate_settings
 from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, ToolDefinition, VendorTool
 from budwood.types.record import JSON
 
@@ -195,7 +195,9 @@ def parse_completion_options(options: CompletionOptions, defaults: Options) -> C
 
 def override(defaults: Options, overrides: Mapping[str, object]) -> Options:
     """Change options, with their values checked."""
-    return validated(Options, defaults.model_dump() | dict(overrides), where="options") if overrides else defaults
+    return (
+        validate_settings(Options, defaults.model_dump() | dict(overrides), where="options") if overrides else defaults
+    )
 
 
 def reject_unknown_options(given: Mapping[str, object], known: frozenset[str]) -> None:
@@ -219,7 +221,7 @@ def _hint_for_unknown(name: str, known: frozenset[str]) -> str:
     hint = hint_for(name, for_client=for_client) or did_you_mean(name, known)
     if hint is not None:
         return hint
-    return f"Known are {listed(known)}." if for_client else "A vendor's own parameters go into extra={…}."
+    return f"Known are {join_names(known)}." if for_client else "A vendor's own parameters go into extra={…}."
 
 
 def _parse_parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
