@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError, UnsupportedError
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood.providing import ErrorCodes, VendorError, adapted, describe_body, error_from_reply
+from budwood.providing import ErrorCodes, VendorError, adapt_parameters, classify_error, describe_body
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -69,7 +69,7 @@ class Wise:
         """Encode the question."""
         rules = self._context.rules(request.model)  # the catalog's rules, and those learned from the server
         rules = rules.model_copy(update={"refuses": rules.refuses | UNSUPPORTED | {"parallel_tool_calls"}})
-        parameters = adapted(request, rules, names={"max_tokens": "length"})
+        parameters = adapt_parameters(request, rules, names={"max_tokens": "length"})
         body = {"model": request.model, "question": _question(request), **parameters.values, **request.extra}
         return HTTPCall(
             method="POST",
@@ -106,10 +106,8 @@ class Wise:
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            return error_from_reply(
-                reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), ERROR_CODES
-            )
-        return error_from_reply(reply, VendorError(str(body.get("text")), code=body.get("wrong")), ERROR_CODES)
+            return classify_error(reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), ERROR_CODES)
+        return classify_error(reply, VendorError(str(body.get("text")), code=body.get("wrong")), ERROR_CODES)
 
 
 class WiseStream:

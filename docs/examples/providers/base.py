@@ -27,12 +27,12 @@ from budwood.providing import (
     BaseStreamDecoder,
     ErrorCodes,
     VendorError,
-    adapted,
-    error_from_reply,
+    adapt_parameters,
+    classify_error,
     inline_image,
     parse_chunk,
     parse_object,
-    request_id,
+    parse_request_id,
 )
 from budwood.types import (
     Adaptation,
@@ -100,7 +100,7 @@ class Seer(BaseProvider):
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Encode the turns."""
         defaults = {"safety": self._settings.safety} if self._settings.safety else {}
-        values, adaptations = adapted(request, self.rules(request), names=PARAMETER_NAMES, defaults=defaults)
+        values, adaptations = adapt_parameters(request, self.rules(request), names=PARAMETER_NAMES, defaults=defaults)
         body = {
             "model": request.model,
             "turns": [{"by": message.role, "pieces": [*_encode_parts(message.parts)]} for message in request.messages],
@@ -135,7 +135,7 @@ class Seer(BaseProvider):
             usage=_usage(body),
             id=body.get("id"),
             model=request.model,
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -156,7 +156,7 @@ class Seer(BaseProvider):
     def create_error(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
         """Create the exception for an error in a reply with status 200."""
         reply = HTTPReply(ReplyHead(500, head.headers), to_json(body))
-        return error_from_reply(reply, self.parse_error(reply), self.error_codes)
+        return classify_error(reply, self.parse_error(reply), self.error_codes)
 
 
 class SeerStream(BaseStreamDecoder[bytes]):

@@ -67,7 +67,7 @@ def test_only_a_provider_that_applies_rules_is_asked_again(asking, installed, sc
     def heedless(request, _rules, **_):
         return Parameters({"temperature": request.temperature})
 
-    monkeypatch.setattr(installed("wise"), "adapted", heedless)
+    monkeypatch.setattr(installed("wise"), "adapt_parameters", heedless)
     with asking("wise") as client, pytest.raises(UnsupportedParameterError):
         client.ask("Hi", temperature=0.5)
     assert len(scripted.calls) == 3

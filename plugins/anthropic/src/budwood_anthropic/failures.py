@@ -15,11 +15,11 @@ from budwood.errors import ProviderError
 from budwood.providing import (
     ErrorCodes,
     VendorError,
+    classify_error,
     describe_body,
-    error_from_reply,
     find_message,
+    find_refused_parameter,
     parse_json,
-    refused_parameter,
 )
 from budwood.types import HTTPReply, ReplyHead
 
@@ -134,7 +134,7 @@ def parameter_in(message: str) -> str | None:
     for beginning, ours in _OUR_INNER_NAMES:
         if message.startswith(beginning):
             return ours
-    if both := refused_parameter(message):
+    if both := find_refused_parameter(message):
         return both
     named = _PARAMETER.match(message)
     if named is None or named[1] not in _PARAMETERS:
@@ -149,7 +149,7 @@ def error_of(reply: HTTPReply, vendor_error: VendorError, *, in_success: bool = 
         meaning = next((word for word, text in _MEANINGS if text.match(vendor_error.message)), None)
         known = vendor_error._replace(code=meaning, stage="output" if meaning == "filter" else "prompt")
     judged = replace(reply, head=replace(reply.head, status=403)) if vendor_error.code == _ON_HOLD else reply
-    error = error_from_reply(judged, known, ERROR_CODES, in_success=in_success)
+    error = classify_error(judged, known, ERROR_CODES, in_success=in_success)
     error.status = reply.status
     error.code, error.param = vendor_error.code or vendor_error.type, vendor_error.param
     return error

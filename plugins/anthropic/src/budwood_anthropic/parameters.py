@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from budwood.providing import adapted
+from budwood.providing import adapt_parameters
 from budwood.types import Adaptation, Capability, ChatRequest, ModelRules, NamedTool, ToolDefinition
 from budwood_anthropic.decoding import VENDOR
 from budwood_anthropic.encoding import encode_conversation
@@ -70,7 +70,7 @@ def _sampling(
 ) -> tuple[dict[str, Any], tuple[Adaptation, ...]]:
     """Write what the model is told of chance and of where to stop."""
     rules = rules.model_copy(update={"refuses": rules.refuses | _UNKNOWN})
-    parameters = adapted(request, rules, names=_NAMES)
+    parameters = adapt_parameters(request, rules, names=_NAMES)
     values = {name: value for name, value in parameters.values.items() if name not in _WRITTEN_ELSEWHERE}
     receipts = list(parameters.adaptations)
     if values.get("temperature", 0) > HIGHEST_TEMPERATURE:

@@ -12,11 +12,11 @@ from budwood.errors import BadResponseError, ProviderError
 from budwood.providing import (
     BaseProvider,
     describe_body,
-    missing_field,
+    find_tier,
+    make_missing_field_error,
     parse_count,
     parse_object,
-    reported_tier,
-    request_id,
+    parse_request_id,
 )
 from budwood.types import (
     Adaptation,
@@ -112,7 +112,7 @@ class Anthropic(BaseProvider):
         """Read a message."""
         body = self._object(reply)
         if body.get("content") is None:
-            raise missing_field(reply, body, "content")
+            raise make_missing_field_error(reply, body, "content")
         usage, raw_reason = body.get("usage"), stop_reason(body.get("stop_reason"))
         return ChatResponse(
             message=Message(role="assistant", parts=decode_content(content_blocks(body["content"]))),
@@ -121,7 +121,7 @@ class Anthropic(BaseProvider):
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
             id=body.get("id") or None,
             model=body.get("model") or "",
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             rate_limits=self.rate_limits(reply.head),
             metadata=decode_metadata(body),
             raw=body,
@@ -144,7 +144,7 @@ class Anthropic(BaseProvider):
 
     def price_tier(self, reply: Answer) -> str | None:
         """Return what a reply reports that has prices of its own: its speed, its service tier or its place."""
-        return reported_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
+        return find_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
 
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
@@ -168,7 +168,7 @@ class Anthropic(BaseProvider):
         """Read the count."""
         count = parse_count(self._object(reply).get("input_tokens"))
         if count is None:
-            raise BadResponseError("The reply holds no input_tokens.", request_id=request_id(reply.headers))
+            raise BadResponseError("The reply holds no input_tokens.", request_id=parse_request_id(reply.headers))
         return count
 
     def encode_models(self) -> HTTPCall:
@@ -180,7 +180,7 @@ class Anthropic(BaseProvider):
         """Read the list of models."""
         rows = self._object(reply).get("data")
         if not isinstance(rows, list):
-            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
+            raise BadResponseError(f"The reply is not a list of models but {describe_body(reply.body)}.")
         return tuple(_model(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("id"), str))
 
     def _post(self, path: str, body: Body) -> HTTPCall:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, events_of, parse_count, request_id
+from budwood.providing import BaseStreamDecoder, make_events, parse_count, parse_request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -51,7 +51,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     def __init__(
         self, head: ReplyHead, *, limits: RateLimits | None, decode_body: DecodeBody, failure: Failure
     ) -> None:
-        super().__init__(head, SSEDecoder(), decode_body=lambda reply: events_of(decode_body(reply)))
+        super().__init__(head, SSEDecoder(), decode_body=lambda reply: make_events(decode_body(reply)))
         self._limits = limits
         self._failure = failure
         self._started = False
@@ -101,7 +101,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield Restarted("the vendor began the reply anew")
         self._started = True
         yield ResponseStarted(message.get("id") or None, message.get("model") or None)
-        yield ResponseMetadata(decode_metadata(message), self._limits, request_id(self._head.headers))
+        yield ResponseMetadata(decode_metadata(message), self._limits, parse_request_id(self._head.headers))
         self._usage = {}
         self._stop_reason = stop_reason(message.get("stop_reason"))
         yield from self._report(message.get("usage"))
