@@ -48,7 +48,7 @@ from budwood_gemini.encoding import encode_request
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failed_output, failure
 from budwood_gemini.headers import parse_request_id
 from budwood_gemini.settings import GeminiSettings
-from budwood_gemini.streaming import GeminiStreamDecoder
+from budwood_gemini.stream_decoder import GeminiStreamDecoder
 
 _PAGE: Final = 1000
 """So many models fit on one page of the list; Google has far fewer."""

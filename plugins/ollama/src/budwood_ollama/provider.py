@@ -38,9 +38,9 @@ from budwood_ollama.decoding import decode_message, decode_metadata, decode_usag
 from budwood_ollama.encoding import ChatWriter
 from budwood_ollama.errors import error_in_stream, error_of
 from budwood_ollama.models import decode_details, decode_summary
-from budwood_ollama.pulling import PullDecoder
+from budwood_ollama.pull_decoder import PullDecoder
 from budwood_ollama.settings import OllamaSettings
-from budwood_ollama.streaming import ChatStreamDecoder
+from budwood_ollama.stream_decoder import ChatStreamDecoder
 
 _HEADERS: Final = {"content-type": "application/json"}
 

@@ -32,7 +32,6 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent, SSEDecoder
-from budwood_gemini.arguments import add_piece
 from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
     about_the_reply,
@@ -48,6 +47,7 @@ from budwood_gemini.decoding import (
 )
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failed_output, failure
 from budwood_gemini.headers import parse_request_id
+from budwood_gemini.partial_arguments import add_piece
 
 
 @dataclass(slots=True)
