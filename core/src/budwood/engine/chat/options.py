@@ -221,7 +221,7 @@ def _hint_for_unknown(name: str, known: frozenset[str]) -> str:
     hint = hint_for(name, for_client=for_client) or did_you_mean(name, known)
     if hint is not None:
         return hint
-    return f"Known are {join_names(known)}." if for_client else "Pass parameters of the vendor in extra={…}."
+    return f"Known options: {join_names(known)}." if for_client else "Pass parameters of the vendor in extra={…}."
 
 
 def _parse_parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """
 Schemas of structured output: types that Pydantic can validate, and JSON schemas.
 
-Schemas and validators are built once and cached. Pydantic models are found by a weak reference to the class, other types
-by equality, and dictionaries by their JSON, so that a changed dictionary is parsed again. Each of the three caches
-contains the 256 most recently used entries, without a lock.
+Schemas and validators are built once and cached. Pydantic models are found by a weak reference to the class, all other
+types by equality, and dictionaries by their JSON, so that a changed dictionary is parsed again. Each of the three
+caches contains the 256 most recently used entries, without a lock.
 """
 
 from __future__ import annotations
