@@ -60,7 +60,7 @@ def test_a_refused_parameter_is_left_out_and_told(client, scripted, clock):
     assert [sent(scripted, number) for number in (0, 1)] == [{"temperature": 0.2, "seed": 1}, {"seed": 1}]
     (receipt,) = reply.adaptations
     assert (receipt.parameter, receipt.action) == ("temperature", "dropped")
-    assert receipt.reason == f"unknown-1 refuses it (learned from the server: {DEFAULT})"
+    assert receipt.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
     assert [(attempt.status, attempt.waited) for attempt in reply.attempts] == [(400, 0.0), (200, 0.0)]
     assert clock.slept == []
 
@@ -76,7 +76,7 @@ def test_a_parameter_is_renamed_as_the_server_says(client, scripted):
     assert sent(scripted) == {"max_completion_tokens": 5}
     (receipt,) = reply.adaptations
     assert (receipt.parameter, receipt.action) == ("max_tokens", "renamed")
-    assert receipt.reason == f"unknown-1 wants max_completion_tokens (learned from the server: {NEWER})"
+    assert receipt.reason == f"unknown-1 calls it max_completion_tokens (learned from the server: {NEWER})"
 
 
 def test_a_rule_is_learned_once(client, scripted):
@@ -237,7 +237,7 @@ def test_the_receipt_is_of_what_was_sent_at_last(client, scripted):
 
     assert sent(scripted) == {"most_tokens": 5}
     assert [receipt.reason for receipt in reply.adaptations] == [
-        f"o3 wants most_tokens (learned from the server: {message})"
+        f"o3 calls it most_tokens (learned from the server: {message})"
     ]
 
 
@@ -360,7 +360,7 @@ def test_users_rows_are_completed_by_lessons(make_client, scripted):
     assert sent(scripted) == {"chance": 3}
     reasons = {receipt.parameter: receipt.reason for receipt in reply.adaptations}
     assert "my notes" not in reasons["temperature"]
-    assert reasons["seed"] == "unknown-1 wants chance"
+    assert reasons["seed"] == "unknown-1 calls it chance"
 
 
 def test_the_key_shows_in_no_receipt(make_client, scripted):

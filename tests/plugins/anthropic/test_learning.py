@@ -58,7 +58,7 @@ def test_of_two_that_exclude_each_other_one_is_left_out(unknown, scripted):
     alone = unknown.ask("Hello", top_p=0.9)
 
     (receipt,) = both.adaptations
-    assert receipt.reason == f"claude-next refuses it beside temperature (learned from the server: {BOTH})"
+    assert receipt.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
     assert again.adaptations == both.adaptations
     assert ("top_p" in scripted.sent(1), "top_p" in scripted.sent(2)) == (False, False)
     assert (scripted.sent()["top_p"], alone.adaptations) == (0.9, ())

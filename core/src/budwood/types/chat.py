@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, cast
 
 from pydantic import Field, SerializeAsAny, SkipValidation
 
@@ -90,7 +90,17 @@ class ChatRequest(Record):
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 
-class ChatResponse(Answer, Record):
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+class ChatResponse(Answer, Record, Generic[T]):
     """
     What a model answered, with all that is known about how.
 
@@ -107,7 +117,7 @@ class ChatResponse(Answer, Record):
         attempts: The ledger: each request sent for this call.
         adaptations: Parameters that were not sent as given.
         alternatives: Further choices of the same reply.
-        parsed: The value that satisfies ``schema``, of its type; None where none was asked for.
+        parsed: The value that satisfies ``schema``, of its type; None without a schema.
         metadata: What else the vendor said of the reply.
         raw: The vendor's whole reply, where it was not streamed.
     """
@@ -129,7 +139,7 @@ class ChatResponse(Answer, Record):
     attempts: tuple[Attempt, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
     alternatives: tuple[Message, ...] = ()
-    parsed: SkipValidation[SerializeAsAny[object]] = None
+    parsed: SkipValidation[SerializeAsAny[T]] = cast("T", None)
     metadata: SkipValidation[dict[str, JSON]] = Field(default_factory=dict)
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from budwood.providing import characters
+from budwood.providing import count_characters
 from budwood.types import ImagePart, ReasoningPart, ToolResultPart, VendorPart
 
 if TYPE_CHECKING:
@@ -134,4 +134,4 @@ def _is_text(request: ChatRequest) -> bool:
         for part in message.parts:
             if isinstance(part, _NO_TEXT) or (isinstance(part, ToolResultPart) and part.images):
                 return False
-    return characters(request.messages) <= MOST_CHARACTERS
+    return count_characters(request.messages) <= MOST_CHARACTERS

@@ -1,4 +1,4 @@
-"""What decoders of streams have in common. Inheriting it is optional: `StreamDecoder` is the contract."""
+"""An optional base class for stream decoders; the contract is `budwood.contracts.StreamDecoder`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from pydantic_core import from_json
 
 from budwood.errors import BadResponseError, ProviderError
-from budwood.providing.failures import describe_body, parse_json
+from budwood.providing.bodies import describe_body, parse_json
 from budwood.providing.json_limits import MAX_UNCHECKED_BYTES, check_json_cost
 from budwood.types import HTTPReply, ReplyHead, StreamEvent
 
@@ -25,7 +25,7 @@ _END_MARKS: Final = frozenset({b"[DONE]", b"DONE", b"[done]", b"done"})
 _KEEP_ALIVES: Final = frozenset({"", "null", "ping", "pong", "keepalive", "keep-alive", "heartbeat"})
 
 
-_LONGEST_KEEP_ALIVE: Final = 32
+_MAX_KEEP_ALIVE: Final = 32
 
 
 def is_end_mark(data: bytes) -> bool:
@@ -45,8 +45,8 @@ def is_keep_alive(data: bytes, event: str = "message") -> bool:
     """
     if event == "error":
         return False
-    said = data[:_LONGEST_KEEP_ALIVE].strip(b" \t\r\n\"':").decode("utf-8", "replace").lower()
-    return event.lower() in _KEEP_ALIVES or (said in _KEEP_ALIVES and len(data) < _LONGEST_KEEP_ALIVE)
+    text = data[:_MAX_KEEP_ALIVE].strip(b" \t\r\n\"':").decode("utf-8", "replace").lower()
+    return event.lower() in _KEEP_ALIVES or (text in _KEEP_ALIVES and len(data) < _MAX_KEEP_ALIVE)
 
 
 class Framer(Protocol[P_co]):
@@ -63,12 +63,12 @@ class Framer(Protocol[P_co]):
 
 class BaseStreamDecoder(ABC, Generic[P]):
     """
-    Decodes one streamed reply, however its bytes are cut; see `budwood.contracts.StreamDecoder`.
+    Decodes one streamed reply, however its bytes are split; see `budwood.contracts.StreamDecoder`.
 
-    What comes before an error in the same read is told first, and the error is raised by the next call.
+    Events before an error in the same read are returned first; the next call raises the error.
 
     Args:
-        head: The reply's head.
+        head: The status and headers of the reply.
         framer: Splits the bytes into the frames that `_decode` gets.
         decode_body: Decodes a body that is not a stream but a JSON value or HTML, which some servers and gateways send
             in answer to a streaming request. None where a stream itself starts with JSON.
@@ -84,9 +84,9 @@ class BaseStreamDecoder(ABC, Generic[P]):
         self._head = head
         self._framer = framer
         self._decode_body = decode_body
-        self._begun = decode_body is None
-        self._not_a_stream: list[bytes] | None = None
-        self._failed: ProviderError | None = None
+        self._has_data = decode_body is None
+        self._body: list[bytes] | None = None
+        self._error: ProviderError | None = None
         self._halves: HalfCharacters | None = None
 
     @abstractmethod
@@ -95,34 +95,34 @@ class BaseStreamDecoder(ABC, Generic[P]):
 
     @abstractmethod
     def _end(self) -> Iterable[StreamEvent]:
-        """Return what is still to be told when the stream has ended, or raise `StreamInterruptedError`."""
+        """Return the remaining events at the end of the stream, or raise `StreamInterruptedError`."""
 
     def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came."""
-        if self._failed is not None:
-            raise self._failed
-        if not self._begun and (data := data.lstrip()):
-            self._begun = True
+        """Decode the next bytes."""
+        if self._error is not None:
+            raise self._error
+        if not self._has_data and (data := data.lstrip()):
+            self._has_data = True
             if data[:1] in (b"{", b"[", b"<"):
-                self._not_a_stream = []
-        if self._not_a_stream is not None:
-            self._not_a_stream.append(data)
+                self._body = []
+        if self._body is not None:
+            self._body.append(data)
             return []
-        return self._decoded(self._framer.feed(data))
+        return self._decode_frames(self._framer.feed(data))
 
     def close(self) -> list[StreamEvent]:
-        """Decode what is left."""
-        if self._failed is not None:
-            raise self._failed
-        if self._decode_body is not None and self._not_a_stream is not None:
-            return list(self._decode_body(HTTPReply(self._head, b"".join(self._not_a_stream))))
-        events = self._decoded(self._framer.close())
-        if self._failed is not None:
-            raise self._failed
+        """Decode what remains at the end of the stream."""
+        if self._error is not None:
+            raise self._error
+        if self._decode_body is not None and self._body is not None:
+            return list(self._decode_body(HTTPReply(self._head, b"".join(self._body))))
+        events = self._decode_frames(self._framer.close())
+        if self._error is not None:
+            raise self._error
         last = list(self._end())
         return [*events, *(last if self._halves is None else [*self._halves.feed(last), *self._halves.close()])]
 
-    def _decoded(self, frames: Iterable[P]) -> list[StreamEvent]:
+    def _decode_frames(self, frames: Iterable[P]) -> list[StreamEvent]:
         events: list[StreamEvent] = []
         try:
             for frame in frames:
@@ -130,7 +130,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
         except ProviderError as error:
             if not events:
                 raise
-            self._failed = error
+            self._error = error
         return events if self._halves is None else self._halves.feed(events)
 
     def _parse(self, data: bytes, event: str = "message") -> dict[str, Any] | None:
@@ -145,7 +145,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
             event: The name of a server-sent event.
 
         Raises:
-            BadResponseError: It is something else.
+            BadResponseError: The data is anything else.
         """
         if len(data) > MAX_UNCHECKED_BYTES:
             check_json_cost(data)
@@ -157,7 +157,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
             return parsed
         if is_keep_alive(data, event) or is_end_mark(data):
             return None
-        raise _not_an_object(data)
+        raise _make_object_error(data)
 
     def _parse_with_halves(self, data: bytes) -> Any:  # noqa: ANN401 - any JSON
         from budwood.providing.lenient_json import HalfCharacters, parse_with_halves
@@ -175,16 +175,16 @@ def parse_chunk(data: bytes) -> dict[str, Any]:
     Parse a frame's data as a JSON object, as `parse_json` does; `BaseStreamDecoder._parse` also knows keep-alives.
 
     Raises:
-        BadResponseError: It is not one.
+        BadResponseError: The data is not a JSON object.
     """
     try:
         parsed = parse_json(data)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
-        raise _not_an_object(data)
+        raise _make_object_error(data)
     return parsed
 
 
-def _not_an_object(data: bytes) -> BadResponseError:
-    return BadResponseError(f"The stream holds an event that is no JSON object but {describe_body(data)}.")
+def _make_object_error(data: bytes) -> BadResponseError:
+    return BadResponseError(f"The stream contains an event that is not a JSON object but {describe_body(data)}.")

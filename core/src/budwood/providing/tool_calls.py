@@ -1,4 +1,4 @@
-"""Name tool calls that have no name of their own."""
+"""Ids and arguments of tool calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INVALID_ARGUMENTS: Final = "arguments of a tool call that are not a valid JSON o
 
 
 def has_invalid_arguments(call: ToolCallPart) -> bool:
-    """Return whether the model wrote no valid JSON object; empty text counts as an empty object."""
+    """Return whether the arguments are not a valid JSON object. Empty arguments count as an empty object."""
     return call.arguments.strip() not in ("", call.json_arguments)
 
 
@@ -23,27 +23,27 @@ MADE_LENGTH: Final = 9
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
-def calls_before(request: ChatRequest) -> int:
-    """Count the tool calls that a request's conversation holds."""
+def count_tool_calls(request: ChatRequest) -> int:
+    """Count the tool calls in the messages of a request."""
     return sum(len(message.tool_calls) for message in request.messages)
 
 
-def call_id(reply_id: str | None, position: int, name: str, arguments: str, *, earlier: int = 0) -> str:
+def make_call_id(reply_id: str | None, position: int, name: str, arguments: str, *, earlier: int = 0) -> str:
     """
-    Return an id for a tool call that its server gives none.
+    Return an id for a tool call to which the server gave none.
 
-    The same call of the same reply always gets the same id; calls of other rounds, which are in the same history, get
-    others.
+    The same call of the same reply always gets the same id. Calls of other replies in the same conversation get other
+    ids.
 
     Args:
         reply_id: The server's id of the reply.
-        position: Which call of the reply it is.
+        position: The place of the call among those of the reply.
         name: The tool's name.
         arguments: Its arguments, as text.
-        earlier: How many calls the conversation held before (`calls_before`): they tell replies apart that have no id.
+        earlier: The number of calls before this reply (`count_tool_calls`), which distinguishes replies without ids.
     """
     content = "\0".join((reply_id or str(earlier or ""), str(position), name, arguments))
-    return _hashed(content, MADE_LENGTH)
+    return _hash(content, MADE_LENGTH)
 
 
 def fit_call_id(call_id: str, *, length: int | None = None, max_length: int | None = None) -> str:
@@ -58,13 +58,13 @@ def fit_call_id(call_id: str, *, length: int | None = None, max_length: int | No
         max_length: How many characters an id may have.
     """
     if length is not None and not (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
-        return _hashed(call_id, length)
+        return _hash(call_id, length)
     if max_length is not None and len(call_id) > max_length:
-        return _hashed(call_id, MADE_LENGTH)
+        return _hash(call_id, MADE_LENGTH)
     return call_id
 
 
-def _hashed(text: str, length: int) -> str:
+def _hash(text: str, length: int) -> str:
     number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     digits: list[str] = []
     for _ in range(length):

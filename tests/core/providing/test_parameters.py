@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.providing import adapted
-from budwood.providing.rules import PARAMETERS
+from budwood.providing import adapt_parameters
+from budwood.providing.parameters import PARAMETERS
 from budwood.types import Adaptation, ChatRequest, Message, ModelRules
 
 
@@ -18,7 +18,7 @@ def test_only_what_was_said_is_written():
     """
     None and an empty list are the vendor's default, and not sent; zero and False are.
     """
-    written = adapted(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
+    written = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
 
     assert written.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
     assert written.adaptations == ()
@@ -40,7 +40,7 @@ def test_every_parameter_of_the_list_is_written():
         "parallel_tool_calls": True,
     }
 
-    assert adapted(request(**values), ModelRules()).values == values | {"stop": ["a", "b"]}
+    assert adapt_parameters(request(**values), ModelRules()).values == values | {"stop": ["a", "b"]}
     assert set(values) == set(PARAMETERS)
 
 
@@ -48,7 +48,7 @@ def test_a_vendors_own_name_needs_no_receipt():
     """
     A name that the vendor has for all its models is how it is written, and no adaptation.
     """
-    written = adapted(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
+    written = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
 
     assert written.values == {"max_output_tokens": 5}
     assert written.adaptations == ()
@@ -60,11 +60,11 @@ def test_a_models_own_name_has_a_receipt():
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
-    written = adapted(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
+    written = adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
 
     assert written.values == {"max_completion_tokens": 5}
     assert written.adaptations == (
-        Adaptation(parameter="max_tokens", action="renamed", reason="m wants max_completion_tokens"),
+        Adaptation(parameter="max_tokens", action="renamed", reason="m calls it max_completion_tokens"),
     )
 
 
@@ -74,7 +74,7 @@ def test_a_models_name_that_is_the_vendors_needs_no_receipt():
     """
     rules = ModelRules(renames={"max_tokens": "limit"})
 
-    assert adapted(request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
+    assert adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
 
 
 def test_a_refused_parameter_is_dropped_with_a_receipt():
@@ -83,11 +83,11 @@ def test_a_refused_parameter_is_dropped_with_a_receipt():
     """
     rules = ModelRules(refuses=frozenset({"temperature"}), source="https://vendor.example/docs")
 
-    written = adapted(request(temperature=0.5, seed=1), rules)
+    written = adapt_parameters(request(temperature=0.5, seed=1), rules)
 
     assert written.values == {"seed": 1}
     assert written.adaptations == (
-        Adaptation(parameter="temperature", action="dropped", reason="m refuses it (https://vendor.example/docs)"),
+        Adaptation(parameter="temperature", action="dropped", reason="m rejects it (https://vendor.example/docs)"),
     )
 
 
@@ -95,7 +95,7 @@ def test_a_refused_parameter_that_was_not_said_has_no_receipt():
     """
     There is nothing to tell of what nobody asked for.
     """
-    assert adapted(request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
+    assert adapt_parameters(request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_some_parameters_are_taken_only_without_reasoning(effort, default, sent)
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
     said = {"reasoning_effort": effort} if effort else {}
 
-    assert ("temperature" in adapted(request(temperature=0.5, **said), rules).values) is sent
+    assert ("temperature" in adapt_parameters(request(temperature=0.5, **said), rules).values) is sent
 
 
 def test_a_parameter_that_few_vendors_take_needs_a_name_of_the_vendor():
@@ -118,8 +118,8 @@ def test_a_parameter_that_few_vendors_take_needs_a_name_of_the_vendor():
     """
     asked = request(reasoning_budget=1000)
 
-    assert adapted(asked, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
-    values, receipts = adapted(asked, ModelRules())
+    assert adapt_parameters(asked, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
+    values, receipts = adapt_parameters(asked, ModelRules())
     assert values == {}
     assert [(one.parameter, one.action) for one in receipts] == [("reasoning_budget", "dropped")]
 
@@ -130,10 +130,10 @@ def test_an_effort_that_the_model_does_not_know_is_changed():
     """
     rules = ModelRules(efforts={"minimal": "low"})
 
-    changed = adapted(request(reasoning_effort="minimal"), rules)
+    changed = adapt_parameters(request(reasoning_effort="minimal"), rules)
     assert changed.values == {"reasoning_effort": "low"}
     assert [(receipt.parameter, receipt.action) for receipt in changed.adaptations] == [("reasoning_effort", "changed")]
-    assert adapted(request(reasoning_effort="high"), rules).adaptations == ()
+    assert adapt_parameters(request(reasoning_effort="high"), rules).adaptations == ()
 
 
 def test_a_models_defaults_yield_to_what_is_said():
@@ -142,8 +142,8 @@ def test_a_models_defaults_yield_to_what_is_said():
     """
     rules = ModelRules(defaults={"reasoning_format": "parsed", "temperature": 1.0})
 
-    assert adapted(request(), rules).values == {"reasoning_format": "parsed", "temperature": 1.0}
-    assert adapted(request(temperature=0.5), rules).values["temperature"] == 0.5
+    assert adapt_parameters(request(), rules).values == {"reasoning_format": "parsed", "temperature": 1.0}
+    assert adapt_parameters(request(temperature=0.5), rules).values["temperature"] == 0.5
 
 
 def test_some_parameters_are_refused_beside_others():
@@ -152,15 +152,15 @@ def test_some_parameters_are_refused_beside_others():
     """
     rules = ModelRules(refuses_beside={"top_p": "temperature"}, source="a page")
 
-    both = adapted(request(temperature=0.5, top_p=0.9), rules)
-    alone = adapted(request(top_p=0.9), rules)
-    other_refused = adapted(
+    both = adapt_parameters(request(temperature=0.5, top_p=0.9), rules)
+    alone = adapt_parameters(request(top_p=0.9), rules)
+    other_refused = adapt_parameters(
         request(temperature=0.5, top_p=0.9), rules.model_copy(update={"refuses": frozenset({"temperature"})})
     )
 
     assert both.values == {"temperature": 0.5}
     assert both.adaptations == (
-        Adaptation(parameter="top_p", action="dropped", reason="m refuses it beside temperature (a page)"),
+        Adaptation(parameter="top_p", action="dropped", reason="m rejects it beside temperature (a page)"),
     )
     assert (alone.values, alone.adaptations) == ({"top_p": 0.9}, ())
     assert other_refused.values == {"top_p": 0.9}
@@ -173,7 +173,7 @@ def test_defaults_lie_below_what_is_asked():
     rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
     mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
 
-    written = adapted(request(seed=2), rules, defaults=mine)
+    written = adapt_parameters(request(seed=2), rules, defaults=mine)
 
     assert written.values == {"verbosity": "low", "seed": 2, "user": "me"}
     assert [(receipt.parameter, receipt.action) for receipt in written.adaptations] == [("temperature", "dropped")]

@@ -22,7 +22,7 @@ from budwood.errors import (
 )
 from budwood.types import PullProgress
 from budwood_ollama.errors import error_in_stream
-from budwood_ollama.pulling import PullDecoder
+from budwood_ollama.pull_decoder import PullDecoder
 from tests.servers import WAIT_FOR_CLOSE, head, signal
 
 LAYER = "sha256:6a0746a1ec1a"

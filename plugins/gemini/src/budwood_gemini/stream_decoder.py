@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_json, rate_limits
+from budwood.providing import BaseStreamDecoder, describe_body, parse_json, parse_rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -32,7 +32,6 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent, SSEDecoder
-from budwood_gemini.arguments import add_piece
 from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
     about_the_reply,
@@ -47,7 +46,8 @@ from budwood_gemini.decoding import (
     raw_finish_reason,
 )
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failed_output, failure
-from budwood_gemini.headers import request_id
+from budwood_gemini.headers import parse_request_id
+from budwood_gemini.partial_arguments import add_piece
 
 
 @dataclass(slots=True)
@@ -206,7 +206,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         self._started = True
         self._id = chunk.get("responseId") or None
         yield ResponseStarted(self._id, chunk.get("modelVersion") or None)
-        yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+        yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
     def _decode_candidate(self, candidate: Mapping[str, Any]) -> Iterator[StreamEvent]:
         index = candidate_index(candidate)

@@ -9,7 +9,7 @@ from budwood.errors import ProviderError, StreamInterruptedError
 from budwood.providing import parse_count
 from budwood.types import PullProgress
 from budwood.wire import NDJSONDecoder
-from budwood_ollama.streaming import Failure, parsed
+from budwood_ollama.stream_decoder import Failure, parsed
 
 _DONE: Final = "success"
 

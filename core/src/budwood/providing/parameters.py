@@ -1,4 +1,4 @@
-"""Write a request's parameters as the rules of its model want them, with a receipt for each change."""
+"""Encode the parameters of a request as the rules of its model require, with an adaptation for each change."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ PARAMETERS: Final = (
     "reasoning_effort",
     "parallel_tool_calls",
 )
-"""The parameters of `ChatRequest` that most vendors take as they are, under this name or another."""
+"""The parameters of `ChatRequest` that most vendors accept unchanged, under this name or another."""
 
 
 RARE_PARAMETERS: Final = ("reasoning_budget",)
-"""The parameters that few vendors take: written only under a name that the vendor's plugin gives."""
+"""The parameters that few vendors accept: sent only if the vendor's plugin names them."""
 
 
 _ALL_PARAMETERS: Final = frozenset((*PARAMETERS, *RARE_PARAMETERS))
 
 
 class Parameters(NamedTuple):
-    """Parameters under the vendor's names, and the receipts for what was changed."""
+    """Parameters under the vendor's names, and the adaptations."""
 
     values: dict[str, Any]
     adaptations: tuple[Adaptation, ...] = ()
 
 
-def adapted(
+def adapt_parameters(
     request: ChatRequest,
     rules: ModelRules,
     *,
@@ -43,13 +43,13 @@ def adapted(
     defaults: Mapping[str, Any] | None = None,
 ) -> Parameters:
     """
-    Write the parameters that a request sets.
+    Encode the parameters that a request sets.
 
     Args:
-        request: What was asked for; what is None or empty is not written.
-        rules: What the model refuses, and under which names it wants the rest. Its defaults come before the instance's.
-        names: The vendor's names where they differ from ours for all its models. No receipt is due for these.
-        defaults: What is sent where neither the request nor the rules say it, under the vendor's names.
+        request: The request; parameters that are None or empty are left out.
+        rules: The catalog's rules for the model. Their defaults take precedence over `defaults`.
+        names: The vendor's names of parameters, by ours, if they differ for all its models. They need no adaptation.
+        defaults: Values for parameters that neither the request nor the rules set, by the vendor's names.
     """
     values: dict[str, Any] = {**(defaults or {}), **rules.defaults}
     given = request.model_fields_set
@@ -59,14 +59,14 @@ def adapted(
     refused = _refused(request, rules)
     for name in PARAMETERS:
         if values or name in given:
-            adaptations += _write(name, request, rules, refused=refused, names=names or {}, values=values)
+            adaptations += _encode(name, request, rules, refused=refused, names=names or {}, values=values)
     for name in RARE_PARAMETERS:
         if name in given and getattr(request, name) is not None:
-            adaptations += _write_rare(name, request, rules, refused=refused, names=names or {}, values=values)
+            adaptations += _encode_rare(name, request, rules, refused=refused, names=names or {}, values=values)
     return Parameters(values, tuple(adaptations))
 
 
-def _write(
+def _encode(
     name: str,
     request: ChatRequest,
     rules: ModelRules,
@@ -75,7 +75,7 @@ def _write(
     names: Mapping[str, str],
     values: dict[str, Any],
 ) -> Iterator[Adaptation]:
-    """Write one parameter into the values, and yield what was changed in it."""
+    """Encode one parameter, and yield its adaptations."""
     value = getattr(request, name)
     is_given = value not in (None, ())
     usual = names.get(name, name)
@@ -85,16 +85,16 @@ def _write(
     elif is_given and name not in refused:
         renamed = rules.renames.get(name, usual)
         if renamed != usual:
-            reason = f"{request.model} wants {renamed}{_lesson(name, rules)}"
+            reason = f"{request.model} calls it {renamed}{_learned_note(name, rules)}"
             yield Adaptation(parameter=name, action="renamed", reason=reason)
         if name == "reasoning_effort" and (effort := rules.efforts.get(value, value)) != value:
-            reason = f"{request.model} knows no effort {value}: {effort} was sent{_lesson(name, rules)}"
+            reason = f"{request.model} does not support effort {value}: {effort} was sent{_learned_note(name, rules)}"
             yield Adaptation(parameter=name, action="changed", reason=reason)
             value = effort
         values[renamed] = list(value) if isinstance(value, tuple) else value
 
 
-def _write_rare(
+def _encode_rare(
     name: str,
     request: ChatRequest,
     rules: ModelRules,
@@ -103,7 +103,7 @@ def _write_rare(
     names: Mapping[str, str],
     values: dict[str, Any],
 ) -> Iterator[Adaptation]:
-    """Write a parameter that few vendors take, or yield that it was left out."""
+    """Encode a parameter that few vendors accept, or yield that it was dropped."""
     if name in refused:
         yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
     elif name in names:
@@ -128,12 +128,12 @@ def _refused(request: ChatRequest, rules: ModelRules) -> frozenset[str]:
 def _reason(name: str, request: ChatRequest, rules: ModelRules) -> str:
     beside = f" beside {rules.refuses_beside[name]}" if _only_beside(name, rules) else ""
     source = f" ({rules.source})" if rules.source else ""
-    return f"{request.model} refuses it{beside}{_lesson(name, rules) or source}"
+    return f"{request.model} rejects it{beside}{_learned_note(name, rules) or source}"
 
 
 def _only_beside(name: str, rules: ModelRules) -> bool:
     return name in rules.refuses_beside and name not in rules.refuses | rules.refuses_unless_effort_none
 
 
-def _lesson(name: str, rules: ModelRules) -> str:
+def _learned_note(name: str, rules: ModelRules) -> str:
     return f" (learned from the server: {rules.learned[name]})" if name in rules.learned else ""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.errors import BadResponseError
-from budwood_gemini.arguments import add_piece
+from budwood_gemini.partial_arguments import add_piece
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters=".[]'\"\\"), min_size=1, max_size=5)
 LEAVES = st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()

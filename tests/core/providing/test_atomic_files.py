@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from budwood.providing import replacing
+from budwood.providing import replace_file
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path):
@@ -15,7 +15,7 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
     path, part = tmp_path / "rows", tmp_path / ".rows.part"
     path.write_text("old")
 
-    with replacing(path, part):
+    with replace_file(path, part):
         part.write_text("new")
         assert path.read_text() == "old"
 
@@ -27,7 +27,7 @@ def write_in_part(path, part, failure):
     """
     Begin a file, and fail.
     """
-    with replacing(path, part):
+    with replace_file(path, part):
         part.write_text("new")
         raise failure
 
@@ -51,7 +51,7 @@ def test_a_part_that_was_never_begun(tmp_path):
     """
     The block's own error is told, and not that there is nothing to remove.
     """
-    with pytest.raises(ValueError, match="first"), replacing(tmp_path / "rows", tmp_path / ".rows.part"):
+    with pytest.raises(ValueError, match="first"), replace_file(tmp_path / "rows", tmp_path / ".rows.part"):
         raise ValueError("first")
 
 
@@ -64,7 +64,7 @@ def test_permissions_stay(tmp_path):
     path.write_text("old")
     path.chmod(0o640)
 
-    with replacing(path, part):
+    with replace_file(path, part):
         part.write_text("new")
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o640

@@ -9,11 +9,11 @@ from typing import Any, Final
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
 from budwood.providing import (
     BaseStreamDecoder,
-    calls_before,
+    count_tool_calls,
     describe_body,
     parse_json,
-    rate_limits,
-    request_id,
+    parse_rate_limits,
+    parse_request_id,
     require_text,
 )
 from budwood.types import (
@@ -61,7 +61,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
     def __init__(self, request: ChatRequest, head: ReplyHead, *, failure: Failure) -> None:
         super().__init__(head, NDJSONDecoder())
         self._failure = failure
-        self._numbers = count(calls_before(request))
+        self._numbers = count(count_tool_calls(request))
         self._calls = 0
         self._started = False
         self._finished = False
@@ -82,7 +82,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         if not self._started:
             self._started = True
             yield ResponseStarted(None, chunk.get("model") or None)
-            yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+            yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._message(chunk.get("message") or {})
         if len(chunk) > len(_USUAL):
             self._logprobs.extend(chunk.get("logprobs") or ())

@@ -23,7 +23,7 @@ from budwood.errors import (
     ServerError,
     UnsupportedParameterError,
 )
-from budwood.providing import ErrorCodes, VendorError, clip, describe_body, error_from_reply, parse_body
+from budwood.providing import ErrorCodes, VendorError, classify_error, clip, describe_body, parse_body
 from budwood.types import HTTPReply, ReplyHead
 
 CODES = ErrorCodes(
@@ -43,7 +43,7 @@ CODES = ErrorCodes(
 def made(status: int, headers: dict[str, str] | None = None, **fields: object) -> ProviderError:
     """Make the error of a reply."""
     said = VendorError(**({"message": "it failed"} | fields))
-    return error_from_reply(HTTPReply(ReplyHead(status, headers or {}), b""), said, CODES)
+    return classify_error(HTTPReply(ReplyHead(status, headers or {}), b""), said, CODES)
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,8 @@ def test_a_vendor_may_have_words_of_its_own():
     words = ErrorCodes(quota=frozenset({"no_money"}))
     reply = HTTPReply(ReplyHead(429, {}), b"")
 
-    assert type(error_from_reply(reply, VendorError(message="x", code="no_money"), words)) is QuotaExhaustedError
-    assert type(error_from_reply(reply, VendorError(message="x", code="insufficient_quota"), words)) is RateLimitError
+    assert type(classify_error(reply, VendorError(message="x", code="no_money"), words)) is QuotaExhaustedError
+    assert type(classify_error(reply, VendorError(message="x", code="insufficient_quota"), words)) is RateLimitError
 
 
 def test_parsed_json_is_handed_over():
@@ -217,8 +217,8 @@ def test_parsed_json_is_handed_over():
         (b" \n", "empty"),
         (b"<html><title> Sign\n in </title>", "HTML ('Sign in')"),
         (b"\n<!doctype html>", "HTML"),
-        (b'{"a":', "text that begins with '{\"a\":'"),
-        (b"\xff\xfe", "text that begins with"),
+        (b'{"a":', "text that starts with '{\"a\":'"),
+        (b"\xff\xfe", "text that starts with"),
     ],
 )
 def test_what_is_no_json_is_described(body, said):
@@ -271,7 +271,7 @@ def test_any_vendor_error_is_an_error_of_ours(status, message, code, body):
     """
     reply = HTTPReply(ReplyHead(status, {}), body)
 
-    error = error_from_reply(reply, VendorError(message=message, code=code))
+    error = classify_error(reply, VendorError(message=message, code=code))
 
     assert isinstance(error, ProviderError)
     assert "\n" not in str(error)

@@ -29,7 +29,7 @@ from budwood.types import (
     UsageReported,
 )
 from budwood_ollama.errors import error_in_stream
-from budwood_ollama.streaming import ChatStreamDecoder
+from budwood_ollama.stream_decoder import ChatStreamDecoder
 
 REQUEST = ChatRequest(model="qwen3", messages=(Message.user("Hello"),))
 
