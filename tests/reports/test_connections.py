@@ -50,7 +50,7 @@ def test_an_idle_async_connection_that_the_server_closed_is_replaced(transport, 
 
 
 @pytest.mark.report("jawah/urllib3.future#280", outcome="right")
-def test_a_request_that_the_server_received_is_not_repeated_unseen(loopback_server):
+def test_a_request_that_the_server_received_is_not_repeated_unseen(loopback_server, clock):
     """
     If the server closes the connection after it received the request, the error is raised; a retry is in the ledger.
     """
@@ -62,7 +62,7 @@ def test_a_request_that_the_server_received_is_not_repeated_unseen(loopback_serv
         client.ask("Hi")
     assert len(loopback_server.requests) == 1
 
-    with Client(COMPATIBLE, base_url=loopback_server.url, api_key=KEY, retries=1) as client:
+    with Client(COMPATIBLE, base_url=loopback_server.url, api_key=KEY, retries=1, clock=clock) as client:
         attempts = client.ask("Hi").attempts
 
     assert [bool(attempt.error) for attempt in attempts] == [True, False]
