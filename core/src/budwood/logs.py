@@ -8,6 +8,7 @@ replies only after ``configure_logging(content=True)``.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -28,7 +29,7 @@ def configure_logging(
     *, level: Literal["debug", "info", "warning", "error"] = "info", json: bool = False, content: bool = False
 ) -> None:
     """
-    Write Budwood's events to standard error.
+    Write Budwood's events to standard error, with colors if that is a terminal and ``NO_COLOR`` is not set.
 
     A program that configures structlog itself gets the events without calling this.
 
@@ -41,7 +42,7 @@ def configure_logging(
 
     global _content_wanted  # noqa: PLW0603 - process-wide, as structlog's own configuration is
     _content_wanted = content
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=_has_colors())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -52,6 +53,12 @@ def configure_logging(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+
+
+def _has_colors() -> bool:
+    """Tell whether standard error is a terminal that shows colors, and the user has not turned them off."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def wanted() -> bool:

@@ -59,8 +59,8 @@ def test_the_system_prompt_can_be_changed(budwood, vendor):
     [
         ("/help", "/save FILE"),
         ("/history", ""),
-        ("/save", "error: /save wants the name of a file."),
-        ("/nonsense", "error: there is no command /nonsense"),
+        ("/save", "error: /save needs the name of a file."),
+        ("/nonsense", "error: unknown command /nonsense"),
     ],
 )
 def test_commands_are_not_said_to_the_model(budwood, vendor, line, told):

@@ -43,7 +43,7 @@ def test_every_error_has_its_exit_status():
     ("arguments", "status", "told"),
     [
         (["ask", "--nonsense"], 2, "error: No such option"),
-        (["ask"], 2, "error: There is no prompt."),
+        (["ask"], 2, "error: No prompt given."),
         (["ask", "Hi", "-t", "warm"], 2, "error: Invalid value for '-t' / '--temperature'"),
         (["ask", "Hi", "-f", "missing.txt"], 2, "error: missing.txt cannot be read"),
         (["nonsense"], 2, "error: No such command 'nonsense'."),

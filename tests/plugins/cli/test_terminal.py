@@ -88,4 +88,4 @@ def test_a_person_without_a_prompt_is_not_kept_waiting(terminal, vendor):
     screen = terminal("ask")
 
     assert screen.end() == 2
-    assert "error: There is no prompt." in screen.shown
+    assert "error: No prompt given." in screen.shown

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from budwood.errors import ConfigurationError
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.hosts import to_ascii
+from budwood.wire.transport_settings import TransportSettings
 
 PROXY_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 
@@ -21,8 +22,6 @@ _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 _SYNONYMS: Final = {"socks": "socks5"}
 """Desktop environments write ``socks://`` for SOCKS of version 5."""
-
-_HOST: Final = re.compile(r"[A-Za-z0-9\-._~%:]+")
 
 
 class Proxy(NamedTuple):
@@ -195,7 +194,7 @@ def _parse_exempt(entry: str) -> _Exempt:
     network = _parse_network(rest)
     name = rest.removeprefix("*").strip(".")
     if not name.isascii():
-        name = _to_ascii(name) or name
+        name = to_ascii(name) or name
     return _Exempt(network, name, scheme, port)
 
 
@@ -262,10 +261,10 @@ def _parse_proxy(address: str, source: str) -> Proxy:
         raise _unusable(source, f"{shown} is not supported")
     try:
         parts = urlsplit(f"{scheme}://{rest}")
-        host, port = _to_ascii(parts.hostname or ""), parts.port
+        host, port = to_ascii(parts.hostname or ""), parts.port
     except ValueError:
         raise _unusable(source, "it is not a valid address") from None
-    if not host or not _HOST.fullmatch(host):
+    if not host:
         raise _unusable(source, "it has no valid host")
     return Proxy(
         scheme=scheme,
@@ -275,14 +274,6 @@ def _parse_proxy(address: str, source: str) -> Proxy:
         password=None if parts.password is None else unquote(parts.password),
         source=source,
     )
-
-
-def _to_ascii(host: str) -> str | None:
-    """Return a host as it is sent; None if it is invalid."""
-    try:
-        return host if host.isascii() else host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
 
 
 def _utf8(text: str) -> bytes:

@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.heads import DEFAULT_HEADERS
+from budwood.wire.transport_settings import TransportSettings
 
 _LONGEST_HEADER: Final = 100 * 1024
 """Some servers send policies of more than aiohttp's 8 kB."""
@@ -20,7 +20,7 @@ _MOST_SPOILT: Final = 3
 """So many connections on which a server speaks unasked are put away for one call."""
 
 
-def begin_session(settings: TransportSettings, owner: object) -> aiohttp.ClientSession:
+def create_session(settings: TransportSettings, owner: object) -> aiohttp.ClientSession:
     """
     Begin a session on the running event loop.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, SkipValidation, model_validator
 
+from budwood.providing import parse_url
 from budwood_azure.addresses import Form
 from budwood_openai_compatible import OpenAICompatibleSettings
 
@@ -13,10 +14,8 @@ SCOPE = "https://ai.azure.com/.default"
 """What tokens are asked for; older guides name ``https://cognitiveservices.azure.com/.default``."""
 
 
-def _endpoint(url: str) -> str:
-    if url and not url.startswith(("http://", "https://")):
-        raise ValueError("an address begins with http:// or https://")
-    return url.rstrip("/")
+def _parse_endpoint(text: str) -> str:
+    return parse_url(text) if text.strip() else ""
 
 
 def _source(given: object) -> object:
@@ -45,7 +44,7 @@ class AzureSettings(OpenAICompatibleSettings):
             catalog says of it holds for them.
     """
 
-    base_url: Annotated[str, AfterValidator(_endpoint)] = ""
+    base_url: Annotated[str, AfterValidator(_parse_endpoint)] = ""
     token: SecretStr | None = None
     token_source: Annotated[SkipValidation[Any], AfterValidator(_source)] = Field(None, exclude=True, repr=False)
     identity: bool = False

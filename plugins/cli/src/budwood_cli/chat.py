@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from budwood_cli import options, terminal
+from budwood_cli.failures import ArgumentError
 from budwood_cli.replies import write_stream
 
 if TYPE_CHECKING:
     from budwood import ChatSession, Client
 
 COMMANDS: Final = """\
-/save FILE     keep the conversation; --load FILE goes on with it
+/save FILE     save the conversation, to continue it with --load FILE; /save! FILE replaces a file
 /system TEXT   change the system prompt; without TEXT, show it
-/history       show what was said
-/help          show this
-/quit          leave, as Ctrl-D does
-Ctrl-C stops a reply; what was stopped is not remembered."""
+/history       show the conversation
+/help          show this list
+/quit          leave; so does Ctrl-D
+Ctrl-C stops a reply; a stopped reply is not part of the conversation."""
 
 
 def chat(
@@ -39,7 +40,7 @@ def chat(
     with client_for(model) if load is None else Client(model) as client:
         session = _session(client, model, system, load)
         client.capabilities(session.model)  # that the model is usable shows now, and not after the first question
-        talk = Talk(session, interactive=terminal.is_terminal(sys.stdin))
+        talk = Talk(session, interactive=terminal.is_terminal(sys.stdin), file=load)
         talk.run()
 
 
@@ -55,11 +56,17 @@ class Talk:
     The loop of a conversation.
 
     With a person an error ends one turn; with a pipe it ends the chat, since the next line may build on the reply.
+
+    Args:
+        session: The conversation.
+        interactive: Whether a person types the lines.
+        file: The file that the conversation was loaded from; ``/save`` may replace it.
     """
 
-    def __init__(self, session: ChatSession, *, interactive: bool) -> None:
+    def __init__(self, session: ChatSession, *, interactive: bool, file: Path | None = None) -> None:
         self._session = session
         self._interactive = interactive
+        self._file = file
 
     def run(self) -> None:
         """Read lines and answer them until there are no more, or until one says /quit."""
@@ -107,11 +114,10 @@ class Talk:
     def _command(self, line: str) -> None:
         name, _, argument = line.partition(" ")
         match name, argument.strip():
-            case "/save", "":
-                terminal.note("error: /save wants the name of a file.")
-            case "/save", path:
-                self._session.save(path)
-                terminal.note(f"saved: {path}")
+            case (("/save" | "/save!"), ""):
+                terminal.note(f"error: {name} needs the name of a file.")
+            case (("/save" | "/save!"), path):
+                self._save(Path(path), replace=name == "/save!")
             case "/system", "":
                 terminal.note(self._session.system or "There is no system prompt.")
             case "/system", text:
@@ -122,7 +128,14 @@ class Talk:
             case "/help", _:
                 terminal.note(COMMANDS)
             case _:
-                terminal.note(f"error: there is no command {name}; /help tells which there are.")
+                terminal.note(f"error: unknown command {name}; /help lists the commands.")
+
+    def _save(self, path: Path, *, replace: bool) -> None:
+        if path.exists() and path != self._file and not replace:
+            raise ArgumentError(f"{path} exists.", hint=f"/save! {path} replaces it.")
+        self._session.save(path)
+        self._file = path
+        terminal.note(f"saved: {path}")
 
 
 def _prepare_line_editing() -> None:

@@ -54,11 +54,19 @@ def status_of(error: Exception) -> int:
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
 
 
-def report(error: Exception) -> int:
-    """Write an error and its cure to standard error, and return its exit status; BUDWOOD_DEBUG=1 adds where it was."""
+def report(error: Exception, *, command: str = "budwood") -> int:
+    """
+    Write an error and its hint to standard error, and return its exit status.
+
+    With ``BUDWOOD_DEBUG=1`` the traceback is written too.
+
+    Args:
+        error: The error.
+        command: The command that ran, such as ``budwood runs show``, for errors that do not name it.
+    """
     if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
         terminal.note("".join(traceback.format_exception(error)).rstrip())
-    message, hint = _told(error)
+    message, hint = _told(error, command)
     terminal.note(f"error: {message}")
     for cure in (hint, *getattr(error, "__notes__", ())):
         if cure:
@@ -69,15 +77,15 @@ def report(error: Exception) -> int:
     return status_of(error)
 
 
-def _told(error: Exception) -> tuple[str, str | None]:
-    """Put an error into words: what happened, and the cure where there is one."""
+def _told(error: Exception, command: str) -> tuple[str, str | None]:
+    """Return the message of an error, and its hint if there is one."""
     if isinstance(error, errors.BudwoodError):
         provider = error.provider if isinstance(error, errors.ProviderError) else None
         hint = in_words_of_commands(error.hint) if error.hint else None
         return (f"{provider}: {error.message}" if provider else error.message), hint
     if isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "budwood"
+        command = context.command_path if context else command
         message = error.format_message().replace("Value error, ", "")  # Pydantic's prefix, in newer versions of typer
         return message, f"`{command} --help` shows what it takes."
     if isinstance(error, OSError):

@@ -23,11 +23,12 @@ app = new_group("Look at the installed plugins, or begin one of your own.")
 
 @app.command("list")
 def list_plugins(*, json_wanted: options.AsJSON = False) -> None:
-    """List the installed plugins. None of them is imported."""
+    """List the installed plugins, and the presets that use them. No plugin is imported."""
     survey, registry = _survey()
     rows = [_row(plugin, _state(plugin, registry), survey.copy_of(plugin)) for plugin in registry.inventory.all()]
     for copy in survey.shadowed():
         rows += [_row(plugin, "shadowed", copy) for plugin in copy.plugins]
+    rows += _presets(survey, registry)
     if json_wanted:
         terminal.write_json(rows)
     else:
@@ -42,6 +43,19 @@ def _state(plugin: InstalledPlugin, registry: Registry) -> str:
     if len(registry.claims(plugin.kind, plugin.name)) > 1:
         return "conflict"
     return "installed" if incompatibility(plugin) is None else "incompatible"
+
+
+def _presets(survey: Survey, registry: Registry) -> list[dict[str, object]]:
+    """Return a row for each preset of a provider: a name that works in PROVIDER/MODEL without a section in settings."""
+    from budwood.catalog import presets
+    from budwood.hooks import PROVIDER
+
+    rows = []
+    for name, preset in sorted(presets().items()):
+        plugins = registry.claims(PROVIDER, preset.plugin)
+        if len(plugins) == 1 and not registry.inventory.find(PROVIDER, name):
+            rows.append(_row(plugins[0], "preset", survey.copy_of(plugins[0])) | {"name": name})
+    return rows
 
 
 def _row(plugin: InstalledPlugin, state: str, copy: Copy | None) -> dict[str, object]:

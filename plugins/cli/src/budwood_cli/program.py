@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from budwood_cli import ask, chat, generate, models, plugins, runs, terminal, tokens
-from budwood_cli.failures import INTERRUPTED, USAGE, report
+from budwood_cli.failures import INTERRUPTED, USAGE, ArgumentError, report
 
 app = typer.Typer(
     help="Work with any language model: ask, chat, make datasets.",
@@ -54,13 +54,36 @@ def budwood(
 def run(arguments: Sequence[str]) -> int:
     """Run one command, and return the exit status; errors are written to standard error."""
     terminal.prepare()
+    program = get_command(app)
     try:
-        status = get_command(app)(list(arguments), prog_name="budwood", standalone_mode=False)
+        _check_completion(arguments)
+        status = program(list(arguments), prog_name="budwood", standalone_mode=False)
         terminal.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except terminal.ReaderLeftError:
         return terminal.leave()
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets an error and not a traceback
-        return report(error)
+        return report(error, command=_command_path(program, arguments))
     return status if isinstance(status, int) else 0
+
+
+def _check_completion(arguments: Sequence[str]) -> None:
+    """Refuse the name of a shell, which would be ignored: the script is always that of the shell that runs."""
+    if len(arguments) > 1 and arguments[0] in ("--show-completion", "--install-completion"):
+        raise ArgumentError(
+            f"{arguments[0]} takes no value: it detects the shell.",
+            hint=f"Run it within {arguments[1]}, without a value.",
+        )
+
+
+def _command_path(program: object, arguments: Sequence[str]) -> str:
+    """Return the command that the arguments name, such as ``budwood runs show``."""
+    path = "budwood"
+    for argument in arguments:
+        if not argument.startswith("-"):
+            program = getattr(program, "commands", {}).get(argument)
+            if program is None:
+                break
+            path = f"{path} {argument}"
+    return path

@@ -12,14 +12,15 @@ from budwood_cli import terminal
 
 def prompt_of(argument: str | None) -> str:
     """
-    Put the prompt together: the argument, then standard input where it is no terminal.
+    Build the prompt: the argument, then standard input unless it is a terminal. The argument ``-`` is standard input.
 
     Raises:
-        PromptError: There is nothing to ask, or something that is no text.
+        PromptError: There is no prompt, or it is not valid text.
     """
-    parts = [part for part in (_checked(argument), _standard_input()) if part and part.strip()]
+    text = None if argument == "-" else _checked(argument)
+    parts = [part for part in (text, _standard_input()) if part and part.strip()]
     if not parts:
-        raise PromptError("There is no prompt.", hint="Give it as an argument, or through standard input.")
+        raise PromptError("No prompt given.", hint="Pass it as an argument, or through standard input.")
     return "\n\n".join(parts)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from budwood_cli import options, terminal
 from budwood_cli.groups import new_group
+from budwood_cli.terminal import short_path
 
 if TYPE_CHECKING:
     from budwood_generation import RunInfo
@@ -40,7 +41,14 @@ def list_runs(
         terminal.write_json([_as_json(run) for run in runs])
     else:
         rows = [
-            (run.state, f"{run.rows_done}/{run.rows}", run.calls, len(run.failures), run.run_folder) for run in runs
+            (
+                run.state,
+                f"{run.rows_done}/{run.rows}",
+                run.calls,
+                len(run.failures),
+                short_path(run.run_folder),
+            )
+            for run in runs
         ]
         terminal.write_table(("state", "rows", "calls", "failed", "run folder"), rows)
 

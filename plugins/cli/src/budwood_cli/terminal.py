@@ -94,6 +94,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def short_path(path: Path) -> Path:
+    """Return a path relative to the current folder if it is inside, so that it can be typed."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def flush() -> None:
     """Write what is left of standard output, so that a closed pipe shows here and not at exit."""
     if sys.stdout is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from budwood.providing import parse_base_url
 
-def _address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("an address begins with http:// or https://")
-    if "?" in url or "/models" in url:
-        raise ValueError("base_url is what stands before /models; the key is a setting of its own")
-    return url.rstrip("/")
+
+def _parse_address(text: str) -> str:
+    url = parse_base_url(text)
+    if "/models" in urlsplit(url).path:
+        raise ValueError("must not include /models: remove it and what follows, Budwood adds the endpoint")
+    return url
 
 
 class GeminiSettings(BaseModel):
@@ -31,7 +33,7 @@ class GeminiSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_address)] = "https://generativelanguage.googleapis.com/v1beta"
+    base_url: Annotated[str, AfterValidator(_parse_address)] = "https://generativelanguage.googleapis.com/v1beta"
     api_key: SecretStr | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     safety_settings: dict[str, str] = Field(default_factory=dict)

@@ -6,6 +6,8 @@ import ipaddress
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from budwood.providing import parse_url
+
 PORT: Final = 11434
 CLOUD: Final = "ollama.com"
 
@@ -33,20 +35,20 @@ def read_address(written: str) -> str:
     if not separator:
         scheme, rest = ("https" if text.strip("/") == CLOUD else "http"), text
     if scheme.lower() not in ("http", "https"):
-        raise ValueError("an address begins with http:// or https://, or is HOST or HOST:PORT")
+        raise ValueError("must start with http:// or https://, or be HOST or HOST:PORT")
     if "?" in rest or "#" in rest:
-        raise ValueError("an address holds no ? and no #")
+        raise ValueError("must not contain ? or #")
     authority, _, path = rest.partition("/")
     host, port = _authority(authority)
     if port is None and not separator and scheme == "http":
         port = PORT
-    return f"{scheme.lower()}://{_reachable(host)}{f':{port}' if port is not None else ''}{_path(path)}"
+    return parse_url(f"{scheme.lower()}://{_reachable(host)}{f':{port}' if port is not None else ''}{_path(path)}")
 
 
 def _authority(text: str) -> _Authority:
     """Split host and port; an address of IPv6 may come without its brackets."""
     if "@" in text:
-        raise ValueError("an address holds no user and no password: give api_key, or a header")
+        raise ValueError("must not contain a user and password: set api_key, or a header")
     try:
         return _Authority(f"[{ipaddress.IPv6Address(text)}]", None)
     except ValueError:
@@ -55,7 +57,7 @@ def _authority(text: str) -> _Authority:
         split = urlsplit(f"//{text}")
         return _Authority(f"[{split.hostname}]" if "[" in text else split.hostname or "", split.port)
     except ValueError:
-        raise ValueError("an address of IPv6 stands in brackets, and a port is a number up to 65535") from None
+        raise ValueError("must have an IPv6 address in brackets, and a port from 1 to 65535") from None
 
 
 def _reachable(host: str) -> str:
@@ -66,7 +68,7 @@ def _path(path: str) -> str:
     """Leave ``/api`` out, which the documentation of the cloud writes into the address."""
     path = path.rstrip("/")
     if path.split("/")[-1] == "v1":
-        raise ValueError("/v1 is Ollama's imitation of OpenAI: leave it out, or ask ollama-v1/MODEL")
+        raise ValueError("must not include /v1, Ollama's API in OpenAI's form: remove it, or use ollama-v1/MODEL")
     if path.endswith(("api/chat", "api/embed", "api/generate")):
-        raise ValueError("leave /api/… out: base_url is what stands before it")
+        raise ValueError("must not include /api/…: remove it, Budwood adds the endpoint")
     return f"/{path}".removesuffix("/api").rstrip("/")

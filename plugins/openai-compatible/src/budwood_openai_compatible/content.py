@@ -57,8 +57,6 @@ def content_pieces(content: JSON) -> list[JSON]:
 def decode_piece(piece: JSON, vendor: str) -> Piece | None:
     """Read one piece of content; return None if it is empty."""
     if not isinstance(piece, dict):
-        if isinstance(piece, list):
-            return VendorPart(provider=vendor, kind="content", data=piece)
         text = text_in(piece)
         return TextPart(text=text) if text else None
     kind, text = piece.get("type"), text_in(piece)

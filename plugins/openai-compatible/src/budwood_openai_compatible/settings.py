@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from budwood.providing import parse_base_url
 
 Lack = Literal[
     "tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models", "completion"
@@ -15,16 +17,14 @@ Offer = Literal["count_tokens", "moderation", "image_results"]
 """What few servers can do besides OpenAI's own; ``image_results`` are images in the result of a tool."""
 
 
-def _address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("an address begins with http:// or https://")
-    for path in ("/chat/completions", "/responses"):
-        if url.rstrip("/").endswith(path):
-            raise ValueError(f"leave {path} out: base_url is what stands before it")
-    return url.rstrip("/")
+_ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/moderations", "/v1/models")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+def _parse_address(text: str) -> str:
+    return parse_base_url(text, *_ENDPOINTS)
+
+
+Address = Annotated[str, AfterValidator(_parse_address)]
 
 
 class OpenAICompatibleSettings(BaseModel):

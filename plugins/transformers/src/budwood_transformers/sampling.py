@@ -62,7 +62,7 @@ def list_adaptations(request: ChatRequest, rules: ModelRules) -> Iterator[Adapta
     """Yield the parameters that are dropped or changed."""
     for name in _SUPPORTED:
         if name in rules.refuses and getattr(request, name) not in (None, ()):
-            yield Adaptation(parameter=name, action="dropped", reason=f"{request.model} does not support it")
+            yield Adaptation(parameter=name, action="dropped", reason=f"{request.model} rejects it")
     for name, reason in _UNSUPPORTED.items():
         if getattr(request, name) not in (None, ()):
             yield Adaptation(parameter=name, action="dropped", reason=reason)

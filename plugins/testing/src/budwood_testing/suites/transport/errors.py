@@ -41,7 +41,7 @@ class ErrorTests(TransportTestBase):
         server.play(head(length=100) + b"only this").play(head(**CHUNKED) + chunk(b"only this"))
 
         for _ in range(2):
-            with pytest.raises(ConnectionFailedError, match="broke") as caught:
+            with pytest.raises(ConnectionFailedError, match="was lost") as caught:
                 fetch(transport, call(server.url))
             assert caught.value.retryable
             assert caught.value.hint
@@ -51,7 +51,7 @@ class ErrorTests(TransportTestBase):
         server.play(b"").play(b"HTTP/1.1 200 O")
 
         for _ in range(2):
-            with pytest.raises(ConnectionFailedError, match="broke") as caught:
+            with pytest.raises(ConnectionFailedError, match="was lost") as caught:
                 fetch(transport, call(server.url, body=b"x"))
             assert caught.value.retryable
 
@@ -62,7 +62,7 @@ class ErrorTests(TransportTestBase):
         """Bytes that are not HTTP, or are ambiguous, raise a connection error without secrets."""
         server.play(data)
 
-        with pytest.raises(ConnectionFailedError, match="broke") as caught:
+        with pytest.raises(ConnectionFailedError, match="was lost") as caught:
             fetch(transport, call(server.url, authorization=f"Bearer {_SECRET}"))
 
         assert _SECRET not in text_of(caught.value)
@@ -113,9 +113,19 @@ class ErrorTests(TransportTestBase):
         url = f"http://user:{_SECRET}@127.0.0.1:{port}/?key={_SECRET}"
 
         with pytest.raises(ConnectionFailedError) as caught:
+            transport.open(call(url, cookie=_SECRET), timing())
+
+        assert _SECRET not in text_of(caught.value)
+
+    def test_credentials_of_the_url_do_not_replace_the_key(self, transport: Transport, server: LoopbackServer) -> None:
+        """If the URL and a header hold different credentials, an error says so, and nothing is sent."""
+        url = f"http://user:{_SECRET}@127.0.0.1:{server.port}/"
+
+        with pytest.raises(ConfigurationError, match="base_url") as caught:
             transport.open(call(url, authorization=f"Bearer {_SECRET}"), timing())
 
         assert _SECRET not in text_of(caught.value)
+        assert server.requests == []
 
     @pytest.mark.parametrize(
         "steps",

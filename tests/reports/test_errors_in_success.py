@@ -1,0 +1,152 @@
+"""A 200 without a reply is the error that it reports, in whatever form, and no fault of base_url."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from budwood.errors import AuthenticationError, BadResponseError, BudwoodError, ProviderError, RateLimitError
+from budwood_testing import chat_reply
+from tests.reports.compatible import KEY, as_event, ask, chunk, open_client
+
+SAID = "balance used up"
+FORMS = [
+    pytest.param({"code": 1113, "msg": SAID}, id="code and msg"),
+    pytest.param({"code": "1113", "message": SAID, "data": None}, id="code and message"),
+    pytest.param({"choices": None, "base_resp": {"status_code": 1008, "status_msg": SAID}}, id="base_resp"),
+    pytest.param({"success": False, "message": SAID}, id="success"),
+    pytest.param({"success": False, "error": SAID}, id="success and error"),
+    pytest.param({"errors": [{"message": SAID}]}, id="errors"),
+    pytest.param({"errors": [SAID]}, id="texts in errors"),
+    pytest.param({"errors": {"detail": SAID}}, id="object in errors"),
+    pytest.param({"status": "error", "detail": SAID}, id="status and detail"),
+    pytest.param({"status": 500, "message": SAID}, id="status as a number"),
+    pytest.param({"choices": None, "error": {"message": SAID}}, id="error beside null"),
+    pytest.param({"choices": [], "error": SAID}, id="error beside no choices"),
+    pytest.param({"error": {"msg": SAID}}, id="msg in error"),
+    pytest.param({"error_code": 17, "error_msg": SAID}, id="error_msg"),
+    pytest.param({"detail": [{"msg": SAID, "loc": ["body"]}]}, id="list of details"),
+    pytest.param({"id": "x", "choices": [], "message": SAID}, id="message beside an id"),
+]
+
+
+@pytest.mark.report("n8n-io/n8n#37959", outcome="mended")
+@pytest.mark.parametrize("body", FORMS)
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_what_the_server_says_is_quoted(streamed, body, scripted, clock):
+    """
+    The error quotes the server, and does not send the reader after the address.
+    """
+    if streamed:
+        scripted.reply(200, chunks=[as_event(body), b"data: [DONE]\n\n"])
+    else:
+        scripted.reply(200, body)
+
+    with pytest.raises(ProviderError, match=SAID) as caught:
+        ask(scripted, clock, streamed=streamed)
+    assert "base_url" not in str(caught.value) + str(caught.value.hint)
+
+
+@pytest.mark.parametrize("body", FORMS)
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda client: client.embed(["Hello"], model="openai/text-embedding-3-small"), id="embed"),
+        pytest.param(lambda client: client.moderate("Hello"), id="moderate"),
+        pytest.param(lambda client: client.ask("Hello"), id="Responses"),
+    ],
+)
+def test_other_services_quote_the_server_too(call, body, scripted, clock):
+    """
+    Embeddings, moderations and Responses report such an error as chat does.
+    """
+    scripted.reply(200, body)
+    settings = {"providers": {"openai": {"api": "responses"}}}
+    with (
+        open_client(scripted, clock, "openai/gpt-4.1", settings=settings, api_key=KEY) as client,
+        pytest.raises(ProviderError, match=SAID),
+    ):
+        call(client)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(401, AuthenticationError), ("429", RateLimitError), (1113, ProviderError)]
+)
+def test_a_code_that_is_a_status_gives_the_class(code, expected, scripted, clock):
+    """
+    A status inside the body counts as the status of the error.
+    """
+    scripted.reply(200, {"code": code, "msg": "No."})
+
+    with pytest.raises(expected):
+        ask(scripted, clock)
+
+
+@pytest.mark.parametrize("body", [{}, {"choices": []}, {"id": "x", "model": "m"}, {"code": 0, "msg": "ok"}], ids=str)
+def test_a_reply_that_says_nothing_is_shown(body, scripted, clock):
+    """
+    Where the server gives no reason, the error shows the reply itself.
+    """
+    scripted.reply(200, body)
+
+    with pytest.raises(BadResponseError, match="no choices") as caught:
+        ask(scripted, clock)
+    assert json.dumps(body, separators=(",", ":"))[:5] in str(caught.value).replace(": ", ":")
+    assert "base_url" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"base_resp": {"status_code": 0, "status_msg": ""}},
+        {"code": 200, "msg": "success"},
+        {"success": True, "message": "ok"},
+        {"errors": None, "error": None},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_a_report_of_success_beside_a_reply_is_no_error(streamed, more, scripted, clock):
+    """
+    Servers that always report how it went do so beside good replies, and in chunks without choices.
+    """
+    if streamed:
+        scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, **more), chunk({}, "stop", **more)]))
+    else:
+        scripted.reply(200, chat_reply("Hi") | more)
+
+    assert ask(scripted, clock, streamed=streamed).text == "Hi"
+
+
+def test_a_chunk_of_success_without_choices_is_no_error(scripted, clock):
+    """
+    MiniMax ends its streams with such a chunk.
+    """
+    last = {"id": "c", "choices": None, "base_resp": {"status_code": 0, "status_msg": "success"}}
+    scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, "stop"), last]))
+
+    assert ask(scripted, clock, streamed=True).text == "Hi"
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+def test_a_lost_previous_response_has_its_own_hint(api, scripted, clock):
+    """
+    The hint of a response that the server no longer has is about that response.
+    """
+    error = {
+        "message": "Previous response with id 'resp_1' not found.",
+        "type": "invalid_request_error",
+        "param": "previous_response_id",
+        "code": "previous_response_not_found",
+    }
+    scripted.reply(404 if api == "responses" else 400, {"error": error})
+    settings = {"providers": {"openai": {"api": "responses"}}}
+    with (
+        open_client(scripted, clock, "openai/gpt-4.1", settings=settings, api_key=KEY) as client,
+        pytest.raises(BudwoodError) as caught,
+    ):
+        client.ask("Hello", extra={"previous_response_id": "resp_1"})
+
+    assert "previous_response_id" in caught.value.hint
+    assert "base_url" not in caught.value.hint
