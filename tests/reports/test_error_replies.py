@@ -53,7 +53,7 @@ def test_the_status_of_a_server_error_is_shown(model):
     error = fail(model, 500, {"error": {"message": "kaputt"}})
 
     name = model.partition("/")[0]
-    assert str(error) == f"{name}: HTTP 500: kaputt. Try again later."
+    assert str(error) == f"{name}: HTTP 500: kaputt. Retry later."
     assert isinstance(error, budwood.ServerError)
 
 

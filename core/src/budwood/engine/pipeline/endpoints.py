@@ -29,7 +29,7 @@ from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
 from budwood.engine.pipeline.secrets import settings_secrets
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
-from budwood.names import listed, normalise
+from budwood.names import join_names, normalise
 from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
 from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
@@ -156,14 +156,16 @@ class Endpoints:
             PluginError: There is no such provider.
         """
         if not isinstance(address, str):
-            raise ConfigurationError(f"The model is a {type(address).__name__}.", hint="Give a text: PROVIDER/MODEL.")
+            raise ConfigurationError(
+                f"model must be a text; got {type(address).__name__}.", hint='Pass model="provider/model".'
+            )
         if address in self._found:
             return self._found[address]
         name, slash, model = address.partition("/")
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
-                f"Invalid model {address!r}: expected PROVIDER/MODEL.",
-                hint=f"Providers here: {listed(self._instances.known(PROVIDER))}.",
+                f'Invalid model {address!r}: expected "provider/model".',
+                hint=f"Available providers: {join_names(self._instances.names_of(PROVIDER))}.",
             )
         found = Target(self.get(name.strip()), model.strip())
         if len(self._found) < _MAX_REMEMBERED:

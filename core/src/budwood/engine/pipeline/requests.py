@@ -47,7 +47,7 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
     if Capability.IMAGE_INPUT not in capabilities:
         check_capabilities(request.messages, capabilities, target.address)
     if request.tools and Capability.TOOLS not in capabilities:
-        raise UnsupportedError(f"{target.address} calls no tools.", hint="Choose a model that does.")
+        raise UnsupportedError(f"{target.address} does not support tools.", hint="Choose a model that does.")
     if round_.output is not None:
         if not _takes_schema(target, round_.output.schema.schema):
             capabilities -= {Capability.JSON_SCHEMA}

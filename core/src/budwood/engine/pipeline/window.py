@@ -94,4 +94,4 @@ def _too_long(attempt: Attempt, least: int, output: int, window: int) -> Context
         f'If that is wrong, set context_window in [models."{address}"].',
         param="messages",
     )
-    return error.located(attempt.endpoint.name, attempt.model)
+    return error.add_target(attempt.endpoint.name, attempt.model)
