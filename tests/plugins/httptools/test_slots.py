@@ -1,4 +1,4 @@
-"""Slots for requests: each is taken by one, and none is lost."""
+"""Slots for requests in flight: none is used twice or lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from budwood_httptools.slots import Slots
 
 async def take(slots: Slots) -> None:
     """
-    Take a place as the transport does.
+    Take a slot as the transport does.
     """
     if slots.free:
         slots.free -= 1
@@ -19,15 +19,15 @@ async def take(slots: Slots) -> None:
 
 async def settle() -> None:
     """
-    Let all tasks run as far as they can.
+    Let all tasks run until they wait.
     """
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-def test_those_that_wait_get_slots_in_order():
+def test_waiting_requests_get_slots_in_order():
     """
-    A place that is given back goes to the request that has waited longest, and is free only when none waits.
+    A released slot goes to the request that has waited longest, and is free only if none waits.
     """
 
     async def wait_in_turn() -> None:
@@ -46,9 +46,9 @@ def test_those_that_wait_get_slots_in_order():
     asyncio.run(wait_in_turn())
 
 
-def test_one_that_is_cancelled_takes_no_place():
+def test_cancelled_request_takes_no_slot():
     """
-    Whoever waits behind a cancelled request gets the place.
+    The request after a cancelled one gets the slot.
     """
 
     async def cancel() -> None:
@@ -70,9 +70,9 @@ def test_one_that_is_cancelled_takes_no_place():
     asyncio.run(cancel())
 
 
-def test_a_place_is_not_lost_to_one_that_is_cancelled_as_it_gets_it():
+def test_slot_of_a_request_that_is_cancelled_as_it_gets_it_is_not_lost():
     """
-    It goes to the next one that waits.
+    It goes to the next waiting request.
     """
 
     async def cancel() -> None:
@@ -91,9 +91,9 @@ def test_a_place_is_not_lost_to_one_that_is_cancelled_as_it_gets_it():
     asyncio.run(cancel())
 
 
-def test_those_that_are_cancelled_before_they_see_it_are_passed_by():
+def test_request_that_is_cancelled_but_still_queued_is_skipped():
     """
-    A place that is given back while a cancelled request still waits goes to the next.
+    A slot that is released before the cancelled request leaves the queue goes to the next.
     """
 
     async def cancel() -> None:

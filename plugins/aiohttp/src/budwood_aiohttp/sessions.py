@@ -49,9 +49,7 @@ def create_session(settings: TransportSettings, owner: object) -> aiohttp.Client
 
 
 class _Connector(aiohttp.TCPConnector):
-    """
-    Does not reuse a connection with unsolicited data, which aiohttp would take for the reply to the next request.
-    """
+    """Does not reuse a connection with unsolicited data, which aiohttp would take for the reply to the next request."""
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
