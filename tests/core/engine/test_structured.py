@@ -159,7 +159,7 @@ def test_the_mode_may_be_named(client, scripted, mode, key):
     assert key in scripted.sent()
 
 
-@pytest.mark.parametrize(("mode", "lack"), [("native", "takes no JSON schema"), ("tool", "calls no tools")])
+@pytest.mark.parametrize(("mode", "lack"), [("native", "takes no JSON schema"), ("tool", "does not support tools")])
 def test_a_mode_that_the_model_lacks_is_refused(make_client, scripted, mode, lack):
     """
     What was named and cannot be done is an error before sending.

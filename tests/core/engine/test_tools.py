@@ -305,7 +305,7 @@ def test_a_model_without_tools_is_not_sent_any(make_client, scripted):
     """
     client = make_client(settings={"models": {"openai/*": {"lacks": ["tools"]}}})
 
-    with pytest.raises(UnsupportedError, match="openai/gpt-4o calls no tools"):
+    with pytest.raises(UnsupportedError, match="openai/gpt-4o does not support tools"):
         client.ask("?", tools=[weather])
     assert scripted.calls == []
 

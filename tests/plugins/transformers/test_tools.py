@@ -140,7 +140,7 @@ def test_tools_are_claimed_only_where_they_can_be_read(caller, tiny_folder):
     with Client(f"transformers/{tiny_folder}") as client:
         assert {Capability.TOOLS, Capability.REASONING}.isdisjoint(client.capabilities())
         assert Capability.TOOLS in client.capabilities(f"transformers/{caller}")
-        with pytest.raises(UnsupportedError, match="calls no tools"):
+        with pytest.raises(UnsupportedError, match="does not support tools"):
             client.ask("Weather?", tools=[weather])
 
 

@@ -68,7 +68,7 @@ class Output(NamedTuple):
             _require(Capability.JSON_SCHEMA, capabilities, f"{address} takes no JSON schema")
             return request.model_copy(update={"output_schema": self.schema.schema})
         if mode == "tool":
-            _require(Capability.TOOLS, capabilities, f"{address} calls no tools")
+            _require(Capability.TOOLS, capabilities, f"{address} does not support tools")
             return self._by_tool(request, is_first=is_first)
         return self._by_prompt(request)
 
