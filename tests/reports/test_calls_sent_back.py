@@ -1,4 +1,4 @@
-"""Calls of tools in the history: arguments and names as the next request may hold them."""
+"""Tool calls in the history: arguments, names and missing results that vendors reject."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPEN_CALL = ToolCallPart(id="call_1", name="weather", arguments='{"city": "Oslo"
 @pytest.mark.parametrize("arguments", ["", "  ", None, "null"])
 def test_a_call_without_arguments_runs_and_goes_back_as_an_object(arguments, scripted, make_client):
     """
-    Models call a tool without parameters with an empty text; vLLM refuses that text in the history.
+    Models call tools without parameters with empty arguments; vLLM rejects these in the history.
     """
     call = {**CALL, "function": {"name": "ping", "arguments": arguments}}
     scripted.reply(200, chat_reply(tool_calls=[call], finish_reason="tool_calls")).reply(200, chat_reply("Done."))
@@ -34,9 +34,9 @@ def test_a_call_without_arguments_runs_and_goes_back_as_an_object(arguments, scr
 
 
 @pytest.mark.report("mcp-use/mcp-use#90", outcome="mended")
-def test_a_name_that_no_tool_can_have_does_not_go_back(scripted, make_client):
+def test_an_invalid_tool_name_is_not_sent_back(scripted, make_client):
     """
-    OpenAI refuses a history with a call whose name has other characters than letters, digits, `_` and `-`.
+    OpenAI rejects tool names in the history with characters other than letters, digits, `_` and `-`.
     """
     call = {**CALL, "function": {**CALL["function"], "name": "functions.weather now"}}
     scripted.reply(200, chat_reply(tool_calls=[call], finish_reason="tool_calls")).reply(200, chat_reply("Sorry."))
@@ -53,7 +53,7 @@ def test_a_name_that_no_tool_can_have_does_not_go_back(scripted, make_client):
 @pytest.mark.parametrize("model", [CLAUDE, GEMINI, "openai/gpt-4.1"])
 def test_a_call_without_a_result_gets_one_that_says_so(model, scripted, make_client):
     """
-    A history with a call that was never run can be continued: vendors refuse a call without a result beside it.
+    A history with a call that was not run can be continued; vendors reject a call without a result.
     """
     calls = [{**CALL, "id": name} for name in ("call_1", "call_2")]
     history = [
@@ -72,7 +72,7 @@ def test_a_call_without_a_result_gets_one_that_says_so(model, scripted, make_cli
     assert [adaptation.parameter for adaptation in reply.adaptations] == ["messages"]
 
 
-def test_a_call_without_a_result_is_an_error_if_nothing_may_be_adapted(scripted, make_client):
+def test_a_call_without_a_result_is_an_error_if_adaptations_are_errors(scripted, make_client):
     """
     With `on_unsupported="error"` the history is not changed, and nothing is sent.
     """
@@ -86,7 +86,7 @@ def test_a_call_without_a_result_is_an_error_if_nothing_may_be_adapted(scripted,
 
 def results_in(sent):
     """
-    Return the results of tools in a request, by turn.
+    Return the tool results in a request, grouped by turn.
     """
     turns = [[]]
     for message in sent.get("messages") or sent["contents"]:

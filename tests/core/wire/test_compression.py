@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.errors import BadResponseError
-from budwood.wire.compression import Unpacker, offered
+from budwood.wire.compression import Decompressor, supported_encodings
 
 
-def unpack(unpacker: Unpacker, pieces: list[bytes]) -> list[bytes]:
+def unpack(unpacker: Decompressor, pieces: list[bytes]) -> list[bytes]:
     """Feed pieces, and list what comes out."""
     came = []
     for piece in pieces:
@@ -43,21 +43,21 @@ def test_what_was_packed_comes_out(body, packing, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(packed)), max_size=5)))
     pieces = [packed[start:end] for start, end in zip([0, *cuts], [*cuts, len(packed)], strict=True)]
 
-    assert b"".join(unpack(Unpacker(encoding), pieces)) == body
+    assert b"".join(unpack(Decompressor(encoding), pieces)) == body
 
 
 def test_deflate_may_lack_its_frame():
     """
     Some servers send bare deflate, although the name promises the frame of zlib.
     """
-    assert b"".join(unpack(Unpacker("deflate"), [bare(b"plain " * 99)])) == b"plain " * 99
+    assert b"".join(unpack(Decompressor("deflate"), [bare(b"plain " * 99)])) == b"plain " * 99
 
 
 def test_no_step_is_large():
     """
     However much a piece holds, it comes out in steps of 64 KiB.
     """
-    steps = unpack(Unpacker("gzip"), [gzip.compress(bytes(10_000_000))])
+    steps = unpack(Decompressor("gzip"), [gzip.compress(bytes(10_000_000))])
 
     assert sum(map(len, steps)) == 10_000_000
     assert max(map(len, steps)) <= 65536
@@ -67,7 +67,7 @@ def test_what_follows_the_end_is_nobodys():
     """
     Bytes behind the compressed body are left, and take no memory.
     """
-    unpacker = Unpacker("gzip")
+    unpacker = Decompressor("gzip")
 
     assert unpack(unpacker, [gzip.compress(b"plain")]) == [b"plain"]
     assert unpack(unpacker, [b"more", b"and more"]) == []
@@ -80,7 +80,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused(encoding):
     What cannot be unpacked in steps is not unpacked at all.
     """
     with pytest.raises(BadResponseError, match="not asked for"):
-        Unpacker(encoding)
+        Decompressor(encoding)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -89,7 +89,7 @@ def test_bytes_in_no_such_encoding_are_a_bad_reply(encoding):
     A body that is not what its head promises is an error that says so.
     """
     with pytest.raises(BadResponseError, match=f"no valid {encoding}"):
-        unpack(Unpacker(encoding), [b"\xff\xff plain"])
+        unpack(Decompressor(encoding), [b"\xff\xff plain"])
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_only_what_can_be_unpacked_is_offered(said, left):
     """
     What a client of the user's says holds, but for what nobody could unpack.
     """
-    assert offered(said) == left
+    assert supported_encodings(said) == left

@@ -20,7 +20,7 @@ SECRET = "the-very-secret"
 PNG = ImagePart(data=b"\x89PNG", media_type="image/png")
 
 
-def piece(**fields):
+def encode_line(**fields):
     """
     Return one line of a streamed turn of the vendor Seer.
     """
@@ -35,9 +35,9 @@ ANSWERS = {
 STREAMS = {
     "wise": sse({"piece": "Hel"}, {"piece": "lo"}, {"end": "complete", "tokens": [9, 2]}, done=False),
     "seer": [
-        piece(id="t1", piece={"text": "Hel"}),
-        piece(piece={"text": "lo"}),
-        piece(ended="done", read=9, written=2),
+        encode_line(id="t1", piece={"text": "Hel"}),
+        encode_line(piece={"text": "lo"}),
+        encode_line(ended="done", read=9, written=2),
     ],
     "mint": sse(*chat_chunks(["Hel", "lo"])),
 }

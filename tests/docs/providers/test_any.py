@@ -40,8 +40,8 @@ def test_an_answer_is_streamed(asking, scripted, name):
     """
     A stream yields the text as it arrives, for any split of its bytes, and ends with the same response.
     """
-    whole = b"".join(STREAMS[name])
-    scripted.reply(200, chunks=STREAMS[name]).reply(200, chunks=[whole[n : n + 3] for n in range(0, len(whole), 3)])
+    wire = b"".join(STREAMS[name])
+    scripted.reply(200, chunks=STREAMS[name]).reply(200, chunks=[wire[n : n + 3] for n in range(0, len(wire), 3)])
     with asking(name) as client:
         for _ in range(2):
             with client.stream("Hi") as stream:

@@ -50,7 +50,7 @@ def test_unsupported_features_are_reported(asking, scripted):
 
     sent = {"model": "wise-1", "question": "Hi", "length": 50, "mood": "calm"}
     assert scripted.sent() == sent
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("seed", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [("seed", "dropped")]
     assert len(scripted.calls) == 1
 
 

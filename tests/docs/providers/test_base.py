@@ -11,7 +11,7 @@ from budwood.errors import (
 )
 from budwood.providing import BaseProvider
 from budwood.types import ImagePart, Message
-from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, piece
+from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, encode_line
 
 
 def test_the_example_uses_the_helper_base(installed):
@@ -38,11 +38,11 @@ def test_parameters_are_merged_in_order(asking, scripted):
         client.ask("Hi", model="seer/seer-2", temperature=0.5, max_tokens=9)
         client.ask("Hi", model="seer/seer-2", temperature=0.5, extra={"heat": 2, "safety": "off"})
 
-    told = [
+    sent = [
         {key: scripted.sent(n).get(key) for key in ("safety", "heat", "longest") if key in scripted.sent(n)}
         for n in range(5)
     ]
-    assert told == [
+    assert sent == [
         {"safety": "strict"},
         {"safety": "mild"},
         {"safety": "none", "heat": 1.5},
@@ -110,7 +110,9 @@ def test_tools_are_called_and_answered(asking, scripted):
 
     call = {"call": "c1", "tool": "weather", "with": '{"city": "Oslo"}'}
     scripted.reply(200, {**ANSWERS["seer"], "pieces": [call], "ended": "calls"}).reply(200, ANSWERS["seer"])
-    scripted.reply(200, chunks=[piece(id="t", piece=call), piece(ended="calls")]).reply(200, chunks=STREAMS["seer"])
+    scripted.reply(200, chunks=[encode_line(id="t", piece=call), encode_line(ended="calls")]).reply(
+        200, chunks=STREAMS["seer"]
+    )
     with asking("seer") as client:
         reply = client.ask("Weather?", tools=[weather], tool_choice="required")
         with client.stream("Weather?", tools=[weather]) as stream:
@@ -122,7 +124,7 @@ def test_tools_are_called_and_answered(asking, scripted):
             [call],
             [{"result_of": "c1", "text": "rain in Oslo"}],
         ]
-    assert [receipt.parameter for receipt in reply.adaptations] == ["tool_choice"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["tool_choice"]
 
 
 @pytest.mark.parametrize(("code", "kind"), [("too-long", ContextLengthError), ("busy", CapacityError)])
@@ -130,8 +132,8 @@ def test_a_problem_inside_a_200_is_an_error(asking, scripted, code, kind):
     """
     Errors are classified in complete replies and in streams.
     """
-    said = {"problem": {"code": code, "text": "Sorry."}}
-    scripted.reply(200, said).reply(200, chunks=[piece(**said)])
+    body = {"problem": {"code": code, "text": "Sorry."}}
+    scripted.reply(200, body).reply(200, chunks=[encode_line(**body)])
     with asking("seer", retries=0) as client:
         with pytest.raises(kind, match="Sorry"):
             client.ask("Hi")
@@ -149,5 +151,5 @@ def test_the_vendors_parameter_names_are_translated(asking, scripted):
         replies = [client.ask("Hi", temperature=0.5) for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]
-    assert [receipt.parameter for receipt in replies[1].adaptations] == ["temperature"]
+    assert [adaptation.parameter for adaptation in replies[1].adaptations] == ["temperature"]
     assert "heat" not in scripted.sent()

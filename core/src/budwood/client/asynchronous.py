@@ -13,13 +13,13 @@ from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
     PULL_SECONDS,
-    begun,
-    closed,
-    contents_of,
-    count_of,
+    closed_error,
+    count_prompts,
+    list_contents,
+    list_texts,
+    load_conversation,
     make_engine,
-    resumed,
-    texts_of,
+    start_conversation,
 )
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Observer
@@ -127,19 +127,19 @@ class AsyncClient:
         from budwood.completed import AsyncCompletedReplies
 
         flows = self._engine.ask_each(prompts, options, concurrency)
-        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
+        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
         from budwood.chat import AsyncChatSession
 
-        return AsyncChatSession(self, begun(self._engine.model, options), options)
+        return AsyncChatSession(self, start_conversation(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Continue a saved conversation; see `Client.load_chat`."""
         from budwood.chat import AsyncChatSession
 
-        return AsyncChatSession(self, resumed(path, options), options)
+        return AsyncChatSession(self, load_conversation(path, options), options)
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `AsyncChatSession.ask` does."""
@@ -161,7 +161,7 @@ class AsyncClient:
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
         """Embed texts in one request; see `Client.embed`."""
-        return await self._driver.run(self._engine.embed(texts_of(texts), model, dimensions, extra))
+        return await self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
 
     async def moderate(
         self,
@@ -171,7 +171,7 @@ class AsyncClient:
         extra: Mapping[str, Any] | None = None,
     ) -> ModerationResponse:
         """Have contents judged by the vendor's policy; see `Client.moderate`."""
-        return await self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
+        return await self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """Let a model continue a text; see `Client.complete`."""
@@ -232,7 +232,7 @@ class AsyncClient:
 
     def _get_transport(self) -> AsyncTransport:
         if self._closed:
-            raise closed()
+            raise closed_error()
         return self._transport or self._transports.get()
 
     def _create_transport(self) -> AsyncTransport:

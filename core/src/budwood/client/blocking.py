@@ -19,13 +19,13 @@ from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
     PULL_SECONDS,
-    begun,
-    closed,
-    contents_of,
-    count_of,
+    closed_error,
+    count_prompts,
+    list_contents,
+    list_texts,
+    load_conversation,
     make_engine,
-    resumed,
-    texts_of,
+    start_conversation,
 )
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Observer, Transport
@@ -189,19 +189,19 @@ class Client:
         from budwood.completed import CompletedReplies
 
         flows = self._engine.ask_each(prompts, options, concurrency)
-        return CompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
+        return CompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Begin a conversation; the options are defaults of its calls."""
         from budwood.chat import ChatSession
 
-        return ChatSession(self, begun(self._engine.model, options), options)
+        return ChatSession(self, start_conversation(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
         """Continue a conversation that `ChatSession.save` wrote."""
         from budwood.chat import ChatSession
 
-        return ChatSession(self, resumed(path, options), options)
+        return ChatSession(self, load_conversation(path, options), options)
 
     def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `ChatSession.ask` does."""
@@ -223,7 +223,7 @@ class Client:
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
         """Embed texts in one request; a single text counts as a list of one."""
-        return self._driver.run(self._engine.embed(texts_of(texts), model, dimensions, extra))
+        return self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
 
     def moderate(
         self,
@@ -240,7 +240,7 @@ class Client:
             model: ``provider/model``; by default the model that the vendor of the client's model has for this.
             extra: The vendor's own parameters, sent as they are.
         """
-        return self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
+        return self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
 
     def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """
@@ -342,7 +342,7 @@ class Client:
             return transport
         with self._lock:
             if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
-                raise closed()
+                raise closed_error()
             if self._transport is None:
                 made = transports.create_blocking(self._engine.instances, self._transport_name or "")
                 self._transport, self._driver.transport_source = made

@@ -37,7 +37,7 @@ def reject_parts(message: Message, *kinds: type[object]) -> None:
     for part in message.parts:
         if isinstance(part, kinds):
             raise UnsupportedError(
-                f"A {message.role} message cannot contain a part of type {part.type!r} here.",
+                f"A message of role {message.role!r} cannot contain a part of type {part.type!r} here.",
                 hint="Put it into a user message.",
             )
 

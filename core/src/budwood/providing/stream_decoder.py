@@ -84,7 +84,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
         self._head = head
         self._framer = framer
         self._decode_body = decode_body
-        self._is_started = decode_body is None
+        self._has_data = decode_body is None
         self._body: list[bytes] | None = None
         self._error: ProviderError | None = None
         self._halves: HalfCharacters | None = None
@@ -101,8 +101,8 @@ class BaseStreamDecoder(ABC, Generic[P]):
         """Decode the next bytes."""
         if self._error is not None:
             raise self._error
-        if not self._is_started and (data := data.lstrip()):
-            self._is_started = True
+        if not self._has_data and (data := data.lstrip()):
+            self._has_data = True
             if data[:1] in (b"{", b"[", b"<"):
                 self._body = []
         if self._body is not None:

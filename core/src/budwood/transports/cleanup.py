@@ -10,14 +10,14 @@ from typing import Final
 _closers: Final[ContextVar[list[Callable[[], object]] | None]] = ContextVar("budwood_opened", default=None)
 
 
-def note_opened(close: Callable[[], object]) -> None:
+def register_opened(close: Callable[[], object]) -> None:
     """Note how the socket that this thread or task has just opened is closed."""
     if (closers := _closers.get()) is not None:
         closers.append(close)
 
 
 @contextmanager
-def all_or_nothing() -> Iterator[None]:
+def close_on_failure() -> Iterator[None]:
     """Close all sockets that this thread or task opens in the block, where the block fails."""
     closers: list[Callable[[], object]] = []
     token = _closers.set(closers)

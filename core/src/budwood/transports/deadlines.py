@@ -17,7 +17,7 @@ from typing import Any
 
 import httpcore
 
-from budwood.transports.cleanup import note_opened
+from budwood.transports.cleanup import register_opened
 
 
 class ThreadDeadline(threading.local):
@@ -116,7 +116,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect, no longer than is left."""
         stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
-        note_opened(stream.close)
+        register_opened(stream.close)
         if self._handshakes and timeout is not None:
             return _ConnectingStream(stream, self, self._waiting, timeout, self._handshakes)
         return _DeadlineStream(stream, self, self._waiting)

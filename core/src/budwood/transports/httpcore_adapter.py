@@ -10,34 +10,34 @@ import httpcore
 from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.errors import (
-    bad_header,
-    broken,
-    certificate_wanted,
-    is_of_tls,
-    is_unproved,
-    is_untrusted,
-    not_connected,
-    proxy_not_reached,
-    refused_by_proxy,
-    timed_out,
-    untrusted,
+    broken_connection_error,
+    client_certificate_error,
+    connection_error,
+    header_error,
+    is_client_certificate_error,
+    is_server_certificate_error,
+    is_tls_error,
+    proxy_connection_error,
+    proxy_rejection_error,
+    server_certificate_error,
+    timeout_error,
 )
 from budwood.wire.proxies import Proxy
 
 
-def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Write headers as httpcore wants them."""
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
+def convert_error(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     """
     Say what went wrong, chained to what httpcore said.
 
     Where a header cannot be sent nothing went over the wire, and what httpcore says shows the header.
     """
     if isinstance(error, httpcore.LocalProtocolError):
-        return bad_header()
+        return header_error()
     failure = _failure(error, call, timing, now, proxy)
     failure.__cause__ = error
     return failure
@@ -45,26 +45,26 @@ def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, pro
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
-        return timed_out(call, timing, now, connecting=isinstance(error, httpcore.ConnectTimeout))
+        return timeout_error(call, timing, now, connecting=isinstance(error, httpcore.ConnectTimeout))
     reason = str(error) or type(error).__name__
     if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_of_socks(error)):
-        return refused_by_proxy(proxy, reason)
-    if is_untrusted(error):
-        return untrusted(call, reason)
-    if is_unproved(error):
-        return certificate_wanted(call, reason)
+        return proxy_rejection_error(proxy, reason)
+    if is_server_certificate_error(error):
+        return server_certificate_error(call, reason)
+    if is_client_certificate_error(error):
+        return client_certificate_error(call, reason)
     if not isinstance(error, httpcore.ConnectError):
-        return broken(call, reason)
-    if proxy is not None and not is_of_tls(error):
-        return proxy_not_reached(call, proxy, reason)
-    return not_connected(call, reason)
+        return broken_connection_error(call, reason)
+    if proxy is not None and not is_tls_error(error):
+        return proxy_connection_error(call, proxy, reason)
+    return connection_error(call, reason)
 
 
 def _is_of_socks(error: Exception) -> bool:
     return type(error).__module__.startswith("socksio")
 
 
-def is_spoilt(connection: object) -> bool:
+def has_trailing_data(connection: object) -> bool:
     """
     Tell whether a connection of httpcore has read more than the reply.
 

@@ -13,23 +13,23 @@ import httpx
 from budwood.errors import BudwoodError, ConfigurationError, ProviderError
 from budwood.transports.deadlines import WaitingSockets
 from budwood.types import HTTPCall, Timing
-from budwood.wire.bodies import AsyncWholeBody, WholeBody
-from budwood.wire.compression import ACCEPTED, Unpacker, offered
+from budwood.wire.bodies import AsyncBufferedBody, BufferedBody
+from budwood.wire.compression import ACCEPTED, Decompressor, supported_encodings
 from budwood.wire.errors import (
-    ambiguous_authorization,
-    bad_address,
-    bad_header,
-    broken,
-    certificate_wanted,
+    authorization_conflict_error,
+    broken_connection_error,
     check_deadline,
     check_head_deadline,
-    is_unproved,
-    is_untrusted,
-    not_connected,
-    timed_out,
-    untrusted,
+    client_certificate_error,
+    connection_error,
+    header_error,
+    is_client_certificate_error,
+    is_server_certificate_error,
+    server_certificate_error,
+    timeout_error,
+    url_error,
 )
-from budwood.wire.heads import head_of, sendable
+from budwood.wire.heads import normalize_headers, parse_head
 from budwood.wire.hosts import is_valid_host
 from budwood.wire.uploads import AsyncUpload, Upload, prepare_body, prepare_body_async
 
@@ -89,7 +89,7 @@ class HTTPXTransport:
         """Do nothing: the client is the user's."""
 
 
-class HTTPXExchange(WholeBody):
+class HTTPXExchange(BufferedBody):
     """One request under way; see `budwood.contracts.Exchange`."""
 
     __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "_waiting", "head")
@@ -108,8 +108,8 @@ class HTTPXExchange(WholeBody):
         self._monotonic = monotonic
         self._waiting = waiting
         self._chunks: Iterator[bytes] | None = None
-        self._unpacker: Unpacker | None = None
-        self.head = head_of(response.status_code, response.headers.raw)
+        self._unpacker: Decompressor | None = None
+        self.head = parse_head(response.status_code, response.headers.raw)
 
     def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
@@ -122,7 +122,7 @@ class HTTPXExchange(WholeBody):
         if stream is not None:
             self._waiting.enter(stream)
         try:
-            data = self._unpacker.unpack_next(partial(next, self._chunks, b""))
+            data = self._unpacker.read_next(partial(next, self._chunks, b""))
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             failure = _translated(error, self._call, self._timing, self._monotonic())
         else:
@@ -186,7 +186,7 @@ class AsyncHTTPXTransport:
         """Do nothing: the client is the user's."""
 
 
-class AsyncHTTPXExchange(AsyncWholeBody):
+class AsyncHTTPXExchange(AsyncBufferedBody):
     """One request under way; see `budwood.contracts.AsyncExchange`."""
 
     __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
@@ -199,8 +199,8 @@ class AsyncHTTPXExchange(AsyncWholeBody):
         self._timing = timing
         self._monotonic = monotonic
         self._chunks: AsyncIterator[bytes] | None = None
-        self._unpacker: Unpacker | None = None
-        self.head = head_of(response.status_code, response.headers.raw)
+        self._unpacker: Decompressor | None = None
+        self.head = parse_head(response.status_code, response.headers.raw)
 
     async def read(self) -> bytes:
         """Wait for more of the body; empty bytes are its end."""
@@ -244,7 +244,7 @@ def _request(
     """
     left = check_head_deadline(timing, now)
     timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
-    headers = sendable(call.headers)
+    headers = normalize_headers(call.headers)
     if not isinstance(body, bytes):  # httpx asks bytes alone for their size
         headers["content-length"] = str(body.size)
     try:
@@ -252,16 +252,16 @@ def _request(
             call.method, call.url, headers=headers, content=body, extensions={"timeout": timeout}
         )
     except (httpx.InvalidURL, ValueError) as error:
-        raise bad_address(call, str(error)) from None
+        raise url_error(call, str(error)) from None
     if (request.url.port or 0) > 65535:
-        raise bad_address(call, "no port has such a number")
+        raise url_error(call, "no port has such a number")
     if request.url.host and not is_valid_host(request.url.raw_host.decode("ascii", "replace").strip("[]")):
-        raise bad_address(call, "its host is not a valid name or address")
+        raise url_error(call, "its host is not a valid name or address")
     if request.url.userinfo and "authorization" in headers:
-        raise ambiguous_authorization()
+        raise authorization_conflict_error()
     accepted = request.headers.get("accept-encoding", ACCEPTED)
     if accepted != ACCEPTED:  # httpx offers what it could unpack, all at once
-        request.headers["accept-encoding"] = offered(accepted)
+        request.headers["accept-encoding"] = supported_encodings(accepted)
     return request
 
 
@@ -270,8 +270,8 @@ def _is_read(response: httpx.Response) -> bool:
     return response.is_stream_consumed
 
 
-def _unpacker(response: httpx.Response) -> Unpacker:
-    return Unpacker("" if _is_read(response) else response.headers.get("content-encoding", ""))
+def _unpacker(response: httpx.Response) -> Decompressor:
+    return Decompressor("" if _is_read(response) else response.headers.get("content-encoding", ""))
 
 
 def _set_idle_timeout(response: httpx.Response, timing: Timing, now: float) -> None:
@@ -288,7 +288,7 @@ def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) ->
     Where a header cannot be sent nothing went over the wire, and what httpx says shows the header.
     """
     if isinstance(error, httpx.LocalProtocolError):
-        return bad_header()
+        return header_error()
     failure = _failure(error, call, timing, now)
     failure.__cause__ = error
     cause: BaseException | None = error
@@ -301,13 +301,13 @@ def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) ->
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return bad_address(call, str(error))
+        return url_error(call, str(error))
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return timed_out(call, timing, now, connecting=isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout))
-    if is_untrusted(error):
-        return untrusted(call, str(error))
-    if is_unproved(error):
-        return certificate_wanted(call, str(error))
+        return timeout_error(call, timing, now, connecting=isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout))
+    if is_server_certificate_error(error):
+        return server_certificate_error(call, str(error))
+    if is_client_certificate_error(error):
+        return client_certificate_error(call, str(error))
     if isinstance(error, httpx.ConnectError):
-        return not_connected(call, str(error))
-    return broken(call, str(error) or type(error).__name__)
+        return connection_error(call, str(error))
+    return broken_connection_error(call, str(error) or type(error).__name__)

@@ -9,7 +9,7 @@ import httpcore
 
 from budwood.errors import ConfigurationError
 from budwood.types import HTTPCall
-from budwood.wire.heads import DEFAULT_PORTS, Address, address_of
+from budwood.wire.heads import DEFAULT_PORTS, Address, parse_address
 from budwood.wire.idle_connections import IdleConnections, Reusable
 from budwood.wire.proxies import Proxies, Proxy
 from budwood.wire.tls import ssl_context
@@ -18,7 +18,7 @@ from budwood.wire.transport_settings import TransportSettings
 P = TypeVar("P")
 C = TypeVar("C", bound=Reusable)
 
-FAILURES: Final = (
+CONNECTION_ERRORS: Final = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
@@ -50,7 +50,7 @@ class Origin(NamedTuple, Generic[P, C]):
     busy: set[C]
     proxy: Proxy | None
 
-    def take_all(self) -> list[C]:
+    def remove_all(self) -> list[C]:
         """Let go of all connections; return them, to be closed."""
         connections = [*self.idle.clear(), *self.busy]
         self.busy.clear()
@@ -91,7 +91,7 @@ class Origins(Generic[P, C]):
         self._settings = settings
         self._make = make
         self._proxies = Proxies(settings)
-        self.failures: tuple[type[Exception], ...] = FAILURES
+        self.failures: tuple[type[Exception], ...] = CONNECTION_ERRORS
         if self._proxies.configured is not None:
             self._check_proxy(self._proxies.configured)
         if settings.http2:
@@ -108,7 +108,7 @@ class Origins(Generic[P, C]):
         return list(self._origins.values())
 
     def _new_target(self, call: HTTPCall) -> Target[P, C]:
-        address = address_of(call)
+        address = parse_address(call)
         port = None if address.port == DEFAULT_PORTS[address.scheme] else address.port
         url = httpcore.URL(scheme=address.scheme, host=address.host, port=port, target=address.target)
         target = Target(self._origin(address, url.origin), url, address)
@@ -155,7 +155,7 @@ class Origins(Generic[P, C]):
         )
 
 
-def handshakes_before_calls(pool: Mapping[str, Any]) -> int:
+def count_proxy_handshakes(pool: Mapping[str, Any]) -> int:
     """
     Tell how often TLS begins on a connection to a proxy before a call can be sent through it.
 
@@ -172,7 +172,7 @@ def _with_socks() -> tuple[type[Exception], ...]:
     """Return what connections raise, and what they raise where a SOCKS proxy talks nonsense."""
     from socksio.exceptions import SOCKSError
 
-    return (*FAILURES, SOCKSError)
+    return (*CONNECTION_ERRORS, SOCKSError)
 
 
 def _check_package(module: str, what: str, extra: str) -> None:

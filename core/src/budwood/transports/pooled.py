@@ -15,22 +15,22 @@ from typing import Any, cast
 import httpcore
 
 from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
-from budwood.transports.cleanup import all_or_nothing
+from budwood.transports.cleanup import close_on_failure
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
-from budwood.transports.httpcore_adapter import encoded, is_spoilt, translated
-from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
+from budwood.transports.httpcore_adapter import convert_error, encode_headers, has_trailing_data
+from budwood.transports.origins import CONNECTION_ERRORS, Origin, Origins, Place, Target, count_proxy_handshakes
 from budwood.types import HTTPCall, ReplyHead, Timing
-from budwood.wire.bodies import WholeBody
-from budwood.wire.compression import Unpacker
+from budwood.wire.bodies import BufferedBody
+from budwood.wire.compression import Decompressor
 from budwood.wire.errors import (
-    FORWARDING_REFUSED,
-    deadline_passed,
-    forwarding_refused,
-    head_late,
+    PROXY_AUTHENTICATION_REQUIRED,
+    deadline_error,
+    head_timeout_error,
+    proxy_authentication_error,
 )
-from budwood.wire.heads import head_of, headers_of
+from budwood.wire.heads import build_headers, parse_head
 from budwood.wire.transport_settings import TransportSettings
-from budwood.wire.uploads import prepare_body, size_of
+from budwood.wire.uploads import body_size, prepare_body
 
 _Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 _Server = Origin[httpcore.ConnectionPool, httpcore.ConnectionInterface]
@@ -62,7 +62,7 @@ class PooledTransport:
         )
 
     def _pool(self, **arguments: Any) -> httpcore.ConnectionPool:  # noqa: ANN401 - those of httpcore
-        handshakes = handshakes_before_calls(arguments)
+        handshakes = count_proxy_handshakes(arguments)
         backend = DeadlineBackend(
             httpcore.SyncBackend(), self._deadline, self._waiting, self._monotonic, handshakes=handshakes
         )
@@ -73,35 +73,35 @@ class PooledTransport:
         moment = timing.deadline if timing.head_deadline is None else timing.open_deadline
         left = moment - (now := self._monotonic())
         if left <= 0:
-            raise head_late(timing, now)
+            raise head_timeout_error(timing, now)
         target = self._origins.targets.get(call.url) or self._origins.target(call)
         request = self._request(call, target, timing)
         self._deadline.moment, self._deadline.idle = moment, None
         if not self._places.acquire(timeout=left):
-            raise head_late(timing, self._monotonic())
+            raise head_timeout_error(timing, self._monotonic())
         try:
             place, response = self._sent(target, request)
         except BaseException as error:
             self._places.release()
             if not isinstance(error, self._origins.failures):
                 raise
-            failure = translated(error, call, timing, self._monotonic(), target.server.proxy)
+            failure = convert_error(error, call, timing, self._monotonic(), target.server.proxy)
         else:
             bounds = timing if timing.head_deadline is None else timing.after_head()
             exchange = PooledExchange(self, call, bounds, place, response)
-            if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
+            if response.status == PROXY_AUTHENTICATION_REQUIRED and target.server.proxy is not None:
                 exchange.close()
-                raise forwarding_refused(target.server.proxy)
+                raise proxy_authentication_error(target.server.proxy)
             return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _request(self, call: HTTPCall, target: _Target, timing: Timing) -> httpcore.Request:
         body = call.body if type(call.body) is bytes else prepare_body(call.body)
-        size = len(body) if type(body) is bytes else size_of(body)
+        size = len(body) if type(body) is bytes else body_size(body)
         return httpcore.Request(
             call.method,
             target.url,
-            headers=encoded(headers_of(call, target.address, size)),
+            headers=encode_headers(build_headers(call, target.address, size)),
             content=body,
             extensions={"timeout": {"connect": timing.connect_timeout}},
         )
@@ -118,7 +118,7 @@ class PooledTransport:
             each.close()
         if connection is not None:
             return self._sent_on(connection, server, request)
-        with all_or_nothing():
+        with close_on_failure():
             return self._sent_on(server.pool.create_connection(server.origin), server, request)
 
     def _sent_on(
@@ -141,7 +141,7 @@ class PooledTransport:
         """
         self._deadline.moment, self._deadline.idle = timing.deadline, timing.idle_timeout
         if self._monotonic() >= timing.deadline:
-            raise deadline_passed()
+            raise deadline_error()
 
     def now(self) -> float:
         """Return the moment by the clock of the deadlines."""
@@ -153,7 +153,7 @@ class PooledTransport:
         try:
             if connection is not None:
                 server.busy.discard(connection)
-                usable = connection.is_idle() and not is_spoilt(connection)
+                usable = connection.is_idle() and not has_trailing_data(connection)
                 for each in server.idle.give(connection) if usable else (connection,):
                     each.close()
         finally:
@@ -167,11 +167,11 @@ class PooledTransport:
         """Close all connections, and end what threads wait for; closing twice is no error."""
         self._waiting.interrupt_all()
         for server in self._origins.all():
-            for connection in server.take_all():
+            for connection in server.remove_all():
                 connection.close()
 
 
-class PooledExchange(WholeBody):
+class PooledExchange(BufferedBody):
     """One request under way; see `budwood.contracts.Exchange`."""
 
     __slots__ = (
@@ -197,7 +197,7 @@ class PooledExchange(WholeBody):
         place: _Place,
         response: httpcore.Response,
     ) -> None:
-        self.head: ReplyHead = head_of(response.status, response.headers)
+        self.head: ReplyHead = parse_head(response.status, response.headers)
         self._transport = transport
         self._call = call
         self._timing = timing
@@ -207,7 +207,7 @@ class PooledExchange(WholeBody):
         self._chunked: ChunkedBody | None = None
         self._stream: httpcore.NetworkStream = response.extensions["network_stream"]
         self._chunks: Iterator[bytes] | None = None
-        self._unpacker: Unpacker | None = None
+        self._unpacker: Decompressor | None = None
         self._is_begun = False
 
     def read(self) -> bytes:
@@ -217,9 +217,9 @@ class PooledExchange(WholeBody):
             self._begin()
         unpacker = self._unpacker
         try:
-            data = self._receive() if unpacker is None else unpacker.unpack_next(self._receive)
-        except FAILURES as error:
-            failure = translated(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
+            data = self._receive() if unpacker is None else unpacker.read_next(self._receive)
+        except CONNECTION_ERRORS as error:
+            failure = convert_error(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
         else:
             return data
         raise failure
@@ -228,7 +228,7 @@ class PooledExchange(WholeBody):
         headers = self.head.headers
         self._is_begun = True
         if encoding := headers.get("content-encoding", ""):
-            self._unpacker = Unpacker(encoding)
+            self._unpacker = Decompressor(encoding)
         if "transfer-encoding" in headers:
             self._chunked = take_chunked(self._place.connection, self.head)
 

@@ -11,17 +11,17 @@ import httpcore
 
 from budwood.errors import BudwoodError
 from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
-from budwood.transports.cleanup import all_or_nothing
-from budwood.transports.httpcore_adapter import encoded, is_spoilt, translated
-from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
+from budwood.transports.cleanup import close_on_failure
+from budwood.transports.httpcore_adapter import convert_error, encode_headers, has_trailing_data
+from budwood.transports.origins import CONNECTION_ERRORS, Origin, Origins, Place, Target, count_proxy_handshakes
 from budwood.transports.sockets import AsyncioBackend
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.errors import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
-from budwood.wire.heads import head_of, headers_of
+from budwood.wire.errors import PROXY_AUTHENTICATION_REQUIRED, check_head_deadline, proxy_authentication_error
+from budwood.wire.heads import build_headers, parse_head
 from budwood.wire.transport_settings import TransportSettings
-from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
+from budwood.wire.uploads import AsyncUpload, body_size, prepare_body_async
 
 _Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Server = Origin[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
@@ -52,7 +52,7 @@ class AsyncPooledTransport:
         )
 
     def _pool(self, **arguments: Any) -> httpcore.AsyncConnectionPool:  # noqa: ANN401 - those of httpcore
-        backend = AsyncioBackend(handshakes=handshakes_before_calls(arguments))
+        backend = AsyncioBackend(handshakes=count_proxy_handshakes(arguments))
         return httpcore.AsyncConnectionPool(network_backend=backend, **arguments)
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
@@ -69,12 +69,12 @@ class AsyncPooledTransport:
                     self._places.release()
                     raise
         except self._origins.failures as error:
-            failure = translated(error, call, timing, self.monotonic(), target.server.proxy)
+            failure = convert_error(error, call, timing, self.monotonic(), target.server.proxy)
         else:
             exchange = AsyncPooledExchange(self, call, timing.after_head(), place, response)
-            if response.status == FORWARDING_REFUSED and target.server.proxy is not None:
+            if response.status == PROXY_AUTHENTICATION_REQUIRED and target.server.proxy is not None:
                 await exchange.close()
-                raise forwarding_refused(target.server.proxy)
+                raise proxy_authentication_error(target.server.proxy)
             return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
@@ -88,7 +88,7 @@ class AsyncPooledTransport:
             await each.aclose()
         if connection is not None:
             return await self._sent_on(connection, server, request)
-        with all_or_nothing():
+        with close_on_failure():
             return await self._sent_on(server.pool.create_connection(server.origin), server, request)
 
     async def _sent_on(
@@ -109,7 +109,7 @@ class AsyncPooledTransport:
         if connection is None:
             return
         server.busy.discard(connection)
-        usable = connection.is_idle() and not is_spoilt(connection)
+        usable = connection.is_idle() and not has_trailing_data(connection)
         for each in server.idle.give(connection) if usable else (connection,):
             await each.aclose()
 
@@ -117,7 +117,7 @@ class AsyncPooledTransport:
         """Close all connections; closing twice is no error."""
         self.deadlines.stop()
         for server in self._origins.all():
-            for connection in server.take_all():
+            for connection in server.remove_all():
                 await connection.aclose()
             await server.pool.aclose()
 
@@ -126,7 +126,7 @@ def _request(call: HTTPCall, timing: Timing, target: _Target, body: bytes | Asyn
     return httpcore.Request(
         call.method,
         target.url,
-        headers=encoded(headers_of(call, target.address, size_of(body))),
+        headers=encode_headers(build_headers(call, target.address, body_size(body))),
         content=body,
         extensions={"timeout": {"connect": timing.connect_timeout}},
     )
@@ -137,7 +137,7 @@ class AsyncPooledExchange(AsyncBody):
 
     __slots__ = ("_call", "_chunked", "_chunks", "_place", "_response", "_stream", "_transport")
 
-    failures: ClassVar[tuple[type[Exception], ...]] = FAILURES
+    failures: ClassVar[tuple[type[Exception], ...]] = CONNECTION_ERRORS
 
     def __init__(
         self,
@@ -147,7 +147,9 @@ class AsyncPooledExchange(AsyncBody):
         place: _Place,
         response: httpcore.Response,
     ) -> None:
-        super().__init__(head_of(response.status, response.headers), timing, transport.deadlines, transport.monotonic)
+        super().__init__(
+            parse_head(response.status, response.headers), timing, transport.deadlines, transport.monotonic
+        )
         self._transport = transport
         self._call = call
         self._place = place
@@ -177,7 +179,7 @@ class AsyncPooledExchange(AsyncBody):
         return await anext(self._chunks, b"")
 
     def _failed(self, error: Exception) -> BudwoodError:
-        return translated(error, self._call, self._timing, self._monotonic(), self._place.server.proxy)
+        return convert_error(error, self._call, self._timing, self._monotonic(), self._place.server.proxy)
 
     async def _end(self) -> None:
         try:

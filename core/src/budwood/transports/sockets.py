@@ -15,9 +15,9 @@ from typing import Any, Final, cast
 
 import httpcore
 
-from budwood.transports.cleanup import note_opened
+from budwood.transports.cleanup import register_opened
 from budwood.wire.event_loops import abort
-from budwood.wire.happy_eyeballs import connected
+from budwood.wire.happy_eyeballs import connect_socket
 
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""
@@ -46,13 +46,13 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                sock = await connected(host, port, local_address, socket_options or ())
+                sock = await connect_socket(host, port, local_address, socket_options or ())
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         transport, protocol = await loop.create_connection(lambda: _Connection(loop, sock), sock=sock)
-        note_opened(transport.abort)
+        register_opened(transport.abort)
         if self._handshakes and timeout is not None:
             return _ConnectingStream(transport, protocol, timeout, self._handshakes)
         return AsyncioStream(transport, protocol)

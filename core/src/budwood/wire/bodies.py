@@ -8,29 +8,29 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from budwood.types import ReplyHead, Timing
-from budwood.wire.compression import Unpacker
+from budwood.wire.compression import Decompressor
 from budwood.wire.deadlines import Deadlines, Wait
-from budwood.wire.errors import check_deadline, too_large
+from budwood.wire.errors import check_deadline, size_error
 
 
-def check_announced_size(headers: Mapping[str, str], limit: int) -> None:
+def check_content_length(headers: Mapping[str, str], limit: int) -> None:
     """
     Check that a reply does not announce more than is kept.
 
     Raises:
         ResponseTooLargeError: Its ``content-length`` is above ``limit`` bytes.
     """
-    if announced_size(headers) > limit:
-        raise too_large(limit)
+    if content_length(headers) > limit:
+        raise size_error(limit)
 
 
-def announced_size(headers: Mapping[str, str]) -> int:
+def content_length(headers: Mapping[str, str]) -> int:
     """Return the ``content-length`` of a reply, or 0 if it has none."""
     announced = headers.get("content-length", "")
     return int(announced) if announced.isdecimal() else 0
 
 
-class WholeBody(ABC):
+class BufferedBody(ABC):
     """What `budwood.contracts.Exchange.read_all` does by `read`."""
 
     __slots__ = ()
@@ -43,18 +43,18 @@ class WholeBody(ABC):
 
     def read_all(self, limit: int) -> bytes:
         """Wait for the whole body, of at most ``limit`` bytes."""
-        check_announced_size(self.head.headers, limit)
+        check_content_length(self.head.headers, limit)
         chunks: list[bytes] = []
         size = 0
         while chunk := self.read():
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise too_large(limit)
+                raise size_error(limit)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-class AsyncWholeBody(ABC):
+class AsyncBufferedBody(ABC):
     """What `budwood.contracts.AsyncExchange.read_all` does by `read`."""
 
     __slots__ = ()
@@ -67,18 +67,18 @@ class AsyncWholeBody(ABC):
 
     async def read_all(self, limit: int) -> bytes:
         """Wait for the whole body, of at most ``limit`` bytes."""
-        check_announced_size(self.head.headers, limit)
+        check_content_length(self.head.headers, limit)
         chunks: list[bytes] = []
         size = 0
         while chunk := await self.read():
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise too_large(limit)
+                raise size_error(limit)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-class AsyncBody(AsyncWholeBody):
+class AsyncBody(AsyncBufferedBody):
     """
     The body of an exchange with async I/O: who inherits says how to wait for its pieces as they were sent.
 
@@ -96,7 +96,7 @@ class AsyncBody(AsyncWholeBody):
         self._deadlines = deadlines
         self._monotonic = monotonic
         self._is_packed = "content-encoding" in head.headers
-        self._unpacker: Unpacker | None = None
+        self._unpacker: Decompressor | None = None
         self._closed = False
 
     @abstractmethod
@@ -142,7 +142,7 @@ class AsyncBody(AsyncWholeBody):
 
     async def _read_packed(self, now: float) -> bytes:
         if self._unpacker is None:
-            self._unpacker = Unpacker(self.head.headers["content-encoding"])
+            self._unpacker = Decompressor(self.head.headers["content-encoding"])
         data = self._unpacker.more()
         while not data:
             packed = self._at_hand()
@@ -158,14 +158,14 @@ class AsyncBody(AsyncWholeBody):
 
     async def read_all(self, limit: int) -> bytes:
         """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
-        check_announced_size(self.head.headers, limit)
+        check_content_length(self.head.headers, limit)
         chunks: list[bytes] = []
         size = 0
         while chunk := await self.read():
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
-                raise too_large(limit)
+                raise size_error(limit)
             if not self._is_packed and self._is_at_end():
                 break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

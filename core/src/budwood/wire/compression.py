@@ -23,14 +23,14 @@ _UNPACKED: Final = frozenset({"", "identity"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
-def offered(said: str) -> str:
+def supported_encodings(said: str) -> str:
     """Return what is left of an ``accept-encoding`` without what cannot be unpacked here."""
     codings = [coding.strip() for coding in said.split(",")]
     known = [coding for coding in codings if coding.partition(";")[0].strip().lower() in (_WINDOWS | {"identity": 0})]
     return ", ".join(known) or "identity"
 
 
-class Unpacker:
+class Decompressor:
     """
     Turns the bytes of a body as sent into the content.
 
@@ -81,7 +81,7 @@ class Unpacker:
                 return unpacked
         return b""
 
-    def unpack_next(self, receive: Callable[[], bytes]) -> bytes:
+    def read_next(self, receive: Callable[[], bytes]) -> bytes:
         """
         Return the next step of the content, receiving what is needed; empty bytes are its end.
 

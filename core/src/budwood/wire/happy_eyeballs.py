@@ -18,7 +18,7 @@ _HEAD_START: Final = 0.25
 _Address = tuple[Any, ...]
 
 
-async def connected(host: str, port: int, here: str | None, options: Iterable[Any]) -> socket.socket:
+async def connect_socket(host: str, port: int, here: str | None, options: Iterable[Any]) -> socket.socket:
     """
     Connect a socket.
 

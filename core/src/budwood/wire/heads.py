@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from budwood.types import HTTPCall, ReplyHead
 from budwood.wire.compression import ACCEPTED
-from budwood.wire.errors import ambiguous_authorization, bad_address, bad_header
+from budwood.wire.errors import authorization_conflict_error, header_error, url_error
 from budwood.wire.hosts import is_valid_host
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -57,7 +57,7 @@ class Address(NamedTuple):
         host: The host in ASCII, without brackets.
         port: The port.
         target: Path and query.
-        named: What the header ``host`` says.
+        host_header: The value of the header ``host``.
         authorization: What the header ``authorization`` says where the address holds user and password.
     """
 
@@ -65,11 +65,11 @@ class Address(NamedTuple):
     host: str
     port: int
     target: str
-    named: str
+    host_header: str
     authorization: str | None = None
 
 
-def address_of(call: HTTPCall) -> Address:
+def parse_address(call: HTTPCall) -> Address:
     """
     Take the address of a call apart.
 
@@ -81,13 +81,13 @@ def address_of(call: HTTPCall) -> Address:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise bad_address(call, str(error)) from None
+        raise url_error(call, str(error)) from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise bad_address(call, "it does not begin with http:// or https://")
+        raise url_error(call, "it does not begin with http:// or https://")
     if not parts.hostname:
-        raise bad_address(call, "it names no host")
+        raise url_error(call, "it names no host")
     if not _HOST.fullmatch(parts.hostname) or not is_valid_host(parts.hostname):
-        raise bad_address(call, "its host is not a valid name or address")
+        raise url_error(call, "its host is not a valid name or address")
     return _address(parts, parts.hostname, port)
 
 
@@ -100,7 +100,7 @@ def _address(parts: SplitResult, host: str, port: int | None) -> Address:
         host=host,
         port=default if port is None else port,
         target=target,
-        named=shown if port in (None, default) else f"{shown}:{port}",
+        host_header=shown if port in (None, default) else f"{shown}:{port}",
         authorization=_basic(parts),
     )
 
@@ -119,33 +119,33 @@ def _encoded(call: HTTPCall) -> str:
     try:
         return str(httpx.URL(call.url).copy_with(fragment=None))
     except (httpx.InvalidURL, ValueError) as error:
-        raise bad_address(call, str(error)) from None
+        raise url_error(call, str(error)) from None
 
 
-def headers_of(call: HTTPCall, address: Address, size: int) -> dict[str, str]:
+def build_headers(call: HTTPCall, address: Address, size: int) -> dict[str, str]:
     """
     Write all headers of a call, whose body has ``size`` bytes; their names are in lower case.
 
     Raises:
         ConfigurationError: A header holds what none can hold, or the address and a header hold different credentials.
     """
-    headers = {"host": address.named, **DEFAULT_HEADERS, **own_headers(call, address)}
+    headers = {"host": address.host_header, **DEFAULT_HEADERS, **request_headers(call, address)}
     if size or call.method not in _WITHOUT_BODY:
         headers["content-length"] = str(size)
     return headers
 
 
-def own_headers(call: HTTPCall, address: Address) -> dict[str, str]:
-    """Write the headers that a call has of its own, for transports that add the others; see `headers_of`."""
-    headers = sendable(call.headers)
+def request_headers(call: HTTPCall, address: Address) -> dict[str, str]:
+    """Write the headers that a call has of its own, for transports that add the others; see `build_headers`."""
+    headers = normalize_headers(call.headers)
     if address.authorization is not None:
         if "authorization" in headers:
-            raise ambiguous_authorization()
+            raise authorization_conflict_error()
         headers["authorization"] = address.authorization
     return headers
 
 
-def sendable(given: Mapping[str, str]) -> dict[str, str]:
+def normalize_headers(given: Mapping[str, str]) -> dict[str, str]:
     """
     Write the names of headers in lower case.
 
@@ -155,7 +155,7 @@ def sendable(given: Mapping[str, str]) -> dict[str, str]:
     headers = {}
     for name, value in given.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise bad_header()
+            raise header_error()
         headers[_lower(name)] = value
     return headers
 
@@ -163,11 +163,11 @@ def sendable(given: Mapping[str, str]) -> dict[str, str]:
 @functools.lru_cache(1000)
 def _lower(name: str) -> str:
     if not _TOKEN.fullmatch(name):
-        raise bad_header()
+        raise header_error()
     return name.lower()
 
 
-def head_of(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:
+def parse_head(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:
     """Read the head of a reply: names in lower case, and what comes twice joined by a comma."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:

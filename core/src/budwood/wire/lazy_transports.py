@@ -11,7 +11,7 @@ from budwood.errors import UnsupportedError
 T = TypeVar("T", bound=AsyncTransport)
 
 
-class AsyncTransports(Generic[T]):
+class AsyncOnlyTransports(Generic[T]):
     """
     Makes transports with async I/O, and refuses to make others; see `budwood.contracts.Transports`.
 

@@ -100,7 +100,7 @@ async def prepare_body_async(body: Body) -> bytes | AsyncUpload:
     return prepared if isinstance(prepared, bytes) else AsyncUpload(prepared)
 
 
-def size_of(body: bytes | Upload | AsyncUpload) -> int:
+def body_size(body: bytes | Upload | AsyncUpload) -> int:
     """Return the size of a body that was prepared."""
     return len(body) if isinstance(body, bytes) else body.size
 

@@ -13,21 +13,21 @@ import aiohttp
 from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.errors import (
-    bad_address,
-    bad_header,
-    broken,
-    certificate_wanted,
-    is_unproved,
-    not_connected,
-    proxy_not_reached,
-    refused_by_proxy,
-    timed_out,
-    untrusted,
+    broken_connection_error,
+    client_certificate_error,
+    connection_error,
+    header_error,
+    is_client_certificate_error,
+    proxy_connection_error,
+    proxy_rejection_error,
+    server_certificate_error,
+    timeout_error,
+    url_error,
 )
 from budwood.wire.proxies import Proxy
 
 
-def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
+def convert_error(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     """Say what went wrong."""
     failure = _failure(error, call, timing, now, proxy)
     failure.__cause__ = _system_error(error)
@@ -36,27 +36,27 @@ def translated(error: Exception, call: HTTPCall, timing: Timing, now: float, pro
 
 def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     if isinstance(error, TimeoutError):
-        return timed_out(call, timing, now, connecting=isinstance(error, aiohttp.ConnectionTimeoutError))
+        return timeout_error(call, timing, now, connecting=isinstance(error, aiohttp.ConnectionTimeoutError))
     if isinstance(error, aiohttp.InvalidURL):
-        return bad_address(call, "it is no address")
+        return url_error(call, "it is no address")
     if isinstance(error, aiohttp.ClientHttpProxyError) and proxy is not None:
-        return refused_by_proxy(proxy, f"{error.status} {error.message}")
-    if is_unproved(error):
-        return certificate_wanted(call, _reason(error))
+        return proxy_rejection_error(proxy, f"{error.status} {error.message}")
+    if is_client_certificate_error(error):
+        return client_certificate_error(call, _reason(error))
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return untrusted(call, str(error.certificate_error))
+        return server_certificate_error(call, str(error.certificate_error))
     if isinstance(error, aiohttp.ClientConnectorError):
         return _not_connected(error, call, proxy)
     if isinstance(error, ValueError):  # aiohttp's of a header with a line break
-        return bad_header()
-    return broken(call, _reason(error))
+        return header_error()
+    return broken_connection_error(call, _reason(error))
 
 
 def _not_connected(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: Proxy | None) -> BudwoodError:
     reason = error.strerror or str(error.os_error) or type(error.os_error).__name__
     if proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
-        return proxy_not_reached(call, proxy, reason)
-    return not_connected(call, reason)
+        return proxy_connection_error(call, proxy, reason)
+    return connection_error(call, reason)
 
 
 def _reason(error: Exception) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from budwood.contracts import PluginContext
-from budwood.wire.lazy_transports import AsyncTransports
+from budwood.wire.lazy_transports import AsyncOnlyTransports
 from budwood.wire.transport_settings import TransportSettings
 
 if TYPE_CHECKING:
     from budwood_aiohttp.transport import AiohttpTransport
 
 
-def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncTransports[AiohttpTransport]:
+def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncOnlyTransports[AiohttpTransport]:
     """Make what makes the transports that the settings describe."""
 
     def make() -> AiohttpTransport:
@@ -20,4 +20,4 @@ def build_transports(settings: TransportSettings, context: PluginContext) -> Asy
 
         return AiohttpTransport(settings, monotonic=context.clock.monotonic)
 
-    return AsyncTransports("aiohttp", make)
+    return AsyncOnlyTransports("aiohttp", make)

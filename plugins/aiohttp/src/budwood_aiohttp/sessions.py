@@ -20,7 +20,7 @@ _MOST_SPOILT: Final = 3
 """So many connections on which a server speaks unasked are put away for one call."""
 
 
-def begin_session(settings: TransportSettings, owner: object) -> aiohttp.ClientSession:
+def create_session(settings: TransportSettings, owner: object) -> aiohttp.ClientSession:
     """
     Begin a session on the running event loop.
 

@@ -15,14 +15,14 @@ from budwood.errors import BudwoodError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.errors import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
-from budwood.wire.heads import Address, address_of, head_of, own_headers
+from budwood.wire.errors import PROXY_AUTHENTICATION_REQUIRED, check_head_deadline, proxy_authentication_error
+from budwood.wire.heads import Address, parse_address, parse_head, request_headers
 from budwood.wire.proxies import Proxies, Proxy
 from budwood.wire.tls import ssl_context
 from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import AsyncUpload, prepare_body_async
-from budwood_aiohttp.errors import translated
-from budwood_aiohttp.sessions import begin_session
+from budwood_aiohttp.errors import convert_error
+from budwood_aiohttp.sessions import create_session
 
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""
@@ -80,14 +80,14 @@ class AiohttpTransport:
 
     def _started(self) -> aiohttp.ClientSession:
         """Begin a session, which needs a running event loop."""
-        self._session = begin_session(self._settings, self)
+        self._session = create_session(self._settings, self)
         return self._session
 
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
         """Send the call and wait for the head of the reply."""
         left = check_head_deadline(timing, self.monotonic())
         target = self._targets.get(call.url) or self._target(call)
-        headers = own_headers(call, target.address)
+        headers = request_headers(call, target.address)
         session = self._session or self._started()
         proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
         if proxied:  # aiohttp sends them with CONNECT alone
@@ -112,17 +112,17 @@ class AiohttpTransport:
                     self._places.release()
                     raise
         except _FAILURES as error:
-            failure = _upload_failure(body) or translated(error, call, timing, self.monotonic(), target.proxy)
+            failure = _upload_failure(body) or convert_error(error, call, timing, self.monotonic(), target.proxy)
         else:
             exchange = AiohttpExchange(self, call, timing.after_head(), target.proxy, response)
-            if response.status == FORWARDING_REFUSED and target.proxy is not None:
+            if response.status == PROXY_AUTHENTICATION_REQUIRED and target.proxy is not None:
                 await exchange.close()
-                raise forwarding_refused(target.proxy)
+                raise proxy_authentication_error(target.proxy)
             return exchange
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _target(self, call: HTTPCall) -> _Target:
-        address = address_of(call)
+        address = parse_address(call)
         proxy = self._proxies.find(address.scheme, address.host, address.port)
         secure = address.scheme == "https" or (proxy is not None and proxy.scheme == "https")
         arguments: dict[str, Any] = {"allow_redirects": False}
@@ -179,7 +179,7 @@ class AiohttpExchange(AsyncBody):
         proxy: Proxy | None,
         response: aiohttp.ClientResponse,
     ) -> None:
-        head = head_of(response.status, response.raw_headers)
+        head = parse_head(response.status, response.raw_headers)
         super().__init__(head, timing, transport.deadlines, transport.monotonic)
         self._transport = transport
         self._call = call
@@ -197,7 +197,7 @@ class AiohttpExchange(AsyncBody):
         return self._response.content.at_eof()
 
     def _failed(self, error: Exception) -> BudwoodError:
-        return translated(error, self._call, self._timing, self._monotonic(), self._proxy)
+        return convert_error(error, self._call, self._timing, self._monotonic(), self._proxy)
 
     async def _end(self) -> None:
         self._transport.responses.discard(self._response)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from budwood.contracts import PluginContext
-from budwood.wire.lazy_transports import AsyncTransports
+from budwood.wire.lazy_transports import AsyncOnlyTransports
 from budwood.wire.transport_settings import TransportSettings
 
 if TYPE_CHECKING:
     from budwood_httptools.transport import HttptoolsTransport
 
 
-def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncTransports[HttptoolsTransport]:
+def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncOnlyTransports[HttptoolsTransport]:
     """Make what makes the transports that the settings describe."""
 
     def make() -> HttptoolsTransport:
@@ -20,4 +20,4 @@ def build_transports(settings: TransportSettings, context: PluginContext) -> Asy
 
         return HttptoolsTransport(settings, monotonic=context.clock.monotonic)
 
-    return AsyncTransports("httptools", make)
+    return AsyncOnlyTransports("httptools", make)

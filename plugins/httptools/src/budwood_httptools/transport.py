@@ -14,26 +14,26 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
 from budwood.wire.deadlines import Deadlines, Wait
 from budwood.wire.errors import (
-    broken,
-    certificate_wanted,
+    broken_connection_error,
     check_deadline,
     check_head_deadline,
-    connecting_took_too_long,
-    head_late,
-    is_unproved,
-    is_untrusted,
-    not_connected,
-    timed_out,
-    too_large,
-    untrusted,
+    client_certificate_error,
+    connect_timeout_error,
+    connection_error,
+    head_timeout_error,
+    is_client_certificate_error,
+    is_server_certificate_error,
+    server_certificate_error,
+    size_error,
+    timeout_error,
 )
-from budwood.wire.happy_eyeballs import connected
-from budwood.wire.heads import Address, address_of, head_of, headers_of
+from budwood.wire.happy_eyeballs import connect_socket
+from budwood.wire.heads import Address, build_headers, parse_address, parse_head
 from budwood.wire.idle_connections import IdleConnections
 from budwood.wire.proxies import Proxies
 from budwood.wire.tls import ssl_context
 from budwood.wire.transport_settings import TransportSettings
-from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
+from budwood.wire.uploads import AsyncUpload, body_size, prepare_body_async
 from budwood_httptools.connection import Connection
 from budwood_httptools.slots import Places
 
@@ -108,14 +108,16 @@ class HttptoolsTransport:
                     self._places.give()
                     raise
         except OSError as error:
-            failure = head_late(timing, self.monotonic()) if isinstance(error, TimeoutError) else _lost(call, error)
+            failure = (
+                head_timeout_error(timing, self.monotonic()) if isinstance(error, TimeoutError) else _lost(call, error)
+            )
             failure.__cause__ = error
         else:
             return HttptoolsExchange(self, call, timing.after_head(), target.server, connection)
         raise failure  # out here, so that what it is not chained to is not its context either
 
     def _target(self, call: HTTPCall) -> _Target:
-        address = address_of(call)
+        address = parse_address(call)
         key = (address.scheme, address.host, address.port)
         if key not in self._servers:
             if proxy := self._proxies.find(*key):
@@ -131,7 +133,7 @@ class HttptoolsTransport:
 
     async def _sent(self, call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> Connection:
         server = target.server
-        head = _head(call, target, size_of(body))
+        head = _head(call, target, body_size(body))
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
@@ -154,14 +156,14 @@ class HttptoolsTransport:
     async def _connected(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
         try:
             async with asyncio.timeout(timing.connect_timeout):
-                sock = await connected(server.host, server.port, None, ())
+                sock = await connect_socket(server.host, server.port, None, ())
                 return await self._on(sock, server)
         except TimeoutError as error:
-            raise connecting_took_too_long(call, timing) from error
+            raise connect_timeout_error(call, timing) from error
         except OSError as error:
-            if is_untrusted(error) or is_unproved(error):
+            if is_server_certificate_error(error) or is_client_certificate_error(error):
                 raise _lost(call, error) from error
-            raise not_connected(call, error.strerror or str(error)) from error
+            raise connection_error(call, error.strerror or str(error)) from error
 
     async def _on(self, sock: socket.socket, server: _Server) -> Connection:
         """Speak on a socket, by TLS where the address says so."""
@@ -203,7 +205,7 @@ class HttptoolsExchange(AsyncBody):
     def __init__(
         self, transport: HttptoolsTransport, call: HTTPCall, timing: Timing, server: _Server, connection: Connection
     ) -> None:
-        head = head_of(connection.status, connection.headers)
+        head = parse_head(connection.status, connection.headers)
         super().__init__(head, timing, transport.deadlines, transport.monotonic)
         self._transport = transport
         self._call = call
@@ -227,12 +229,12 @@ class HttptoolsExchange(AsyncBody):
         check_deadline(self._timing, self._monotonic())
         body = connection.take()
         if len(body) > limit:
-            raise too_large(limit)
+            raise size_error(limit)
         return body
 
     def _failed(self, error: Exception) -> BudwoodError:
         if isinstance(error, TimeoutError):
-            failure: BudwoodError = timed_out(self._call, self._timing, self._monotonic())
+            failure: BudwoodError = timeout_error(self._call, self._timing, self._monotonic())
         else:
             failure = _lost(self._call, error)
         failure.__cause__ = error
@@ -248,9 +250,13 @@ class HttptoolsExchange(AsyncBody):
 def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
     """Say why a connection is gone; in TLS 1.3 a server says only after the handshake that it does not know us."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    if is_untrusted(error):
-        return untrusted(call, reason)
-    return certificate_wanted(call, reason) if is_unproved(error) else broken(call, reason)
+    if is_server_certificate_error(error):
+        return server_certificate_error(call, reason)
+    return (
+        client_certificate_error(call, reason)
+        if is_client_certificate_error(error)
+        else broken_connection_error(call, reason)
+    )
 
 
 def _head(call: HTTPCall, target: _Target, size: int) -> bytes:
@@ -258,7 +264,7 @@ def _head(call: HTTPCall, target: _Target, size: int) -> bytes:
     key = (call.method, not size, *call.headers.items())
     head = target.heads.get(key)
     if head is None:
-        headers = headers_of(call, target.address, size)
+        headers = build_headers(call, target.address, size)
         if size:
             del headers["content-length"]
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])

@@ -25,7 +25,7 @@ from budwood.types import (
     ToolResultPart,
     ToolStarted,
 )
-from budwood.wire.heads import TRANSPORT_HEADERS, sendable
+from budwood.wire.heads import TRANSPORT_HEADERS, normalize_headers
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.attempt import Attempt
@@ -72,7 +72,7 @@ class Observers:
         headers: dict[str, str] = {}
         for observer in self._headers:
             try:
-                headers = {**sendable(observer.attempt_headers(event)), **headers}
+                headers = {**normalize_headers(observer.attempt_headers(event)), **headers}
             except CONTAINED as error:
                 self._faults.report(observer, error)
         return headers

@@ -1,4 +1,4 @@
-"""Examine JSON schemas (draft 2020-12): compile a validator, and find what no value can satisfy."""
+"""Examine JSON schemas (draft 2020-12): compile validators, and find contradictions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
     Compile a JSON schema into a validator of the library jsonschema.
 
     Raises:
-        ConfigurationError: The library is not installed, the schema is not valid, or it refers to what it lacks.
+        ConfigurationError: The library is not installed, the schema is not valid, or a reference cannot be resolved.
     """
     try:
         from jsonschema import Draft202012Validator, SchemaError
@@ -44,22 +44,22 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
         from referencing.jsonschema import DRAFT202012
     except ImportError as error:
         raise ConfigurationError(
-            "JSON schemas are validated by the library jsonschema, which is not installed.",
+            "Validating JSON schemas requires the library jsonschema, which is not installed.",
             hint="pip install jsonschema, or pass a Pydantic model.",
         ) from error
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
-    registry: Any = Registry()  # an empty one, which never fetches a $ref from the network
+    registry: Any = Registry()  # an empty registry never fetches a $ref from the network
     root = DRAFT202012.create_resource(schema)
-    missing = next(_unresolvable(root, registry.resolver_with_root(root)), None)
+    missing = next(_find_unresolvable(root, registry.resolver_with_root(root)), None)
     if missing is not None:
-        raise ConfigurationError(f"The JSON schema refers to {missing!r}, which is not in it.")
+        raise ConfigurationError(f"The JSON schema contains the reference {missing!r}, which cannot be resolved.")
     return Draft202012Validator(schema, registry=registry)
 
 
-def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
+def _find_unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
     from referencing.exceptions import Unresolvable
 
     reference = schema.contents.get("$ref") if isinstance(schema.contents, Mapping) else None
@@ -69,7 +69,7 @@ def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 
         except Unresolvable:
             yield reference
     for inner in schema.subresources():
-        yield from _unresolvable(inner, resolver.in_subresource(inner))
+        yield from _find_unresolvable(inner, resolver.in_subresource(inner))
 
 
 def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def is_object(schema: Mapping[str, Any]) -> bool:
 
 
 def is_strict(schema: object) -> bool:
-    """Tell whether every object requires all its properties and allows no others, as strict modes demand."""
+    """Return whether every object requires all its properties and allows no others, as strict modes demand."""
     if isinstance(schema, Mapping):
         if schema.get("type") == "object" or "properties" in schema:
             properties = set(schema.get("properties", {}))
@@ -194,18 +194,18 @@ def _add_items_in(keyword: str, value: Any) -> Any:  # noqa: ANN401 - the same
 
 def check_satisfiable(schema: Mapping[str, Any]) -> None:
     """
-    Check that a schema has no evident contradiction.
+    Check that a schema has no obvious contradiction.
 
     Raises:
         ConfigurationError: No value can satisfy it.
     """
-    found = next(_contradictions(schema, "$"), None)
+    found = next(_find_contradictions(schema, "$"), None)
     if found is not None:
         raise ConfigurationError(f"No value can satisfy the schema: {found}.", hint="Correct the schema.")
 
 
-def _contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of small cases
-    """Find required values that are impossible; an optional one may be impossible and simply be absent."""
+def _find_contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of short cases
+    """Find required values that are impossible. An optional value that is impossible can be left out."""
     if schema is False:
         yield f"{path} is false"
     if not isinstance(schema, Mapping):
@@ -220,8 +220,8 @@ def _contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 -
     properties = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name in properties:
-            yield from _contradictions(properties[name], f"{path}.{name}")
+            yield from _find_contradictions(properties[name], f"{path}.{name}")
         elif schema.get("additionalProperties") is False and not schema.get("patternProperties"):
             yield f"{path} requires {name!r} and does not allow it"
     if schema.get("minItems", 0) > 0:
-        yield from _contradictions(schema.get("items", True), f"{path}[]")
+        yield from _find_contradictions(schema.get("items", True), f"{path}[]")

@@ -1,5 +1,5 @@
 """
-Read what Anthropic says of errors.
+Parse and classify the errors of Anthropic's API.
 
 Source: the types of its Python SDK, ``anthropic`` 2.12.0: ``types/shared/*_error*.py``; docs.claude.com, "Errors".
 """
@@ -41,7 +41,7 @@ ERROR_CODES: Final = ErrorCodes(
     model_missing=frozenset(),
     credential=frozenset({"authentication_error"}),
 )
-"""``quota``, ``context``, ``filter`` and ``unsupported`` are our own words, for errors that their text tells apart."""
+"""``quota``, ``context``, ``filter`` and ``unsupported`` are our own words, for errors identified by their text."""
 
 STATUSES: Final[Mapping[str, int]] = {
     "invalid_request_error": 400,
@@ -56,7 +56,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-"""The status of each type, for errors that come without one, inside a 200."""
+"""The status of each error type, for errors inside a reply with status 200."""
 
 _MEANINGS: Final = (
     ("quota", re.compile(r"You have reached your specified (?:workspace )?API usage limits")),  # litellm#37599
@@ -69,15 +69,15 @@ _MEANINGS: Final = (
     ("unsupported", re.compile(r"`?[a-z_]+`? and `?[a-z_]+`? cannot both be specified")),
 )
 """
-What errors of the type ``invalid_request_error`` say that are something else; each matches from the beginning.
+Messages of ``invalid_request_error`` that mean something more specific, matched at the start.
 
-Recorded is the one of the effort. The others are as users quote them: docker/docker-agent#569 and
-anthropics/claude-code#228 (context), anthropics/claude-code#43487 (filter); for ``temperature``, the sources of many
-clients.
+The one about effort was recorded. The others are quoted by users: docker/docker-agent#569 and
+anthropics/claude-code#228 (context), anthropics/claude-code#43487 (filter); the one about ``temperature`` is in the
+sources of many clients.
 """
 
-_ON_HOLD: Final = "organization_on_hold"
-"""The code of an organisation that the vendor has shut out, with 400 (``OrganizationOnHoldError`` of the SDK)."""
+_ORGANIZATION_ON_HOLD: Final = "organization_on_hold"
+"""The code for a suspended organization, with status 400 (``OrganizationOnHoldError`` of the SDK)."""
 
 _PARAMETER: Final = re.compile(r"`?([a-z_]+)`?(?:[.\d]*[a-z_.\d]*: | is deprecated)")
 _OUR_NAMES: Final = {
@@ -87,14 +87,14 @@ _OUR_NAMES: Final = {
     "thinking": "reasoning_effort",
     "system": "messages",
 }
-_OUR_INNER_NAMES: Final = (
+_NAMES_BY_START: Final = (
     ("This model does not support effort", "reasoning_effort"),
     ("This model does not support the effort", "reasoning_effort"),
     ("output_config.effort", "reasoning_effort"),
     ("thinking.budget_tokens", "reasoning_budget"),
     ("thinking.enabled.budget_tokens", "reasoning_budget"),
 )
-"""What messages begin with that name a part of a parameter, or name it in words."""
+"""The parameters of messages that name only a part of one, or describe it, by the start of the message."""
 
 _PARAMETERS: Final = frozenset(
     {"model", "messages", "max_tokens", "temperature", "top_p", "top_k", "tools", "tool_choice", *_OUR_NAMES}
@@ -102,7 +102,7 @@ _PARAMETERS: Final = frozenset(
 
 
 def parse_error(reply: HTTPReply) -> VendorError:
-    """Parse the body of an error; gateways in front of the API answer in forms of their own, or in HTML."""
+    """Parse the body of an error reply. Gateways in front of the API use other forms, or HTML."""
     try:
         body = parse_json(reply.body)
     except ValueError:
@@ -111,7 +111,7 @@ def parse_error(reply: HTTPReply) -> VendorError:
 
 
 def parse_error_body(body: object, *, fallback: str) -> VendorError:
-    """Parse ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}}``, or what stands for it."""
+    """Parse ``{"type": "error", "error": {"type", "message", "details": {"error_code"}}}``, or another form."""
     fields = body if isinstance(body, Mapping) else {}
     error = fields.get("error")
     error = error if isinstance(error, Mapping) else fields
@@ -124,48 +124,49 @@ def parse_error_body(body: object, *, fallback: str) -> VendorError:
         message=message,
         code=code if isinstance(code, str) else None,
         type=kind if isinstance(kind, str) and kind != "error" else None,
-        param=parameter_in(message) if kind == "invalid_request_error" else None,
+        param=find_parameter(message) if kind == "invalid_request_error" else None,
         details=error,
     )
 
 
-def parameter_in(message: str) -> str | None:
-    """Find the parameter that a message names first, under our name for it: ``messages.0.content: …``."""
-    for beginning, ours in _OUR_INNER_NAMES:
-        if message.startswith(beginning):
+def find_parameter(message: str) -> str | None:
+    """Return our name of the parameter at the start of a message: ``messages.0.content: …`` is ``messages``."""
+    for start, ours in _NAMES_BY_START:
+        if message.startswith(start):
             return ours
-    if both := find_refused_parameter(message):
-        return both
-    named = _PARAMETER.match(message)
-    if named is None or named[1] not in _PARAMETERS:
+    if parameter := find_refused_parameter(message):
+        return parameter
+    match = _PARAMETER.match(message)
+    if match is None or match[1] not in _PARAMETERS:
         return None
-    return _OUR_NAMES.get(named[1], named[1])
+    return _OUR_NAMES.get(match[1], match[1])
 
 
-def error_of(reply: HTTPReply, vendor_error: VendorError, *, in_success: bool = False) -> ProviderError:
-    """Classify an error by status and structured code, and where these say nothing by the beginning of its text."""
-    known = vendor_error
+def make_error(reply: HTTPReply, vendor_error: VendorError, *, in_success: bool = False) -> ProviderError:
+    """Classify an error by status and code, and if these are not specific, by the start of its message."""
+    described = vendor_error
     if vendor_error.code is None and vendor_error.type == "invalid_request_error":
-        meaning = next((word for word, text in _MEANINGS if text.match(vendor_error.message)), None)
-        known = vendor_error._replace(code=meaning, stage="output" if meaning == "filter" else "prompt")
-    judged = replace(reply, head=replace(reply.head, status=403)) if vendor_error.code == _ON_HOLD else reply
-    error = classify_error(judged, known, ERROR_CODES, in_success=in_success)
+        meaning = next((word for word, pattern in _MEANINGS if pattern.match(vendor_error.message)), None)
+        described = vendor_error._replace(code=meaning, stage="output" if meaning == "filter" else "prompt")
+    permitted = vendor_error.code != _ORGANIZATION_ON_HOLD
+    classified = reply if permitted else replace(reply, head=replace(reply.head, status=403))
+    error = classify_error(classified, described, ERROR_CODES, in_success=in_success)
     error.status = reply.status
     error.code, error.param = vendor_error.code or vendor_error.type, vendor_error.param
     return error
 
 
-def error_inside(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
-    """Make the error of an error inside a 200; of a type that is not known, it counts as the server's failure."""
-    vendor_error = parse_error_body(body, fallback="the vendor reports an error")
+def make_error_in_success(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
+    """Classify an error inside a reply with status 200. An unknown type counts as a failure of the server."""
+    vendor_error = parse_error_body(body, fallback="The vendor reports an error without a message.")
     status = STATUSES.get(vendor_error.type or "", 500)
-    error = error_of(HTTPReply(ReplyHead(status, head.headers), b""), vendor_error, in_success=True)
+    error = make_error(HTTPReply(ReplyHead(status, head.headers), b""), vendor_error, in_success=True)
     error.request_id = error.request_id or _text(body.get("request_id"))
     return error
 
 
-def reported_id(reply: HTTPReply) -> str | None:
-    """Return the id of the request that an error's body names, for replies whose headers were stripped on the way."""
+def parse_request_id_in_body(reply: HTTPReply) -> str | None:
+    """Return the request id in the body of an error, for replies whose headers a proxy removed."""
     try:
         body = parse_json(reply.body)
     except ValueError:

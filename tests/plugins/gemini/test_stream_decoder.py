@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from budwood.errors import BadResponseError, ContentFilterError, ServerError, StreamInterruptedError
 from budwood.types import ReasoningPart, ReplyHead, TextPart, ToolCallPart, VendorPart
-from budwood_gemini.streaming import GeminiStreamDecoder
+from budwood_gemini.stream_decoder import GeminiStreamDecoder
 from tests.plugins.gemini.replies import USAGE, call, candidate, reply, text
 
 HEAD = ReplyHead(200, {})

@@ -24,7 +24,7 @@ from budwood.types import (
     UsageReported,
     VendorPart,
 )
-from budwood_anthropic.streaming import MessageStreamDecoder
+from budwood_anthropic.stream_decoder import MessageStreamDecoder
 
 REQUEST = ChatRequest(model="claude", messages=(Message.user("Hi"),))
 HEAD = ReplyHead(200, {"request-id": "req_1"})
@@ -233,7 +233,7 @@ def test_a_second_beginning_makes_the_first_void(speaker):
     cut_off = text_block(0, "Hel")[:-1]
     events = play(speaker(), sse(START, *cut_off, again, *text_block(0, "Hello"), *STOP))
 
-    assert Restarted("the vendor began the reply anew") in events
+    assert Restarted("the vendor restarted the reply") in events
     assert built(events).message.parts == (TextPart(text="Hello"),)
     assert built(events).id == "msg_2"
 
@@ -332,7 +332,7 @@ def test_no_bytes_break_the_decoder(data):
     Whatever comes, it is decoded, or told as an error of ours.
     """
     decoder = MessageStreamDecoder(
-        HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), failure=lambda _said: ServerError("x")
+        HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), make_error=lambda _said: ServerError("x")
     )
     try:
         decoder.feed(b"data: " + data.replace(b"\n", b"") + b"\n\n")
@@ -350,7 +350,9 @@ def test_cuts_change_nothing(texts, data):
     place = data.draw(st.integers(0, len(body)))
 
     def decoded(pieces):
-        decoder = MessageStreamDecoder(HEAD, limits=None, decode_body=lambda _reply: None, failure=lambda _said: None)
+        decoder = MessageStreamDecoder(
+            HEAD, limits=None, decode_body=lambda _reply: None, make_error=lambda _said: None
+        )
         return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
 
     assert decoded([body[:place], body[place:]]) == decoded([body])
