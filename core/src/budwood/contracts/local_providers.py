@@ -33,7 +33,7 @@ class LocalAdaptationProvider(Protocol):
     """A model inside the process that adapts parameters, and reports it before it generates a reply."""
 
     def adaptations(self, request: ChatRequest) -> tuple[Adaptation, ...]:
-        """Return an adaptation for each parameter that is not used unchanged. Do not load the model: this must be fast."""
+        """Return an adaptation for each parameter that is not used unchanged. It must not load the model."""
         ...
 
 
