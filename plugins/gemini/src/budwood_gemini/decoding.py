@@ -111,7 +111,7 @@ def decode_part(fields: Mapping[str, Any], new_id: str) -> TextPart | ReasoningP
     """
     Decode a part. Returns None for an empty text without a signature.
 
-    Other fields of texts, thoughts and calls, such as ``thoughtSignature``, are kept in ``data`` of the part: Gemini
+    Other fields of texts, thoughts and calls, such as ``thoughtSignature``, are in ``data`` of the part: Gemini
     requires them back with the same part.
     """
     kinds = fields.keys() - {"thought", "thoughtSignature"}
