@@ -83,7 +83,7 @@ TEST: Final = [
 PYTHONS: Final = ["3.11", "3.12", "3.13"]
 OTHER_PYTHONS: Final = [version for version in PYTHONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
-SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned, because each release has to be compiled
+SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
 
 def install_checkout(session: nox.Session, *others: str, heavy: bool = False) -> None:
@@ -101,8 +101,8 @@ def enter_checkout(session: nox.Session) -> str:
     """
     Return the Python of the environment that most sessions share, and put its scripts first in PATH.
 
-    The environment has the distributions as editable installs and the requirements of all tests. It is created again when
-    the requirements change. Sessions that use it have no other environment (``python=False``), which saves installations.
+    The environment has the distributions as editable installs and the requirements of all tests. It is created again
+    when the requirements change. Sessions that use it have no other environment (``python=False``).
     """
     folder = Path(".nox", "checkout").resolve()
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
@@ -246,7 +246,7 @@ def profile(session: nox.Session) -> None:
 @nox.session
 def tokens(session: nox.Session) -> None:
     """Measure the error of token estimates with four vocabularies."""
-    session.install("./core", "django==5.2.19", "quicktok-v1==0.4.0")  # pinned, because the figures in the guide come from these releases
+    session.install("./core", "django==5.2.19", "quicktok-v1==0.4.0")  # pinned: the guide has figures of these
     session.run("python", "tests/benchmarks/tokens.py")
 
 
