@@ -40,7 +40,7 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
 
     Raises:
         ValueError: It is not JSON.
-        ResponseTooLargeError: It holds millions of values, and parsing it would fill the memory.
+        ResponseTooLargeError: The JSON has millions of values, and parsing it would fill the memory.
     """
     if len(data) > MAX_UNCHECKED_BYTES:
         check_json_cost(data)

@@ -87,13 +87,13 @@ def decode_block(block: Mapping[str, Any]) -> Part:
 
 
 def decode_text(block: Mapping[str, Any]) -> TextPart:
-    """Decode a text; its citations are kept in ``data``."""
+    """Decode a text; its citations are in ``data``."""
     others = _other_fields(block, _TEXT_FIELDS)
     return TextPart(text=require_text(block.get("text"), "text"), provider=VENDOR if others else None, data=others)
 
 
 def decode_call(block: Mapping[str, Any], arguments: str) -> ToolCallPart:
-    """Decode a tool call; a caller other than the model, such as its code, is kept in ``data``."""
+    """Decode a tool call; a caller other than the model, such as its code, is in ``data``."""
     others = _other_fields(block, _CALL_FIELDS)
     return ToolCallPart(
         id=block.get("id") or "",

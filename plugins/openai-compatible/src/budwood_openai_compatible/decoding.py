@@ -31,13 +31,13 @@ from budwood.types import (
 from budwood_openai_compatible.content import (
     EMPTY,
     REASONING_DETAILS,
-    content_pieces,
-    decode_piece,
-    reasoning_in,
-    text_in,
-    unknown_fields,
+    decode_content_part,
+    extract_text,
+    find_reasoning,
+    find_unknown_fields,
+    list_content_parts,
 )
-from budwood_openai_compatible.tool_calls import calls_in, decode_calls
+from budwood_openai_compatible.tool_calls import decode_calls, list_calls
 
 REQUEST_ID_HEADERS: Final = ("apim-request-id", "x-ms-request-id")
 """Headers of the request id besides the usual ones. They are Azure's; some recorded replies have only the first."""
@@ -112,13 +112,13 @@ def decode_chat(
     Raises:
         BadResponseError: It has no choices.
     """
-    choices, headers = choices_of(body), reply.head.headers
+    choices, headers = get_choices(body), reply.head.headers
     if not choices:
         raise _no_choices(reply)
-    reply_id, raw_reason = word(body.get("id")), reason_of(choices[0], body)
-    messages = [decode_message(message_of(choice), vendor, reply_id, request) for choice in choices]
-    if len(messages) > 1 and asks_for_one(request):
-        messages, raw_reason = [_join(messages)], _first_reason([reason_of(choice, body) for choice in choices])
+    reply_id, raw_reason = text_or_none(body.get("id")), get_finish_reason(choices[0], body)
+    messages = [decode_message(get_message(choice), vendor, reply_id, request) for choice in choices]
+    if len(messages) > 1 and expects_one_reply(request):
+        messages, raw_reason = [_join(messages)], _first_reason([get_finish_reason(choice, body) for choice in choices])
     return ChatResponse(
         message=messages[0],
         alternatives=tuple(messages[1:]),
@@ -126,7 +126,7 @@ def decode_chat(
         raw_finish_reason=raw_reason,
         usage=_usage_of(body, choices[0]),
         id=reply_id,
-        model=word(body.get("model")) or "",
+        model=text_or_none(body.get("model")) or "",
         request_id=parse_request_id(headers),
         rate_limits=parse_rate_limits(headers),
         metadata=decode_metadata(body, choices[0]),
@@ -152,7 +152,7 @@ def _calls_tools(message: Message) -> bool:
     return not is_text and bool(message.tool_calls)
 
 
-def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def get_choices(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the choices in the order of their indexes. Some servers send a single one as an object."""
     choices = body.get("choices")
     if not isinstance(choices, list):
@@ -165,7 +165,7 @@ def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return choices
 
 
-def asks_for_one(request: ChatRequest | None) -> bool:
+def expects_one_reply(request: ChatRequest | None) -> bool:
     """Return whether a chat request asks for a single choice, which is the default; without one, it is unknown."""
     return request is not None and request.extra.get("n") in (None, 1)
 
@@ -179,7 +179,7 @@ def _first_reason(reasons: list[str | None]) -> str | None:
     return next((reason for reason in reasons if reason not in (None, "stop")), reasons[0])
 
 
-def message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+def get_message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message of a choice, or what of it came in a chunk; a plain completion has a text in its place."""
     if "text" in choice:
         return {"content": choice["text"]}
@@ -187,18 +187,18 @@ def message_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     return message if isinstance(message, dict) else {"content": message}
 
 
-def reason_of(choice: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
+def get_finish_reason(choice: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
     """Return the server's word for why a choice ended; some servers put it beside the choices."""
     raw = choice.get("finish_reason")
     if raw is None:
         raw = body.get("finish_reason")
     if isinstance(raw, Mapping):
         raw = raw.get("type") or raw.get("reason")
-    raw = word(raw)
+    raw = text_or_none(raw)
     return None if raw is None or raw.lower() in _NO_REASON else raw
 
 
-def word(value: object) -> str | None:
+def text_or_none(value: object) -> str | None:
     """Return an id or another name, which some servers send as a number; None where there is none."""
     if isinstance(value, str):
         return value or None
@@ -219,17 +219,19 @@ def decode_message(
     if content and isinstance(content, str) and (_TEXT_FIELDS.issuperset(message) or _is_text_alone(message)):
         return Message(role="assistant", parts=(TextPart(text=content),))
     parts: list[Part] = []
-    field, reasoning = reasoning_in(message)
+    field, reasoning = find_reasoning(message)
     if reasoning:
         is_returned = not message.get(REASONING_DETAILS)  # structured reasoning goes back in place of the text
         parts.append(
             ReasoningPart(text=reasoning, provider=vendor, data=field) if is_returned else ReasoningPart(text=reasoning)
         )
-    parts.extend(part for piece in content_pieces(content) if (part := decode_piece(piece, vendor)) is not None)
-    if refusal := text_in(message.get("refusal")):
+    parts.extend(
+        part for piece in list_content_parts(content) if (part := decode_content_part(piece, vendor)) is not None
+    )
+    if refusal := extract_text(message.get("refusal")):
         parts.append(RefusalPart(text=refusal))
-    parts.extend(decode_calls(calls_in(message), vendor, reply_id, request))
-    parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in unknown_fields(message))
+    parts.extend(decode_calls(list_calls(message), vendor, reply_id, request))
+    parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in find_unknown_fields(message))
     return Message(role="assistant", parts=tuple(parts))
 
 
@@ -238,7 +240,7 @@ def _is_text_alone(message: Mapping[str, Any]) -> bool:
     return not [name for name, value in message.items() if name not in _TEXT_FIELDS and value not in EMPTY]
 
 
-def uncached(total: int | None, read: int | None) -> int | None:
+def count_uncached(total: int | None, read: int | None) -> int | None:
     """Return the input that was not cached; Azure's Grok counts more cached input than input: then nobody knows."""
     return total - read if total is not None and read is not None and read <= total else None
 
@@ -249,20 +251,20 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
 
     Gateways pass on other names for input and output (``input_tokens``), and counts as texts or decimals.
     """
-    read = detail(usage, "prompt_tokens_details", "cached_tokens")
+    read = nested_count(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
         read = first_count(usage, "prompt_cache_hit_tokens", "cached_tokens")  # DeepSeek; Moonshot
     total = first_count(usage, "prompt_tokens", "input_tokens")
     written = first_count(usage, "completion_tokens", "output_tokens")
-    reasoning = detail(usage, "completion_tokens_details", "reasoning_tokens")
+    reasoning = nested_count(usage, "completion_tokens_details", "reasoning_tokens")
     if reasoning and written is not None and total is not None:
         # xAI counts it beside `completion_tokens`: its total tells.
         written += reasoning if parse_count(usage.get("total_tokens")) == total + written + reasoning else 0
     return Usage(
         input_tokens=total,
-        uncached_input_tokens=uncached(total, read),
+        uncached_input_tokens=count_uncached(total, read),
         cache_read_tokens=read,
-        cache_write_tokens=detail(usage, "prompt_tokens_details", "cache_write_tokens"),
+        cache_write_tokens=nested_count(usage, "prompt_tokens_details", "cache_write_tokens"),
         output_tokens=written,
         reasoning_tokens=reasoning,
         reported_cost=decode_cost(usage),
@@ -279,11 +281,11 @@ def decode_cost(usage: Mapping[str, Any]) -> Decimal | None:
     return reported_cost(usage)
 
 
-def merged_usage(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Mapping[str, Any]:
+def merge_usage(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the counts of two reports of one stream. Counts only grow: one of zero does not replace another."""
     grown = {name: value for name, value in later.items() if value or not earlier.get(name)}
     inner = {name for name, value in grown.items() if isinstance(value, dict) and isinstance(earlier.get(name), dict)}
-    return {**earlier, **grown, **{name: merged_usage(earlier[name], grown[name]) for name in inner}}
+    return {**earlier, **grown, **{name: merge_usage(earlier[name], grown[name]) for name in inner}}
 
 
 def first_count(usage: Mapping[str, Any], *names: str) -> int | None:
@@ -291,7 +293,7 @@ def first_count(usage: Mapping[str, Any], *names: str) -> int | None:
     return next((found for name in names if (found := parse_count(usage.get(name))) is not None), None)
 
 
-def detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
+def nested_count(usage: Mapping[str, Any], details: str, name: str) -> int | None:
     """Return a count that stands one level deeper, or None where there is none."""
     inner = usage.get(details)
     return parse_count(inner.get(name)) if isinstance(inner, dict) else None
@@ -307,12 +309,12 @@ def decode_metadata(reply: Mapping[str, Any], choice: Mapping[str, Any] = Mappin
     return found
 
 
-def holds_error(reply: Mapping[str, Any]) -> bool:
+def is_error(reply: Mapping[str, Any]) -> bool:
     """Whether a reply or a chunk is an error, in OpenAI's envelope or in that of older vLLM."""
     return bool(reply.get("error")) or reply.get("object") == "error"
 
 
-def reports_error(reply: Mapping[str, Any]) -> bool:
+def is_unusual_error(reply: Mapping[str, Any]) -> bool:
     """
     Return whether a reply or a chunk without choices reports an error in a form other than OpenAI's.
 

@@ -27,7 +27,7 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
-from budwood_openai_compatible.content import REASONING_DETAILS, REASONING_FIELDS, encode_reasoning_piece
+from budwood_openai_compatible.content import REASONING_DETAILS, REASONING_FIELDS, encode_reasoning_part
 from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 from budwood_openai_compatible.tool_calls import encode_call
 
@@ -78,7 +78,7 @@ def encode_messages(messages: Iterable[Message], dialect: MessageDialect) -> lis
     Encode messages.
 
     Chat Completions takes only text in the result of a tool. Images in results follow in a message of the user, after
-    all results of the turn; `moved_images` reports that.
+    all results of the turn; `report_moved_images` reports that.
 
     Args:
         messages: A tool message becomes one message for each result.
@@ -108,7 +108,7 @@ def _images_of(message: Message) -> Iterator[Part]:
             yield from result.images
 
 
-def moved_images(messages: Iterable[Message]) -> tuple[Adaptation, ...]:
+def report_moved_images(messages: Iterable[Message]) -> tuple[Adaptation, ...]:
     """Return the adaptation for images that `encode_messages` moved out of results of tools, if there are any."""
     if not any(part.images for message in messages if message.role == "tool" for part in message.tool_results):
         return ()
@@ -116,7 +116,7 @@ def moved_images(messages: Iterable[Message]) -> tuple[Adaptation, ...]:
     return (Adaptation(parameter="messages", action="changed", reason=reason),)
 
 
-def dropped_reasoning(messages: Iterable[Message], dialect: MessageDialect) -> tuple[Adaptation, ...]:
+def report_dropped_reasoning(messages: Iterable[Message], dialect: MessageDialect) -> tuple[Adaptation, ...]:
     """Return the adaptation for reasoning of the caller's dictionaries that the server does not take, if any."""
     if dialect.extra_fields is None:
         return ()
@@ -194,7 +194,7 @@ def _returned_reasoning(message: Message, dialect: MessageDialect, *, with_field
             continue
         elif with_fields and (name := dialect.field_for(part)):
             returned[name] = returned.get(name, "") + part.text
-        elif part.provider == dialect.vendor and (piece := encode_reasoning_piece(part)):
+        elif part.provider == dialect.vendor and (piece := encode_reasoning_part(part)):
             pieces.append(piece)
     return returned | {"content": pieces} if any(piece["type"] != "text" for piece in pieces) else returned
 
@@ -224,7 +224,7 @@ def _content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may 
 
 def encode_tools(request: ChatRequest, *, vendor: str, with_choice: bool) -> dict[str, Any]:
     """Write the tools of a request, and which of them must be called; nothing where there are none."""
-    tools = [*map(_tool, request.tools), *own_tools(request, vendor)]
+    tools = [*map(_tool, request.tools), *list_own_tools(request, vendor)]
     if not tools:
         return {}
     written: dict[str, Any] = {"tools": tools}
@@ -237,14 +237,14 @@ def encode_tools(request: ChatRequest, *, vendor: str, with_choice: bool) -> dic
     return written
 
 
-def own_tools(request: ChatRequest, vendor: str) -> list[dict[str, Any]]:
+def list_own_tools(request: ChatRequest, vendor: str) -> list[dict[str, Any]]:
     """Return the tools that the vendor knows in its own form."""
     return [tool.data for tool in request.vendor_tools if tool.provider == vendor]
 
 
-def foreign_tools(request: ChatRequest, vendor: str) -> tuple[Adaptation, ...]:
+def report_foreign_tools(request: ChatRequest, vendor: str) -> tuple[Adaptation, ...]:
     """Return the receipt for tools of other vendors, where there are some."""
-    if not request.vendor_tools or len(own_tools(request, vendor)) == len(request.vendor_tools):
+    if not request.vendor_tools or len(list_own_tools(request, vendor)) == len(request.vendor_tools):
         return ()
     return (Adaptation(parameter="vendor_tools", action="dropped", reason="they are tools of another vendor"),)
 

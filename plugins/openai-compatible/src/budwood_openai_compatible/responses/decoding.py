@@ -21,7 +21,7 @@ from budwood.types import (
     ToolCallPart,
     Usage,
 )
-from budwood_openai_compatible.decoding import decode_cost, detail, parse_request_id, uncached
+from budwood_openai_compatible.decoding import count_uncached, decode_cost, nested_count, parse_request_id
 from budwood_openai_compatible.responses.items import decode_item
 
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -103,14 +103,14 @@ def finish_reason(body: Mapping[str, Any], parts: Iterable[Part]) -> tuple[Finis
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
     """Bring usage into our form; the totals include cached input and reasoning, as ours do."""
     total = parse_count(usage.get("input_tokens"))
-    read = detail(usage, "input_tokens_details", "cached_tokens")
+    read = nested_count(usage, "input_tokens_details", "cached_tokens")
     return Usage(
         input_tokens=total,
-        uncached_input_tokens=uncached(total, read),
+        uncached_input_tokens=count_uncached(total, read),
         cache_read_tokens=read,
-        cache_write_tokens=detail(usage, "input_tokens_details", "cache_write_tokens"),
+        cache_write_tokens=nested_count(usage, "input_tokens_details", "cache_write_tokens"),
         output_tokens=parse_count(usage.get("output_tokens")),
-        reasoning_tokens=detail(usage, "output_tokens_details", "reasoning_tokens"),
+        reasoning_tokens=nested_count(usage, "output_tokens_details", "reasoning_tokens"),
         reported_cost=decode_cost(usage),
         raw=dict(usage),
     )

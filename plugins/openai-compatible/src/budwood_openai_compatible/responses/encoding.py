@@ -11,8 +11,8 @@ from typing import Any, Final
 from budwood.providing import adapt_parameters
 from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, OutputSchema, TextPart, ToolDefinition
 from budwood_openai_compatible.body import Body
-from budwood_openai_compatible.encoding import foreign_tools, own_tools
-from budwood_openai_compatible.responses.items import InputWriter
+from budwood_openai_compatible.encoding import list_own_tools, report_foreign_tools
+from budwood_openai_compatible.responses.items import InputEncoder
 from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 
 MISSING_PARAMETERS: Final = ("stop", "seed", "frequency_penalty", "presence_penalty")
@@ -54,11 +54,11 @@ def encode_response(
         request, rules.model_copy(update={"renames": {}}), names={"max_tokens": "max_output_tokens"}
     )
     values = parameters.values
-    receipts = [*parameters.adaptations, *_missing(values), *foreign_tools(request, vendor)]
+    adaptations = [*parameters.adaptations, *_missing(values), *report_foreign_tools(request, vendor)]
     effort = values.pop("reasoning_effort", None)
     body: dict[str, Any] = {
         "model": request.model,
-        **_encode_messages(request, vendor, system_role, receipts),
+        **_encode_messages(request, vendor, system_role, adaptations),
         **values,
     }
     if effort is not None:
@@ -71,7 +71,7 @@ def encode_response(
     for name, value in request.extra.items():
         written = body.get(name)
         body[name] = {**written, **value} if isinstance(written, dict) and isinstance(value, dict) else value
-    return Body(body, tuple(receipts))
+    return Body(body, tuple(adaptations))
 
 
 def _missing(values: dict[str, Any]) -> list[Adaptation]:
@@ -84,7 +84,7 @@ def _missing(values: dict[str, Any]) -> list[Adaptation]:
 
 
 def _encode_messages(
-    request: ChatRequest, vendor: str, system_role: str | None, receipts: list[Adaptation]
+    request: ChatRequest, vendor: str, system_role: str | None, adaptations: list[Adaptation]
 ) -> dict[str, Any]:
     """
     Write the messages: a system message at the beginning as ``instructions``, all else as items.
@@ -96,21 +96,21 @@ def _encode_messages(
     if messages and messages[0].role == "system" and all(isinstance(part, TextPart) for part in messages[0].parts):
         written["instructions"] = messages[0].text
         messages = messages[1:]
-    writer = InputWriter(vendor, system_role, stored=request.extra.get("store") is not False)
+    writer = InputEncoder(vendor, system_role, stored=request.extra.get("store") is not False)
     writer.add(messages)
     if writer.items:
         written["input"] = writer.items
     if writer.left_out:
         reason = "the vendor was told not to keep its replies, and gave no encrypted content to return"
-        receipts.append(Adaptation(parameter="reasoning", action="dropped", reason=reason))
+        adaptations.append(Adaptation(parameter="reasoning", action="dropped", reason=reason))
     if any(message.name for message in messages):
         reason = "the Responses API knows no names of those who speak"
-        receipts.append(Adaptation(parameter="name", action="dropped", reason=reason))
+        adaptations.append(Adaptation(parameter="name", action="dropped", reason=reason))
     return written
 
 
 def _encode_tools(request: ChatRequest, vendor: str) -> dict[str, Any]:
-    tools = [*map(_tool, request.tools), *own_tools(request, vendor)]
+    tools = [*map(_tool, request.tools), *list_own_tools(request, vendor)]
     if not tools:
         return {}
     written: dict[str, Any] = {"tools": tools}

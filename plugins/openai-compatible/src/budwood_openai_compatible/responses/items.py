@@ -26,7 +26,7 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
-from budwood_openai_compatible.tool_calls import arguments_text
+from budwood_openai_compatible.tool_calls import serialize_arguments
 
 CALLS: Final[Mapping[str, str]] = {"function_call": "arguments", "custom_tool_call": "input"}
 """Kinds of items that call a tool, and the field that holds what it is called with."""
@@ -60,11 +60,11 @@ def reasoning_text(item: Mapping[str, Any]) -> str:
 
 def _decode_call(item: Mapping[str, Any], kind: str, vendor: str) -> ToolCallPart:
     written = CALLS[kind]
-    rest = without(item, "call_id", "name", written)
+    rest = omit_fields(item, "call_id", "name", written)
     return ToolCallPart(
         id=item.get("call_id") or item.get("id") or "",
         name=item.get("name") or "",
-        arguments=arguments_text(item.get(written)),
+        arguments=serialize_arguments(item.get(written)),
         provider=vendor,
         data=rest,
     )
@@ -72,18 +72,18 @@ def _decode_call(item: Mapping[str, Any], kind: str, vendor: str) -> ToolCallPar
 
 def _decode_piece(piece: Mapping[str, Any], item: Mapping[str, Any], vendor: str) -> TextPart | RefusalPart:
     written = _TEXTS[piece["type"]]
-    data = {**without(piece, "type", written), "message": without(item, "type", "role", "content")}
+    data = {**omit_fields(piece, "type", written), "message": omit_fields(item, "type", "role", "content")}
     kind = TextPart if written == "text" else RefusalPart
     return kind(text=piece.get(written) or "", provider=vendor, data=data)
 
 
-def without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def omit_fields(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Leave fields out, and those that are null, which say nothing."""
     return {name: value for name, value in fields.items() if name not in names and value is not None}
 
 
 @dataclass
-class InputWriter:
+class InputEncoder:
     """
     Writes messages as input items.
 
@@ -137,7 +137,7 @@ class InputWriter:
         if said is None:
             return self._add_plain(part, begun)
         piece = {"type": "output_text", "text": part.text} if isinstance(part, TextPart) else _refusal(part)
-        piece |= without(own, "message")
+        piece |= omit_fields(own, "message")
         if begun is not None and begun.get("id") == said.get("id"):
             begun["content"].append(piece)
             return begun

@@ -37,9 +37,9 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent
-from budwood_openai_compatible.content import text_in
-from budwood_openai_compatible.decoding import parse_request_id, reports_error
-from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
+from budwood_openai_compatible.content import extract_text
+from budwood_openai_compatible.decoding import is_unusual_error, parse_request_id
+from budwood_openai_compatible.event_decoder import ConvertError, DecodeBody, JSONEventDecoder
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
 
@@ -49,8 +49,8 @@ Event = Mapping[str, Any]
 class ResponsesStreamDecoder(JSONEventDecoder):
     """Decodes one streamed reply; the arguments are those of `JSONEventDecoder`."""
 
-    def __init__(self, head: ReplyHead, *, vendor: str, decode_body: DecodeBody, failure: Failure) -> None:
-        super().__init__(head, vendor=vendor, decode_body=decode_body, failure=failure)
+    def __init__(self, head: ReplyHead, *, vendor: str, decode_body: DecodeBody, convert_error: ConvertError) -> None:
+        super().__init__(head, vendor=vendor, decode_body=decode_body, convert_error=convert_error)
         self._started = False
         self._finished = False
         self._parts: list[Part] = []
@@ -81,7 +81,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         if event is None:
             return
         kind = event.get("type") or ("error" if event.get("error") else frame.event)
-        if kind not in self._take and "response" not in event and reports_error(event):
+        if kind not in self._take and "response" not in event and is_unusual_error(event):
             kind = "error"
         response = event.get("response")
         if not self._started and kind.startswith("response."):
@@ -109,11 +109,11 @@ class ResponsesStreamDecoder(JSONEventDecoder):
 
     def _text(self, event: Event) -> Iterator[StreamEvent]:
         self._told.add(self._index(event))
-        yield TextDelta(text_in(event.get("delta")))
+        yield TextDelta(extract_text(event.get("delta")))
 
     def _refusal(self, event: Event) -> Iterator[StreamEvent]:
         self._told.add(self._index(event))
-        yield RefusalDelta(text_in(event.get("delta")))
+        yield RefusalDelta(extract_text(event.get("delta")))
 
     def _summary(self, event: Event) -> Iterator[StreamEvent]:
         """Begin a summary; between two there is an empty line."""
@@ -122,7 +122,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
 
     def _reasoning(self, event: Event) -> Iterator[StreamEvent]:
         self._reasoned.add(self._index(event))
-        yield ReasoningDelta(text_in(event.get("delta")))
+        yield ReasoningDelta(extract_text(event.get("delta")))
 
     def _item_added(self, event: Event) -> Iterator[StreamEvent]:
         item: Event = event["item"]
@@ -131,7 +131,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
 
     def _arguments(self, event: Event) -> Iterator[StreamEvent]:
         self._told.add(self._index(event))
-        yield ToolCallDelta(self._index(event), arguments=text_in(event.get("delta")))
+        yield ToolCallDelta(self._index(event), arguments=extract_text(event.get("delta")))
 
     def _item_done(self, event: Event) -> Iterator[StreamEvent]:
         yield from self._close(self._index(event), event["item"])
@@ -168,7 +168,9 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         """Raise the error of an event, which stands at its top, in an envelope, or in the response that failed."""
         response: Event = event.get("response") or {}
         said = event.get("error") or response.get("error") or {name: event[name] for name in event if name != "type"}
-        raise self._failure({**response, "error": said})  # Azure's verdicts stand in the response, beside the error
+        raise self._convert_error(
+            {**response, "error": said}
+        )  # Azure's verdicts stand in the response, beside the error
 
 
 def _delta(part: TextPart | RefusalPart | ToolCallPart, index: int) -> StreamEvent:

@@ -28,7 +28,7 @@ from budwood.types import (
     TextPart,
     VendorPart,
 )
-from budwood_openai_compatible.streaming import ChatStreamDecoder
+from budwood_openai_compatible.stream_decoder import ChatStreamDecoder
 from budwood_testing import chat_chunks, chat_reply, sse
 
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
@@ -399,7 +399,7 @@ def outcome(pieces):
     List the events of a stream and, at the end, the error that it ends with.
     """
     decoder = ChatStreamDecoder(
-        HEAD, vendor="v", decode_body=_unexpected, failure=lambda said: ServerError(said["error"])
+        HEAD, vendor="v", decode_body=_unexpected, convert_error=lambda said: ServerError(said["error"])
     )
     events = []
     try:

@@ -31,29 +31,29 @@ from budwood.wire import ServerSentEvent
 from budwood_openai_compatible.call_fragments import CallFragments
 from budwood_openai_compatible.content import (
     REASONING_DETAILS,
-    content_pieces,
-    decode_piece,
-    reasoning_in,
-    text_in,
-    unknown_fields,
+    decode_content_part,
+    extract_text,
+    find_reasoning,
+    find_unknown_fields,
+    list_content_parts,
 )
 from budwood_openai_compatible.decoding import (
-    asks_for_one,
     decode_metadata,
     decode_usage,
+    expects_one_reply,
     finish_reason,
-    holds_error,
-    merged_usage,
-    message_of,
+    get_finish_reason,
+    get_message,
+    is_error,
+    is_unusual_error,
+    merge_usage,
     parse_request_id,
-    reason_of,
-    reports_error,
-    word,
+    text_or_none,
 )
-from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
-from budwood_openai_compatible.tool_calls import calls_in
+from budwood_openai_compatible.event_decoder import ConvertError, DecodeBody, JSONEventDecoder
+from budwood_openai_compatible.tool_calls import list_calls
 
-Standard = Callable[[dict[str, Any]], dict[str, Any]]
+Normalize = Callable[[dict[str, Any]], dict[str, Any]]
 """Brings a chunk into OpenAI's form."""
 
 
@@ -84,7 +84,7 @@ class _Choice:
 
     def news(self, delta: Mapping[str, Any]) -> Iterator[tuple[str, JSON]]:
         """List fields that Budwood does not model. Every delta of gpt-oss names its channel: only changes count."""
-        for kind, data in unknown_fields(delta):
+        for kind, data in find_unknown_fields(delta):
             if kind != "channel" or data != self.channel:
                 yield kind, data
         self.channel = delta.get("channel", self.channel)
@@ -122,14 +122,14 @@ class ChatStreamDecoder(JSONEventDecoder):
         *,
         vendor: str,
         decode_body: DecodeBody,
-        failure: Failure,
-        standard: Standard | None = None,
+        convert_error: ConvertError,
+        normalize: Normalize | None = None,
         request: ChatRequest | None = None,
     ) -> None:
-        super().__init__(head, vendor=vendor, decode_body=decode_body, failure=failure)
-        self._standard = standard
+        super().__init__(head, vendor=vendor, decode_body=decode_body, convert_error=convert_error)
+        self._normalize = normalize
         self._request = request
-        self._is_one_reply = asks_for_one(request)
+        self._is_one_reply = expects_one_reply(request)
         self._started = False
         self._done = False
         self._id: str | None = None
@@ -161,11 +161,11 @@ class ChatStreamDecoder(JSONEventDecoder):
         if chunk is None:
             self._done = self._done or is_end_mark(frame.data)
             return
-        if self._standard is not None:
-            chunk = self._standard(chunk)
+        if self._normalize is not None:
+            chunk = self._normalize(chunk)
         choices = chunk.get("choices")
-        if holds_error(chunk) or frame.event == "error" or (not choices and reports_error(chunk)):
-            raise self._failure(chunk)
+        if is_error(chunk) or frame.event == "error" or (not choices and is_unusual_error(chunk)):
+            raise self._convert_error(chunk)
         if not self._started:
             if not (chunk.get("id") or choices or chunk.get("usage")):
                 self._early.update(decode_metadata(chunk))  # Azure's verdict on the prompt comes before id and model
@@ -180,14 +180,14 @@ class ChatStreamDecoder(JSONEventDecoder):
 
     def _start(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._started = True
-        self._id = word(chunk.get("id"))
-        yield ResponseStarted(self._id, word(chunk.get("model")))
+        self._id = text_or_none(chunk.get("id"))
+        yield ResponseStarted(self._id, text_or_none(chunk.get("model")))
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._describe(self._early)
 
     def _report(self, usage: JSON) -> Iterator[StreamEvent]:
         if isinstance(usage, dict):
-            self._usage = merged_usage(self._usage, usage)
+            self._usage = merge_usage(self._usage, usage)
             yield UsageReported(decode_usage(self._usage))
 
     def _describe(self, notes: Mapping[str, JSON]) -> Iterable[StreamEvent]:
@@ -219,10 +219,10 @@ class ChatStreamDecoder(JSONEventDecoder):
         self, choice: Mapping[str, Any], state: _Choice, index: int, source: int, chunk: Mapping[str, Any]
     ) -> Iterator[StreamEvent]:
         if choice.get("delta") or not (state.is_started and choice.get("message")):  # some end with the whole message
-            yield from self._decode_delta(message_of(choice), state, index, source)
+            yield from self._decode_delta(get_message(choice), state, index, source)
         if isinstance(choice.get("logprobs"), dict):
             state.add_logprobs(choice["logprobs"])
-        raw = reason_of(choice, chunk)
+        raw = get_finish_reason(choice, chunk)
         if index == 0:  # metadata is of the response, whose message is the first choice
             notes = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
             if raw and state.logprobs:
@@ -248,23 +248,23 @@ class ChatStreamDecoder(JSONEventDecoder):
             if kind != REASONING_DETAILS:
                 yield from self._close_reasoning(state, index)
             yield VendorContent(VendorPart(provider=self._vendor, kind=kind, data=data), index)
-        name, reasoning = reasoning_in(delta)
+        name, reasoning = find_reasoning(delta)
         if reasoning:
             yield ReasoningDelta(reasoning, index)
             if REASONING_DETAILS not in delta:
                 state.add_reasoning(reasoning, name)
-        for piece in content_pieces(delta.get("content")):
+        for piece in list_content_parts(delta.get("content")):
             yield from self._decode_piece(piece, state, index)
-        if refusal := text_in(delta.get("refusal")):
+        if refusal := extract_text(delta.get("refusal")):
             yield from self._close_reasoning(state, index)
             yield RefusalDelta(refusal, index)
-        for call in calls_in(delta):
+        for call in list_calls(delta):
             yield from self._close_reasoning(state, index)
             yield state.calls.add(call, source, index)
         state.is_started = state.is_started or bool(delta)
 
     def _decode_piece(self, piece: JSON, state: _Choice, index: int) -> Iterator[StreamEvent]:
-        part = TextPart(text=piece) if isinstance(piece, str) and piece else decode_piece(piece, self._vendor)
+        part = TextPart(text=piece) if isinstance(piece, str) and piece else decode_content_part(piece, self._vendor)
         if isinstance(part, ReasoningPart):
             state.add_reasoning(part.text, part.data)
             yield ReasoningDelta(part.text, index)
