@@ -67,7 +67,7 @@ def test_pipe_is_rejected(tmp_path):
     """
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(PromptError, match="Cannot send .*pipe: it is not a regular file"):
+    with pytest.raises(PromptError, match=r"Cannot send .*pipe: it is not a regular file"):
         prepare_body((BodyFile(tmp_path / "pipe"),))
 
 
