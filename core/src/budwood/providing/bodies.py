@@ -118,6 +118,13 @@ def require_text(value: object, name: str) -> str:
     raise BadResponseError(f"The reply's field {name!r} is not a text but {type(value).__name__}.")
 
 
+def parse_id(value: object) -> str | None:
+    """Return an id or a name of a reply as a text, since some servers send numbers; None for all else."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def make_missing_field_error(reply: HTTPReply, body: Mapping[str, Any], name: str) -> BadResponseError:
     """
     Return the error for a reply with status 200 that lacks the field with its content.
