@@ -179,7 +179,7 @@ class OpenAIEndpoint(BaseProvider):
         if len(rows) != len(request.contents):
             raise BadResponseError(f"The reply holds {len(rows)} verdicts for {len(request.contents)} contents.")
         return ModerationResponse(
-            verdicts=tuple(map(decode_verdict, rows)),
+            results=tuple(map(decode_verdict, rows)),
             model=body.get("model") or "",
             id=body.get("id"),
             request_id=parse_request_id(reply.headers),
