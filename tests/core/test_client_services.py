@@ -132,7 +132,7 @@ def test_a_provider_without_moderation_says_so(scripted):
     """
     with (
         Client("openrouter/x", api_key="k", transport=scripted, cache=False) as client,
-        pytest.raises(UnsupportedError, match="classifies no contents"),
+        pytest.raises(UnsupportedError, match="does not support moderation"),
     ):
         client.moderate("a")
     assert scripted.calls == []
@@ -238,7 +238,7 @@ def test_a_model_in_this_process_has_none_of_these(scripted):
     The offline provider neither judges nor completes.
     """
     with Client("offline/reader", transport=scripted, cache=False) as client:
-        with pytest.raises(UnsupportedError, match="classifies no contents"):
+        with pytest.raises(UnsupportedError, match="does not support moderation"):
             client.moderate("a")
         with pytest.raises(UnsupportedError, match="plain completions"):
             client.complete("a")

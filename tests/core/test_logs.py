@@ -25,7 +25,7 @@ def unconfigured(monkeypatch):
     """
     Let no test see what another has configured.
     """
-    monkeypatch.setattr(logs, "_content_wanted", False)
+    monkeypatch.setattr(logs, "_logs_content", False)
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
@@ -297,7 +297,7 @@ def test_fields_with_a_telling_name_are_redacted(name, content, events, monkeypa
     """
     A plugin's author who logs a key does not give it away, and no option changes that.
     """
-    monkeypatch.setattr(logs, "_content_wanted", content)
+    monkeypatch.setattr(logs, "_logs_content", content)
 
     emit("anything", **{name: SECRET})
 

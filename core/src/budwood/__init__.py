@@ -1,10 +1,10 @@
 """
-Work with any language model: ask, keep it up and cheap, make datasets.
+Work with any language model: ask questions reliably and at low cost, and generate datasets.
 
-Names are looked up when they are first used, so that ``import budwood`` costs next to nothing.
+Names are imported at their first use, so that ``import budwood`` takes almost no time.
 """
 
-TYPE_CHECKING = False  # what type checkers take for true; `import typing` would cost 8 ms
+TYPE_CHECKING = False  # type checkers treat it as true; `import typing` would take 8 ms
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession as AsyncChatSession
     from budwood.chat import ChatSession as ChatSession
@@ -143,7 +143,7 @@ _NAMES = {
         Usage UsageReported VendorContent VendorPart VendorTool
     """,
 }
-"""The public names, by the module where they live."""
+"""The public names, by their module."""
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -151,7 +151,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
-    """Look a public name up where it lives, the first time that it is used."""
+    """Import a public name at its first use."""
     if name == "__version__":
         from importlib.metadata import version
 
@@ -167,5 +167,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the public names, looked up or not."""
+    """List the public names, imported or not."""
     return sorted({*globals(), *__all__, "__version__"})

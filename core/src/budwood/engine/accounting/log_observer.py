@@ -1,4 +1,4 @@
-"""The observer that writes to the log."""
+"""The observer that writes events to the log."""
 
 from __future__ import annotations
 
