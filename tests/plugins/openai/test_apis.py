@@ -339,6 +339,6 @@ def test_several_contents_are_texts(client, scripted):
     """
     OpenAI judges several texts at once, but only one content with an image.
     """
-    with pytest.raises(UnsupportedError, match="each by itself"):
+    with pytest.raises(UnsupportedError, match="for each input separately"):
         client.moderate(["a", Message.user("b", ImagePart(url="https://x/y"))])
     assert scripted.calls == []

@@ -223,6 +223,6 @@ def _complete_error(error: ProviderError, head: ReplyHead) -> ProviderError:
     if is_about_response or error.code == "previous_response_not_found":
         error.hint = (
             "The server no longer has this response, or did not store it (store=False). "
-            "Send the whole conversation without previous_response_id."
+            "Send the full conversation without previous_response_id."
         )
     return error
