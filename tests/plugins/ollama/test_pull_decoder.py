@@ -175,7 +175,7 @@ def test_who_fetches_no_models_says_so_before_sending(make_client, scripted):
     """
     with make_client() as client:
         for model in ("openrouter/x", "offline/extractive"):
-            with pytest.raises(UnsupportedError, match="downloads no models"):
+            with pytest.raises(UnsupportedError, match="does not support downloading models"):
                 list(client.pull(model))
 
     assert scripted.calls == []

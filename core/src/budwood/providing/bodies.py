@@ -43,7 +43,7 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
 
     Raises:
         ValueError: It is not JSON.
-        ResponseTooLargeError: It holds millions of values, and parsing it would fill the memory.
+        ResponseTooLargeError: The JSON has millions of values, and parsing it would fill the memory.
     """
     if len(data) > MAX_UNCHECKED_BYTES:
         check_json_cost(data)
@@ -121,6 +121,13 @@ def require_text(value: object, name: str) -> str:
     if value is None:
         return ""
     raise BadResponseError(f"The reply's field {name!r} is not a text but {type(value).__name__}.")
+
+
+def parse_id(value: object) -> str | None:
+    """Return an id or a name of a reply as a text, since some servers send numbers; None for all else."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def make_missing_field_error(reply: HTTPReply, body: Mapping[str, Any], name: str) -> BadResponseError:
