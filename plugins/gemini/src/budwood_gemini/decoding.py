@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import parse_count, require_text
+from budwood.providing import parse_count, parse_id, require_text
 from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
 from budwood_gemini.content import SOURCES, VENDOR
 from budwood_gemini.tool_results import OUR_ID
@@ -111,7 +111,7 @@ def decode_part(fields: Mapping[str, Any], new_id: str) -> TextPart | ReasoningP
     """
     Decode a part. Returns None for an empty text without a signature.
 
-    Other fields of texts, thoughts and calls, such as ``thoughtSignature``, are kept in ``data`` of the part: Gemini
+    Other fields of texts, thoughts and calls, such as ``thoughtSignature``, are in ``data`` of the part: Gemini
     requires them back with the same part.
     """
     kinds = fields.keys() - {"thought", "thoughtSignature"}
@@ -127,8 +127,8 @@ def _call(fields: Mapping[str, Any], new_id: str) -> ToolCallPart:
     call = fields["functionCall"]
     arguments = call.get("args")
     return ToolCallPart(
-        id=call.get("id") or new_id,
-        name=call.get("name") or "",
+        id=parse_id(call.get("id")) or new_id,
+        name=parse_id(call.get("name")) or "",
         arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
         provider=VENDOR,
         data=other_fields(fields, "functionCall"),

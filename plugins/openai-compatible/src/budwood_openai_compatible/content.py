@@ -83,7 +83,7 @@ def encode_reasoning_part(part: ReasoningPart) -> dict[str, JSON] | None:
     if not isinstance(received, dict):
         return None
     field = _find_text_field(received)
-    text = [{"type": "text", "text": part.text}] if isinstance(received[field], list) else part.text
+    text: JSON = [{"type": "text", "text": part.text}] if isinstance(received[field], list) else part.text
     return {**received, field: text}
 
 
