@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from budwood import errors
-from budwood_cli.failures import STATUSES, PartialError, infer_status
+from budwood_cli.failures import STATUSES, PartialError, status_of
 
 EXPECTED = {
     1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
@@ -32,10 +32,10 @@ def test_every_error_has_its_exit_status():
         if isinstance(kind, type) and issubclass(kind, errors.BudwoodError)
     }
 
-    found = {name: infer_status(kind.__new__(kind)) for name, kind in kinds.items()}
+    found = {name: status_of(kind.__new__(kind)) for name, kind in kinds.items()}
 
     assert found == {name: status for status, names in EXPECTED.items() for name in names.split()}
-    assert infer_status(PartialError("Rows are missing.")) == 7
+    assert status_of(PartialError("Rows are missing.")) == 7
     assert set(STATUSES) <= set(kinds.values())
 
 
