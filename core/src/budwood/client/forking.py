@@ -1,4 +1,4 @@
-"""Give the clients of a forked process connections and random numbers of their own."""
+"""After a fork, give the clients of the child process new connections and random numbers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
 """All clients of this process."""
 
 inherited: list[Transport | LoopTransports] = []
-"""Transports of the process that was forked. They are kept, for closing them is not ours."""
+"""Transports of the parent process. The child keeps references, because it must not close them."""
 
 
 def _after_fork() -> None:
     for client in tuple(clients):
-        client._after_fork()  # noqa: SLF001 - not for users
+        client._after_fork()  # noqa: SLF001 - internal
 
 
 if hasattr(os, "register_at_fork"):
