@@ -1,4 +1,4 @@
-"""After a fork, give the clients of the child process new connections and random numbers."""
+"""Replace the connections and random numbers of clients in a forked process."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
 """All clients of this process."""
 
 inherited: list[Transport | LoopTransports] = []
-"""Transports of the parent process. The child keeps references, because it must not close them."""
+"""Transports of the parent process. They are kept alive, because closing them here would affect the parent."""
 
 
 def _after_fork() -> None:
     for client in tuple(clients):
-        client._after_fork()  # noqa: SLF001 - internal
+        client._after_fork()  # noqa: SLF001 - not for users
 
 
 if hasattr(os, "register_at_fork"):
