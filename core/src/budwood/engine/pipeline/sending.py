@@ -46,7 +46,7 @@ def send(attempt: Attempt) -> Flow[Any]:
 
 
 def _check_target(path: Path) -> Flow[None]:
-    from budwood.engine.drivers.saving import check_target  # not above: few programs save replies
+    from budwood.engine.drivers.reply_files import check_target  # not above: few programs save replies
 
     yield Invoke(lambda: check_target(path))
 
