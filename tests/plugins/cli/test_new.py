@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from budwood.hooks import API_VERSION, KINDS
 from budwood.names import normalise
-from budwood_cli.failures import ArgumentError
+from budwood_cli.errors import ArgumentError
 from budwood_cli.scaffold import steps
 from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin, group_of
 from budwood_cli.scaffold.names import LONGEST, Names

@@ -10,7 +10,7 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
-from budwood_cli.failures import ArgumentError
+from budwood_cli.errors import ArgumentError
 
 LONGEST: Final = 30
 

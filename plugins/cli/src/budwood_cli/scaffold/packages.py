@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from budwood_cli.failures import ArgumentError
+from budwood_cli.errors import ArgumentError
 from budwood_cli.scaffold.kinds import DESCRIPTIONS, PATTERNS, Family, KindOfPlugin, group_of, template_folders
 from budwood_cli.scaffold.names import Names
 
