@@ -1,5 +1,5 @@
 """
-Make a dataset of 200 conversations from Budwood's documentation, offline, and print three of them.
+Create a dataset of 200 conversations from Budwood's documentation, offline, and print three of them.
 
 Usage: python demo.py FOLDER
 """
@@ -15,7 +15,7 @@ SPEC = Path(__file__).resolve().parents[1] / "demo.toml"
 
 
 def main() -> int:
-    """Run the command that a user would run, and read what it wrote."""
+    """Run `budwood generate` and print rows of its output."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output").resolve()
     output = folder / "qa.jsonl"
     status = run("budwood", "generate", str(SPEC), "--output", str(output))
@@ -27,12 +27,12 @@ def main() -> int:
         print(f"\n--- {row['source']['document']}: {' > '.join(row['source']['headings'])}")
         for message in row["messages"]:
             print(f"{message['role']:>9}: {message['content']}")
-    print(f"\n{len(rows)} conversations by offline/extractive, which is no language model, are in {output}")
+    print(f"\n{len(rows)} conversations by offline/extractive, which is not a language model, are in {output}")
     return 0
 
 
 def run(*command: str) -> int:
-    """Run a command and return its exit status. Ctrl-C reaches it too: wait until it has ended in order."""
+    """Run a command and return its exit status. After Ctrl-C, wait until the command has shut down."""
     with subprocess.Popen(command) as process:
         while True:
             try:

@@ -107,8 +107,8 @@ class Layers:
         self.given: dict[str, Any] = {"base_url": base_url, "api_key": "none", "cache": False}
         self.name, self.streamed = transport, streamed
         instances = Instances(Settings.load())
-        self.provider: Any = instances.build(PROVIDER, "openai-compatible", {"base_url": base_url}).thing
-        self.transports: Any = instances.build(TRANSPORT, transport).thing
+        self.provider: Any = instances.build(PROVIDER, "openai-compatible", {"base_url": base_url}).implementation
+        self.transports: Any = instances.build(TRANSPORT, transport).implementation
         self.call = self.encode()
         self.head = ReplyHead(0, {})
         self.pieces: list[bytes] = []

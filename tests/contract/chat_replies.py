@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from budwood.errors import ProviderError
 from budwood.types import HTTPReply, ReasoningPart, RefusalPart
 from tests.contract import naive
 from tests.contract.replay import REQUEST, built, cut, play
@@ -78,12 +81,35 @@ def assert_same_usage(usage, said):
     assert usage.reasoning_tokens == written.get("reasoning_tokens")
 
 
+def asking_for(readings):
+    """
+    Make a request for as many choices as there are: several that were not asked for are one reply.
+    """
+    return REQUEST if len(readings) == 1 else REQUEST.model_copy(update={"extra": {"n": len(readings)}})
+
+
+def is_error_in_success(provider, head, body):
+    """
+    Whether a complete reply is an error all the same; then it is raised, in the server's words.
+    """
+    reply = json.loads(body)
+    if reply.get("choices") or not reply.get("error"):
+        return False
+    said = reply["error"]["message"] if isinstance(reply["error"], dict) else reply["error"]
+    with pytest.raises(ProviderError) as caught:
+        provider.decode(REQUEST, HTTPReply(head, body))
+    assert " ".join(said.split())[:200] in str(caught.value)
+    return True
+
+
 def assert_whole_reply(provider, head, body):
     """
-    Decode a reply, compare it with its JSON, and return it.
+    Decode a reply, compare it with its JSON, and return it; None if it is an error all the same.
     """
-    response = provider.decode(REQUEST, HTTPReply(head, body))
+    if is_error_in_success(provider, head, body):
+        return None
     reply = json.loads(body)
+    response = provider.decode(asking_for(reply["choices"]), HTTPReply(head, body))
     assert_same(response, naive.read_reply(reply))
     assert_same_usage(response.usage, reply.get("usage"))
     assert response.id == (reply["id"] or None)
@@ -100,13 +126,15 @@ def assert_stream(provider, head, body):
     Decode a stream, compare it with the JSON of its chunks, and return it; no cut changes its events.
     """
     chunks = naive.chunks_of(body)
-    events = play(provider.decoder(REQUEST, head), [body])
+    readings = naive.read_stream(chunks)
+    request = asking_for(readings)
+    events = play(provider.decoder(request, head), [body])
     response = built(events)
-    assert_same(response, naive.read_stream(chunks))
+    assert_same(response, readings)
     assert_same_usage(response.usage, naive.last_usage(chunks))
-    assert response.id == next((chunk["id"] for chunk in chunks if chunk["id"]), None)
+    assert response.id == next((chunk["id"] for chunk in chunks if chunk.get("id")), None)
     kept = naive.leaves(response.model_dump())
     assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *SAID_OTHERWISE)) <= kept
     for seed in range(3):
-        assert play(provider.decoder(REQUEST, head), cut(body, seed)) == events
+        assert play(provider.decoder(request, head), cut(body, seed)) == events
     return response

@@ -95,7 +95,8 @@ def beside_text(chunks):
     """
     fragments = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
     for chunk in chunks:
-        yield {name: value for name, value in chunk.items() if name != "choices"}
+        # The reply has the id of the first chunk; Groq's compound systems write another into each.
+        yield {name: value for name, value in chunk.items() if name not in ("choices", "id")}
         for choice in chunk.get("choices") or []:
             delta = choice.get("delta") or {}
             yield {name: value for name, value in delta.items() if name not in fragments}

@@ -48,7 +48,7 @@ def _read_block(block, reading):
             reading.others.append(block)
 
 
-def events_of(body):
+def make_events(body):
     """
     Split a stream into its events.
     """

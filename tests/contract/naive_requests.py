@@ -16,6 +16,7 @@ from budwood.types import (
     NamedTool,
     OutputSchema,
     ReasoningEffort,
+    ReasoningPart,
     TextPart,
     ToolCallPart,
     ToolDefinition,
@@ -39,8 +40,6 @@ BOUNDS = ("max_tokens", "max_completion_tokens")
 
 NOT_SENT = {
     "annotations": "of an assistant's message: OpenAI writes them and does not read them",
-    "reasoning": "of an assistant's message: Chat Completions has no field for it; Ollama's clients send it",
-    "reasoning_content": "the same",
     "refusal": "null, which means none",
 }
 """Fields of recorded messages that are not sent, and why."""
@@ -57,7 +56,11 @@ def read_request(body, vendor):
     schema = body.get("response_format") if _is_schema(body) else None
     modelled = {*known, *BOUNDS, "model", "messages", "stop", "stream", "stream_options"}
     if _all_functions(tools):
-        modelled |= {"tools", "tool_choice"}
+        modelled |= {"tools"}
+        if isinstance(choice, dict) and choice["type"] != "function":
+            choice = None  # a list of tools, which goes as an extra
+        else:
+            modelled |= {"tool_choice"}
     if schema:
         modelled |= {"response_format"}
     return ChatRequest(
@@ -127,8 +130,13 @@ def _read_message(message, vendor):
         ToolCallPart(id=call["id"], name=call["function"]["name"], arguments=call["function"]["arguments"])
         for call in message.get("tool_calls") or ()
     ]
+    thoughts = [
+        ReasoningPart(text=message[name], provider=vendor, data=name)
+        for name in ("reasoning_content", "reasoning")
+        if message.get(name)
+    ]
     parts = [_read_piece(piece, vendor) for piece in pieces if piece.get("text") != ""]
-    return Message(role=message["role"], parts=(*parts, *calls), name=message.get("name"))
+    return Message(role=message["role"], parts=(*thoughts, *parts, *calls), name=message.get("name"))
 
 
 def _read_piece(piece, vendor):

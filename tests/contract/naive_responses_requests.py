@@ -41,6 +41,7 @@ VENDORS_OWN = {
     "reasoning": "but for the effort: how the vendor sums it up",
     "service_tier": "what the vendor charges",
     "store": "whether the vendor keeps the reply",
+    "tool_choice": "where it names a list of tools, or a tool that the vendor runs",
     "text": "where it is no JSON schema: JSON of any form",
     "truncation": "the vendor's own shortening",
     "user": "whom the vendor holds responsible",
@@ -56,12 +57,16 @@ def read_request(body, vendor):
     reasoning = dict(body.get("reasoning") or {})
     effort = reasoning.pop("effort", None)
     form = (body.get("text") or {}).get("format") or {}
-    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None}
+    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None and name != "tool_choice"}
     extra.pop("reasoning", None)
     if reasoning:
         extra["reasoning"] = reasoning
     if form.get("type") == "json_schema":
         del extra["text"]
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice["type"] != "function":
+        extra["tool_choice"] = choice  # one of the vendor's own: a list of tools, or a tool that it runs
+        choice = None
     return ChatRequest(
         model=body["model"],
         messages=_read_messages(body, vendor),
@@ -69,7 +74,7 @@ def read_request(body, vendor):
         reasoning_effort=effort,
         tools=tuple(_read_tool(tool) for tool in tools if tool["type"] == "function"),
         vendor_tools=tuple(VendorTool(provider=vendor, data=tool) for tool in tools if tool["type"] != "function"),
-        tool_choice=_read_choice(body.get("tool_choice")),
+        tool_choice=_read_choice(choice),
         output_schema=_read_schema(form) if form.get("type") == "json_schema" else None,
         extra=extra,
         **{name: body[name] for name in PLAIN if body.get(name) is not None},
@@ -118,12 +123,16 @@ def _read_item(item, vendor):
             )
             return Message(role="assistant", parts=(call,))
         case "function_call_output":
-            result = ToolResultPart(call_id=item["call_id"], name="", content=item["output"])
+            result = ToolResultPart(call_id=item["call_id"], name="", content=_read_output(item["output"], vendor))
             return Message(role="tool", parts=(result,))
         case "reasoning":
             return Message(role="assistant", parts=(ReasoningPart(text="", provider=vendor, data=item),))
         case _:
             return Message(role="assistant", parts=(VendorPart(provider=vendor, kind=kind, data=item),))
+
+
+def _read_output(output, vendor):
+    return output if isinstance(output, str) else tuple(_read_piece(piece, {}, vendor) for piece in output)
 
 
 def _read_message(item, vendor):
@@ -144,7 +153,7 @@ def _read_piece(piece, head, vendor):
         return RefusalPart(text=piece["refusal"], **own)
     if piece["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in piece:
         return TextPart(text=piece["text"], **own)
-    if piece["type"] != "input_image":
+    if piece["type"] != "input_image" or "image_url" not in piece:  # a file is known by its id to the vendor alone
         return VendorPart(provider=vendor, kind=piece["type"], data=piece)
     url, detail = piece["image_url"], piece.get("detail")
     if not url.startswith("data:"):
@@ -191,6 +200,8 @@ def without_nulls(value):
 
 
 def _canonical_item(item):
+    if isinstance(item.get("output"), list):
+        return {**item, "output": [_canonical_piece(piece) for piece in item["output"]]}
     if "role" not in item or item.get("type") == "additional_tools":
         return item
     item = {name: value for name, value in item.items() if (name, value) != ("type", "message")}
@@ -210,7 +221,7 @@ def _canonical_piece(piece):
     """
     What no detail is said of, the vendor looks at as it thinks best.
     """
-    return {"detail": "auto", **piece} if piece["type"] == "input_image" else piece
+    return {"detail": "auto", **piece} if piece["type"] == "input_image" and "image_url" in piece else piece
 
 
 def _canonical_tool(tool):

@@ -115,7 +115,7 @@ def _anthropic_usage(one):
     if one.response.body.startswith(b"{"):
         usage = one.response.json()["usage"]
     else:
-        usage = naive_anthropic.read_stream(naive_anthropic.events_of(one.response.body))["usage"]
+        usage = naive_anthropic.read_stream(naive_anthropic.make_events(one.response.body))["usage"]
     cached = (usage.get("cache_read_input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
     return usage["input_tokens"] + cached
 

@@ -94,13 +94,13 @@ def play(server, said):
     server.clear_replies().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
 
 
-def ours(client, said):
+def ours(client, said, **options):
     """
     Ask with our client, whole or streamed as the reply is.
     """
     if not said.streamed:
-        return client.ask("Hello")
-    with client.stream("Hello") as stream:
+        return client.ask("Hello", **options)
+    with client.stream("Hello", **options) as stream:
         for _ in stream:
             pass
     return stream.response

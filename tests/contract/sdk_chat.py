@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from tests.contract import sdk
+import json
+
+from tests.contract import naive, sdk
 
 USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
+
+
+def is_of_several(said):
+    """
+    Whether a reply has several choices, which are told apart only where they were asked for.
+    """
+    chunks = naive.chunks_of(said.body) if said.streamed else [json.loads(said.body)]
+    return len({choice.get("index") for chunk in chunks for choice in chunk.get("choices") or ()}) > 1
 
 
 def ask(client, *, streamed):

@@ -100,7 +100,7 @@ def assert_stream(claude, head, body):
     Decode a stream, compare it with the JSON of its events, and see that no cut changes its events.
     """
     events = play(claude.decoder(REQUEST, head), [body])
-    assert_same(built(events), reader.read_stream(reader.events_of(body)))
+    assert_same(built(events), reader.read_stream(reader.make_events(body)))
     for seed in range(3):
         assert play(claude.decoder(REQUEST, head), cut(body, seed)) == events
 

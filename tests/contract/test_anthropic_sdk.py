@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from budwood.errors import ProviderError
-from budwood_anthropic.failures import ERROR_CODES, STATUSES
+from budwood_anthropic.errors import ERROR_CODES, STATUSES
 from tests.contract import naive_anthropic, recorded, sdk
 from tests.contract.test_anthropic_messages import is_answered, is_message
 

@@ -40,7 +40,7 @@ def test_what_a_model_refuses_is_dropped_and_told(client, scripted):
 
     assert sent(scripted) == {"seed": 1}
     assert told(reply) == dict.fromkeys(SAMPLING, "dropped")
-    assert reply.adaptations[0].reason.startswith("o3 refuses it (")
+    assert reply.adaptations[0].reason.startswith("o3 rejects it (")
 
 
 def test_what_a_model_wants_under_another_name_is_renamed_and_told(client, scripted):
@@ -54,7 +54,7 @@ def test_what_a_model_wants_under_another_name_is_renamed_and_told(client, scrip
     assert sent(scripted) == {"max_completion_tokens": 9}
     (receipt,) = reply.adaptations
     assert (receipt.parameter, receipt.action, receipt.reason) == (
-        "max_tokens", "renamed", "o3 wants max_completion_tokens"
+        "max_tokens", "renamed", "o3 calls it max_completion_tokens"
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_a_warning_is_given_on_demand(make_client, scripted):
     scripted.reply(body=chat_reply("Hi"))
     client = make_client("openai/o3", on_unsupported="warn")
 
-    with pytest.warns(UserWarning, match=r"openai/o3: temperature: o3 refuses it"):
+    with pytest.warns(UserWarning, match=r"openai/o3: temperature: o3 rejects it"):
         reply = client.ask("Hello", temperature=0.5)
 
     assert told(reply) == {"temperature": "dropped"}

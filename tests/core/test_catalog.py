@@ -14,7 +14,7 @@ from budwood.catalog.vendors import vendor
 from budwood.errors import ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.plugins import Registry
-from budwood.settings import Settings, validated
+from budwood.settings import Settings, validate_settings
 from budwood.types import Capability, ChatRequest, ModelFacts, ModelRules
 
 
@@ -260,7 +260,7 @@ def test_preset_fits_the_settings_of_its_plugin(name):
     preset = presets()[name]
     model = Registry().load(PROVIDER, preset.plugin).settings()
 
-    validated(model, preset.settings, where=name)
+    validate_settings(model, preset.settings, where=name)
 
     assert set(preset.environment) <= set(model.model_fields)
     assert PRESETS[name]["source"]

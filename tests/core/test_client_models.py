@@ -119,7 +119,7 @@ def test_a_model_that_is_no_text_is_a_clear_error(client, scripted, ask):
     """
     What takes a model as its argument says what it wants instead of falling over it.
     """
-    with pytest.raises(ConfigurationError, match=r"The model is a int\. Give a text: PROVIDER/MODEL\."):
+    with pytest.raises(ConfigurationError, match=r"model must be a text; got int\. Pass model=\"provider/model\"\."):
         getattr(client, ask)(3)
     assert scripted.calls == []
 
@@ -127,7 +127,7 @@ def test_a_model_that_is_no_text_is_a_clear_error(client, scripted, ask):
 @pytest.mark.parametrize(
     ("options", "refusal"),
     [
-        ({"model": "plain"}, (ConfigurationError, "PROVIDER/MODEL")),
+        ({"model": "plain"}, (ConfigurationError, "provider/model")),
         ({"model": "nobody/tiny"}, (PluginNotFoundError, "nobody")),
         ({"model": "deepseek/tiny"}, (CredentialError, "deepseek: no API key")),
         ({"temperature": -1}, (ConfigurationError, "temperature")),
@@ -155,7 +155,7 @@ def test_what_a_model_cannot_do_is_refused_before_sending(make_client, scripted)
     client = make_client(settings={"models": {"openai/gpt-4o": {"lacks": ["image_input", "embeddings", "models"]}}})
     picture = Message(role="user", parts=(TextPart(text="?"), ImagePart(url="https://example.org/a.png")))
 
-    with pytest.raises(UnsupportedError, match="openai/gpt-4o reads no images"):
+    with pytest.raises(UnsupportedError, match="openai/gpt-4o does not take images"):
         client.ask(picture)
     with pytest.raises(UnsupportedError, match="makes no embeddings"):
         client.embed("a")
@@ -244,6 +244,6 @@ def test_an_address_that_is_missing_is_written_where_the_hint_says(make_client):
         make_client("openai-compatible/tiny")
 
     assert caught.value.hint == (
-        "Write it into [providers.openai-compatible] of budwood.toml, or set OPENAI_COMPATIBLE_BASE_URL or "
+        "Set it in [providers.openai-compatible] of budwood.toml, or in OPENAI_COMPATIBLE_BASE_URL or "
         "BUDWOOD_PROVIDERS__OPENAI_COMPATIBLE__BASE_URL."
     )

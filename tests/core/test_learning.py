@@ -60,7 +60,7 @@ def test_a_refused_parameter_is_left_out_and_told(client, scripted, clock):
     assert [sent(scripted, number) for number in (0, 1)] == [{"temperature": 0.2, "seed": 1}, {"seed": 1}]
     (receipt,) = reply.adaptations
     assert (receipt.parameter, receipt.action) == ("temperature", "dropped")
-    assert receipt.reason == f"unknown-1 refuses it (learnt from the server: {DEFAULT})"
+    assert receipt.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
     assert [(attempt.status, attempt.waited) for attempt in reply.attempts] == [(400, 0.0), (200, 0.0)]
     assert clock.slept == []
 
@@ -76,10 +76,10 @@ def test_a_parameter_is_renamed_as_the_server_says(client, scripted):
     assert sent(scripted) == {"max_completion_tokens": 5}
     (receipt,) = reply.adaptations
     assert (receipt.parameter, receipt.action) == ("max_tokens", "renamed")
-    assert receipt.reason == f"unknown-1 wants max_completion_tokens (learnt from the server: {NEWER})"
+    assert receipt.reason == f"unknown-1 calls it max_completion_tokens (learned from the server: {NEWER})"
 
 
-def test_a_lesson_is_learnt_once(client, scripted):
+def test_a_rule_is_learned_once(client, scripted):
     """
     The next request is right at the first try, whole and streamed, with the same receipts.
     """
@@ -148,7 +148,7 @@ def test_async_clients_learn_as_well(async_client, scripted):
 
 def test_who_wants_an_error_gets_it_at_once(client, scripted):
     """
-    With `on_unsupported="error"` a refusal is raised as it came, and nothing is learnt.
+    With `on_unsupported="error"` a refusal is raised as it came, and nothing is learned.
     """
     refusing(scripted, DEFAULT, "temperature", times=2)
 
@@ -160,14 +160,14 @@ def test_who_wants_an_error_gets_it_at_once(client, scripted):
         assert [attempt.status for attempt in caught.value.attempts] == [400]
 
 
-def test_what_was_learnt_is_an_error_for_who_wants_errors(client, scripted):
+def test_what_was_learned_is_an_error_for_who_wants_errors(client, scripted):
     """
-    What another call has learnt is refused before sending, as what the catalog knows is.
+    What another call has learned is refused before sending, as what the catalog knows is.
     """
     refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
     client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
-    with pytest.raises(UnsupportedError, match="learnt from the server"):
+    with pytest.raises(UnsupportedError, match="learned from the server"):
         client.ask("Hello", model=UNKNOWN, temperature=0.2, on_unsupported="error")
     assert len(scripted.calls) == 2
 
@@ -178,7 +178,7 @@ def test_a_warning_is_given_on_demand(client, scripted):
     """
     refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
 
-    with pytest.warns(UserWarning, match="learnt from the server"):
+    with pytest.warns(UserWarning, match="learned from the server"):
         reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, on_unsupported="warn")
 
     assert told(reply) == {"temperature": "dropped"}
@@ -237,7 +237,7 @@ def test_the_receipt_is_of_what_was_sent_at_last(client, scripted):
 
     assert sent(scripted) == {"most_tokens": 5}
     assert [receipt.reason for receipt in reply.adaptations] == [
-        f"o3 wants most_tokens (learnt from the server: {message})"
+        f"o3 calls it most_tokens (learned from the server: {message})"
     ]
 
 
@@ -269,7 +269,7 @@ def test_a_server_that_thinks_of_new_names_is_not_followed_for_ever(client, scri
 
 def test_many_parameters_may_be_refused_one_by_one(client, scripted):
     """
-    Servers name one parameter at a time: each is learnt, and retries of failures are left for failures.
+    Servers name one parameter at a time: each is learned, and retries of failures are left for failures.
     """
     options = {"temperature": 0.2, "top_p": 0.5, "presence_penalty": 1.0, "frequency_penalty": 1.0, "stop": "x"}
     for name in options:
@@ -335,7 +335,7 @@ def test_plain_completions_learn_as_well(client, scripted):
 
 def test_a_cached_reply_keeps_its_receipts(make_client, scripted):
     """
-    What was learnt changes no cache key: the same question is answered from the cache, and still told of.
+    What was learned changes no cache key: the same question is answered from the cache, and still told of.
     """
     client = make_client(cache="memory")
     refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
@@ -350,7 +350,7 @@ def test_a_cached_reply_keeps_its_receipts(make_client, scripted):
 
 def test_users_rows_are_completed_by_lessons(make_client, scripted):
     """
-    A row of the user's holds beside what is learnt of the same model.
+    A row of the user's holds beside what is learned of the same model.
     """
     client = make_client(settings={"models": {UNKNOWN: {"renames": {"seed": "chance"}, "source": "my notes"}}})
     refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
@@ -360,7 +360,7 @@ def test_users_rows_are_completed_by_lessons(make_client, scripted):
     assert sent(scripted) == {"chance": 3}
     reasons = {receipt.parameter: receipt.reason for receipt in reply.adaptations}
     assert "my notes" not in reasons["temperature"]
-    assert reasons["seed"] == "unknown-1 wants chance"
+    assert reasons["seed"] == "unknown-1 calls it chance"
 
 
 def test_the_key_shows_in_no_receipt(make_client, scripted):
@@ -373,11 +373,11 @@ def test_the_key_shows_in_no_receipt(make_client, scripted):
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
-    assert "learnt" in repr(reply.adaptations)
+    assert "learned" in repr(reply.adaptations)
     assert "sk-shown" not in repr(reply)
 
 
-def test_threads_share_what_one_has_learnt(clock):
+def test_threads_share_what_one_has_learned(clock):
     """
     Two threads that are refused at once both succeed; whoever comes later is not refused.
     """

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.chat.prompts import media_type_of
+from budwood.engine.chat.prompts import guess_media_type
 from budwood.errors import ConfigurationError, PromptError, UnsupportedError
 from budwood.media import ImageHandler, TextHandler
 from budwood.types import Message, TextPart
@@ -94,8 +94,8 @@ def test_typescript_is_no_video(monkeypatch):
     """
     monkeypatch.setattr(mimetypes, "guess_type", lambda _: ("video/mp2t", None))
 
-    assert media_type_of("a.ts", b"const x = 1;") == "text/plain"
-    assert media_type_of("a.ts", b"\x47\x40\x00\xff") == "video/mp2t"
+    assert guess_media_type("a.ts", b"const x = 1;") == "text/plain"
+    assert guess_media_type("a.ts", b"\x47\x40\x00\xff") == "video/mp2t"
 
 
 def test_a_byte_order_mark_is_no_text(client, scripted, write):
@@ -198,7 +198,7 @@ def test_a_model_that_reads_no_images_is_sent_none(make_client, scripted, write)
     client = make_client(settings={"models": {"openai/*": {"lacks": ["image_input"]}}})
     scripted.reply(body=chat_reply("Ok."))
 
-    with pytest.raises(UnsupportedError, match="reads no images"):
+    with pytest.raises(UnsupportedError, match="does not take images"):
         client.ask("?", files=[write("a.png", IMAGES["a.png"])])
     assert client.ask("?", files=[write("a.txt", "x")]).text == "Ok."
 
@@ -305,5 +305,5 @@ def test_every_file_has_a_media_type(name, data):
     """
     Whatever its name and content, a type is found; what is text without a telling name is text.
     """
-    assert "/" in media_type_of(name, data)
-    assert media_type_of("noname", "Grüße".encode()) == "text/plain"
+    assert "/" in guess_media_type(name, data)
+    assert guess_media_type("noname", "Grüße".encode()) == "text/plain"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.engine.chat.prompts import messages_of
+from budwood.engine.chat.prompts import parse_prompt
 from budwood.errors import PromptError
 from budwood.types import ChatResponse, ImagePart, Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
@@ -79,8 +79,8 @@ def test_prompt_may_have_many_forms(prompt, messages):
     """
     A text, a message, or a list of messages, also in OpenAI's form and in the form that our messages are saved in.
     """
-    assert messages_of(prompt) == tuple(messages)
-    assert messages_of(prompt, system="s") == (Message.system("s"), *messages)
+    assert parse_prompt(prompt) == tuple(messages)
+    assert parse_prompt(prompt, system="s") == (Message.system("s"), *messages)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_prompt_in_no_known_form_is_a_prompt_error(prompt):
     Nothing is guessed, and nothing is sent.
     """
     with pytest.raises(PromptError):
-        messages_of(prompt)
+        parse_prompt(prompt)
 
 
 FIELDS = "role content tool_calls tool_call_id name refusal parts function_call cache_control reasoning audio".split()
@@ -126,7 +126,7 @@ def test_any_table_is_a_message_or_a_prompt_error(given_message):
     No table crashes the reader with anything else.
     """
     try:
-        messages = messages_of([given_message])
+        messages = parse_prompt([given_message])
     except PromptError:
         return
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.names import did_you_mean, listed, normalise
+from budwood.names import did_you_mean, join_names, normalise
 
 SPELLINGS = st.text("aBc-_.", max_size=12)
 
@@ -76,5 +76,5 @@ def test_names_are_listed_in_order():
     """
     An empty list says that it is one.
     """
-    assert listed(["b", "a", "c"]) == "a, b, c"
-    assert listed([]) == "none"
+    assert join_names(["b", "a", "c"]) == "a, b, c"
+    assert join_names([]) == "none"

@@ -101,5 +101,5 @@ def test_provider_that_claims_chat_must_have_its_methods(client_of):
     """
     The error lists what is missing.
     """
-    with pytest.raises(PluginInvalidError, match=r"capabilities name chat.*Missing: decode, decoder, encode\."):
+    with pytest.raises(PluginInvalidError, match=r"has the capability chat.*Missing: decode, decoder, encode\."):
         client_of(Claiming)

@@ -10,7 +10,7 @@ import pytest
 
 from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError, ConfigurationError, ConnectionFailedError, ContentFilterError
-from budwood.providing.failures import MAX_MESSAGE
+from budwood.providing.bodies import MAX_MESSAGE
 from budwood_testing import ScriptedTransport, sse
 from tests.servers import head
 

@@ -22,7 +22,7 @@ def request_of(text, **parameters):
     return ChatRequest(model="m", messages=(Message.user(text),), **parameters)
 
 
-def learnt(factor, *texts):
+def learned(factor, *texts):
     """
     Make a calibration by a vendor that counts so many times what is estimated.
     """
@@ -35,7 +35,7 @@ def learnt(factor, *texts):
 
 def applied(calibration, request, endpoint="acme"):
     """
-    Estimate by what was learnt.
+    Estimate by what was learned.
     """
     return calibration.applied(endpoint, request, estimate_request(request))
 
@@ -45,7 +45,7 @@ def test_the_estimate_becomes_what_the_vendor_counts(factor):
     """
     After a few replies it is within a twentieth, and its bounds within a fifth of it.
     """
-    calibration = learnt(factor, *[TEXT] * 4)
+    calibration = learned(factor, *[TEXT] * 4)
     request = request_of(TEXT + TEXT)
     counted = estimate_request(request).tokens * factor
 
@@ -61,7 +61,7 @@ def test_one_reply_moves_the_estimate_and_leaves_the_bounds():
     """
     plain = estimate_request(request_of(TEXT))
 
-    low, tokens, high = applied(learnt(1.3, TEXT), request_of(TEXT))
+    low, tokens, high = applied(learned(1.3, TEXT), request_of(TEXT))
 
     assert tokens == pytest.approx(1.3 * plain.tokens, rel=0.02)
     assert (low, high) == (plain.low, plain.high)
@@ -87,7 +87,7 @@ def test_a_vendor_that_counts_otherwise_from_now_on_is_followed():
     """
     Late replies weigh more than early ones.
     """
-    calibration = learnt(1.0, *[TEXT] * 4)
+    calibration = learned(1.0, *[TEXT] * 4)
     applied(calibration, request_of(TEXT))
     for _ in range(12):
         calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * 1.5))
@@ -102,8 +102,8 @@ def test_no_count_is_believed_beyond_reason():
     """
     plain = estimate_request(request_of(TEXT)).tokens
 
-    assert applied(learnt(100, TEXT), request_of(TEXT)).tokens == pytest.approx(4 * plain)
-    assert applied(learnt(0.01, TEXT), request_of(TEXT)).tokens == pytest.approx(plain / 4)
+    assert applied(learned(100, TEXT), request_of(TEXT)).tokens == pytest.approx(4 * plain)
+    assert applied(learned(0.01, TEXT), request_of(TEXT)).tokens == pytest.approx(plain / 4)
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_no_count_is_believed_beyond_reason():
     ],
     ids=["short", "far longer", "with tools", "another model", "with an image"],
 )
-def test_nothing_is_said_of_other_requests_than_those_learnt_from(request_):
+def test_nothing_is_said_of_other_requests_than_those_learned_from(request_):
     """
-    What was learnt of texts holds for texts of that model, of about that length.
+    What was learned of texts holds for texts of that model, of about that length.
     """
-    assert applied(learnt(1.3, *[TEXT] * 4), request_) is None
+    assert applied(learned(1.3, *[TEXT] * 4), request_) is None
 
 
 def test_another_endpoint_is_another_matter():
     """
     The same name of a model may be another model elsewhere.
     """
-    assert applied(learnt(1.3, TEXT), request_of(TEXT), endpoint="other") is None
+    assert applied(learned(1.3, TEXT), request_of(TEXT), endpoint="other") is None
 
 
 @pytest.mark.parametrize("counted", [None, 0])
@@ -151,7 +151,7 @@ def test_only_a_few_requests_are_kept():
     """
     Until somebody counts, a model's last few wait; enormous ones are not kept at all.
     """
-    calibration = learnt(1.0, *[TEXT] * (WAITING + 5))
+    calibration = learned(1.0, *[TEXT] * (WAITING + 5))
     calibration.learn("acme", request_of("word " * 50_000), 50_000)
 
     (ratio,) = calibration._ratios.values()
@@ -162,7 +162,7 @@ def test_threads_learn_side_by_side():
     """
     No count is lost or torn by another thread's.
     """
-    calibration = learnt(1.2, TEXT)
+    calibration = learned(1.2, TEXT)
     begin = threading.Barrier(8)
 
     def work():

@@ -178,11 +178,11 @@ def test_an_unknown_option_like_no_other(ask, loopback_server):
 @pytest.mark.parametrize("model", ["gpt-4o", "/", "openai/", "/gpt-4o", " / "])
 def test_a_model_without_its_provider(ask, loopback_server, model):
     """
-    A model is PROVIDER/MODEL; the error shows what was given, and which providers there are.
+    The error shows the value, the expected form, and the available providers.
     """
     error = refusal(ask, loopback_server, ConfigurationError, model=model)
 
-    assert "PROVIDER/MODEL" in str(error)
+    assert "provider/model" in str(error)
     assert "openai" in error.hint
 
 

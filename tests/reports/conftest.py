@@ -1,4 +1,4 @@
-"""Clients over a scripted transport, whose replies and requests are the bytes that a report shows."""
+"""Clients over a scripted transport, for the replies and requests of the reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.reports.wire import COMPATIBLE
 @pytest.fixture
 def make_client(scripted, clock):
     """
-    Make blocking clients over the scripted transport, without retries and without a cache.
+    Create blocking clients over the scripted transport, without retries and without a cache.
     """
     made = []
 

@@ -1,8 +1,8 @@
 """
-Write the list of the public reports that the tests of this folder repeat.
+List the public reports that the tests of this folder repeat.
 
-Run as a program, it rewrites ``README.md`` beside it; a test compares the two. A report is what the marker ``report``
-of a test names, and its kind is the docstring of the test's file.
+As a program, this module writes ``README.md``; a test checks that the file is up to date. The marker ``report`` of a
+test states the source and the outcome of a report; the docstring of its file is the kind of fault.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ README: Final = FOLDER / "README.md"
 START: Final = """\
 # Public reports, tried on Budwood
 
-Each row is a fault that users of software of this kind reported in public. The test repeats it with the bytes or the
-requests of the report. **right**: Budwood did the right thing when the report was first tried. **mended**: it did not,
-and does now. `tests/reports/listing.py` writes this page from the markers of the tests.
+Each row is a fault that users of similar software reported in public. The test repeats it with the bytes or requests
+of the report. The outcome is **right** if Budwood passed the test from the start, and **mended** if it had to be fixed.
+`tests/reports/listing.py` generates this page from the markers of the tests.
 
-Sixteen further reports are programs in the folder `shared/cases` beside the checkout, whose README names their sources;
-`nox -s cases` runs them.
+Further reports are scripts in the folder `shared/cases` beside the checkout, with their sources in its README; `nox -s
+cases` runs them.
 """
 
 
@@ -54,7 +54,7 @@ def render() -> str:
 
 def render_kind(kind: str, name: str, reports: list[Report]) -> str:
     """Return the section of one file."""
-    head = f"\n## {kind}\n\n`{name}`\n\n| source | outcome | what holds now | test |\n| --- | --- | --- | --- |\n"
+    head = f"\n## {kind}\n\n`{name}`\n\n| source | outcome | expected behaviour | test |\n| --- | --- | --- | --- |\n"
     return head + "".join(f"{report.row}\n" for report in reports)
 
 

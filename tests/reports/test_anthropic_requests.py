@@ -1,4 +1,4 @@
-"""Requests that Anthropic refuses: thinking beside a forced tool, sampling twice, calls without results, images."""
+"""Requests that Anthropic rejects: thinking with a forced tool, two sampling parameters, open calls, image types."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Menu(BaseModel):
 @pytest.mark.parametrize("model", [CLAUDE, "anthropic/claude-3-7-sonnet-20250219"])
 def test_a_schema_forces_no_tool_while_the_model_thinks(model, scripted, make_client):
     """
-    Structured output beside thinking is asked for without a forced tool, which Anthropic refuses there.
+    Structured output with thinking does not force a tool, since Anthropic rejects that combination.
     """
     text = {"type": "text", "text": '{"name": "Soup"}'}
     scripted.reply(200, claude_reply(text))
@@ -39,9 +39,9 @@ def test_a_schema_forces_no_tool_while_the_model_thinks(model, scripted, make_cl
 @pytest.mark.report("anomalyco/opencode#1644", outcome="right")
 @pytest.mark.report("chatboxai/chatbox#2670", outcome="right")
 @pytest.mark.parametrize("model", [CLAUDE, "anthropic/claude-opus-4-1-20250805"])
-def test_only_one_way_of_sampling_is_sent(model, scripted, make_client):
+def test_only_one_sampling_parameter_is_sent(model, scripted, make_client):
     """
-    Models since Opus 4.1 refuse `temperature` beside `top_p`: one is sent, the other is in the adaptations.
+    Models since Opus 4.1 reject `temperature` with `top_p`: one is sent, the other is listed as dropped.
     """
     scripted.reply(200, HELLO)
 
@@ -54,7 +54,7 @@ def test_only_one_way_of_sampling_is_sent(model, scripted, make_client):
 @pytest.mark.report("langfuse/langfuse#9882", outcome="right")
 def test_a_parameter_that_was_not_given_is_not_sent(scripted, make_client):
     """
-    With `top_p` alone no temperature is sent, not even a default.
+    If only `top_p` is set, no temperature is sent, not even a default.
     """
     scripted.reply(200, HELLO)
 
@@ -68,7 +68,7 @@ def test_a_parameter_that_was_not_given_is_not_sent(scripted, make_client):
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, InvalidRequestError])
 def test_an_interrupted_tool_leaves_no_call_without_a_result(interruption, scripted, make_client):
     """
-    A chat whose turn was interrupted while tools ran goes on as if that turn had not been: no tool_use is left alone.
+    After an interruption during a tool, the chat continues without that turn, so that no call lacks a result.
     """
     use = {"type": "tool_use", "id": "t1", "name": "stop", "input": {}}
 
@@ -99,7 +99,7 @@ def test_an_interrupted_tool_leaves_no_call_without_a_result(interruption, scrip
 @pytest.mark.report("home-assistant/core#167208", outcome="mended")
 def test_the_type_of_an_image_is_that_of_its_bytes(scripted, make_client, tmp_path):
     """
-    A JPEG whose file is called .png is sent as a JPEG: Anthropic refuses a type that is not that of the bytes.
+    A JPEG in a file named .png is sent as JPEG: Anthropic rejects a media type that does not match the bytes.
     """
     (tmp_path / "doorbell_ring.png").write_bytes(JPEG)
     scripted.reply(200, HELLO)
@@ -114,7 +114,7 @@ def test_the_type_of_an_image_is_that_of_its_bytes(scripted, make_client, tmp_pa
 @pytest.mark.report("BerriAI/litellm#3474", outcome="right")
 def test_a_history_of_many_roles_keeps_results_beside_their_calls(scripted, make_client):
     """
-    Names of speakers and late system messages are adapted; a result follows the turn that called its tool.
+    Speaker names and late system messages are adapted; each tool result directly follows its call.
     """
     call = {"id": "t1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     history = [

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from budwood import Client, Image, Message
-from budwood.engine.chat.prompts import messages_of
+from budwood.engine.chat.prompts import parse_prompt
 from budwood.errors import PromptError
 from budwood.types import ImagePart, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from budwood_testing import ScriptedTransport, chat_reply
@@ -19,7 +19,7 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "shot", "arguments"
 
 def read(*messages):
     """Read dictionaries as a prompt."""
-    return messages_of(list(messages))
+    return parse_prompt(list(messages))
 
 
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")

@@ -17,7 +17,7 @@ DELTA = {"type": "response.output_text.delta", "item_id": "msg_1", "output_index
 
 def response_stream(*last):
     """
-    Write a stream of Responses that says a text, and then ends in some way.
+    Encode a stream of Responses with a text and these last events.
     """
     return named(
         CREATED,
@@ -30,9 +30,9 @@ def response_stream(*last):
 
 @pytest.mark.report("anomalyco/opencode#43882", outcome="right")
 @pytest.mark.report("HEXUXIU/M365-Copilot2API#6", outcome="right")
-def test_an_end_mark_without_a_reason_is_an_end(scripted, make_client, collect):
+def test_done_without_a_finish_reason_completes_a_stream(scripted, make_client, collect):
     """
-    A gateway that sends `[DONE]` and never a finish reason has finished its reply.
+    A stream with `[DONE]` and without a finish reason is complete.
     """
     scripted.reply(200, chunks=[data(chunk({"content": "Hel"}), chunk({"content": "lo."}))])
 
@@ -43,9 +43,9 @@ def test_an_end_mark_without_a_reason_is_an_end(scripted, make_client, collect):
 
 
 @pytest.mark.report("ikawrakow/ik_llama.cpp#467", outcome="right")
-def test_a_reason_without_an_end_mark_is_an_end(scripted, collect):
+def test_a_finish_reason_without_done_completes_a_stream(scripted, collect):
     """
-    A server that closes the stream after the finish reason, without `[DONE]`, has finished its reply.
+    A stream that ends after the finish reason, without `[DONE]`, is complete.
     """
     scripted.reply(200, chunks=[data(chunk({"content": "Hello."}), chunk({}, "stop"), end=b"")])
 
@@ -55,9 +55,9 @@ def test_a_reason_without_an_end_mark_is_an_end(scripted, collect):
 
 
 @pytest.mark.report("vercel/ai#19165", outcome="right")
-def test_a_stream_without_reason_and_end_mark_is_interrupted(scripted, collect):
+def test_a_stream_without_finish_reason_and_done_is_interrupted(scripted, collect):
     """
-    A stream that ends with neither was cut off: it is no reply that ended for other reasons.
+    A stream that ends with neither was cut off, and raises StreamInterruptedError.
     """
     scripted.reply(200, chunks=[data(chunk({"content": "Hel"}), end=b"")])
 
@@ -69,9 +69,9 @@ def test_a_stream_without_reason_and_end_mark_is_interrupted(scripted, collect):
 
 @pytest.mark.report("vespa-engine/vespa#33327", outcome="right")
 @pytest.mark.parametrize("reason", ["eos", "stop_sequence", "eos_token"])
-def test_other_words_for_the_end_are_an_end(reason, scripted, make_client):
+def test_finish_reasons_of_other_servers_are_accepted(reason, scripted, make_client):
     """
-    Together and others name the token that ended the reply: that is a stop, with their word beside it.
+    Some servers name the token that ended the reply; the value is available as raw_finish_reason.
     """
     scripted.reply(200, chat_reply("Hello.", finish_reason=reason))
 
@@ -84,9 +84,9 @@ def test_other_words_for_the_end_are_an_end(reason, scripted, make_client):
 @pytest.mark.report("Kilo-Org/kilocode#7773", outcome="right")
 @pytest.mark.report("mastra-ai/mastra#14187", outcome="right")
 @pytest.mark.parametrize("calls", [[], None])
-def test_a_reply_that_only_says_that_it_calls_tools_is_the_answer(calls, scripted, make_client):
+def test_the_finish_reason_tool_calls_without_calls_ends_the_loop(calls, scripted, make_client):
     """
-    `finish_reason: "tool_calls"` without a call runs nothing, and does not ask again.
+    With `finish_reason: "tool_calls"` and no call, no further request is sent.
     """
     scripted.reply(200, chat_reply("Let me look.", tool_calls=calls, finish_reason="tool_calls"))
 
@@ -100,7 +100,7 @@ def test_a_reply_that_only_says_that_it_calls_tools_is_the_answer(calls, scripte
 @pytest.mark.report("langchain-ai/langchain#39041", outcome="right")
 def test_a_response_that_failed_in_a_stream_is_an_error(scripted, collect):
     """
-    `response.failed` raises with the vendor's words; the text before it is with the exception.
+    `response.failed` raises an error with the vendor's message and the partial reply.
     """
     error = {"code": "server_error", "message": "The server had an error while processing your request."}
     failed = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed", "error": error}}
@@ -113,9 +113,9 @@ def test_a_response_that_failed_in_a_stream_is_an_error(scripted, collect):
 
 
 @pytest.mark.report("Intrect-io/OpenSwarm#557", outcome="right")
-def test_a_response_that_is_incomplete_says_why(scripted, collect):
+def test_an_incomplete_response_has_its_reason(scripted, collect):
     """
-    `response.incomplete` keeps the text, and the reason is the length.
+    `response.incomplete` returns the text with the finish reason "length".
     """
     details = {"reason": "max_output_tokens"}
     response = {"id": "resp_1", "status": "incomplete", "incomplete_details": details, "output": []}
@@ -129,7 +129,7 @@ def test_a_response_that_is_incomplete_says_why(scripted, collect):
 @pytest.mark.report("BerriAI/litellm#32724", outcome="right")
 def test_items_that_were_streamed_are_the_output(scripted, collect):
     """
-    A last event whose output is empty takes nothing back of what was streamed.
+    Streamed items are kept if the output of the last event is empty.
     """
     response = {"id": "resp_1", "model": "gpt-5", "status": "completed", "output": []}
     scripted.reply(200, chunks=[response_stream({"type": "response.completed", "response": response})])
@@ -141,9 +141,9 @@ def test_items_that_were_streamed_are_the_output(scripted, collect):
 
 @pytest.mark.report("browser-use/browser-use#262", outcome="right")
 @pytest.mark.parametrize("inner", ["innererror", "inner_error"])
-def test_a_filtered_prompt_has_a_class_of_its_own(inner, scripted, make_client):
+def test_a_filtered_prompt_raises_a_content_filter_error(inner, scripted, make_client):
     """
-    Azure's content filter answers 400: the error is that of a filter, and names what was found.
+    A reply 400 of Azure's content filter raises ContentFilterError with the categories.
     """
     found = {"jailbreak": {"filtered": True, "detected": True}}
     error = {
@@ -164,9 +164,9 @@ def test_a_filtered_prompt_has_a_class_of_its_own(inner, scripted, make_client):
 
 @pytest.mark.report("pydantic/pydantic-ai#2759", outcome="right")
 @pytest.mark.report("pydantic/pydantic-ai#1233", outcome="right")
-def test_a_call_that_groq_could_not_write_is_tried_again(scripted, make_client):
+def test_an_invalid_tool_call_of_groq_is_retried(scripted, make_client):
     """
-    Groq answers 400 to a call that its model wrote wrongly: the next attempt may be right.
+    Groq replies 400 if its model writes an invalid tool call; another attempt may succeed.
     """
     error = {
         "message": "Failed to call a function. Please adjust your prompt. See 'failed_generation' for more details.",

@@ -1,4 +1,4 @@
-"""Settings of the machine: proxies, certificates, addresses and keys in the environment."""
+"""The environment: proxies, certificates, URLs and keys."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PROXY = "http://127.0.0.1:9"  # where nothing listens
 @pytest.mark.parametrize(
     "hosts", ["localhost,127.0.0.1,::1,[::1]", "fe11::/16,127.0.0.0/8", " 127.0.0.1 , ::1/128", "[fe80::1],127.0.0.1"]
 )
-def test_addresses_of_ipv6_in_no_proxy_are_no_fault(name, hosts, monkeypatch, loopback_server):
+def test_no_proxy_may_contain_ipv6_addresses(name, hosts, monkeypatch, loopback_server):
     """
-    NO_PROXY may hold IPv6 addresses, bare or in brackets, and networks; hosts in it are reached without the proxy.
+    NO_PROXY may contain IPv6 addresses, with or without brackets, and networks; its hosts bypass the proxy.
     """
     monkeypatch.setenv("HTTP_PROXY", PROXY)
     monkeypatch.setenv("ALL_PROXY", PROXY)
@@ -32,9 +32,9 @@ def test_addresses_of_ipv6_in_no_proxy_are_no_fault(name, hosts, monkeypatch, lo
 
 
 @pytest.mark.report("Aider-AI/aider#3710", outcome="right")
-def test_a_certificate_file_that_is_absent_is_named(monkeypatch, tmp_path):
+def test_a_missing_certificate_file_is_named(monkeypatch, tmp_path):
     """
-    SSL_CERT_FILE with a path where nothing is: the error names the variable, and is no raw FileNotFoundError.
+    If the file of SSL_CERT_FILE is missing, a ConfigurationError names the variable.
     """
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
 
@@ -48,9 +48,9 @@ def test_a_certificate_file_that_is_absent_is_named(monkeypatch, tmp_path):
 
 
 @pytest.mark.report("Aider-AI/aider#3710", outcome="right")
-def test_a_certificate_file_that_is_absent_is_no_matter_without_tls(monkeypatch, tmp_path, loopback_server):
+def test_a_missing_certificate_file_does_not_matter_without_tls(monkeypatch, tmp_path, loopback_server):
     """
-    A server without TLS needs no certificates: the variable is not read.
+    For a server without TLS, SSL_CERT_FILE is not read.
     """
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     loopback_server.play(reply(200, as_json(chat_reply("Hello."))))
@@ -63,7 +63,7 @@ def test_a_certificate_file_that_is_absent_is_no_matter_without_tls(monkeypatch,
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_an_empty_address_in_the_environment_is_not_set(blank, monkeypatch, scripted, make_client):
     """
-    A line `OLLAMA_HOST=` or `OPENAI_BASE_URL=` that was left empty leaves the default address.
+    An empty or blank variable, such as `OPENAI_BASE_URL=`, leaves the default URL.
     """
     for name in ("OPENAI_BASE_URL", "OLLAMA_HOST", "OLLAMA_BASE_URL", "BUDWOOD_PROVIDERS__OLLAMA__BASE_URL"):
         monkeypatch.setenv(name, blank)
@@ -80,9 +80,9 @@ def test_an_empty_address_in_the_environment_is_not_set(blank, monkeypatch, scri
 @pytest.mark.report("apache/devlake#7132", outcome="mended")
 @pytest.mark.parametrize("key", ["sk-live-123456789\n", " sk-live-123456789", "sk-live-123456789\r\n"])
 @pytest.mark.parametrize("source", ["argument", "environment"])
-def test_a_key_with_white_space_around_it_is_named_as_such(key, source, monkeypatch, loopback_server):
+def test_white_space_around_a_key_is_reported(key, source, monkeypatch, loopback_server):
     """
-    A key that was read from a file may end in a line break: the error says so, before anything is sent.
+    A key from a file may end with a line break: an error says so before anything is sent.
     """
     options = {"api_key": key}
     if source == "environment":
@@ -101,9 +101,9 @@ def test_a_key_with_white_space_around_it_is_named_as_such(key, source, monkeypa
 
 @pytest.mark.report("typesafe-ai/typesafe-sdk-python#9", outcome="right")
 @pytest.mark.parametrize("key", ["sk-live-12\n3456789", "sk-live-\x00-123456789", "sk-live-schlüssel"])
-def test_a_key_that_no_header_can_hold_is_an_error_without_the_key(key, loopback_server):
+def test_an_invalid_key_is_reported_without_the_key(key, loopback_server):
     """
-    A key with a line break or a letter beyond ASCII inside is refused before sending, once, and is not in the message.
+    A key with a line break or non-ASCII characters is rejected before sending, and is not in the message.
     """
     with (
         pytest.raises(ConfigurationError) as caught,

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import budwood
-from budwood.providing import duration, find_message, parse_count, rate_limits, retry_after
+from budwood.providing import find_message, parse_count, parse_duration, parse_rate_limits, parse_retry_after
 from budwood_testing import FakeClock, ScriptedTransport
 
 VENDORS = ("openai-compatible/m", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "ollama/m")
@@ -53,7 +53,7 @@ def test_the_status_of_a_server_error_is_shown(model):
     error = fail(model, 500, {"error": {"message": "kaputt"}})
 
     name = model.partition("/")[0]
-    assert str(error) == f"{name}: HTTP 500: kaputt. Try again later."
+    assert str(error) == f"{name}: HTTP 500: kaputt. Retry later."
     assert isinstance(error, budwood.ServerError)
 
 
@@ -188,9 +188,11 @@ def test_numbers_are_read_in_every_form_that_has_one_meaning():
     """
     assert [parse_count(value) for value in (7, "7", 7.0, 0)] == [7, 7, 7, 0]
     assert [parse_count(value) for value in (-1, True, None, [], HUGE, int(HUGE), "nan", 2**54)] == [None] * 8
-    assert [duration(value) for value in ("6m0s", 3, int(HUGE), [3], "9" * 100_000, True)] == [360.0, 3.0] + [None] * 4
-    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, now=1445412470.0) == 10.0
-    assert rate_limits({"x-ratelimit-remaining-requests": HUGE}).remaining_requests is None
+    assert [parse_duration(value) for value in ("6m0s", 3, int(HUGE), [3], "9" * 100_000, True)] == [360.0, 3.0] + [
+        None
+    ] * 4
+    assert parse_retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, now=1445412470.0) == 10.0
+    assert parse_rate_limits({"x-ratelimit-remaining-requests": HUGE}).remaining_requests is None
 
 
 def test_a_text_is_not_searched_endlessly():

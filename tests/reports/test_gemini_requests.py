@@ -1,4 +1,4 @@
-"""Requests that Gemini refuses: results of parallel calls, and keywords of schemas that it does not know."""
+"""Requests that Gemini rejects: results of parallel calls, and unsupported keywords of schemas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CITIES = ("Oslo", "Rome", "Bonn")
 
 def call(name, **arguments):
     """
-    Make one call of a function, as Gemini writes it.
+    Return one function call in Gemini's format.
     """
     return {"functionCall": {"name": name, "args": arguments}}
 
@@ -24,7 +24,7 @@ def call(name, **arguments):
 @pytest.mark.report("epam/ai-dial-adapter-vertexai#214", outcome="right")
 def test_results_of_parallel_calls_go_back_in_one_turn(scripted, make_client):
     """
-    Gemini wants as many function responses in one turn as there were calls, in their order.
+    Gemini requires one function response for each call, in one turn and in the same order.
     """
     calls = [call("weather", city=city) for city in CITIES]
     scripted.reply(200, gemini_reply(*calls)).reply(200, gemini_reply({"text": "Rain."}))
@@ -40,9 +40,9 @@ def test_results_of_parallel_calls_go_back_in_one_turn(scripted, make_client):
 
 @pytest.mark.report("pizza-bot-app/pizza-bot#62", outcome="right")
 @pytest.mark.report("decolua/9router#3018", outcome="right")
-def test_keywords_that_gemini_does_not_know_are_not_sent(scripted, make_client):
+def test_unsupported_keywords_are_not_sent(scripted, make_client):
     """
-    The schema of a tool is sent as JSON schema, not in Gemini's own form, whose parser refuses unknown keywords.
+    A tool's schema is sent as JSON schema, not in Gemini's own form, which rejects unknown keywords.
     """
 
     def grep(
@@ -65,9 +65,9 @@ def test_keywords_that_gemini_does_not_know_are_not_sent(scripted, make_client):
 
 
 @pytest.mark.report("weave-os/router#65", outcome="right")
-def test_choices_among_numbers_are_not_refused(scripted, make_client):
+def test_numbers_in_an_enumeration_are_sent(scripted, make_client):
     """
-    Gemini's own form of a schema takes only texts as choices; JSON schema takes numbers, and is what is sent.
+    Gemini's own form of schemas allows only strings in an enumeration; JSON schema allows numbers.
     """
 
     def retry(times: Literal[1, 3, 7]) -> str:
@@ -85,7 +85,7 @@ def test_choices_among_numbers_are_not_refused(scripted, make_client):
 
 
 @pytest.mark.report("mozilla-ai/any-llm#1143", outcome="right")
-def test_a_strict_schema_goes_where_gemini_reads_json_schema(scripted, make_client):
+def test_a_strict_schema_is_sent_as_json_schema(scripted, make_client):
     """
     A schema with `additionalProperties` and references is sent as JSON schema, not as Gemini's own form.
     """

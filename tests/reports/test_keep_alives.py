@@ -113,5 +113,5 @@ def test_what_cannot_be_read_is_no_filler(event, scripted, clock):
     """
     scripted.reply(200, chunks=[event, *sse(chunk({"content": "a"}, "stop"))])
 
-    with pytest.raises(BadResponseError, match="no JSON object"):
+    with pytest.raises(BadResponseError, match="not a JSON object"):
         ask(scripted, clock, streamed=True)

@@ -1,4 +1,4 @@
-"""Headers about limits: delays and resets in all their forms, and values that are none."""
+"""Headers about rate limits: delays and resets in various formats, and invalid values."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.reports.wire import CLAUDE, as_json, claude_reply
 @pytest.mark.report("pydantic/pydantic-ai#7065", outcome="right")
 @pytest.mark.report("AstroVela/vane#469", outcome="right")
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e999", "2814, 2", "soon", ""])
-def test_a_delay_that_is_none_is_ignored(value, scripted, make_client, clock):
+def test_an_invalid_retry_after_is_harmless(value, scripted, make_client, clock):
     """
-    A Retry-After that is negative, not finite or no number neither fails the retry nor delays it by more than usual.
+    With a negative, infinite or non-numeric Retry-After, the request is retried after the usual delay at most.
     """
     scripted.reply(429, {"error": {"message": "Slow down."}}, headers={"retry-after": value})
     scripted.reply(200, chat_reply("Hello."))
@@ -31,7 +31,7 @@ def test_a_delay_that_is_none_is_ignored(value, scripted, make_client, clock):
 @pytest.mark.report("NousResearch/hermes-agent#84738", outcome="right")
 def test_a_delay_may_be_a_date(scripted, make_client, clock):
     """
-    A Retry-After that is a date is the time until then, and none where it is past.
+    A date in Retry-After delays the retry until then; a past date does not delay it.
     """
     for moment in (30, -30):
         date = formatdate(time.time() + moment, usegmt=True)
@@ -50,7 +50,7 @@ def test_a_delay_may_be_a_date(scripted, make_client, clock):
 @pytest.mark.parametrize(("text", "seconds"), [("6m0s", 360), ("2m59.56s", 179.56), ("500ms", 0.5), ("7.66s", 7.66)])
 def test_resets_that_are_durations_are_read(text, seconds, scripted, make_client):
     """
-    OpenAI and Groq write the time until a limit is reset as a duration, also with a fraction.
+    OpenAI and Groq send the time until a reset as a duration, possibly with fractions.
     """
     headers = {"x-ratelimit-reset-requests": text, "x-ratelimit-remaining-requests": "3"}
     scripted.reply(200, chat_reply("Hello."), headers=headers)
@@ -63,7 +63,7 @@ def test_resets_that_are_durations_are_read(text, seconds, scripted, make_client
 @pytest.mark.report("promptfoo/promptfoo#10322", outcome="right")
 def test_resets_that_are_timestamps_are_read(scripted, make_client, clock):
     """
-    Anthropic writes the moment at which a limit is reset; its year is no number of seconds.
+    Anthropic sends the time of a reset as a timestamp.
     """
     moment = datetime.fromtimestamp(clock.time() + 45, UTC).isoformat().replace("+00:00", "Z")
     headers = {"anthropic-ratelimit-requests-reset": moment, "anthropic-ratelimit-requests-remaining": "3"}

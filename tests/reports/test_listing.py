@@ -1,4 +1,4 @@
-"""The list of reports is that of the markers."""
+"""README.md lists the reports that the markers name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tests.reports.listing import FOLDER, README, read_reports, render
 
 def test_the_readme_lists_every_report():
     """
-    README.md holds what `tests/reports/listing.py` writes; run that program after a change.
+    README.md is up to date; run `tests/reports/listing.py` after a change.
     """
     assert README.read_text(encoding="utf-8") == render()
 
 
 def test_every_report_has_a_source_and_an_outcome():
     """
-    A source is an issue or a pull request of a repository, and an outcome one of two words.
+    A source is an issue or a pull request of a repository, and the outcome is "right" or "mended".
     """
     reports = [report for file in FOLDER.glob("test_*.py") for report in read_reports(file)]
 

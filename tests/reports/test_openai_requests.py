@@ -1,4 +1,4 @@
-"""Requests that OpenAI and servers of its form refuse: strict schemas, parameters, names and arguments of calls."""
+"""Requests that OpenAI rejects: strict schemas and unsupported parameters; tool results of any Python type."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.reports.wire import CALL
 
 
 @pytest.mark.report("openai/openai-python#2740", outcome="right")
-def test_a_model_that_allows_extra_fields_gets_a_strict_schema(scripted, make_client):
+def test_a_model_that_allows_extra_fields_is_not_sent_as_strict(scripted, make_client):
     """
-    `extra="allow"` writes `additionalProperties: true`, which strict mode refuses: it is false, or strict is off.
+    `extra="allow"` implies `additionalProperties: true`, which strict mode rejects: the schema is not sent as strict.
     """
 
     class Answer(BaseModel):
@@ -33,7 +33,7 @@ def test_a_model_that_allows_extra_fields_gets_a_strict_schema(scripted, make_cl
 @pytest.mark.report("microsoft/agent-framework#2746", outcome="right")
 def test_fields_with_defaults_are_required_in_strict_mode(scripted, make_client):
     """
-    Strict mode wants every property in `required`, those with defaults too.
+    Strict mode requires every property in `required`, even those with defaults.
     """
 
     class Choice(BaseModel):
@@ -52,9 +52,9 @@ def test_fields_with_defaults_are_required_in_strict_mode(scripted, make_client)
 @pytest.mark.report("repowise-dev/repowise#987", outcome="right")
 @pytest.mark.report("IBM/chuk-llm#3", outcome="right")
 @pytest.mark.parametrize("api", ["chat", "responses"])
-def test_parameters_that_a_reasoning_model_refuses_are_not_sent(api, scripted, make_client):
+def test_parameters_that_a_reasoning_model_rejects_are_not_sent(api, scripted, make_client):
     """
-    gpt-5 takes no temperature, and no `max_tokens`; what was left out or renamed is in the adaptations.
+    For gpt-5, the temperature is dropped and `max_tokens` renamed; both are listed as adaptations.
     """
     item = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi."}]}
     responses = {"id": "resp_1", "model": "gpt-5", "status": "completed", "output": [item]}
@@ -69,9 +69,9 @@ def test_parameters_that_a_reasoning_model_refuses_are_not_sent(api, scripted, m
 
 
 @pytest.mark.report("MartialBE/one-hub#346", outcome="right")
-def test_a_parameter_that_an_unknown_model_refuses_is_left_out(scripted, make_client):
+def test_a_parameter_that_an_unknown_model_rejects_is_learned(scripted, make_client):
     """
-    A refusal that names the parameter is learned: the call is sent again without it, and later calls too.
+    If an error names a parameter, the request is retried without it, and later requests omit it.
     """
     message = (
         "Unsupported value: 'temperature' does not support 0.6 with this model. Only the default (1) is supported."
@@ -90,7 +90,7 @@ def test_a_parameter_that_an_unknown_model_refuses_is_left_out(scripted, make_cl
 @pytest.mark.report("bojieli/ai-agent-book#206", outcome="right")
 def test_results_of_tools_may_hold_dates_decimals_and_sets(scripted, make_client):
     """
-    What a tool returns is written for the model, whatever Python types it holds; the call goes on.
+    A tool may return any Python types; the model receives them as text.
     """
     call = {**CALL, "function": {"name": "reminders", "arguments": "{}"}}
     scripted.reply(200, chat_reply(tool_calls=[call], finish_reason="tool_calls")).reply(200, chat_reply("Two."))

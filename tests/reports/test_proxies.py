@@ -8,8 +8,8 @@ import pytest
 
 from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError, ConfigurationError, UnsupportedError
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.proxies import Proxies
+from budwood.wire.transport_settings import TransportSettings
 from budwood_testing import chat_reply
 from tests.servers import KEEP_ALIVE, reply
 

@@ -1,4 +1,4 @@
-"""Python types as schemas: aliases, and what comes back under them."""
+"""Pydantic aliases in schemas and tools, and tool calls without ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Search(BaseModel):
 @pytest.mark.report("langchain-ai/langchain#31035", outcome="right")
 def test_an_alias_is_the_name_for_the_model_in_a_schema(scripted, make_client):
     """
-    A field with an alias is described, and read back, under the alias.
+    The schema and the reply use a field's alias.
     """
     scripted.reply(200, chat_reply('{"query": "grafts", "maxResults": 3}'))
 
@@ -33,7 +33,7 @@ def test_an_alias_is_the_name_for_the_model_in_a_schema(scripted, make_client):
 @pytest.mark.report("langchain-ai/langgraph#4420", outcome="right")
 def test_an_alias_is_the_name_for_the_model_in_a_tool(scripted, make_client):
     """
-    A tool's parameter that is a model with an alias arrives, and an alias of the parameter itself does, too.
+    Aliases work in a tool's parameters, and in the fields of their models.
     """
     seen = []
 
@@ -52,9 +52,9 @@ def test_an_alias_is_the_name_for_the_model_in_a_tool(scripted, make_client):
 
 
 @pytest.mark.report("microsoft/agent-framework#6822", outcome="right")
-def test_parallel_calls_without_ids_are_told_apart(scripted, make_client):
+def test_parallel_calls_without_ids_get_different_ids(scripted, make_client):
     """
-    Ollama gives calls no ids: two calls of one tool have two ids, and each result goes back by name, in order.
+    Ollama sends calls without ids: Budwood assigns different ids, and sends results in order.
     """
     calls = [{"function": {"name": "weather", "arguments": {"city": city}}} for city in ("Oslo", "Rome")]
     message = {"role": "assistant", "content": "", "tool_calls": calls}

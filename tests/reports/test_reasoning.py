@@ -1,4 +1,4 @@
-"""What a model thought: where servers put it, and what goes back with the history."""
+"""Reasoning: its fields in replies, and its return in the history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REDACTED = {"type": "redacted_thinking", "data": "EvAFCoYBGAIiQL7asGsEhSLP="}
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
 def test_reasoning_is_read_under_both_of_its_names(name, scripted, make_client, collect):
     """
-    VLLM renamed `reasoning_content` to `reasoning`: both are read, whole and streamed.
+    Both `reasoning_content` and its new name in vLLM, `reasoning`, are read, streamed or not.
     """
     chunks = [chunk({name: "Think"}), chunk({name: "ing"}), chunk({"content": "2"}, "stop")]
     scripted.reply(200, chunks=[data(*chunks)]).reply(200, chat_reply("2", **{name: "Thinking"}))
@@ -30,7 +30,7 @@ def test_reasoning_is_read_under_both_of_its_names(name, scripted, make_client, 
 @pytest.mark.report("karthink/gptel#1035", outcome="right")
 def test_thinking_in_a_list_of_content_is_reasoning(scripted, make_client, collect):
     """
-    Mistral's reasoning models send the content as a list of thinking and text, then as plain text.
+    Mistral's reasoning models send the content as a list of thinking and text, or as plain text.
     """
 
     def thinking(text):
@@ -48,9 +48,9 @@ def test_thinking_in_a_list_of_content_is_reasoning(scripted, make_client, colle
 
 
 @pytest.mark.report("BerriAI/litellm#20737", outcome="right")
-def test_all_pieces_of_thinking_are_read(scripted, collect):
+def test_all_chunks_of_thinking_are_read(scripted, collect):
     """
-    Ollama streams thinking in many lines, not in two.
+    All chunks of thinking in a stream of Ollama are read.
     """
     thought = [{"message": {"content": "", "thinking": piece}, "done": False} for piece in ("I ", "think ", "so", ".")]
     last = {"message": {"content": "Yes."}, "done": True, "done_reason": "stop", "eval_count": 9}
@@ -64,7 +64,7 @@ def test_all_pieces_of_thinking_are_read(scripted, collect):
 @pytest.mark.report("BerriAI/litellm#41962", outcome="right")
 def test_a_reply_of_thinking_alone_is_not_empty(scripted, make_client):
     """
-    A model of Ollama that put its whole turn into `thinking` has reasoning and no text.
+    A reply of Ollama with only `thinking` has reasoning and an empty text.
     """
     message = {"role": "assistant", "content": "", "thinking": "The user wants OK."}
     scripted.reply(200, {"model": "gpt-oss", "message": message, "done": True, "done_reason": "stop"})
@@ -79,7 +79,7 @@ def test_a_reply_of_thinking_alone_is_not_empty(scripted, make_client):
 @pytest.mark.parametrize("streamed", [False, True])
 def test_thinking_that_cannot_be_read_goes_back_unchanged(streamed, scripted, make_client, collect):
     """
-    Thinking without text but with a signature, and redacted thinking, precede the tool call in the next request.
+    Thinking with a signature but no text, and redacted thinking, are sent back before the tool call.
     """
     if streamed:
         scripted.reply(200, chunks=[named(*_streamed(OMITTED, REDACTED, TOOL_USE))])
@@ -97,9 +97,9 @@ def test_thinking_that_cannot_be_read_goes_back_unchanged(streamed, scripted, ma
 
 @pytest.mark.report("continuedev/continue#11721", outcome="right")
 @pytest.mark.report("continuedev/continue#11994", outcome="right")
-def test_items_of_reasoning_stay_before_what_they_belong_to(scripted, make_client):
+def test_reasoning_items_keep_their_place(scripted, make_client):
     """
-    Responses go back in the order in which their items came, without an empty message between them.
+    The items of a response are sent back in their order, without an empty message in between.
     """
     items = [
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
@@ -136,7 +136,7 @@ def test_items_of_reasoning_stay_before_what_they_belong_to(scripted, make_clien
 
 def _streamed(*blocks):
     """
-    Make the events of a stream of Anthropic that calls a tool after blocks without text.
+    Yield the events of a stream of Anthropic with these blocks.
     """
     yield claude_start()[0]
     for index, block in enumerate(blocks):

@@ -90,6 +90,30 @@ def test_reasoning_of_another_server_is_not_sent(scripted, clock):
     assert scripted.sent()["messages"][1] == {"role": "assistant", "content": "Hello"}
 
 
+def test_reasoning_in_dictionaries_goes_to_servers_that_take_it(scripted, clock):
+    """
+    Reasoning in a dictionary of the caller is sent under a name that the server takes, or its omission is reported.
+    """
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello", "reasoning_content": "Be kind."},
+        {"role": "user", "content": "More"},
+    ]
+    hello = {"role": "assistant", "content": "Hello"}
+    for model, expected, adapted in (
+        ("deepseek/deepseek-reasoner", {**hello, "reasoning_content": "Be kind."}, []),
+        (MODEL, {**hello, "reasoning_content": "Be kind."}, []),
+        ("groq/openai/gpt-oss-120b", {**hello, "reasoning": "Be kind."}, []),
+        ("mistral/mistral-small-latest", hello, ["messages"]),
+        ("openai/gpt-4.1", hello, ["messages"]),
+    ):
+        scripted.reply(200, chat_reply("Bye"))
+        with open_client(scripted, clock, model) as client:
+            response = client.ask(messages)
+        assert scripted.sent()["messages"][1] == expected
+        assert [adaptation.parameter for adaptation in response.adaptations] == adapted
+
+
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 def test_thinking_among_the_content_goes_back_there(streamed, scripted, clock):
     """

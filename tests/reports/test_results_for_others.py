@@ -1,4 +1,4 @@
-"""Results that reach the wrong caller: vectors out of order, and replies of a cache for another question."""
+"""Wrong results: embeddings out of order, and cached replies to another request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EMBEDDER = "openai/text-embedding-3-small"
 @pytest.mark.report("getzep/graphiti#1732", outcome="right")
 def test_vectors_are_in_the_order_of_their_texts(scripted, make_client):
     """
-    A server may send vectors out of order: each belongs to the text that its index names.
+    Embeddings are assigned to texts by index, even if the server sends them out of order.
     """
     items = [{"index": index, "object": "embedding", "embedding": [float(index), 0.5]} for index in (2, 0, 1)]
     scripted.reply(200, {"data": items, "model": "m", "usage": {"prompt_tokens": 3, "total_tokens": 3}})
@@ -38,9 +38,9 @@ def test_vectors_are_in_the_order_of_their_texts(scripted, make_client):
         {"extra": {"presence_penalty": 1}},
     ],
 )
-def test_a_cache_tells_calls_apart_by_all_that_is_sent(changed, scripted, make_client):
+def test_the_cache_key_contains_all_parameters(changed, scripted, make_client):
     """
-    A call that differs from a cached one in any parameter is sent.
+    A call is not answered from the cache if any parameter differs.
     """
     scripted.reply(200, chat_reply("first")).reply(200, chat_reply("second"))
     client = make_client("openai/gpt-4.1", api="chat", cache="memory")

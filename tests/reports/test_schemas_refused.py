@@ -1,4 +1,4 @@
-"""Schemas that vendors refuse, as Pydantic writes them: unions, defaults, tuples, dictionaries, bounds, references."""
+"""Pydantic schemas that vendors reject: unions, tuples, dictionaries, bounds, references with descriptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPENAI = "openai/gpt-4.1"
 
 class Closed(BaseModel):
     """
-    A model that forbids other fields, so that strict mode is asked for.
+    A model that forbids other fields, so that strict mode is used.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,7 +46,7 @@ class Review(BaseModel):
 
 def find(schema, keyword):
     """
-    List the objects of a schema that have a keyword; names of properties are no keywords.
+    Return the subschemas with a keyword; names of properties do not count.
     """
     found = []
     if isinstance(schema, dict):
@@ -62,7 +62,7 @@ def find(schema, keyword):
 @pytest.fixture
 def openai_schema(scripted, make_client):
     """
-    Return what is sent to OpenAI of a type, and the value that comes back.
+    Return the schema that OpenAI receives for a type, and the parsed reply.
     """
 
     def ask(kind, value):
@@ -76,9 +76,9 @@ def openai_schema(scripted, make_client):
 @pytest.mark.report("livekit/agents#5302", outcome="mended")
 @pytest.mark.report("openai/openai-agents-python#474", outcome="mended")
 @pytest.mark.report("openai/openai-node#1709", outcome="mended")
-def test_a_discriminated_union_is_sent_as_openai_takes_it(openai_schema):
+def test_a_discriminated_union_is_sent_as_any_of(openai_schema):
     """
-    In strict mode there is no `oneOf` and no `discriminator`.
+    Strict mode rejects `oneOf` and `discriminator`: the schema has `anyOf`.
     """
     value = {"newest": {"vehicle": "car", "doors": 5}, "vehicles": [{"vehicle": "bike", "gears": 7}]}
 
@@ -94,7 +94,7 @@ def test_a_discriminated_union_is_sent_as_openai_takes_it(openai_schema):
 @pytest.mark.report("camel-ai/camel#3001", outcome="mended")
 def test_a_reference_has_no_keywords_beside_it(openai_schema):
     """
-    OpenAI refuses `$ref` beside a description: the description is kept without it.
+    OpenAI rejects a description beside `$ref`: the reference is wrapped in `anyOf`.
     """
     sent, _parsed = openai_schema(Garage, {"newest": {"vehicle": "car", "doors": 5}, "vehicles": []})
 
@@ -106,7 +106,7 @@ def test_a_reference_has_no_keywords_beside_it(openai_schema):
 @pytest.mark.report("pydantic/pydantic-ai#7315", outcome="mended")
 def test_a_tuple_of_one_type_is_a_list_of_that_length_in_strict_mode(openai_schema):
     """
-    Strict mode refuses `prefixItems`: a tuple of one type is sent as a list, and lengths of texts are kept.
+    Strict mode rejects `prefixItems`: a tuple of one type is sent as a list; lengths of strings are kept.
     """
 
     class Place(Closed):
@@ -126,7 +126,7 @@ def test_a_tuple_of_one_type_is_a_list_of_that_length_in_strict_mode(openai_sche
 @pytest.mark.report("openai/openai-agents-python#4752", outcome="mended")
 def test_a_tuple_of_several_types_is_sent_without_strict_mode(openai_schema):
     """
-    Strict mode cannot express it: the schema is sent as it is, and the reply is checked.
+    Strict mode has no equivalent: the schema is sent unchanged, and the reply is validated.
     """
 
     class Row(Closed):
@@ -140,9 +140,9 @@ def test_a_tuple_of_several_types_is_sent_without_strict_mode(openai_schema):
 
 
 @pytest.mark.report("AnswerDotAI/fastcore#798", outcome="mended")
-def test_a_tuple_in_a_tool_says_what_its_items_are(scripted, make_client):
+def test_a_tuple_in_a_tool_has_items(scripted, make_client):
     """
-    OpenAI refuses a tool with an array that has no `items`, outside of strict mode too.
+    OpenAI rejects a tool with an array without `items`, even outside strict mode.
     """
 
     def view(view_range: tuple[int, int], cell: tuple[int, str] = (1, "a")) -> str:
@@ -162,9 +162,9 @@ def test_a_tuple_in_a_tool_says_what_its_items_are(scripted, make_client):
 
 @pytest.mark.report("openai/openai-python#2004", outcome="right")
 @pytest.mark.report("openai/openai-agents-python#608", outcome="right")
-def test_a_dictionary_may_hold_something(openai_schema):
+def test_a_dictionary_may_have_entries(openai_schema):
     """
-    Strict mode would make every dictionary empty: a schema with one is sent without it.
+    Strict mode would force dictionaries to be empty: a schema with one is not sent as strict.
     """
 
     class Payload(Closed):
@@ -179,9 +179,9 @@ def test_a_dictionary_may_hold_something(openai_schema):
 
 @pytest.mark.report("BerriAI/litellm#21016", outcome="right")
 @pytest.mark.report("laravel/ai#715", outcome="right")
-def test_bounds_are_told_to_claude_in_words(scripted, make_client):
+def test_bounds_are_moved_to_the_description(scripted, make_client):
     """
-    Anthropic refuses bounds of numbers, texts and lists in the schema of the output; values are still held to them.
+    Anthropic rejects bounds of numbers, strings and lists: they become descriptions, and values are validated.
     """
     value = {"score": 7, "share": 0.5, "summary": "Good.", "tags": ["a", "b"]}
     scripted.reply(200, claude_reply({"type": "text", "text": json.dumps(value)}))

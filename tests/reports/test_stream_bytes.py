@@ -1,4 +1,4 @@
-"""Bytes that carry a reply: characters, lines, and what keeps a connection alive."""
+"""Bytes of replies: characters, line ends, and keep-alives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.reports.wire import COMPATIBLE, VENDORS, as_json, chunk, data, stream
 @pytest.mark.parametrize("model", VENDORS)
 def test_unicode_line_separators_inside_a_text_do_not_end_its_line(model, scripted, collect):
     """
-    Only CR and LF end a line of a stream: U+2028, U+2029, U+0085, VT and FS in a text are part of the text.
+    Only CR and LF end a line of a stream: U+2028, U+2029 and U+0085 are part of the text.
     """
     scripted.reply(200, chunks=[stream_of(model, "one\u2028two\u2029", "three\u0085four")])
 
@@ -23,7 +23,7 @@ def test_unicode_line_separators_inside_a_text_do_not_end_its_line(model, script
 @pytest.mark.report("langgenius/dify#39008", outcome="right")
 def test_unicode_line_separators_inside_arguments_of_a_tool_are_part_of_them(scripted, collect):
     """
-    The arguments of a streamed tool call hold a raw U+2028 as it came.
+    The arguments of a streamed tool call may contain U+2028.
     """
     call = {"index": 0, "id": "c1", "function": {"name": "note", "arguments": '{"text": "a\u2028b"}'}}
     scripted.reply(200, chunks=[data(chunk({"tool_calls": [call]}), chunk({}, "tool_calls"))])
@@ -35,9 +35,9 @@ def test_unicode_line_separators_inside_arguments_of_a_tool_are_part_of_them(scr
 
 @pytest.mark.report("api7/aisix#111", outcome="right")
 @pytest.mark.parametrize("model", VENDORS)
-def test_characters_that_arrive_byte_by_byte_are_whole(model, scripted, collect):
+def test_characters_may_arrive_byte_by_byte(model, scripted, collect):
     """
-    A character whose bytes arrive in different pieces is read as that character.
+    A character is decoded correctly if its bytes arrive in different chunks.
     """
     wire = stream_of(model, "你好世界", " 🌍 修复方法")
     scripted.reply(200, chunks=[wire[at : at + 1] for at in range(len(wire))])
@@ -49,7 +49,7 @@ def test_characters_that_arrive_byte_by_byte_are_whole(model, scripted, collect)
 @pytest.mark.parametrize("filler", [b"retry: 3000\n\n", b"id: 7\n\n", b": ping\n\n", b"event: ping\n\n"])
 def test_an_event_without_data_is_no_chunk(filler, scripted, collect):
     """
-    Fields of an event that has no data, and comments, are skipped between the chunks, also after an id.
+    Comments, and events without data, are skipped.
     """
     first, second = data(chunk({"content": "Hel"}), end=b""), data(chunk({"content": "lo"}, "stop"))
     scripted.reply(200, chunks=[filler, b"id: 1\n", first, filler, second])
@@ -61,7 +61,7 @@ def test_an_event_without_data_is_no_chunk(filler, scripted, collect):
 @pytest.mark.parametrize("blank", [b"\n" * 40, b"\r\n\r\n", b" "])
 def test_blank_lines_before_a_reply_are_skipped(blank, scripted, make_client):
     """
-    DeepSeek sends empty lines until a reply that is not streamed begins; other servers send a blank.
+    Empty lines and spaces before a reply, which keep the connection alive, are skipped.
     """
     scripted.reply(200, chunks=[blank, blank, as_json(chat_reply("Hello."))])
 
@@ -72,7 +72,7 @@ def test_blank_lines_before_a_reply_are_skipped(blank, scripted, make_client):
 @pytest.mark.parametrize("body", [b"", b"\n\n\n"])
 def test_a_reply_of_blank_lines_alone_is_an_error_that_is_retried(body, scripted, make_client):
     """
-    A 200 that holds nothing but what kept it alive is no empty answer: it is retried, and raised in the end.
+    A reply of status 200 with an empty body is retried, and finally raises BadResponseError.
     """
     scripted.reply(200, body).reply(200, chat_reply("Hello."))
     client = make_client("deepseek/deepseek-chat", retries=1)
@@ -87,7 +87,7 @@ def test_a_reply_of_blank_lines_alone_is_an_error_that_is_retried(body, scripted
 @pytest.mark.report("pydantic/pydantic-ai#164", outcome="right")
 def test_a_first_chunk_without_choices_is_skipped(scripted, collect):
     """
-    Azure begins a stream with a chunk that has the results of its content filter, and no choice.
+    The first chunk of Azure, with the results of its content filter and no choice, is skipped.
     """
     safe = {"filtered": False, "severity": "safe"}
     filters = [{"prompt_index": 0, "content_filter_results": {"hate": safe, "violence": safe}}]
@@ -100,7 +100,7 @@ def test_a_first_chunk_without_choices_is_skipped(scripted, collect):
 @pytest.mark.report("ollama/ollama#4357", outcome="right")
 def test_an_empty_finish_reason_is_none(scripted, collect):
     """
-    A server that writes `finish_reason: ""` in every chunk has not ended the reply with the first one.
+    An empty `finish_reason` in a chunk does not end the reply.
     """
     chunks = [chunk({"role": "assistant", "content": text}, "") for text in (" if", " you", " have")]
     scripted.reply(200, chunks=[data(*chunks, chunk({"content": ""}, "stop"))])

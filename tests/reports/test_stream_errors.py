@@ -1,4 +1,4 @@
-"""Failures after the status 200: events that hold an error, streams that break off, replies that a vendor gave up."""
+"""Failures after status 200: error events, interrupted streams, and replies without content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ERRORS = {
 @pytest.mark.parametrize("model", ERRORS)
 def test_an_error_in_a_stream_interrupts_it_and_keeps_what_arrived(model, scripted, collect):
     """
-    An event that holds an error, after the first text, raises, and the partial reply is with the exception.
+    An error event after the first text raises StreamInterruptedError with the partial reply.
     """
     scripted.reply(200, chunks=[ERRORS[model]])
 
@@ -56,7 +56,7 @@ def test_an_error_in_a_stream_interrupts_it_and_keeps_what_arrived(model, script
 @pytest.mark.parametrize("choices", [[], [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}]])
 def test_an_error_before_the_first_text_is_retried(choices, scripted, collect):
     """
-    OpenRouter tells of a failure upstream with a chunk after the status 200: that is no empty reply, but retried.
+    An error chunk of OpenRouter before the first text is retried.
     """
     error = {"code": 502, "message": "Worker local total request limit reached (33/32)"}
     scripted.reply(200, chunks=[b": OPENROUTER PROCESSING\n\n", data({"id": "g", "choices": choices, "error": error})])
@@ -69,9 +69,9 @@ def test_an_error_before_the_first_text_is_retried(choices, scripted, collect):
 
 
 @pytest.mark.report("dcdpr/jp#978", outcome="right")
-def test_a_request_that_is_refused_in_the_stream_is_not_retried(scripted, collect):
+def test_an_invalid_request_in_a_stream_is_not_retried(scripted, collect):
     """
-    A refusal with the code 400 that arrives as a chunk is the caller's to mend: it is raised after one attempt.
+    An error chunk with code 400 is raised without a retry.
     """
     error = {"code": 400, "message": "prompt is too long: 1284668 tokens > 1000000 maximum"}
     scripted.reply(200, chunks=[data({"id": "g", "choices": [], "error": error})])
@@ -85,9 +85,9 @@ def test_a_request_that_is_refused_in_the_stream_is_not_retried(scripted, collec
 
 @pytest.mark.report("chatchat-space/Langchain-Chatchat#3780", outcome="right")
 @pytest.mark.parametrize("ends", [b"", b"7\r\ndata: {"])
-def test_a_body_that_the_server_does_not_end_is_an_interrupted_stream(ends, loopback_server, clock):
+def test_an_incomplete_chunked_body_is_an_interrupted_stream(ends, loopback_server, clock):
     """
-    A server that closes its connection inside of a chunked body has not finished its reply.
+    If the server closes the connection within a chunked body, the stream is interrupted and not retried.
     """
     first = http_chunk(data(chunk({"content": "Half of"}), end=b""))
     loopback_server.play(head(**CHUNKED, **EVENT_STREAM), first, ends)
@@ -104,9 +104,9 @@ def test_a_body_that_the_server_does_not_end_is_an_interrupted_stream(ends, loop
 
 @pytest.mark.report("NousResearch/hermes-agent#83869", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_function_call_that_gemini_could_not_write_is_no_empty_success(streamed, scripted, make_client, collect):
+def test_a_malformed_function_call_of_gemini_is_an_error(streamed, scripted, make_client, collect):
     """
-    MALFORMED_FUNCTION_CALL comes with an empty content: the caller learns of it.
+    MALFORMED_FUNCTION_CALL without content raises an error instead of returning an empty reply.
     """
     reply = {"candidates": [{"content": {}, "finishReason": "MALFORMED_FUNCTION_CALL", "index": 0}]}
     scripted.reply(200, chunks=[data(reply, end=b"")]) if streamed else scripted.reply(200, reply)
@@ -118,7 +118,7 @@ def test_a_function_call_that_gemini_could_not_write_is_no_empty_success(streame
 @pytest.mark.report("Chevey339/kelivo#1003", outcome="right")
 def test_text_after_an_empty_chunk_that_says_stop_is_read(scripted, collect):
     """
-    Gateways put STOP on empty chunks before the first text; the reply ends with the stream.
+    STOP in an empty chunk before the first text does not end the reply.
     """
     empty = gemini_reply()
     scripted.reply(200, chunks=[data(empty, empty, gemini_reply({"text": "Hello."}, finish=None), empty, end=b"")])
@@ -130,9 +130,9 @@ def test_text_after_an_empty_chunk_that_says_stop_is_read(scripted, collect):
 
 @pytest.mark.report("WordPress/ai-provider-for-anthropic#29", outcome="right")
 @pytest.mark.report("gsd-build/gsd-2#2869", outcome="right")
-def test_a_paused_turn_is_not_the_end(scripted, make_client):
+def test_a_paused_turn_can_be_continued(scripted, make_client):
     """
-    Anthropic pauses a long turn of its own tools: the reason is not "stop", and what came goes back unchanged.
+    A turn that Anthropic paused does not have the reason "stop", and its content is sent back unchanged.
     """
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "rain"}}
     text = {"type": "text", "text": "# Weather"}

@@ -1,4 +1,4 @@
-"""Tokens and money: counts that come twice, early, late, or in every chunk."""
+"""Usage and costs: repeated, early and late token counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.reports.wire import (
 @pytest.mark.report("langchain-ai/langchainjs#10249", outcome="right")
 def test_cumulative_counts_are_not_added(scripted, collect):
     """
-    Anthropic's message_delta repeats the counts of message_start: what was read from a cache is counted once.
+    Anthropic repeats cumulative counts in message_delta: they are counted once.
     """
     cached = {"input_tokens": 4, "cache_read_input_tokens": 2455, "cache_creation_input_tokens": 120}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {**cached, "output_tokens": 23}}
@@ -36,7 +36,7 @@ def test_cumulative_counts_are_not_added(scripted, collect):
 @pytest.mark.report("maximhq/bifrost#5354", outcome="right")
 def test_the_last_counts_replace_the_first(scripted, collect):
     """
-    Where message_start counts the whole prompt as input, and message_delta what was cached of it, the latter holds.
+    The counts of message_delta replace those of message_start.
     """
     usage = {"input_tokens": 18, "output_tokens": 426, "cache_creation_input_tokens": 0}
     usage |= {"cache_read_input_tokens": 8831, "cache_creation": {"ephemeral_5m_input_tokens": 0}}
@@ -50,9 +50,9 @@ def test_the_last_counts_replace_the_first(scripted, collect):
 
 
 @pytest.mark.report("BerriAI/litellm#11789", outcome="right")
-def test_a_streamed_reply_costs_what_it_costs_at_once(scripted, make_client, collect):
+def test_a_streamed_reply_has_the_same_cost(scripted, make_client, collect):
     """
-    Input that was read from a cache has the price of cached input, whether or not the reply is streamed.
+    Cached input has the price of cached input, streamed or not.
     """
     counts = {"input_tokens": 4, "cache_read_input_tokens": 2455, "cache_creation_input_tokens": 0}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 23}}
@@ -70,7 +70,7 @@ def test_a_streamed_reply_costs_what_it_costs_at_once(scripted, make_client, col
 @pytest.mark.report("BerriAI/litellm#25389", outcome="right")
 def test_usage_after_the_finish_reason_is_read(scripted, collect):
     """
-    VLLM sends the counts in a last chunk without choices.
+    The counts in a last chunk without choices, as vLLM sends it, are read.
     """
     last = {"choices": [], "usage": {"prompt_tokens": 26, "completion_tokens": 9, "total_tokens": 35}}
     scripted.reply(200, chunks=[data(chunk({"content": "Hi."}), chunk({"content": ""}, "stop"), last)])
@@ -81,9 +81,9 @@ def test_usage_after_the_finish_reason_is_read(scripted, collect):
 
 
 @pytest.mark.report("rashidrazak/opencode-cmd-provider#213", outcome="right")
-def test_usage_in_every_chunk_ends_no_reply(scripted, collect):
+def test_usage_in_every_chunk_does_not_end_the_reply(scripted, collect):
     """
-    A chunk with counts is no end: text, reasoning and calls after it are part of the reply, and the last counts hold.
+    Chunks with counts may be followed by content; the last counts are returned.
     """
 
     def counted(number, delta, reason=None):

@@ -1,4 +1,4 @@
-"""Bytes and values as vendors send them: streams in the four forms, and what they are made of."""
+"""Replies and streams in the wire formats of the vendors."""
 
 from __future__ import annotations
 
@@ -27,42 +27,42 @@ def weather(city: str) -> str:
 
 def chunk(delta, reason=None, **fields):
     """
-    Make a chunk of a streamed chat completion.
+    Return a chunk of a streamed chat completion.
     """
     return {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **fields}
 
 
 def data(*events, end=b"data: [DONE]\n\n"):
     """
-    Write events without names, as Chat Completions streams them.
+    Encode events without names, as in a stream of Chat Completions.
     """
     return b"".join(b"data: " + as_json(event) + b"\n\n" for event in events) + end
 
 
 def named(*events):
     """
-    Write events with their types as names, as Anthropic streams them.
+    Encode events with their types as names, as in a stream of Anthropic.
     """
     return b"".join(b"event: " + event["type"].encode() + b"\ndata: " + as_json(event) + b"\n\n" for event in events)
 
 
 def lines(*values):
     """
-    Write one JSON value a line, as Ollama streams them.
+    Encode one JSON value per line, as in a stream of Ollama.
     """
     return b"".join(as_json(value) + b"\n" for value in values)
 
 
 def as_json(value):
     """
-    Write JSON as servers do that do not escape characters beyond ASCII.
+    Encode JSON without escaping characters beyond ASCII.
     """
     return json.dumps(value, ensure_ascii=False).encode()
 
 
 def claude_reply(*content, stop_reason="end_turn", **fields):
     """
-    Make a whole reply of Anthropic.
+    Return a complete reply of Anthropic.
     """
     message = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": list(content)}
     return {**message, "stop_reason": stop_reason, "usage": {"input_tokens": 3, "output_tokens": 5}, **fields}
@@ -70,7 +70,7 @@ def claude_reply(*content, stop_reason="end_turn", **fields):
 
 def claude_start(**usage):
     """
-    Make the first events of a stream of Anthropic, up to an open block of text.
+    Return the first events of a stream of Anthropic, with an open text block.
     """
     message = {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": []}
     return (
@@ -81,14 +81,14 @@ def claude_start(**usage):
 
 def claude_text(text):
     """
-    Make one piece of text of a stream of Anthropic.
+    Return one text delta of a stream of Anthropic.
     """
     return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
 
 
 def gemini_reply(*parts, finish="STOP", **fields):
     """
-    Make a reply of Gemini, or a chunk of one.
+    Return a reply of Gemini, or a chunk.
     """
     ended = {"finishReason": finish} if finish else {}
     return {"candidates": [{"content": {"role": "model", "parts": list(parts)}, **ended}], **fields}
@@ -96,7 +96,7 @@ def gemini_reply(*parts, finish="STOP", **fields):
 
 def stream_of(model, *texts):
     """
-    Write the stream of a model's vendor that says these texts.
+    Encode a stream with these texts in the format of the model's vendor.
     """
     if model == COMPATIBLE:
         return data(*(chunk({"content": text}) for text in texts), chunk({}, "stop"))

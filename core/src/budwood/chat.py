@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol, Unpack
+from typing import Protocol, TypeVar, Unpack, overload
 
-from budwood.engine import AskOptions, Prompt
+from budwood.engine import AskOptions, OptionsWithoutSchema, Prompt
 from budwood.engine.chat.conversation import Conversation
 from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import ChatResponse, Message
+
+T = TypeVar("T")
 
 
 class Asker(Protocol):
@@ -69,6 +71,9 @@ class _Session:
         """Write model, system prompt and messages as JSON, in one step."""
         self._conversation.save(path)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.model!r}, messages={len(self._conversation.messages)})"
+
     def _merged(self, options: AskOptions) -> AskOptions:
         return {**self._options, **options}
 
@@ -84,6 +89,12 @@ class ChatSession(_Session):
     def __init__(self, client: Asker, conversation: Conversation, options: AskOptions) -> None:
         super().__init__(conversation, options)
         self._client = client
+
+    @overload
+    def ask(self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]) -> ChatResponse[T]: ...
+
+    @overload
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Say something and wait for the reply; see `Client.ask`."""
@@ -104,6 +115,14 @@ class AsyncChatSession(_Session):
     def __init__(self, client: AsyncAsker, conversation: Conversation, options: AskOptions) -> None:
         super().__init__(conversation, options)
         self._client = client
+
+    @overload
+    async def ask(
+        self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]
+    ) -> ChatResponse[T]: ...
+
+    @overload
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Say something and wait for the reply; see `AsyncClient.ask`."""

@@ -34,13 +34,13 @@ Every exception that Budwood raises, in one tree.
       > ResponseTooLargeError
     - StreamInterruptedError
 
-One class has one cause. The message says what happened and the hint what to do about it; `str()` gives both.
-All can be pickled, and none ever holds a secret.
+Each class has one cause. The message says what happened, the hint what to do; `str()` returns both.
+All errors can be pickled, and none contains a secret.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # `import typing` costs 8 ms, and this module is read by everyone.
+TYPE_CHECKING = False  # `import typing` takes 8 ms, and every program imports this module.
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, Self
@@ -52,11 +52,11 @@ if TYPE_CHECKING:
 
 class BudwoodError(Exception):
     """
-    What all errors of Budwood have in common.
+    Base class of all errors of Budwood.
 
     Args:
         message: What happened, in one sentence.
-        hint: What to do about it, in one sentence; by default what helps against most errors of the class, if anything.
+        hint: What to do, in one sentence. Defaults to the hint of the class, if it has one.
     """
 
     hint: str | None = None
@@ -70,7 +70,7 @@ class BudwoodError(Exception):
     def __str__(self) -> str:
         if self.hint is None:
             return self.message
-        end = "" if self.message.endswith((".", "!", "?", "…", ":")) else "."  # vendors' texts often have none
+        end = "" if self.message.endswith((".", "!", "?", "…", ":")) else "."  # the messages of vendors often have none
         return f"{self.message}{end} {self.hint}"
 
     def __reduce__(self) -> tuple[Callable[..., BudwoodError], tuple[object, ...]]:
@@ -78,7 +78,7 @@ class BudwoodError(Exception):
 
 
 def _restore(kind: type[BudwoodError], args: tuple[object, ...], state: dict[str, object]) -> BudwoodError:
-    """Make an error again from its pickled state, whatever its constructor asks for."""
+    """Restore an error from its pickled state, without calling its constructor."""
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)
@@ -86,11 +86,11 @@ def _restore(kind: type[BudwoodError], args: tuple[object, ...], state: dict[str
 
 
 class ConfigurationError(BudwoodError):
-    """Settings, arguments or files that cannot be used as they are."""
+    """A setting, an argument or a file is not valid."""
 
 
 class CredentialError(ConfigurationError):
-    """A key or token that is needed is not configured. Nothing was sent."""
+    """A required key or token is missing or malformed. Nothing was sent."""
 
 
 class PluginError(BudwoodError):
@@ -98,32 +98,32 @@ class PluginError(BudwoodError):
 
 
 class PluginNotFoundError(PluginError):
-    """No installed distribution brings a plugin of that name."""
+    """No installed distribution provides a plugin with that name."""
 
 
 class PluginConflictError(PluginError):
-    """Several distributions claim one name, and the settings name none of them."""
+    """Several distributions provide a plugin with the same name, and the settings do not choose one."""
 
 
 class PluginLoadError(PluginError):
-    """The plugin's module raised when it was imported."""
+    """Importing the plugin's module raised an error."""
 
 
 class PluginInvalidError(PluginError):
-    """The plugin was imported, but does not describe itself as the hooks demand."""
+    """The plugin was imported, but does not follow the plugin API."""
 
 
 class PluginIncompatibleError(PluginError):
-    """The plugin wants another version of Budwood or of its plugin API."""
+    """The plugin requires another version of Budwood or of its plugin API."""
 
 
 class PluginDisabledError(PluginError):
-    """The plugin is installed, and blocked by settings or by ``BUDWOOD_PLUGINS_DISABLED``."""
+    """The plugin is installed, but disabled by the settings or by ``BUDWOOD_PLUGINS_DISABLED``."""
 
 
 class PluginFaultError(PluginError):
     """
-    A method of the plugin raised an error that it should not raise: a fault in the plugin.
+    A method of the plugin raised an unexpected error. This is a fault in the plugin.
 
     Attributes:
         plugin: The plugin's name.
@@ -149,21 +149,21 @@ class PluginFaultError(PluginError):
 
 
 class UnsupportedError(BudwoodError):
-    """What was asked for is beyond this provider, model or plugin. Nothing was sent."""
+    """The provider, model or plugin does not support the request. Nothing was sent."""
 
 
 class PromptError(BudwoodError):
-    """The prompt, its messages or its files cannot be sent as they are. Nothing was sent."""
+    """The prompt, a message or a file is not valid. Nothing was sent."""
 
 
 class StructuredOutputError(BudwoodError):
     """
-    The model's last reply does not satisfy the schema, and the repairs are used up.
+    The last reply does not satisfy the schema, and no repairs are left.
 
     Attributes:
-        text: What the model wrote last.
-        errors: What validation found wrong with it.
-        response: The reply itself, with usage and attempts.
+        text: The text of the last reply.
+        errors: The validation errors.
+        response: The last reply, with usage and attempts.
     """
 
     def __init__(
@@ -183,10 +183,10 @@ class StructuredOutputError(BudwoodError):
 
 class ToolLoopError(BudwoodError):
     """
-    The model went on calling tools beyond ``max_tool_rounds``.
+    The model still called tools after ``max_tool_rounds``.
 
     Attributes:
-        response: Its last reply, with the calls that were not executed.
+        response: The last reply, with the tool calls that were not executed.
     """
 
     def __init__(self, message: str, *, response: ChatResponse | None = None, hint: str | None = None) -> None:
@@ -196,19 +196,19 @@ class ToolLoopError(BudwoodError):
 
 class ProviderError(BudwoodError):
     """
-    The call to a provider failed.
+    A call to a provider failed.
 
     Attributes:
-        provider: The instance that was called, as in ``provider/model``.
-        model: The model that was asked for.
-        status: The HTTP status, where there was a reply.
-        code: The vendor's own code or type of error.
-        param: The field of our request at which the vendor took offence, or a place inside it: ``messages[0].role``.
+        provider: The provider instance, as in ``provider/model``.
+        model: The requested model.
+        status: The HTTP status; None if there was no response.
+        code: The vendor's error code or error type.
+        param: The field of our request that the vendor rejected, or a place inside it: ``messages[0].role``.
         request_id: The vendor's id of the request, for its support.
         retry_after: Seconds that the vendor asks to wait.
-        rate_limits: The limits that the reply's headers report.
+        rate_limits: The limits that the response headers report.
         retryable: Whether the same call may succeed later.
-        attempts: The call's ledger: each request that was sent before this error was given up on.
+        attempts: Every request of the call, in order.
     """
 
     retryable: bool = False
@@ -240,8 +240,8 @@ class ProviderError(BudwoodError):
         if retryable is not None:
             self.retryable = retryable
 
-    def located(self, provider: str, model: str) -> Self:
-        """Note who was called, where whoever raised this could not know."""
+    def add_target(self, provider: str, model: str) -> Self:
+        """Add the provider and the model, unless the error has them. Returns the error."""
         self.provider = self.provider or provider
         self.model = self.model or model
         return self
@@ -252,48 +252,48 @@ class ProviderError(BudwoodError):
 
 
 class AuthenticationError(ProviderError):
-    """The vendor does not accept the credential (401)."""
+    """The vendor rejected the credential (401)."""
 
 
 class PermissionDeniedError(ProviderError):
-    """The credential is good, but not for this (403)."""
+    """The credential is valid, but does not permit this request (403)."""
 
 
 class NotFoundError(ProviderError):
-    """The vendor knows no such model or address (404)."""
+    """The model or the address does not exist (404)."""
 
 
 class InvalidRequestError(ProviderError):
-    """The vendor refuses the request (400, 413, 422)."""
+    """The vendor rejected the request (400, 413, 422)."""
 
-    hint: str | None = "Change what the vendor complains of; asking again as it is does not help."
+    hint: str | None = "Correct the request. Sending it again unchanged fails again."
 
 
 class UnsupportedParameterError(InvalidRequestError):
     """
-    The vendor refuses one parameter, named by ``param``.
+    The vendor rejected a parameter, named by ``param``.
 
     Attributes:
-        rule: The row that the catalog lacks, with which the request would have been correct. None if it is unknown.
+        rule: The catalog row that would have made the request valid. None if it is unknown.
     """
 
     rule: ModelRules | None = None
 
 
 class ContextLengthError(InvalidRequestError):
-    """The messages are longer than the model's context window."""
+    """The messages exceed the context window of the model."""
 
 
 class ContentFilterError(ProviderError):
     """
-    The vendor's filter refused the prompt or the reply.
+    The vendor's content filter blocked the prompt or the reply.
 
     Attributes:
         stage: ``"prompt"`` or ``"output"``.
-        categories: What each category of the filter found, in the vendor's own form.
+        categories: The result of each category of the filter, in the vendor's format.
     """
 
-    hint: str | None = "Say it in other words, or leave out what the filter takes offence at."
+    hint: str | None = "Rephrase the prompt or remove the flagged content."
 
     def __init__(
         self,
@@ -313,43 +313,43 @@ class ContentFilterError(ProviderError):
 
 
 class RateLimitError(ProviderError):
-    """One's own rate limit is reached for now (429)."""
+    """The account's rate limit is reached (429)."""
 
-    hint: str | None = "Ask again later, or fewer things at once."
+    hint: str | None = "Retry later, or send fewer requests at a time."
     retryable = True
 
 
 class QuotaExhaustedError(ProviderError):
-    """Credit or spending limit is used up: waiting does not help."""
+    """The credit or the spending limit is used up. Waiting does not help."""
 
 
 class CapacityError(ProviderError):
     """The vendor is overloaded (429 for capacity, 498, 503, 529)."""
 
-    hint: str | None = "Ask again later, or ask another model."
+    hint: str | None = "Retry later, or use another model."
     retryable = True
 
 
 class ServerError(ProviderError):
-    """The vendor's server failed (other 5xx)."""
+    """The vendor's server failed (any other 5xx)."""
 
-    hint: str | None = "Try again later."
+    hint: str | None = "Retry later."
     retryable = True
 
     def __str__(self) -> str:
         advice = " If it persists, report it to the vendor with the error's `request_id`."
-        return super().__str__() + (advice if self.request_id else "")
+        return super().__str__() + (advice if self.request_id and self.hint == ServerError.hint else "")
 
 
 class ConnectionFailedError(ProviderError):
-    """No connection, or one that broke."""
+    """The connection could not be opened, or was lost."""
 
     retryable = True
 
 
 class RequestTimeoutError(ProviderError):
     """
-    The time allowed was used up.
+    The call, or a part of it, took too long.
 
     Attributes:
         phase: ``"connect"``, ``"head"`` (no response headers in time), ``"read"`` (no data for ``idle_timeout``),
@@ -364,26 +364,26 @@ class RequestTimeoutError(ProviderError):
 
 
 class BadResponseError(ProviderError):
-    """The reply is not what the API promises: HTML, broken JSON, a missing field."""
+    """The response is not in the format of the API: HTML, invalid JSON, a missing field."""
 
-    hint: str | None = "Is base_url the address of the API, and nothing between (a proxy, a login page)?"
+    hint: str | None = "Check that base_url is the address of the API, and that no proxy or login page answers instead."
 
 
 class ResponseTooLargeError(BadResponseError):
-    """The reply is larger than is kept in memory."""
+    """The response exceeds the size limit of responses in memory."""
 
-    hint: str | None = "Is base_url the address of the API? If it is, ask for less at once."
+    hint: str | None = "Check that base_url is the address of the API. If it is, request less at a time."
 
 
 class StreamInterruptedError(ProviderError):
     """
-    The stream ended before it was finished.
+    The stream ended before the reply was complete.
 
     Attributes:
-        response: What had arrived, or None where nothing had.
+        response: The partial reply; None if nothing had arrived.
     """
 
-    hint: str | None = "Ask again. The error's attribute `response` holds the partial reply."
+    hint: str | None = "Retry. The attribute `response` of the error holds the partial reply."
     retryable = True
 
     def __init__(

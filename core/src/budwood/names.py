@@ -1,4 +1,4 @@
-"""How names compare, and which names are near to a mistyped one."""
+"""Compare names, and find those that are similar to a mistyped one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def normalise(name: str) -> str:
-    """Bring a name into the form in which names are compared: lower case, with ``-`` for ``_`` and ``.``."""
+    """Normalise a name for comparison: lower case, with ``-`` for ``_`` and ``.``."""
     return _SEPARATORS.sub("-", name).lower()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Say which known names are near to this one, as a sentence, or None where none is."""
-    import difflib  # only mistakes need it
+    """Return a sentence with the known names that are similar to this one, or None if there are none."""
+    import difflib  # needed only after a mistake
 
     near = difflib.get_close_matches(name, sorted(set(known)), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else None
 
 
-def listed(names: Iterable[str]) -> str:
-    """Write names one after the other, or ``none``."""
+def join_names(names: Iterable[str]) -> str:
+    """Join names in alphabetical order, or return ``none``."""
     return ", ".join(sorted(names)) or "none"

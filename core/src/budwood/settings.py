@@ -3,20 +3,20 @@ Settings: explicit argument > environment > ``.env`` > ``budwood.toml`` > the us
 
 .. code-block:: toml
 
-    model = "work/gpt-5.1"              # what is asked where no model is named
+    model = "work/gpt-5.1"              # the default model
 
     [options]                           # defaults of every call, see `Options`
     retries = 3
 
-    [providers.work]                    # an instance, named by its section
+    [providers.work]                    # a provider instance; the section gives its name
     plugin = "openai"
     api_key = "..."
 
     [plugins]
     disabled = ["groq"]
 
-The environment writes the same as ``BUDWOOD_PROVIDERS__WORK__API_KEY``; a name may use ``_`` for ``-``. Values of lists
-and tables are JSON there.
+The environment variable for that key is ``BUDWOOD_PROVIDERS__WORK__API_KEY``, with ``_`` in place of ``-`` in names.
+Lists and tables are JSON in environment variables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
-from budwood.names import did_you_mean, listed, normalise
+from budwood.names import did_you_mean, join_names, normalise
 from budwood.settings_sources import (
     FILE_NAME,
     Source,
@@ -54,16 +54,18 @@ class Options(BaseModel):
 
     Attributes:
         retries: How often a failed request is sent again.
-        timeout: Seconds for the whole call: all attempts, all pauses, all rounds.
+        timeout: Seconds for the whole call, with all attempts, delays and rounds.
         connect_timeout: Seconds to open a connection.
-        idle_timeout: Seconds between two pieces of a reply that has begun.
-        on_unsupported: What to do about a parameter that the model refuses: leave it out and say so in
-            ``response.adaptations``, do so with a warning, or raise `UnsupportedError` before anything is sent.
-        repairs: How often a reply that does not satisfy the schema is sent back with what is wrong with it.
+        idle_timeout: Seconds without data after which a response counts as lost.
+        on_unsupported: What to do with a parameter that the model does not support: ``"adapt"`` omits or changes it and
+            reports that in ``response.adaptations``, ``"warn"`` also warns, ``"error"`` raises `UnsupportedError`
+            before anything is sent.
+        repairs: How often a reply that does not satisfy the schema is sent back with the validation errors.
         max_tool_rounds: How often the model may call tools before it must answer.
-        attempt_timeout: Seconds for one attempt, which is then repeated: a whole reply must be complete by then, a
-            streamed one must have begun. By default there is no such limit for whole replies, and 60 s for streams.
-        max_retry_after: The longest ``Retry-After`` that is waited for, in seconds; a longer one is the caller's.
+        attempt_timeout: Seconds for one attempt, which is retried afterwards. Until then a reply must be complete, or,
+            for a stream, the response headers must have arrived. Defaults to no limit, and to 60 s for streams.
+        max_retry_after: The longest ``Retry-After`` to wait for, in seconds. If a vendor asks for more, the error is
+            raised immediately.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -83,7 +85,7 @@ class PluginSettings(BaseModel):
     """
     The section ``[plugins]``.
 
-    ``disabled`` names plugins or distributions that are never imported. What one source blocks, no other unblocks.
+    ``disabled`` lists plugins or distributions that are never imported. No source can enable what another disables.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -120,21 +122,21 @@ class Settings:
     All settings of a program, merged.
 
     Args:
-        sources: Where they come from, the strongest first.
+        sources: The sources, in order of precedence.
 
     Raises:
-        ConfigurationError: A key is unknown or a value impossible; the text says where.
+        ConfigurationError: A key is unknown or a value is not valid. The message names the source.
     """
 
     def __init__(self, *sources: Source) -> None:
         self.sources = sources
         for source in sources:
             check_depth(source.tree, where=source.name)
-        said = [validated(_Root, source.tree, where=source.name) for source in sources if source.tree]
+        parsed = [validate_settings(_Root, source.tree, where=source.name) for source in sources if source.tree]
         merged: Table = {}
         for source in reversed(sources):
             _merge(merged, source.tree)
-        root = validated(_Root, merged, where="settings") if merged else _Root.model_construct()
+        root = validate_settings(_Root, merged, where="settings") if merged else _Root.model_construct()
         self.model = root.model
         self.cache = root.cache
         self.tokenizer = root.tokenizer
@@ -142,7 +144,7 @@ class Settings:
         self.observers = root.observers
         self.options = root.options
         self.model_rows = root.models
-        self.disabled = frozenset(normalise(name) for each in said for name in each.plugins.disabled)
+        self.disabled = frozenset(normalise(name) for each in parsed for name in each.plugins.disabled)
 
     @classmethod
     def load(
@@ -154,13 +156,16 @@ class Settings:
         user_file: Path | None = None,
     ) -> Settings:
         """
-        Read the settings.
+        Load the settings from all sources.
 
         Args:
-            explicit: What the program itself says, in the form of the file; the strongest of all.
-            folder: Where ``.env`` and ``budwood.toml`` are looked for; by default the current folder.
-            environment: By default the process's own.
+            explicit: Settings of the program, in the form of the file. They take precedence over all other sources.
+            folder: The folder with ``.env`` and ``budwood.toml``; by default the current folder.
+            environment: The environment variables; by default those of the process.
             user_file: By default ``budwood.toml`` in the user's configuration directory.
+
+        Raises:
+            ConfigurationError: A source cannot be read, a key is unknown, or a value is not valid.
         """
         if explicit is not None and not isinstance(explicit, Mapping):
             raise ConfigurationError(
@@ -179,7 +184,7 @@ class Settings:
         return cls(*sources)
 
     def names(self, section: str) -> list[str]:
-        """List the instances that a section names."""
+        """List the instances in a section, such as ``"providers"``."""
         return sorted({name for source in self.sources for name in source.tree.get(section, {})})
 
     def instance(
@@ -190,72 +195,81 @@ class Settings:
         exclusive: tuple[str, ...] = (),
     ) -> Table:
         """
-        Merge what all sources say of one instance.
+        Return the settings of one instance, merged from all sources.
 
         Args:
-            section: Such as ``"providers"``.
-            name: The instance's name.
-            variables: The vendor's own names of environment variables, by key.
+            section: The section, such as ``"providers"``.
+            name: The name of the instance.
+            variables: The vendor's own environment variables, by the key that they fill.
             exclusive: Mutually exclusive keys; see `budwood.hooks.ProviderSpec`.
         """
         merged: Table = {}
         for source in reversed(self.sources):
-            found = vendor_values(source.variables, variables or {})
-            for key in [key for key in exclusive if key in found][1:]:
-                del found[key]
-            replace(merged, found, exclusive)
-            replace(merged, source.tree.get(section, {}).get(normalise(name), {}), exclusive)
+            values = vendor_values(source.variables, variables or {})
+            for key in [key for key in exclusive if key in values][1:]:
+                del values[key]
+            override_settings(merged, values, exclusive)
+            override_settings(merged, source.tree.get(section, {}).get(normalise(name), {}), exclusive)
         return merged
 
 
-def replace(weaker: Table, stronger: Mapping[str, Any], exclusive: tuple[str, ...]) -> None:
+def override_settings(settings: Table, overrides: Mapping[str, Any], exclusive: tuple[str, ...]) -> None:
     """
-    Put a stronger source's values over a weaker one's, those of tables key by key.
+    Override settings with those of a source of higher precedence; tables are merged key by key.
 
-    Of exclusive keys only the stronger's are left.
+    If the overrides have one of the mutually exclusive keys, the others are removed.
     """
-    if any(key in stronger for key in exclusive):
+    if any(key in overrides for key in exclusive):
         for key in exclusive:
-            weaker.pop(key, None)
-    _merge(weaker, stronger)
+            settings.pop(key, None)
+    _merge(settings, overrides)
 
 
-def validated(model: type[M], values: Mapping[str, Any], *, where: str, cure: Callable[[str], str] | None = None) -> M:
+def validate_settings(
+    model: type[M], values: Mapping[str, Any], *, where: str, hint_for: Callable[[str], str] | None = None
+) -> M:
     """
-    Make a settings object, or say which key is wrong; ``cure`` says what to do about one that is missing.
+    Validate settings by their model.
+
+    Args:
+        model: The Pydantic model.
+        values: The settings.
+        where: The source of the settings, for errors.
+        hint_for: Returns the hint for a missing key.
 
     Raises:
-        ConfigurationError: With the near matches of an unknown key; never with a value, which may be a secret.
+        ConfigurationError: A key is unknown or missing, or a value is not valid. The message never contains a value,
+            which may be a secret.
     """
     try:
         return model.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
-    # Not raised above: the error of Pydantic holds the values.
+    # Not raised inside the handler: Pydantic's error, which would be its context, contains the values.
     problems = describe_problems(model, details)
     missing = [str(detail["loc"][0]) for detail in details if detail["type"] == "missing" and detail["loc"]]
-    hint = cure(missing[0]) if cure and missing else None
+    hint = hint_for(missing[0]) if hint_for and missing else None
     raise ConfigurationError(f"{where}: {problems}.", hint=hint)
 
 
 def describe_problems(model: type[BaseModel], details: Iterable[ErrorDetails]) -> str:
-    """Describe what Pydantic reports about the values of a model, without the values."""
+    """Describe Pydantic's validation errors without the values."""
     return "; ".join(_problem(model, detail) for detail in details)
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
     location = [str(step) for step in detail["loc"]]
     if detail["type"] == "extra_forbidden":
-        return f"unknown key {'.'.join(location)!r}{_cure(model, location)}"
+        return f"unknown key {'.'.join(location)!r}{_known_keys(model, location)}"
     if detail["type"] == "missing":
         return f"{'.'.join(location)!r} is missing"
-    said = detail["msg"].removeprefix("Value error, ")
-    said = f"{said[:1].lower()}{said[1:]}"
-    return f"{'.'.join(location)!r}: {said}" if location else said
+    message = detail["msg"].removeprefix("Value error, ")
+    message = f"{message[:1].lower()}{message[1:]}"
+    return f"{'.'.join(location)!r}: {message}" if location else message
 
 
-def _cure(model: type[BaseModel], location: list[str]) -> str:
-    """Say which keys the table of an unknown key has, or which of them is near."""
+def _known_keys(model: type[BaseModel], location: list[str]) -> str:
+    """Return the keys that are similar to an unknown one, or all keys of its table, in parentheses."""
     table: type[BaseModel] | None = model
     for step in location[:-1]:
         table = _model_in(table.model_fields[step].annotation) if table and step in table.model_fields else None
@@ -263,11 +277,11 @@ def _cure(model: type[BaseModel], location: list[str]) -> str:
         return ""
     known = {info.alias or name for name, info in table.model_fields.items()}
     near = did_you_mean(location[-1], known)
-    return f" ({near[0].lower()}{near[1:]})" if near else f" (known are {listed(known)})"
+    return f" ({near[0].lower()}{near[1:]})" if near else f" (known keys: {join_names(known)})"
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """Find the model of a field, also of one that may be None."""
+    """Return the model in the annotation of a field, which may be optional."""
     kinds = get_args(annotation) or (annotation,)
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 

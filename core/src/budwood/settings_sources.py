@@ -60,7 +60,7 @@ def environment_source(name: str, environment: Mapping[str, str], sections: Coll
         if variable.startswith(PREFIX) and value.strip():
             path = _path(variable.removeprefix(PREFIX), sections)
             if path is not None:
-                check_text(value, variable)
+                check_text(value, f"The environment variable {variable}")
                 _put(tree, path, _environment_value(path, value), where=variable)
     return Source(name, normalise_instances(tree), environment)
 
@@ -155,15 +155,19 @@ def _children(value: object) -> Iterator[object]:
     return (each for each in inner if isinstance(each, dict | list | tuple))
 
 
-def check_text(value: str, variable: str) -> None:
+def check_text(value: str, subject: str) -> None:
     """
-    Check that the value of an environment variable is valid text: bytes that are not UTF-8 are lone surrogates in it.
+    Check that a value is valid text. Python decodes bytes that are not UTF-8 as lone surrogates.
+
+    Args:
+        value: The value.
+        subject: The name of the value, for the error.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: The value is not valid text.
     """
     if not value.isascii() and value != value.encode("utf-8", "replace").decode():
-        raise ConfigurationError(f"The environment variable {variable} is not valid UTF-8.", hint="Set it anew.")
+        raise ConfigurationError(f"{subject} is not valid UTF-8.", hint="Set it to a valid text.")
 
 
 def normalise_instances(tree: Table) -> Table:
@@ -187,7 +191,7 @@ def vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple[
     for key, names in variables.items():
         name = next((name for name in names if environment.get(name, "").strip()), None)
         if name is not None:
-            check_text(environment[name], name)
+            check_text(environment[name], f"{key}: the environment variable {name}")
             values[key] = environment[name]
     return values
 

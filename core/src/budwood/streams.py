@@ -43,6 +43,9 @@ class ChatStream:
         self._events = events
         self._partial = partial
 
+    def __repr__(self) -> str:
+        return f"ChatStream({_state(self._events.result, self._partial())})"
+
     def __enter__(self) -> Self:
         return self
 
@@ -94,6 +97,9 @@ class AsyncChatStream:
     ) -> None:
         self._events = events
         self._partial = partial
+
+    def __repr__(self) -> str:
+        return f"AsyncChatStream({_state(self._events.result, self._partial())})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,6 +185,12 @@ class AsyncPullStream:
     async def close(self) -> None:
         """Leave; the connection is closed. Closing twice is no error."""
         await self._events.close()
+
+
+def _state(response: ChatResponse | None, partial: ChatResponse | None) -> str:
+    if response is not None:
+        return "complete"
+    return "nothing has arrived" if partial is None else f"{len(partial.text)} characters have arrived"
 
 
 def _arrived(response: ChatResponse | None) -> ChatResponse:

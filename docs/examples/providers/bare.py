@@ -1,7 +1,7 @@
 """
-A provider that inherits nothing: a class with the six names of `budwood.contracts.Provider`.
+A provider without a base class: it defines the six names of `budwood.contracts.Provider`.
 
-The vendor is made up. It is asked with one text, and answers with one::
+The vendor is fictitious. A request contains one question, and a reply one answer::
 
     POST /answers   {"model": "wise-1", "question": "Why?", "length": 50, "live": true}
     200             {"answer": "Because.", "end": "complete", "tokens": [9, 2]}
@@ -21,7 +21,7 @@ from pydantic_core import from_json, to_json
 from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError, UnsupportedError
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood.providing import ErrorCodes, VendorError, adapted, describe_body, error_from_reply
+from budwood.providing import ErrorCodes, VendorError, adapt_parameters, classify_error, describe_body
 from budwood.types import (
     Capability,
     ChatRequest,
@@ -41,14 +41,14 @@ from budwood.types import (
 from budwood.wire import SSEDecoder
 
 CAPABILITIES = frozenset({Capability.CHAT, Capability.STREAM})
-ENDS: dict[str, FinishReason] = {"complete": "stop", "length": "length"}
-WORDS = ErrorCodes(quota=frozenset({"no-credit"}), model_missing=frozenset({"no-such-model"}))
-UNKNOWN = frozenset({"top_p", "stop", "seed", "frequency_penalty", "presence_penalty", "reasoning_effort"})
-"""Parameters of ours that the vendor has not: each that a caller gives is dropped with a receipt."""
+FINISH_REASONS: dict[str, FinishReason] = {"complete": "stop", "length": "length"}
+ERROR_CODES = ErrorCodes(quota=frozenset({"no-credit"}), model_missing=frozenset({"no-such-model"}))
+UNSUPPORTED = frozenset({"top_p", "stop", "seed", "frequency_penalty", "presence_penalty", "reasoning_effort"})
+"""Parameters that the vendor does not have: Budwood drops them and lists them as adaptations."""
 
 
 class WiseSettings(BaseModel):
-    """Where the vendor is, and who asks."""
+    """The vendor's address and the API key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -57,7 +57,7 @@ class WiseSettings(BaseModel):
 
 
 class Wise:
-    """The vendor's API, as a pure translation."""
+    """Converts requests and replies of the vendor's API."""
 
     capabilities = CAPABILITIES
 
@@ -66,10 +66,10 @@ class Wise:
         self._context = context
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
-        """Write the question."""
-        rules = self._context.rules(request.model)  # what the catalog says, and what the server has refused before
-        rules = rules.model_copy(update={"refuses": rules.refuses | UNKNOWN | {"parallel_tool_calls"}})
-        parameters = adapted(request, rules, names={"max_tokens": "length"})
+        """Encode the question."""
+        rules = self._context.rules(request.model)  # the catalog's rules, and those learned from the server
+        rules = rules.model_copy(update={"refuses": rules.refuses | UNSUPPORTED | {"parallel_tool_calls"}})
+        parameters = adapt_parameters(request, rules, names={"max_tokens": "length"})
         body = {"model": request.model, "question": _question(request), **parameters.values, **request.extra}
         return HTTPCall(
             method="POST",
@@ -80,82 +80,82 @@ class Wise:
         )
 
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
-        """Put the key into its header: the only place that sees it."""
+        """Add the key's header. The key is used only here."""
         return replace(call, headers={**call.headers, "x-api-key": credential.secret.get_secret_value()})
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
-        """Read an answer."""
-        said = _object(reply.body)
+        """Decode an answer."""
+        body = _parse_object(reply.body)
         return ChatResponse(
-            message=Message.assistant(said["answer"]),
-            finish_reason=ENDS.get(said["end"], "other"),
-            raw_finish_reason=said["end"],
-            usage=_usage(said),
+            message=Message.assistant(body["answer"]),
+            finish_reason=FINISH_REASONS.get(body["end"], "other"),
+            raw_finish_reason=body["end"],
+            usage=_usage(body),
             model=request.model,
-            raw=said,
+            raw=body,
         )
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> WiseStream:
-        """Begin to read a live answer."""
+        """Return a decoder for a streamed answer."""
         return WiseStream()
 
     def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify a refusal."""
+        """Convert an error reply into an exception."""
         try:
-            said = from_json(reply.body)
+            body = from_json(reply.body)
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
-            return error_from_reply(reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), WORDS)
-        return error_from_reply(reply, VendorError(str(said.get("text")), code=said.get("wrong")), WORDS)
+            body = None
+        if not isinstance(body, dict):
+            return classify_error(reply, VendorError(f"HTTP {reply.status}: {describe_body(reply.body)}"), ERROR_CODES)
+        return classify_error(reply, VendorError(str(body.get("text")), code=body.get("wrong")), ERROR_CODES)
 
 
 class WiseStream:
-    """Reads a live answer; see `budwood.contracts.StreamDecoder`."""
+    """Decodes a streamed answer; see `budwood.contracts.StreamDecoder`."""
 
     def __init__(self) -> None:
         self._events = SSEDecoder()
-        self._complete = False
+        self._is_complete = False
 
     def feed(self, data: bytes) -> list[StreamEvent]:
-        """Decode what came."""
-        return [event for sent in self._events.feed(data) for event in self._read(_object(sent.data))]
+        """Decode the bytes that arrived."""
+        return [event for sent in self._events.feed(data) for event in self._decode(_parse_object(sent.data))]
 
     def close(self) -> list[StreamEvent]:
-        """Decode what is left, and see that the answer is whole."""
-        left = [event for sent in self._events.close() for event in self._read(_object(sent.data))]
-        if not self._complete:
-            raise StreamInterruptedError("The answer has no end.")
-        return left
+        """Decode the remaining bytes, and check that the answer is complete."""
+        events = [event for sent in self._events.close() for event in self._decode(_parse_object(sent.data))]
+        if not self._is_complete:
+            raise StreamInterruptedError("The stream ended without a finish reason.")
+        return events
 
-    def _read(self, said: dict[str, Any]) -> Iterator[StreamEvent]:
-        if "piece" in said:
-            yield TextDelta(said["piece"])
-        if "end" in said:
-            self._complete = True
-            yield Finished(ENDS.get(said["end"], "other"), said["end"])
-            yield UsageReported(_usage(said))
+    def _decode(self, chunk: dict[str, Any]) -> Iterator[StreamEvent]:
+        if "piece" in chunk:
+            yield TextDelta(chunk["piece"])
+        if "end" in chunk:
+            self._is_complete = True
+            yield Finished(FINISH_REASONS.get(chunk["end"], "other"), chunk["end"])
+            yield UsageReported(_usage(chunk))
 
 
 def _question(request: ChatRequest) -> str:
     if len(request.messages) != 1:
-        raise UnsupportedError("The vendor knows no conversations.", hint="Ask one question, without system=….")
+        raise UnsupportedError("Wise supports no conversations.", hint="Ask one question, without system=….")
     return request.messages[0].text
 
 
-def _usage(said: dict[str, Any]) -> Usage:
-    read, written = said.get("tokens") or (None, None)
-    return Usage(input_tokens=read, output_tokens=written)
+def _usage(body: dict[str, Any]) -> Usage:
+    input_tokens, output_tokens = body.get("tokens") or (None, None)
+    return Usage(input_tokens=input_tokens, output_tokens=output_tokens)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _parse_object(data: bytes) -> dict[str, Any]:
     try:
-        said = from_json(body)
+        body = from_json(data)
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
-        raise BadResponseError(f"The reply is no JSON object but {describe_body(body)}.")
-    return said
+        body = None
+    if not isinstance(body, dict):
+        raise BadResponseError(f"The reply is not a JSON object but {describe_body(data)}.")
+    return body
 
 
 @hookimpl
@@ -167,7 +167,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             settings=lambda: WiseSettings,
             build=Wise,
             requires_api=(2, 0),
-            summary="A made-up vendor of one answer at a time.",
+            summary="A fictitious vendor that answers single questions.",
             capabilities=CAPABILITIES,
             environment={"api_key": ("WISE_API_KEY",)},
             needs_credential=True,

@@ -1,7 +1,7 @@
 """
 A provider on the helper base, `budwood.providing.BaseProvider`: with conversations, tools, images and context windows.
 
-The vendor is made up. Turns hold pieces, and a stream is one JSON object a line::
+The vendor is fictitious. Turns consist of pieces, and a stream has one JSON object per line::
 
     POST /turns     {"model": "seer-1", "turns": [{"by": "user", "pieces": [{"text": "Hi"}]}], "heat": 0.2}
     200             {"id": "t1", "pieces": [{"text": "Hello"}], "ended": "done", "read": 9, "written": 2}
@@ -27,12 +27,12 @@ from budwood.providing import (
     BaseStreamDecoder,
     ErrorCodes,
     VendorError,
-    adapted,
-    error_from_reply,
+    adapt_parameters,
+    classify_error,
     inline_image,
     parse_chunk,
     parse_object,
-    request_id,
+    parse_request_id,
 )
 from budwood.types import (
     Adaptation,
@@ -62,15 +62,15 @@ from budwood.types import (
 )
 from budwood.wire import NDJSONDecoder
 
-ENDS: dict[str, FinishReason] = {"done": "stop", "length": "length", "calls": "tool_calls"}
-NAMES = {"temperature": "heat", "max_tokens": "longest"}
-"""The vendor's names of parameters, by ours."""
+FINISH_REASONS: dict[str, FinishReason] = {"done": "stop", "length": "length", "calls": "tool_calls"}
+PARAMETER_NAMES = {"temperature": "heat", "max_tokens": "longest"}
+"""The vendor's names of parameters, by Budwood's."""
 
-WINDOWS = {"seer-1": 8_000, "seer-1-long": 200_000}
+CONTEXT_WINDOWS = {"seer-1": 8_000, "seer-1-long": 200_000}
 
 
 class SeerSettings(BaseModel):
-    """Where the vendor is, who asks, and what all requests of this instance say."""
+    """The vendor's address, the API key, and a parameter for all requests of this instance."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -80,7 +80,7 @@ class SeerSettings(BaseModel):
 
 
 class Seer(BaseProvider):
-    """The vendor's API; what the base knows is not written again."""
+    """Converts requests and replies of the vendor's API; the base class does the rest."""
 
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.CHAT, Capability.STREAM, Capability.TOOLS, Capability.IMAGE_INPUT}
@@ -94,92 +94,92 @@ class Seer(BaseProvider):
         self._settings = settings
 
     def context_window(self, model: str) -> int | None:
-        """Return how much a model reads and writes; see `budwood.contracts.ContextWindowProvider`."""
-        return WINDOWS.get(model)
+        """Return the number of tokens; see `budwood.contracts.ContextWindowProvider`."""
+        return CONTEXT_WINDOWS.get(model)
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
-        """Write the turns."""
+        """Encode the turns."""
         defaults = {"safety": self._settings.safety} if self._settings.safety else {}
-        values, receipts = adapted(request, self.rules(request), names=NAMES, defaults=defaults)
+        values, adaptations = adapt_parameters(request, self.rules(request), names=PARAMETER_NAMES, defaults=defaults)
         body = {
             "model": request.model,
-            "turns": [{"by": message.role, "pieces": [*_pieces(message.parts)]} for message in request.messages],
+            "turns": [{"by": message.role, "pieces": [*_encode_parts(message.parts)]} for message in request.messages],
             **values,
         }
         if request.tools:
-            body["tools"] = [*map(_tool, request.tools)]
+            body["tools"] = [*map(_encode_tool, request.tools)]
         if request.tool_choice not in (None, "auto"):
-            reason = "the vendor's models decide themselves"
-            receipts += (Adaptation(parameter="tool_choice", action="dropped", reason=reason),)
+            reason = "the vendor has no such parameter"
+            adaptations += (Adaptation(parameter="tool_choice", action="dropped", reason=reason),)
         return HTTPCall(
             method="POST",
             url=f"{self._settings.base_url}/turns",
             headers={"content-type": "application/json"},
             body=to_json({**body, **({"stream": True} if stream else {}), **request.extra}),
-            adaptations=receipts,
+            adaptations=adaptations,
         )
 
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
-        """Put the key into its header."""
+        """Add the key's header."""
         return replace(call, headers={**call.headers, "authorization": f"Seer {credential.secret.get_secret_value()}"})
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
-        """Read a turn; some problems come with a status of 200."""
-        said = parse_object(reply)
-        if "problem" in said:
-            raise self.problem(reply.head, said)
+        """Decode a turn; some errors have the status 200."""
+        body = parse_object(reply)
+        if "problem" in body:
+            raise self.create_error(reply.head, body)
         return ChatResponse(
-            message=Message(role="assistant", parts=tuple(map(_part, said["pieces"]))),
-            finish_reason=ENDS.get(said["ended"], "other"),
-            raw_finish_reason=said["ended"],
-            usage=_usage(said),
-            id=said.get("id"),
+            message=Message(role="assistant", parts=tuple(map(_decode_part, body["pieces"]))),
+            finish_reason=FINISH_REASONS.get(body["ended"], "other"),
+            raw_finish_reason=body["ended"],
+            usage=_usage(body),
+            id=body.get("id"),
             model=request.model,
-            request_id=request_id(reply.headers),
-            raw=said,
+            request_id=parse_request_id(reply.headers),
+            raw=body,
         )
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
-        """Begin to read a streamed turn."""
+        """Return a decoder for a streamed turn."""
         return SeerStream(head, self)
 
     def parse_error(self, reply: HTTPReply) -> VendorError:
-        """Take out of an error's body what the vendor says; the base makes the error of it."""
+        """Parse the body of an error; the base class creates the exception."""
         try:
-            said = from_json(reply.body)["problem"]
+            problem = from_json(reply.body)["problem"]
         except (ValueError, TypeError, KeyError):
             return super().parse_error(reply)
-        ours = {theirs: name for name, theirs in NAMES.items()}
-        about = said.get("about")
-        return VendorError(said["text"], code=said["code"], param=ours.get(about, about))
+        names = {theirs: name for name, theirs in PARAMETER_NAMES.items()}
+        about = problem.get("about")
+        return VendorError(problem["text"], code=problem["code"], param=names.get(about, about))
 
-    def problem(self, head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
-        """Make the error of a problem inside a 200."""
-        reply = HTTPReply(ReplyHead(500, head.headers), to_json(said))
-        return error_from_reply(reply, self.parse_error(reply), self.error_codes)
+    def create_error(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
+        """Create the exception for an error in a reply with status 200."""
+        reply = HTTPReply(ReplyHead(500, head.headers), to_json(body))
+        return classify_error(reply, self.parse_error(reply), self.error_codes)
 
 
 class SeerStream(BaseStreamDecoder[bytes]):
-    """Reads a streamed turn: what came before an error, and where the stream is cut, is the base's concern."""
+    """Decodes a streamed turn; the base class handles split lines, and events before an error."""
 
     def __init__(self, head: ReplyHead, seer: Seer) -> None:
         super().__init__(head, NDJSONDecoder())
         self._seer = seer
         self._calls = 0
-        self._ended = False
+        self._is_complete = False
 
     def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
-        said = parse_chunk(frame)
-        if "problem" in said:
-            raise self._seer.problem(self._head, said)
-        if "id" in said:
-            yield ResponseStarted(said["id"], None)
-        if "piece" in said:
-            yield self._event(_part(said["piece"]))
-        if "ended" in said:
-            self._ended = True
-            yield Finished(ENDS.get(said["ended"], "other"), said["ended"])
-            yield UsageReported(_usage(said))
+        chunk = parse_chunk(frame)
+        if "problem" in chunk:
+            raise self._seer.create_error(self._head, chunk)
+        if "id" in chunk:
+            yield ResponseStarted(chunk["id"], None)
+        if "piece" in chunk:
+            yield self._event(_decode_part(chunk["piece"]))
+        if "ended" in chunk:
+            self._is_complete = True
+            yield Finished(FINISH_REASONS.get(chunk["ended"], "other"), chunk["ended"])
+            yield UsageReported(_usage(chunk))
 
     def _event(self, part: TextPart | ToolCallPart) -> StreamEvent:
         if isinstance(part, TextPart):
@@ -188,49 +188,49 @@ class SeerStream(BaseStreamDecoder[bytes]):
         return ToolCallDelta(self._calls - 1, part.id, part.name, part.arguments)
 
     def _end(self) -> Iterable[StreamEvent]:
-        if not self._ended:
-            raise StreamInterruptedError("The turn has no end.")
+        if not self._is_complete:
+            raise StreamInterruptedError("The stream ended without a finish reason.")
         return ()
 
 
-def _pieces(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
-    """Write the pieces of a turn; what only other vendors understand stays with them."""
+def _encode_parts(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
+    """Encode the parts of a message as pieces, without parts that belong to other vendors."""
     for part in parts:
         match part:
             case TextPart() | RefusalPart():
                 yield {"text": part.text}
             case ImagePart():
-                yield _image(part)
+                yield _encode_image(part)
             case ToolCallPart():
                 yield {"call": part.id, "tool": part.name, "with": part.arguments}
             case ToolResultPart():
                 yield {"result_of": part.call_id, "text": part.text}
-                yield from map(_image, part.images)
+                yield from map(_encode_image, part.images)
             case _:
                 continue
 
 
-def _image(part: ImagePart) -> dict[str, Any]:
-    """Write an image; the vendor fetches none."""
+def _encode_image(part: ImagePart) -> dict[str, Any]:
+    """Encode an image; the vendor does not load images from URLs."""
     image = inline_image(part)
     if image is None:
-        raise UnsupportedError("Seer fetches no images from addresses.", hint="Pass the image itself: files=[…].")
+        raise UnsupportedError("Seer does not load images from URLs.", hint="Pass the image itself: files=[…].")
     return {"image": image.base64, "kind": image.media_type}
 
 
-def _part(piece: Mapping[str, Any]) -> TextPart | ToolCallPart:
-    """Read one piece of a turn."""
+def _decode_part(piece: Mapping[str, Any]) -> TextPart | ToolCallPart:
+    """Decode one piece of a turn."""
     if "call" in piece:
         return ToolCallPart(id=piece["call"], name=piece["tool"], arguments=piece["with"])
     return TextPart(text=piece["text"])
 
 
-def _tool(tool: ToolDefinition) -> dict[str, Any]:
+def _encode_tool(tool: ToolDefinition) -> dict[str, Any]:
     return {"tool": tool.name, "about": tool.description, "takes": tool.parameters}
 
 
-def _usage(said: Mapping[str, Any]) -> Usage:
-    return Usage(input_tokens=said.get("read"), output_tokens=said.get("written"))
+def _usage(body: Mapping[str, Any]) -> Usage:
+    return Usage(input_tokens=body.get("read"), output_tokens=body.get("written"))
 
 
 @hookimpl
@@ -242,7 +242,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             settings=lambda: SeerSettings,
             build=Seer,
             requires_api=(2, 0),
-            summary="A made-up vendor with turns, tools and images.",
+            summary="A fictitious vendor with turns, tools and images.",
             capabilities=Seer.all_capabilities,
             environment={"api_key": ("SEER_API_KEY",)},
             needs_credential=True,

@@ -1,13 +1,13 @@
 """
-Providers of a family: vendors who speak OpenAI's API, but for what one of their models does otherwise.
+Providers on a family base: vendors with an OpenAI-compatible API, except for some of their models.
 
-Both vendors are made up. Mint's models ``muse-*`` are told how many tokens to think, and write their thoughts in pieces
-of a list. On the laboratory's Azure, some deployments take no system message; the settings say which by a trait::
+Both vendors are fictitious. Mint's models ``muse-*`` take a number of thinking tokens, and return their thoughts as a
+list. In the laboratory's Azure, some deployments take no system message; a trait in the settings marks them::
 
     [models."laboratory-azure/old-*"]
     traits = ["no_system"]
 
-All else is the family's: messages, tools, images, streams, errors, embeddings.
+The base class handles everything else: messages, tools, images, streams, errors, embeddings.
 """
 
 from __future__ import annotations
@@ -23,65 +23,73 @@ from budwood.types import Adaptation, ChatRequest, Message
 from budwood_azure import ENVIRONMENT, AzureBase, AzureSettings
 from budwood_openai_compatible import Address, Body, OpenAICompatible, OpenAICompatibleSettings
 
-TOLD_A_NUMBER = "muse-*"
-TOKENS = {"none": 0, "minimal": 500, "low": 1_000, "medium": 4_000, "high": 16_000, "xhigh": 32_000, "max": 64_000}
+BUDGET_MODELS = "muse-*"
+THINKING_TOKENS = {
+    "none": 0,
+    "minimal": 500,
+    "low": 1_000,
+    "medium": 4_000,
+    "high": 16_000,
+    "xhigh": 32_000,
+    "max": 64_000,
+}
 
 
 class MintSettings(OpenAICompatibleSettings):
-    """Where the vendor is, and who asks."""
+    """The vendor's address and the API key."""
 
     base_url: Address = "https://api.mint.example/v1"
     api_key: SecretStr | None = None
 
 
 class Mint(OpenAICompatible):
-    """Mint's API: OpenAI's, with models that think in their own way."""
+    """Mint's API: OpenAI's, with other parameters and fields for thinking."""
 
     vendor: ClassVar[str] = "mint"
 
     def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
-        """Write an effort as a number of tokens, for the models that want one."""
-        values, receipts = super().chat_body(request, stream=stream)
-        if fnmatchcase(request.model, TOLD_A_NUMBER) and "reasoning_effort" in values:
-            tokens = TOKENS[values.pop("reasoning_effort")]
+        """Convert the effort into a number of tokens, for the models that take one."""
+        values, adaptations = super().chat_body(request, stream=stream)
+        if fnmatchcase(request.model, BUDGET_MODELS) and "reasoning_effort" in values:
+            tokens = THINKING_TOKENS[values.pop("reasoning_effort")]
             values["thinking"] = {"tokens": tokens}
-            reason = f"{request.model} is told a number: {tokens} tokens"
-            receipts += (Adaptation(parameter="reasoning_effort", action="changed", reason=reason),)
-        return Body(values, receipts)
+            reason = f"{request.model} takes a number of tokens: {tokens}"
+            adaptations += (Adaptation(parameter="reasoning_effort", action="changed", reason=reason),)
+        return Body(values, adaptations)
 
-    def standard(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Put the thoughts of a reply or a chunk where the family has them."""
-        for choice in said.get("choices") or ():
+    def standard(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Move the thoughts of a reply or a chunk to the field that the base class reads."""
+        for choice in body.get("choices") or ():
             message = choice.get("message") or choice.get("delta") or {}
             if thoughts := message.pop("thoughts", None):
                 message["reasoning_content"] = "".join(thought["text"] for thought in thoughts)
-        return said
+        return body
 
 
 class LaboratoryAzure(AzureBase):
     """Azure, where some deployments take no system message."""
 
     def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
-        """Say to such a deployment as the user what the system says."""
+        """Send the system message as a user message to such a deployment."""
         if "no_system" not in self.rules(request).traits or request.messages[0].role != "system":
             return super().chat_body(request, stream=stream)
         system, *others = request.messages
-        spoken = request.model_copy(update={"messages": (Message.user(system.text), *others)})
-        values, receipts = super().chat_body(spoken, stream=stream)
-        reason = f"{request.model} takes no system message: the user says it"
-        return Body(values, (*receipts, Adaptation(parameter="messages", action="changed", reason=reason)))
+        request = request.model_copy(update={"messages": (Message.user(system.text), *others)})
+        values, adaptations = super().chat_body(request, stream=stream)
+        reason = f"{request.model} takes no system message: it is sent as a user message"
+        return Body(values, (*adaptations, Adaptation(parameter="messages", action="changed", reason=reason)))
 
 
 @hookimpl
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
-    """Describe both."""
+    """Describe both providers."""
     return [
         ProviderSpec(
             name="mint",
             settings=lambda: MintSettings,
             build=Mint,
             requires_api=(2, 0),
-            summary="A made-up vendor of the family.",
+            summary="A fictitious vendor with an OpenAI-compatible API.",
             capabilities=Mint.all_capabilities,
             environment={"api_key": ("MINT_API_KEY",)},
             needs_credential=True,
@@ -91,7 +99,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             settings=lambda: AzureSettings,
             build=LaboratoryAzure,
             requires_api=(2, 0),
-            summary="Azure with a model that takes no system message.",
+            summary="Azure with deployments that take no system message.",
             capabilities=LaboratoryAzure.all_capabilities,
             environment=ENVIRONMENT,
             needs_credential=True,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from budwood import Client
 from budwood.engine.chat.assembly import ResponseBuilder
-from budwood.providing import events_of
+from budwood.providing import make_events
 from budwood.types import (
     ChatResponse,
     Finished,
@@ -143,7 +143,7 @@ def test_events_of_a_response_make_it_again(message, alternatives, reason):
         request_id="q1",
     )
 
-    assert built(*events_of(response)) == response
+    assert built(*make_events(response)) == response
 
 
 def test_fragments_of_calls_are_joined_by_their_index():

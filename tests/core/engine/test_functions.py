@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from budwood.engine.chat.docstrings import read_docstring
+from budwood.engine.chat.docstrings import parse_docstring
 from budwood.engine.chat.functions import format_result, make_tool
 from budwood.errors import ConfigurationError
 from budwood.types import ToolCallPart
@@ -78,7 +78,7 @@ def test_no_docstring_crashes_the_reader(text, near):
     Whatever stands in a docstring is taken apart somehow.
     """
     for docstring in (text, near):
-        summary, arguments = read_docstring(docstring)
+        summary, arguments = parse_docstring(docstring)
         assert summary == summary.strip()
         assert all(name and words for name, words in arguments.items())
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from budwood.catalog import Lessons
+from budwood.catalog import LearnedRules
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
@@ -89,7 +89,7 @@ def call_of(clock):
             local=local,
             rules=lambda _: ModelRules(),
             capabilities=lambda _: local.capabilities,
-            lessons=Lessons(),
+            learned_rules=LearnedRules(),
             identity="identity",
         )
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from budwood import AsyncClient, Client
-from budwood.client import carrying
+from budwood.client import transports
 from budwood.errors import ConnectionFailedError, PluginFaultError
 from budwood.plugins.faults import PluginSource
 from budwood.types import ReplyHead
@@ -78,9 +78,9 @@ def break_transport(monkeypatch):
 
         source = PluginSource("acme", "acme-transport", "1.0")
         blocking = SimpleNamespace(open=open_now, close=lambda: None)
-        monkeypatch.setattr(carrying, "blocking_transport", lambda *_: (blocking, source))
+        monkeypatch.setattr(transports, "create_blocking", lambda *_: (blocking, source))
         made = SimpleNamespace(open=open_async, close=close)
-        monkeypatch.setattr(carrying, "async_transport", lambda *_: (made, source))
+        monkeypatch.setattr(transports, "create_async", lambda *_: (made, source))
 
     return install
 

@@ -59,7 +59,7 @@ def test_plugins_are_examined_in_processes_of_their_own(make_distribution, findi
         ("import os; os._exit(7)", "status 7"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "status -9"),
         ("import sys; print('dying words', file=sys.stderr, flush=True); import os; os._exit(1)", "dying words"),
-        ("def budwood_providers(): pass", "none of its specs has"),
+        ("def budwood_providers(): pass", "has no spec with the name"),
         ("from budwood.hooks import hookimpl\n@hookimpl\ndef budwood_wrong(): pass", "budwood_wrong"),
     ],
 )
@@ -195,7 +195,7 @@ def test_patterns_that_differ_are_a_finding(make_distribution, findings):
     """
     make_distribution(plugins=["acme text/csv"], group=MEDIA_HANDLER.group, source=source)
 
-    assert "has media_types none in its spec, and text/csv in its entry point" in findings()["acme-plugin"].problem
+    assert "declares media_types none in its spec, but text/csv in its entry point" in findings()["acme-plugin"].problem
 
 
 def test_plugin_that_never_ends_loading_is_broken(make_distribution, findings):
@@ -243,7 +243,9 @@ def test_conflict_is_a_finding_of_both(make_distribution, findings):
 
     assert [found[one.name].state for one in made] == ["conflict", "conflict"]
     assert all("acme-one 1.2.3 and by acme-two 1.2.3" in finding.problem for finding in found.values())
-    assert all("Uninstall one" in finding.hint and "Uninstall one" not in finding.problem for finding in found.values())
+    assert all(
+        "Uninstall all but one" in finding.hint and "Uninstall" not in finding.problem for finding in found.values()
+    )
     assert [one.imports for one in made] == [0, 0]
 
 

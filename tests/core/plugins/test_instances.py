@@ -23,7 +23,7 @@ def test_installed_plugin_needs_no_section(make_distribution, instances, clock):
     made = instances().build(PROVIDER, "Acme")
 
     assert (made.name, made.spec.name, made.settings.colour) == ("acme", "acme", "green")
-    assert made.thing.settings is made.settings
+    assert made.implementation.settings is made.settings
     assert made.context.instance == "acme"
     assert made.context.clock is clock
     assert made.context.cache_folder.name == "acme"
@@ -209,11 +209,11 @@ def test_known_names_are_those_that_can_be_used(make_distribution, instances):
     make_distribution()
     sections = {"providers": {"work": {"plugin": "acme"}}}
 
-    assert instances(sections).known(PROVIDER) == ["acme", "work"]
+    assert instances(sections).names_of(PROVIDER) == ["acme", "work"]
 
     make_distribution("compatible", plugins=["openai-compatible"])
 
-    assert set(instances(sections).known(PROVIDER)) == {"acme", "work", "openai-compatible", *presets()}
+    assert set(instances(sections).names_of(PROVIDER)) == {"acme", "work", "openai-compatible", *presets()}
 
 
 def test_mistyped_instance_is_recognised(make_distribution, instances):
@@ -232,7 +232,7 @@ def test_name_that_is_near_to_nothing_lists_what_there_is(make_distribution, ins
     """
     make_distribution()
 
-    with pytest.raises(PluginNotFoundError, match=r"A model is PROVIDER/MODEL, and the providers here are acme\."):
+    with pytest.raises(PluginNotFoundError, match=r"Models are named \"provider/model\"\. Available providers: acme\."):
         instances().build(PROVIDER, "xxxxxxxx")
 
 
@@ -243,7 +243,7 @@ def test_section_whose_plugin_is_missing_is_not_its_own_near_match(instances):
     with pytest.raises(PluginNotFoundError) as caught:
         instances({"providers": {"echo": {"prefix": "x"}}}).build(PROVIDER, "echo")
 
-    assert caught.value.hint == 'Install the plugin of [providers.echo], or name another there: plugin = "…".'
+    assert caught.value.hint == 'Install the plugin of [providers.echo], or choose another: plugin = "…".'
 
 
 # The vendor's own variables.

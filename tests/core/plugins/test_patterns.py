@@ -195,7 +195,7 @@ def test_the_entry_point_and_the_spec_must_agree(stated, make_plugin, inventory_
         Registry(inventory=inventory_of()).load(MEDIA_HANDLER, "acme")
 
     assert caught.value.hint == (
-        f'Write the entry point as "acme text/csv text/tab-separated-values" = "{made.module}".'
+        f'Change the entry point to "acme text/csv text/tab-separated-values" = "{made.module}".'
     )
 
 

@@ -32,7 +32,7 @@ OPENAI = {"providers": {"openai": {"api_key": "sk-test-secret"}}}
 CARRIES = """
 from budwood.hooks import TransportSpec, hookimpl
 from budwood_testing import ScriptedTransport, chat_reply
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 
 
 class Settings(TransportSettings):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.engine.chat.assembly import ResponseBuilder
-from budwood.providing import events_of
+from budwood.providing import make_events
 from budwood.types import (
     ChatResponse,
     ImagePart,
@@ -48,7 +48,7 @@ CLOSED = st.lists(
 def again(response: ChatResponse) -> ChatResponse:
     """Make a response of its own events."""
     builder = ResponseBuilder()
-    builder.add(events_of(response))
+    builder.add(make_events(response))
     assert builder.finished
     return builder.build()
 
@@ -108,7 +108,7 @@ def test_usage_follows_the_end():
     """
     Usage is reported also where nothing is known, and then unknown and not zero.
     """
-    events = events_of(ChatResponse(message=Message(role="assistant", parts=())))
+    events = make_events(ChatResponse(message=Message(role="assistant", parts=())))
 
     assert events[-1] == UsageReported(Usage())
 
@@ -120,4 +120,4 @@ def test_a_part_that_no_model_writes_is_a_mistake():
     response = ChatResponse(message=Message(role="assistant", parts=(ImagePart(url="https://vendor.example/a.png"),)))
 
     with pytest.raises(TypeError, match="ImagePart"):
-        events_of(response)
+        make_events(response)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.providing import duration, rate_limits, request_id, retry_after
+from budwood.providing import parse_duration, parse_rate_limits, parse_request_id, parse_retry_after
 from budwood.types import RateLimits
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
@@ -45,7 +45,7 @@ def test_each_form_of_retry_after(headers, seconds):
     """
     Seconds, milliseconds and the three forms of HTTP dates are understood; what is none of them asks for nothing.
     """
-    assert retry_after(headers, now=NOW) == seconds
+    assert parse_retry_after(headers, now=NOW) == seconds
 
 
 def test_a_date_without_a_zone_is_greenwich_time(monkeypatch):
@@ -58,7 +58,7 @@ def test_a_date_without_a_zone_is_greenwich_time(monkeypatch):
     if hasattr(time, "tzset"):
         time.tzset()
     try:
-        assert retry_after({"retry-after": "Wed, 01 Jan 2025 00:00:30 -0000"}, now=NOW) == 30.0
+        assert parse_retry_after({"retry-after": "Wed, 01 Jan 2025 00:00:30 -0000"}, now=NOW) == 30.0
     finally:
         monkeypatch.undo()
         if hasattr(time, "tzset"):
@@ -69,7 +69,7 @@ def test_a_date_counts_from_the_real_time():
     """
     Without another moment a date is compared with the time of day; one that is past asks for no wait.
     """
-    assert retry_after({"retry-after": format_datetime(datetime(2001, 1, 1, tzinfo=UTC), usegmt=True)}) == 0.0
+    assert parse_retry_after({"retry-after": format_datetime(datetime(2001, 1, 1, tzinfo=UTC), usegmt=True)}) == 0.0
 
 
 @given(st.text() | st.datetimes().map(format_datetime), st.text())
@@ -77,7 +77,7 @@ def test_any_retry_after_is_a_wait_or_nothing(value, milliseconds):
     """
     No header crashes, and none asks for a wait below zero or without end.
     """
-    seconds = retry_after({"retry-after": value, "retry-after-ms": milliseconds}, now=NOW)
+    seconds = parse_retry_after({"retry-after": value, "retry-after-ms": milliseconds}, now=NOW)
 
     assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
 
@@ -105,7 +105,7 @@ def test_durations(text, seconds):
     """
     Durations as Go writes them, and plain seconds; what is none is None.
     """
-    assert duration(text) == (None if seconds is None else pytest.approx(seconds))
+    assert parse_duration(text) == (None if seconds is None else pytest.approx(seconds))
 
 
 @given(st.text(alphabet="0123456789.msh") | st.just("9" * 400 + "s"))
@@ -113,7 +113,7 @@ def test_any_duration_is_finite(text):
     """
     A duration is a finite number, or none.
     """
-    seconds = duration(text)
+    seconds = parse_duration(text)
 
     assert seconds is None or math.isfinite(seconds)
 
@@ -131,7 +131,7 @@ def test_rate_limits_are_read():
         "x-ratelimit-reset-tokens": "6m0s",
     }
 
-    assert rate_limits(headers) == RateLimits(
+    assert parse_rate_limits(headers) == RateLimits(
         limit_requests=5000,
         remaining_requests=4999,
         reset_requests=0.012,
@@ -145,14 +145,14 @@ def test_no_rate_limits_are_none():
     """
     A reply that says nothing of limits has none.
     """
-    assert rate_limits({"content-type": "x"}) is None
+    assert parse_rate_limits({"content-type": "x"}) is None
 
 
 def test_unknown_counts_are_none_and_not_zero():
     """
     A header that is missing or no number is unknown.
     """
-    limits = rate_limits({"x-ratelimit-limit-requests": "many", "x-ratelimit-limit-tokens": "10"})
+    limits = parse_rate_limits({"x-ratelimit-limit-requests": "many", "x-ratelimit-limit-tokens": "10"})
 
     assert limits == RateLimits(limit_tokens=10)
 
@@ -164,7 +164,7 @@ def test_any_rate_limit_is_read_or_unknown(text):
     """
     names = ("limit-requests", "remaining-requests", "reset-requests", "limit-tokens", "reset-tokens")
 
-    assert isinstance(rate_limits({f"x-ratelimit-{name}": text for name in names}), RateLimits)
+    assert isinstance(parse_rate_limits({f"x-ratelimit-{name}": text for name in names}), RateLimits)
 
 
 @pytest.mark.parametrize("name", ["x-request-id", "request-id", "acme-request"])
@@ -172,5 +172,5 @@ def test_each_name_of_the_requests_id(name):
     """
     The usual headers hold the id of a request, and those that the vendor's plugin names.
     """
-    assert request_id({name: "r1"}, "acme-request") == "r1"
-    assert request_id({"acme-request": "r1"}) is None
+    assert parse_request_id({name: "r1"}, "acme-request") == "r1"
+    assert parse_request_id({"acme-request": "r1"}) is None

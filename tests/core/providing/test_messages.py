@@ -68,7 +68,7 @@ def test_images_need_a_model_that_reads_them():
     messages = [WITH_IMAGE, Message.user("What is it?")]
 
     check_capabilities(messages, frozenset({Capability.IMAGE_INPUT}), "openai/m")
-    with pytest.raises(UnsupportedError, match="openai/m reads no images") as caught:
+    with pytest.raises(UnsupportedError, match="openai/m does not take images") as caught:
         check_capabilities(messages, frozenset({Capability.CHAT}), "openai/m")
     assert caught.value.hint
 

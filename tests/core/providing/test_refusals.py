@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.providing import refused_parameter, rule_of
-from budwood.providing.refusals import nearest_effort
+from budwood.providing import find_refused_parameter, make_rule
+from budwood.providing.refusals import find_nearest_effort
 from budwood.types import ModelRules
 
 
@@ -31,7 +31,7 @@ def test_a_refusal_is_known_by_its_first_words(message, parameter):
     """
     The parameter is named as the server names it; what is only quoted, and what lies inside a field, is none.
     """
-    assert refused_parameter(message) == parameter
+    assert find_refused_parameter(message) == parameter
 
 
 def test_a_vendor_may_have_refusals_of_its_own():
@@ -40,9 +40,9 @@ def test_a_vendor_may_have_refusals_of_its_own():
     """
     others = (r"We know no (\w+)",)
 
-    assert refused_parameter("We know no seed.", others) == "seed"
-    assert refused_parameter("Sorry. We know no seed.", others) is None
-    assert refused_parameter("We know no seed.") is None
+    assert find_refused_parameter("We know no seed.", others) == "seed"
+    assert find_refused_parameter("Sorry. We know no seed.", others) is None
+    assert find_refused_parameter("We know no seed.") is None
 
 
 @given(st.text())
@@ -50,10 +50,10 @@ def test_any_text_can_be_asked(message):
     """
     No text makes the reader fail, and what it finds is in the text.
     """
-    found = refused_parameter(message)
+    found = find_refused_parameter(message)
 
     assert found is None or found in message
-    assert rule_of(found, message) is None or found
+    assert make_rule(found, message) is None or found
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_refusal_makes_a_row(parameter, message, rule):
     if rule is not None and "renames" in rule:
         rule = {"renames": {parameter: rule["renames"]}}
 
-    assert rule_of(parameter, message) == (None if rule is None else ModelRules(**rule))
+    assert make_rule(parameter, message) == (None if rule is None else ModelRules(**rule))
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_the_nearest_effort(wanted, taken, nearest):
     """
     Of two as near the smaller; none at all only where there is no other.
     """
-    assert nearest_effort(wanted, taken) == nearest
+    assert find_nearest_effort(wanted, taken) == nearest

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from budwood.errors import ConfigurationError
-from budwood.settings import Settings, validated
+from budwood.settings import Settings, validate_settings
 from budwood.settings_sources import Source
 
 SECRET = "sk-the-secret-of-this-test"
@@ -49,7 +49,7 @@ def everything_said(error):
         ("[options]\nretry = 1", "unknown key 'options.retry' (did you mean retries?)"),
         ("[optoins]\nretries = 1", "unknown key 'optoins' (did you mean options?)"),
         ("[plugins]\ndisable = []", "unknown key 'plugins.disable' (did you mean disabled?)"),
-        ("[options]\nxyzzy = 1", "unknown key 'options.xyzzy' (known are attempt_timeout, connect_timeout, "),
+        ("[options]\nxyzzy = 1", "unknown key 'options.xyzzy' (known keys: attempt_timeout, connect_timeout, "),
         ("[provider.openai]\nx = 1", "unknown key 'provider' (did you mean providers?)"),
     ],
 )
@@ -243,7 +243,7 @@ def test_plugins_settings_are_refused_without_their_values(values, said):
     A model that does not hide its input gives nothing away either.
     """
     with pytest.raises(ConfigurationError) as caught:
-        validated(Sample, values, where="here")
+        validate_settings(Sample, values, where="here")
 
     assert str(caught.value).startswith(said)
     assert SECRET not in everything_said(caught.value)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import httpx
 import pytest
 
+from budwood.errors import ConnectionFailedError
 from budwood.hooks import TRANSPORT, TransportSpec
 from budwood.transports.httpx_client import AsyncHTTPXTransport, HTTPXTransport
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 from budwood_testing.suites.transport.bench import call, fetch
 from budwood_testing.suites.transport.cancellation import CancellationTests
 from budwood_testing.suites.transport.connection_reuse import ReuseTests
@@ -21,7 +24,7 @@ from budwood_testing.suites.transport.timeouts import TimeoutTests
 from budwood_testing.suites.transport.uploads import UploadTests
 from budwood_testing.suites.transport.urls import URLTests
 from tests.plugins.testing.mutants.registering import registry_of
-from tests.servers import reply
+from tests.servers import WAIT_FOR_CLOSE, reply
 
 
 class OwnTransport(HTTPXTransport):
@@ -68,9 +71,8 @@ class TestHTTPXClient(
 ):
     plugin = "httpx-client"
 
-    # On which socket a thread of a user's client waits is known to that client alone.
+    # The client is the user's to close, and httpx bounds each read of a head alone.
     test_closing_the_transport_ends_active_calls = None
-    test_interrupt_ends_a_blocked_read = None
     test_slow_head_is_stopped_at_the_deadline = None
     test_slow_head_is_stopped_at_the_head_deadline = None
 
@@ -121,6 +123,23 @@ def test_a_body_that_was_read_before_is_not_unpacked_twice():
     mock = httpx.MockTransport(lambda _: packed)
     with httpx.Client(transport=mock, event_hooks={"response": [lambda response: response.read()]}) as own:
         assert fetch(HTTPXTransport(own), call("http://vendor.example")).body == b"plain"
+
+
+def test_waiting_for_a_head_on_a_new_connection_can_be_interrupted(loopback_server):
+    """
+    Interrupting the thread shuts its socket down, and the call fails at once.
+    """
+    loopback_server.play(WAIT_FOR_CLOSE)
+    with httpx.Client(trust_env=False) as own, ThreadPoolExecutor(1) as pool:
+        transport = HTTPXTransport(own)
+        thread = pool.submit(threading.get_ident).result()
+        asking = pool.submit(fetch, transport, call(loopback_server.url))
+        while not asking.done():  # until it is connected, there is nothing to shut down
+            transport.interrupt(thread)
+            wait([asking], timeout=0.01)
+
+        with pytest.raises(ConnectionFailedError):
+            asking.result()
 
 
 @pytest.mark.parametrize("said", ["gzip, deflate, br, zstd", "identity", "gzip"])

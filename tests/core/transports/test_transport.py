@@ -14,8 +14,8 @@ from budwood.errors import ConfigurationError
 from budwood.transports.pooled import PooledTransport
 from budwood.types import HTTPCall
 from budwood.wire import tls
-from budwood.wire.connecting import TransportSettings
-from budwood.wire.racing import connected
+from budwood.wire.happy_eyeballs import connected
+from budwood.wire.transport_settings import TransportSettings
 from tests.servers import KEEP_ALIVE, reply
 
 
@@ -49,7 +49,7 @@ from budwood.errors import ConnectionFailedError
 from budwood.transports.pooled import PooledTransport
 from budwood.types import HTTPCall, Timing
 from budwood.wire import tls
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 
 loads = []
 load = ssl.SSLContext.load_verify_locations

@@ -1,4 +1,4 @@
-"""The examples of providers, each made a distribution of its own in a folder of the test."""
+"""The example providers, each installed as a distribution in a folder of the test."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SECRET = "the-very-secret"
 PNG = ImagePart(data=b"\x89PNG", media_type="image/png")
 
 
-def piece(**fields):
+def encode_line(**fields):
     """
-    Make one line of a streamed turn of the vendor Seer.
+    Return one line of a streamed turn of the vendor Seer.
     """
     return json.dumps(fields).encode() + b"\n"
 
@@ -35,9 +35,9 @@ ANSWERS = {
 STREAMS = {
     "wise": sse({"piece": "Hel"}, {"piece": "lo"}, {"end": "complete", "tokens": [9, 2]}, done=False),
     "seer": [
-        piece(id="t1", piece={"text": "Hel"}),
-        piece(piece={"text": "lo"}),
-        piece(ended="done", read=9, written=2),
+        encode_line(id="t1", piece={"text": "Hel"}),
+        encode_line(piece={"text": "lo"}),
+        encode_line(ended="done", read=9, written=2),
     ],
     "mint": sse(*chat_chunks(["Hel", "lo"])),
 }
@@ -48,7 +48,7 @@ FILES = {"wise": "bare", "seer": "base", "mint": "family", "laboratory-azure": "
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """
-    Make distributions of the examples: their code as it is, and the metadata by which plugins are found.
+    Create distributions of the examples: their unchanged code, and the metadata for discovery.
     """
     site = tmp_path / "site"
     site.mkdir()
@@ -70,7 +70,7 @@ def installed(tmp_path, monkeypatch):
 @pytest.fixture
 def asking(installed, scripted, clock):
     """
-    Make a client of one of the vendors over the scripted transport.
+    Create a client of one of the vendors over the scripted transport.
     """
 
     def make(name, **options):
@@ -84,7 +84,7 @@ def asking(installed, scripted, clock):
 @pytest.fixture
 def context(tmp_path):
     """
-    What a plugin gets where nothing is known of any model.
+    A context without rules of models.
     """
     return PluginContext(
         instance="here",

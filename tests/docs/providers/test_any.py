@@ -1,4 +1,4 @@
-"""What providers of all three depths do alike."""
+"""Behaviour that the three example providers have in common."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.docs.providers.conftest import ANSWERS, MODELS, ROOT, SECRET, STREAMS
 @pytest.mark.parametrize("name", MODELS)
 def test_a_question_is_answered(asking, scripted, name):
     """
-    Text, usage and finish reason come back in the one form, and the key goes out in the vendor's header alone.
+    A reply has text, usage and finish reason, and only the vendor's header contains the key.
     """
     scripted.reply(200, ANSWERS[name])
     with asking(name) as client:
@@ -36,12 +36,12 @@ def test_a_question_is_answered(asking, scripted, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_an_answer_comes_in_pieces(asking, scripted, name):
+def test_an_answer_is_streamed(asking, scripted, name):
     """
-    A stream gives the text as it comes, however it is cut, and the same response at its end.
+    A stream yields the text as it arrives, for any split of its bytes, and ends with the same response.
     """
-    whole = b"".join(STREAMS[name])
-    scripted.reply(200, chunks=STREAMS[name]).reply(200, chunks=[whole[n : n + 3] for n in range(0, len(whole), 3)])
+    wire = b"".join(STREAMS[name])
+    scripted.reply(200, chunks=STREAMS[name]).reply(200, chunks=[wire[n : n + 3] for n in range(0, len(wire), 3)])
     with asking(name) as client:
         for _ in range(2):
             with client.stream("Hi") as stream:
@@ -51,9 +51,9 @@ def test_an_answer_comes_in_pieces(asking, scripted, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_async_clients_can_ask_too(installed, scripted, clock, name):
+def test_async_clients_can_ask(installed, scripted, clock, name):
     """
-    A translation without I/O serves both drivers.
+    A provider without I/O works with both drivers.
     """
     scripted.reply(200, ANSWERS[name]).reply(200, chunks=STREAMS[name])
 
@@ -71,7 +71,7 @@ def test_async_clients_can_ask_too(installed, scripted, clock, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stream_that_breaks_off_is_an_error(asking, scripted, name):
     """
-    Without its end an answer is not whole.
+    An answer without a finish reason is incomplete.
     """
     scripted.reply(200, chunks=STREAMS[name][:1])
     with asking(name, retries=0) as client, client.stream("Hi") as stream, pytest.raises(StreamInterruptedError):
@@ -82,7 +82,7 @@ def test_a_stream_that_breaks_off_is_an_error(asking, scripted, name):
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (429, RateLimitError), (503, CapacityError)])
 def test_errors_are_classified(asking, scripted, name, status, kind):
     """
-    A status tells the class, also with a body that no API promises.
+    The status determines the class, even if the body has an unknown format.
     """
     scripted.reply(status, "<title>Gateway</title>")
     with asking(name, retries=0) as client, pytest.raises(kind, match="Gateway"):
@@ -90,9 +90,9 @@ def test_errors_are_classified(asking, scripted, name, status, kind):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_html_in_place_of_an_answer_is_told(asking, scripted, name):
+def test_html_instead_of_an_answer_is_an_error(asking, scripted, name):
     """
-    A 200 that is no reply of the API is a bad response, whole and streamed.
+    A reply with status 200 that is not JSON raises BadResponseError, streamed or not.
     """
     scripted.reply(200, "<title>Log in</title>").reply(200, "<title>Log in</title>")
     with asking(name, retries=0) as client:
@@ -105,7 +105,7 @@ def test_html_in_place_of_an_answer_is_told(asking, scripted, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_nothing_is_sent_without_a_key(asking, scripted, name):
     """
-    The spec says that one is needed, and which variable holds it.
+    The error names the environment variable from the spec.
     """
     with asking(name, api_key=None) as client, pytest.raises(CredentialError, match=f"{name.upper()}_API_KEY"):
         client.ask("Hi")
@@ -113,9 +113,9 @@ def test_nothing_is_sent_without_a_key(asking, scripted, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_nothing_outside_the_package_knows_the_vendor(asking, scripted, name):
+def test_the_plugin_is_found_by_its_metadata_alone(asking, scripted, name):
     """
-    A plugin that is found by its metadata is all that it takes: nothing of ours names the vendor.
+    Budwood does not contain the vendor's name.
     """
     words = (f'"{name}"', f"'{name}'", f"{name}/")
     files = [

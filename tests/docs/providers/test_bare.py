@@ -1,4 +1,4 @@
-"""A provider that inherits nothing."""
+"""A provider without a base class."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from budwood.types import ModelRules
 from tests.docs.providers.conftest import ANSWERS
 
 
-def test_the_bare_one_inherits_nothing(installed, context):
+def test_the_bare_provider_has_no_base_class(installed, context):
     """
-    Having the methods is enough.
+    It satisfies the Protocol by its methods.
     """
     module = installed("wise")
 
@@ -29,18 +29,18 @@ def test_the_bare_one_inherits_nothing(installed, context):
 @pytest.mark.parametrize(
     ("status", "word", "kind"), [(404, "no-such-model", NotFoundError), (402, "no-credit", QuotaExhaustedError)]
 )
-def test_the_vendors_words_are_understood(asking, scripted, status, word, kind):
+def test_the_vendors_error_codes_determine_the_class(asking, scripted, status, word, kind):
     """
-    A structured code is more exact than the status.
+    An error code takes precedence over the status.
     """
     scripted.reply(status, {"wrong": word, "text": "Sorry."})
     with asking("wise") as client, pytest.raises(kind, match="Sorry"):
         client.ask("Hi")
 
 
-def test_what_the_vendor_has_not_is_told(asking, scripted):
+def test_unsupported_features_are_reported(asking, scripted):
     """
-    Parameters that the vendor does not know are dropped with a receipt, and a conversation is refused before sending.
+    Unsupported parameters are dropped and listed as adaptations; a conversation is rejected before it is sent.
     """
     scripted.reply(200, ANSWERS["wise"])
     with asking("wise") as client:
@@ -50,13 +50,13 @@ def test_what_the_vendor_has_not_is_told(asking, scripted):
 
     sent = {"model": "wise-1", "question": "Hi", "length": 50, "mood": "calm"}
     assert scripted.sent() == sent
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("seed", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [("seed", "dropped")]
     assert len(scripted.calls) == 1
 
 
-def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, installed, scripted, monkeypatch):
+def test_only_a_provider_that_applies_rules_is_asked_again(asking, installed, scripted, monkeypatch):
     """
-    A refused parameter is learnt by a provider that looks rules up; one that does not is sent nothing twice.
+    A rejected parameter is learned if the provider looks up rules; otherwise the request is not repeated.
     """
     refusal = {"wrong": "bad", "text": "Unsupported parameter: 'temperature' is not supported."}
     scripted.reply(400, refusal).reply(200, ANSWERS["wise"]).reply(400, refusal)
@@ -67,16 +67,16 @@ def test_who_heeds_rules_learns_and_who_does_not_is_not_asked_again(asking, inst
     def heedless(request, _rules, **_):
         return Parameters({"temperature": request.temperature})
 
-    monkeypatch.setattr(installed("wise"), "adapted", heedless)
+    monkeypatch.setattr(installed("wise"), "adapt_parameters", heedless)
     with asking("wise") as client, pytest.raises(UnsupportedParameterError):
         client.ask("Hi", temperature=0.5)
     assert len(scripted.calls) == 3
 
 
 @pytest.mark.parametrize("parameter", ["max_tokens", "messages", "tools"])
-def test_no_provider_can_have_dropped_what_a_request_needs(asking, installed, scripted, monkeypatch, parameter):
+def test_no_provider_can_drop_essential_parameters(asking, installed, scripted, monkeypatch, parameter):
     """
-    A rule that would drop the bound of the output, or what is asked, is not learnt, whoever makes it.
+    A rule that would drop the output limit, messages, tools or schema is not learned.
     """
 
     def greedy(_self, _reply):

@@ -11,19 +11,19 @@ from budwood.errors import (
 )
 from budwood.providing import BaseProvider
 from budwood.types import ImagePart, Message
-from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, piece
+from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, encode_line
 
 
-def test_the_helper_base_is_inherited(installed):
+def test_the_example_uses_the_helper_base(installed):
     """
-    The example builds on it.
+    Its class inherits from BaseProvider.
     """
     assert issubclass(installed("seer").Seer, BaseProvider)
 
 
 def test_parameters_are_merged_in_order(asking, scripted):
     """
-    The caller's come before the catalog's, these before the instance's; `extra` is sent over all.
+    The caller's values override the catalog's, these override the instance's, and `extra` overrides all.
     """
     settings = {
         "providers": {"seer": {"safety": "strict"}, "mild": {"plugin": "seer", "api_key": SECRET, "safety": "mild"}},
@@ -38,11 +38,11 @@ def test_parameters_are_merged_in_order(asking, scripted):
         client.ask("Hi", model="seer/seer-2", temperature=0.5, max_tokens=9)
         client.ask("Hi", model="seer/seer-2", temperature=0.5, extra={"heat": 2, "safety": "off"})
 
-    told = [
+    sent = [
         {key: scripted.sent(n).get(key) for key in ("safety", "heat", "longest") if key in scripted.sent(n)}
         for n in range(5)
     ]
-    assert told == [
+    assert sent == [
         {"safety": "strict"},
         {"safety": "mild"},
         {"safety": "none", "heat": 1.5},
@@ -51,9 +51,9 @@ def test_parameters_are_merged_in_order(asking, scripted):
     ]
 
 
-def test_images_go_out_in_the_vendors_form(asking, scripted, tmp_path):
+def test_images_are_encoded_in_the_vendors_form(asking, scripted, tmp_path):
     """
-    A file, bytes and a data address become pieces of the turn.
+    A file, bytes and a data URL become pieces of the turn.
     """
     (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     scripted.reply(200, ANSWERS["seer"]).reply(200, ANSWERS["seer"])
@@ -66,18 +66,18 @@ def test_images_go_out_in_the_vendors_form(asking, scripted, tmp_path):
     assert scripted.sent()["turns"][0]["pieces"][1:] == [{"image": "iVBORw==", "kind": "image/png"}] * 2
 
 
-def test_images_that_the_vendor_would_have_to_fetch_are_refused_before_sending(asking, scripted):
+def test_images_by_url_are_rejected_before_sending(asking, scripted):
     """
-    The vendor takes images alone that are sent with the request.
+    The vendor accepts only images that are part of the request.
     """
-    with asking("seer") as client, pytest.raises(UnsupportedError, match="fetches no images"):
+    with asking("seer") as client, pytest.raises(UnsupportedError, match="does not load images"):
         client.ask(Message.user("What is it?", ImagePart(url="https://example.com/a.png")))
     assert scripted.calls == []
 
 
-def test_a_model_that_writes_no_text_is_not_asked_for_any(asking, scripted):
+def test_a_model_that_does_not_chat_is_rejected_before_sending(asking, scripted):
     """
-    A row that says that a model does not chat is enough for an error that says so.
+    A row of the catalog states that the model does not chat, and the error says so.
     """
     settings = {"models": {"seer/seer-paints": {"lacks": ["chat"]}}}
     with asking("seer", settings=settings) as client, pytest.raises(UnsupportedError, match="seer/seer-paints"):
@@ -85,9 +85,9 @@ def test_a_model_that_writes_no_text_is_not_asked_for_any(asking, scripted):
     assert scripted.calls == []
 
 
-def test_what_cannot_fit_is_refused_before_sending(asking, scripted):
+def test_a_prompt_that_cannot_fit_is_rejected_before_sending(asking, scripted):
     """
-    Messages that are too long even by the lower bound of their estimate are not sent; the longer window takes them.
+    Messages are not sent if the lower bound of their estimate exceeds the window; a longer window accepts them.
     """
     story = "once upon a time " * 6_000
     scripted.reply(200, ANSWERS["seer"])
@@ -101,7 +101,7 @@ def test_what_cannot_fit_is_refused_before_sending(asking, scripted):
 
 def test_tools_are_called_and_answered(asking, scripted):
     """
-    A call goes out and back in pieces of the vendor's, whole and streamed.
+    Calls and results are encoded in the vendor's form, streamed or not.
     """
 
     def weather(city: str) -> str:
@@ -110,7 +110,9 @@ def test_tools_are_called_and_answered(asking, scripted):
 
     call = {"call": "c1", "tool": "weather", "with": '{"city": "Oslo"}'}
     scripted.reply(200, {**ANSWERS["seer"], "pieces": [call], "ended": "calls"}).reply(200, ANSWERS["seer"])
-    scripted.reply(200, chunks=[piece(id="t", piece=call), piece(ended="calls")]).reply(200, chunks=STREAMS["seer"])
+    scripted.reply(200, chunks=[encode_line(id="t", piece=call), encode_line(ended="calls")]).reply(
+        200, chunks=STREAMS["seer"]
+    )
     with asking("seer") as client:
         reply = client.ask("Weather?", tools=[weather], tool_choice="required")
         with client.stream("Weather?", tools=[weather]) as stream:
@@ -122,16 +124,16 @@ def test_tools_are_called_and_answered(asking, scripted):
             [call],
             [{"result_of": "c1", "text": "rain in Oslo"}],
         ]
-    assert [receipt.parameter for receipt in reply.adaptations] == ["tool_choice"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["tool_choice"]
 
 
 @pytest.mark.parametrize(("code", "kind"), [("too-long", ContextLengthError), ("busy", CapacityError)])
 def test_a_problem_inside_a_200_is_an_error(asking, scripted, code, kind):
     """
-    Problems are classified wherever they stand: in a whole reply and in a stream.
+    Errors are classified in complete replies and in streams.
     """
-    said = {"problem": {"code": code, "text": "Sorry."}}
-    scripted.reply(200, said).reply(200, chunks=[piece(**said)])
+    body = {"problem": {"code": code, "text": "Sorry."}}
+    scripted.reply(200, body).reply(200, chunks=[encode_line(**body)])
     with asking("seer", retries=0) as client:
         with pytest.raises(kind, match="Sorry"):
             client.ask("Hi")
@@ -139,9 +141,9 @@ def test_a_problem_inside_a_200_is_an_error(asking, scripted, code, kind):
             list(stream)
 
 
-def test_the_vendors_names_are_learnt_under_ours(asking, scripted):
+def test_the_vendors_parameter_names_are_translated(asking, scripted):
     """
-    A refusal of ``heat`` is one of the temperature, and is learnt.
+    A rejection of ``heat`` teaches that the model rejects the temperature.
     """
     problem = {"problem": {"code": "unknown-field", "about": "heat", "text": "There is no heat."}}
     scripted.reply(422, problem).reply(200, ANSWERS["seer"]).reply(200, ANSWERS["seer"])
@@ -149,5 +151,5 @@ def test_the_vendors_names_are_learnt_under_ours(asking, scripted):
         replies = [client.ask("Hi", temperature=0.5) for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]
-    assert [receipt.parameter for receipt in replies[1].adaptations] == ["temperature"]
+    assert [adaptation.parameter for adaptation in replies[1].adaptations] == ["temperature"]
     assert "heat" not in scripted.sent()

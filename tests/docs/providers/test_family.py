@@ -1,4 +1,4 @@
-"""Providers of a family, with one model's transforms overridden."""
+"""Providers on a family base, with differences for one model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from budwood_testing import chat_chunks, chat_reply, sse
 from tests.docs.providers.conftest import PNG, SECRET
 
 
-def test_one_models_thinking_is_written_and_read_in_its_own_way(asking, scripted):
+def test_thinking_of_one_model_is_encoded_and_decoded_differently(asking, scripted):
     """
-    An effort becomes a number of tokens for the model that wants one, and its thoughts are reasoning; others as ever.
+    For one model, the effort becomes a number of tokens and its thoughts become reasoning; others are unchanged.
     """
     thoughts = {"thoughts": [{"text": "Hm"}, {"text": "m."}]}
     scripted.reply(200, chat_reply("Hello", **thoughts)).reply(200, chat_reply("Hello"))
@@ -30,9 +30,9 @@ def test_one_models_thinking_is_written_and_read_in_its_own_way(asking, scripted
     assert thought.message.parts[1] == TextPart(text="Hello")
 
 
-def test_the_family_brings_the_rest(asking, scripted):
+def test_the_base_class_does_the_rest(asking, scripted):
     """
-    Schemas, tools, images, embeddings and models need no line of the vendor's plugin.
+    Schemas, tools, images, embeddings and models need no code in the vendor's plugin.
     """
 
     def act() -> str:
@@ -56,7 +56,7 @@ def test_the_family_brings_the_rest(asking, scripted):
 
 def test_a_deployment_that_takes_no_system_message(installed, scripted, clock):
     """
-    On the base for Azure one model's messages are written otherwise where a row says so; addresses and key are Azure's.
+    On the base for Azure, a trait changes the messages of one deployment; URL and key are those of Azure.
     """
     settings = {
         "providers": {

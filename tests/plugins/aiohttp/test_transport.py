@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from budwood.errors import ConnectionFailedError, UnsupportedError
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 from budwood_aiohttp import transport as module
 from budwood_aiohttp.transport import AiohttpTransport
 from budwood_testing.suites.transport.bench import call, fetch_async

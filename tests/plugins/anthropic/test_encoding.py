@@ -226,7 +226,7 @@ def test_what_cannot_be_sent_is_an_error_that_says_so():
     """
     with pytest.raises(PromptError, match="media type"):
         turns(Message(role="user", parts=(ImagePart(data=b"abc"),)))
-    with pytest.raises(UnsupportedError, match="'assistant' cannot hold image"):
+    with pytest.raises(UnsupportedError, match="'assistant' cannot contain a part of type 'image'"):
         turns(Message(role="assistant", parts=(ImagePart(url="https://example.com/cat.png"),)))
 
 

@@ -58,7 +58,7 @@ def test_of_two_that_exclude_each_other_one_is_left_out(unknown, scripted):
     alone = unknown.ask("Hello", top_p=0.9)
 
     (receipt,) = both.adaptations
-    assert receipt.reason == f"claude-next refuses it beside temperature (learnt from the server: {BOTH})"
+    assert receipt.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
     assert again.adaptations == both.adaptations
     assert ("top_p" in scripted.sent(1), "top_p" in scripted.sent(2)) == (False, False)
     assert (scripted.sent()["top_p"], alone.adaptations) == (0.9, ())
@@ -66,7 +66,7 @@ def test_of_two_that_exclude_each_other_one_is_left_out(unknown, scripted):
 
 def test_an_effort_is_replaced_by_the_nearest(unknown, scripted):
     """
-    The levels that the refusal names are learnt, streamed as well; the others go out as before.
+    The levels that the refusal names are learned, streamed as well; the others go out as before.
     """
     scripted.reply(400, refusal(LEVEL)).reply(200, chunks=stream_of("Hi")).reply(200, message("Hi"))
 
@@ -115,7 +115,7 @@ def test_the_parameter_is_named_as_ours(unknown, scripted, said, param):
 @pytest.mark.parametrize("model", ["claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-sonnet-4-6"])
 def test_the_catalog_knows_who_takes_one_of_two(claude, scripted, model):
     """
-    For models that are known to refuse temperature and top_p together, nothing has to be learnt.
+    For models that are known to refuse temperature and top_p together, nothing has to be learned.
     """
     scripted.reply(200, message("Hi"))
 

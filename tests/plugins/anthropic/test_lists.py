@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.types import HTTPReply, RateLimits, ReplyHead
-from budwood_anthropic.limits import decode_limits
+from budwood_anthropic.limits import parse_limits
 
 HEADERS = {
     "date": "Wed, 26 Nov 2025 20:02:28 GMT",
@@ -23,7 +23,7 @@ def test_resets_are_seconds_from_the_reply_on():
     """
     The vendor names moments of its own clock: the reply's date makes them durations, never negative ones.
     """
-    assert decode_limits(HEADERS, now=0.0) == RateLimits(
+    assert parse_limits(HEADERS, now=0.0) == RateLimits(
         limit_requests=50,
         remaining_requests=49,
         reset_requests=0.0,
@@ -39,7 +39,7 @@ def test_without_a_date_our_clock_counts():
     """
     headers = {name: value for name, value in HEADERS.items() if name != "date"}
 
-    assert decode_limits(headers, now=1764187350.0).reset_tokens == 8.0
+    assert parse_limits(headers, now=1764187350.0).reset_tokens == 8.0
 
 
 def test_limits_of_the_input_alone_are_read_as_well():
@@ -48,10 +48,10 @@ def test_limits_of_the_input_alone_are_read_as_well():
     """
     headers = {"anthropic-ratelimit-input-tokens-limit": "9", "anthropic-ratelimit-input-tokens-remaining": "8"}
 
-    limits = decode_limits(headers, now=0.0)
+    limits = parse_limits(headers, now=0.0)
 
     assert (limits.limit_tokens, limits.remaining_tokens, limits.reset_tokens) == (9, 8, None)
-    assert decode_limits({"x-ratelimit-limit-requests": "1"}, now=0.0) is None
+    assert parse_limits({"x-ratelimit-limit-requests": "1"}, now=0.0) is None
 
 
 @given(st.dictionaries(st.sampled_from(sorted(HEADERS)), st.text(max_size=30)))
@@ -59,7 +59,7 @@ def test_no_header_breaks_the_reading(headers):
     """
     Whatever stands in the headers, what is no number and no moment is unknown.
     """
-    limits = decode_limits(headers, now=0.0)
+    limits = parse_limits(headers, now=0.0)
 
     assert limits is None or isinstance(limits, RateLimits)
 

@@ -1,5 +1,5 @@
 """
-A deployment that wants ``max_completion_tokens`` and refuses ``temperature``: as a row, and learnt.
+A deployment that wants ``max_completion_tokens`` and refuses ``temperature``: as a row, and learned.
 
 No page of the vendor says so of GPT-4.1 mini; users report it of some deployments. So there is no row for all of them.
 """
@@ -59,7 +59,7 @@ def test_a_row_tells_it_of_a_deployment(scripted, clock):
 
 @pytest.mark.parametrize("code", [None, "unsupported_parameter"])
 @pytest.mark.parametrize("family", [None, "gpt-4.1-mini", {"my-mini": "gpt-4.1-mini"}])
-def test_without_a_row_it_is_learnt_by_deployment(asking, scripted, code, family):
+def test_without_a_row_it_is_learned_by_deployment(asking, scripted, code, family):
     """
     Two refusals teach it, with and without their code, whatever the family; another deployment of it is not concerned.
     """
@@ -76,7 +76,7 @@ def test_without_a_row_it_is_learnt_by_deployment(asking, scripted, code, family
     assert (told(other), scripted.sent()["max_tokens"]) == ({}, 50)
 
 
-def test_it_is_learnt_from_a_stream_too(asking, scripted):
+def test_it_is_learned_from_a_stream_too(asking, scripted):
     """
     An async stream of such a deployment begins as if nothing had been refused.
     """

@@ -87,7 +87,7 @@ def test_what_is_no_object_is_no_reply(gemini, said):
     """
     A reply that is JSON, but no object, is not what the API promises.
     """
-    with pytest.raises(BadResponseError, match="no JSON object"):
+    with pytest.raises(BadResponseError, match="not a JSON object"):
         gemini().decode_models(reply(said))
 
 

@@ -32,7 +32,9 @@ def instance(method, error):
     def fail(*_args):
         raise error
 
-    return SimpleNamespace(thing=SimpleNamespace(**{method: fail}), source=PluginSource("acme", "budwood-acme", "1.2"))
+    return SimpleNamespace(
+        implementation=SimpleNamespace(**{method: fail}), source=PluginSource("acme", "budwood-acme", "1.2")
+    )
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), SystemExit(3)])
@@ -54,7 +56,7 @@ def test_a_strategy_that_drafts_one_by_one_is_guarded_to_the_end():
         yield None
         raise KeyError("x")
 
-    strategy = GuardedStrategy(SimpleNamespace(thing=SimpleNamespace(plan=plan), source=PluginSource("acme")))
+    strategy = GuardedStrategy(SimpleNamespace(implementation=SimpleNamespace(plan=plan), source=PluginSource("acme")))
 
     with pytest.raises(PluginFaultError, match=r"failed in plan\(\)"):
         strategy.plan((), 2, Random(1))
@@ -64,7 +66,7 @@ def test_an_instruction_that_is_none_is_a_fault():
     """
     The type of what a strategy returns is checked.
     """
-    nothing = SimpleNamespace(thing=SimpleNamespace(instruct=lambda *_args: None), source=PluginSource("acme"))
+    nothing = SimpleNamespace(implementation=SimpleNamespace(instruct=lambda *_args: None), source=PluginSource("acme"))
 
     with pytest.raises(PluginFaultError, match=r"instruct\(\): it returned NoneType instead of Instruction"):
         CALLS["instruct"](nothing)

@@ -26,7 +26,7 @@ JSON = st.recursive(
 def storage(path):
     """Make the storage as a run does: by its name, with settings that are checked."""
     instances = Instances(Settings.load(), clock=FakeClock())
-    return instances.build(STORAGE, "jsonl", {"path": path}).thing
+    return instances.build(STORAGE, "jsonl", {"path": path}).implementation
 
 
 def row(index=0, /, **data) -> Row:

@@ -19,7 +19,7 @@ QUESTION = (Message.user("Is it?"),)
 def made(name, **settings):
     """Make a modifier as a run does: by its name, with settings that are checked."""
     instances = Instances(Settings.load(), clock=FakeClock())
-    return instances.build(PROMPT_MODIFIER, name, settings).thing
+    return instances.build(PROMPT_MODIFIER, name, settings).implementation
 
 
 def cell(passage=None, **material) -> Cell:

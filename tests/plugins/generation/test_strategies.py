@@ -25,7 +25,7 @@ SAID = (Turn(question="Is tea green?", answer="It is."), Turn(question="Is it ol
 def made(name, **settings):
     """Make a strategy as a run does: by its name, with settings that are checked."""
     instances = Instances(Settings.load(), clock=FakeClock())
-    return instances.build(INSTRUCTION_STRATEGY, name, settings).thing
+    return instances.build(INSTRUCTION_STRATEGY, name, settings).implementation
 
 
 def drafts(strategy, passages, count, seed=1) -> list[CellDraft]:

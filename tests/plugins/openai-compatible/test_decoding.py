@@ -213,7 +213,7 @@ def test_a_reply_without_choices_is_an_error(speaker, body):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"), [(b"<html><title>Sign in</title></html>", "Sign in"), (b"", "empty"), (b"{", "begins with '{'")]
+    ("body", "said"), [(b"<html><title>Sign in</title></html>", "Sign in"), (b"", "empty"), (b"{", "starts with '{'")]
 )
 def test_a_reply_that_is_no_json_says_what_it_is(speaker, body, said):
     """

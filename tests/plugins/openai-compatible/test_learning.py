@@ -132,7 +132,7 @@ def test_a_servers_own_name_is_known_again(scripted, clock):
 
 def test_responses_learns_as_well(client, scripted):
     """
-    A refusal by the Responses API is learnt in the same way.
+    A refusal by the Responses API is learned in the same way.
     """
     message = "Unsupported parameter: 'top_p' is not supported with this model."
     scripted.reply(400, openai_error(message, param="top_p", code="unsupported_parameter"))

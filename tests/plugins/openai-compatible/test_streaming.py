@@ -368,7 +368,7 @@ def test_an_event_that_is_no_json_is_an_error(speaker):
     """
     An event that cannot be read is never passed over.
     """
-    with pytest.raises(BadResponseError, match="begins with 'nonsense'"):
+    with pytest.raises(BadResponseError, match="starts with 'nonsense'"):
         play(speaker(), [b"data: nonsense\n\n"])
 
 

@@ -248,7 +248,7 @@ def test_images_are_refused(model):
     from budwood.types import ImagePart, Message
 
     image = ImagePart(data=b"\x89PNG", media_type="image/png")
-    with Client(model) as client, pytest.raises(UnsupportedError, match="reads no images"):
+    with Client(model) as client, pytest.raises(UnsupportedError, match="does not take images"):
         client.ask(Message.user("What is it?", image))
 
 

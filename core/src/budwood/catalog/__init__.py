@@ -9,10 +9,10 @@ without a settings section, where no installed plugin has their name; ``environm
 Each row, or its file, says where it is written, and when that was read. JSON, because TOML takes ten times as long to
 read.
 
-What is in none of them is learnt from the servers' refusals (`Lessons`).
+What is in none of them is learned from the servers' refusals (`LearnedRules`).
 """
 
 from budwood.catalog.catalog import Catalog, Preset, presets
-from budwood.catalog.learnt import Lessons
+from budwood.catalog.learned import LearnedRules
 
-__all__ = ["Catalog", "Lessons", "Preset", "presets"]
+__all__ = ["Catalog", "LearnedRules", "Preset", "presets"]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from budwood.catalog.files import Table, exists, read
 from budwood.catalog.matching import best_match
 from budwood.names import normalise
-from budwood.settings import validated
+from budwood.settings import validate_settings
 from budwood.types import ModelRules
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ _NOTHING_KNOWN = ModelRules.model_construct()
 
 
 def _own_row(key: str, row: Mapping[str, Any]) -> BaseModel:
-    return validated(_row_of_settings(), row, where=f"[models.{key!r}]")
+    return validate_settings(_row_of_settings(), row, where=f"[models.{key!r}]")
 
 
 @cache

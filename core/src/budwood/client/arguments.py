@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine import ClientOptions, Content, Engine, reply_cache
-from budwood.engine.chat.options import AskOptions, override, refuse_unknown
+from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
 from budwood.engine.pipeline.endpoints import Endpoints
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
@@ -47,13 +47,13 @@ def make_engine(
     options: ClientOptions,
 ) -> Engine:
     """Make a client's engine; the arguments are those of `Client`."""
-    refuse_unknown(options, frozenset(Options.model_fields))
+    reject_unknown_options(options, frozenset(Options.model_fields))
     _check_texts(model=model, api_key=api_key, base_url=base_url)
     _check_cache(cache, cache_ttl)
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
-    endpoints = Endpoints(instances, _explicit(model, api_key=api_key, base_url=base_url))
+    endpoints = Endpoints(instances, _provider_overrides(model, api_key=api_key, base_url=base_url))
     chosen = settings.cache if cache is None else cache
     engine = Engine(
         instances=instances,
@@ -111,24 +111,24 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
     return parse_toml(text, where=str(path))
 
 
-def _explicit(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:
+def _provider_overrides(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:
     """Give a client's own key and address to the provider of its model."""
     said = {name: value for name, value in given.items() if value is not None}
     if said and model is None:
         raise ConfigurationError(
-            f"{' and '.join(said)} were given, but no model.", hint='Name one: Client("PROVIDER/MODEL", …).'
+            f"{' and '.join(said)} were given, but no model.", hint='Pass a model: Client("provider/model", …).'
         )
     return {normalise(model.partition("/")[0].strip()): said} if said and model else {}
 
 
-def begun(model: str | None, options: AskOptions) -> Conversation:
+def start_conversation(model: str | None, options: AskOptions) -> Conversation:
     """Begin a conversation with the client's model, by its name, so that another client continues with the same."""
     from budwood.engine.chat.conversation import Conversation
 
     return Conversation(options.pop("model", None) or model, options.pop("system", None))
 
 
-def resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
+def load_conversation(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
     """Read a saved conversation; a model or a system prompt among the options takes the place of the saved one."""
     from budwood.engine.chat.conversation import Conversation
 
@@ -138,13 +138,13 @@ def resumed(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
     return conversation
 
 
-def texts_of(texts: str | Iterable[str]) -> tuple[str, ...]:
+def list_texts(texts: str | Iterable[str]) -> tuple[str, ...]:
     """Take a single text for a list of one."""
     _check_iterable("texts", texts)
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
-def contents_of(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
+def list_contents(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
     """Take a single content for a list of one."""
     _check_iterable("contents", contents)
     return (contents,) if isinstance(contents, str | Message) else tuple(contents)
@@ -155,11 +155,11 @@ def _check_iterable(name: str, value: object) -> None:
         raise ConfigurationError(f"{name} must be a text or a list of them; got {type(value).__name__}.")
 
 
-def count_of(prompts: object) -> int | None:
+def count_prompts(prompts: object) -> int | None:
     """Return how many prompts there are; None for an iterator, which does not know."""
     return len(prompts) if isinstance(prompts, Sized) else None
 
 
-def closed() -> BudwoodError:
+def closed_error() -> BudwoodError:
     """Say that a client can no longer be used."""
     return BudwoodError("This client is closed.", hint="Create a new one.")

@@ -6,24 +6,24 @@ import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from budwood.client import carrying, forking
+from budwood.client import forking, transports
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
     PULL_SECONDS,
-    begun,
-    closed,
-    contents_of,
-    count_of,
+    closed_error,
+    count_prompts,
+    list_contents,
+    list_texts,
+    load_conversation,
     make_engine,
-    resumed,
-    texts_of,
+    start_conversation,
 )
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Observer
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -78,9 +80,9 @@ class AsyncClient:
             observers=observers,
             options=options,
         )
-        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport_name = transports.resolve_name(self._engine.instances, transport)
         self._transport: AsyncTransport | None = (
-            None if self._transport_name else carrying.brought_async(transport, self._clock.monotonic)
+            None if self._transport_name else transports.wrap_async(transport, self._clock.monotonic)
         )
         self._closed = False
         # Not above: they import asyncio, which takes 8 ms that blocking programs save.
@@ -90,6 +92,14 @@ class AsyncClient:
         self._transports = LoopTransports(self._create_transport)
         self._driver = AsyncDriver(self._get_transport, self._clock)
         forking.clients.add(self)
+
+    @overload
+    async def ask(
+        self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]
+    ) -> ChatResponse[T]: ...
+
+    @overload
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """Ask a model and wait for the whole reply; see `Client.ask`."""
@@ -117,19 +127,19 @@ class AsyncClient:
         from budwood.completed import AsyncCompletedReplies
 
         flows = self._engine.ask_each(prompts, options, concurrency)
-        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
+        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Begin a conversation; see `Client.chat`."""
         from budwood.chat import AsyncChatSession
 
-        return AsyncChatSession(self, begun(self._engine.model, options), options)
+        return AsyncChatSession(self, start_conversation(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Continue a saved conversation; see `Client.load_chat`."""
         from budwood.chat import AsyncChatSession
 
-        return AsyncChatSession(self, resumed(path, options), options)
+        return AsyncChatSession(self, load_conversation(path, options), options)
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `AsyncChatSession.ask` does."""
@@ -151,7 +161,7 @@ class AsyncClient:
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
         """Embed texts in one request; see `Client.embed`."""
-        return await self._driver.run(self._engine.embed(texts_of(texts), model, dimensions, extra))
+        return await self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
 
     async def moderate(
         self,
@@ -161,7 +171,7 @@ class AsyncClient:
         extra: Mapping[str, Any] | None = None,
     ) -> ModerationResponse:
         """Have contents judged by the vendor's policy; see `Client.moderate`."""
-        return await self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
+        return await self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """Let a model continue a text; see `Client.complete`."""
@@ -222,11 +232,11 @@ class AsyncClient:
 
     def _get_transport(self) -> AsyncTransport:
         if self._closed:
-            raise closed()
+            raise closed_error()
         return self._transport or self._transports.get()
 
     def _create_transport(self) -> AsyncTransport:
-        transport, source = carrying.async_transport(self._engine.instances, self._transport_name or "")
+        transport, source = transports.create_async(self._engine.instances, self._transport_name or "")
         self._driver.transport_source = source
         return transport
 

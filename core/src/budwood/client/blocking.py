@@ -12,24 +12,24 @@ import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from budwood.client import carrying, forking
+from budwood.client import forking, transports
 from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
     PULL_SECONDS,
-    begun,
-    closed,
-    contents_of,
-    count_of,
+    closed_error,
+    count_prompts,
+    list_contents,
+    list_texts,
+    load_conversation,
     make_engine,
-    resumed,
-    texts_of,
+    start_conversation,
 )
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Observer, Transport
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, Prompt
+from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+
+T = TypeVar("T")
 
 
 class Client:
@@ -104,14 +106,20 @@ class Client:
             observers=observers,
             options=options,
         )
-        self._transport_name = carrying.name_of(self._engine.instances, transport)
+        self._transport_name = transports.resolve_name(self._engine.instances, transport)
         self._transport: Transport | None = (
-            None if self._transport_name else carrying.brought(transport, self._clock.monotonic)
+            None if self._transport_name else transports.wrap_blocking(transport, self._clock.monotonic)
         )
         self._lock = threading.Lock()
         self._closed = False
         self._driver = BlockingDriver(self._get_transport, self._clock)
         forking.clients.add(self)
+
+    @overload
+    def ask(self, prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]) -> ChatResponse[T]: ...
+
+    @overload
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """
@@ -181,19 +189,19 @@ class Client:
         from budwood.completed import CompletedReplies
 
         flows = self._engine.ask_each(prompts, options, concurrency)
-        return CompletedReplies(self._driver.as_completed(flows, concurrency), count_of(prompts))
+        return CompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Begin a conversation; the options are defaults of its calls."""
         from budwood.chat import ChatSession
 
-        return ChatSession(self, begun(self._engine.model, options), options)
+        return ChatSession(self, start_conversation(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
         """Continue a conversation that `ChatSession.save` wrote."""
         from budwood.chat import ChatSession
 
-        return ChatSession(self, resumed(path, options), options)
+        return ChatSession(self, load_conversation(path, options), options)
 
     def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
         """Ask in a conversation, as `ChatSession.ask` does."""
@@ -215,7 +223,7 @@ class Client:
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
         """Embed texts in one request; a single text counts as a list of one."""
-        return self._driver.run(self._engine.embed(texts_of(texts), model, dimensions, extra))
+        return self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
 
     def moderate(
         self,
@@ -232,7 +240,7 @@ class Client:
             model: ``provider/model``; by default the model that the vendor of the client's model has for this.
             extra: The vendor's own parameters, sent as they are.
         """
-        return self._driver.run(self._engine.moderate(contents_of(contents), model, extra))
+        return self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
 
     def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """
@@ -334,9 +342,9 @@ class Client:
             return transport
         with self._lock:
             if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
-                raise closed()
+                raise closed_error()
             if self._transport is None:
-                made = carrying.blocking_transport(self._engine.instances, self._transport_name or "")
+                made = transports.create_blocking(self._engine.instances, self._transport_name or "")
                 self._transport, self._driver.transport_source = made
             return self._transport
 

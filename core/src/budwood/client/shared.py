@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import Unpack
+from typing import TypeVar, Unpack, overload
 
 from budwood.client.asynchronous import AsyncClient
 from budwood.client.blocking import Client
-from budwood.engine import AskOptions, Prompt
+from budwood.engine import AskOptions, OptionsWithoutSchema, Prompt
 from budwood.types import ChatResponse
+
+T = TypeVar("T")
 
 _shared: Client | None = None
 _shared_lock = threading.Lock()
@@ -35,6 +37,14 @@ def _shared_client() -> Client:
     return _shared
 
 
+@overload
+def ask(prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]) -> ChatResponse[T]: ...
+
+
+@overload
+def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
+
+
 def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
     """
     Ask a model, with one client that all such calls share and that closes at exit.
@@ -42,6 +52,14 @@ def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
     Settings are read at the first call. See `Client.ask`.
     """
     return _shared_client().ask(prompt, **options)
+
+
+@overload
+async def ask_async(prompt: Prompt, *, schema: type[T], **options: Unpack[OptionsWithoutSchema]) -> ChatResponse[T]: ...
+
+
+@overload
+async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
 
 async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:

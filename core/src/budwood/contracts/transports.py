@@ -45,7 +45,12 @@ class Transport(Protocol):
         ...
 
     def interrupt(self, thread: int) -> None:
-        """End what another thread (by its identifier) waits for, as well as can be."""
+        """
+        End what another thread (by its identifier) waits for, such as a read: the thread gets an error.
+
+        A transport that does not know on which connection the thread waits does nothing. The deadline of the call still
+        holds.
+        """
         ...
 
     def close(self) -> None:

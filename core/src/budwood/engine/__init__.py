@@ -1,6 +1,6 @@
 """One request's life, written once for blocking and async I/O."""
 
-from budwood.engine.chat.options import AskOptions, ClientOptions, CompletionOptions
+from budwood.engine.chat.options import AskOptions, ClientOptions, CompletionOptions, OptionsWithoutSchema
 from budwood.engine.chat.prompts import Content, File, Prompt
 from budwood.engine.drivers.effects import Abandoned
 from budwood.engine.engine import Engine, reply_cache
@@ -13,6 +13,7 @@ __all__ = [
     "Content",
     "Engine",
     "File",
+    "OptionsWithoutSchema",
     "Prompt",
     "reply_cache",
 ]

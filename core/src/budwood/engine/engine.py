@@ -23,7 +23,7 @@ from budwood.engine.chat.options import (
     parse_extra,
     parse_options,
 )
-from budwood.engine.chat.prompts import Content, Prompt, contents_of, messages_of, with_files
+from budwood.engine.chat.prompts import Content, Prompt, add_files, parse_contents, parse_prompt
 from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.many import check_many, error_as_result, run_all
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
@@ -33,7 +33,7 @@ from budwood.engine.pipeline.requests import check_chat, request_for
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import CACHE, PROVIDER
-from budwood.names import listed
+from budwood.names import join_names
 from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
@@ -100,7 +100,7 @@ class Engine:
         """Parse the options and resolve the model at once, and return the flow that does the rest."""
         parsed = self._parse(options)
         call = self._call(parsed)
-        messages = messages_of(prompt, system=parsed.system)
+        messages = parse_prompt(prompt, system=parsed.system)
         if parsed.files:
             return self._ask_with_files(call, messages, parsed)
         return self._ask(call, messages, parsed)
@@ -109,7 +109,7 @@ class Engine:
         """Ask, and emit the reply's events as they come."""
         parsed = self._parse(options)
         call = self._call(parsed, streamed=True)
-        messages = messages_of(prompt, system=parsed.system)
+        messages = parse_prompt(prompt, system=parsed.system)
         _check_stream(call, messages, parsed)
         return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
@@ -136,13 +136,13 @@ class Engine:
         """Ask in a conversation; its history grows only when the reply is complete."""
         parsed = self._parse(options)
         call = self._call(parsed, conversation.model)
-        return self._talk(conversation, messages_of(prompt), parsed, call)
+        return self._talk(conversation, parse_prompt(prompt), parsed, call)
 
     def stream_talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> StreamedReply:
         """Ask in a conversation, and emit the reply's events as they come."""
         parsed = self._parse(options)
         call = self._call(parsed, conversation.model, streamed=True)
-        new = messages_of(prompt)
+        new = parse_prompt(prompt)
         _check_stream(call, (*conversation.messages, *new), parsed)
         return StreamedReply(self._talk(conversation, new, parsed, call), call)
 
@@ -179,7 +179,7 @@ class Engine:
         target = self.endpoints.find(self._address(model))
         call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
         request = ModerationRequest(
-            model=target.model if model else None, contents=contents_of(contents), extra=parse_extra(extra)
+            model=target.model if model else None, contents=parse_contents(contents), extra=parse_extra(extra)
         )
         return services.moderate(call, request)
 
@@ -212,7 +212,7 @@ class Engine:
 
         parsed = self._parse(options)
         call = self._call(parsed)
-        messages = yield from self._read(messages_of(prompt, system=parsed.system), parsed)
+        messages = yield from self._read(parse_prompt(prompt, system=parsed.system), parsed)
         return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
@@ -277,7 +277,7 @@ class Engine:
 
     def _read(self, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[tuple[Message, ...]]:
         if parsed.files:
-            messages = yield Invoke(lambda: with_files(messages, parsed.files, self._read_file))
+            messages = yield Invoke(lambda: add_files(messages, parsed.files, self._read_file))
         return messages
 
     def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
@@ -289,7 +289,7 @@ class Engine:
             raise ConfigurationError(
                 "No model given.",
                 hint='Pass model="provider/model", or set `model` in budwood.toml or BUDWOOD_MODEL. '
-                f"Providers here: {listed(self.instances.known(PROVIDER))}.",
+                f"Available providers: {join_names(self.instances.names_of(PROVIDER))}.",
             )
         return address
 
@@ -364,4 +364,4 @@ def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | No
     if not isinstance(cache, str):
         return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
     instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.thing, inline=instance.spec.inline, ttl=ttl, source=instance.source)
+    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)

@@ -1,4 +1,4 @@
-"""Call what a spec holds: make a plugin's settings and its object, and check both."""
+"""Call `Spec.settings` and `Spec.build` of a plugin, and check what they return."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def build_object(
     kind: Kind[Any], spec: Spec[Any, Any], settings: BaseModel, context: PluginContext, source: PluginSource
 ) -> object:
     """
-    Make the object of a plugin.
+    Build the implementation of a plugin.
 
     Raises:
-        PluginLoadError: A library is missing.
-        PluginFaultError: `Spec.build` raised an error that is not Budwood's.
-        PluginInvalidError: The object lacks methods of its kind's Protocol.
+        PluginLoadError: A library that the plugin requires is not installed.
+        PluginFaultError: `Spec.build` raised an error that is not a `BudwoodError`.
+        PluginInvalidError: The implementation lacks methods of the Protocol of its kind.
     """
     with faults.building(source, settings):
         try:
@@ -49,7 +49,7 @@ def build_object(
         except ImportError as error:
             raise PluginLoadError(
                 f"Plugin {source.label} requires a library that is not installed: {error}.",
-                hint=f"pip install {error.name or 'what its documentation names'}",
+                hint=f"pip install {error.name or 'the library that its documentation names'}",
             ) from error
         _check_protocol(kind, built, source)
         return built
@@ -71,11 +71,11 @@ def _check_protocol(kind: Kind[Any], built: object, source: PluginSource) -> Non
 
 
 def _check_chat(built: object, source: PluginSource) -> None:
-    """Check that a vendor's provider whose capabilities name chat has the methods for it; others need not."""
+    """Check that a remote provider with the capability chat implements `Provider`. Other providers need not."""
     if missing := _missing(built, Provider):
         raise PluginInvalidError(
-            f"Plugin {source.label} returned a {type(built).__name__} from build(), whose capabilities name chat and "
-            f"which does not implement Provider. Missing: {', '.join(missing)}.",
+            f"Plugin {source.label} returned a {type(built).__name__} from build(), which has the capability "
+            f"chat, but does not implement Provider. Missing: {', '.join(missing)}.",
             hint=f"This is a fault in the plugin. Report it to {source.authors}.",
         )
 

@@ -1,4 +1,4 @@
-"""Read which plugins are installed, from the metadata of their distributions. No plugin is imported."""
+"""Find the installed plugins in the metadata of their distributions. No plugin is imported."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class InstalledPlugin(NamedTuple):
     One entry point of one distribution.
 
     Attributes:
-        kind: What kind of plugin it is.
-        name: What users type.
-        module: What is imported.
-        distribution: Brings it.
-        version: Of the distribution.
-        core_requirement: What the distribution's metadata ask of ``budwood``; None if nothing.
+        kind: The kind of plugin.
+        name: The name that users type.
+        module: The module to import.
+        distribution: The distribution that contains the plugin.
+        version: The version of the distribution.
+        core_requirement: The version specifiers for ``budwood`` in the metadata; None if there are none.
         patterns: The media types or models that follow the name in the entry point, in lower case.
     """
 
@@ -46,25 +46,25 @@ class InstalledPlugin(NamedTuple):
 
     @property
     def source(self) -> PluginSource:
-        """What errors say of its origin."""
+        """The origin of the plugin, for errors."""
         return PluginSource(self.name, self.distribution, self.version)
 
 
 class Inventory(NamedTuple):
-    """All installed plugins: who claims which name, by kind."""
+    """All installed plugins, by kind and name."""
 
     claims: Mapping[tuple[str, str], tuple[InstalledPlugin, ...]] = MappingProxyType({})
 
     def find(self, kind: Kind[Any], name: str) -> tuple[InstalledPlugin, ...]:
-        """Return the distributions that claim a name: none, one, or several."""
+        """Return the plugins with a name: none, one, or several from different distributions."""
         return self.claims.get((kind.group, normalise(name)), ())
 
     def names(self, kind: Kind[Any]) -> list[str]:
-        """List the names of one kind, sorted."""
+        """List the names of a kind, sorted."""
         return sorted(name for group, name in self.claims if group == kind.group)
 
     def all(self) -> list[InstalledPlugin]:
-        """List every claim, sorted by kind, name and distribution."""
+        """List all plugins, sorted by kind, name and distribution."""
         claims = [plugin for plugins in self.claims.values() for plugin in plugins]
         return sorted(claims, key=lambda plugin: (plugin.kind.group, normalise(plugin.name), plugin.distribution))
 
@@ -73,25 +73,25 @@ def take_inventory(found: Iterable[MetadataSource] | None = None) -> Inventory:
     """
     Read the metadata of the installed distributions.
 
-    A distribution that lies on the path twice counts once, as the first: that is the one which Python imports. (Where
-    ``lib64`` is a link to ``lib``, every distribution lies on the path twice.)
+    If a distribution is on the path twice, only the first counts, which is the one that Python imports. (If ``lib64``
+    is a link to ``lib``, every distribution is on the path twice.)
     """
     plugins: list[InstalledPlugin] = []
     seen: set[str] = set()
     for distribution in distributions() if found is None else found:
         try:
-            identity, brought = plugins_of(distribution)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are found
+            identity, found_plugins = plugins_of(distribution)
+        except Exception as error:  # noqa: BLE001 - one damaged distribution must not hide the others
             logs.emit("distribution unreadable", level="warning", error=f"{type(error).__name__}: {error}")
             continue
         if identity not in seen:
-            plugins += brought
+            plugins += found_plugins
         seen.add(identity)
     return inventory_of(plugins)
 
 
 def inventory_of(plugins: Iterable[InstalledPlugin]) -> Inventory:
-    """Group plugins by the names that they claim."""
+    """Group plugins by kind and name."""
     claims: dict[tuple[str, str], list[InstalledPlugin]] = defaultdict(list)
     for plugin in plugins:
         claims[plugin.kind.group, normalise(plugin.name)].append(plugin)
@@ -100,14 +100,14 @@ def inventory_of(plugins: Iterable[InstalledPlugin]) -> Inventory:
 
 def plugins_of(distribution: MetadataSource) -> tuple[str, list[InstalledPlugin]]:
     """
-    Read one distribution: its name, in the form in which names are compared, and its plugins.
+    Return the normalised name of a distribution, and its plugins.
 
     Raises:
-        ValueError: Its metadata have no name or no version.
+        ValueError: The metadata have no name or no version.
     """
     entry_points = distribution.read_text("entry_points.txt")
     if not entry_points or "budwood." not in entry_points:
-        return "", []  # most distributions: neither their name nor their version need be parsed
+        return "", []  # most distributions: their name and version need not be parsed
     metadata = read_metadata(distribution)
     ours = [entry_point for entry_point in distribution.entry_points if entry_point.group in _KINDS]
     return normalise(metadata.name), [_parse_plugin(entry_point, metadata) for entry_point in ours]

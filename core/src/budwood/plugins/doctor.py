@@ -1,4 +1,4 @@
-"""Examine all installed plugins, each in a process of its own, so that none can affect the others or this process."""
+"""Examine all installed plugins, each in its own process, so that they cannot affect one another or this process."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ State = Literal["ok", "disabled", "conflict", "broken", "shadowed"]
 SECONDS_PER_PLUGIN: Final = 10.0
 
 MAX_PROCESSES: Final = 4
-"""How many plugins are examined side by side, at most."""
+"""The maximum number of plugins that are examined at the same time."""
 
 _HOMES: Final = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
-"""Variables that say where a program's files are: what a plugin writes when it is built goes to a temporary folder."""
+"""Variables for the folders of a user's files. They are set to a temporary folder while a plugin is examined."""
 
 _STEPS: Final = {"import": "importing its module", "build": "build()", "settings": "settings()", "close": "close()"}
 
@@ -34,20 +34,20 @@ _STEPS: Final = {"import": "importing its module", "build": "build()", "settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """
-    What is wrong with one plugin, or one distribution.
+    The result for one plugin or one distribution.
 
     Attributes:
-        kind: The kind of plugin; ``distribution`` for a problem of a distribution as a whole.
-        name: The plugin's name.
-        distribution: The distribution that brings it.
+        kind: The kind of plugin; ``distribution`` for a problem of a whole distribution.
+        name: The name of the plugin.
+        distribution: The distribution that contains it.
         version: The version of the distribution.
-        module: The module that is imported.
-        state: The result.
-        method: What failed: ``import``, ``settings``, ``build`` or ``close``; empty if nothing did.
-        summary: What the plugin is.
-        problem: What happened; empty if nothing is wrong.
-        hint: What to do about it.
-        note: Why it was not built, such as a required setting; empty if it was.
+        module: The module that was imported.
+        state: The state of the plugin.
+        method: The step that failed: ``import``, ``settings``, ``build`` or ``close``; empty if none failed.
+        summary: The plugin's own description.
+        problem: What happened; empty if there is no problem.
+        hint: What to do about the problem.
+        note: The reason why it was not built, such as a required setting; empty if it was built.
     """
 
     kind: str
@@ -71,16 +71,16 @@ def examine(
     processes: int | None = None,
 ) -> Iterator[Finding]:
     """
-    Import every installed plugin, make its settings and build it with their defaults, in processes of their own.
+    Import every installed plugin and build it with its default settings, each in its own process.
 
     Args:
-        registry: Knows what is installed and what is disabled.
-        survey: The metadata of all distributions, whose problems are findings too.
+        registry: The installed and the disabled plugins.
+        survey: The metadata of all distributions, whose problems are reported as well.
         timeout: Seconds after which a plugin that has not finished counts as broken.
-        processes: How many run side by side; by default one a processor, at most `MAX_PROCESSES`.
+        processes: The number of processes at the same time; by default one per processor, at most `MAX_PROCESSES`.
 
     Yields:
-        A finding for each plugin, in the order of `Inventory.all`, then those of distributions.
+        A finding for each plugin, in the order of `Inventory.all`, then one for each problem of a distribution.
     """
     workers = processes or min(os.cpu_count() or 1, MAX_PROCESSES)
     with ThreadPoolExecutor(workers) as pool:
@@ -106,14 +106,14 @@ def _examine(registry: Registry, plugin: InstalledPlugin, timeout: float) -> Fin
         error = conflict(plugin.kind, plugin.name, claims)
         return _finding(plugin, state="conflict", problem=error.message, hint=error.hint or "")
     with tempfile.TemporaryDirectory(prefix="budwood-doctor-", ignore_cleanup_errors=True) as home:
-        return _examine_apart(plugin, timeout, home)
+        return _examine_in_process(plugin, timeout, home)
 
 
-def _examine_apart(plugin: InstalledPlugin, timeout: float, home: str) -> Finding:
+def _examine_in_process(plugin: InstalledPlugin, timeout: float, home: str) -> Finding:
     command = [sys.executable, "-P", "-m", "budwood.plugins.examination"]
     environment = os.environ | dict.fromkeys(_HOMES, home) | {"PYTHONPATH": os.pathsep.join(_search_path())}
     try:
-        run = subprocess.run(  # noqa: S603 - this interpreter, with our own code
+        run = subprocess.run(  # noqa: S603 - this interpreter runs our own module
             command,
             input=to_json({**plugin._asdict(), "kind": plugin.kind.group}),
             capture_output=True,
@@ -139,14 +139,14 @@ def _name_of(plugin: InstalledPlugin, method: str) -> str:
 
 
 def _last_report(stdout: bytes) -> dict[str, Any]:
-    """Read the last line that the process has written in full."""
+    """Return the last complete line that the process wrote."""
     lines = stdout.rpartition(b"\n")[0].splitlines()
     report: dict[str, Any] = from_json(lines[-1]) if lines else {}
     return report
 
 
 def _search_path() -> list[str]:
-    """Return where this process finds modules, without the folder that it happens to be started in."""
+    """Return the module search path of this process, without the current folder."""
     return [str(Path(folder).absolute()) for folder in sys.path if folder and Path(folder) != Path.cwd()]
 
 

@@ -1,8 +1,8 @@
 """
-Examine one plugin: what the doctor runs in a process of its own.
+Examine one plugin. The doctor runs this module in a separate process.
 
-Standard input describes the plugin. Each line of the answer is a JSON object: the method that is about to run, and in
-the end the result.
+Standard input describes the plugin. Each line of the output is a JSON object: the step that starts, and at the end the
+result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Report = Callable[[dict[str, str]], None]
 
 
 def main() -> None:
-    """Examine the plugin that standard input describes. What the plugin prints goes to standard error."""
+    """Examine the plugin that standard input describes. Redirect what the plugin prints to standard error."""
     fields = from_json(sys.stdin.buffer.read())
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -40,11 +40,11 @@ def main() -> None:
     kind = next(kind for kind in KINDS if kind.group == fields["kind"])
     plugin = InstalledPlugin(**{**fields, "kind": kind, "patterns": tuple(fields["patterns"])})
     report(examine_plugin(plugin, report))
-    os._exit(0)  # threads and exit handlers of the plugin are not waited for
+    os._exit(0)  # do not wait for threads and exit handlers of the plugin
 
 
 def examine_plugin(plugin: InstalledPlugin, report: Report) -> dict[str, str]:
-    """Import a plugin, make its settings, build it with their defaults and close it; return the fields of a finding."""
+    """Import a plugin, build it with its default settings and close it; return the fields of a `Finding`."""
     registry = Registry(inventory=Inventory({(plugin.kind.group, normalise(plugin.name)): (plugin,)}))
     method = "import"
 
@@ -67,18 +67,18 @@ def examine_plugin(plugin: InstalledPlugin, report: Report) -> dict[str, str]:
 
 
 def _build(plugin: InstalledPlugin, registry: Registry, start: Callable[[str], None]) -> str:
-    """Build the plugin and close it; return why it cannot be built with default settings."""
+    """Build the plugin and close it; return the reason if it cannot be built with its default settings."""
     instances = Instances(Settings(Source("the doctor", {})), registry)
     try:
         instance = instances.build(plugin.kind, plugin.name)
-        close = getattr(instance.thing, "close", None)
+        close = getattr(instance.implementation, "close", None)
         if callable(close):
             start("close")
             with faults.calling(plugin.source, "close"):
                 close()
     except PluginError:
         raise
-    except BudwoodError as error:  # such as a setting that is required
+    except BudwoodError as error:  # such as a required setting
         return error.message
     return ""
 

@@ -1,4 +1,4 @@
-"""Make the objects that settings and names refer to."""
+"""Build the implementations that settings and names refer to."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from budwood import logs
-from budwood.catalog import Catalog, Lessons, Preset, presets
+from budwood.catalog import Catalog, LearnedRules, Preset, presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
-from budwood.names import did_you_mean, listed, normalise
+from budwood.names import did_you_mean, join_names, normalise
 from budwood.plugins import faults
 from budwood.plugins.building import build_object, settings_model
 from budwood.plugins.faults import PluginSource
 from budwood.plugins.own import own_distribution
 from budwood.plugins.registry import Registry
-from budwood.settings import Settings, replace, validated
+from budwood.settings import Settings, override_settings, validate_settings
 from budwood.types import ModelRules
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=Spec[Any, Any])
 
 _CACHED_MODELS: Final = 256
-"""The number of models per instance whose rules are kept after they were looked up."""
+"""The number of models per instance whose rules are cached."""
 
 
 class Instance(NamedTuple, Generic[T]):
@@ -38,20 +38,20 @@ class Instance(NamedTuple, Generic[T]):
     One configured plugin.
 
     Attributes:
-        name: The instance's name.
-        spec: What the plugin says of itself.
-        settings: Its settings.
-        thing: The object that works, of the Protocol of its kind.
-        context: What it was given.
-        preset: The preset that it comes from, if any.
-        facts: What the catalog knows of a model besides its rules, by the model's name; None where it has no file.
-        source: Where the plugin comes from, for `budwood.plugins.faults`.
+        name: The name of the instance.
+        spec: The plugin's spec.
+        settings: The validated settings.
+        implementation: The object that `Spec.build` returned; it satisfies a Protocol of its kind.
+        context: The context that `Spec.build` received.
+        preset: The preset that defines the instance, if any.
+        facts: Returns the catalog's facts of a model, by its name; None if the catalog has none for this provider.
+        source: The plugin's origin, for `budwood.plugins.faults`.
     """
 
     name: str
     spec: T
     settings: BaseModel
-    thing: Any
+    implementation: Any
     context: PluginContext
     preset: Preset | None = None
     facts: Callable[[str], ModelFacts] | None = None
@@ -63,30 +63,30 @@ class Instances:
     Resolves names: a section of the settings first, then an installed plugin, then a preset.
 
     Args:
-        settings: The program's settings.
+        settings: The settings of the program.
         registry: The plugins; by default those that are installed and not disabled.
-        clock: Handed to the plugins; by default the system's.
+        clock: The clock that plugins receive; by default the system's.
     """
 
     def __init__(self, settings: Settings, registry: Registry | None = None, clock: Clock | None = None) -> None:
         self.settings = settings
         self.registry = registry or Registry(settings.disabled)
         self.catalog = Catalog(settings.model_rows)
-        self.lessons = Lessons()
+        self.learned_rules = LearnedRules()
         self._clock = clock or SystemClock()
 
     def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
         """
-        Make the object of a name.
+        Build the implementation that a name refers to.
 
         Args:
-            kind: Such as `budwood.hooks.PROVIDER`.
-            name: As the user typed it.
-            explicit: Settings that the program itself gives; the strongest.
+            kind: The kind of plugin, such as `budwood.hooks.PROVIDER`.
+            name: The name as the user typed it.
+            explicit: Settings of the program, which take precedence over all other sources.
 
         Raises:
-            PluginError: There is no such plugin, or it cannot be used.
-            ConfigurationError: Its settings are wrong.
+            PluginError: The plugin does not exist or cannot be used.
+            ConfigurationError: Its settings are not valid.
         """
         name = normalise(name)
         section = self.settings.instance(kind.section, name)
@@ -97,16 +97,18 @@ class Instances:
         variables = self._variables(spec, name, plugin, preset)
         exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
-        replace(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
-        replace(values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive)
+        override_settings(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
+        override_settings(
+            values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive
+        )
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
         model = settings_model(spec, source)
         with faults.authorizing(source, "settings"):  # validators see secrets
-            settings = validated(
+            settings = validate_settings(
                 model,
                 values,
                 where=f"[{kind.section}.{name}]",
-                cure=lambda key: _how_to_set(kind.section, name, key, variables),
+                hint_for=lambda key: _describe_setting(kind.section, name, key, variables),
             )
         context = self._context(kind, name, plugin, spec)
         facts = self._facts(name, plugin, spec, preset)
@@ -116,36 +118,36 @@ class Instances:
 
     def spec(self, kind: Kind[T], name: str) -> T:
         """
-        Return what the plugin of a name says of itself, without making its object.
+        Return the spec of the plugin that a name refers to, without building it.
 
         Raises:
-            PluginError: There is no such plugin, or it cannot be used.
+            PluginError: The plugin does not exist or cannot be used.
         """
         name = normalise(name)
         section = self.settings.instance(kind.section, name)
         return self._load(kind, name, self._plugin_of(kind, name, section)[0], section.get("distribution"))
 
-    def known(self, kind: Kind[T]) -> list[str]:
-        """List the names that can be used: sections, installed plugins, and presets whose plugin is installed."""
+    def names_of(self, kind: Kind[T]) -> list[str]:
+        """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
             names |= {name for name, preset in presets().items() if self.registry.inventory.find(kind, preset.plugin)}
         return sorted(names)
 
-    def matching(self, kind: Kind[T], value: str) -> list[str]:
+    def names_matching(self, kind: Kind[T], value: str) -> list[str]:
         """
-        List the names whose plugin states a pattern that a media type or model matches. No plugin is imported.
+        List the names whose plugin declares a pattern that matches a media type or a model. No plugin is imported.
 
-        Names with exactly this value come first, then those with a wildcard, each in alphabetical order.
+        Exact patterns take precedence over wildcards; the names of each are in alphabetical order.
         """
         value = value.lower()
-        stated = {name: self._patterns(kind, name) for name in self.known(kind)}
+        stated = {name: self._patterns(kind, name) for name in self.names_of(kind)}
         matching = [name for name, patterns in stated.items() if any(fnmatchcase(value, one) for one in patterns)]
         return sorted(matching, key=lambda name: value not in stated[name])
 
     def patterns(self, kind: Kind[T]) -> list[str]:
-        """List the media types, or models, that the installed plugins of a kind state, sorted. None is imported."""
-        return sorted({pattern for name in self.known(kind) for pattern in self._patterns(kind, name)})
+        """List the media types or models that installed plugins of a kind declare, sorted. No plugin is imported."""
+        return sorted({pattern for name in self.names_of(kind) for pattern in self._patterns(kind, name)})
 
     def _patterns(self, kind: Kind[T], name: str) -> list[str]:
         section = self.settings.instance(kind.section, name)
@@ -153,7 +155,7 @@ class Instances:
         return [pattern for claim in self.registry.inventory.find(kind, plugin) for pattern in claim.patterns]
 
     def _plugin_of(self, kind: Kind[T], name: str, section: Mapping[str, Any]) -> tuple[str, Preset | None]:
-        """Find the plugin that a name means, and the preset where it is one."""
+        """Return the plugin that a name refers to, and its preset if there is one."""
         if "plugin" in section:
             return normalise(str(section["plugin"])), None
         if kind.group != PROVIDER.group or self.registry.inventory.find(kind, name):
@@ -166,12 +168,13 @@ class Instances:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
             if name == plugin and own_distribution(kind, plugin) is None:
-                error.hint = error.hint or did_you_mean(name, {*self.known(kind)} - {name})
+                error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
                 if error.hint is None and name in self.settings.names(kind.section):
                     section = f"[{kind.section}.{name}]"
-                    error.hint = f'Install the plugin of {section}, or name another there: plugin = "…".'
+                    error.hint = f'Install the plugin of {section}, or choose another: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:
-                    error.hint = f"A model is PROVIDER/MODEL, and the providers here are {listed(self.known(kind))}."
+                    names = join_names(self.names_of(kind))
+                    error.hint = f'Models are named "provider/model". Available providers: {names}.'
             if error.hint is None:
                 error.hint = f"Install a plugin that provides the {kind.label} {name!r}, or check the name."
             raise
@@ -180,9 +183,9 @@ class Instances:
         self, spec: Spec[Any, Any], name: str, plugin: str, preset: Preset | None
     ) -> Mapping[str, tuple[str, ...]]:
         """
-        Return the vendor's own variables, for the instance that has the vendor's name.
+        Return the vendor's own environment variables, for the instance that has the vendor's name.
 
-        Another instance of the same plugin may be another's server: it is not handed the vendor's key unasked.
+        Other instances of the plugin may be servers of someone else, which must not receive the vendor's key.
         """
         if preset is not None:
             return preset.environment
@@ -206,9 +209,9 @@ class Instances:
         @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
             known = self.catalog.rules(name, plugin, family or model, also=also)
-            return self.lessons.over(name, model, known)
+            return self.learned_rules.over(name, model, known)
 
-        self.lessons.on_change(rules.cache_clear)
+        self.learned_rules.on_change(rules.cache_clear)
         return PluginContext(
             instance=name,
             rules=rules,
@@ -218,6 +221,6 @@ class Instances:
         )
 
 
-def _how_to_set(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:
+def _describe_setting(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:
     own = f"BUDWOOD_{section.upper()}__{name.upper().replace('-', '_')}__{key.upper()}"
-    return f"Write it into [{section}.{name}] of budwood.toml, or set {' or '.join((*variables.get(key, ()), own))}."
+    return f"Set it in [{section}.{name}] of budwood.toml, or in {' or '.join((*variables.get(key, ()), own))}."

@@ -1,9 +1,9 @@
 """
-What discovery reads of a distribution's metadata.
+Parse the metadata of a distribution that discovery needs.
 
-The general tools (the email parser behind `importlib.metadata`, `packaging`) take 20 ms to be imported, a fifth of what
-a first call costs. The few headers wanted here are one line each, and nearly every requirement on the core is two plain
-bounds; whatever is not goes to `packaging`.
+Importing the general tools (the email parser behind `importlib.metadata`, and `packaging`) takes 20 ms, a fifth of a
+first call. The headers that are needed here have one line each, and nearly every requirement on the core consists of
+two plain bounds; `packaging` parses all others.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class EntryPointFields(Protocol):
 
     @property
     def name(self) -> str:
-        """What is left of the equals sign."""
+        """The text left of the equals sign."""
         ...
 
     @property
     def module(self) -> str:
-        """The module that the value names."""
+        """The module in its value."""
         ...
 
 
@@ -54,7 +54,7 @@ class MetadataSource(Protocol):
 
 
 class Metadata(NamedTuple):
-    """The headers that discovery needs; `requires` are requirements as they are written."""
+    """The headers that discovery needs; ``requires`` holds unparsed requirements."""
 
     name: str
     version: str
@@ -63,35 +63,35 @@ class Metadata(NamedTuple):
 
 def read_metadata(distribution: MetadataSource) -> Metadata:
     """
-    Read the headers.
+    Read the headers of a distribution.
 
-    Source: the core metadata specifications; each of these headers is one line.
+    Source: the core metadata specifications; each of these headers has one line.
 
     Raises:
-        ValueError: There is no name or no version.
+        ValueError: The name or the version is missing.
     """
     text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     headers = list(_headers(text))
     found = dict(reversed(headers))
     if not found.get("name") or not found.get("version"):
-        raise ValueError("the metadata hold no name or no version")
+        raise ValueError("the metadata have no name or no version")
     requires = tuple(value for key, value in headers if key == "requires-dist")
     return Metadata(found["name"], found["version"], requires)
 
 
 def core_requirement(requires: Iterable[str]) -> str | None:
-    """Return the version specifiers for ``budwood`` among requirements; None where there is none."""
-    named = [text for text in requires if (name := _NAME.match(text)) and normalise(name[1]) == "budwood"]
-    wanted = [specifiers for text in named for specifiers in _specifiers(text)]
-    return ",".join(filter(None, wanted)) if wanted else None
+    """Return the version specifiers for ``budwood`` in requirements; None if there are none."""
+    matching = [text for text in requires if (name := _NAME.match(text)) and normalise(name[1]) == "budwood"]
+    required = [specifiers for text in matching for specifiers in _specifiers(text)]
+    return ",".join(filter(None, required)) if required else None
 
 
 def satisfies(version: str, specifiers: str) -> bool:
     """
-    Tell whether a version is what specifiers ask for; a pre-release counts as a version.
+    Tell whether a version satisfies version specifiers. Pre-releases are allowed.
 
     Raises:
-        packaging.specifiers.InvalidSpecifier: They are not written as they must be.
+        packaging.specifiers.InvalidSpecifier: The specifiers are not valid.
     """
     if _RELEASE.fullmatch(version) and _PLAIN.fullmatch(f"budwood{specifiers}"):
         return all(_within(_release(version), bound) for bound in specifiers.split(",") if bound)
@@ -131,7 +131,7 @@ def _within(release: tuple[int, ...], bound: str) -> bool:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """Read a release; 1.0 and 1 are the same."""
+    """Parse a release; 1.0 and 1 are equal."""
     numbers = [int(number) for number in version.split(".")]
     while numbers and not numbers[-1]:
         numbers.pop()

@@ -1,4 +1,4 @@
-"""The distributions of this project and their plugins, installed or not: the data are in ``own.toml``."""
+"""The distributions of this project and their plugins, installed or not. The data are in ``own.toml``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def own_names(kind: Kind[Any]) -> list[str]:
 
 
 def own_distribution(kind: Kind[Any], name: str) -> str | None:
-    """Return the distribution that brings a plugin; None if it is not one of this project's."""
+    """Return the distribution that contains a plugin; None if it is not one of this project."""
     for distribution, sections in own_plugins().items():
         if normalise(name) in sections.get(kind.section, ()):
             return distribution
@@ -36,6 +36,6 @@ def own_distribution(kind: Kind[Any], name: str) -> str | None:
 
 
 def install_hint(distribution: str) -> str:
-    """Say how to install a distribution of this project; none is published on an index."""
+    """Return the hint that says how to install a distribution of this project. None is published on an index."""
     folder = distribution.removeprefix("budwood-")
     return f"Install {distribution}: in a checkout of Budwood, pip install ./plugins/{folder}"

@@ -1,4 +1,4 @@
-"""Load one plugin by name, once, and say exactly what is wrong when that fails."""
+"""Load plugins by name, each once, and report the exact cause if that fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from budwood.errors import (
     PluginNotFoundError,
 )
 from budwood.hooks import API_VERSION, Kind, Spec
-from budwood.names import did_you_mean, listed, normalise
+from budwood.names import did_you_mean, join_names, normalise
 from budwood.plugins import faults
 from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
 from budwood.plugins.metadata import read_metadata, satisfies
@@ -37,7 +37,7 @@ class Registry:
 
     Args:
         disabled: Names of plugins or distributions that are never imported.
-        inventory: What is installed; by default read from metadata at the first look-up.
+        inventory: The installed plugins; by default read from metadata at the first look-up.
     """
 
     def __init__(self, disabled: Collection[str] = (), inventory: Inventory | None = None) -> None:
@@ -50,7 +50,7 @@ class Registry:
 
     @property
     def inventory(self) -> Inventory:
-        """What is installed."""
+        """The installed plugins."""
         if self._known is None:
             with self._lock:
                 return self._take_inventory()
@@ -63,15 +63,15 @@ class Registry:
 
     def load(self, kind: Kind[S], name: str, *, distribution: str | None = None) -> S:
         """
-        Return the spec of one plugin, importing its module at the first time.
+        Return the spec of a plugin; import its module at the first call.
 
         Args:
-            kind: Such as `budwood.hooks.PROVIDER`.
-            name: As users type it.
-            distribution: The distribution to take it from, if several claim the name.
+            kind: The kind of plugin, such as `budwood.hooks.PROVIDER`.
+            name: The name as users type it.
+            distribution: The distribution to use, if several provide the name.
 
         Raises:
-            PluginError: One of its kinds; it is remembered, and raised again without another try.
+            PluginError: The plugin does not exist or cannot be used. Later calls raise the same error again.
         """
         plugin = self.find(kind, name, distribution=distribution)
         key = kind.group, normalise(name), plugin.distribution
@@ -80,17 +80,17 @@ class Registry:
                 self._outcomes[key] = self._attempt(plugin)
             outcome = self._outcomes[key]
         if isinstance(outcome, PluginError):
-            raise outcome.with_traceback(None)  # which would grow with every caller that asks
-        if not isinstance(outcome, kind.spec):  # pragma: no cover - `_select` has seen to that
+            raise outcome.with_traceback(None)  # the traceback would grow with every call
+        if not isinstance(outcome, kind.spec):  # pragma: no cover - `_select` checks it
             raise TypeError(f"{name}: {type(outcome).__name__} instead of {kind.spec.__name__}")
         return outcome
 
     def find(self, kind: Kind[Any], name: str, *, distribution: str | None = None) -> InstalledPlugin:
         """
-        Return what the metadata say of one plugin. Nothing is imported.
+        Find a plugin in the metadata. Nothing is imported.
 
         Raises:
-            PluginError: It is not installed, disabled, or claimed by several distributions.
+            PluginError: It is not installed, it is disabled, or several distributions provide it.
         """
         claims = self.inventory.find(kind, name)
         if distribution is not None:
@@ -101,18 +101,18 @@ class Registry:
         if not usable:
             raise PluginDisabledError(
                 f"The {kind.label} {name!r} of {claims[0].label} is disabled.",
-                hint="Take it out of [plugins] disabled in the settings, or of BUDWOOD_PLUGINS_DISABLED.",
+                hint="Remove it from `disabled` in [plugins] of the settings, or from BUDWOOD_PLUGINS_DISABLED.",
             )
         if len(usable) > 1:
             raise conflict(kind, name, usable)
         return usable[0]
 
     def is_disabled(self, plugin: InstalledPlugin) -> bool:
-        """Tell whether settings block the plugin, by its name or its distribution's."""
+        """Tell whether the settings disable the plugin, by its name or that of its distribution."""
         return bool(self._disabled & {normalise(plugin.name), normalise(plugin.distribution)})
 
     def claims(self, kind: Kind[Any], name: str) -> list[InstalledPlugin]:
-        """List the plugins that claim a name and are not disabled."""
+        """List the plugins with a name that are not disabled."""
         return self._usable(self.inventory.find(kind, name))
 
     def _usable(self, claims: Iterable[InstalledPlugin]) -> list[InstalledPlugin]:
@@ -123,13 +123,13 @@ class Registry:
         message = f"No {kind.label} {name!r} is installed"
         if distribution is not None:
             return PluginNotFoundError(
-                f"{message} by the distribution {distribution!r} that the settings name.",
+                f"{message} by the distribution {distribution!r}, which the settings require.",
                 hint=f"Install {distribution}, or remove `distribution` from [{kind.section}.{name}].",
             )
         if (own := own_distribution(kind, name)) is not None:
             return PluginNotFoundError(f"{message}.", hint=install_hint(own))
         near = did_you_mean(normalise(name), [*installed, *own_names(kind)])
-        return PluginNotFoundError(f"{message}; installed: {listed(installed)}.", hint=near)
+        return PluginNotFoundError(f"{message}; installed: {join_names(installed)}.", hint=near)
 
     def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
         incompatible = incompatibility(plugin)
@@ -141,7 +141,7 @@ class Registry:
             return error
 
     def _spec_of(self, plugin: InstalledPlugin, module: ModuleType) -> Spec[Any, Any]:
-        """Register the module with pluggy, once, and take its spec; what is of no use is unregistered again."""
+        """Register the module with pluggy, once, and return the spec; unregister the module if that fails."""
         known = self._manager.is_registered(module)
         try:
             return _select(plugin, self._describe(plugin, module))
@@ -151,13 +151,13 @@ class Registry:
             raise
 
     def _describe(self, plugin: InstalledPlugin, module: ModuleType) -> list[object]:
-        """Ask the module for its specs of one kind."""
+        """Return the specs of the plugin's kind that the module provides."""
         hook = plugin.kind.hook
         with faults.calling(plugin.source, hook):
             self._register(plugin, module)
             others = [other for other in self._manager.get_plugins() if other is not module]
-            answers: list[object] = self._manager.subset_hook_caller(hook, remove_plugins=others)()
-            return [spec for answer in answers for spec in _specs_in(answer, plugin)]
+            results: list[object] = self._manager.subset_hook_caller(hook, remove_plugins=others)()
+            return [spec for result in results for spec in _specs_in(result, plugin)]
 
     def _register(self, plugin: InstalledPlugin, module: ModuleType) -> None:
         if self._manager.is_registered(module):
@@ -167,17 +167,17 @@ class Registry:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             raise PluginInvalidError(
-                f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} does not follow the hooks: {error}",
+                f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} does not follow the plugin API: {error}",
                 hint=f"Its module {plugin.module} must have a function {plugin.kind.hook}() marked with "
                 "budwood.hooks.hookimpl.",
             ) from error
 
 
 def conflict(kind: Kind[Any], name: str, claims: Iterable[InstalledPlugin]) -> PluginConflictError:
-    """Say who claims a name, and how to choose."""
+    """Return the error for a name that several distributions provide."""
     return PluginConflictError(
-        f"The {kind.label} {name!r} is claimed by {' and by '.join(sorted(plugin.label for plugin in claims))}.",
-        hint=f'Uninstall one, or choose in budwood.toml: [{kind.section}.{name}] distribution = "…".',
+        f"The {kind.label} {name!r} is provided by {' and by '.join(sorted(plugin.label for plugin in claims))}.",
+        hint=f'Uninstall all but one, or choose one in budwood.toml: [{kind.section}.{name}] distribution = "…".',
     )
 
 
@@ -195,7 +195,7 @@ def incompatibility(plugin: InstalledPlugin) -> PluginIncompatibleError | None:
 
 
 def _import(plugin: InstalledPlugin) -> ModuleType:
-    """Import the module; whatever it raises, down to `SystemExit`, is an error of this plugin alone."""
+    """Import the module; convert whatever it raises, even `SystemExit`, to an error of this plugin."""
     try:
         return importlib.import_module(plugin.module)
     except KeyboardInterrupt:
@@ -204,43 +204,45 @@ def _import(plugin: InstalledPlugin) -> ModuleType:
         raise PluginLoadError(
             f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} cannot be imported: "
             f"{plugin.module} raised {type(error).__name__}: {_text_of(error)}",
-            hint=f"pip install --upgrade --force-reinstall {plugin.distribution}, or tell its authors.",
+            hint=f"Run pip install --upgrade --force-reinstall {plugin.distribution}. If that does not help, report it "
+            f"to the authors of {plugin.distribution}.",
         ) from error
 
 
-def _specs_in(answer: object, plugin: InstalledPlugin) -> Iterable[object]:
-    if isinstance(answer, Iterable):
-        return answer
+def _specs_in(result: object, plugin: InstalledPlugin) -> Iterable[object]:
+    if isinstance(result, Iterable):
+        return result
     raise PluginInvalidError(
-        f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} returned a {type(answer).__name__} from "
+        f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} returned a {type(result).__name__} from "
         f"{plugin.kind.hook}().",
         hint=f"Return a list of {plugin.kind.spec.__name__}.",
     )
 
 
 def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
-    """Find the spec of the entry point's name among those that the hook returned."""
+    """Return the spec with the name of the entry point, from those that the hook returned."""
     where = f"The {plugin.kind.label} {plugin.name!r} of {plugin.label}"
     for spec in specs:
         if not isinstance(spec, plugin.kind.spec):
             raise PluginInvalidError(
-                f"{where} describes itself with {type(spec).__name__} where {plugin.kind.spec.__name__} is wanted."
+                f"{where} returned a {type(spec).__name__} from {plugin.kind.hook}(); "
+                f"expected {plugin.kind.spec.__name__}."
             )
         if not _is_well_formed(spec):
             raise PluginInvalidError(
-                f"{where} has a spec whose name {spec.name!r} is no text, or whose requires_api {spec.requires_api!r} "
-                "is no pair of numbers such as (1, 0)."
+                f"{where} has an invalid spec. The name must be a text, got {spec.name!r}; requires_api must be a pair "
+                f"of numbers such as (1, 0), got {spec.requires_api!r}."
             )
     named = {normalise(spec.name): spec for spec in specs if isinstance(spec, Spec)}
     chosen = named.get(normalise(plugin.name))
     if chosen is None:
         raise PluginInvalidError(
-            f"{where} has an entry point of a name that none of its specs has; they are named {listed(named)}."
+            f"{where} has no spec with the name of its entry point. The names of its specs: {join_names(named)}."
         )
-    if not _api_fits(chosen.requires_api):
+    if not _is_api_compatible(chosen.requires_api):
         raise PluginIncompatibleError(
-            f"{where} wants plugin API {_format_version(chosen.requires_api)}, "
-            f"and this budwood has {_format_version(API_VERSION)}.",
+            f"{where} requires plugin API {_format_version(chosen.requires_api)}; "
+            f"installed is {_format_version(API_VERSION)}.",
             hint=f"pip install --upgrade budwood {plugin.distribution}",
         )
     _check_patterns(plugin, chosen)
@@ -248,27 +250,27 @@ def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
 
 
 def _check_patterns(plugin: InstalledPlugin, spec: Spec[Any, Any]) -> None:
-    """Check that the entry point states the same media types, or models, as the spec."""
+    """Check that entry point and spec declare the same media types or models."""
     field = plugin.kind.patterns
-    stated = tuple(getattr(spec, field)) if field else ()
-    if {str(pattern).lower() for pattern in stated} != set(plugin.patterns):
-        line = " ".join((plugin.name, *map(str, stated)))
+    declared = tuple(getattr(spec, field)) if field else ()
+    if {str(pattern).lower() for pattern in declared} != set(plugin.patterns):
+        line = " ".join((plugin.name, *map(str, declared)))
         raise PluginInvalidError(
-            f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} has {field} {listed(map(str, stated))} in its "
-            f"spec, and {listed(plugin.patterns)} in its entry point.",
-            hint=f'Write the entry point as "{line}" = "{plugin.module}".',
+            f"The {plugin.kind.label} {plugin.name!r} of {plugin.label} declares {field} "
+            f"{join_names(map(str, declared))} in its spec, but {join_names(plugin.patterns)} in its entry point.",
+            hint=f'Change the entry point to "{line}" = "{plugin.module}".',
         )
 
 
 def _is_well_formed(spec: Spec[Any, Any]) -> bool:
-    """Check what type checkers would, for authors who use none."""
+    """Check the types of the fields, for authors who use no type checker."""
     name: object = spec.name
     api: object = spec.requires_api
     return isinstance(name, str) and isinstance(api, tuple) and [type(part) for part in api] == [int, int]
 
 
-def _api_fits(wanted: tuple[int, int]) -> bool:
-    return wanted[0] == API_VERSION[0] and wanted[1] <= API_VERSION[1]
+def _is_api_compatible(required: tuple[int, int]) -> bool:
+    return required[0] == API_VERSION[0] and required[1] <= API_VERSION[1]
 
 
 def _format_version(api: tuple[int, int]) -> str:

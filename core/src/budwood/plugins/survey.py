@@ -1,9 +1,9 @@
 """
-Examine the metadata of all installed distributions as a whole: copies that shadow one another, damage, misspelt groups.
+Check the metadata of all installed distributions: copies that shadow one another, damage, and misspelled groups.
 
-Used by ``budwood plugins list`` and ``doctor``, through ``importlib_metadata``: unlike the standard library before
-Python 3.13 it reads where a distribution was installed from, and raises an error for a header that is missing. A first
-call reads less, and faster: see `budwood.plugins.discovery`.
+``budwood plugins list`` and ``doctor`` use it. It uses ``importlib_metadata``, since the standard library before Python
+3.13 neither tells where a distribution was installed from nor raises an error for a missing header. A first call reads
+less, and faster: see `budwood.plugins.discovery`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _GROUPS: Final = frozenset(kind.group for kind in KINDS)
 
 
 class Problem(NamedTuple):
-    """What is wrong with a distribution, and what to do about it."""
+    """A problem of a distribution, and what to do about it."""
 
     summary: str
     hint: str
@@ -34,13 +34,13 @@ class Copy(NamedTuple):
     One copy of a distribution with entry points for Budwood.
 
     Attributes:
-        name: Its name; that of its metadata folder if the metadata have none.
+        name: Its name, or the name of its metadata folder if the metadata have none.
         version: Its version; empty if the metadata have none.
-        folder: Where it is installed.
-        is_editable: Whether it is a link to sources.
-        plugins: What it brings.
-        problem: What is wrong with its metadata; None if nothing is.
-        shadowed_by: The copy that Python imports in place of this one; None if it is this one.
+        folder: The folder in which it is installed.
+        is_editable: Whether it is a link to source files.
+        plugins: Its plugins.
+        problem: The problem of its metadata; None if they are valid.
+        shadowed_by: The copy that Python imports instead of this one; None if Python imports this one.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Copy(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """All copies, in the order in which Python searches them."""
+    """All copies, in the order in which Python searches for them."""
 
     copies: tuple[Copy, ...] = ()
 
     @property
     def inventory(self) -> Inventory:
-        """What is installed, without shadowed copies."""
+        """The installed plugins, without shadowed copies."""
         return inventory_of(plugin for copy in self.copies if copy.shadowed_by is None for plugin in copy.plugins)
 
     def copy_of(self, plugin: InstalledPlugin) -> Copy | None:
@@ -72,13 +72,13 @@ class Survey(NamedTuple):
         return [copy for copy in self.copies if copy.shadowed_by is not None]
 
     def problems(self) -> list[tuple[Copy, Problem]]:
-        """List what is wrong, by distribution."""
+        """List all problems, with the copies that have them."""
         found = [(copy, copy.problem) for copy in self.copies if copy.problem is not None]
         return [*found, *((copy, _duplicate(copy, copy.shadowed_by)) for copy in self.copies if copy.shadowed_by)]
 
 
 def take_survey(found: Iterable[Distribution] | None = None) -> Survey:
-    """Read the metadata of all distributions, by default of those that are installed. No plugin is imported."""
+    """Read the metadata of distributions, by default of all that are installed. No plugin is imported."""
     copies: list[Copy] = []
     first: dict[str, Copy] = {}
     places: set[tuple[str, Path]] = set()
@@ -97,7 +97,7 @@ def take_survey(found: Iterable[Distribution] | None = None) -> Survey:
 
 
 def _read(distribution: Distribution) -> Copy | None:
-    """Read one distribution; None if it has no entry points for Budwood."""
+    """Read one distribution; return None if it has no entry points for Budwood."""
     folder = Path(str(distribution.locate_file("")))
     text = distribution.read_text("entry_points.txt") or ""
     if _PREFIX not in text:
@@ -106,16 +106,16 @@ def _read(distribution: Distribution) -> Copy | None:
         groups = [point.group for point in distribution.entry_points if point.group.startswith(_PREFIX)]
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
         _, plugins = plugins_of(distribution)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one distribution, the others are read
+    except Exception as error:  # noqa: BLE001 - one damaged distribution must not hide the others
         return _make_damaged(distribution, folder, error)
     if not groups:
         return None
-    problem = _misspelt([group for group in groups if group not in _GROUPS])
+    problem = _unknown_group([group for group in groups if group not in _GROUPS])
     return Copy(name, version, folder, _is_editable(distribution), tuple(plugins), problem)
 
 
 def _make_damaged(distribution: Distribution, folder: Path, error: Exception) -> Copy:
-    path: Any = getattr(distribution, "_path", folder)  # the only way to tell a distribution without a name
+    path: Any = getattr(distribution, "_path", folder)  # nothing else identifies a distribution without a name
     problem = Problem(
         f"Its metadata in {path} cannot be read: {type(error).__name__}: {error}.",
         "Remove that folder, and install the distribution again.",
@@ -123,11 +123,11 @@ def _make_damaged(distribution: Distribution, folder: Path, error: Exception) ->
     return Copy(Path(str(path)).name, "", folder, is_editable=False, problem=problem)
 
 
-def _misspelt(groups: Sequence[str]) -> Problem | None:
+def _unknown_group(groups: Sequence[str]) -> Problem | None:
     if not groups:
         return None
     hint = did_you_mean(groups[0], _GROUPS) or f"Known groups: {', '.join(sorted(_GROUPS))}."
-    return Problem(f"Unknown entry-point group {groups[0]!r}: its plugins are not found.", hint)
+    return Problem(f"Unknown entry-point group {groups[0]!r}: the plugins in it are ignored.", hint)
 
 
 def _duplicate(copy: Copy, used: Copy) -> Problem:

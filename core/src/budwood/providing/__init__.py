@@ -1,49 +1,60 @@
-"""What authors of providers can build on: base classes, classification of errors, model rules, checks."""
+"""Helpers for providers: base classes, error classification, parameters, headers, checks and token estimates."""
 
 from typing import TYPE_CHECKING
 
 from budwood.providing.addresses import parse_base_url, parse_url
+from budwood.providing.atomic_files import replace_file, write_file_atomically
 from budwood.providing.base import BaseProvider
-from budwood.providing.calls import INVALID_ARGUMENTS, call_id, calls_before, fit_call_id, has_invalid_arguments
-from budwood.providing.failures import (
-    ErrorCodes,
-    VendorError,
+from budwood.providing.bodies import (
     clip,
     describe_body,
-    error_from_reply,
     find_message,
-    missing_field,
+    make_missing_field_error,
     parse_body,
     parse_json,
     parse_object,
     require_text,
 )
-from budwood.providing.headers import duration, parse_count, parse_http_date, rate_limits, request_id, retry_after
+from budwood.providing.errors import ErrorCodes, VendorError, classify_error
+from budwood.providing.headers import (
+    parse_count,
+    parse_duration,
+    parse_http_date,
+    parse_rate_limits,
+    parse_request_id,
+    parse_retry_after,
+)
 from budwood.providing.images import InlineImage, inline_image
-from budwood.providing.messages import characters, check_capabilities, check_messages, reject_parts
-from budwood.providing.refusals import DROPPABLE, refused_parameter, refusing, rule_of
-from budwood.providing.replacing import replacing, write_whole
-from budwood.providing.rules import Parameters, adapted
-from budwood.providing.tiers import reported_tier
+from budwood.providing.messages import check_capabilities, check_messages, count_characters, reject_parts
+from budwood.providing.parameters import Parameters, adapt_parameters
+from budwood.providing.refusals import DROPPABLE, find_refused_parameter, make_refusal_rule, make_rule
+from budwood.providing.tiers import find_tier
+from budwood.providing.tool_calls import (
+    INVALID_ARGUMENTS,
+    count_tool_calls,
+    fit_call_id,
+    has_invalid_arguments,
+    make_call_id,
+)
 
 if TYPE_CHECKING:
-    from budwood.providing.events import events_of
+    from budwood.providing.events import make_events
     from budwood.providing.schemas import convert_once
-    from budwood.providing.streaming import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
+    from budwood.providing.stream_decoder import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import estimate_request, estimate_tokens
 
-_HOMES = {
-    "BaseStreamDecoder": "streaming",
-    "Framer": "streaming",
+_LAZY_MODULES = {
+    "BaseStreamDecoder": "stream_decoder",
+    "Framer": "stream_decoder",
     "TokenEstimate": "text_tokens",
     "convert_once": "schemas",
     "estimate_request": "tokens",
     "estimate_text": "text_tokens",
     "estimate_tokens": "tokens",
-    "events_of": "events",
-    "is_end_mark": "streaming",
-    "parse_chunk": "streaming",
+    "make_events": "events",
+    "is_end_mark": "stream_decoder",
+    "parse_chunk": "stream_decoder",
 }
 
 __all__ = [
@@ -57,56 +68,56 @@ __all__ = [
     "Parameters",
     "TokenEstimate",
     "VendorError",
-    "adapted",
-    "call_id",
-    "calls_before",
-    "characters",
+    "adapt_parameters",
     "check_capabilities",
     "check_messages",
+    "classify_error",
     "clip",
     "convert_once",
+    "count_characters",
+    "count_tool_calls",
     "describe_body",
-    "duration",
-    "error_from_reply",
     "estimate_request",
     "estimate_text",
     "estimate_tokens",
-    "events_of",
     "find_message",
+    "find_refused_parameter",
+    "find_tier",
     "fit_call_id",
     "has_invalid_arguments",
     "inline_image",
     "is_end_mark",
-    "missing_field",
+    "make_call_id",
+    "make_events",
+    "make_missing_field_error",
+    "make_refusal_rule",
+    "make_rule",
     "parse_base_url",
     "parse_body",
     "parse_chunk",
     "parse_count",
+    "parse_duration",
     "parse_http_date",
     "parse_json",
     "parse_object",
+    "parse_rate_limits",
+    "parse_request_id",
+    "parse_retry_after",
     "parse_url",
-    "rate_limits",
-    "refused_parameter",
-    "refusing",
     "reject_parts",
-    "replacing",
-    "reported_tier",
-    "request_id",
+    "replace_file",
     "require_text",
-    "retry_after",
-    "rule_of",
-    "write_whole",
+    "write_file_atomically",
 ]
 
 
 def __getattr__(name: str) -> object:
-    """Look up what only streams and counts need: it is not imported for a call that waits for a whole reply."""
-    home = _HOMES.get(name)
-    if home is None:
+    """Import lazily what only streams and token counts need."""
+    module = _LAZY_MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value

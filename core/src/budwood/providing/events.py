@@ -1,4 +1,4 @@
-"""Write a whole response as the events of a stream."""
+"""Convert a complete response to the events of a stream."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from budwood.types import (
 )
 
 
-def events_of(response: ChatResponse) -> list[StreamEvent]:
-    """Write a whole response as the events that would have made it."""
+def make_events(response: ChatResponse) -> list[StreamEvent]:
+    """Return the stream events from which a response could have been assembled."""
     events: list[StreamEvent] = [ResponseStarted(response.id, response.model or None)]
     for choice, message in enumerate((response.message, *response.alternatives)):
         events.extend(_events_of_message(message, choice))
     events.append(Finished(response.finish_reason, response.raw_finish_reason))
-    # Why the alternatives ended is not kept; without an event of their own the empty ones would be lost.
+    # The finish reasons of alternatives are unknown. Without an event, empty alternatives would be lost.
     events.extend(Finished("other", None, choice + 1) for choice in range(len(response.alternatives)))
     events.append(UsageReported(response.usage))
     if response.metadata or response.rate_limits or response.request_id:
@@ -43,7 +43,7 @@ def events_of(response: ChatResponse) -> list[StreamEvent]:
 
 
 def _events_of_message(message: Message, choice: int) -> Iterator[StreamEvent]:
-    """Where one text is closed all are, since a closed text takes the place of all that is open before it."""
+    """Yield the events of a message. If one text is closed, all are, since it replaces all open texts before it."""
     texts = [part for part in message.parts if isinstance(part, TextPart | RefusalPart)]
     closes = any(part.provider for part in texts)
     for index, part in enumerate(message.parts):
@@ -66,4 +66,4 @@ def _events_of_part(part: Part, index: int, choice: int) -> list[StreamEvent]:
         case VendorPart():
             return [VendorContent(part, choice)]
         case _:
-            raise TypeError(f"a model does not write {type(part).__name__}")
+            raise TypeError(f"a model does not return {type(part).__name__}")

@@ -1,4 +1,4 @@
-"""Read what vendors say in headers; their names are in lower case."""
+"""Parse the response headers of vendors. Header names are in lower case."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id")
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _MAX_DIGITS: Final = 64
-"""The length of the longest text that is read as a duration."""
+"""The most characters of a duration."""
 
 MAX_COUNT: Final = 2**53
-"""The largest count that is believed: JSON numbers are exact up to here (RFC 8259, section 6)."""
+"""The largest count that is accepted. JSON numbers are exact up to here (RFC 8259, section 6)."""
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def request_id(headers: Mapping[str, str], *others: str) -> str | None:
+def parse_request_id(headers: Mapping[str, str], *others: str) -> str | None:
     """
-    Return the vendor's id of the request, from ``x-request-id`` or ``request-id``.
+    Return the vendor's request id, from ``x-request-id`` or ``request-id``; None if there is none.
 
     Args:
-        headers: Names in lower case.
-        others: Further headers to look at, in order of preference.
+        headers: The headers; names in lower case.
+        others: Further headers that may hold the id, in order of priority.
     """
     for names in (_REQUEST_ID_HEADERS, others):
         for name in names:
@@ -38,12 +38,12 @@ def request_id(headers: Mapping[str, str], *others: str) -> str | None:
     return None
 
 
-def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """
-    Return how many seconds the vendor asks to wait, or None where it does not ask.
+    Return the number of seconds to wait before the next request; None if the vendor does not specify it.
 
-    ``retry-after-ms`` comes before ``retry-after``, which holds seconds or an HTTP date (RFC 9110, section 10.2.3). A
-    zero in the first yields to the second: servers have sent both ``retry-after-ms: 0`` and ``retry-after: 1``.
+    ``retry-after-ms`` takes precedence over ``retry-after``, which holds seconds or an HTTP date (RFC 9110, section
+    10.2.3), unless it is zero: servers have sent both ``retry-after-ms: 0`` and ``retry-after: 1``.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     value = headers.get("retry-after")
@@ -67,21 +67,21 @@ def parse_http_date(text: str | None) -> float | None:
         return None
 
 
-def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """Read the ``x-ratelimit-…`` headers that most vendors send; None if there are none."""
-    if "x-ratelimit-" not in "\n".join(headers):  # one search instead of one for each
+def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
+    """Parse the ``x-ratelimit-…`` headers that most vendors send; None if there are none."""
+    if "x-ratelimit-" not in "\n".join(headers):  # one search instead of one per header
         return None
     return RateLimits(
         limit_requests=parse_count(headers.get("x-ratelimit-limit-requests")),
         remaining_requests=parse_count(headers.get("x-ratelimit-remaining-requests")),
-        reset_requests=duration(headers.get("x-ratelimit-reset-requests")),
+        reset_requests=parse_duration(headers.get("x-ratelimit-reset-requests")),
         limit_tokens=parse_count(headers.get("x-ratelimit-limit-tokens")),
         remaining_tokens=parse_count(headers.get("x-ratelimit-remaining-tokens")),
-        reset_tokens=duration(headers.get("x-ratelimit-reset-tokens")),
+        reset_tokens=parse_duration(headers.get("x-ratelimit-reset-tokens")),
     )
 
 
-def duration(value: object) -> float | None:
+def parse_duration(value: object) -> float | None:
     """Return the seconds of a duration: ``6m0s``, ``120ms``, plain seconds as a text or a number; None for all else."""
     plain = _number(value)
     if plain is not None or not isinstance(value, str) or len(value) > _MAX_DIGITS:

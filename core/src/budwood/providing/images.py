@@ -1,4 +1,4 @@
-"""Read the images of messages."""
+"""Encode the images of messages."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from budwood.types import ImagePart
 
 class InlineImage(NamedTuple):
     """
-    An image that is sent with the request.
+    An image that is sent inside the request.
 
     Attributes:
-        media_type: Such as ``image/png``; None if it is not known.
-        base64: The content.
+        media_type: The media type, such as ``image/png``; None if unknown.
+        base64: The content in base64.
     """
 
     media_type: str | None
@@ -22,7 +22,7 @@ class InlineImage(NamedTuple):
 
 
 def inline_image(part: ImagePart) -> InlineImage | None:
-    """Return the content of an image, from its bytes or its ``data:`` URL; None if the vendor has to fetch it."""
+    """Encode an image from its bytes or its ``data:`` URL. Returns None if it has a URL that the vendor must fetch."""
     if part.url is None:
         return InlineImage(part.media_type, base64.b64encode(part.data or b"").decode("ascii"))
     head, comma, content = part.url.partition(";base64,")

@@ -10,10 +10,10 @@ from budwood.types import Capability, ImagePart, Message, TextPart, ToolResultPa
 
 def check_messages(messages: Sequence[Message]) -> None:
     """
-    See that there is something to answer.
+    Check that there is a message to answer.
 
     Raises:
-        PromptError: There is no message, none but system messages, or the last user message says nothing.
+        PromptError: There are no messages, only system messages, or the last user message is blank.
     """
     for message in reversed(messages):
         if message.role in ("system", "developer"):
@@ -23,27 +23,27 @@ def check_messages(messages: Sequence[Message]) -> None:
         for part in message.parts:
             if not isinstance(part, TextPart) or part.text.strip():
                 return
-        raise PromptError("The prompt is empty.", hint="Write what the model is to answer.")
-    raise PromptError("There is no message to answer.", hint="Give a prompt, or messages with one from the user.")
+        raise PromptError("The prompt is empty.", hint="Pass a text that is not blank.")
+    raise PromptError("There is no message to answer.", hint="Pass a prompt, or at least one user message.")
 
 
 def reject_parts(message: Message, *kinds: type[object]) -> None:
     """
-    Check that a message holds no part of a kind that the API does not take in its role.
+    Check that a message has no part of a kind that the API rejects in a message of its role.
 
     Raises:
-        UnsupportedError: It holds one.
+        UnsupportedError: The message has such a part.
     """
     for part in message.parts:
         if isinstance(part, kinds):
             raise UnsupportedError(
-                f"A {message.role} message cannot hold a part of the type {part.type!r} here.",
+                f"A message of role {message.role!r} cannot contain a part of type {part.type!r} here.",
                 hint="Put it into a user message.",
             )
 
 
-def characters(messages: Sequence[Message]) -> int:
-    """Count the characters of what messages say in text: also the arguments of tools, and their results."""
+def count_characters(messages: Sequence[Message]) -> int:
+    """Count the characters of all texts in messages, including tool arguments and results."""
     total = 0
     for message in messages:
         for part in message.parts:
@@ -56,13 +56,13 @@ def characters(messages: Sequence[Message]) -> int:
 
 def check_capabilities(messages: Sequence[Message], capabilities: frozenset[Capability], model: str) -> None:
     """
-    See that the model can read what the messages hold.
+    Check that the model can read the messages.
 
     Raises:
-        UnsupportedError: They hold images, and the model reads none.
+        UnsupportedError: The messages contain images, and the model does not take images.
     """
     if Capability.IMAGE_INPUT in capabilities:
         return
     parts = (part for message in messages for part in message.parts)
     if any(isinstance(part, ImagePart) or (isinstance(part, ToolResultPart) and part.images) for part in parts):
-        raise UnsupportedError(f"{model} reads no images.", hint="Ask a model that does, or leave the images out.")
+        raise UnsupportedError(f"{model} does not take images.", hint="Use a model that does, or leave the images out.")

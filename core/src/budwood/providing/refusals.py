@@ -1,8 +1,8 @@
 """
-Read how a server refuses a parameter, and make of it the row that the catalog lacks.
+Parse messages that reject a parameter, and make the catalog row that avoids the error.
 
-The texts are matched from their beginning, and only where status or code say that the request was bad. Several vendors
-send the ones here, as recorded; those of one vendor are in its `ErrorCodes.refusals`.
+Messages are matched from the start, and only if status or code indicate an invalid request. The patterns here were
+recorded from several vendors; patterns of a single vendor are in its `ErrorCodes.refusals`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ DROPPABLE: Final = frozenset(
     }
 )
 """
-Parameters without which a request still asks the same. A bound of the output is not among them, since it bounds the
-bill; that it has another name can be learnt.
+Parameters that can be dropped without changing what is asked. A limit of the output is not among them, since it
+limits the cost; that it has another name can be learned.
 """
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -40,22 +40,22 @@ _REFUSALS: Final = (
     rf"(?:Unknown|Unrecognized) parameter: ['`\"]({_NAME})",
     r"['`\"]?([a-z_]+)['`\"]? is not supported (?:with|for|by) this model",
 )
-"""How refusals begin. They are compiled when the first error is read: most programs never need them."""
+"""The start of messages that reject a parameter; compiled at the first error, since most programs never need them."""
 
 _BOTH: Final = r"['`\"]?(\w+)['`\"]? and ['`\"]?(\w+)['`\"]? cannot both be specified"
-_INSTEAD: Final = r"\bUse ['`\"](\w+)['`\"] instead\b"
+_REPLACEMENT: Final = r"\bUse ['`\"](\w+)['`\"] instead\b"
 _VALUE: Final = r"does not support (?:['`\"]?([\w.-]+)['`\"]? with this model|effort level ['`\"](\w+))"
 _ONLY_DEFAULT: Final = r"\bOnly the default\b"
-_TAKEN: Final = r"\bSupported (?:values|levels)(?: are)?: ([^.]+)"
+_SUPPORTED: Final = r"\bSupported (?:values|levels)(?: are)?: ([^.]+)"
 
 
-def refused_parameter(message: str, others: Iterable[str] = ()) -> str | None:
+def find_refused_parameter(message: str, others: Iterable[str] = ()) -> str | None:
     """
-    Return the parameter that a message rejects, by the vendor's name; None if it says something else.
+    Return the parameter that a message rejects, by the vendor's name; None if the message is about something else.
 
     Args:
-        message: The vendor's text.
-        others: Further regular expressions for the start of the text. Their first group is the parameter.
+        message: The vendor's message.
+        others: Further regular expressions for the start of the message. Their first group is the parameter.
     """
     if both := re.match(_BOTH, message):
         return both[2]
@@ -63,50 +63,51 @@ def refused_parameter(message: str, others: Iterable[str] = ()) -> str | None:
     return next((match[1] for match in found if match), None)
 
 
-def rule_of(parameter: str | None, message: str) -> ModelRules | None:
+def make_rule(parameter: str | None, message: str) -> ModelRules | None:
     """
-    Make the row of the catalog that a refusal tells of.
+    Make the catalog row for a parameter that a server rejected.
 
     Args:
-        parameter: What is refused, under our name.
-        message: The vendor's words.
+        parameter: The parameter, by our name.
+        message: The vendor's message.
 
     Returns:
-        None where the parameter can neither be renamed nor left out, or where only one value of it was refused and the
-        words do not say which would do.
+        None if the parameter can be neither renamed nor dropped, or if only its value was rejected and the message does
+        not name a valid one.
     """
     if parameter is None:
         return None
     if both := re.match(_BOTH, message):
         return ModelRules(refuses_beside={both[2]: both[1]})
-    if instead := re.search(_INSTEAD, message):
-        return ModelRules(renames={parameter: instead[1]})
+    if replacement := re.search(_REPLACEMENT, message):
+        return ModelRules(renames={parameter: replacement[1]})
     value = re.search(_VALUE, message)
     if value is not None and not re.search(_ONLY_DEFAULT, message):
         return _effort_rule(value[1] or value[2], message) if parameter == "reasoning_effort" else None
-    return refusing(parameter) if parameter in DROPPABLE else None
+    return make_refusal_rule(parameter) if parameter in DROPPABLE else None
 
 
-def refusing(*parameters: str) -> ModelRules:
-    """Make the row of a model that refuses parameters, whatever their value."""
+def make_refusal_rule(*parameters: str) -> ModelRules:
+    """Make the catalog row of a model that rejects parameters, whatever their value."""
     return ModelRules(refuses=frozenset(parameters))
 
 
-def _effort_rule(refused: str, message: str) -> ModelRules | None:
-    taken = re.search(_TAKEN, message)
-    effort = nearest_effort(refused, re.findall(r"\w+", taken[1])) if taken else None
-    return ModelRules(efforts={refused.lower(): effort}) if effort else None
+def _effort_rule(rejected: str, message: str) -> ModelRules | None:
+    supported = re.search(_SUPPORTED, message)
+    effort = find_nearest_effort(rejected, re.findall(r"\w+", supported[1])) if supported else None
+    return ModelRules(efforts={rejected.lower(): effort}) if effort else None
 
 
-def nearest_effort(wanted: str, taken: Iterable[str]) -> str | None:
+def find_nearest_effort(effort: str, supported: Iterable[str]) -> str | None:
     """
-    Choose the effort that comes nearest to one that is refused: of two the smaller, and none at all only if need be.
+    Return the supported effort nearest to a rejected one: the lower of two, and ``none`` only if it is the only one.
 
     Returns:
-        None where one of them is not known by our names.
+        None if the effort, or all that are supported, are unknown to us.
     """
-    known = [effort for effort in EFFORTS if effort in set(map(str.lower, taken))]
-    if wanted.lower() not in EFFORTS or not known:
+    names = set(map(str.lower, supported))
+    known = [one for one in EFFORTS if one in names]
+    if effort.lower() not in EFFORTS or not known:
         return None
-    place = EFFORTS.index(wanted.lower())
-    return min(known, key=lambda effort: (effort == "none", abs(EFFORTS.index(effort) - place)))
+    place = EFFORTS.index(effort.lower())
+    return min(known, key=lambda one: (one == "none", abs(EFFORTS.index(one) - place)))

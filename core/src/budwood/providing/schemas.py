@@ -1,4 +1,4 @@
-"""Convert JSON schemas into a vendor's form, once for each schema."""
+"""Convert JSON schemas to a vendor's form, with a cache."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_CACHED: Final = 256
 
 def convert_once(convert: Callable[..., T]) -> Callable[[object], T]:
     """
-    Make a function that converts a schema when it first sees it, and returns the same result after that.
+    Decorate a function that converts a schema so that it converts each schema once.
 
-    Schemas are the same where their JSON is; the 256 that were used last are kept. Callers must not change a result.
+    Schemas with the same JSON share a result, which callers must not change. The 256 most recently used are cached.
 
     Args:
-        convert: Takes a schema, as a dictionary of its own.
+        convert: The function. It gets a copy of the schema.
     """
 
     @lru_cache(MAX_CACHED)

@@ -1,4 +1,4 @@
-"""Read from a reply which tier of service it was served with."""
+"""Find the service tier of a reply."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from budwood.types import Answer, ChatResponse
 
 
-def reported_tier(reply: Answer, fields: Iterable[str], standard: Collection[str]) -> str | None:
+def find_tier(reply: Answer, fields: Iterable[str], standard: Collection[str]) -> str | None:
     """
     Return the first tier that a reply reports with a price of its own, in lower case; None for the standard tier.
 

@@ -31,14 +31,14 @@ _TOOL_USE: Final = TokenEstimate(0, 8, 30)
 
 _THOUGHTS: Final = TokenEstimate(0, 0, 2_000)
 _IMAGE: Final = TokenEstimate(0, 1000, 50_000)
-"""An image costs between two tokens (a small one) and 48,000 (a large one, with a small model)."""
+"""An image has between two tokens (a small one) and 48,000 (a large one, in a small model)."""
 
 _VENDOR_CONTENT: Final = TokenEstimate(0, 1000, 50_000)
-"""The same for what we do not model: a document, a sound, or what a vendor's tool found."""
+"""The same for content that Budwood does not model: documents, audio, results of vendors' tools."""
 
 
 _TOOLS_OF_VENDORS: Final = ("tools", "functions")
-"""Vendors' own parameters that hold tools."""
+"""Vendors' own parameters that contain tools."""
 
 CountText = Callable[[str], TokenEstimate]
 
@@ -53,13 +53,13 @@ def estimate_request(
     """
     Estimate the input tokens of a request.
 
-    Measured over 1,250 recorded requests to six vendors, none had fewer tokens than the lower bound, and two had more
-    than the upper one. Neither counts what a vendor adds unseen (a conversation that it keeps, what its own tools
-    find) or leaves out (where it is told to shorten the input).
+    Of 1,250 recorded requests to six vendors, none had fewer tokens than the lower bound, and two had more than the
+    upper bound. The estimate does not include what a vendor adds (a stored conversation, results of its own tools) or
+    removes (if it was asked to shorten the input).
 
     Args:
-        request: What is asked.
-        text: Counts a text, where something better is at hand.
+        request: The request.
+        text: Counts the tokens of a text, by default with `estimate_text`.
         request_overhead: Tokens around the messages.
         message_overhead: Tokens around each message.
     """
@@ -71,13 +71,13 @@ def estimate_request(
     own = [tool.data for tool in request.vendor_tools]
     for tools in (*own, *(request.extra[name] for name in _TOOLS_OF_VENDORS if request.extra.get(name))):
         total = total.plus(_TOOLS).plus(_json(tools, text))
-    if request.output_schema is not None:  # some vendors do not count it at all
+    if request.output_schema is not None:  # some vendors do not count it
         total = total.plus(_SCHEMA).plus(_json(request.output_schema.json_schema, text).weighted(0, 1, 1))
     return total
 
 
 def estimate_tokens(messages: Iterable[Message]) -> int:
-    """Estimate how many tokens messages are, for plans and previews; see `estimate_request` for its bounds."""
+    """Estimate the tokens of messages, for plans and previews."""
     return round(estimate_messages(messages).tokens)
 
 
@@ -99,7 +99,7 @@ def _part(part: Part, text: CountText) -> TokenEstimate:
             return _IMAGE
         case VendorPart():
             return _VENDOR_CONTENT
-        case ReasoningPart():  # most vendors leave out what was thought before; some send it only encrypted
+        case ReasoningPart():  # most vendors drop earlier reasoning; some encrypt it
             return text(part.text).weighted(0, 1, 1).plus(_THOUGHTS)
         case ToolCallPart():
             return _TOOL_USE.plus(text(part.name)).plus(text(part.arguments).weighted(0.3, 1, 1.5))
@@ -117,5 +117,5 @@ def _tool(tool: ToolDefinition, text: CountText) -> TokenEstimate:
 
 
 def _json(value: object, text: CountText) -> TokenEstimate:
-    """Estimate a schema, which goes to the model as JSON or in a shorter form, such as a type of TypeScript."""
+    """Estimate a schema, which reaches the model as JSON or in a shorter form, such as a TypeScript type."""
     return text(to_json(value, inf_nan_mode="strings").decode()).weighted(0.25, 0.9, 2)

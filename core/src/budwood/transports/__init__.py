@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from budwood.hooks import TransportSpec, hookimpl
-from budwood.transports.making import PooledTransports, build_transports
-from budwood.wire.connecting import TransportSettings
+from budwood.transports.default import PooledTransports, build_transports
+from budwood.wire.transport_settings import TransportSettings
 
 __all__ = ["PooledTransports", "budwood_transports"]
 

@@ -12,7 +12,7 @@ from typing import Final
 import h11
 import httpcore
 
-from budwood.transports.translation import h11_state
+from budwood.transports.httpcore_adapter import h11_state
 from budwood.types import ReplyHead
 from budwood.wire.chunks import ChunkFramer
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpcore
 
-from budwood.transports.opening import note_opened
+from budwood.transports.cleanup import note_opened
 
 
 class ThreadDeadline(threading.local):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
 from budwood.errors import BudwoodError, ConfigurationError, ProviderError
+from budwood.transports.deadlines import WaitingSockets
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncWholeBody, WholeBody
 from budwood.wire.compression import ACCEPTED, Unpacker, offered
-from budwood.wire.failures import (
+from budwood.wire.errors import (
     ambiguous_authorization,
     bad_address,
     bad_header,
@@ -31,6 +33,9 @@ from budwood.wire.heads import head_of, sendable
 from budwood.wire.hosts import is_valid_host
 from budwood.wire.uploads import AsyncUpload, Upload, prepare_body, prepare_body_async
 
+if TYPE_CHECKING:
+    from httpcore import NetworkStream
+
 
 class HTTPXTransport:
     """
@@ -46,22 +51,39 @@ class HTTPXTransport:
     def __init__(self, client: httpx.Client, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._monotonic = monotonic
+        self._waiting = WaitingSockets()
 
     def open(self, call: HTTPCall, timing: Timing) -> HTTPXExchange:
         """Send the call and wait for the head of the reply; see `budwood.contracts.Transport`."""
         check_head_deadline(timing, self._monotonic())
         body = prepare_body(call.body)
         request = _request(self._client, call, body, timing, self._monotonic())
+        request.extensions["trace"] = self._trace
         try:
             response = self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = _translated(error, call, timing, self._monotonic())
         else:
-            return HTTPXExchange(response, call, timing.after_head(), self._monotonic)
+            return HTTPXExchange(response, call, timing.after_head(), self._monotonic, self._waiting)
+        finally:
+            self._waiting.leave()
         raise failure  # out here, so that what it is not chained to is not its context either
 
+    def _trace(self, event: str, info: Mapping[str, object]) -> None:
+        """Note the socket of a new connection; httpcore reports its steps here."""
+        stream = info.get("return_value")
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")) and hasattr(stream, "get_extra_info"):
+            self._waiting.enter(cast("NetworkStream", stream))
+
     def interrupt(self, thread: int) -> None:
-        """Do nothing: on which socket a thread waits is known to the user's client alone."""
+        """
+        Shut down the socket on which another thread waits.
+
+        That is possible while the thread waits on a new connection, or for more of a reply. While it waits for the head
+        of a reply on a connection that is reused, only httpx knows the socket: then the thread waits on, at most until
+        its deadline.
+        """
+        self._waiting.interrupt(thread)
 
     def close(self) -> None:
         """Do nothing: the client is the user's."""
@@ -70,15 +92,21 @@ class HTTPXTransport:
 class HTTPXExchange(WholeBody):
     """One request under way; see `budwood.contracts.Exchange`."""
 
-    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
+    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "_waiting", "head")
 
     def __init__(
-        self, response: httpx.Response, call: HTTPCall, timing: Timing, monotonic: Callable[[], float]
+        self,
+        response: httpx.Response,
+        call: HTTPCall,
+        timing: Timing,
+        monotonic: Callable[[], float],
+        waiting: WaitingSockets,
     ) -> None:
         self._response = response
         self._call = call
         self._timing = timing
         self._monotonic = monotonic
+        self._waiting = waiting
         self._chunks: Iterator[bytes] | None = None
         self._unpacker: Unpacker | None = None
         self.head = head_of(response.status_code, response.headers.raw)
@@ -90,12 +118,17 @@ class HTTPXExchange(WholeBody):
             _set_idle_timeout(self._response, self._timing, self._monotonic())
             self._unpacker = _unpacker(self._response)
             self._chunks = self._response.iter_bytes() if _is_read(self._response) else self._response.iter_raw()
+        stream = self._response.extensions.get("network_stream")
+        if stream is not None:
+            self._waiting.enter(stream)
         try:
             data = self._unpacker.unpack_next(partial(next, self._chunks, b""))
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             failure = _translated(error, self._call, self._timing, self._monotonic())
         else:
             return data
+        finally:
+            self._waiting.leave()
         raise failure
 
     def close(self) -> None:

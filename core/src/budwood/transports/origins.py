@@ -9,11 +9,11 @@ import httpcore
 
 from budwood.errors import ConfigurationError
 from budwood.types import HTTPCall
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.heads import DEFAULT_PORTS, Address, address_of
-from budwood.wire.idle import IdleConnections, Reusable
+from budwood.wire.idle_connections import IdleConnections, Reusable
 from budwood.wire.proxies import Proxies, Proxy
 from budwood.wire.tls import ssl_context
+from budwood.wire.transport_settings import TransportSettings
 
 P = TypeVar("P")
 C = TypeVar("C", bound=Reusable)

@@ -15,21 +15,21 @@ from typing import Any, cast
 import httpcore
 
 from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
+from budwood.transports.cleanup import all_or_nothing
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
-from budwood.transports.opening import all_or_nothing
+from budwood.transports.httpcore_adapter import encoded, is_spoilt, translated
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
-from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import WholeBody
 from budwood.wire.compression import Unpacker
-from budwood.wire.connecting import TransportSettings
-from budwood.wire.failures import (
+from budwood.wire.errors import (
     FORWARDING_REFUSED,
     deadline_passed,
     forwarding_refused,
     head_late,
 )
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import prepare_body, size_of
 
 _Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]

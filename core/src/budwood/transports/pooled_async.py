@@ -11,16 +11,16 @@ import httpcore
 
 from budwood.errors import BudwoodError
 from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
-from budwood.transports.opening import all_or_nothing
+from budwood.transports.cleanup import all_or_nothing
+from budwood.transports.httpcore_adapter import encoded, is_spoilt, translated
 from budwood.transports.origins import FAILURES, Origin, Origins, Place, Target, handshakes_before_calls
 from budwood.transports.sockets import AsyncioBackend
-from budwood.transports.translation import encoded, is_spoilt, translated
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
+from budwood.wire.errors import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
 from budwood.wire.heads import head_of, headers_of
+from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
 
 _Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]

@@ -15,9 +15,9 @@ from typing import Any, Final, cast
 
 import httpcore
 
-from budwood.transports.opening import note_opened
+from budwood.transports.cleanup import note_opened
 from budwood.wire.event_loops import abort
-from budwood.wire.racing import connected
+from budwood.wire.happy_eyeballs import connected
 
 _MOST_UNREAD: Final = 256 * 1024
 """So many bytes are taken from the kernel before anyone has read them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, cast
 
 from pydantic import Field, SerializeAsAny, SkipValidation
 
@@ -17,6 +18,13 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusa
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How long a model may think; each model knows some of these."""
+
+
+MAX_REPR_TEXT: Final = 200
+"""How many characters of its text a response shows in its repr."""
+
+
+_IN_REPR: Final = frozenset("parsed finish_reason provider model usage cost cached partial".split())
 
 
 class ToolDefinition(Record):
@@ -82,7 +90,17 @@ class ChatRequest(Record):
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 
-class ChatResponse(Answer, Record):
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+class ChatResponse(Answer, Record, Generic[T]):
     """
     What a model answered, with all that is known about how.
 
@@ -99,7 +117,7 @@ class ChatResponse(Answer, Record):
         attempts: The ledger: each request sent for this call.
         adaptations: Parameters that were not sent as given.
         alternatives: Further choices of the same reply.
-        parsed: The value that satisfies ``schema``, of its type; None where none was asked for.
+        parsed: The value that satisfies ``schema``, of its type; None without a schema.
         metadata: What else the vendor said of the reply.
         raw: The vendor's whole reply, where it was not streamed.
     """
@@ -121,9 +139,21 @@ class ChatResponse(Answer, Record):
     attempts: tuple[Attempt, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
     alternatives: tuple[Message, ...] = ()
-    parsed: SkipValidation[SerializeAsAny[object]] = None
+    parsed: SkipValidation[SerializeAsAny[T]] = cast("T", None)
     metadata: SkipValidation[dict[str, JSON]] = Field(default_factory=dict)
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """Return the text, so that `print` shows it."""
+        return self.text
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield what a reader wants to see at a glance; the fields hold the rest."""
+        text = self.text
+        yield "text", text if len(text) <= MAX_REPR_TEXT else f"{text[:MAX_REPR_TEXT]}…"
+        if self.tool_calls:
+            yield "tool_calls", self.tool_calls
+        yield from (item for item in super().__repr_args__() if item[0] in _IN_REPR)
 
     @property
     def text(self) -> str:

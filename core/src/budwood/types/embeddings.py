@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -39,3 +40,8 @@ class EmbeddingResponse(Answer, Record):
     cost_unknown: str | None = NO_PRICE
     attempts: tuple[Attempt, ...] = ()
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield how many vectors there are, and of what length, in place of all numbers."""
+        yield None, f"{len(self.vectors)} vectors of {len(self.vectors[0]) if self.vectors else 0} numbers"
+        yield from super().__repr_args__()

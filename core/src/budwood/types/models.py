@@ -64,7 +64,7 @@ class ModelRules(Record):
         lacks: Capabilities of the provider that this model has not.
         traits: What else sets it apart, in words of its vendor's plugin.
         max_output_tokens: Tokens of output.
-        learnt: What the server itself said of a parameter, by our name: the source of its rule in place of ``source``.
+        learned: What the server itself said of a parameter, by our name: the source of its rule in place of ``source``.
         source: Where this is written; ``as_of`` when it was read.
     """
 
@@ -79,7 +79,7 @@ class ModelRules(Record):
     lacks: frozenset[Capability] = frozenset()
     traits: frozenset[str] = frozenset()
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
-    learnt: dict[str, str] = Field(default_factory=dict)
+    learned: dict[str, str] = Field(default_factory=dict)
     source: str | None = None
     as_of: date | None = None
 

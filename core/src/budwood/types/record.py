@@ -1,5 +1,9 @@
 """What the records that flow through Budwood have in common."""
 
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 JSON = JsonValue
@@ -8,9 +12,28 @@ JSON = JsonValue
 
 class Record(BaseModel):
     """
-    A frozen Pydantic model that refuses unknown fields.
+    A frozen Pydantic model that refuses unknown fields. Its repr leaves out fields that have their default.
 
     Its validator is built at first use: most programs need only a few of the records.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():
+            default = fields[name].get_default(call_default_factory=True, validated_data={}) if name in fields else None
+            if value is not None and value != default:
+                yield name, value
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def short_repr(record: object) -> str:
+    """Return the repr of a dataclass without the fields that have their default."""
+    fields: Iterable[dataclasses.Field[Any]] = dataclasses.fields(record)  # type: ignore[arg-type]
+    values = [(field.name, getattr(record, field.name)) for field in fields if field.repr]
+    defaults = {field.name: field.default for field in fields}
+    shown = ", ".join(f"{name}={value!r}" for name, value in values if value is not None and value != defaults[name])
+    return f"{type(record).__name__}({shown})"

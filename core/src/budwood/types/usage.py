@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from pydantic import SkipValidation
+from pydantic import Field, SkipValidation
 
-from budwood.types.record import JSON, Record
+from budwood.types.record import JSON, Record, short_repr
 
 N = TypeVar("N", int, Decimal)
 
@@ -34,7 +34,7 @@ class Usage(Record):
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
     reported_cost: Decimal | None = None
-    raw: SkipValidation[dict[str, JSON] | None] = None
+    raw: SkipValidation[dict[str, JSON] | None] = Field(default=None, repr=False)
 
     @property
     def total_tokens(self) -> int | None:
@@ -111,6 +111,9 @@ class Attempt:
     cached: bool = False
     cost: Decimal | None = None
     cost_unknown: str | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Cost(NamedTuple):

@@ -10,7 +10,7 @@ from typing import ClassVar
 from budwood.types import ReplyHead, Timing
 from budwood.wire.compression import Unpacker
 from budwood.wire.deadlines import Deadlines, Wait
-from budwood.wire.failures import check_deadline, too_large
+from budwood.wire.errors import check_deadline, too_large
 
 
 def check_announced_size(headers: Mapping[str, str], limit: int) -> None:

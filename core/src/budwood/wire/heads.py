@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from budwood.types import HTTPCall, ReplyHead
 from budwood.wire.compression import ACCEPTED
-from budwood.wire.failures import ambiguous_authorization, bad_address, bad_header
+from budwood.wire.errors import ambiguous_authorization, bad_address, bad_header
 from budwood.wire.hosts import is_valid_host
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}

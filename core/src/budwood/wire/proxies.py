@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from budwood.errors import ConfigurationError
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.hosts import to_ascii
+from budwood.wire.transport_settings import TransportSettings
 
 PROXY_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 

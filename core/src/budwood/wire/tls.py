@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from budwood.errors import ConfigurationError
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 
 
 class _Trust(NamedTuple):

@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.heads import DEFAULT_HEADERS
+from budwood.wire.transport_settings import TransportSettings
 
 _LONGEST_HEADER: Final = 100 * 1024
 """Some servers send policies of more than aiohttp's 8 kB."""

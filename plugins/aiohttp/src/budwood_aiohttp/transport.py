@@ -14,14 +14,14 @@ from yarl import URL
 from budwood.errors import BudwoodError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines
-from budwood.wire.failures import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
+from budwood.wire.errors import FORWARDING_REFUSED, check_head_deadline, forwarding_refused
 from budwood.wire.heads import Address, address_of, head_of, own_headers
 from budwood.wire.proxies import Proxies, Proxy
 from budwood.wire.tls import ssl_context
+from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import AsyncUpload, prepare_body_async
-from budwood_aiohttp.failures import translated
+from budwood_aiohttp.errors import translated
 from budwood_aiohttp.sessions import begin_session
 
 _MOST_ADDRESSES: Final = 1000

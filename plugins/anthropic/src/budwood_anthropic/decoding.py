@@ -1,5 +1,5 @@
 """
-Read messages of Anthropic's Messages API.
+Decode messages of Anthropic's Messages API.
 
 Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/content_block.py``, ``types/usage.py``.
 """
@@ -34,18 +34,18 @@ FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "tool_use": "tool_calls",
     "refusal": "refusal",
 }
-"""``pause_turn`` has no counterpart: the reply is sent back as it is, and the model goes on."""
+"""``pause_turn`` has no counterpart: if the reply is sent back unchanged, the model continues."""
 
 THINKING: Final = frozenset({"thinking", "redacted_thinking"})
 
-_OF_A_MESSAGE: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "usage"})
+_MESSAGE_FIELDS: Final = frozenset({"id", "type", "role", "model", "content", "stop_reason", "usage"})
 _DIRECT: Final = {"type": "direct"}
-_OF_A_TEXT: Final = frozenset({"type", "text"})
-_OF_A_CALL: Final = frozenset({"type", "id", "name", "input"})
+_TEXT_FIELDS: Final = frozenset({"type", "text"})
+_CALL_FIELDS: Final = frozenset({"type", "id", "name", "input"})
 
 
 def finish_reason(raw: str | None) -> FinishReason:
-    """Bring the vendor's word into our form."""
+    """Convert the vendor's stop reason."""
     return FINISH_REASONS.get(raw or "", "other")
 
 
@@ -69,13 +69,13 @@ def content_blocks(content: object) -> list[Mapping[str, Any]]:
 
 
 def decode_content(blocks: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
-    """Read the blocks of a message; an empty text says nothing."""
+    """Decode the blocks of a message, without empty texts."""
     parts = (decode_block(block) for block in blocks)
     return tuple(part for part in parts if not isinstance(part, TextPart) or part.text)
 
 
 def decode_block(block: Mapping[str, Any]) -> Part:
-    """Read one block: what Budwood models, or a vendor part for what it does not."""
+    """Decode a block; one of a kind that Budwood does not model becomes a vendor part."""
     kind = block.get("type")
     if kind == "text" or (kind is None and "text" in block):
         return decode_text(block)
@@ -87,31 +87,31 @@ def decode_block(block: Mapping[str, Any]) -> Part:
 
 
 def decode_text(block: Mapping[str, Any]) -> TextPart:
-    """Read a text; its citations are kept for the vendor."""
-    rest = _rest(block, _OF_A_TEXT)
-    return TextPart(text=require_text(block.get("text"), "text"), provider=VENDOR if rest else None, data=rest)
+    """Decode a text; its citations are kept in ``data``."""
+    others = _other_fields(block, _TEXT_FIELDS)
+    return TextPart(text=require_text(block.get("text"), "text"), provider=VENDOR if others else None, data=others)
 
 
 def decode_call(block: Mapping[str, Any], arguments: str) -> ToolCallPart:
-    """Read a tool call; a caller that is not the model itself but its program is kept for the vendor."""
-    rest = _rest(block, _OF_A_CALL)
+    """Decode a tool call; a caller other than the model, such as its code, is kept in ``data``."""
+    others = _other_fields(block, _CALL_FIELDS)
     return ToolCallPart(
         id=block.get("id") or "",
         name=block.get("name") or "",
         arguments=arguments,
-        provider=VENDOR if rest else None,
-        data=rest,
+        provider=VENDOR if others else None,
+        data=others,
     )
 
 
-def _rest(block: Mapping[str, Any], modelled: frozenset[str]) -> dict[str, JSON] | None:
-    """Return what a block holds besides what Budwood models; empty values and the usual caller say nothing."""
-    rest = {name: value for name, value in block.items() if name not in modelled and value not in (None, [], _DIRECT)}
-    return rest or None
+def _other_fields(block: Mapping[str, Any], known: frozenset[str]) -> dict[str, JSON] | None:
+    """Return the fields of a block that Budwood does not model, without empty values and the default caller."""
+    others = {name: value for name, value in block.items() if name not in known and value not in (None, [], _DIRECT)}
+    return others or None
 
 
 def decode_thinking(block: Mapping[str, Any]) -> ReasoningPart:
-    """Read what the model thought; ``data`` is the rest of its block, which the vendor wants back unchanged."""
+    """Decode thinking. ``data`` is the rest of its block, which the API requires back unchanged."""
     data = {name: value for name, value in block.items() if name != "thinking"}
     return ReasoningPart(text=require_text(block.get("thinking"), "thinking"), provider=VENDOR, data=data)
 
@@ -122,18 +122,18 @@ def arguments_text(arguments: object) -> str:
 
 
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
-    """Bring usage into our form. The vendor's ``input_tokens`` leave out what was read from and written to a cache."""
+    """Convert usage. The vendor's ``input_tokens`` do not include tokens read from or written to the cache."""
     uncached = parse_count(usage.get("input_tokens"))
-    read = parse_count(usage.get("cache_read_input_tokens"))
-    written = parse_count(usage.get("cache_creation_input_tokens"))
-    lasting, details = usage.get("cache_creation"), usage.get("output_tokens_details")
+    cache_read = parse_count(usage.get("cache_read_input_tokens"))
+    cache_write = parse_count(usage.get("cache_creation_input_tokens"))
+    creation, details = usage.get("cache_creation"), usage.get("output_tokens_details")
     return Usage(
-        input_tokens=None if uncached is None else uncached + (read or 0) + (written or 0),
+        input_tokens=None if uncached is None else uncached + (cache_read or 0) + (cache_write or 0),
         uncached_input_tokens=uncached,
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        cache_write_1h_tokens=parse_count(lasting.get("ephemeral_1h_input_tokens"))
-        if isinstance(lasting, Mapping)
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        cache_write_1h_tokens=parse_count(creation.get("ephemeral_1h_input_tokens"))
+        if isinstance(creation, Mapping)
         else None,
         output_tokens=parse_count(usage.get("output_tokens")),
         reasoning_tokens=parse_count(details.get("thinking_tokens")) if isinstance(details, Mapping) else None,
@@ -142,5 +142,5 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def decode_metadata(message: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return what a message says besides what has a field of its own: the container, why it was refused."""
-    return {name: value for name, value in message.items() if name not in _OF_A_MESSAGE and value is not None}
+    """Return the fields of a message that have no field of ours, such as the container or the details of a refusal."""
+    return {name: value for name, value in message.items() if name not in _MESSAGE_FIELDS and value is not None}

@@ -1,5 +1,5 @@
 """
-Write messages in the form of Anthropic's Messages API.
+Encode messages for Anthropic's Messages API.
 
 Source: the types of its Python SDK, ``anthropic`` 2.11.0: ``types/message_param.py``, ``types/content_block_param.py``.
 """
@@ -27,19 +27,26 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_anthropic.cache_control import with_cache_control
 from budwood_anthropic.decoding import VENDOR
-from budwood_anthropic.marks import marked
 
 Block = dict[str, Any]
 Content = str | list[Block]
 
 _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
-_INSTRUCTING: Final = ("system", "developer")
+_SYSTEM: Final = ("system", "developer")
 _TOOL: Final = Message(role="tool", parts=())
 
 
 class Conversation(NamedTuple):
-    """Messages in the vendor's form, with the system prompt apart, and the receipts for what was changed."""
+    """
+    Messages in the vendor's form.
+
+    Attributes:
+        system: The system prompt, which the API takes separately.
+        messages: All other messages.
+        adaptations: What was changed.
+    """
 
     system: Content
     messages: list[dict[str, Any]]
@@ -48,77 +55,77 @@ class Conversation(NamedTuple):
 
 def encode_conversation(messages: Iterable[Message], *, inline_system: bool) -> Conversation:
     """
-    Write messages.
+    Encode messages.
 
     Args:
-        messages: System messages before all others are the system prompt.
-        inline_system: Whether the model takes system messages among the others; else they are put before them.
+        messages: The messages. System messages before all others become the system prompt.
+        inline_system: Whether the model takes system messages among the others. If not, they move to the system prompt.
     """
-    return _Writer(inline_system=inline_system).write(messages)
+    return _Encoder(inline_system=inline_system).encode(messages)
 
 
 @dataclass(slots=True)
-class _Writer:
-    """Writes one conversation."""
+class _Encoder:
+    """Encodes one conversation."""
 
     inline_system: bool
-    receipts: dict[str, Adaptation] = field(default_factory=dict)
+    adaptations: dict[str, Adaptation] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    used_ids: set[str] = field(default_factory=set)
 
-    def write(self, messages: Iterable[Message]) -> Conversation:
+    def encode(self, messages: Iterable[Message]) -> Conversation:
         system: list[Block] = []
-        written: list[dict[str, Any]] = []
+        turns: list[dict[str, Any]] = []
         last_role = None
         for message in messages:
             blocks = self.blocks(message)
             if message.name:
-                self.note("message.name", "dropped", "the vendor knows no names of speakers")
-            if not blocks and not (message.role == "user" and not written):
+                self.adapt("message.name", "dropped", "the API has no names of speakers")
+            if not blocks and not (message.role == "user" and not turns):
                 continue
-            if message.role in _INSTRUCTING and (not written or not self.inline_system):
-                if written:
-                    self.note("messages", "changed", "the model takes system messages only before all others")
+            if message.role in _SYSTEM and (not turns or not self.inline_system):
+                if turns:
+                    self.adapt("messages", "changed", "the model takes system messages only before all others")
                 system += blocks
                 continue
-            if message.role == last_role == "tool":  # the results of one turn belong into one message
-                written[-1]["content"] += blocks
+            if message.role == last_role == "tool":  # all results of a turn must be in one message
+                turns[-1]["content"] += blocks
                 continue
-            written.append({"role": _role(message), "content": blocks or self.placeholder()})
+            turns.append({"role": _role(message), "content": blocks or self.placeholder()})
             last_role = message.role
-        self.trim_end(written)
-        for turn in written:
-            turn["content"] = _shortest(turn["content"])
-        return Conversation(_shortest(system), written, tuple(self.receipts.values()))
+        self.trim_end(turns)
+        for turn in turns:
+            turn["content"] = _shorten(turn["content"])
+        return Conversation(_shorten(system), turns, tuple(self.adaptations.values()))
 
-    def note(self, parameter: str, action: str, reason: str) -> None:
-        self.receipts.setdefault(reason, Adaptation(parameter=parameter, action=action, reason=reason))
+    def adapt(self, parameter: str, action: str, reason: str) -> None:
+        self.adaptations.setdefault(reason, Adaptation(parameter=parameter, action=action, reason=reason))
 
     def blocks(self, message: Message) -> list[Block]:
-        """Encode the parts of a message, without texts of white space alone, which the API rejects."""
+        """Encode the parts of a message, without blank texts, which the API rejects."""
         return [block for part in message.parts if (block := self.block(part, message))]
 
     def placeholder(self) -> list[Block]:
-        """Return what stands for a first turn that holds only blank text: a conversation begins with the user."""
-        self.note("messages", "changed", "a blank first message is rejected: a placeholder was sent")
+        """Return the content of a blank first message: a conversation must start with the user."""
+        self.adapt("messages", "changed", "a blank first message is rejected: a placeholder was sent")
         return [{"type": "text", "text": "(empty message)"}]
 
-    def trim_end(self, written: list[dict[str, Any]]) -> None:
-        """Remove trailing white space from a final assistant turn, which the API rejects."""
-        last = written[-1] if written else None
+    def trim_end(self, turns: list[dict[str, Any]]) -> None:
+        """Remove trailing white space from a final assistant message, which the API rejects."""
+        last = turns[-1] if turns else None
         if last is None or last["role"] != "assistant" or last["content"][-1].get("type") != "text":
             return
         block = last["content"][-1]
         text = block["text"].rstrip()
         if text != block["text"]:
-            self.note("messages", "changed", "trailing white space of a final assistant turn is rejected")
+            self.adapt("messages", "changed", "trailing white space of a final assistant message is rejected")
             last["content"][-1] = {**block, "text": text}
 
     def block(self, part: Part, message: Message) -> Block | None:
         match part:
             case TextPart():
-                block = {"type": "text", "text": part.text, **_own(part)}
-                return marked(block, part.cache) if part.text.strip() else None
+                block = {"type": "text", "text": part.text, **_vendor_data(part)}
+                return with_cache_control(block, part.cache) if part.text.strip() else None
             case RefusalPart():
                 return {"type": "text", "text": part.text} if part.text.strip() else None
             case VendorPart():
@@ -132,28 +139,31 @@ class _Writer:
             case ToolResultPart() if message.role in ("user", "tool"):
                 return self.result(part)
             case _:
-                raise UnsupportedError(f"A message of the role {message.role!r} cannot hold {part.type} here.")
+                raise UnsupportedError(
+                    f"A message of role {message.role!r} cannot contain a part of type {part.type!r} here.",
+                    hint="Put it into a user message.",
+                )
 
     def thinking(self, part: ReasoningPart) -> Block | None:
-        """Write a thought back as it came. What another vendor's model thought cannot be: it has no signature."""
+        """Return thinking unchanged. The API rejects thinking of other vendors, which has no signature."""
         if part.provider != VENDOR or not isinstance(part.data, dict):
-            self.note("messages", "dropped", "reasoning that is not signed by the vendor is not taken back")
+            self.adapt("messages", "dropped", "the API takes only reasoning with its own signature")
             return None
         kind = part.data.get("type", "thinking")
-        thought = {"thinking": part.text} if kind == "thinking" else {}
-        return {"type": kind, **thought, **part.data}
+        text = {"thinking": part.text} if kind == "thinking" else {}
+        return {"type": kind, **text, **part.data}
 
     def image(self, part: ImagePart) -> Block:
         if part.detail not in (None, "auto"):
-            self.note("image.detail", "dropped", "the vendor decides on the resolution itself")
-        return marked({"type": "image", "source": _source(part)}, part.cache)
+            self.adapt("image.detail", "dropped", "the API has no parameter for the resolution of images")
+        return with_cache_control({"type": "image", "source": _source(part)}, part.cache)
 
     def call(self, part: ToolCallPart) -> Block:
         if has_invalid_arguments(part):
-            self.note("messages", "changed", INVALID_ARGUMENTS)
+            self.adapt("messages", "changed", INVALID_ARGUMENTS)
         arguments = from_json(part.json_arguments)
         block = {"type": "tool_use", "id": self.new_id(part.id), "name": part.name, "input": arguments}
-        return marked({**block, **_own(part)}, part.cache)
+        return with_cache_control({**block, **_vendor_data(part)}, part.cache)
 
     def result(self, part: ToolResultPart) -> Block:
         call_id = self.ids.get(part.call_id) or self.new_id(part.call_id)
@@ -162,44 +172,44 @@ class _Writer:
             block["content"] = content
         if part.is_error:
             block["is_error"] = True
-        return marked(block, part.cache)
+        return with_cache_control(block, part.cache)
 
     def result_content(self, part: ToolResultPart) -> Content:
         """Encode what a tool returned: a text, or blocks of text, images and documents."""
         if isinstance(part.content, str):
             return part.content if part.content.strip() else ""
-        return [block for piece in part.content if (block := self.block(piece, _TOOL))]
+        return [block for one in part.content if (block := self.block(one, _TOOL))]
 
-    def new_id(self, given: str) -> str:
+    def new_id(self, call_id: str) -> str:
         """
-        Return the id under which a call is known to the vendor.
+        Return a valid id for a call.
 
-        Other vendors' ids hold characters that this one refuses, and those whose calls have none number them anew in
-        each turn, while here all must differ.
+        Ids of other vendors may contain characters that the API rejects. They may also repeat in each turn, whereas the
+        API requires all ids of a conversation to differ.
         """
-        plain = _NOT_IN_IDS.sub("_", given) or "call"
-        written, number = plain, 1
-        while written in self.taken:
+        plain = _NOT_IN_IDS.sub("_", call_id) or "call"
+        new, number = plain, 1
+        while new in self.used_ids:
             number += 1
-            written = f"{plain}_{number}"
-        self.taken.add(written)
-        self.ids[given] = written
-        return written
+            new = f"{plain}_{number}"
+        self.used_ids.add(new)
+        self.ids[call_id] = new
+        return new
 
 
-def _own(part: TextPart | ToolCallPart) -> Mapping[str, Any]:
-    """Return what the vendor wants back with a part of its own."""
+def _vendor_data(part: TextPart | ToolCallPart) -> Mapping[str, Any]:
+    """Return the fields that the vendor requires back with its own part."""
     return part.data if part.provider == VENDOR and isinstance(part.data, dict) else {}
 
 
 def _role(message: Message) -> str:
-    if message.role in _INSTRUCTING:
+    if message.role in _SYSTEM:
         return "system"
     return "assistant" if message.role == "assistant" else "user"
 
 
-def _shortest(blocks: list[Block]) -> Content:
-    """Write a text alone as a text."""
+def _shorten(blocks: list[Block]) -> Content:
+    """Return a single plain text block as a string."""
     if not blocks:
         return ""
     return blocks[0]["text"] if len(blocks) == 1 and set(blocks[0]) == {"type", "text"} else blocks
@@ -210,5 +220,5 @@ def _source(part: ImagePart) -> dict[str, str]:
     if image is None:
         return {"type": "url", "url": part.url or ""}
     if image.media_type is None:
-        raise PromptError("An image has no media type.", hint='Give it one, such as media_type="image/png".')
+        raise PromptError("An image has no media type.", hint='Pass one, such as media_type="image/png".')
     return {"type": "base64", "media_type": image.media_type, "data": image.base64}

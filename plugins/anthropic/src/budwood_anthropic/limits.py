@@ -1,7 +1,7 @@
 """
-Read what Anthropic says of its limits in headers.
+Parse the rate limits in the headers of Anthropic's API.
 
-Source: docs.claude.com, "Rate limits", "Response headers". ``…-tokens-…`` is of the limit that is nearest.
+Source: docs.claude.com, "Rate limits", "Response headers". ``…-tokens-…`` is the most restrictive limit.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from budwood.types import RateLimits
 _PREFIX: Final = "anthropic-ratelimit-"
 
 
-def decode_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
+def parse_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
     """
-    Read the headers; None where there are none.
+    Parse the headers; None if there are none.
 
     Args:
-        headers: Their names in lower case.
-        now: Seconds since 1970, for a reply without a date: resets are moments of the vendor's clock.
+        headers: The headers; names in lower case.
+        now: Seconds since 1970, for replies without a date. Resets are times of the vendor's clock.
     """
     if not any(name.startswith(_PREFIX) for name in headers):
         return None
     sent = parse_http_date(headers.get("date"))
-    moment = now if sent is None else sent
+    now = now if sent is None else sent
     tokens = "tokens" if f"{_PREFIX}tokens-remaining" in headers else "input-tokens"
     return RateLimits(
         limit_requests=parse_count(headers.get(f"{_PREFIX}requests-limit")),
         remaining_requests=parse_count(headers.get(f"{_PREFIX}requests-remaining")),
-        reset_requests=_until(headers.get(f"{_PREFIX}requests-reset"), moment),
+        reset_requests=_seconds_until(headers.get(f"{_PREFIX}requests-reset"), now),
         limit_tokens=parse_count(headers.get(f"{_PREFIX}{tokens}-limit")),
         remaining_tokens=parse_count(headers.get(f"{_PREFIX}{tokens}-remaining")),
-        reset_tokens=_until(headers.get(f"{_PREFIX}{tokens}-reset"), moment),
+        reset_tokens=_seconds_until(headers.get(f"{_PREFIX}{tokens}-reset"), now),
     )
 
 
-def _until(text: str | None, now: float) -> float | None:
-    moment = parse_moment(text)
-    return None if moment is None else max(moment - now, 0.0)
+def _seconds_until(text: str | None, now: float) -> float | None:
+    timestamp = parse_timestamp(text)
+    return None if timestamp is None else max(timestamp - now, 0.0)
 
 
-def parse_moment(value: object) -> float | None:
+def parse_timestamp(value: object) -> float | None:
     """Return the seconds since 1970 of an RFC 3339 timestamp; None if it is not one."""
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")

@@ -12,14 +12,13 @@ from budwood.errors import BadResponseError, ProviderError
 from budwood.providing import (
     BaseProvider,
     describe_body,
-    missing_field,
+    find_tier,
+    make_missing_field_error,
     parse_count,
     parse_object,
-    reported_tier,
-    request_id,
+    parse_request_id,
 )
 from budwood.types import (
-    Adaptation,
     Answer,
     Capability,
     ChatRequest,
@@ -42,36 +41,36 @@ from budwood_anthropic.decoding import (
     finish_reason,
     stop_reason,
 )
-from budwood_anthropic.failures import error_inside, error_of, parse_error, reported_id
-from budwood_anthropic.limits import decode_limits, parse_moment
+from budwood_anthropic.errors import make_error, make_error_in_success, parse_error, parse_request_id_in_body
+from budwood_anthropic.limits import parse_limits, parse_timestamp
 from budwood_anthropic.parameters import Body, encode_body
 from budwood_anthropic.schemas import is_recursive
 from budwood_anthropic.settings import AnthropicSettings
-from budwood_anthropic.streaming import MessageStreamDecoder
+from budwood_anthropic.stream_decoder import MessageStreamDecoder
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
 
-_COUNTED: Final = frozenset("model messages system tools tool_choice thinking output_config cache_control".split())
-"""What a request for a count may hold. Source: ``types/message_count_tokens_params.py`` of the SDK."""
+_COUNT_FIELDS: Final = frozenset("model messages system tools tool_choice thinking output_config cache_control".split())
+"""The fields of a request to count tokens. Source: ``types/message_count_tokens_params.py`` of the SDK."""
 
-_MOST_MODELS: Final = 1000
+_MAX_MODELS: Final = 1000
 """The largest page of the list of models."""
 
 
 _TIER_FIELDS: Final = ("speed", "service_tier", "inference_geo")
-"""Where a reply reports what has prices of its own. Source: docs.claude.com, "Data residency"."""
+"""The fields of a reply that determine its price. Source: docs.claude.com, "Data residency"."""
 
 _STANDARD_TIERS: Final = frozenset({"standard", "auto", "default", "global", "not_available"})
-"""What means standard prices; the last two are places."""
+"""The values with standard prices; the last two are regions."""
 
 
 class Anthropic(BaseProvider):
     """
-    Anthropic's own API, and gateways that speak it.
+    Anthropic's API, and gateways that speak it.
 
     Args:
-        settings: Where it is, and what every request says.
-        context: What the plugin got besides its settings.
+        settings: The settings of this instance.
+        context: What the core passes to the plugin besides its settings.
     """
 
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
@@ -93,7 +92,7 @@ class Anthropic(BaseProvider):
         self._headers = {**JSON_HEADERS, "anthropic-version": settings.version, **settings.headers}
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
-        """Write a request for a message."""
+        """Encode a request for a message."""
         body = encode_body(request, self.rules(request))
         if self._settings.service_tier:
             body.values.setdefault("service_tier", self._settings.service_tier)
@@ -102,17 +101,17 @@ class Anthropic(BaseProvider):
         return self._post("/v1/messages", body)
 
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
-        """Put the key into its header."""
+        """Add the header with the key."""
         key = credential.secret.get_secret_value()
         bearer = self._settings.authentication == "bearer"
         header = {"authorization": f"Bearer {key}"} if bearer else {"x-api-key": key}
         return call.with_headers(header)
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
-        """Read a message."""
-        body = self._object(reply)
+        """Decode a message."""
+        body = self._parse(reply)
         if body.get("content") is None:
-            raise missing_field(reply, body, "content")
+            raise make_missing_field_error(reply, body, "content")
         usage, raw_reason = body.get("usage"), stop_reason(body.get("stop_reason"))
         return ChatResponse(
             message=Message(role="assistant", parts=decode_content(content_blocks(body["content"]))),
@@ -121,93 +120,92 @@ class Anthropic(BaseProvider):
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
             id=body.get("id") or None,
             model=body.get("model") or "",
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             rate_limits=self.rate_limits(reply.head),
             metadata=decode_metadata(body),
             raw=body,
         )
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
-        """Begin to read a streamed message."""
+        """Return a decoder for a streamed message."""
         return MessageStreamDecoder(
             head,
             limits=self.rate_limits(head),
             decode_body=lambda reply: self.decode(request, reply),
-            failure=lambda said: error_inside(head, said),
+            make_error=lambda event: make_error_in_success(head, event),
         )
 
     def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify a reply that is not 2xx."""
-        error = error_of(reply, parse_error(reply))
-        error.request_id = error.request_id or reported_id(reply)
+        """Classify an error reply."""
+        error = make_error(reply, parse_error(reply))
+        error.request_id = error.request_id or parse_request_id_in_body(reply)
         return error
 
     def price_tier(self, reply: Answer) -> str | None:
-        """Return what a reply reports that has prices of its own: its speed, its service tier or its place."""
-        return reported_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
+        """Return the speed, the service tier or the region of a reply if it has a price of its own."""
+        return find_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
 
     def may_truncate(self, request: ChatRequest) -> bool:
-        """Return whether a request asks to drop old content, or for a beta, which may widen the context window."""
+        """Return whether a request asks to remove old content, or for a beta, which may enlarge the context window."""
         return any(request.extra.get(name) for name in ("context_management", "betas"))
 
     def takes_schema(self, model: str, schema: OutputSchema) -> bool:
-        """Return whether a schema is free of recursion, which structured outputs reject."""
+        """Return whether a schema is not recursive: structured outputs reject recursion."""
         return not is_recursive(schema.json_schema)
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Read the ``anthropic-ratelimit-…`` headers of a reply."""
-        return decode_limits(head.headers, self._context.clock.time())
+        """Parse the ``anthropic-ratelimit-…`` headers of a reply."""
+        return parse_limits(head.headers, self._context.clock.time())
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
-        """Write a request for the count of its tokens."""
+        """Encode a request to count the tokens of a chat request."""
         body = encode_body(request, self.rules(request))
-        counted = {name: value for name, value in body.values.items() if name in _COUNTED}
+        counted = {name: value for name, value in body.values.items() if name in _COUNT_FIELDS}
         return self._post("/v1/messages/count_tokens", Body(counted, body.betas, ()))
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
-        """Read the count."""
-        count = parse_count(self._object(reply).get("input_tokens"))
+        """Decode the count."""
+        count = parse_count(self._parse(reply).get("input_tokens"))
         if count is None:
-            raise BadResponseError("The reply holds no input_tokens.", request_id=request_id(reply.headers))
+            raise BadResponseError("The reply has no input_tokens.", request_id=parse_request_id(reply.headers))
         return count
 
     def encode_models(self) -> HTTPCall:
-        """Write the request for the list of models."""
-        url = f"{self._settings.base_url}/v1/models?limit={_MOST_MODELS}"
+        """Encode a request for the list of models."""
+        url = f"{self._settings.base_url}/v1/models?limit={_MAX_MODELS}"
         return HTTPCall(method="GET", url=url, headers=self._headers)
 
     def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
-        """Read the list of models."""
-        rows = self._object(reply).get("data")
+        """Decode the list of models."""
+        rows = self._parse(reply).get("data")
         if not isinstance(rows, list):
-            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
+            raise BadResponseError(f"The reply is not a list of models but {describe_body(reply.body)}.")
         return tuple(_model(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("id"), str))
 
     def _post(self, path: str, body: Body) -> HTTPCall:
         betas = dict.fromkeys((*self._settings.betas, *body.betas))
         headers = {**self._headers, "anthropic-beta": ",".join(betas)} if betas else self._headers
-        receipts: tuple[Adaptation, ...] = body.adaptations
         return HTTPCall(
             method="POST",
             url=self._settings.base_url + path,
             headers=headers,
             body=to_json(body.values),
-            adaptations=receipts,
+            adaptations=body.adaptations,
         )
 
-    def _object(self, reply: HTTPReply) -> dict[str, Any]:
-        """Parse a reply that should be a JSON object, and raise the error that it may hold all the same."""
+    def _parse(self, reply: HTTPReply) -> dict[str, Any]:
+        """Parse a JSON object; raise the error if it reports one."""
         body = parse_object(reply)
         if body.get("error"):
-            raise error_inside(reply.head, body)
+            raise make_error_in_success(reply.head, body)
         return body
 
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:
-    created = parse_moment(row.get("created_at"))
+    created = parse_timestamp(row.get("created_at"))
     return ModelInfo(
         id=row["id"],
-        created=None if created is None or created <= 0 else int(created),  # the epoch means that it is not known
+        created=None if created is None or created <= 0 else int(created),  # the epoch stands for an unknown date
         owned_by="anthropic",
         context_window=parse_count(row.get("max_input_tokens")),
         raw=dict(row),

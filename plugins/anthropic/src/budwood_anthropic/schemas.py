@@ -1,8 +1,8 @@
 """
-Write the JSON schema of structured output as the vendor takes it.
+Convert the JSON schema of structured output to the keywords that the API supports.
 
-It takes a part of JSON schema: objects must be closed, and bounds of numbers and lengths are refused. What it does not
-take is told to the model in the description; that the reply satisfies the whole schema is checked by the caller.
+Objects must be closed, and limits of numbers and lengths are rejected. Unsupported keywords are moved to the
+description, where the model sees them; the caller validates the reply with the complete schema.
 Source: docs.claude.com, "Structured outputs", "JSON Schema limitations"; ``lib/_parse/_transform.py`` of the SDK.
 """
 
@@ -17,52 +17,52 @@ from budwood.providing import convert_once
 
 _FORMATS: Final = frozenset("date-time time date duration email hostname uri ipv4 ipv6 uuid".split())
 
-_TAKEN: Final = frozenset(
+_KEYWORDS: Final = frozenset(
     "$ref $defs definitions type enum const anyOf allOf properties required items description title "
     "default format".split()
 )
 
 
 @convert_once
-def accepted(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema with what the vendor refuses moved into descriptions."""
-    return _accept(schema)
+def convert_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema with unsupported keywords moved to descriptions."""
+    return _convert(schema)
 
 
-def _accept(schema: Mapping[str, Any]) -> dict[str, Any]:
-    written = {name: _inner(name, value) for name, value in schema.items() if _is_taken(name, value)}
+def _convert(schema: Mapping[str, Any]) -> dict[str, Any]:
+    converted = {name: _convert_value(name, value) for name, value in schema.items() if _is_supported(name, value)}
     if "oneOf" in schema:
-        written["anyOf"] = [*written.get("anyOf", ()), *_inner("oneOf", schema["oneOf"])]
+        converted["anyOf"] = [*converted.get("anyOf", ()), *_convert_value("oneOf", schema["oneOf"])]
     if schema.get("type") == "object" or "properties" in schema:
-        written["additionalProperties"] = False
-    refused = {name: value for name, value in schema.items() if name != "oneOf" and not _is_taken(name, value)}
-    if refused:
-        said = to_json(refused).decode()
-        written["description"] = f"{schema['description']}\n\n{said}" if schema.get("description") else said
-    return written
+        converted["additionalProperties"] = False
+    unsupported = {name: value for name, value in schema.items() if name != "oneOf" and not _is_supported(name, value)}
+    if unsupported:
+        words = to_json(unsupported).decode()
+        converted["description"] = f"{schema['description']}\n\n{words}" if schema.get("description") else words
+    return converted
 
 
-def _is_taken(name: str, value: object) -> bool:
+def _is_supported(name: str, value: object) -> bool:
     if name == "format":
         return value in _FORMATS
     if name == "minItems":
         return value in (0, 1)
     if name == "additionalProperties":
         return value is False
-    return name in _TAKEN
+    return name in _KEYWORDS
 
 
-def _inner(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Write the schemas that a keyword holds."""
+def _convert_value(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Convert the schemas in the value of a keyword."""
     if name in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
-        return {key: _schema(one) for key, one in value.items()}
+        return {key: _convert_subschema(one) for key, one in value.items()}
     if name in ("anyOf", "oneOf", "allOf") and isinstance(value, list):
-        return [_schema(one) for one in value]
-    return _schema(value) if name == "items" else value
+        return [_convert_subschema(one) for one in value]
+    return _convert_subschema(value) if name == "items" else value
 
 
-def _schema(value: Any) -> Any:  # noqa: ANN401 - a schema may be true or false
-    return _accept(value) if isinstance(value, Mapping) else value
+def _convert_subschema(value: Any) -> Any:  # noqa: ANN401 - a schema may be true or false
+    return _convert(value) if isinstance(value, Mapping) else value
 
 
 @convert_once

@@ -21,14 +21,13 @@ class AnthropicSettings(BaseModel):
     Settings of Anthropic's API.
 
     Attributes:
-        base_url: The address before ``/v1/messages``; ``/v1`` at its end is left out.
-        api_key: Begins with ``sk-ant-``.
-        authentication: The header that holds the key: ``x-api-key``, or ``Authorization: Bearer`` for tokens of OAuth
-            and for gateways.
+        base_url: The URL without ``/v1/messages``; ``/v1`` at its end is removed.
+        api_key: The API key, which starts with ``sk-ant-``.
+        authentication: The header of the key: ``x-api-key``, or ``Authorization: Bearer`` for OAuth and gateways.
         version: The version of the API.
-        betas: Features under test that are asked for with every request.
-        service_tier: Whether priority capacity may be used, where there is some.
-        headers: Further headers of every request. They show in logs of proxies: keep secrets out of them.
+        betas: Beta features that every request asks for.
+        service_tier: Whether priority capacity may be used, if the account has it.
+        headers: Further headers of every request. Do not put secrets here: headers appear in logs of proxies.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -32,7 +32,7 @@ def refined(error: ProviderError) -> ProviderError:
 
 def _lacking_capacity(error: RateLimitError) -> CapacityError:
     return CapacityError(
-        f"The vendor is overloaded: {error.message}",
+        f"The vendor is overloaded: {error.message.removeprefix('HTTP 429: ')}",
         status=error.status,
         code=error.code,
         param=error.param,

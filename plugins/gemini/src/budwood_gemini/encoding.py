@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.providing import INVALID_ARGUMENTS, adapted, has_invalid_arguments
+from budwood.providing import INVALID_ARGUMENTS, adapt_parameters, has_invalid_arguments
 from budwood.types import (
     JSON,
     Adaptation,
@@ -103,7 +103,7 @@ def _merged(body: dict[str, Any], extra: Mapping[str, JSON]) -> dict[str, Any]:
 def _generation(
     request: ChatRequest, rules: ModelRules, settings: GeminiSettings
 ) -> tuple[dict[str, Any], list[Adaptation]]:
-    parameters = adapted(request.model_copy(update={"parallel_tool_calls": None}), rules, names=NAMES)
+    parameters = adapt_parameters(request.model_copy(update={"parallel_tool_calls": None}), rules, names=NAMES)
     config, receipts = parameters.values, list(parameters.adaptations)
     effort, budget = config.pop("reasoning_effort", None), config.pop("thinkingBudget", None)
     if effort is not None and budget is not None:

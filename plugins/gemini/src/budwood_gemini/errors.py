@@ -14,18 +14,18 @@ from budwood.errors import ContentFilterError, ProviderError, ServerError, Unsup
 from budwood.providing import (
     ErrorCodes,
     VendorError,
+    classify_error,
     describe_body,
-    duration,
-    error_from_reply,
     find_message,
+    find_refused_parameter,
+    make_rule,
+    parse_duration,
     parse_json,
-    refused_parameter,
-    rule_of,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
 from budwood_gemini.decoding import FILTERED, finish_reason
 from budwood_gemini.encoding import COUNTS_BUDGET, NAMES, SCHEMA_OR_TOOLS
-from budwood_gemini.headers import request_id
+from budwood_gemini.headers import parse_request_id
 
 _DAILY: Final = "daily quota"
 _TOO_LONG: Final = "too long"
@@ -138,8 +138,8 @@ def _error(head: ReplyHead, said: Mapping[str, Any], *, in_success: bool = False
     # What is refused by where or by whom it is asked has the status of a bad request.
     judged = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
     reply = HTTPReply(ReplyHead(judged, head.headers), b"")
-    error = error_from_reply(reply, vendor_error, _ERROR_CODES, in_success=in_success)
-    error.status, error.request_id = head.status, request_id(head.headers)
+    error = classify_error(reply, vendor_error, _ERROR_CODES, in_success=in_success)
+    error.status, error.request_id = head.status, parse_request_id(head.headers)
     if error.retry_after is None:
         error.retry_after = next((_delay(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
     if isinstance(error, UnsupportedParameterError):
@@ -150,8 +150,8 @@ def _error(head: ReplyHead, said: Mapping[str, Any], *, in_success: bool = False
 def _delay(value: object) -> float | None:
     """Return the seconds of a ``Duration``: ``34s`` in JSON, ``{"seconds", "nanos"}`` behind some gateways."""
     if not isinstance(value, Mapping):
-        return duration(value)
-    seconds, nanos = duration(value.get("seconds") or 0), duration(value.get("nanos") or 0)
+        return parse_duration(value)
+    seconds, nanos = parse_duration(value.get("seconds") or 0), parse_duration(value.get("nanos") or 0)
     return None if seconds is None or nanos is None else seconds + nanos / 1e9
 
 
@@ -160,7 +160,7 @@ def _rule(message: str, param: str | None) -> ModelRules | None:
     known = next((row for begins, row in _ROWS if re.match(begins, message)), None)
     if known is not None:
         return ModelRules.model_validate(known) if known else None
-    return rule_of(param, message)
+    return make_rule(param, message)
 
 
 def _kind(said: Mapping[str, Any], message: str) -> str | None:
@@ -173,11 +173,11 @@ def _param(said: Mapping[str, Any], message: str) -> str | None:
     """Name the field of our request at which the API took offence: ``generation_config.top_p`` is ``top_p``."""
     for one in _violations(said, "BadRequest", "fieldViolations"):
         described = str(one.get("description") or "")
-        unknown = refused_parameter(described, _REFUSALS)
+        unknown = find_refused_parameter(described, _REFUSALS)
         named = _known(unknown) if unknown else _known(str(one.get("field") or described))
         if named:
             return named
-    return _known(refused_parameter(message, _REFUSALS) or "")
+    return _known(find_refused_parameter(message, _REFUSALS) or "")
 
 
 def _known(place: str) -> str | None:

@@ -7,6 +7,6 @@ from collections.abc import Mapping
 from budwood import providing
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
+def parse_request_id(headers: Mapping[str, str]) -> str | None:
     """Return the vendor's id of the request. Gemini's own reply id is in the body, as ``responseId``."""
-    return providing.request_id(headers, "x-goog-request-id")
+    return providing.parse_request_id(headers, "x-goog-request-id")

@@ -12,14 +12,14 @@ from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError
 from budwood.providing import (
     BaseProvider,
-    calls_before,
+    count_tool_calls,
     describe_body,
     find_message,
-    missing_field,
+    find_tier,
+    make_missing_field_error,
     parse_body,
     parse_count,
-    rate_limits,
-    reported_tier,
+    parse_rate_limits,
 )
 from budwood.types import (
     Adaptation,
@@ -46,9 +46,9 @@ from budwood_gemini.decoding import (
 )
 from budwood_gemini.encoding import encode_request
 from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, error_of, failed_output, failure
-from budwood_gemini.headers import request_id
+from budwood_gemini.headers import parse_request_id
 from budwood_gemini.settings import GeminiSettings
-from budwood_gemini.streaming import GeminiStreamDecoder
+from budwood_gemini.stream_decoder import GeminiStreamDecoder
 
 _PAGE: Final = 1000
 """So many models fit on one page of the list; Google has far fewer."""
@@ -104,11 +104,11 @@ class Gemini(BaseProvider):
             raise refusal
         candidates = body.get("candidates") or ()
         if not candidates:
-            missing = missing_field(reply, body, "candidates")
+            missing = make_missing_field_error(reply, body, "candidates")
             missing.retryable = find_message(body) is None
             raise missing
         reply_id = body.get("responseId") or None
-        message, *others = (decode_message(candidate, reply_id, calls_before(request)) for candidate in candidates)
+        message, *others = (decode_message(candidate, reply_id, count_tool_calls(request)) for candidate in candidates)
         first = candidates[0]
         if not any(one.parts for one in (message, *others)) and (
             error := blocked_output(first) or failed_output(first)
@@ -123,15 +123,15 @@ class Gemini(BaseProvider):
             usage=_usage(body),
             id=reply_id,
             model=body.get("modelVersion") or "",
-            request_id=request_id(reply.headers),
-            rate_limits=rate_limits(reply.headers),
+            request_id=parse_request_id(reply.headers),
+            rate_limits=parse_rate_limits(reply.headers),
             metadata={**notes_of(body), **notes_of_candidate(first)},
             raw=body,
         )
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
-        return GeminiStreamDecoder(head, earlier=calls_before(request))
+        return GeminiStreamDecoder(head, earlier=count_tool_calls(request))
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Classify a reply that is not 2xx."""
@@ -139,7 +139,7 @@ class Gemini(BaseProvider):
 
     def price_tier(self, reply: Answer) -> str | None:
         """Return the service tier of a reply, or that its throughput was paid beforehand."""
-        return reported_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
+        return find_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Write the request that asks for the count: the whole request counts, with instruction and tools."""
@@ -171,7 +171,7 @@ class Gemini(BaseProvider):
             vectors=tuple(tuple(row["values"]) for row in rows),
             usage=_usage(body),
             model=request.model,
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -207,7 +207,7 @@ class Gemini(BaseProvider):
         if said := error_in(body):
             raise failure(reply.head, said)
         if not isinstance(body, dict):
-            raise BadResponseError(f"The reply is no JSON object but {describe_body(reply.body)}.")
+            raise BadResponseError(f"The reply is not a JSON object but {describe_body(reply.body)}.")
         return body
 
 

@@ -15,7 +15,7 @@ class GuardedStrategy:
     """An `InstructionStrategy` that raises `PluginFaultError` if the plugin fails."""
 
     def __init__(self, instance: Instance[Any]) -> None:
-        self._strategy: InstructionStrategy = instance.thing
+        self._strategy: InstructionStrategy = instance.implementation
         self._source = instance.source
 
     def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> list[CellDraft]:
@@ -36,7 +36,7 @@ class GuardedModifier:
     """A `PromptModifier` that raises `PluginFaultError` if the plugin fails."""
 
     def __init__(self, instance: Instance[Any]) -> None:
-        self._modifier: PromptModifier = instance.thing
+        self._modifier: PromptModifier = instance.implementation
         self._source = instance.source
 
     def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
@@ -49,7 +49,7 @@ class GuardedStorage:
     """A `Storage` that raises `PluginFaultError` if the plugin fails. An `OSError`, such as a full disk, passes."""
 
     def __init__(self, instance: Instance[Any]) -> None:
-        self._storage: Storage = instance.thing
+        self._storage: Storage = instance.implementation
         self._source = instance.source
 
     def write(self, rows: Iterable[Row]) -> int:

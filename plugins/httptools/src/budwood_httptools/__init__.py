@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from budwood.hooks import TransportSpec, hookimpl
-from budwood.wire.connecting import TransportSettings
-from budwood_httptools.making import build_transports
+from budwood.wire.transport_settings import TransportSettings
+from budwood_httptools.plugin import build_transports
 
 __all__ = ["budwood_transports"]
 

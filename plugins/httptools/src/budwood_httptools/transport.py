@@ -12,9 +12,8 @@ from typing import Final, NamedTuple
 from budwood.errors import BudwoodError, ConnectionFailedError, UnsupportedError
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
-from budwood.wire.connecting import TransportSettings
 from budwood.wire.deadlines import Deadlines, Wait
-from budwood.wire.failures import (
+from budwood.wire.errors import (
     broken,
     certificate_wanted,
     check_deadline,
@@ -28,14 +27,15 @@ from budwood.wire.failures import (
     too_large,
     untrusted,
 )
+from budwood.wire.happy_eyeballs import connected
 from budwood.wire.heads import Address, address_of, head_of, headers_of
-from budwood.wire.idle import IdleConnections
+from budwood.wire.idle_connections import IdleConnections
 from budwood.wire.proxies import Proxies
-from budwood.wire.racing import connected
 from budwood.wire.tls import ssl_context
+from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import AsyncUpload, prepare_body_async, size_of
 from budwood_httptools.connection import Connection
-from budwood_httptools.places import Places
+from budwood_httptools.slots import Places
 
 _MOST_ADDRESSES: Final = 1000
 """So many addresses are remembered; programs that make up new ones for every call shall not grow."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import UnsupportedError
-from budwood.providing import INVALID_ARGUMENTS, adapted, has_invalid_arguments, inline_image, reject_parts
+from budwood.providing import INVALID_ARGUMENTS, adapt_parameters, has_invalid_arguments, inline_image, reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -71,7 +71,7 @@ class ChatWriter:
         return body | {name: value for name, value in request.extra.items() if name != "options"}
 
     def _parameters(self) -> dict[str, Any]:
-        parameters = adapted(self._request, self._rules, names={"max_tokens": "num_predict"})
+        parameters = adapt_parameters(self._request, self._rules, names={"max_tokens": "num_predict"})
         self.receipts.extend(parameters.adaptations)
         for name in _LACKS:
             if parameters.values.pop(name, None) is not None:

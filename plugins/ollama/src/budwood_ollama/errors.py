@@ -23,12 +23,12 @@ from budwood.errors import (
 )
 from budwood.providing import (
     VendorError,
+    classify_error,
     clip,
     describe_body,
-    error_from_reply,
     find_message,
+    make_refusal_rule,
     parse_json,
-    refusing,
 )
 from budwood.types import HTTPReply, ReplyHead
 
@@ -61,7 +61,7 @@ def parse_error(reply: HTTPReply) -> VendorError:
 def error_of(reply: HTTPReply, *, in_success: bool = False) -> ProviderError:
     """Classify a reply that is not 2xx: by its status, and by the text where that says more."""
     vendor_error = parse_error(reply)
-    general = error_from_reply(reply, vendor_error, in_success=in_success)
+    general = classify_error(reply, vendor_error, in_success=in_success)
     special = _special(clip(vendor_error.message), reply.status, general)
     if special is None:
         return general
@@ -97,7 +97,7 @@ def _special(message: str, status: int, general: ProviderError) -> ProviderError
     if status == 400 and (lack := _CANNOT.search(message)):
         hint = "`ollama show NAME` lists what a model can do."
         refusal = UnsupportedParameterError(message, hint=hint, param=_PARAMETERS.get(lack["what"]))
-        refusal.rule = refusing("reasoning_effort") if lack["what"] == "thinking" else None
+        refusal.rule = make_refusal_rule("reasoning_effort") if lack["what"] == "thinking" else None
         return refusal
     if status == 400 and _NO_LEVEL.match(message):
         hint = "`ollama show NAME` lists what a model can do."

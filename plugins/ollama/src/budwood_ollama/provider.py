@@ -13,12 +13,12 @@ from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError, UnsupportedError
 from budwood.providing import (
     BaseProvider,
-    calls_before,
+    count_tool_calls,
     describe_body,
-    missing_field,
+    make_missing_field_error,
     parse_object,
-    rate_limits,
-    request_id,
+    parse_rate_limits,
+    parse_request_id,
 )
 from budwood.types import (
     Adaptation,
@@ -38,9 +38,9 @@ from budwood_ollama.decoding import decode_message, decode_metadata, decode_usag
 from budwood_ollama.encoding import ChatWriter
 from budwood_ollama.errors import error_in_stream, error_of
 from budwood_ollama.models import decode_details, decode_summary
-from budwood_ollama.pulling import PullDecoder
+from budwood_ollama.pull_decoder import PullDecoder
 from budwood_ollama.settings import OllamaSettings
-from budwood_ollama.streaming import ChatStreamDecoder
+from budwood_ollama.stream_decoder import ChatStreamDecoder
 
 _HEADERS: Final = {"content-type": "application/json"}
 
@@ -97,8 +97,8 @@ class Ollama(BaseProvider):
         """Read a chat reply."""
         body = _object(reply)
         if not isinstance(body.get("message"), Mapping):
-            raise missing_field(reply, body, "message")
-        message = decode_message(body["message"], count(calls_before(request)))
+            raise make_missing_field_error(reply, body, "message")
+        message = decode_message(body["message"], count(count_tool_calls(request)))
         raw_reason = done_reason(body)
         return ChatResponse(
             message=message,
@@ -106,8 +106,8 @@ class Ollama(BaseProvider):
             raw_finish_reason=raw_reason,
             usage=decode_usage(body),
             model=body.get("model") or "",
-            request_id=request_id(reply.headers),
-            rate_limits=rate_limits(reply.headers),
+            request_id=parse_request_id(reply.headers),
+            rate_limits=parse_rate_limits(reply.headers),
             metadata=decode_metadata(body),
             raw=body,
         )
@@ -150,7 +150,7 @@ class Ollama(BaseProvider):
             vectors=tuple(map(_vector, vectors)),
             usage=decode_usage(body),
             model=body.get("model") or "",
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -162,7 +162,7 @@ class Ollama(BaseProvider):
         """Read the list of models, which does not say how much they read; `decode_model` does."""
         rows = _object(reply).get("models")
         if not isinstance(rows, list):
-            raise BadResponseError(f"The reply is no list of models but {describe_body(reply.body)}.")
+            raise BadResponseError(f"The reply is not a list of models but {describe_body(reply.body)}.")
         return tuple(map(decode_summary, rows))
 
     def encode_model(self, model: ModelInfo) -> HTTPCall:

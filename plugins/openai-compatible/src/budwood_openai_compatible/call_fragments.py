@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from budwood.providing import call_id, parse_count
+from budwood.providing import make_call_id, parse_count
 from budwood.types import JSON, ToolCallClosed, ToolCallDelta
 from budwood_openai_compatible.tool_calls import arguments_of, call_part, id_of, name_of, unknown_in
 
@@ -102,7 +102,7 @@ class CallFragments:
         for call in self.calls:
             if call.data or call.is_replaced:
                 arguments = call.text
-                own = call.own_id or call_id(reply_id, call.number, call.name, arguments, earlier=earlier)
+                own = call.own_id or make_call_id(reply_id, call.number, call.name, arguments, earlier=earlier)
                 yield ToolCallClosed(call.number, call_part(own, call.name, arguments, call.data, vendor), choice)
                 call.data, call.is_replaced = {}, False
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from budwood import providing
 from budwood.errors import BadResponseError
-from budwood.providing import describe_body, find_message, parse_count, rate_limits
+from budwood.providing import describe_body, find_message, parse_count, parse_rate_limits
 from budwood.types import (
     ChatRequest,
     ChatResponse,
@@ -127,8 +127,8 @@ def decode_chat(
         usage=_usage_of(body, choices[0]),
         id=reply_id,
         model=word(body.get("model")) or "",
-        request_id=request_id(headers),
-        rate_limits=rate_limits(headers),
+        request_id=parse_request_id(headers),
+        rate_limits=parse_rate_limits(headers),
         metadata=decode_metadata(body, choices[0]),
         raw=dict(body),
     )
@@ -143,7 +143,7 @@ def _no_choices(reply: HTTPReply) -> BadResponseError:
     return BadResponseError(
         f"The reply has no choices. It is {describe_body(reply.body)}.",
         hint="Check that the model is for chat, and look for the cause in the server's log.",
-        request_id=request_id(reply.head.headers),
+        request_id=parse_request_id(reply.head.headers),
     )
 
 
@@ -166,8 +166,8 @@ def choices_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def asks_for_one(request: ChatRequest | None) -> bool:
-    """Return whether a request asks for a single choice, which is the default."""
-    return request is None or request.extra.get("n") in (None, 1)
+    """Return whether a chat request asks for a single choice, which is the default; without one, it is unknown."""
+    return request is not None and request.extra.get("n") in (None, 1)
 
 
 def _join(messages: Iterable[Message]) -> Message:
@@ -326,6 +326,6 @@ def reports_error(reply: Mapping[str, Any]) -> bool:
     return False
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
+def parse_request_id(headers: Mapping[str, str]) -> str | None:
     """Return the server's id of the request."""
-    return providing.request_id(headers, *REQUEST_ID_HEADERS)
+    return providing.parse_request_id(headers, *REQUEST_ID_HEADERS)

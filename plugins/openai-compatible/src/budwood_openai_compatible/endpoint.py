@@ -13,12 +13,12 @@ from budwood.providing import (
     BaseProvider,
     ErrorCodes,
     VendorError,
+    classify_error,
     describe_body,
-    error_from_reply,
+    find_tier,
     parse_body,
     parse_json,
     parse_object,
-    reported_tier,
 )
 from budwood.types import (
     Adaptation,
@@ -30,7 +30,13 @@ from budwood.types import (
     ReplyHead,
     Usage,
 )
-from budwood_openai_compatible.decoding import REQUEST_ID_HEADERS, decode_usage, holds_error, reports_error, request_id
+from budwood_openai_compatible.decoding import (
+    REQUEST_ID_HEADERS,
+    decode_usage,
+    holds_error,
+    parse_request_id,
+    reports_error,
+)
 from budwood_openai_compatible.failures import ERROR_CODES, our_name, parse_error_body, status_of
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
@@ -114,7 +120,7 @@ class OpenAIEndpoint(BaseProvider):
 
     def price_tier(self, reply: Answer) -> str | None:
         """Return the service tier of a reply; see `budwood.contracts.PriceTierProvider`."""
-        return reported_tier(reply, ("service_tier",), STANDARD_TIERS)
+        return find_tier(reply, ("service_tier",), STANDARD_TIERS)
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Write a request for embeddings."""
@@ -137,7 +143,7 @@ class OpenAIEndpoint(BaseProvider):
             vectors=tuple(decode_vector(row.get("embedding")) for _, row in ordered),
             usage=decode_usage(body["usage"]) if isinstance(body.get("usage"), Mapping) else Usage(),
             model=body.get("model") or "",
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -176,7 +182,7 @@ class OpenAIEndpoint(BaseProvider):
             verdicts=tuple(map(decode_verdict, rows)),
             model=body.get("model") or "",
             id=body.get("id"),
-            request_id=request_id(reply.headers),
+            request_id=parse_request_id(reply.headers),
             raw=body,
         )
 
@@ -207,12 +213,12 @@ class OpenAIEndpoint(BaseProvider):
         """Make the error of an error inside a 200; what has no status of its own counts as the server's failure."""
         vendor_error = self.parse_error_body(body, fallback="the server reports an error")
         reply = HTTPReply(ReplyHead(status_of(vendor_error), head.headers), b"")
-        return _completed(error_from_reply(reply, vendor_error, self.error_codes, in_success=True), head)
+        return _completed(classify_error(reply, vendor_error, self.error_codes, in_success=True), head)
 
 
 def _completed(error: ProviderError, head: ReplyHead) -> ProviderError:
     """Add the id of the request, and the hint for a response that the server does not have."""
-    error.request_id = request_id(head.headers)
+    error.request_id = parse_request_id(head.headers)
     is_about_response = isinstance(error, NotFoundError) and error.param == "previous_response_id"
     if is_about_response or error.code == "previous_response_not_found":
         error.hint = (

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import ErrorCodes, VendorError, find_message, refused_parameter
+from budwood.providing import ErrorCodes, VendorError, find_message, find_refused_parameter
 from budwood_openai_compatible.content_filters import filter_code, filter_stage, filtered_categories
 
 _BAD_REQUESTS: Final = (
@@ -132,7 +132,7 @@ def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
         error = body
     said = error.get("message") or error.get("detail") or body.get("message") or find_message(body) or fallback
     message = said if isinstance(said, str) else to_json(said).decode()
-    code, param = _word(error.get("code")), _word(error.get("param")) or refused_parameter(message, _REFUSALS)
+    code, param = _word(error.get("code")), _word(error.get("param")) or find_refused_parameter(message, _REFUSALS)
     details = {"content_filters": body.get("content_filters"), **error}  # Azure has them beside the error (Responses)
     return VendorError(
         message=message,

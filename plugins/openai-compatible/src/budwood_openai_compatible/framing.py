@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from budwood.errors import ProviderError
-from budwood.providing import BaseStreamDecoder, events_of
+from budwood.providing import BaseStreamDecoder, make_events
 from budwood.types import ChatResponse, HTTPReply, ReplyHead
 from budwood.wire import ServerSentEvent, SSEDecoder
 
@@ -29,6 +29,6 @@ class JSONEventDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
 
     def __init__(self, head: ReplyHead, *, vendor: str, decode_body: DecodeBody, failure: Failure) -> None:
-        super().__init__(head, SSEDecoder(), decode_body=lambda reply: events_of(decode_body(reply)))
+        super().__init__(head, SSEDecoder(), decode_body=lambda reply: make_events(decode_body(reply)))
         self._vendor = vendor
         self._failure = failure

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
-from budwood.providing import adapted
+from budwood.providing import adapt_parameters
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat
@@ -28,6 +28,8 @@ from budwood_openai_compatible.endpoint import OpenAIEndpoint
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from budwood_openai_compatible.responses import Api
 
 
@@ -94,7 +96,7 @@ class OpenAICompatible(OpenAIEndpoint):
     def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Write the body of a chat request: what those override who take most of it as it is, but not all."""
         vendor = self.vendor
-        parameters = adapted(request, self.rules(request), names=self._names)
+        parameters = adapt_parameters(request, self.rules(request), names=self._names)
         receipts = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,
@@ -121,9 +123,11 @@ class OpenAICompatible(OpenAIEndpoint):
         """Write the body of a request to Responses, as `chat_body` does for Chat Completions."""
         from budwood_openai_compatible.responses import encode_response
 
-        return encode_response(
+        values, receipts = encode_response(
             request, self.rules(request), vendor=self.vendor, system_role=self._system_role, stream=stream
         )
+        items_alone = self._dialect._replace(extra_fields=frozenset())
+        return Body(values, receipts + dropped_reasoning(request.messages, items_alone))
 
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether the server may shorten the input; see `budwood.contracts.TruncationProvider`."""
@@ -140,7 +144,7 @@ class OpenAICompatible(OpenAIEndpoint):
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed chat reply."""
         if self.api(request) == "chat":
-            return self.completion_decoder(request, head)
+            return self._chunk_decoder(head, lambda reply: self.decode(request, reply), request)
         from budwood_openai_compatible.responses import ResponsesStreamDecoder
 
         return ResponsesStreamDecoder(
@@ -152,7 +156,7 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def encode_completion(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Write a request for a plain completion of a text. The catalog's new names of parameters are those of chat."""
-        parameters = adapted(request, self.rules(request).model_copy(update={"renames": {}}))
+        parameters = adapt_parameters(request, self.rules(request).model_copy(update={"renames": {}}))
         body = {"model": request.model, "prompt": request.messages[-1].text, **parameters.values}
         if stream:
             body |= self._stream_options()
@@ -160,16 +164,21 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Read a plain completion: a chat reply whose choices are texts."""
-        return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor, request=request)
+        return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor)
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Begin to read a streamed plain completion: the chunks are those of chat, with texts in place of deltas."""
+        return self._chunk_decoder(head, lambda reply: self.decode_completion(request, reply))
+
+    def _chunk_decoder(
+        self, head: ReplyHead, decode_body: Callable[[HTTPReply], ChatResponse], request: ChatRequest | None = None
+    ) -> StreamDecoder:
         from budwood_openai_compatible.streaming import ChatStreamDecoder
 
         return ChatStreamDecoder(
             head,
             vendor=self.vendor,
-            decode_body=lambda reply: self.decode_completion(request, reply),
+            decode_body=decode_body,
             failure=lambda chunk: self._failure(head, chunk),
             standard=self.standard,
             request=request,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import calls_before, is_end_mark, parse_count, rate_limits
+from budwood.providing import count_tool_calls, is_end_mark, parse_count, parse_rate_limits
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -45,9 +45,9 @@ from budwood_openai_compatible.decoding import (
     holds_error,
     merged_usage,
     message_of,
+    parse_request_id,
     reason_of,
     reports_error,
-    request_id,
     word,
 )
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
@@ -112,7 +112,8 @@ class ChatStreamDecoder(JSONEventDecoder):
         decode_body: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
         failure: Makes the error of an error inside the stream.
         standard: Brings each chunk into OpenAI's form, where the vendor says some things in another place.
-        request: What the stream answers. Several choices are one reply if it did not ask for several.
+        request: The chat request that the stream answers. Several choices are one reply if it did not ask for several;
+            None for a plain completion.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class ChatStreamDecoder(JSONEventDecoder):
         self._started = True
         self._id = word(chunk.get("id"))
         yield ResponseStarted(self._id, word(chunk.get("model")))
-        yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+        yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._describe(self._early)
 
     def _report(self, usage: JSON) -> Iterator[StreamEvent]:
@@ -235,7 +236,7 @@ class ChatStreamDecoder(JSONEventDecoder):
 
     def _finish(self, state: _Choice, raw: str | None, index: int) -> Iterator[StreamEvent]:
         yield from self._close_reasoning(state, index)
-        earlier = calls_before(self._request) if self._request is not None else 0
+        earlier = count_tool_calls(self._request) if self._request is not None else 0
         yield from state.calls.close(self._id, earlier, self._vendor, index)
         state.is_finished = True
         if state.reason in (None, "stop"):  # of two choices that are one reply, one may say "stop"

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import call_id, calls_before
+from budwood.providing import count_tool_calls, make_call_id
 from budwood.types import JSON, ChatRequest, ToolCallPart
 
 _CALL_FIELDS: Final = frozenset({"id", "index", "type", "function", "custom", "name", "arguments"})
@@ -35,14 +35,14 @@ def decode_calls(
     calls: Iterable[Mapping[str, Any]], vendor: str, reply_id: str | None, request: ChatRequest | None
 ) -> list[ToolCallPart]:
     """Read the calls of a whole reply. One without an id, or with the id of an earlier one, gets an id."""
-    earlier = calls_before(request) if request is not None else 0
+    earlier = count_tool_calls(request) if request is not None else 0
     parts: list[ToolCallPart] = []
     ids: set[str] = set()
     for number, call in enumerate(calls):
         name, arguments = name_of(call), arguments_of(call)
         own = id_of(call)
         if not own or own in ids:
-            own = call_id(reply_id, number, name, arguments, earlier=earlier)
+            own = make_call_id(reply_id, number, name, arguments, earlier=earlier)
         ids.add(own)
         parts.append(call_part(own, name, arguments, unknown_in(call), vendor))
     return parts

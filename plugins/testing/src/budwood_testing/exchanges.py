@@ -8,7 +8,7 @@ from typing import NamedTuple
 from budwood.contracts import Clock
 from budwood.errors import BudwoodError, RequestTimeoutError
 from budwood.types import ReplyHead, Timing
-from budwood.wire.failures import deadline_passed, head_late, too_large
+from budwood.wire.errors import deadline_passed, head_late, too_large
 
 
 class ReadStep(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from pydantic_core import to_json
 
-from budwood.providing import call_id
+from budwood.providing import make_call_id
 from budwood.types import ReasoningDelta, StreamEvent, TextDelta, ToolCallDelta
 
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
@@ -100,7 +100,7 @@ class TemplateReader:
             arguments = function.get("arguments", {})
             written = arguments if isinstance(arguments, str) else to_json(arguments).decode()
             number, self._calls = self._calls, self._calls + 1
-            yield ToolCallDelta(number, call_id(self._reply_id, number, name, written), name, written)
+            yield ToolCallDelta(number, make_call_id(self._reply_id, number, name, written), name, written)
 
 
 def _delta(field: str | None) -> Callable[[str], StreamEvent] | None:

@@ -62,7 +62,7 @@ def receipts(request: ChatRequest, rules: ModelRules) -> Iterator[Adaptation]:
     """Say which parameters are not taken as given."""
     for name in _TAKEN:
         if name in rules.refuses and getattr(request, name) not in (None, ()):
-            yield Adaptation(parameter=name, action="dropped", reason=f"{request.model} refuses it")
+            yield Adaptation(parameter=name, action="dropped", reason=f"{request.model} rejects it")
     for name, reason in _NOT_TAKEN.items():
         if getattr(request, name) not in (None, ()):
             yield Adaptation(parameter=name, action="dropped", reason=reason)

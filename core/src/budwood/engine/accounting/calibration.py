@@ -1,5 +1,5 @@
 """
-What vendors count, beside what we estimate: learnt from the usage of replies, kept in the client's memory alone.
+What vendors count, beside what we estimate: learned from the usage of replies, kept in the client's memory alone.
 
 A reply leaves its request here and nothing else happens; the requests are estimated when someone wants a count.
 """
@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from budwood.providing import characters
+from budwood.providing import count_characters
 from budwood.types import ImagePart, ReasoningPart, ToolResultPart, VendorPart
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Calibration:
         ratio.waiting.append((request, counted))
 
     def applied(self, endpoint: str, request: ChatRequest, estimate: TokenEstimate) -> TokenEstimate | None:
-        """Correct an estimate by what was learnt; None where nothing was that holds for this request."""
+        """Correct an estimate by what was learned; None where nothing was that holds for this request."""
         if not _is_text(request):
             return None
         with self._lock:
@@ -134,4 +134,4 @@ def _is_text(request: ChatRequest) -> bool:
         for part in message.parts:
             if isinstance(part, _NO_TEXT) or (isinstance(part, ToolResultPart) and part.images):
                 return False
-    return characters(request.messages) <= MOST_CHARACTERS
+    return count_characters(request.messages) <= MOST_CHARACTERS

@@ -86,7 +86,7 @@ class TokenCounter:
         if named is not None:
             candidates = [named] if named else []
         else:
-            candidates = self._instances.matching(TOKENIZER, f"{endpoint.plugin}/{request.model}")
+            candidates = self._instances.names_matching(TOKENIZER, f"{endpoint.plugin}/{request.model}")
         hint = None
         for name in candidates:
             try:
@@ -113,7 +113,7 @@ class TokenCounter:
     def _count_by(self, name: str, request: ChatRequest) -> TokenCount | None:
         tokenizer = self._tokenizer(name)
         with faults.calling(tokenizer.source, "count"):
-            counted: TokenCount | None = tokenizer.thing.count(request)
+            counted: TokenCount | None = tokenizer.implementation.count(request)
         return counted
 
     def _tokenizer(self, name: str) -> Instance[TokenizerSpec[Any]]:

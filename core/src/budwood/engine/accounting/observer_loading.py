@@ -53,7 +53,7 @@ def _make(instances: Instances, name: str, made: dict[str, Observer]) -> Observe
     if name in made:
         raise ConfigurationError(f"The observer {name!r} is named twice.", hint="Name it once.")
     instance = instances.build(OBSERVER, name)
-    observer: Observer = instance.thing
+    observer: Observer = instance.implementation
     if problem := _problem_of(observer):
         raise PluginInvalidError(
             f"The observer {name!r} was built as {type(observer).__name__}, which {problem}.",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from budwood.providing import call_id
+from budwood.providing import make_call_id
 from budwood.types import (
     ChatResponse,
     Finished,
@@ -63,7 +63,7 @@ class _OpenCall:
         if self.whole is not None:
             return self.whole
         arguments = "".join(self.pieces)
-        made = self.id or call_id(self.reply_id, self.index, self.name, arguments, earlier=self.earlier)
+        made = self.id or make_call_id(self.reply_id, self.index, self.name, arguments, earlier=self.earlier)
         return ToolCallPart(id=made, name=self.name, arguments=arguments)
 
 

@@ -11,7 +11,7 @@ from typing import Final, Self
 from pydantic import ValidationError
 
 from budwood.errors import ConfigurationError
-from budwood.providing import write_whole
+from budwood.providing import write_file_atomically
 from budwood.types import Message, Record
 
 FORMAT: Final = "budwood-chat-1"
@@ -51,7 +51,7 @@ class Conversation:
         """
         saved = _Saved(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
         try:
-            write_whole(Path(path), saved.model_dump_json(indent=1) + "\n")
+            write_file_atomically(Path(path), saved.model_dump_json(indent=1) + "\n")
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
         except (TypeError, ValueError) as error:  # a path with a null byte, or none at all; text that JSON cannot hold

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from budwood.errors import PromptError
-from budwood.providing import call_id
+from budwood.providing import make_call_id
 from budwood.types import (
     CacheLifetime,
     ImagePart,
@@ -217,7 +217,9 @@ def _calls(given: Mapping[str, Any], number: int) -> list[Part]:
         if not isinstance(function, Mapping):
             _wrong_type("function_call", function, "a dictionary")
         name, arguments = _text(function, "name"), _arguments(function)
-        parts.append(ToolCallPart(id=call_id(f"message {number}", 0, name, arguments), name=name, arguments=arguments))
+        parts.append(
+            ToolCallPart(id=make_call_id(f"message {number}", 0, name, arguments), name=name, arguments=arguments)
+        )
     return parts
 
 

@@ -11,7 +11,7 @@ _ARGUMENT: Final = re.compile(r"^\s+(\*{0,2}\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
 _FIELD: Final = re.compile(r"^:param\s+(?:\w+\s+)?(\w+):\s*(.+)$")
 
 
-def read_docstring(text: str) -> tuple[str, dict[str, str]]:
+def parse_docstring(text: str) -> tuple[str, dict[str, str]]:
     """
     Take a docstring apart: what is said of the function, and what of each argument.
 

@@ -177,7 +177,7 @@ class _Description(NamedTuple):
 @lru_cache(MAX_CACHED)
 def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool) -> _Description:
     """Describe a function. What is cached must not hold it, or it would never be collected."""
-    from budwood.engine.chat.docstrings import read_docstring  # its patterns take a while, and only tools need them
+    from budwood.engine.chat.docstrings import parse_docstring  # its patterns take a while, and only tools need them
 
     function = cast("Function", called())  # the caller holds it
     try:
@@ -190,7 +190,7 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
             f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",
             hint="Give its parameters type hints that JSON can express.",
         ) from error
-    summary, arguments = read_docstring(inspect.cleandoc(documentation))
+    summary, arguments = parse_docstring(inspect.cleandoc(documentation))
     definition = ToolDefinition(name=name, description=summary, parameters=_with_descriptions(schema, arguments))
     return _Description(definition, is_async(function), adapter.validator)
 

@@ -53,13 +53,13 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
         raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
     registry: Any = Registry()  # an empty one, which never fetches a $ref from the network
     root = DRAFT202012.create_resource(schema)
-    missing = next(_unresolvable(root, registry.resolver_with_root(root)), None)
+    missing = next(_find_unresolvable(root, registry.resolver_with_root(root)), None)
     if missing is not None:
         raise ConfigurationError(f"The JSON schema refers to {missing!r}, which is not in it.")
     return Draft202012Validator(schema, registry=registry)
 
 
-def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
+def _find_unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's
     from referencing.exceptions import Unresolvable
 
     reference = schema.contents.get("$ref") if isinstance(schema.contents, Mapping) else None
@@ -69,7 +69,7 @@ def _unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 
         except Unresolvable:
             yield reference
     for inner in schema.subresources():
-        yield from _unresolvable(inner, resolver.in_subresource(inner))
+        yield from _find_unresolvable(inner, resolver.in_subresource(inner))
 
 
 def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
@@ -199,12 +199,12 @@ def check_satisfiable(schema: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: No value can satisfy it.
     """
-    found = next(_contradictions(schema, "$"), None)
+    found = next(_find_contradictions(schema, "$"), None)
     if found is not None:
         raise ConfigurationError(f"No value can satisfy the schema: {found}.", hint="Correct the schema.")
 
 
-def _contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of small cases
+def _find_contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of small cases
     """Find required values that are impossible; an optional one may be impossible and simply be absent."""
     if schema is False:
         yield f"{path} is false"
@@ -220,8 +220,8 @@ def _contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 -
     properties = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name in properties:
-            yield from _contradictions(properties[name], f"{path}.{name}")
+            yield from _find_contradictions(properties[name], f"{path}.{name}")
         elif schema.get("additionalProperties") is False and not schema.get("patternProperties"):
             yield f"{path} requires {name!r} and does not allow it"
     if schema.get("minItems", 0) > 0:
-        yield from _contradictions(schema.get("items", True), f"{path}[]")
+        yield from _find_contradictions(schema.get("items", True), f"{path}[]")

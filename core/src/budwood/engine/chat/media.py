@@ -21,7 +21,7 @@ def read_file(instances: Instances, name: str, data: bytes, media_type: str) -> 
     """
     handler = find_media_handler(instances, name, media_type)
     with faults.calling(handler.source, "parts"):
-        return tuple(handler.thing.parts(name, data, media_type))
+        return tuple(handler.implementation.parts(name, data, media_type))
 
 
 def find_media_handler(instances: Instances, name: str, media_type: str) -> Instance[MediaHandlerSpec[Any]]:
@@ -34,7 +34,7 @@ def find_media_handler(instances: Instances, name: str, media_type: str) -> Inst
         PromptError: There is none that can be used; ``name`` is the file's, for the message.
     """
     failures: list[PluginError] = []
-    for candidate in instances.matching(MEDIA_HANDLER, media_type):
+    for candidate in instances.names_matching(MEDIA_HANDLER, media_type):
         try:
             return instances.build(MEDIA_HANDLER, candidate)
         except PluginError as error:

@@ -14,8 +14,8 @@ from budwood.engine.chat.schemas import ReplyType, parse_schema
 from budwood.engine.chat.structured import Output, SchemaMode
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
-from budwood.names import did_you_mean, listed, normalise
-from budwood.settings import Options, validated
+from budwood.names import did_you_mean, join_names, normalise
+from budwood.settings import Options, validate_settings
 from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, ToolDefinition, VendorTool
 from budwood.types.record import JSON
 
@@ -61,7 +61,7 @@ class CompletionOptions(ClientOptions, total=False):
     extra: Mapping[str, JSON]
 
 
-class AskOptions(CompletionOptions, total=False):
+class OptionsWithoutSchema(CompletionOptions, total=False):
     """
     Options of a call: those of `CompletionOptions`, and these. All may be left out.
 
@@ -70,8 +70,6 @@ class AskOptions(CompletionOptions, total=False):
         files: Files that the last message holds before its text: text and images.
         reasoning_effort: How long the model may think.
         reasoning_budget: How many tokens the model may think, for vendors that count them.
-        schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
-            see ``response.parsed``.
         schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
         tools: Functions that the model may call. A dictionary, or a `ToolDefinition`, describes a tool that you run:
             a reply that calls it is returned, with all its calls in ``response.tool_calls``.
@@ -88,7 +86,6 @@ class AskOptions(CompletionOptions, total=False):
     files: Sequence[File]
     reasoning_effort: ReasoningEffort
     reasoning_budget: int
-    schema: ReplyType
     schema_mode: SchemaMode
     tools: Sequence[Function | ToolDefinition | Mapping[str, Any]]
     tool_choice: str
@@ -100,14 +97,26 @@ class AskOptions(CompletionOptions, total=False):
     cache: bool
 
 
-_KNOWN: Final = frozenset(AskOptions.__optional_keys__)
+class AskOptions(OptionsWithoutSchema, total=False):
+    """
+    Options of a call: those of `OptionsWithoutSchema` and `CompletionOptions`, and this one. All may be left out.
+
+    Attributes:
+        schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
+            see ``response.parsed``.
+    """
+
+    schema: ReplyType
+
+
+_ASK_OPTIONS: Final = frozenset(AskOptions.__optional_keys__)
 _SECRETS: Final = frozenset(
     "api-key apikey x-api-key api-token access-token auth-token authorization bearer secret-key".split()
 )
-_OF_COMPLETIONS: Final = frozenset(CompletionOptions.__optional_keys__)
-_OF_THE_CALL: Final = frozenset(ClientOptions.__optional_keys__)
+_COMPLETION_OPTIONS: Final = frozenset(CompletionOptions.__optional_keys__)
+_CLIENT_OPTIONS: Final = frozenset(ClientOptions.__optional_keys__)
 _PARSED_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "stop", "extra"})
-_OF_THE_REQUEST: Final = frozenset(ChatRequest.model_fields) - _PARSED_HERE
+_REQUEST_FIELDS: Final = frozenset(ChatRequest.model_fields) - _PARSED_HERE
 
 
 class CallOptions(NamedTuple):
@@ -158,18 +167,18 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
     if not options:
         return CallOptions(defaults)
     given = {name: value for name, value in options.items() if value is not None}
-    refuse_unknown(given, _KNOWN)
-    overrides = {name: value for name, value in given.items() if name in _OF_THE_CALL}
+    reject_unknown_options(given, _ASK_OPTIONS)
+    overrides = {name: value for name, value in given.items() if name in _CLIENT_OPTIONS}
     tools = make_tools(cast("Sequence[Function]", _parse_list(given, "tools", "functions")))
     return CallOptions(
         options=override(defaults, overrides),
-        model=_text(given, "model"),
-        system=_text(given, "system"),
+        model=_parse_text(given, "model"),
+        system=_parse_text(given, "system"),
         files=cast("Sequence[File]", _parse_list(given, "files", "paths")),
-        parameters=_parameters(given, [tool.definition for tool in tools.values()]),
-        tools=ToolConfig(tools, _flag(given, "execute_tools"), _approval(given)),
-        output=_output(given, tools),
-        use_cache=_flag(given, "cache"),
+        parameters=_parse_parameters(given, [tool.definition for tool in tools.values()]),
+        tools=ToolConfig(tools, _parse_flag(given, "execute_tools"), _parse_approval(given)),
+        output=_parse_output(given, tools),
+        use_cache=_parse_flag(given, "cache"),
     )
 
 
@@ -180,16 +189,18 @@ def parse_completion_options(options: CompletionOptions, defaults: Options) -> C
     Raises:
         ConfigurationError: An option is unknown or has an impossible value.
     """
-    refuse_unknown(options, _OF_COMPLETIONS)
+    reject_unknown_options(options, _COMPLETION_OPTIONS)
     return parse_options(cast("AskOptions", options), defaults)
 
 
 def override(defaults: Options, overrides: Mapping[str, object]) -> Options:
     """Change options, with their values checked."""
-    return validated(Options, defaults.model_dump() | dict(overrides), where="options") if overrides else defaults
+    return (
+        validate_settings(Options, defaults.model_dump() | dict(overrides), where="options") if overrides else defaults
+    )
 
 
-def refuse_unknown(given: Mapping[str, object], known: frozenset[str]) -> None:
+def reject_unknown_options(given: Mapping[str, object], known: frozenset[str]) -> None:
     """
     See that every option is known.
 
@@ -205,16 +216,16 @@ def _hint_for_unknown(name: str, known: frozenset[str]) -> str:
     from budwood.engine.chat.foreign_options import hint_for  # only mistakes need it
 
     for_client = "extra" not in known
-    if for_client and name in _KNOWN:
+    if for_client and name in _ASK_OPTIONS:
         return f"It is an option of a call: client.ask(…, {name}=…) or client.chat({name}=…)."
     hint = hint_for(name, for_client=for_client) or did_you_mean(name, known)
     if hint is not None:
         return hint
-    return f"Known are {listed(known)}." if for_client else "A vendor's own parameters go into extra={…}."
+    return f"Known are {join_names(known)}." if for_client else "A vendor's own parameters go into extra={…}."
 
 
-def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
-    parameters = {name: value for name, value in options.items() if name in _OF_THE_REQUEST}
+def _parse_parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
+    parameters = {name: value for name, value in options.items() if name in _REQUEST_FIELDS}
     if "stop" in options:
         parameters["stop"] = (
             (options["stop"],) if isinstance(options["stop"], str) else tuple(_parse_list(options, "stop", "texts"))
@@ -224,7 +235,7 @@ def _parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
     if tools:
         parameters["tools"] = tuple(tools)
     if "tool_choice" in options:
-        parameters["tool_choice"] = _choice(options["tool_choice"], {tool.name for tool in tools})
+        parameters["tool_choice"] = _parse_tool_choice(options["tool_choice"], {tool.name for tool in tools})
     return parameters
 
 
@@ -248,7 +259,7 @@ def parse_extra(extra: object) -> dict[str, JSON]:
     return dict(extra)
 
 
-def _choice(choice: object, names: set[str]) -> str | NamedTool:
+def _parse_tool_choice(choice: object, names: set[str]) -> str | NamedTool:
     if isinstance(choice, Mapping):  # as Chat Completions has it, or the Messages API
         function = choice.get("function", choice)
         choice = function.get("name", choice.get("type")) if isinstance(function, Mapping) else choice
@@ -263,8 +274,8 @@ def _choice(choice: object, names: set[str]) -> str | NamedTool:
     raise ConfigurationError(f"tool_choice is {choice!r}.", hint=f'Give "auto", "none", "required", or {tools}.')
 
 
-def _output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
-    mode = _mode(options.get("schema_mode", "auto"))
+def _parse_output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
+    mode = _parse_mode(options.get("schema_mode", "auto"))
     if "schema" not in options:
         return None
     if OUTPUT_TOOL in tools:
@@ -275,13 +286,13 @@ def _output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output |
     return Output(parse_schema(options["schema"]), mode)
 
 
-def _mode(mode: object) -> SchemaMode:
+def _parse_mode(mode: object) -> SchemaMode:
     if mode not in ("auto", "native", "tool", "prompt"):
         raise ConfigurationError(f"schema_mode is {mode!r}.", hint='Give "auto", "native", "tool" or "prompt".')
     return mode
 
 
-def _text(options: Mapping[str, object], name: str) -> str | None:
+def _parse_text(options: Mapping[str, object], name: str) -> str | None:
     value = options.get(name)
     if value is not None and not isinstance(value, str):
         raise _wrong_type(name, value, "a text")
@@ -297,14 +308,14 @@ def _parse_list(options: Mapping[str, object], name: str, things: str) -> Sequen
     return value
 
 
-def _approval(options: Mapping[str, object]) -> Approval | None:
+def _parse_approval(options: Mapping[str, object]) -> Approval | None:
     approve = options.get("approve")
     if approve is not None and not callable(approve):
         raise _wrong_type("approve", approve, "a function that takes a tool call")
     return cast("Approval | None", approve)
 
 
-def _flag(options: Mapping[str, object], name: str) -> bool:
+def _parse_flag(options: Mapping[str, object], name: str) -> bool:
     value = options.get(name, True)
     if not isinstance(value, bool):
         hint = "The cache itself is an argument of Client: Client(…, cache=…)." if name == "cache" else None

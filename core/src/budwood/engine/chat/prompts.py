@@ -30,7 +30,7 @@ ReadFile = Callable[[str, bytes, str], tuple[Part, ...]]
 """Turns a file's name, content and media type into parts of a message."""
 
 
-def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, ...]:
+def parse_prompt(prompt: Prompt, *, system: str | None = None) -> tuple[Message, ...]:
     """
     Make messages of a prompt.
 
@@ -60,7 +60,7 @@ def messages_of(prompt: Prompt, *, system: str | None = None) -> tuple[Message, 
     return tuple(messages)
 
 
-def contents_of(given: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, ...], ...]:
+def parse_contents(given: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, ...], ...]:
     """
     Make contents to be judged of texts and messages.
 
@@ -81,7 +81,7 @@ def _parse_content(given: Content) -> tuple[TextPart | ImagePart, ...]:
     return parts
 
 
-def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadFile) -> tuple[Message, ...]:
+def add_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadFile) -> tuple[Message, ...]:
     """
     Put files before the text of the last message.
 
@@ -92,12 +92,12 @@ def with_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadF
         return messages
     if not messages or messages[-1].role != "user":
         raise PromptError("There is no message of the user for the files.", hint="End the messages with one.")
-    parts = tuple(part for number, file in enumerate(files, 1) for part in _parts_of(file, number, read))
+    parts = tuple(part for number, file in enumerate(files, 1) for part in _read_file(file, number, read))
     *before, last = messages
     return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
 
 
-def media_type_of(name: str, data: bytes) -> str:
+def guess_media_type(name: str, data: bytes) -> str:
     """
     Guess a file's media type by its name; what has no telling name and is UTF-8 is text.
 
@@ -113,10 +113,10 @@ def media_type_of(name: str, data: bytes) -> str:
     return "text/plain" if "\0" not in text else guessed or "application/octet-stream"
 
 
-def _parts_of(file: object, number: int, read: ReadFile) -> tuple[Part, ...]:
+def _read_file(file: object, number: int, read: ReadFile) -> tuple[Part, ...]:
     if isinstance(file, bytes):
         name = f"file {number}"
-        return read(name, file, _sniff(file) or media_type_of(name, file))
+        return read(name, file, _detect_media_type(file) or guess_media_type(name, file))
     path = _path_of(file)
     try:
         data = path.read_bytes()
@@ -125,7 +125,7 @@ def _parts_of(file: object, number: int, read: ReadFile) -> tuple[Part, ...]:
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise PromptError(f"{path} cannot be read: {reason}.", hint="Check the name.") from error
-    return read(path.name, data, media_type_of(path.name, data))
+    return read(path.name, data, guess_media_type(path.name, data))
 
 
 def _path_of(file: object) -> Path:
@@ -139,7 +139,7 @@ def _path_of(file: object) -> Path:
     return Path(file)
 
 
-def _sniff(data: bytes) -> str | None:
+def _detect_media_type(data: bytes) -> str | None:
     """Tell the media type of content without a name by how it begins."""
     return next((media_type for start, media_type in _SIGNATURES.items() if data.startswith(start)), None) or (
         "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None

@@ -114,7 +114,7 @@ class ModelSchema(ReplySchema):
         try:
             return self._model.model_validate_json(text)
         except ValidationError as error:
-            raise SchemaMismatch(_messages_of(error)) from None
+            raise SchemaMismatch(_list_errors(error)) from None
 
 
 class TypeSchema(ReplySchema):
@@ -144,13 +144,13 @@ class TypeSchema(ReplySchema):
             try:
                 return self._parse_value(text)
             except SchemaMismatch:
-                raise SchemaMismatch(_messages_of(error)) from None
+                raise SchemaMismatch(_list_errors(error)) from None
 
     def _parse_value(self, text: str) -> Any:  # noqa: ANN401 - see the base class
         try:
             return self._adapter.validate_json(text)
         except ValidationError as error:
-            raise SchemaMismatch(_messages_of(error)) from None
+            raise SchemaMismatch(_list_errors(error)) from None
 
 
 class JSONSchema(ReplySchema):
@@ -185,7 +185,7 @@ def parse_schema(schema: object) -> ReplySchema:
     Raises:
         ConfigurationError: It is neither a type nor a JSON schema, or no value can satisfy it.
     """
-    if isinstance(schema, type) and issubclass(schema, BaseModel) and _is_plain(schema):
+    if isinstance(schema, type) and issubclass(schema, BaseModel) and _is_concrete(schema):
         return ModelSchema(schema)
     if isinstance(schema, Mapping):
         return _json_schema(_canonical(_unwrap(schema)))
@@ -194,7 +194,7 @@ def parse_schema(schema: object) -> ReplySchema:
             f"schema= is of the type {type(schema).__name__}.",
             hint="Pass a Pydantic model or another type, or a JSON schema as a dictionary.",
         )
-    parts = tuple(_parts(schema))
+    parts = tuple(_walk_types(schema))
     try:
         hash(parts)
     except TypeError:  # what Annotated[…] holds need not be hashable
@@ -256,14 +256,14 @@ def _canonical(schema: Mapping[str, Any]) -> bytes:
         raise ConfigurationError(f"The JSON schema cannot be written as JSON: {error}.") from None
 
 
-def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - the same
+def _walk_types(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - the same
     """Yield a type and what it is made of: unions of another order are equal, but prefer another member."""
     yield annotation
     for part in getattr(annotation, "__args__", ()):
-        yield from _parts(part)
+        yield from _walk_types(part)
 
 
-def _is_plain(model: type[BaseModel]) -> bool:
+def _is_concrete(model: type[BaseModel]) -> bool:
     """Tell whether a model is a class of its own: what is made of generics is found by equality, as they are."""
     return not model.__pydantic_root_model__ and not model.__pydantic_generic_metadata__["origin"]
 
@@ -301,6 +301,6 @@ def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
     )
 
 
-def _messages_of(error: ValidationError) -> list[str]:
+def _list_errors(error: ValidationError) -> list[str]:
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return [f"{'.'.join(map(str, detail['loc'])) or 'the reply'}: {detail['msg']}" for detail in details]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic_core import to_json
 
 from budwood.engine.chat.schemas import ReplySchema, SchemaMismatch
-from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, messages_added
+from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, added_messages
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.errors import StructuredOutputError, UnsupportedError
 from budwood.types import (
@@ -135,16 +135,16 @@ def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Outpu
             value = output.schema.validate(text)
         except SchemaMismatch as mismatch:
             if repair == call.options.repairs or _is_final(response):
-                raise _error(response, text, mismatch, repair) from None
+                raise _make_error(response, text, mismatch, repair) from None
             if call.streamed:
                 from budwood.types import Restarted
 
                 call.partial = None  # the event says that it is void
                 yield Emit([Restarted("the reply does not satisfy the schema")])
-            messages = (*request.messages, *messages_added(response), _correction(response, mismatch))
+            messages = (*request.messages, *added_messages(response), _make_correction(response, mismatch))
             request = request.model_copy(update={"messages": messages})
         else:
-            return response.model_copy(update={"parsed": value, **_as_text(response, text)})
+            return response.model_copy(update={"parsed": value, **_replace_output_call(response, text)})
     raise AssertionError("the loop above returns or raises")
 
 
@@ -183,7 +183,7 @@ def _is_final(response: ChatResponse) -> bool:
     return refused or response.finish_reason in ("length", "content_filter", "refusal")
 
 
-def _error(response: ChatResponse, text: str, mismatch: SchemaMismatch, repairs: int) -> StructuredOutputError:
+def _make_error(response: ChatResponse, text: str, mismatch: SchemaMismatch, repairs: int) -> StructuredOutputError:
     refusal = "".join(part.text for part in response.message.parts if isinstance(part, RefusalPart))
     if refusal or response.finish_reason == "refusal":
         return StructuredOutputError(
@@ -197,7 +197,7 @@ def _error(response: ChatResponse, text: str, mismatch: SchemaMismatch, repairs:
     )
 
 
-def _correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
+def _make_correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
     text += "\nAnswer again, with the corrected JSON alone."
     if response.tool_calls:  # vendors demand a result for every call
@@ -209,11 +209,11 @@ def _correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     return Message.user(text)
 
 
-def _as_text(response: ChatResponse, text: str) -> dict[str, object]:
+def _replace_output_call(response: ChatResponse, text: str) -> dict[str, object]:
     """Keep the output in the conversation as text: the output tool is not the user's."""
     if not _calls_output_tool(response):
         return {}
     kept = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
     parts = (*kept, TextPart(text=text))
     message = response.message.model_copy(update={"parts": parts})
-    return {"message": message, "messages": (*messages_added(response)[:-1], message), "finish_reason": "stop"}
+    return {"message": message, "messages": (*added_messages(response)[:-1], message), "finish_reason": "stop"}

@@ -47,12 +47,12 @@ def with_tools(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[A
     """
 
     def run(round_: Round) -> Flow[Any]:
-        return _loop(answer, round_, round_.tools) if round_.tools is not None else answer(round_)
+        return _run_rounds(answer, round_, round_.tools) if round_.tools is not None else answer(round_)
 
     return run
 
 
-def _loop(answer: Callable[[Round], Flow[Any]], round_: Round, tools: ToolConfig) -> Flow[ChatResponse]:
+def _run_rounds(answer: Callable[[Round], Flow[Any]], round_: Round, tools: ToolConfig) -> Flow[ChatResponse]:
     call, request = round_.call, round_.request
     added: list[Message] = []
     usage: Usage | None = None
@@ -79,12 +79,12 @@ def _loop(answer: Callable[[Round], Flow[Any]], round_: Round, tools: ToolConfig
             yield Emit([ToolExecuted(part, result) for part, result in zip(response.tool_calls, results, strict=True)])
         added.append(Message.tool(*results))
         request = request.model_copy(
-            update={"messages": (*request.messages, *added[-2:]), "tool_choice": _later_choice(request)}
+            update={"messages": (*request.messages, *added[-2:]), "tool_choice": _next_tool_choice(request)}
         )
     raise AssertionError("the loop above returns or raises")
 
 
-def messages_added(response: ChatResponse) -> tuple[Message, ...]:
+def added_messages(response: ChatResponse) -> tuple[Message, ...]:
     """Return the messages that a call added to the conversation, also where its reply is all of them."""
     return response.messages or (response.message,)
 
@@ -100,7 +100,7 @@ def _is_for_caller(response: ChatResponse, tools: ToolConfig) -> bool:
     return any(tool is not None and not tool.is_runnable for tool in called)
 
 
-def _later_choice(request: ChatRequest) -> object:
+def _next_tool_choice(request: ChatRequest) -> object:
     """Let a model that was made to call a tool answer once it has, or it could never end."""
     return request.tool_choice if request.tool_choice in (None, "auto", "none") else "auto"
 
@@ -115,7 +115,7 @@ def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[Too
     started = call.clock.monotonic()
     result: ToolResultPart | None = None
     try:
-        result = yield from _result_of(call, tool_call, tools)
+        result = yield from _run_call(call, tool_call, tools)
     finally:
         if call.observers is not None:
             call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
@@ -123,29 +123,29 @@ def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[Too
     return result
 
 
-def _result_of(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[ToolResultPart]:
+def _run_call(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[ToolResultPart]:
     tool = tools.tools.get(tool_call.name)
     if tool is None:
         known = ", ".join(tools.tools)
-        return _result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
-    refusal = yield from _refusal(call, tool_call, tools.approve)
+        return _make_result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
+    refusal = yield from _ask_approval(call, tool_call, tools.approve)
     if refusal is not None:
-        return _result(tool_call, refusal, is_error=True)
-    return (yield from _run(call, tool, tool_call))
+        return _make_result(tool_call, refusal, is_error=True)
+    return (yield from _call_function(call, tool, tool_call))
 
 
-def _run(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:
+def _call_function(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:
     left = call.seconds_left()
     function = (lambda: tool.call(tool_call)) if call.observers is None else _inside_observers(call, tool, tool_call)
     try:
         answer = yield Invoke(function, awaitable=tool.awaitable, timeout=left)
         if not inspect.isawaitable(answer):
-            return _result(tool_call, format_result(answer))
+            return _make_result(tool_call, format_result(answer))
     except Overdue:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model is told, and may do better
-        return _result(tool_call, format_error(error), is_error=True)
-    raise _not_awaited(f"The tool {tool_call.name!r}", answer)
+        return _make_result(tool_call, format_error(error), is_error=True)
+    raise _make_await_error(f"The tool {tool_call.name!r}", answer)
 
 
 def _inside_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callable[[], Any]:
@@ -165,7 +165,7 @@ def _inside_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callab
     return run_async if tool.awaitable else run
 
 
-def _refusal(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
+def _ask_approval(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
     """Ask whether a call may run; return what to tell the model where it may not. An error of ``approve`` refuses."""
     if approve is None:
         return None
@@ -177,13 +177,13 @@ def _refusal(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> F
     except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
         return f"This call was not allowed, because asking for approval failed: {format_error(error)}"
     if inspect.isawaitable(decision):
-        raise _not_awaited("approve=", decision)
+        raise _make_await_error("approve=", decision)
     if decision is True:
         return None
     return decision if isinstance(decision, str) else "The user did not allow this call."
 
 
-def _not_awaited(what: str, result: Awaitable[object]) -> ConfigurationError:
+def _make_await_error(what: str, result: Awaitable[object]) -> ConfigurationError:
     """Make the error for blocking code that got a coroutine from a plain function; async code awaits it."""
     if inspect.iscoroutine(result):
         result.close()
@@ -193,7 +193,7 @@ def _not_awaited(what: str, result: Awaitable[object]) -> ConfigurationError:
     )
 
 
-def _result(tool_call: ToolCallPart, content: ResultContent, *, is_error: bool = False) -> ToolResultPart:
+def _make_result(tool_call: ToolCallPart, content: ResultContent, *, is_error: bool = False) -> ToolResultPart:
     if isinstance(content, str):
         content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
     return ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=content, is_error=is_error)

@@ -118,7 +118,7 @@ class Attempt:
 
     def fail(self, error: ProviderError) -> None:
         """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
-        error.located(self.endpoint.name, self.model)
+        error.add_target(self.endpoint.name, self.model)
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
         status = self.head.status if error.status is None and self.head is not None else error.status

@@ -51,10 +51,10 @@ def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, cache: ReplyCac
         if call.observers is not None:
             call.observers.cache_hit(call, attempt.target)
         if call.streamed:
-            from budwood.providing import events_of
+            from budwood.providing import make_events
 
             call.partial = lambda: complete(call, stored.model_copy(update={"cached": True, "partial": True}))
-            yield Emit(events_of(stored))
+            yield Emit(make_events(stored))
         return stored.model_copy(update={"cached": True})
     response: ChatResponse = yield from send(attempt)
     if _is_valid(attempt.round, response) and response.finish_reason in _STORABLE:

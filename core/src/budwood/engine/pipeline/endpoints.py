@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
-from budwood.catalog import Lessons
+from budwood.catalog import LearnedRules
 from budwood.contracts import (
     CatalogNameProvider,
     ContextWindowProvider,
@@ -29,7 +29,7 @@ from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
 from budwood.engine.pipeline.secrets import settings_secrets
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
-from budwood.names import listed, normalise
+from budwood.names import join_names, normalise
 from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
 from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
@@ -94,7 +94,7 @@ class Endpoint(NamedTuple):
     local: LocalProvider | None
     rules: Callable[[str], ModelRules]
     capabilities: Callable[[str], frozenset[Capability]]
-    lessons: Lessons
+    learned_rules: LearnedRules
     identity: str
     credential: Credential | None = None
     lease: Lease | None = None
@@ -156,14 +156,16 @@ class Endpoints:
             PluginError: There is no such provider.
         """
         if not isinstance(address, str):
-            raise ConfigurationError(f"The model is a {type(address).__name__}.", hint="Give a text: PROVIDER/MODEL.")
+            raise ConfigurationError(
+                f"model must be a text; got {type(address).__name__}.", hint='Pass model="provider/model".'
+            )
         if address in self._found:
             return self._found[address]
         name, slash, model = address.partition("/")
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
-                f"Invalid model {address!r}: expected PROVIDER/MODEL.",
-                hint=f"Providers here: {listed(self._instances.known(PROVIDER))}.",
+                f'Invalid model {address!r}: expected "provider/model".',
+                hint=f"Available providers: {join_names(self._instances.names_of(PROVIDER))}.",
             )
         found = Target(self.get(name.strip()), model.strip())
         if len(self._found) < _MAX_REMEMBERED:
@@ -179,7 +181,7 @@ class Endpoints:
                 endpoint = self._made.get(name)
                 if endpoint is None:
                     instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
-                    endpoint = self._made[name] = _endpoint(instance, self._instances.lessons)
+                    endpoint = self._made[name] = _endpoint(instance, self._instances.learned_rules)
         return endpoint
 
     def close(self) -> None:
@@ -191,8 +193,8 @@ class Endpoints:
                     stack.callback(faults.guard(endpoint.source, "close", close))
 
 
-def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoint:
-    thing = instance.thing
+def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
+    thing = instance.implementation
     with faults.calling(instance.source, "token_source"):  # a property, which the check of the Protocol reads as well
         source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
@@ -210,7 +212,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         return rules(model).able(offered)
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
-    lessons.on_change(remembered.cache_clear)
+    learned_rules.on_change(remembered.cache_clear)
     is_local = isinstance(thing, LocalProvider)  # what it can do may change, as it does once a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -220,7 +222,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
         local=thing if is_local else None,
         rules=rules,
         capabilities=capabilities if is_local else remembered,
-        lessons=lessons,
+        learned_rules=learned_rules,
         identity=_identity(instance),
         credential=credential,
         lease=Lease(credential) if credential is not None else None,
@@ -239,9 +241,9 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], lessons: Lessons) -> Endpoi
 
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
     """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
-    if not isinstance(instance.thing, protocol):
+    if not isinstance(instance.implementation, protocol):
         return None
-    return faults.guard(instance.source, method, getattr(instance.thing, method), returns)
+    return faults.guard(instance.source, method, getattr(instance.implementation, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
@@ -254,7 +256,7 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
 
 def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     """Say why a model has no price, where the catalog has none."""
-    if isinstance(instance.thing, LocalProvider):
+    if isinstance(instance.implementation, LocalProvider):
         return f"{NO_PRICE}: it runs in this process"
     try:
         host = urlsplit(str(getattr(instance.settings, "base_url", None) or "")).hostname or ""

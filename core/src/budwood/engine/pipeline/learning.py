@@ -33,7 +33,9 @@ def learn_from(error: UnsupportedParameterError, attempt: Attempt) -> bool:
     reason = clip(error.message, MAX_REASON)
     attempt.learned.append(rule)
     endpoint, call = attempt.endpoint, attempt.round.call
-    endpoint.lessons.add(endpoint.name, attempt.model, rule.model_copy(update={"learnt": dict.fromkeys(names, reason)}))
+    endpoint.learned_rules.add(
+        endpoint.name, attempt.model, rule.model_copy(update={"learned": dict.fromkeys(names, reason)})
+    )
     if call.observers is not None:
         call.observers.learned(call, attempt.target, sorted(names))
     for name in names:

@@ -13,7 +13,7 @@ from budwood.engine.drivers.effects import Emit, Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.errors import RequestTimeoutError, StreamInterruptedError
 from budwood.plugins import faults
-from budwood.providing import calls_before
+from budwood.providing import count_tool_calls
 from budwood.types import ChatResponse, Finished, StreamEvent
 
 _EVENTS = frozenset(get_args(StreamEvent))
@@ -21,7 +21,7 @@ _EVENTS = frozenset(get_args(StreamEvent))
 
 def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
     """Send one request and wait for the whole reply."""
-    builder = ResponseBuilder(calls_before(attempt.request))
+    builder = ResponseBuilder(count_tool_calls(attempt.request))
     yield from read_local(attempt, local, builder.add, at_once=attempt.endpoint.inline)
     with faults.calling(attempt.endpoint.source, "stream"):
         return builder.build()

@@ -10,7 +10,7 @@ from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.requests import request_for
 from budwood.errors import StreamInterruptedError
-from budwood.types import ChatResponse
+from budwood.types import ChatRequest, ChatResponse
 
 
 def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
@@ -20,6 +20,8 @@ def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[
         call = round_.call
         endpoint, model = target = call.target
         attempt = Attempt(round_, endpoint, model, request_for(target, round_))
+        if isinstance(attempt.request, ChatRequest) and len(attempt.request.messages) > 1:
+            _answer_open_calls(attempt)
         try:
             response = yield from send(attempt)
         except StreamInterruptedError:
@@ -34,6 +36,16 @@ def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[
         return response
 
     return run
+
+
+def _answer_open_calls(attempt: Attempt) -> None:
+    if any(message.role == "assistant" and message.tool_calls for message in attempt.request.messages):
+        from budwood.engine.chat.open_calls import ADAPTATION, answer_open_calls  # only histories with tools need it
+
+        messages = answer_open_calls(attempt.request.messages)
+        if messages is not None:
+            attempt.adapt((ADAPTATION,))
+            attempt.request = attempt.request.model_copy(update={"messages": messages})
 
 
 def _keep_adaptations(attempt: Attempt) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from budwood.errors import BudwoodError
-from budwood.providing.failures import CUT
+from budwood.providing.bodies import CUT
 from budwood.types.http import is_secret_header
 
 _REDACTED: Final = "[redacted]"

@@ -15,7 +15,7 @@ from budwood.engine.pipeline.sending import encode, open_exchange, raise_for_sta
 from budwood.errors import ProviderError, ResponseTooLargeError, StreamInterruptedError
 from budwood.plugins import faults
 from budwood.plugins.faults import PluginSource
-from budwood.providing import calls_before
+from budwood.providing import count_tool_calls
 from budwood.types import CONTENT_EVENTS, ChatResponse, StreamEvent
 
 
@@ -53,7 +53,7 @@ class EventReader:
     """
 
     def __init__(self, attempt: Attempt) -> None:
-        self.builder = ResponseBuilder(calls_before(attempt.request))
+        self.builder = ResponseBuilder(count_tool_calls(attempt.request))
         self.is_committed = False
         self._attempt = attempt
         self._held: list[StreamEvent] = []

@@ -11,7 +11,7 @@ from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.endpoints import Endpoint
 from budwood.errors import ContextLengthError
 from budwood.plugins import faults
-from budwood.providing import characters
+from budwood.providing import count_characters
 from budwood.types import Adaptation, ChatRequest
 
 MAX_TOKENS_PER_CHARACTER: Final = 4
@@ -73,7 +73,7 @@ def _within_output_limit(attempt: Attempt, request: ChatRequest) -> ChatRequest:
 
 def _may_exceed(request: ChatRequest, room: int) -> bool:
     """Tell from the lengths alone whether the messages may be too long: nearly all are far from it."""
-    return MAX_TOKENS_PER_CHARACTER * characters(request.messages) > room
+    return MAX_TOKENS_PER_CHARACTER * count_characters(request.messages) > room
 
 
 def _may_truncate(endpoint: Endpoint, request: ChatRequest) -> bool:
@@ -94,4 +94,4 @@ def _too_long(attempt: Attempt, least: int, output: int, window: int) -> Context
         f'If that is wrong, set context_window in [models."{address}"].',
         param="messages",
     )
-    return error.located(attempt.endpoint.name, attempt.model)
+    return error.add_target(attempt.endpoint.name, attempt.model)

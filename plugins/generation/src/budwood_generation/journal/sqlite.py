@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic_core import from_json, to_json
 
-from budwood.providing import replacing
+from budwood.providing import replace_file
 from budwood.types import Row, Turn
 from budwood_generation.errors import JournalError
 from budwood_generation.journal.filesystems import network_filesystem
@@ -204,7 +204,7 @@ def _create(path: Path, header: Header) -> None:
     part = path.with_suffix(".part")
     for remnant in (part, *_companions(part), *_companions(path)):  # SQLite would apply an old log to the new file
         remnant.unlink(missing_ok=True)
-    with replacing(path, part), contextlib.closing(sqlite3.connect(part, isolation_level=None)) as connection:
+    with replace_file(path, part), contextlib.closing(sqlite3.connect(part, isolation_level=None)) as connection:
         connection.executescript(f"PRAGMA journal_mode = DELETE; BEGIN; {_SCHEMA}")
         connection.execute("INSERT INTO header VALUES (?)", (to_json(header).decode(),))
         connection.execute(f"PRAGMA user_version = {FORMAT}")

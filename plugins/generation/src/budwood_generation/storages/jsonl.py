@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from budwood.contracts import PluginContext
-from budwood.providing import replacing
+from budwood.providing import replace_file
 from budwood.types import Row
 
 
@@ -41,7 +41,7 @@ class JSONLStorage:
         """
         count = 0
         part = self._path.with_name(f".{self._path.name}.part")
-        with replacing(self._path, part), part.open("wb") as file:
+        with replace_file(self._path, part), part.open("wb") as file:
             for row in rows:
                 file.write(_format_line(row))
                 count += 1

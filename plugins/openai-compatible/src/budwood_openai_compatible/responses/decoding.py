@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError
-from budwood.providing import parse_count, rate_limits
+from budwood.providing import parse_count, parse_rate_limits
 from budwood.types import (
     ChatResponse,
     FinishReason,
@@ -21,7 +21,7 @@ from budwood.types import (
     ToolCallPart,
     Usage,
 )
-from budwood_openai_compatible.decoding import decode_cost, detail, request_id, uncached
+from budwood_openai_compatible.decoding import decode_cost, detail, parse_request_id, uncached
 from budwood_openai_compatible.responses.items import decode_item
 
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -68,7 +68,7 @@ def decode_response(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -
     """
     items = body.get("output")
     if not isinstance(items, list):
-        raise BadResponseError("The reply holds no output.", request_id=request_id(reply.headers))
+        raise BadResponseError("The reply holds no output.", request_id=parse_request_id(reply.headers))
     parts = tuple(part for item in items for part in decode_item(item, vendor))
     reason, raw = finish_reason(body, parts)
     usage = body.get("usage")
@@ -79,8 +79,8 @@ def decode_response(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -
         usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
         id=body.get("id") or None,
         model=body.get("model") or "",
-        request_id=request_id(reply.headers),
-        rate_limits=rate_limits(reply.headers),
+        request_id=parse_request_id(reply.headers),
+        rate_limits=parse_rate_limits(reply.headers),
         metadata=decode_metadata(body),
         raw=dict(body),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from budwood.providing import adapted
+from budwood.providing import adapt_parameters
 from budwood.types import Adaptation, ChatRequest, ModelRules, NamedTool, OutputSchema, TextPart, ToolDefinition
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.encoding import foreign_tools, own_tools
@@ -50,7 +50,9 @@ def encode_response(
         system_role: The role of system and developer messages; None leaves each as it is.
         stream: Whether the reply is to be streamed.
     """
-    parameters = adapted(request, rules.model_copy(update={"renames": {}}), names={"max_tokens": "max_output_tokens"})
+    parameters = adapt_parameters(
+        request, rules.model_copy(update={"renames": {}}), names={"max_tokens": "max_output_tokens"}
+    )
     values = parameters.values
     receipts = [*parameters.adaptations, *_missing(values), *foreign_tools(request, vendor)]
     effort = values.pop("reasoning_effort", None)

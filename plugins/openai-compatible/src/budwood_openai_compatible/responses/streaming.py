@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import StreamInterruptedError
-from budwood.providing import parse_count, rate_limits
+from budwood.providing import parse_count, parse_rate_limits
 from budwood.types import (
     Finished,
     Part,
@@ -38,7 +38,7 @@ from budwood.types import (
 )
 from budwood.wire import ServerSentEvent
 from budwood_openai_compatible.content import text_in
-from budwood_openai_compatible.decoding import reports_error, request_id
+from budwood_openai_compatible.decoding import parse_request_id, reports_error
 from budwood_openai_compatible.framing import DecodeBody, Failure, JSONEventDecoder
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
@@ -97,7 +97,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
     def _start(self, response: Event) -> Iterator[StreamEvent]:
         self._started = True
         yield ResponseStarted(response.get("id") or None, response.get("model") or None)
-        yield ResponseMetadata({}, rate_limits(self._head.headers), request_id(self._head.headers))
+        yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
     def _index(self, event: Event) -> int:
         """Return the place of the item that an event is about. A server that does not number them names them."""

@@ -18,7 +18,7 @@ from budwood.errors import (
     RequestTimeoutError,
     ResponseTooLargeError,
 )
-from budwood.providing import write_whole
+from budwood.providing import write_file_atomically
 from budwood.types import Record
 
 FORMAT: Final = "budwood-cassette-1"
@@ -173,7 +173,7 @@ class CassetteWriter:
         text = json.dumps(content.model_dump(exclude_none=True, exclude_defaults=True), indent=2, ensure_ascii=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path, text + "\n")
+            write_file_atomically(self.path, text + "\n")
         except OSError as error:
             raise ConfigurationError(
                 f"Cannot write the cassette {self.path}: {error.strerror or error}.",

@@ -79,7 +79,7 @@ class CacheSuite(PluginSuite):
     @pytest.fixture
     def cache(self, build: Build) -> Cache:
         """Build the cache."""
-        cache: Cache = build().thing
+        cache: Cache = build().implementation
         return cache
 
     def test_unknown_key_returns_none(self, cache: Cache) -> None:
@@ -200,7 +200,7 @@ class CacheSuite(PluginSuite):
     def test_closing_twice_is_no_error(self, build: Build) -> None:
         """`close` can be called twice, with or without use in between."""
         for used in (False, True):
-            cache = build().thing
+            cache = build().implementation
             if used:
                 cache.set("key", b"value")
             cache.close()
@@ -209,22 +209,22 @@ class CacheSuite(PluginSuite):
     def test_stored_values_are_visible_to_other_instances(self, build: Build) -> None:
         """Another instance finds a value while the first is open, and after it was closed."""
         self.need(persists=True)
-        cache, beside = build().thing, build().thing
+        cache, beside = build().implementation, build().implementation
         cache.set("key", b"value")
         assert beside.get("key") == b"value"
 
         cache.close()
-        assert build().thing.get("key") == b"value"
+        assert build().implementation.get("key") == b"value"
 
     def test_value_expires_while_the_cache_is_closed(self, build: Build, clock: FakeClock) -> None:
         """The ttl also runs while no instance is open."""
         self.need(persists=True)
-        cache = build().thing
+        cache = build().implementation
         cache.set("key", b"value", ttl=10)
         cache.close()
         clock.sleep(10)
 
-        assert build().thing.get("key") is None
+        assert build().implementation.get("key") is None
 
     def test_namespaces_are_separate(self, build: Build, folder: Path, untested: ReportUntested) -> None:
         """The same key in two namespaces of one store holds two values."""
@@ -232,7 +232,7 @@ class CacheSuite(PluginSuite):
         if other is None:
             self.need(persists=True)
             untested(f"{self.plugin}: namespaces are separate. Implement other_namespace() to test this.")
-        here, there = build().thing, build(**other).thing
+        here, there = build().implementation, build(**other).implementation
         here.set("key", b"here")
         assert there.get("key") is None
 
@@ -245,7 +245,7 @@ class CacheSuite(PluginSuite):
         if broken is None:
             assert not self.persists, "a persistent cache needs broken_settings() in its suite"
             pytest.skip(f"broken_settings() returns None for {self.plugin}")
-        cache = build(**broken).thing
+        cache = build(**broken).implementation
         with pytest.raises(OSError):  # noqa: PT011 - any of them
             cache.set("key", b"value")
         with pytest.raises(OSError):  # noqa: PT011 - any of them
@@ -256,13 +256,13 @@ class CacheSuite(PluginSuite):
         self, build: Build, folder: Path, untested: ReportUntested
     ) -> None:
         """If an open store breaks, methods raise OSError or keep working; they raise nothing else."""
-        caches = [build().thing for _ in range(2)]
+        caches = [build().implementation for _ in range(2)]
         for cache in caches:
             cache.set("key", b"value")
         if not self.break_store(folder):
             self.need(persists=True)
             untested(f"{self.plugin}: a store that breaks raises OSError. Implement break_store() to test this.")
-        for cache in (*caches, build().thing):
+        for cache in (*caches, build().implementation):
             with contextlib.suppress(OSError):
                 assert cache.get("key") in (b"value", None)
             with contextlib.suppress(OSError):

@@ -66,7 +66,7 @@ class LocalProviderSuite(PluginSuite):
     @pytest.fixture
     def provider(self, build: Build) -> Any:  # noqa: ANN401 - any object that the plugin built
         """Build the provider."""
-        return build().thing
+        return build().implementation
 
     @pytest.fixture
     def client(self, folder: Path, clock: FakeClock) -> Iterator[Client]:
@@ -272,7 +272,7 @@ class LocalProviderSuite(PluginSuite):
 
     def test_closing_twice_is_no_error(self, build: Build) -> None:
         """`close` can be called twice, if the provider has it."""
-        provider = build().thing
+        provider = build().implementation
         close = getattr(provider, "close", None)
         if close is None:
             pytest.skip(f"{self.plugin} has no close()")

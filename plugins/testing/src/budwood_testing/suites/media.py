@@ -49,7 +49,7 @@ class MediaHandlerSuite(PluginSuite):
     @pytest.fixture
     def handler(self, build: Build) -> MediaHandler:
         """Build the handler."""
-        handler: MediaHandler = build().thing
+        handler: MediaHandler = build().implementation
         return handler
 
     def test_media_types_are_valid(self, spec: MediaHandlerSpec[Any]) -> None:

@@ -45,7 +45,7 @@ class PromptModifierSuite(PluginSuite):
     @pytest.fixture
     def modifier(self, build: Build) -> PromptModifier:
         """Build the modifier."""
-        modifier: PromptModifier = build().thing
+        modifier: PromptModifier = build().implementation
         return modifier
 
     def test_result_ends_with_the_users_question(self, modifier: PromptModifier) -> None:
@@ -80,7 +80,7 @@ class PromptModifierSuite(PluginSuite):
         first = [modifier.modify(*pair) for pair in self.pairs()]
 
         assert [modifier.modify(*pair) for pair in reversed(self.pairs())][::-1] == first
-        assert [build().thing.modify(*pair) for pair in self.pairs()] == first
+        assert [build().implementation.modify(*pair) for pair in self.pairs()] == first
 
     def test_at_least_one_cell_changes_the_messages(self, modifier: PromptModifier) -> None:
         """The modifier changes the messages for at least one of the cells."""

@@ -66,7 +66,7 @@ class ObserverSuite(PluginSuite):
     @pytest.fixture
     def observer(self, build: Build) -> Observer:
         """Build the observer."""
-        observer: Observer = build().thing
+        observer: Observer = build().implementation
         return observer
 
     @pytest.fixture
@@ -90,7 +90,7 @@ class ObserverSuite(PluginSuite):
             with pytest.raises(ConfigurationError):
                 instances.build(OBSERVER, self.plugin)
             return
-        _close(instances.build(OBSERVER, self.plugin).thing)
+        _close(instances.build(OBSERVER, self.plugin).implementation)
 
     def test_every_event_is_accepted(self, observer: Observer) -> None:
         """`observe` accepts every kind of event, including rare forms, and returns None."""
@@ -123,12 +123,12 @@ class ObserverSuite(PluginSuite):
 
     def test_counts_are_complete_with_threads(self, observer: Observer, build: Build, untested: ReportUntested) -> None:
         """Events from several threads give the same counts as events from one."""
-        alone = build().thing
+        alone = build().implementation
         for number in range(_THREADS):
             _observe_calls(alone, number)
         if self.state(alone) is None:
             untested(f"{self.plugin}: counts are complete with threads. Implement state() to test this.")
-        assert self.state(alone) != self.state(build().thing), "state() is the same before and after events"
+        assert self.state(alone) != self.state(build().implementation), "state() is the same before and after events"
         _observe_in_threads(observer)
 
         assert self.state(observer) == self.state(alone)
@@ -218,7 +218,7 @@ class ObserverSuite(PluginSuite):
 
     def test_closed_observer_accepts_calls(self, observer: Observer, build: Build) -> None:
         """`close` may be called twice or without use, and events after it are no error."""
-        _close(build().thing)
+        _close(build().implementation)
         for event in observations():
             observer.observe(event)
         for _ in range(2):
@@ -293,7 +293,7 @@ def _observe_in_threads(observer: Observer) -> None:
 
 def _observe_and_close(build: Build) -> tuple[Observer, BaseModel]:
     instance = build()
-    observer: Observer = instance.thing
+    observer: Observer = instance.implementation
     events: list[Observation] = [*observations(), *rare_observations()]
     for event in events:
         observer.observe(event)

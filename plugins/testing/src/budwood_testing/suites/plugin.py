@@ -91,7 +91,7 @@ class PluginSuite:
             values = {**self.all_settings(folder), **changes}
             settings = self.as_settings(values)
             instance: Instance[Any] = Instances(settings, self.found_in(), clock).build(self.kind, self.plugin)
-            made.append(instance.thing)
+            made.append(instance.implementation)
             return instance
 
         yield build_one

@@ -78,7 +78,7 @@ class StorageSuite(PluginSuite):
     @pytest.fixture
     def storage(self, build: Build) -> Storage:
         """Build the storage."""
-        storage: Storage = build().thing
+        storage: Storage = build().implementation
         return storage
 
     def test_rows_are_written_and_counted(self, storage: Storage, path: Path) -> None:
@@ -229,14 +229,14 @@ class StorageSuite(PluginSuite):
         (folder / "file").write_text("not a folder")
         impossible = folder / "file" / self.file_name
         with pytest.raises((OSError, BudwoodError)) as caught:
-            build(path=impossible).thing.write(rows(_DATA))
+            build(path=impossible).implementation.write(rows(_DATA))
 
         assert "file" in str(caught.value)
 
     def test_any_path_name_is_accepted(self, build: Build, folder: Path) -> None:
         """The path may contain spaces and any letters."""
         path = folder / f"r\u00f6ws of \u732b {self.file_name}"
-        build(path=path).thing.write(rows(_DATA))
+        build(path=path).implementation.write(rows(_DATA))
 
         assert self.read_back(path) == list(_DATA)
 

@@ -54,7 +54,7 @@ class InstructionStrategySuite(PluginSuite):
     @pytest.fixture
     def strategy(self, build: Build) -> InstructionStrategy:
         """Build the strategy."""
-        strategy: InstructionStrategy = build().thing
+        strategy: InstructionStrategy = build().implementation
         return strategy
 
     def test_plan_has_the_requested_number_of_cells(self, strategy: InstructionStrategy) -> None:
@@ -73,7 +73,7 @@ class InstructionStrategySuite(PluginSuite):
         random.seed(1)
 
         assert again == first
-        assert self.drafts(build().thing, 7) == first
+        assert self.drafts(build().implementation, 7) == first
 
     def test_plans_are_independent(self, strategy: InstructionStrategy) -> None:
         """Earlier plans and instructions do not affect a plan, and passages are not modified."""
@@ -148,7 +148,7 @@ class InstructionStrategySuite(PluginSuite):
         first = [strategy.instruct(cell, turns, Random(1)) for cell, turns in asked]
         backwards = [strategy.instruct(cell, turns, Random(1)) for cell, turns in reversed(asked)][::-1]
         random.seed(5)
-        other = build().thing
+        other = build().implementation
 
         assert backwards == first
         assert [other.instruct(cell, turns, Random(1)) for cell, turns in asked] == first

@@ -55,7 +55,7 @@ class TokenizerSuite(PluginSuite):
     @pytest.fixture
     def tokenizer(self, build: Build) -> Tokenizer:
         """Build the tokenizer."""
-        tokenizer: Tokenizer = build().thing
+        tokenizer: Tokenizer = build().implementation
         return tokenizer
 
     def test_spec_matches_the_model(self, spec: TokenizerSpec[Any]) -> None:
@@ -91,7 +91,7 @@ class TokenizerSuite(PluginSuite):
         counts = [self.count(tokenizer, request) for request in self.requests()]
 
         assert [self.count(tokenizer, request) for request in reversed(self.requests())][::-1] == counts
-        assert [self.count(build().thing, request) for request in self.requests()] == counts
+        assert [self.count(build().implementation, request) for request in self.requests()] == counts
 
     def test_counting_again_does_no_io(self, tokenizer: Tokenizer) -> None:
         """The first count may read files but not use the network; later counts do no I/O."""

@@ -7,7 +7,7 @@ import pytest
 from budwood.hooks import TRANSPORT, TransportSpec
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 from budwood_testing import TransportSuite, loopback
 from budwood_testing.suites.transport import bench, cancellation, sink_server
 from tests.plugins.testing.mutants.registering import registry_of

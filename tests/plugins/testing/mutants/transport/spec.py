@@ -3,7 +3,7 @@
 import urllib.parse
 
 from budwood.errors import ConfigurationError, UnsupportedError
-from budwood.wire.connecting import TransportSettings
+from budwood.wire.transport_settings import TransportSettings
 from tests.plugins.testing.mutants.transport.correct import Carrier, Correct
 
 

@@ -67,7 +67,7 @@ class Bench:
     @property
     def provider(self) -> Any:  # noqa: ANN401 - a Provider with optional further protocols
         """The object that the plugin built."""
-        return self.instance.thing
+        return self.instance.implementation
 
     def claims(self, *capabilities: Capability) -> None:
         """Skip the test unless the provider has these capabilities."""

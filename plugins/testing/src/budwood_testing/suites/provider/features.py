@@ -64,9 +64,9 @@ class FeatureTests(ProviderUnderTest):
         bench.claims(Capability.CHAT, Capability.TOOLS)
         plain = bench.provider.encode(bench.request(tools=(TOOL,)), stream=False)
         call = bench.provider.encode(bench.request(tools=(TOOL,), tool_choice=choice), stream=False)
-        adapted = {adaptation.parameter for adaptation in call.adaptations}
+        adapt_parameters = {adaptation.parameter for adaptation in call.adaptations}
 
-        assert everything_in(call) != everything_in(plain) or "tool_choice" in adapted
+        assert everything_in(call) != everything_in(plain) or "tool_choice" in adapt_parameters
 
     def test_tool_calls_are_decoded(self, bench: Bench) -> None:
         """All tool calls of a reply are decoded in order, with name, arguments and a unique id."""

@@ -88,7 +88,7 @@ class RequestTests(ProviderUnderTest):
         bench.provider.encode(bench.request(Message.user("Something else.")), stream=False)
 
         assert bench.provider.encode(bench.request(temperature=0.5), stream=False) == first
-        assert build().thing.encode(bench.request(temperature=0.5), stream=False) == first
+        assert build().implementation.encode(bench.request(temperature=0.5), stream=False) == first
 
     def test_conversation_is_sent_in_order(self, bench: Bench) -> None:
         """The system message and all turns are sent in order."""

@@ -100,9 +100,9 @@ class ValueTests(ProviderUnderTest):
         opposite = TOOL.model_copy(update={"strict": not strict})
         call = bench.provider.encode(bench.request(tools=(TOOL.model_copy(update={"strict": strict}),)), stream=False)
         other = bench.provider.encode(bench.request(tools=(opposite,)), stream=False)
-        adapted = {name for one in (call, other) for name in adapted_in(one)}
+        adapt_parameters = {name for one in (call, other) for name in adapted_in(one)}
 
-        assert call.body != other.body or any("strict" in name or name == "tools" for name in adapted)
+        assert call.body != other.body or any("strict" in name or name == "tools" for name in adapt_parameters)
 
     def test_extra_options_of_a_tool_are_sent(self, bench: Bench) -> None:
         """``extra`` of a tool is added to its definition, unchanged."""

@@ -81,7 +81,7 @@ class TransportTestBase(PluginSuite):
         with asyncio.Runner() as runner:
 
             def make_one(**changes: object) -> Transport:
-                thing = cast("Transports", build(**changes).thing)
+                thing = cast("Transports", build(**changes).implementation)
                 made.append(thing.blocking() if mode == "blocking" else SyncTransport(runner, thing.asynchronous()))
                 return made[-1]
 
@@ -101,7 +101,7 @@ class TransportTestBase(PluginSuite):
             pytest.skip(f"{self.plugin} does not have async I/O")
 
         def make_one(**changes: object) -> AsyncTransport:
-            return cast("Transports", build(**changes).thing).asynchronous()
+            return cast("Transports", build(**changes).implementation).asynchronous()
 
         return make_one
 

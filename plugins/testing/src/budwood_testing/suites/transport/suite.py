@@ -58,7 +58,7 @@ class TransportSuite(
 
     def test_creating_a_transport_uses_no_network(self, build: Build) -> None:
         """Creating a transport opens no connection; the first call does."""
-        things = [cast("Transports", build().thing) for _ in range(2)]
+        things = [cast("Transports", build().implementation) for _ in range(2)]
         with no_io(files=False):
             if self.blocking:
                 things[0].blocking()
@@ -92,7 +92,7 @@ class TransportSuite(
         """The kind of I/O that the plugin lacks raises UnsupportedError with a hint."""
         if self.blocking and self.asynchronous:
             pytest.skip(f"{self.plugin} has both kinds of I/O")
-        thing = cast("Transports", build().thing)
+        thing = cast("Transports", build().implementation)
         missing = thing.asynchronous if self.blocking else thing.blocking
         with pytest.raises(UnsupportedError) as caught:
             missing()

@@ -104,7 +104,7 @@ class TimeoutTests(TransportTestBase):
     def test_deadline_uses_the_clock_of_the_context(self, mode: Mode, server: LoopbackServer) -> None:
         """Deadlines refer to the clock of the plugin context; after its deadline a call is not sent."""
         clock = FakeClock()
-        thing = Instances(self.as_settings({}), self.found_in(), clock).build(self.kind, self.plugin).thing
+        thing = Instances(self.as_settings({}), self.found_in(), clock).build(self.kind, self.plugin).implementation
         late = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic())
 
         with pytest.raises(RequestTimeoutError):

@@ -1,0 +1,139 @@
+"""Encode the parameters of a request as the rules of its model require, with an adaptation for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from budwood.types import Adaptation, ChatRequest, ModelRules
+
+PARAMETERS: Final = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "parallel_tool_calls",
+)
+"""The parameters of `ChatRequest` that most vendors accept unchanged, under this name or another."""
+
+
+RARE_PARAMETERS: Final = ("reasoning_budget",)
+"""The parameters that few vendors accept: sent only if the vendor's plugin names them."""
+
+
+_ALL_PARAMETERS: Final = frozenset((*PARAMETERS, *RARE_PARAMETERS))
+
+
+class Parameters(NamedTuple):
+    """Parameters under the vendor's names, and the adaptations."""
+
+    values: dict[str, Any]
+    adaptations: tuple[Adaptation, ...] = ()
+
+
+def adapt_parameters(
+    request: ChatRequest,
+    rules: ModelRules,
+    *,
+    names: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Parameters:
+    """
+    Encode the parameters that a request sets.
+
+    Args:
+        request: The request; parameters that are None or empty are left out.
+        rules: The catalog's rules for the model. Their defaults take precedence over `defaults`.
+        names: The vendor's names of parameters, by ours, if they differ for all its models. They need no adaptation.
+        defaults: Values for parameters that neither the request nor the rules set, by the vendor's names.
+    """
+    values: dict[str, Any] = {**(defaults or {}), **rules.defaults}
+    given = request.model_fields_set
+    if not values and given.isdisjoint(_ALL_PARAMETERS):
+        return Parameters(values)
+    adaptations: list[Adaptation] = []
+    refused = _refused(request, rules)
+    for name in PARAMETERS:
+        if values or name in given:
+            adaptations += _encode(name, request, rules, refused=refused, names=names or {}, values=values)
+    for name in RARE_PARAMETERS:
+        if name in given and getattr(request, name) is not None:
+            adaptations += _encode_rare(name, request, rules, refused=refused, names=names or {}, values=values)
+    return Parameters(values, tuple(adaptations))
+
+
+def _encode(
+    name: str,
+    request: ChatRequest,
+    rules: ModelRules,
+    *,
+    refused: frozenset[str],
+    names: Mapping[str, str],
+    values: dict[str, Any],
+) -> Iterator[Adaptation]:
+    """Encode one parameter, and yield its adaptations."""
+    value = getattr(request, name)
+    is_given = value not in (None, ())
+    usual = names.get(name, name)
+    if name in refused and (is_given or usual in values):
+        values.pop(usual, None)
+        yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
+    elif is_given and name not in refused:
+        renamed = rules.renames.get(name, usual)
+        if renamed != usual:
+            reason = f"{request.model} calls it {renamed}{_learned_note(name, rules)}"
+            yield Adaptation(parameter=name, action="renamed", reason=reason)
+        if name == "reasoning_effort" and (effort := rules.efforts.get(value, value)) != value:
+            reason = f"{request.model} does not support effort {value}: {effort} was sent{_learned_note(name, rules)}"
+            yield Adaptation(parameter=name, action="changed", reason=reason)
+            value = effort
+        values[renamed] = list(value) if isinstance(value, tuple) else value
+
+
+def _encode_rare(
+    name: str,
+    request: ChatRequest,
+    rules: ModelRules,
+    *,
+    refused: frozenset[str],
+    names: Mapping[str, str],
+    values: dict[str, Any],
+) -> Iterator[Adaptation]:
+    """Encode a parameter that few vendors accept, or yield that it was dropped."""
+    if name in refused:
+        yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
+    elif name in names:
+        values[names[name]] = getattr(request, name)
+    else:
+        yield Adaptation(parameter=name, action="dropped", reason="the vendor has no such parameter")
+
+
+def _refused(request: ChatRequest, rules: ModelRules) -> frozenset[str]:
+    effort = request.reasoning_effort or rules.default_effort
+    refused = rules.refuses if effort == "none" else rules.refuses | rules.refuses_unless_effort_none
+    if not rules.refuses_beside:
+        return refused
+    beside = (
+        name
+        for name, other in rules.refuses_beside.items()
+        if other not in refused and getattr(request, other, None) not in (None, ())
+    )
+    return refused.union(beside)
+
+
+def _reason(name: str, request: ChatRequest, rules: ModelRules) -> str:
+    beside = f" beside {rules.refuses_beside[name]}" if _only_beside(name, rules) else ""
+    source = f" ({rules.source})" if rules.source else ""
+    return f"{request.model} rejects it{beside}{_learned_note(name, rules) or source}"
+
+
+def _only_beside(name: str, rules: ModelRules) -> bool:
+    return name in rules.refuses_beside and name not in rules.refuses | rules.refuses_unless_effort_none
+
+
+def _learned_note(name: str, rules: ModelRules) -> str:
+    return f" (learned from the server: {rules.learned[name]})" if name in rules.learned else ""

@@ -1,0 +1,73 @@
+"""Ids and arguments of tool calls."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from typing import Final
+
+from budwood.types import ChatRequest, ToolCallPart
+
+INVALID_ARGUMENTS: Final = "arguments of a tool call that are not a valid JSON object were repaired, or wrapped in one"
+"""The reason of the adaptation for calls with `has_invalid_arguments`."""
+
+
+def has_invalid_arguments(call: ToolCallPart) -> bool:
+    """Return whether the arguments are not a valid JSON object. Empty arguments count as an empty object."""
+    return call.arguments.strip() not in ("", call.json_arguments)
+
+
+MADE_LENGTH: Final = 9
+"""Made ids have nine letters and digits: every vendor takes those, and some take nothing else."""
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+def count_tool_calls(request: ChatRequest) -> int:
+    """Count the tool calls in the messages of a request."""
+    return sum(len(message.tool_calls) for message in request.messages)
+
+
+def make_call_id(reply_id: str | None, position: int, name: str, arguments: str, *, earlier: int = 0) -> str:
+    """
+    Return an id for a tool call to which the server gave none.
+
+    The same call of the same reply always gets the same id. Calls of other replies in the same conversation get other
+    ids.
+
+    Args:
+        reply_id: The server's id of the reply.
+        position: The place of the call among those of the reply.
+        name: The tool's name.
+        arguments: Its arguments, as text.
+        earlier: The number of calls before this reply (`count_tool_calls`), which distinguishes replies without ids.
+    """
+    content = "\0".join((reply_id or str(earlier or ""), str(position), name, arguments))
+    return _hash(content, MADE_LENGTH)
+
+
+def fit_call_id(call_id: str, *, length: int | None = None, max_length: int | None = None) -> str:
+    """
+    Return the id under which a tool call goes to a vendor: its own, or one made of it if the vendor refuses that.
+
+    The same id always gives the same result, so that calls and results stay together.
+
+    Args:
+        call_id: The id that another vendor gave to the call.
+        length: How many letters and digits the vendor's ids have, where all have the same number.
+        max_length: How many characters an id may have.
+    """
+    if length is not None and not (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
+        return _hash(call_id, length)
+    if max_length is not None and len(call_id) > max_length:
+        return _hash(call_id, MADE_LENGTH)
+    return call_id
+
+
+def _hash(text: str, length: int) -> str:
+    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+    digits: list[str] = []
+    for _ in range(length):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)

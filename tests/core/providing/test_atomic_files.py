@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import stat
+import sys
+
+import pytest
+
+from budwood.providing import replace_file
+
+
+def test_the_new_file_takes_the_place_of_the_old(tmp_path):
+    """
+    Until the block has ended well the old file is there, and afterwards nothing but the new one.
+    """
+    path, part = tmp_path / "rows", tmp_path / ".rows.part"
+    path.write_text("old")
+
+    with replace_file(path, part):
+        part.write_text("new")
+        assert path.read_text() == "old"
+
+    assert path.read_text() == "new"
+    assert not part.exists()
+
+
+def write_in_part(path, part, failure):
+    """
+    Begin a file, and fail.
+    """
+    with replace_file(path, part):
+        part.write_text("new")
+        raise failure
+
+
+@pytest.mark.parametrize("failure", [OSError("No room."), KeyboardInterrupt()])
+def test_a_failure_leaves_the_old_file(tmp_path, failure):
+    """
+    What was written so far goes, whatever stopped it.
+    """
+    path, part = tmp_path / "rows", tmp_path / ".rows.part"
+    path.write_text("old")
+
+    with pytest.raises(type(failure)):
+        write_in_part(path, part, failure)
+
+    assert path.read_text() == "old"
+    assert not part.exists()
+
+
+def test_a_part_that_was_never_begun(tmp_path):
+    """
+    The block's own error is told, and not that there is nothing to remove.
+    """
+    with pytest.raises(ValueError, match="first"), replace_file(tmp_path / "rows", tmp_path / ".rows.part"):
+        raise ValueError("first")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_permissions_stay(tmp_path):
+    """
+    Who may read the old file may read the new one, and nobody else.
+    """
+    path, part = tmp_path / "rows", tmp_path / ".rows.part"
+    path.write_text("old")
+    path.chmod(0o640)
+
+    with replace_file(path, part):
+        part.write_text("new")
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640

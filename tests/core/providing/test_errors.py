@@ -1,0 +1,278 @@
+"""Errors are classified by status and structured code first, by anchored text last."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.errors import (
+    AuthenticationError,
+    BadResponseError,
+    CapacityError,
+    ContentFilterError,
+    ContextLengthError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProviderError,
+    QuotaExhaustedError,
+    RateLimitError,
+    ServerError,
+    UnsupportedParameterError,
+)
+from budwood.providing import ErrorCodes, VendorError, classify_error, clip, describe_body, parse_body
+from budwood.types import HTTPReply, ReplyHead
+
+CODES = ErrorCodes(
+    quota=frozenset({"insufficient_quota", "billing_hard_limit_reached"}),
+    capacity=frozenset({"engine_overloaded", "overloaded_error"}),
+    context=frozenset({"context_length_exceeded", "exceed_context_size_error"}),
+    content_filter=frozenset({"content_filter", "policy_violation"}),
+    unsupported=frozenset({"unsupported_parameter", "unsupported_value"}),
+    model_missing=frozenset({"model_not_found"}),
+    credential=frozenset({"invalid_api_key"}),
+    context_message="Too long for us",
+    refusals=(r"There is no such thing: (\w+)",),
+)
+"""The codes of a made-up vendor."""
+
+
+def made(status: int, headers: dict[str, str] | None = None, **fields: object) -> ProviderError:
+    """Make the error of a reply."""
+    said = VendorError(**({"message": "it failed"} | fields))
+    return classify_error(HTTPReply(ReplyHead(status, headers or {}), b""), said, CODES)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"),
+    [
+        (301, BadResponseError, False),
+        (400, InvalidRequestError, False),
+        (401, AuthenticationError, False),
+        (402, InvalidRequestError, False),
+        (403, PermissionDeniedError, False),
+        (404, NotFoundError, False),
+        (408, InvalidRequestError, True),
+        (409, InvalidRequestError, True),
+        (413, InvalidRequestError, False),
+        (422, InvalidRequestError, False),
+        (425, InvalidRequestError, True),
+        (429, RateLimitError, True),
+        (498, CapacityError, True),
+        (500, ServerError, True),
+        (502, ServerError, True),
+        (503, CapacityError, True),
+        (504, ServerError, True),
+        (529, CapacityError, True),
+        (599, ServerError, True),
+    ],
+)
+def test_each_status_has_its_class(status, kind, retryable):
+    """
+    Without any code the status alone decides what it is, and whether it is retried.
+    """
+    error = made(status)
+
+    assert type(error) is kind
+    assert error.retryable is retryable
+    assert error.status == status
+    assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "kind", "retryable"),
+    [
+        (429, "insufficient_quota", QuotaExhaustedError, False),
+        (429, "rate_limit_exceeded", RateLimitError, True),
+        (403, "billing_hard_limit_reached", QuotaExhaustedError, False),
+        (429, "engine_overloaded", CapacityError, True),
+        (200, "overloaded_error", CapacityError, True),
+        (400, "context_length_exceeded", ContextLengthError, False),
+        (500, "exceed_context_size_error", ContextLengthError, False),
+        (400, "content_filter", ContentFilterError, False),
+        (400, "policy_violation", ContentFilterError, False),
+        (400, "unsupported_parameter", UnsupportedParameterError, False),
+        (422, "unsupported_value", UnsupportedParameterError, False),
+        (400, "model_not_found", NotFoundError, False),
+        (400, "invalid_api_key", AuthenticationError, False),
+        (500, "invalid_api_key", AuthenticationError, False),
+        (400, "something_new", InvalidRequestError, False),
+    ],
+)
+@pytest.mark.parametrize("place", ["code", "type"])
+def test_a_structured_code_comes_before_the_status(status, word, kind, retryable, place):
+    """
+    The vendor's own word decides, whether it stands as code or as type.
+    """
+    error = made(status, **{place: word})
+
+    assert type(error) is kind
+    assert error.retryable is retryable
+    assert error.code == word
+
+
+def test_the_text_of_a_message_decides_nothing_by_itself():
+    """
+    Words inside a message, which may repeat the prompt, do not make an error what they say.
+    """
+    message = "invalid: you wrote 'insufficient_quota content_filter context_length_exceeded Unsupported parameter'"
+
+    assert type(made(400, message=message)) is InvalidRequestError
+
+
+@pytest.mark.parametrize("message", ["Unsupported parameter: 'top_k'", "There is no such thing: top_k"])
+def test_an_anchored_message_is_the_last_resort(message):
+    """
+    Servers without codes are understood by how their message begins, on 400 and 422 alone.
+    """
+    assert type(made(400, message=message, param="top_k")) is UnsupportedParameterError
+    assert made(400, message=message, param="top_k").param == "top_k"
+    assert type(made(500, message=message)) is ServerError
+
+
+def test_too_long_an_input_is_known_by_how_servers_without_codes_begin():
+    """
+    The vendor's own first words tell, with a status of a bad request, and only these.
+    """
+    message = "Too long for us."
+
+    assert type(made(400, message=message)) is ContextLengthError
+    assert type(made(400, message=f"You wrote: {message}")) is InvalidRequestError
+    assert type(made(500, message=message)) is ServerError
+
+
+def test_an_error_keeps_what_the_reply_said():
+    """
+    Status, code, parameter, id of the request and the wait that is asked for are fields.
+    """
+    headers = {"x-request-id": "req-1", "retry-after": "7"}
+
+    error = made(429, headers, code="rate_limit_exceeded", type="requests", param="messages")
+
+    assert (error.status, error.code, error.param) == (429, "rate_limit_exceeded", "messages")
+    assert (error.request_id, error.retry_after) == ("req-1", 7.0)
+
+
+def test_the_type_stands_in_for_a_code():
+    """
+    Where there is no code, the type is the code.
+    """
+    assert made(400, type="invalid_request_error").code == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "retryable"), [("true", 400, True), ("false", 503, False), ("x", 503, True)]
+)
+def test_the_server_may_say_whether_to_retry(said, status, retryable):
+    """
+    `x-should-retry` overrules the status.
+    """
+    assert made(status, {"x-should-retry": said}).retryable is retryable
+
+
+@pytest.mark.parametrize("word", ["insufficient_quota", "content_filter", "invalid_api_key"])
+def test_what_no_retry_mends_is_not_retried(word):
+    """
+    Quota, filter and credentials stay final, whatever `x-should-retry` says.
+    """
+    assert not made(429, {"x-should-retry": "true"}, code=word).retryable
+
+
+def test_what_a_filter_found_is_kept():
+    """
+    Stage and categories are those that the plugin read.
+    """
+    found = {"violence": {"filtered": True, "severity": "high"}}
+
+    error = made(400, code="content_filter", stage="output", categories=found)
+
+    assert (error.stage, error.categories) == ("output", found)
+
+
+def test_a_vendor_may_have_words_of_its_own():
+    """
+    Another vocabulary gives the same classes for other words, and none for ours.
+    """
+    words = ErrorCodes(quota=frozenset({"no_money"}))
+    reply = HTTPReply(ReplyHead(429, {}), b"")
+
+    assert type(classify_error(reply, VendorError(message="x", code="no_money"), words)) is QuotaExhaustedError
+    assert type(classify_error(reply, VendorError(message="x", code="insufficient_quota"), words)) is RateLimitError
+
+
+def test_parsed_json_is_handed_over():
+    """
+    A body that is JSON is its value.
+    """
+    assert parse_body(HTTPReply(ReplyHead(200, {}), b'{"a": [1]}')) == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"<html><title> Sign\n in </title>", "HTML ('Sign in')"),
+        (b"\n<!doctype html>", "HTML"),
+        (b'{"a":', "text that starts with '{\"a\":'"),
+        (b"\xff\xfe", "text that starts with"),
+    ],
+)
+def test_what_is_no_json_is_described(body, said):
+    """
+    The error says what came instead, keeps status and id, and asks for the likely cause.
+    """
+    with pytest.raises(BadResponseError) as caught:
+        parse_body(HTTPReply(ReplyHead(200, {"x-request-id": "r"}), body))
+
+    assert said in caught.value.message
+    assert (caught.value.status, caught.value.request_id) == (200, "r")
+    assert "base_url" in caught.value.hint
+
+
+@given(st.binary())
+def test_any_body_is_described_on_one_printable_line(body):
+    """
+    A description is short and cannot steer a terminal.
+    """
+    said = describe_body(body)
+
+    assert said.isprintable()
+    assert len(said) < 500
+
+
+@given(st.text(), st.integers(1, 20))
+def test_clipping_keeps_the_length(text, length):
+    """
+    Clipped text is one printable line of no more than the length; text that fits loses no word.
+    """
+    clipped = clip(text, length)
+
+    assert len(clipped) <= length
+    assert clipped.isprintable()
+    if text.isprintable() and len(text) <= length:
+        assert clipped == " ".join(text.split())
+
+
+def test_clipped_text_shows_that_it_is():
+    """
+    An ellipsis stands for what was left out.
+    """
+    assert clip("one two three", 8) == "one two…"
+
+
+@given(st.integers(100, 999), st.text(), st.text() | st.none(), st.binary())
+def test_any_vendor_error_is_an_error_of_ours(status, message, code, body):
+    """
+    Whatever a server says becomes an error that can be shown on one line.
+    """
+    reply = HTTPReply(ReplyHead(status, {}), body)
+
+    error = classify_error(reply, VendorError(message=message, code=code))
+
+    assert isinstance(error, ProviderError)
+    assert "\n" not in str(error)
+    assert json.dumps(str(error))

@@ -1,0 +1,46 @@
+"""Tool calls without ids get some."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.providing import make_call_id
+
+CALL = ("chatcmpl-1", 0, "weather", '{"city": "Oslo"}')
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, "chatcmpl-2"), (0, None), (1, 1), (2, "time"), (3, "{}")])
+def test_another_call_has_another_id(place, value):
+    """
+    Reply, position, name and arguments all tell calls apart, and one call always has the same id.
+    """
+    other = [*CALL]
+    other[place] = value
+
+    assert make_call_id(*CALL) == make_call_id(*CALL) != make_call_id(*other)
+
+
+def test_equal_calls_of_two_replies_without_ids_have_two_ids():
+    """
+    What the conversation held before tells the replies apart; where they have ids, those do.
+    """
+    assert (
+        make_call_id(None, *CALL[1:], earlier=1)
+        != make_call_id(None, *CALL[1:])
+        == make_call_id("", *CALL[1:], earlier=0)
+    )
+    assert make_call_id(*CALL, earlier=1) == make_call_id(*CALL)
+
+
+@given(st.text(), st.text(st.characters()))
+def test_any_text_makes_an_id_that_every_vendor_takes(name, arguments):
+    """
+    An id is short, and made of letters, digits and _ alone, whatever the model wrote.
+    """
+    made = make_call_id(None, 0, name, arguments)
+
+    assert len(made) <= 40
+    assert made.replace("_", "").isalnum()
+    assert made.isascii()

@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood.engine.chat.assembly import ResponseBuilder
+from budwood.errors import BadResponseError, CapacityError, QuotaExhaustedError, ServerError, StreamInterruptedError
+from budwood.types import (
+    ChatRequest,
+    Finished,
+    HTTPReply,
+    Message,
+    ReasoningPart,
+    ReplyHead,
+    ResponseMetadata,
+    ResponseStarted,
+    Restarted,
+    TextDelta,
+    TextPart,
+    ToolCallPart,
+    UsageReported,
+    VendorPart,
+)
+from budwood_anthropic.stream_decoder import MessageStreamDecoder
+
+REQUEST = ChatRequest(model="claude", messages=(Message.user("Hi"),))
+HEAD = ReplyHead(200, {"request-id": "req_1"})
+START = {"type": "message_start", "message": {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 3}}}
+STOP = [
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}},
+    {"type": "message_stop"},
+]
+
+
+def sse(*events):
+    """
+    Write events as the vendor does: each with its name.
+    """
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
+def block(index, begun, *deltas):
+    """
+    Make the events of one content block.
+    """
+    return [
+        {"type": "content_block_start", "index": index, "content_block": begun},
+        *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+def text_block(index, *texts, citation=None):
+    """
+    Make the events of a text.
+    """
+    deltas = [{"type": "text_delta", "text": text} for text in texts]
+    cited = [{"type": "citations_delta", "citation": citation}] if citation else []
+    return block(index, {"type": "text", "text": ""}, *deltas, *cited)
+
+
+def play(provider, pieces, head=HEAD):
+    """
+    Decode a stream that is complete.
+    """
+    decoder = provider.decoder(REQUEST, head)
+    events = [event for piece in pieces for event in decoder.feed(piece)]
+    return [*events, *decoder.close()]
+
+
+def built(events):
+    """
+    Put the response together.
+    """
+    builder = ResponseBuilder()
+    builder.add(events)
+    return builder.build()
+
+
+def parts_of(provider, *events):
+    """
+    Decode the content of a stream.
+    """
+    return built(play(provider, sse(START, *events, *STOP))).message.parts
+
+
+def test_a_stream_in_the_form_of_the_vendor(speaker):
+    """
+    A plain stream yields its start, its texts, its end and its usage; pings say nothing.
+    """
+    events = play(speaker(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
+
+    assert events[0] == ResponseStarted("msg_1", "claude")
+    assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hel"), TextDelta("lo")]
+    assert Finished("stop", "end_turn") in events
+    response = built(events)
+    assert (response.usage.input_tokens, response.usage.output_tokens) == (3, 5)
+    assert response.request_id == "req_1"
+
+
+def test_usage_is_cumulative_and_joined_from_both_ends(speaker):
+    """
+    The end's counts replace the beginning's, and what it leaves out still holds.
+    """
+    begun = {"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 4, "output_tokens": 1}
+    start = {"type": "message_start", "message": {"usage": begun}}
+    end = {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn"},
+        "usage": {"input_tokens": 9, "output_tokens": 7},
+    }
+    reports = [event.usage for event in play(speaker(), sse(start, end)) if isinstance(event, UsageReported)]
+
+    assert [usage.output_tokens for usage in reports] == [1, 7]
+    last = reports[-1]
+    assert (last.input_tokens, last.uncached_input_tokens) == (23, 9)
+    assert (last.cache_read_tokens, last.cache_write_tokens, last.reasoning_tokens) == (10, 4, None)
+
+
+def test_thinking_keeps_its_signature(speaker):
+    """
+    A thought is told as it grows, and closed with the signature that the vendor wants back; a redacted one too.
+    """
+    deltas = [{"type": "thinking_delta", "thinking": "H"}, {"type": "thinking_delta", "thinking": "m"}]
+    parts = parts_of(
+        speaker(),
+        *block(0, {"type": "thinking", "thinking": ""}, *deltas, {"type": "signature_delta", "signature": "sig"}),
+        *block(1, {"type": "redacted_thinking", "data": "xyz"}),
+        *text_block(2, "Yes"),
+    )
+
+    assert parts == (
+        ReasoningPart(text="Hm", provider="anthropic", data={"type": "thinking", "signature": "sig"}),
+        ReasoningPart(text="", provider="anthropic", data={"type": "redacted_thinking", "data": "xyz"}),
+        TextPart(text="Yes"),
+    )
+
+
+def test_citations_stay_with_the_text_that_they_are_about(speaker):
+    """
+    Texts that follow one another stay apart, so that citations cover no more than they did.
+    """
+    citation = {"type": "char_location", "cited_text": "blue"}
+    parts = parts_of(speaker(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
+
+    assert parts == (
+        TextPart(text="It is "),
+        TextPart(text="blue", provider="anthropic", data={"citations": [citation]}),
+    )
+
+
+def test_calls_of_tools_are_numbered_apart_from_blocks(speaker):
+    """
+    Fragments of arguments are joined; a tool without arguments has an empty object; a program's call says so.
+    """
+    fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"city"', ': "Oslo"}')]
+    caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
+    parts = parts_of(
+        speaker(),
+        *text_block(0, "Let me see."),
+        *block(1, {"type": "tool_use", "id": "a", "name": "weather", "input": {}}, *fragments),
+        *block(2, {"type": "tool_use", "id": "b", "name": "now", "input": {}, "caller": {"type": "direct"}}),
+        *block(3, {"type": "tool_use", "id": "c", "name": "then", "input": {"x": 1}, "caller": caller}),
+    )
+
+    assert parts[1:] == (
+        ToolCallPart(id="a", name="weather", arguments='{"city": "Oslo"}'),
+        ToolCallPart(id="b", name="now", arguments="{}"),
+        ToolCallPart(id="c", name="then", arguments='{"x":1}', provider="anthropic", data={"caller": caller}),
+    )
+
+
+def test_content_that_is_not_modelled_is_kept_whole(speaker):
+    """
+    What tools of the vendor are asked and say, and kinds of content and of fragments to come, become vendor parts.
+    """
+    query = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"sky"}')]
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search"}
+    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"url": "https://example.com"}]}
+    news = {"type": "compaction", "content": None}
+    pieces = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
+
+    parts = parts_of(speaker(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *pieces))
+
+    assert parts == (
+        VendorPart(provider="anthropic", kind="server_tool_use", data={**search, "input": {"query": "sky"}}),
+        VendorPart(provider="anthropic", kind="web_search_tool_result", data=found),
+        VendorPart(provider="anthropic", kind="compaction", data={"type": "compaction", "content": "So far"}),
+    )
+
+
+def test_what_else_the_vendor_says_is_kept(speaker):
+    """
+    Why the model stopped, its container and events to come are metadata.
+    """
+    details = {"type": "refusal", "category": "cyber"}
+    end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details, "stop_sequence": None}}
+    response = built(play(speaker(), sse(START, {"type": "weather_report", "sky": "blue"}, end)))
+
+    assert (response.finish_reason, response.raw_finish_reason) == ("refusal", "refusal")
+    assert response.metadata == {"stop_details": details, "weather_report": {"type": "weather_report", "sky": "blue"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_use", "tool_calls"),
+        ("pause_turn", "other"),
+        ("of_tomorrow", "other"),
+    ],
+)
+def test_every_stop_reason_has_a_normal_form(speaker, raw, reason):
+    """
+    The normal reason is ours, the raw one the vendor's.
+    """
+    assert Finished(reason, raw) in play(
+        speaker(), sse(START, {"type": "message_delta", "delta": {"stop_reason": raw}})
+    )
+
+
+def test_a_second_beginning_makes_the_first_void(speaker):
+    """
+    A gateway that fails over in mid-reply begins anew: what came before is not mixed with it.
+    """
+    again = {"type": "message_start", "message": {"id": "msg_2", "model": "claude"}}
+    cut_off = text_block(0, "Hel")[:-1]
+    events = play(speaker(), sse(START, *cut_off, again, *text_block(0, "Hello"), *STOP))
+
+    assert Restarted("the vendor restarted the reply") in events
+    assert built(events).message.parts == (TextPart(text="Hello"),)
+    assert built(events).id == "msg_2"
+
+
+def test_blocks_that_nobody_closes_are_closed_by_the_end(speaker):
+    """
+    A gateway may forget the end of a block; a tool call is whole all the same.
+    """
+    begun = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
+
+    assert parts_of(speaker(), *begun) == (ToolCallPart(id="a", name="now", arguments="{}"),)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "retryable"),
+    [
+        ({"type": "overloaded_error", "message": "Overloaded"}, CapacityError, True),
+        ({"type": "api_error", "message": "Internal"}, ServerError, True),
+        ({"type": "news_error", "message": "?"}, ServerError, True),
+        (
+            {"type": "rate_limit_error", "message": "x", "details": {"error_code": "enforced_spend_limit_reached"}},
+            QuotaExhaustedError,
+            False,
+        ),
+    ],
+)
+def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
+    """
+    A stream with status 200 may end in an error event, which has the class of its type; what came before is not lost.
+    """
+    decoder = speaker().decoder(REQUEST, HEAD)
+    pieces = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
+    events = decoder.feed(b"".join(pieces))
+
+    assert TextDelta("Hi") in events
+    with pytest.raises(kind) as caught:
+        decoder.close()
+    assert caught.value.retryable is retryable
+    assert error["message"] in str(caught.value)
+    assert caught.value.request_id == "req_1"
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_stream_without_its_end_was_interrupted(speaker, length):
+    """
+    Without a stop reason or the end's own event, the reply is not finished.
+    """
+    decoder = speaker().decoder(REQUEST, HEAD)
+    for piece in sse(START, *text_block(0, "Hi"))[:length]:
+        decoder.feed(piece)
+
+    with pytest.raises(StreamInterruptedError):
+        decoder.close()
+
+
+@pytest.mark.parametrize("last", [[{"type": "message_stop"}], STOP[:1]])
+def test_either_of_the_two_ends_is_an_end(speaker, last):
+    """
+    A stop reason ends a reply, and so does ``message_stop`` alone, which does not say why.
+    """
+    response = built(play(speaker(), sse(START, *text_block(0, "Hi"), *last)))
+
+    assert response.text == "Hi"
+    assert response.finish_reason == ("other" if last[0]["type"] == "message_stop" else "stop")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "message_start"},
+        {"type": "message_start", "message": 3},
+        {"type": "content_block_start", "index": 0},
+    ],
+)
+def test_events_without_what_they_are_about_are_bad_replies(speaker, event):
+    """
+    An event that lacks what its type promises is told, not guessed.
+    """
+    with pytest.raises(BadResponseError):
+        play(speaker(), sse(event))
+
+
+def test_a_whole_reply_in_place_of_a_stream_is_read(speaker):
+    """
+    Some gateways answer a request for a stream with a whole message.
+    """
+    message = {"id": "msg_1", "model": "claude", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
+    response = built(play(speaker(), [json.dumps(message).encode()]))
+
+    assert (response.text, response.finish_reason, response.id) == ("Hi", "stop", "msg_1")
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_decoder(data):
+    """
+    Whatever comes, it is decoded, or told as an error of ours.
+    """
+    decoder = MessageStreamDecoder(
+        HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), make_error=lambda _said: ServerError("x")
+    )
+    try:
+        decoder.feed(b"data: " + data.replace(b"\n", b"") + b"\n\n")
+        decoder.close()
+    except (BadResponseError, ServerError, StreamInterruptedError):
+        pass
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5), st.data())
+def test_cuts_change_nothing(texts, data):
+    """
+    However the bytes are cut, the events are the same.
+    """
+    body = b"".join(sse(START, *text_block(0, *texts), *STOP))
+    place = data.draw(st.integers(0, len(body)))
+
+    def decoded(pieces):
+        decoder = MessageStreamDecoder(
+            HEAD, limits=None, decode_body=lambda _reply: None, make_error=lambda _said: None
+        )
+        return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+
+    assert decoded([body[:place], body[place:]]) == decoded([body])
+
+
+def test_a_reply_and_its_stream_agree(speaker):
+    """
+    The same message, whole and streamed, is the same response.
+    """
+    content = [
+        {"type": "thinking", "thinking": "Hm", "signature": "s"},
+        {"type": "text", "text": "Blue", "citations": [{"type": "char_location"}]},
+        {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
+    ]
+    usage = {"input_tokens": 3, "output_tokens": 5}
+    message = {"id": "m", "model": "claude", "content": content, "stop_reason": "tool_use", "usage": usage}
+    whole = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
+    start = {"type": "message_start", "message": {**message, "content": []}}
+    end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": usage}
+    blocks = [event for index, begun in enumerate(content) for event in block(index, begun)]
+    streamed = built(play(speaker(), sse(start, *blocks, end)))
+
+    assert streamed.model_dump(exclude={"raw"}) == whole.model_dump(exclude={"raw"})
+    assert not any(isinstance(event, ResponseMetadata) and event.data for event in play(speaker(), sse(start, end)))
+
+
+def test_a_message_that_begins_whole_ends_for_the_reason_that_it_began_with(speaker):
+    """
+    Calls that the vendor's code makes come in ``message_start`` alone, with the reason for the end.
+    """
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
+    message = {"id": "m", "model": "claude", "content": [call], "stop_reason": "tool_use", "usage": {}}
+    response = built(play(speaker(), sse({"type": "message_start", "message": message}, {"type": "message_stop"})))
+
+    assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", "tool_use")
+    assert [(call.name, call.parse_arguments()) for call in response.tool_calls] == [("f", {"x": 1})]

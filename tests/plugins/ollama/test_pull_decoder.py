@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budwood import AsyncClient, Client
+from budwood.errors import (
+    BadResponseError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    NotFoundError,
+    ServerError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from budwood.types import PullProgress
+from budwood_ollama.errors import error_in_stream
+from budwood_ollama.pull_decoder import PullDecoder
+from tests.servers import WAIT_FOR_CLOSE, head, signal
+
+LAYER = "sha256:6a0746a1ec1a"
+RECORDS = [
+    {"status": "pulling manifest"},
+    {"status": "pulling 6a0746a1ec1a", "digest": LAYER, "total": 4000},
+    {"status": "pulling 6a0746a1ec1a", "digest": LAYER, "total": 4000, "completed": 1500},
+    {"status": "pulling 6a0746a1ec1a", "digest": LAYER, "total": 4000, "completed": 4000},
+    {"status": "verifying sha256 digest"},
+    {"status": "success"},
+]
+STEPS = [
+    PullProgress("pulling manifest"),
+    PullProgress("pulling 6a0746a1ec1a", LAYER, 0, 4000),
+    PullProgress("pulling 6a0746a1ec1a", LAYER, 1500, 4000),
+    PullProgress("pulling 6a0746a1ec1a", LAYER, 4000, 4000),
+    PullProgress("verifying sha256 digest"),
+    PullProgress("success"),
+]
+
+
+def written(*records):
+    """
+    Records as the server writes them, one a line.
+    """
+    return [json.dumps(record).encode() + b"\n" for record in records]
+
+
+def test_a_pull_tells_how_far_it_is(make_client, scripted):
+    """
+    Each line is a record; where a part has a size and no count of what is there, nothing is there yet.
+    """
+    scripted.reply(chunks=written(*RECORDS))
+
+    with make_client() as client, client.pull("ollama/llama3.2") as steps:
+        assert list(steps) == STEPS
+
+    assert scripted.calls[0].url.endswith("/api/pull")
+    assert scripted.sent() == {"model": "llama3.2", "stream": True}
+
+
+def test_an_async_client_pulls_as_well(scripted, clock):
+    """
+    The async client yields what the blocking one yields.
+    """
+    scripted.reply(chunks=written(*RECORDS))
+
+    async def pull():
+        client = AsyncClient("ollama/llama3.2", transport=scripted.asynchronous, clock=clock, cache=False)
+        async with client, client.pull() as steps:
+            return [step async for step in steps]
+
+    assert asyncio.run(pull()) == STEPS
+
+
+def test_a_pull_may_take_long(make_client, scripted, clock):
+    """
+    It has a day and may be silent for ten minutes, whatever the client's calls may take, unless it is told otherwise.
+    """
+    scripted.reply(chunks=written(*RECORDS)).reply(chunks=written(*RECORDS))
+    now = clock.monotonic()
+
+    with make_client(timeout=5, idle_timeout=5) as client:
+        list(client.pull())
+        list(client.pull(timeout=50, idle_timeout=40))
+
+        with pytest.raises(ConfigurationError, match="idle_timeout"):
+            list(client.pull(idle_timeout=0))
+
+    assert [(timing.deadline - now, timing.idle_timeout) for timing in scripted.timings] == [(86400, 600), (50, 40)]
+
+
+def test_a_pull_of_any_length_is_read(make_client, scripted):
+    """
+    No limit of replies holds here, for nothing is kept: a big model brings more lines than a reply may have.
+    """
+    line = written({"status": "pulling", "digest": LAYER, "total": 9, "completed": 1})[0]
+    piece = line * (1024 * 1024 // len(line))
+    scripted.reply(chunks=[piece] * 70 + written({"status": "success"}))
+
+    with make_client() as client, client.pull() as steps:
+        last = [step for step in steps if step.digest is None]
+
+    assert last == [PullProgress("success")]
+
+
+def test_a_broken_connection_is_taken_up_again(make_client, scripted):
+    """
+    The same request is sent again, also after records were seen: the server goes on where it was.
+    """
+    scripted.reply(chunks=written(*RECORDS[:3]), failure=ConnectionFailedError("It broke."))
+    scripted.reply(chunks=written(*RECORDS[2:]))
+
+    with make_client(retries=1) as client, client.pull() as steps:
+        assert list(steps) == STEPS[:3] + STEPS[2:]
+
+    assert len(scripted.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "hint"),
+    [
+        ("pull model manifest: file does not exist", NotFoundError, "library"),
+        ("pull model manifest: 412: a newer version of Ollama is required", InvalidRequestError, None),
+        ("max retries exceeded: EOF", ServerError, None),
+    ],
+)
+def test_an_error_inside_a_pull_is_an_error(make_client, scripted, said, error, hint):
+    """
+    The status is 200 and a line holds the error; what came before it is not lost.
+    """
+    scripted.reply(chunks=[b"".join(written(RECORDS[0], {"error": said}))])
+    seen = []
+
+    with make_client() as client, pytest.raises(error) as caught:
+        seen.extend(client.pull("ollama/nobody"))
+
+    assert seen == STEPS[:1]
+    assert said in caught.value.message
+    assert hint is None or hint in caught.value.hint
+
+
+def test_a_name_that_the_server_refuses_is_an_error(make_client, scripted):
+    """
+    A reply that is not 2xx is the provider's error.
+    """
+    scripted.reply(400, {"error": "invalid model name"})
+
+    with make_client() as client, pytest.raises(InvalidRequestError, match="invalid model name"):
+        list(client.pull("ollama/no:such:name"))
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [(b"", StreamInterruptedError), (b'{"status":"x"}\n', StreamInterruptedError), (b"<html>\n", BadResponseError)],
+)
+def test_a_pull_that_does_not_say_success_was_none(make_client, scripted, body, error):
+    """
+    A connection that ends early, or a reply in no known form, is no model.
+    """
+    scripted.reply(chunks=[body])
+
+    with make_client() as client, pytest.raises(error):
+        list(client.pull())
+
+
+def test_who_fetches_no_models_says_so_before_sending(make_client, scripted):
+    """
+    A vendor without such a call, and a model inside the process, refuse.
+    """
+    with make_client() as client:
+        for model in ("openrouter/x", "offline/extractive"):
+            with pytest.raises(UnsupportedError, match="downloads no models"):
+                list(client.pull(model))
+
+    assert scripted.calls == []
+
+
+def test_where_no_server_runs_the_hint_says_how_to_start_one(loopback_server):
+    """
+    Nobody answers: the cure is Ollama's own.
+    """
+    url = loopback_server.url
+    loopback_server.__exit__()
+
+    with Client("ollama/x", base_url=url, retries=0) as client, pytest.raises(ConnectionFailedError) as caught:
+        list(client.pull())
+
+    assert "`ollama serve` starts it" in caught.value.hint
+
+
+def test_leaving_a_pull_closes_its_connection(loopback_server):
+    """
+    By `break`, out of a reply that would go on: the server sees that nobody listens.
+    """
+    loopback_server.play(head(), written(RECORDS[0])[0], WAIT_FOR_CLOSE)
+
+    with Client("ollama/x", base_url=loopback_server.url) as client:
+        with client.pull() as steps:
+            for step in steps:
+                assert step == STEPS[0]
+                break
+        assert loopback_server.closed_by_client.wait(60)
+
+
+def test_progress_is_shown_while_the_server_works(loopback_server):
+    """
+    A record is there as soon as its line is, and not at the end of the reply.
+    """
+    seen, sent = threading.Event(), threading.Event()
+    loopback_server.play(head(), written(RECORDS[0])[0], signal(sent), seen, *written(*RECORDS[1:]))
+
+    with Client("ollama/x", base_url=loopback_server.url) as client, client.pull() as steps:
+        first = next(iter(steps))
+        seen.set()
+        assert [first, *steps] == STEPS
+
+
+@given(cuts=st.lists(st.integers(0, 400), max_size=12))
+def test_any_cut_of_the_bytes_gives_the_same_records(cuts):
+    """
+    However the network cuts the lines, the records are the same.
+    """
+    data = b"".join(written(*RECORDS))
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    decoder = PullDecoder(failure=lambda line: error_in_stream(None, line))
+
+    steps = [step for begin, end in pairwise(places) for step in decoder.feed(data[begin:end])]
+
+    assert steps + decoder.close() == STEPS
