@@ -11,7 +11,7 @@ from budwood.types import ChatRequest, Message, ReplyHead
 REQUEST = ChatRequest(model="recorded", messages=(Message.user("Hello"),))
 
 
-def head_of(response):
+def parse_head(response):
     """
     Make the head of a recorded reply, as a transport would hand it over.
     """

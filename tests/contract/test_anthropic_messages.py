@@ -7,7 +7,7 @@ import pytest
 from budwood.types import HTTPReply, ReasoningPart, ReplyHead, VendorPart
 from tests.contract import naive, recorded
 from tests.contract import naive_anthropic as reader
-from tests.contract.replay import REQUEST, built, cut, head_of, is_stream, play
+from tests.contract.replay import REQUEST, built, cut, is_stream, parse_head, play
 
 FINISH = {
     "end_turn": "stop",
@@ -119,7 +119,7 @@ def test_recorded_replies_lose_nothing(ledger, claude, file):
     """
     for one in recorded.of(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_reply
-        check(claude, head_of(one.response), one.response.body)
+        check(claude, parse_head(one.response), one.response.body)
         ledger.has_decoded(one)
 
 
@@ -148,7 +148,7 @@ def test_recorded_headers_are_read(shared_folder, claude, file):
     The id of the request and what is left of the limits are those that the headers tell.
     """
     for one in recorded.of(file, is_answered):
-        head = head_of(one.response)
+        head = parse_head(one.response)
         limits = claude.rate_limits(head)
         told = head.headers.get("anthropic-ratelimit-requests-remaining", "")
         if told.isdigit():
@@ -169,10 +169,10 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, claude, file):
     """
     for one in recorded.of(file, is_refused):
         said = one.response.json()
-        error = claude.error(HTTPReply(head_of(one.response), one.response.body))
+        error = claude.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.code) == (one.response.status, said["error"]["type"])
         assert said["error"]["message"] in str(error)
-        assert error.request_id == head_of(one.response).headers.get("request-id", said.get("request_id"))
+        assert error.request_id == parse_head(one.response).headers.get("request-id", said.get("request_id"))
         assert not error.retryable
         ledger.has_decoded(one)
 
@@ -183,6 +183,6 @@ def test_recorded_counts_are_read(ledger, claude, file):
     A recorded count of tokens is the number that it says.
     """
     for one in recorded.of(file, is_count):
-        reply = HTTPReply(head_of(one.response), one.response.body)
+        reply = HTTPReply(parse_head(one.response), one.response.body)
         assert claude.decode_token_count(REQUEST, reply) == one.response.json()["input_tokens"]
         ledger.has_decoded(one)

@@ -9,7 +9,7 @@ from budwood.types import ChatRequest, EmbeddingRequest, HTTPReply, Message, Rep
 from tests.contract import descriptions, naive, recorded
 from tests.contract.chat_replies import assert_stream, assert_whole_reply
 from tests.contract.naive_requests import canonical, read_request
-from tests.contract.replay import REQUEST, built, head_of, is_stream, play
+from tests.contract.replay import REQUEST, built, is_stream, parse_head, play
 from tests.contract.test_embeddings import naive_vector
 
 OTHERWISE = {
@@ -73,7 +73,7 @@ def test_recorded_replies_lose_nothing(ledger, azure, file):
     A recorded reply decodes into what a naive reading finds, the filter's verdicts among it, and no value is lost.
     """
     for one in recorded.of(file, is_answered):
-        provider, head, body = azure(one.request.url), head_of(one.response), one.response.body
+        provider, head, body = azure(one.request.url), parse_head(one.response), one.response.body
         if is_stream(one.response):
             assert_stream(provider, head, body)
         elif response := assert_whole_reply(provider, head, body):
@@ -136,7 +136,7 @@ def test_recorded_errors_say_what_azure_said(ledger, azure, file):
     Recorded errors have Azure's words and code, and say what to do about it.
     """
     for one in recorded.of(file, is_refused):
-        error = azure(one.request.url).error(HTTPReply(head_of(one.response), one.response.body))
+        error = azure(one.request.url).error(HTTPReply(parse_head(one.response), one.response.body))
         said = one.response.json()["error"]
         assert (error.status, error.code) == (one.response.status, said["code"])
         assert said["message"] in str(error)
@@ -159,7 +159,7 @@ def test_recorded_embeddings(ledger, azure, file):
         request = EmbeddingRequest(model=model, texts=tuple(texts), dimensions=said.get("dimensions"))
         provider = azure(one.request.url)
         call = provider.encode_embedding(request)
-        response = provider.decode_embedding(request, HTTPReply(head_of(one.response), one.response.body))
+        response = provider.decode_embedding(request, HTTPReply(parse_head(one.response), one.response.body))
 
         assert call.url == one.request.url
         assert json.loads(call.body) == {**said, "model": model, "input": texts, "encoding_format": "float"}
@@ -179,7 +179,7 @@ def test_verdicts_on_recorded_responses_are_kept(azure, file):
     for one in recorded.of(file, is_response):
         provider = azure(one.request.url, api="responses")
         assert provider.encode(REQUEST, stream=False).url == one.request.url
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
             response = built(play(provider.decoder(REQUEST, head), [body]))
             last = naive.chunks_of(body)[-1]["response"]
@@ -205,7 +205,7 @@ def test_recorded_completions(ledger, azure, file):
             extra={"user": said["user"]},
         )
         call = provider.encode_completion(request, stream=False)
-        response = provider.decode_completion(request, HTTPReply(head_of(one.response), one.response.body))
+        response = provider.decode_completion(request, HTTPReply(parse_head(one.response), one.response.body))
 
         assert urlsplit(call.url).path == urlsplit(one.request.url).path.replace("//", "/")
         assert json.loads(call.body) | {"n": 1} == said | {"model": "test-openai"}

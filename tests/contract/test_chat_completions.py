@@ -5,7 +5,7 @@ import pytest
 from budwood.types import HTTPReply, ReplyHead
 from tests.contract import recorded
 from tests.contract.chat_replies import assert_stream, assert_whole_reply
-from tests.contract.replay import assert_says, head_of, is_stream
+from tests.contract.replay import assert_says, is_stream, parse_head
 
 FOLDERS = ("openai-chat", "ollama", "anthropic")
 """Where chats lie that OpenAI answered, or others in its form; those of Azure and Groq have tests of their own."""
@@ -42,7 +42,7 @@ def test_recorded_replies_lose_nothing(ledger, provider, file):
     """
     for one in recorded.of(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_whole_reply
-        check(provider(file), head_of(one.response), one.response.body)
+        check(provider(file), parse_head(one.response), one.response.body)
         ledger.has_decoded(one)
 
 
@@ -70,7 +70,7 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, provider, file):
     A recorded error has the vendor's words, code and parameter; asking again would not help.
     """
     for one in recorded.of(file, is_refused):
-        error = provider(file).error(HTTPReply(head_of(one.response), one.response.body))
+        error = provider(file).error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_says(error, one.response)
         ledger.has_decoded(one)

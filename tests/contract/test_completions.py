@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from budwood.types import ChatRequest, HTTPReply, Message
 from tests.contract import naive, recorded
 from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.replay import REQUEST, assert_says, built, cut, head_of, is_stream, play, played_out
+from tests.contract.replay import REQUEST, assert_says, built, cut, is_stream, parse_head, play, played_out
 
 PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
 """Parameters whose names and values are the same on both sides."""
@@ -97,7 +97,7 @@ def test_recorded_completions_lose_nothing(ledger, speaker, file):
     Texts, ends and usage are those of a naive reading, and no value is lost.
     """
     for one in recorded.of(file, is_answered):
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
             chunks = naive.chunks_of(body)
             choices = [choice for chunk in chunks for choice in chunk["choices"]]
@@ -128,7 +128,7 @@ def test_recorded_streams_may_be_cut_anywhere(speaker, file):
     However the bytes of a recorded stream arrive, the events are the same.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         whole = played_out(speaker.completion_decoder(REQUEST, head), [body])
         for seed in range(3):
             assert played_out(speaker.completion_decoder(REQUEST, head), cut(body, seed)) == whole
@@ -140,7 +140,7 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, speaker, file):
     A recorded error has the vendor's words, code and parameter; asking again would not help.
     """
     for one in recorded.of(file, is_refused):
-        error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
+        error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_says(error, one.response)
         ledger.has_decoded(one)

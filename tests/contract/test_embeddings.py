@@ -8,7 +8,7 @@ import pytest
 
 from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead
 from tests.contract import recorded
-from tests.contract.replay import assert_says, head_of
+from tests.contract.replay import assert_says, parse_head
 
 
 def is_embedding(entry):
@@ -85,7 +85,7 @@ def test_recorded_vectors_are_read_in_both_forms(ledger, openai, file):
     Recorded vectors, as numbers or in base64, are the numbers that a naive reading finds.
     """
     for one in recorded.of(file, is_embedded):
-        assert_vectors(openai(), read_request(one.request.json()), head_of(one.response), one.response.body)
+        assert_vectors(openai(), read_request(one.request.json()), parse_head(one.response), one.response.body)
         ledger.has_decoded(one)
 
 
@@ -105,7 +105,7 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, openai, file):
     A recorded error has the vendor's words, code and parameter; asking again would not help.
     """
     for one in recorded.of(file, is_refused):
-        error = openai().error(HTTPReply(head_of(one.response), one.response.body))
+        error = openai().error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_says(error, one.response)
         ledger.has_decoded(one)

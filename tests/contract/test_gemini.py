@@ -8,7 +8,7 @@ import pytest
 from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead, VendorPart
 from budwood_gemini.content import encode_contents
 from tests.contract import naive, naive_gemini, recorded
-from tests.contract.replay import REQUEST, built, cut, head_of, play
+from tests.contract.replay import REQUEST, built, cut, parse_head, play
 
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
 
@@ -137,7 +137,7 @@ def test_recorded_replies_lose_nothing(ledger, gemini, file):
     A recorded reply decodes into what a naive reading finds, no value is lost, and its content goes back as it came.
     """
     for one in recorded.of(file, is_answered):
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         chunks = naive_gemini.chunks_of(body)
         if is_stream(one):
             response = built(play(gemini().decoder(REQUEST, head), [body]))
@@ -154,7 +154,7 @@ def test_recorded_streams_may_be_cut_anywhere(gemini, file):
     However the bytes of a recorded stream arrive, the events are the same.
     """
     for one in filter(is_stream, recorded.of(file, is_answered)):
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         whole = play(gemini().decoder(REQUEST, head), [body])
         for seed in range(3):
             assert play(gemini().decoder(REQUEST, head), cut(body, seed)) == whole
@@ -199,7 +199,7 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, gemini, file):
     A recorded error has the vendor's words, its reason as the code, and the wait that the vendor asks for.
     """
     for one in recorded.of(file, is_refused):
-        error = gemini().error(HTTPReply(head_of(one.response), one.response.body))
+        error = gemini().error(HTTPReply(parse_head(one.response), one.response.body))
         said = naive_gemini.chunks_of(one.response.body)[0]["error"]
         reasons = [detail["reason"] for detail in said.get("details", []) if "reason" in detail]
         delays = [detail["retryDelay"] for detail in said.get("details", []) if "retryDelay" in detail]
@@ -237,7 +237,7 @@ def test_recorded_embeddings(ledger, gemini, file):
         extra = {name: value for name, value in rows[0].items() if name == "taskType"}
         dimensions = rows[0].get("outputDimensionality")
         request = EmbeddingRequest(model=model_of(one), texts=texts, dimensions=dimensions, extra=extra)
-        response = gemini().decode_embedding(request, HTTPReply(head_of(one.response), one.response.body))
+        response = gemini().decode_embedding(request, HTTPReply(parse_head(one.response), one.response.body))
         assert [list(vector) for vector in response.vectors] == [row["values"] for row in said["embeddings"]]
         assert response.usage.input_tokens == said.get("usageMetadata", {}).get("promptTokenCount")
         ledger.has_decoded(one)
@@ -264,6 +264,6 @@ def test_recorded_token_counts(ledger, gemini, file):
         assert written == {"generateContentRequest": said}
         ledger.has_written(one, extra=request.extra)
         if one.response.status == 200:
-            reply = HTTPReply(head_of(one.response), one.response.body)
+            reply = HTTPReply(parse_head(one.response), one.response.body)
             assert gemini().decode_token_count(request, reply) == one.response.json()["totalTokens"]
             ledger.has_decoded(one)

@@ -9,7 +9,7 @@ from budwood.types import HTTPReply, ReasoningPart, ReplyHead
 from tests.contract import naive, recorded
 from tests.contract.chat_replies import assert_stream, assert_whole_reply, joined
 from tests.contract.naive_requests import canonical, read_request
-from tests.contract.replay import REQUEST, built, cut, head_of, is_stream, played_out
+from tests.contract.replay import REQUEST, built, cut, is_stream, parse_head, played_out
 
 OF_THE_SETTINGS = ("service_tier", "reasoning_format")
 """Parameters that an instance's settings give."""
@@ -57,7 +57,7 @@ def test_recorded_replies_lose_nothing(ledger, groq, file):
     for one in recorded.of(file, is_answered):
         if naive.error_of(one.response.body) is None:
             check = assert_stream if is_stream(one.response) else assert_whole_reply
-            check(groq(), head_of(one.response), one.response.body)
+            check(groq(), parse_head(one.response), one.response.body)
             ledger.has_decoded(one)
 
 
@@ -85,7 +85,7 @@ def test_recorded_errors_say_what_groq_said(ledger, groq, file):
     Recorded errors have Groq's words and code; another try may help where its own model's output was refused.
     """
     for one in recorded.of(file, is_refused):
-        error = groq().error(HTTPReply(head_of(one.response), one.response.body))
+        error = groq().error(HTTPReply(parse_head(one.response), one.response.body))
         said = one.response.json()["error"]
         assert (error.status, error.code) == (one.response.status, said["code"])
         assert said["message"][:200] in str(error)
@@ -101,7 +101,7 @@ def test_recorded_errors_inside_a_stream(ledger, groq, file):
     failed = [one for one in recorded.of(file, is_answered) if naive.error_of(one.response.body)]
     assert failed
     for one in failed:
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         said = naive.error_of(body)
         *events, error = played_out(groq().decoder(REQUEST, head), [body])
         assert error == (InvalidRequestError, said["message"], said["status_code"], said["code"], True)

@@ -6,7 +6,7 @@ import pytest
 
 from budwood.types import HTTPReply, ImagePart, ModerationRequest, TextPart
 from tests.contract import naive, recorded
-from tests.contract.replay import head_of
+from tests.contract.replay import parse_head
 
 
 def is_moderation(entry):
@@ -39,11 +39,11 @@ def test_recorded_verdicts_lose_nothing(ledger, openai, file):
     """
     for one in recorded.of(file, is_moderation):
         request, said = read_request(one.request.json()), one.response.json()
-        reply = HTTPReply(head_of(one.response), one.response.body)
+        reply = HTTPReply(parse_head(one.response), one.response.body)
         response = openai().decode_moderation(request, reply)
-        assert [verdict.flagged for verdict in response.verdicts] == [row["flagged"] for row in said["results"]]
-        assert [verdict.categories for verdict in response.verdicts] == [row["categories"] for row in said["results"]]
-        assert [verdict.scores for verdict in response.verdicts] == [row["category_scores"] for row in said["results"]]
+        assert [verdict.flagged for verdict in response.results] == [row["flagged"] for row in said["results"]]
+        assert [verdict.categories for verdict in response.results] == [row["categories"] for row in said["results"]]
+        assert [verdict.scores for verdict in response.results] == [row["category_scores"] for row in said["results"]]
         assert naive.leaves(said) <= naive.leaves(response.model_dump(exclude={"raw"}))
         ledger.has_decoded(one)
 

@@ -7,7 +7,7 @@ import pytest
 from budwood.errors import NotFoundError
 from budwood.types import EmbeddingRequest, HTTPReply
 from tests.contract import descriptions, naive, naive_ollama, recorded
-from tests.contract.replay import REQUEST, built, cut, head_of, play
+from tests.contract.replay import REQUEST, built, cut, parse_head, play
 
 SAID_OTHERWISE = ("role", "done", "index")
 """Fields whose values need not be found again: markers of the form, and a number that becomes a position."""
@@ -37,7 +37,7 @@ def reply_of(one):
     """
     Hand a recorded reply over as a transport would.
     """
-    return HTTPReply(head_of(one.response), one.response.body)
+    return HTTPReply(parse_head(one.response), one.response.body)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from budwood.errors import (
 from budwood.types import HTTPReply
 from tests.contract import endpoints, recorded
 from tests.contract.endpoints import Endpoint
-from tests.contract.replay import head_of
+from tests.contract.replay import parse_head
 
 CLASSES = {
     ("openai", 400, "decimal_below_min_value"): InvalidRequestError,
@@ -111,7 +111,7 @@ def test_every_recorded_error_has_its_class(shared_folder, speakers):
     for case in recorded.files(refused):
         for one, (provider, name) in covered(case.values[0]):
             speaker = speakers.get(name) or speakers[provider]
-            error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
+            error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
             message = error.message.removeprefix("The credential was refused: ")
             said = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
             rows = expected(provider, one.response.status, said)

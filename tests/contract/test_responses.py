@@ -7,7 +7,7 @@ import pytest
 from budwood.types import HTTPReply, ReasoningPart, RefusalDelta, RefusalPart, ReplyHead, TextDelta, VendorPart
 from tests.contract import naive, recorded
 from tests.contract import naive_responses as reader
-from tests.contract.replay import REQUEST, assert_says, built, cut, head_of, is_stream, play, played_out
+from tests.contract.replay import REQUEST, assert_says, built, cut, is_stream, parse_head, play, played_out
 
 
 def is_response(entry):
@@ -110,7 +110,7 @@ def test_recorded_responses_lose_nothing(ledger, speaker, file):
     """
     for one in recorded.of(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_whole_reply
-        check(speaker, head_of(one.response), one.response.body)
+        check(speaker, parse_head(one.response), one.response.body)
         ledger.has_decoded(one)
 
 
@@ -120,7 +120,7 @@ def test_recorded_streams_may_be_cut_anywhere(shared_folder, speaker, file):
     However the bytes of a recorded stream arrive, the events are the same.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         whole = played_out(speaker.decoder(REQUEST, head), [body])
         for seed in range(3):
             assert played_out(speaker.decoder(REQUEST, head), cut(body, seed)) == whole
@@ -132,7 +132,7 @@ def test_recorded_deltas_are_told_as_they_come(shared_folder, speaker, file):
     The deltas of text and of refusals are those of the stream, and together they are the text of the response.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
-        events = play(speaker.decoder(REQUEST, head_of(one.response)), [one.response.body])
+        events = play(speaker.decoder(REQUEST, parse_head(one.response)), [one.response.body])
         said = naive.chunks_of(one.response.body)
         told = "".join(event.text for event in events if isinstance(event, TextDelta))
         assert told == reader.deltas(said, "output_text") == built(events).text
@@ -146,7 +146,7 @@ def test_a_recorded_response_goes_back_as_it_came(shared_folder, speaker, file):
     The items of a response, whole or streamed, are written into the next request unchanged but for what is null.
     """
     for one in recorded.of(file, is_answered):
-        head, body = head_of(one.response), one.response.body
+        head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
             response = built(play(speaker.decoder(REQUEST, head), [body]))
             _, items, _ = reader.read_stream(naive.chunks_of(body))
@@ -194,7 +194,7 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, speaker, file):
     A recorded error has the vendor's words, code and parameter; asking again would not help.
     """
     for one in recorded.of(file, is_refused):
-        error = speaker.error(HTTPReply(head_of(one.response), one.response.body))
+        error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_says(error, one.response)
         ledger.has_decoded(one)
@@ -206,6 +206,6 @@ def test_recorded_counts_of_tokens_are_read(ledger, speaker, file):
     The count is the number that the vendor gave.
     """
     for one in recorded.of(file, is_count):
-        count = speaker.decode_token_count(REQUEST, HTTPReply(head_of(one.response), one.response.body))
+        count = speaker.decode_token_count(REQUEST, HTTPReply(parse_head(one.response), one.response.body))
         assert count == one.response.json()["input_tokens"]
         ledger.has_decoded(one)

@@ -97,7 +97,7 @@ def _calibrated(said, counts):
     plain, better, held = [], [], []
     for one in said:
         estimate = estimate_request(one.request)
-        calibrated = calibration.applied(one.api, one.request, estimate)
+        calibrated = calibration.correct(one.api, one.request, estimate)
         if calibrated is not None and counts(one):
             plain.append(_error(estimate.tokens, one.input_tokens))
             better.append(_error(calibrated.tokens, one.input_tokens))

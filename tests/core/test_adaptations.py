@@ -177,7 +177,7 @@ def test_an_error_is_given_on_demand_and_nothing_is_sent(client, async_client, s
     """
     strict = {"model": "openai/o3", "on_unsupported": "error", **options}
 
-    with pytest.raises(UnsupportedError, match="does not take all parameters as given"):
+    with pytest.raises(UnsupportedError, match="does not support all parameters"):
         client.ask("Hello", **strict)
     with client.stream("Hello", **strict) as stream, pytest.raises(UnsupportedError):
         list(stream)

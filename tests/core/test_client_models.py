@@ -65,7 +65,7 @@ def test_no_texts_are_not_embedded(client, scripted):
     """
     An empty list of texts is an error before sending.
     """
-    with pytest.raises(PromptError, match="no texts"):
+    with pytest.raises(PromptError, match="No texts"):
         client.embed([], model="openai/text-embedding-3-small")
 
     assert scripted.calls == []
@@ -157,7 +157,7 @@ def test_what_a_model_cannot_do_is_refused_before_sending(make_client, scripted)
 
     with pytest.raises(UnsupportedError, match="openai/gpt-4o does not take images"):
         client.ask(picture)
-    with pytest.raises(UnsupportedError, match="makes no embeddings"):
+    with pytest.raises(UnsupportedError, match="does not support embeddings"):
         client.embed("a")
     assert scripted.calls == []
 

@@ -371,9 +371,9 @@ def test_embeddings_cost_their_input(client, scripted):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("gpt-image-1", "openai/gpt-image-1 makes images and does not chat"),
-        ("text-embedding-3-small", "makes embeddings and does not chat. Call client.embed"),
-        ("omni-moderation-latest", "classifies contents and does not chat. Call client.moderate"),
+        ("gpt-image-1", "openai/gpt-image-1 is an image model. It does not support chat"),
+        ("text-embedding-3-small", "is an embedding model. It does not support chat. Call client.embed"),
+        ("omni-moderation-latest", "is a moderation model. It does not support chat. Call client.moderate"),
     ],
 )
 def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):
@@ -390,9 +390,9 @@ def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("gemini/imagen-4.0-generate-001", "makes images"),
-        ("gemini/veo-3.0-generate-001", "makes videos"),
-        ("groq/playai-tts", "speaks texts"),
+        ("gemini/imagen-4.0-generate-001", "an image model"),
+        ("gemini/veo-3.0-generate-001", "a video model"),
+        ("groq/playai-tts", "a speech model"),
     ],
 )
 def test_other_vendors_models_that_do_not_chat_are_not_asked(make_client, scripted, model, said):
@@ -408,7 +408,7 @@ def test_model_of_images_embeds_nothing(client, scripted):
     """
     What a model is made for bounds all that is asked of it.
     """
-    with pytest.raises(UnsupportedError, match="makes no embeddings"):
+    with pytest.raises(UnsupportedError, match="does not support embeddings"):
         client.embed("a", model="openai/gpt-image-1")
 
 

@@ -89,9 +89,9 @@ def test_provider_without_chat_is_not_asked(client_of, scripted):
     What it cannot do is said before anything is sent.
     """
     with client_of(Embedder) as client:
-        with pytest.raises(UnsupportedError, match="acme/e does not chat"):
+        with pytest.raises(UnsupportedError, match="acme/e does not support chat"):
             client.ask("Hello")
-        with pytest.raises(UnsupportedError, match="does not chat"), client.stream("Hello") as stream:
+        with pytest.raises(UnsupportedError, match="does not support chat"), client.stream("Hello") as stream:
             list(stream)
 
     assert not scripted.calls

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from budwood import Client
-from budwood.engine.accounting.calibration import WAITING, Calibration
+from budwood.engine.accounting.calibration import MAX_WAITING, Calibration
 from budwood.providing import estimate_request
 from budwood.types import ChatRequest, ImagePart, Message, TextPart, ToolDefinition
 from budwood_testing import chat_reply
@@ -37,7 +37,7 @@ def applied(calibration, request, endpoint="acme"):
     """
     Estimate by what was learned.
     """
-    return calibration.applied(endpoint, request, estimate_request(request))
+    return calibration.correct(endpoint, request, estimate_request(request))
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.3, 2.5])
@@ -151,11 +151,11 @@ def test_only_a_few_requests_are_kept():
     """
     Until somebody counts, a model's last few wait; enormous ones are not kept at all.
     """
-    calibration = learned(1.0, *[TEXT] * (WAITING + 5))
+    calibration = learned(1.0, *[TEXT] * (MAX_WAITING + 5))
     calibration.learn("acme", request_of("word " * 50_000), 50_000)
 
     (ratio,) = calibration._ratios.values()
-    assert len(ratio.waiting) == WAITING
+    assert len(ratio.waiting) == MAX_WAITING
 
 
 def test_threads_learn_side_by_side():

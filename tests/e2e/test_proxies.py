@@ -212,7 +212,7 @@ class Proxied(TLSBench):
         """
         asked = both_servers[secure]
 
-        with pytest.raises(ConnectionFailedError, match=f"http://{guarded_proxy} refuses .*407") as caught:
+        with pytest.raises(ConnectionFailedError, match=f"http://{guarded_proxy} refused .*407") as caught:
             fetch(make(proxy=f"http://{before}{guarded_proxy}"), call(asked.url))
 
         assert "user and password" in caught.value.hint
@@ -319,7 +319,7 @@ class TestDefault(Proxied):
         """
         The error names the proxy, shows no password, and is not tried again.
         """
-        with pytest.raises(ConnectionFailedError, match=f"socks5://{guarded_socks_proxy} refuses") as caught:
+        with pytest.raises(ConnectionFailedError, match=f"socks5://{guarded_socks_proxy} refused") as caught:
             fetch(make(proxy=f"socks5://{before}{guarded_socks_proxy}"), call(server.url))
 
         assert "wrong" not in str(caught.value)

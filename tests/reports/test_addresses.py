@@ -11,7 +11,7 @@ from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.types import HTTPCall
 from budwood.wire.errors import origin
-from budwood.wire.heads import address_of
+from budwood.wire.heads import parse_address
 from budwood_testing import chat_reply
 from tests.servers import KEEP_ALIVE, reply
 
@@ -154,7 +154,7 @@ def test_unusual_base_urls_are_valid(url):
     Such as a host named models, an underscore, and the zone of an IPv6 address.
     """
     Client("gemini/any", base_url=url, api_key="sk-test-secret").close()
-    assert address_of(HTTPCall(method="GET", url=url)).named in url
+    assert parse_address(HTTPCall(method="GET", url=url)).host_header in url
 
 
 @pytest.mark.parametrize("transport", ["blocking", "default", "httptools", "aiohttp", "httpx", "httpx-async"])

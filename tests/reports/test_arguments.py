@@ -91,7 +91,7 @@ def test_a_key_is_never_advised_as_extra(client, name):
         ({"provider": "openai"}, "provider/model"),
         ({"http_client": 1}, "transport=…"),
         ({"retrys": 3}, "Did you mean retries"),
-        ({"flavour": 3}, "Known are .*timeout"),
+        ({"flavour": 3}, "Known options: .*timeout"),
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
@@ -223,6 +223,7 @@ def test_the_content_of_files_is_taken(client, scripted):
     ("file", "text"),
     [
         ("https://example.com/a.png", r"https://example\.com/a\.png.*Image\(url=…\)"),
+        ("https://me:secret@example.com/a?sig=x", r"download files: https://example\.com/a\. "),
         ("s3://bucket/a.png", "does not download files"),
         ("data:image/png;base64,AAAA", "does not download files"),
         ("file:///tmp/a.png", "Pass its path"),

@@ -193,7 +193,7 @@ def test_a_decoder_that_returns_no_events_is_at_fault(client, scripted, monkeypa
     """
     A plugin that forgets to return is named, and the server is not blamed.
     """
-    from budwood_openai_compatible.streaming import ChatStreamDecoder
+    from budwood_openai_compatible.stream_decoder import ChatStreamDecoder
 
     monkeypatch.setattr(ChatStreamDecoder, method, lambda *_: result)
     scripted.reply(chunks=sse(*chat_chunks(["Once"])))

@@ -1,10 +1,10 @@
 """
-Work with any language model: ask, keep it up and cheap, make datasets.
+Work with any language model: ask questions reliably and at low cost, and generate datasets.
 
-Names are looked up when they are first used, so that ``import budwood`` costs next to nothing.
+Names are imported at their first use, so that ``import budwood`` takes almost no time.
 """
 
-TYPE_CHECKING = False  # what type checkers take for true; `import typing` would cost 8 ms
+TYPE_CHECKING = False  # type checkers treat it as true; `import typing` would take 8 ms
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession as AsyncChatSession
     from budwood.chat import ChatSession as ChatSession
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from budwood.types import ModelPrices as ModelPrices
     from budwood.types import ModelRules as ModelRules
     from budwood.types import ModerationResponse as ModerationResponse
+    from budwood.types import ModerationResult as ModerationResult
     from budwood.types import Part as Part
     from budwood.types import PullProgress as PullProgress
     from budwood.types import RateLimits as RateLimits
@@ -112,7 +113,6 @@ if TYPE_CHECKING:
     from budwood.types import VendorContent as VendorContent
     from budwood.types import VendorPart as VendorPart
     from budwood.types import VendorTool as VendorTool
-    from budwood.types import Verdict as Verdict
 
     __version__: str
 
@@ -137,13 +137,13 @@ _NAMES = {
     "budwood.types": """
         AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse FinishReason Finished
         Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind ModelPrices ModelRules
-        ModerationResponse Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort ReasoningPart
-        RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed TextDelta
-        TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart Usage
-        UsageReported VendorContent VendorPart VendorTool Verdict
+        ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort
+        ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed
+        TextDelta TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart
+        Usage UsageReported VendorContent VendorPart VendorTool
     """,
 }
-"""The public names, by the module where they live."""
+"""The public names, by their module."""
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -151,7 +151,7 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
-    """Look a public name up where it lives, the first time that it is used."""
+    """Import a public name at its first use."""
     if name == "__version__":
         from importlib.metadata import version
 
@@ -167,5 +167,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the public names, looked up or not."""
+    """List the public names, imported or not."""
     return sorted({*globals(), *__all__, "__version__"})

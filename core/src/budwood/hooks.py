@@ -1,9 +1,9 @@
 """
-How plugins describe what they bring.
+The hooks and specs with which plugins describe themselves.
 
-A plugin is a module with one or more functions marked by `hookimpl`, each named like a hook below and returning specs.
-The entry point's name must be among the names of the specs. For media handlers and tokenizers, the media types or the
-models follow the name, separated by spaces, so that only the plugin that is needed is imported:
+A plugin is a module with one or more functions marked by `hookimpl`. Each has the name of a hook below and returns
+specs. The name of the entry point must be the name of one of the specs. For media handlers and tokenizers, the media
+types or the models follow the name, separated by spaces, so that only the required plugin is imported:
 
 .. code-block:: toml
 
@@ -19,7 +19,7 @@ models follow the name, separated by spaces, so that only the plugin that is nee
     def budwood_providers() -> Iterable[ProviderSpec]:
         return [ProviderSpec(name="groq", settings=lambda: GroqSettings, build=Groq, requires_api=(2, 0))]
 
-Hooks only describe. No data passes through them: the object that `Spec.build` makes satisfies a Protocol of
+Hooks only return descriptions. The object that `Spec.build` returns does the work; it satisfies a Protocol of
 `budwood.contracts`.
 """
 
@@ -49,9 +49,9 @@ from budwood.types import Capability
 
 API_VERSION: Final = (2, 0)
 """
-The version of what plugins see: `budwood.errors`, `types`, `contracts`, `hooks`, `wire`, `providing`.
+The version of the plugin API: `budwood.errors`, `types`, `contracts`, `hooks`, `wire`, `providing`.
 
-A plugin that requires (2, 2) runs on (2, 2), (2, 3) and so on, but not on (2, 1) or (3, 0).
+A plugin that requires (2, 2) works with (2, 2), (2, 3) and so on, but not with (2, 1) or (3, 0).
 """
 
 hookspec = pluggy.HookspecMarker("budwood")
@@ -64,13 +64,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Spec(Generic[S, T]):
     """
-    One thing that a plugin brings.
+    The description of a plugin.
 
     Attributes:
-        name: What users type.
-        settings: Returns the Pydantic model of its settings; called when the settings are wanted.
-        build: Makes the object from its settings; imports of a vendor's library belong in here.
-        requires_api: The least `API_VERSION` that it needs.
+        name: The name that users type.
+        settings: Returns the Pydantic model of the settings. It is called when the settings are needed.
+        build: Builds the implementation from validated settings. Import a vendor's library in here.
+        requires_api: The minimum `API_VERSION`.
         summary: One line for ``budwood plugins list``.
     """
 
@@ -86,17 +86,17 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
     """
     A vendor of models.
 
-    A field ``api_key`` (a `SecretStr`) of its settings becomes the credential that `Provider.authorize` gets.
+    If the settings have a field ``api_key`` (a `SecretStr`), it is the credential that `Provider.authorize` receives.
 
     Attributes:
-        capabilities: The upper bound of what its instances can do.
-        environment: The vendor's own names of environment variables, by the field of the settings that they fill.
-        needs_credential: Whether nothing may be sent without ``api_key``.
+        capabilities: All capabilities that an instance may have.
+        environment: The vendor's own environment variables, by the field of the settings that they fill.
+        needs_credential: Whether ``api_key`` is required. If so, nothing is sent without it.
         exclusive: Mutually exclusive fields, such as authentication methods. If a higher-priority source sets one,
             values from lower-priority sources are ignored. Among variables of the environment the first wins.
-        catalog_of: Further plugins whose rows of the catalog hold for its models, where it has none of its own.
-        counts_output: Whether it refuses a request whose input and ``max_tokens`` together exceed the context window.
-        inline: Of a `LocalProvider`: whether it answers so fast that async code may call it without a thread.
+        catalog_of: Further plugins whose catalog rows apply to its models, if it has none of its own.
+        counts_output: Whether it rejects a request whose input and ``max_tokens`` together exceed the context window.
+        inline: For a `LocalProvider`: whether it is fast enough for async code to call it without a thread.
     """
 
     capabilities: frozenset[Capability] = frozenset()
@@ -114,38 +114,39 @@ class CacheSpec(Spec[S, Cache]):
     A cache.
 
     Attributes:
-        inline: Whether it is so fast that async code may call it without a thread.
+        inline: Whether it is fast enough for async code to call it without a thread.
     """
 
     inline: bool = False
 
 
 class StorageSpec(Spec[S, Storage]):
-    """A form in which datasets are written. Its settings have a field ``path``."""
+    """A file format for datasets. Its settings have a field ``path``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaHandlerSpec(Spec[S, MediaHandler]):
     """
-    A kind of file that messages can hold.
+    A kind of file that messages can contain.
 
     Attributes:
-        media_types: The media types that it reads, as in ``"image/png"`` or ``"text/*"``; those of its entry point.
+        media_types: The media types that it reads, such as ``"image/png"`` or ``"text/*"``; the same as in its entry
+            point.
     """
 
     media_types: tuple[str, ...] = ()
 
 
 class TransportSpec(Spec[S, Transports]):
-    """A way to carry HTTP calls. Its settings are `budwood.wire.TransportSettings`, or more."""
+    """A way to send HTTP calls. Its settings are `budwood.wire.TransportSettings` or a subclass."""
 
 
 class InstructionStrategySpec(Spec[S, InstructionStrategy]):
-    """A way to decide what the users of a dataset's conversations ask."""
+    """A way to generate the instructions of users in the conversations of a dataset."""
 
 
 class PromptModifierSpec(Spec[S, PromptModifier]):
-    """A change to the messages that an answering model sees."""
+    """A change to the messages that the answering model receives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,15 +155,15 @@ class TokenizerSpec(Spec[S, Tokenizer]):
     A way to count tokens on this machine.
 
     Attributes:
-        models: Patterns of the models that it may know, as ``PLUGIN/MODEL``: ``"openai/gpt-4o*"``; those of its entry
-            point.
+        models: Patterns of the models that it may support, as ``PLUGIN/MODEL``: ``"openai/gpt-4o*"``; the same as in
+            its entry point.
     """
 
     models: tuple[str, ...] = ()
 
 
 class ObserverSpec(Spec[S, Observer]):
-    """What is told of each call: a usage store, telemetry. It runs only where ``observers`` names it."""
+    """A receiver of events about calls, such as a usage store or telemetry. It runs only if ``observers`` lists it."""
 
 
 @hookspec
@@ -221,15 +222,15 @@ def budwood_observers() -> Iterable[ObserverSpec[Any]]:
 
 class Kind(NamedTuple, Generic[T]):
     """
-    One kind of plugin: what users call it, where it is found, and what its hook returns.
+    A kind of plugin.
 
     Attributes:
-        label: What users call one.
-        section: The table of the settings that holds its instances.
-        spec: What the hook returns.
-        protocols: What an object that it builds satisfies: one of these.
-        patterns: The field of the spec whose values follow the name in the entry point; empty if the kind has none.
-        plural: The word in the names of the entry-point group and the hook; by default that of the section.
+        label: The name of the kind in messages.
+        section: The section of the settings with its instances.
+        spec: The class of the specs that the hook returns.
+        protocols: The Protocols of its implementations, which satisfy one of them.
+        patterns: The field of the spec whose values follow the name in the entry point; empty if there is none.
+        plural: The word in the names of the entry-point group and the hook; by default the section.
     """
 
     label: str
@@ -261,7 +262,7 @@ PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModif
 TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec, (Tokenizer,), "models")
 TRANSPORT: Final = Kind("transport", "transports", TransportSpec, (Transports,))
 OBSERVER: Final = Kind("observer", "observer", ObserverSpec, (Observer,), plural="observers")
-"""Its section is ``[observer.NAME]``: ``observers`` is the list of those that run."""
+"""Its section is ``[observer.NAME]``, since ``observers`` is the list of those that run."""
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -274,4 +275,4 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     TRANSPORT,
     OBSERVER,
 )
-"""All kinds of plugin. A further kind is one more spec, one more hook, one more row."""
+"""All kinds of plugin. A new kind needs a spec, a hook and a row here."""

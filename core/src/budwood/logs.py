@@ -1,9 +1,9 @@
 """
-Structured events for whoever wants them: one for each request and each attempt.
+Log structured events: one for each request and each attempt.
 
-Nothing is written, and structlog is not even imported, until the program configures structlog or calls
-`configure_logging`. Events carry names, ids, sizes and durations. They carry no secret, and the content of prompts and
-replies only after ``configure_logging(content=True)``.
+Nothing is written, and structlog is not imported, until the program configures structlog or calls `configure_logging`.
+Events contain names, ids, sizes and durations. They never contain secrets, and the content of prompts and replies only
+after ``configure_logging(content=True)``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 REDACTED = "[redacted]"
 
 CONTENT_FIELDS = frozenset({"prompt", "text", "arguments", "result"})
-"""Fields of an event that hold what users or models wrote."""
+"""Fields of events with text of users or models."""
 
 _SECRET_WORDS = ("api_key", "authorization", "cookie", "password", "secret", "credential")
-_content_wanted = False
+_logs_content = False
 
 
 def configure_logging(
@@ -34,14 +34,14 @@ def configure_logging(
     A program that configures structlog itself gets the events without calling this.
 
     Args:
-        level: The least level that is written.
-        json: One JSON object a line instead of text for people.
+        level: The lowest level that is written.
+        json: Write one JSON object per line instead of text for people.
         content: Also write prompts and replies. Secrets stay redacted.
     """
     import structlog
 
-    global _content_wanted  # noqa: PLW0603 - process-wide, as structlog's own configuration is
-    _content_wanted = content
+    global _logs_content  # noqa: PLW0603 - process-wide, as structlog's own configuration is
+    _logs_content = content
     renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=_has_colors())
     structlog.configure(
         processors=[
@@ -61,15 +61,15 @@ def _has_colors() -> bool:
     return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def wanted() -> bool:
-    """Tell whether anyone configured logging, so that callers need not gather fields in vain."""
+def is_enabled() -> bool:
+    """Tell whether logging is configured. If not, callers need not collect fields."""
     structlog = sys.modules.get("structlog")
     return structlog is not None and bool(structlog.is_configured())
 
 
 def emit(event: str, *, level: Literal["debug", "info", "warning"] = "info", **fields: object) -> None:
-    """Write one event, if anyone wants it."""
-    if not wanted():
+    """Write an event, if logging is configured."""
+    if not is_enabled():
         return
     import structlog
 
@@ -80,7 +80,7 @@ def emit(event: str, *, level: Literal["debug", "info", "warning"] = "info", **f
 def _shown(name: str, value: object) -> object:
     if any(word in name.lower().replace("-", "_") for word in _SECRET_WORDS):
         return REDACTED
-    if name in CONTENT_FIELDS and not _content_wanted:
+    if name in CONTENT_FIELDS and not _logs_content:
         return REDACTED
     if isinstance(value, Mapping):
         return {key: _shown(str(key), inner) for key, inner in value.items()}

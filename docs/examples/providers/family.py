@@ -57,7 +57,7 @@ class Mint(OpenAICompatible):
             adaptations += (Adaptation(parameter="reasoning_effort", action="changed", reason=reason),)
         return Body(values, adaptations)
 
-    def standard(self, body: dict[str, Any]) -> dict[str, Any]:
+    def normalize(self, body: dict[str, Any]) -> dict[str, Any]:
         """Move the thoughts of a reply or a chunk to the field that the base class reads."""
         for choice in body.get("choices") or ():
             message = choice.get("message") or choice.get("delta") or {}

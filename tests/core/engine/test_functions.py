@@ -235,8 +235,8 @@ def needs_opaque(thing: Opaque) -> None:
 @pytest.mark.parametrize(
     ("tools", "complaint"),
     [
-        ([lambda: 1], "'<lambda>' needs a name"),
-        ([needs_opaque], "'needs_opaque' cannot be described"),
+        ([lambda: 1], "Invalid tool name '<lambda>'"),
+        ([needs_opaque], "Cannot describe the tool 'needs_opaque'"),
         ([weather, weather], "Two tools have the name 'weather'"),
         ([5], "A tool is of the type int"),
         ([len], "A tool is of the type builtin_function_or_method"),

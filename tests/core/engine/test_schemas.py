@@ -129,11 +129,11 @@ class Uncallable:
 @pytest.mark.parametrize(
     ("schema", "complaint"),
     [
-        (Uncallable, "Uncallable cannot be described as a JSON schema"),
-        (list[Callable[[int], int]], "cannot be described as a JSON schema"),
+        (Uncallable, "Cannot describe Uncallable as a JSON schema"),
+        (list[Callable[[int], int]], "Cannot describe .* as a JSON schema"),
         (object(), "schema= is of the type object"),
         (Point(1), "schema= is of the type Point"),
-        ({"enum": [object()]}, "cannot be written as JSON"),
+        ({"enum": [object()]}, "Cannot encode the JSON schema as JSON"),
     ],
 )
 def test_what_json_cannot_express_is_refused_before_sending(client, scripted, schema, complaint):

@@ -159,7 +159,9 @@ def test_the_mode_may_be_named(client, scripted, mode, key):
     assert key in scripted.sent()
 
 
-@pytest.mark.parametrize(("mode", "lack"), [("native", "takes no JSON schema"), ("tool", "calls no tools")])
+@pytest.mark.parametrize(
+    ("mode", "lack"), [("native", "does not support JSON schemas"), ("tool", "does not support tools")]
+)
 def test_a_mode_that_the_model_lacks_is_refused(make_client, scripted, mode, lack):
     """
     What was named and cannot be done is an error before sending.
@@ -291,8 +293,8 @@ class Uncallable(BaseModel):
         ({"required": 5}, r"not valid at \$.required"),
         ({"minimum": "a", "maximum": 1}, r"not valid at \$.minimum"),
         ({"properties": []}, r"not valid at \$.properties"),
-        ({"$ref": "#/$defs/missing"}, "refers to '#/.defs/missing', which is not in it"),
-        ({"items": {"$ref": "https://example.org/a.json"}}, "refers to 'https://example.org/a.json'"),
+        ({"$ref": "#/$defs/missing"}, "reference '#/.defs/missing', which cannot be resolved"),
+        ({"items": {"$ref": "https://example.org/a.json"}}, "reference 'https://example.org/a.json'"),
         ({"minimum": 5, "maximum": 4}, "No value can satisfy the schema.*minimum 5 above maximum 4"),
         ({"minLength": 2, "maxLength": 1}, "No value can satisfy"),
         ({"enum": []}, "No value can satisfy|not valid"),
@@ -301,7 +303,7 @@ class Uncallable(BaseModel):
         ({"properties": {"a": False}, "required": ["a"]}, r"No value can satisfy.*\$.a is false"),
         ({"required": ["a"], "additionalProperties": False}, "requires 'a' and does not allow it"),
         ({"minItems": 1, "items": {"minimum": 1, "maximum": 0}}, r"No value can satisfy.*\$\[\]"),
-        (Uncallable, "Uncallable cannot be described as a JSON schema"),
+        (Uncallable, "Cannot describe Uncallable as a JSON schema"),
         (Person(name="Ada", age=36), "schema= is of the type Person"),
         ([PERSON], "schema= is of the type list"),
     ],

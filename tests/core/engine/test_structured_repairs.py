@@ -75,7 +75,7 @@ def test_mistakes_are_sent_back_at_most_as_often_as_said(client, scripted, repai
     ("changes", "complaint"),
     [
         ({"refusal": "I will not."}, "The model refused: I will not."),
-        ({"text": '{"name": "A', "finish_reason": "length"}, "was cut off at max_tokens.*Raise max_tokens"),
+        ({"text": '{"name": "A', "finish_reason": "length"}, "was truncated at max_tokens.*Raise max_tokens"),
         ({"text": "", "finish_reason": "content_filter"}, "does not satisfy"),
     ],
 )

@@ -218,7 +218,7 @@ def test_a_tool_that_does_not_exist_goes_back_to_the_model(client, scripted):
     scripted.reply(body=calling(("whether", "{}"))).reply(body=chat_reply("Sorry."))
 
     assert client.ask("?", tools=[weather]).text == "Sorry."
-    assert results(scripted) == ["There is no tool 'whether'; there are weather."]
+    assert results(scripted) == ["There is no tool 'whether'. Available tools: weather."]
 
 
 def test_calls_of_tools_that_we_were_not_given_are_the_answer(client, scripted):
@@ -305,7 +305,7 @@ def test_a_model_without_tools_is_not_sent_any(make_client, scripted):
     """
     client = make_client(settings={"models": {"openai/*": {"lacks": ["tools"]}}})
 
-    with pytest.raises(UnsupportedError, match="openai/gpt-4o calls no tools"):
+    with pytest.raises(UnsupportedError, match="openai/gpt-4o does not support tools"):
         client.ask("?", tools=[weather])
     assert scripted.calls == []
 

@@ -279,7 +279,7 @@ def test_disabled_plugin_is_never_imported(disabled, make_distribution, load):
     with pytest.raises(PluginDisabledError, match=r"acme-plugin 1\.2\.3 is disabled") as caught:
         load("acme", disabled=[disabled])
 
-    assert "[plugins] disabled" in caught.value.hint
+    assert "[plugins] of the settings" in caught.value.hint
     assert "BUDWOOD_PLUGINS_DISABLED" in caught.value.hint
     assert made.imports == 0
 

@@ -61,7 +61,7 @@ class TestChunked(TransportTestBase):
         server.play(BEGIN + chunk(b"one") + said, keep_alive=True).play(reply(200, "next"))
         transport = make()
 
-        with pytest.raises(ConnectionFailedError, match="broke"):
+        with pytest.raises(ConnectionFailedError, match="was lost"):
             fetch(transport, call(server.url))
 
         assert fetch(transport, call(server.url)).body == b"next"

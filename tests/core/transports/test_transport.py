@@ -14,7 +14,7 @@ from budwood.errors import ConfigurationError
 from budwood.transports.pooled import PooledTransport
 from budwood.types import HTTPCall
 from budwood.wire import tls
-from budwood.wire.happy_eyeballs import connected
+from budwood.wire.happy_eyeballs import connect_socket
 from budwood.wire.transport_settings import TransportSettings
 from tests.servers import KEEP_ALIVE, reply
 
@@ -122,7 +122,7 @@ def test_the_next_address_is_tried_where_one_refuses(addresses, loopback_server)
     addresses += [("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.1", loopback_server.port)]
 
     async def connect() -> int:
-        with await connected("vendor.example", 80, None, ()) as sock:
+        with await connect_socket("vendor.example", 80, None, ()) as sock:
             return sock.getpeername()[1]
 
     assert asyncio.run(connect()) == loopback_server.port
@@ -140,7 +140,7 @@ def test_an_address_that_is_silent_does_not_hold_up_the_next(addresses, loopback
         addresses += [full.getsockname(), ("127.0.0.1", loopback_server.port)]
 
         async def connect() -> int:
-            with await connected("vendor.example", 80, None, ()) as sock:
+            with await connect_socket("vendor.example", 80, None, ()) as sock:
                 return sock.getpeername()[1]
 
         assert asyncio.run(connect()) == loopback_server.port
@@ -155,4 +155,4 @@ def test_nobody_answers_at_any_address(addresses):
     addresses += [("127.0.0.1", 1), ("127.0.0.1", 2)]
 
     with pytest.raises(ConnectionRefusedError, match="1"):
-        asyncio.run(connected("vendor.example", 80, None, ()))
+        asyncio.run(connect_socket("vendor.example", 80, None, ()))

@@ -77,7 +77,7 @@ def test_images_by_url_are_rejected_before_sending(asking, scripted):
 
 def test_a_model_that_does_not_chat_is_rejected_before_sending(asking, scripted):
     """
-    A row of the catalog states that the model does not chat, and the error says so.
+    A row of the catalog says that the model does not support chat, and so does the error.
     """
     settings = {"models": {"seer/seer-paints": {"lacks": ["chat"]}}}
     with asking("seer", settings=settings) as client, pytest.raises(UnsupportedError, match="seer/seer-paints"):

@@ -213,7 +213,7 @@ def test_a_429_is_ones_own_quota_or_lack_of_capacity(azure, message, expected):
 @pytest.mark.parametrize(
     ("status", "code", "expected", "hint"),
     [
-        (401, "401", AuthenticationError, "of this resource"),
+        (401, "401", AuthenticationError, "to this resource"),
         (403, "403", PermissionDeniedError, "may use"),
         (404, "DeploymentNotFound", NotFoundError, "azure/DEPLOYMENT"),
         (404, "404", NotFoundError, "api_version"),

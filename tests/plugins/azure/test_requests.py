@@ -129,7 +129,7 @@ class Renaming(AzureBase):
         values["max_new_tokens"] = values.pop("max_tokens", 100)
         return Body(values, receipts)
 
-    def standard(self, said):
+    def normalize(self, said):
         return {**said, "choices": [{"message": {"content": said["output"]}, "finish_reason": "stop"}]}
 
 

@@ -316,7 +316,7 @@ def test_one_way_to_prove_it_is_enough(asking):
     """
     Key and token together in one place are a mistake.
     """
-    with pytest.raises(ConfigurationError, match="not both"):
+    with pytest.raises(ConfigurationError, match="mutually exclusive"):
         asking(api_key="key", token="token")
 
 

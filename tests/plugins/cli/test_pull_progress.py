@@ -113,7 +113,7 @@ def test_no_server_to_pull_with(budwood, ollama):
     run = budwood("models", "pull", "ollama/llama3.2")
 
     assert run.returncode == 6
-    assert "`ollama serve` starts it" in run.stderr
+    assert "Start it with `ollama serve`" in run.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.errors import BadResponseError
-from budwood_gemini.partial_arguments import add_piece
+from budwood_gemini.partial_arguments import add_partial_argument
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters=".[]'\"\\"), min_size=1, max_size=5)
 LEAVES = st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
@@ -42,7 +42,7 @@ def test_pieces_make_the_whole(arguments):
     """
     whole = {}
     for piece in pieces_of(arguments):
-        add_piece(whole, piece)
+        add_partial_argument(whole, piece)
     assert whole == arguments
 
 
@@ -51,7 +51,7 @@ def test_names_in_brackets():
     A path may quote names that hold dots and quotes.
     """
     whole = {}
-    add_piece(whole, {"jsonPath": '$[\'a.b\']["it\\"s"][0]', "numberValue": 1})
+    add_partial_argument(whole, {"jsonPath": '$[\'a.b\']["it\\"s"][0]', "numberValue": 1})
     assert whole == {"a.b": {'it"s': [1]}}
 
 
@@ -61,7 +61,7 @@ def test_a_path_that_leads_nowhere_is_an_error(path):
     Paths that do not fit are the server's mistake, and fill no memory.
     """
     with pytest.raises(BadResponseError):
-        add_piece({"list": ["a"], "text": "a"}, {"jsonPath": path, "stringValue": "a"})
+        add_partial_argument({"list": ["a"], "text": "a"}, {"jsonPath": path, "stringValue": "a"})
 
 
 @given(st.text(max_size=20))
@@ -71,7 +71,7 @@ def test_any_path_is_understood_or_refused(path):
     """
     whole = {}
     try:
-        add_piece(whole, {"jsonPath": path, "stringValue": "a"})
+        add_partial_argument(whole, {"jsonPath": path, "stringValue": "a"})
     except BadResponseError:
         return
     json.dumps(whole)

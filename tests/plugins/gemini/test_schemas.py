@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_gemini.schemas import known_schema
+from budwood_gemini.schemas import convert_schema
 
 KNOWN = {
     "type": "object",
@@ -20,7 +20,7 @@ def test_a_schema_that_gemini_knows_is_left_as_it_is():
     """
     Nothing is changed that needs no change.
     """
-    assert known_schema(KNOWN) == KNOWN
+    assert convert_schema(KNOWN) == KNOWN
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_keywords_that_gemini_does_not_know(schema, written):
     """
     Constants become the only choice, unknown formats words; what else is unknown is left out at any depth.
     """
-    assert known_schema(schema) == written
-    assert known_schema({"properties": {"a": schema}}) == {"properties": {"a": written}}
+    assert convert_schema(schema) == written
+    assert convert_schema({"properties": {"a": schema}}) == {"properties": {"a": written}}
 
 
 @given(st.sampled_from(["const", "examples", "$schema", "discriminator", "format", "enum"]))
@@ -53,7 +53,7 @@ def test_properties_may_have_the_names_of_keywords(name):
     A property that is called like a keyword stays.
     """
     schema = {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
-    assert known_schema(schema) == schema
+    assert convert_schema(schema) == schema
 
 
 def test_values_are_not_taken_for_schemas():
@@ -61,4 +61,4 @@ def test_values_are_not_taken_for_schemas():
     Defaults and choices are data, whatever they look like.
     """
     schema = {"type": "object", "default": {"const": 1, "examples": 2}}
-    assert known_schema(schema) == schema
+    assert convert_schema(schema) == schema

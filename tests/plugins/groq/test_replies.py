@@ -164,7 +164,7 @@ def test_what_the_model_wrote_is_shown(groq):
     wrote = '{"name": "f"} ' + "x" * 1000
     error = failed(groq(), 400, {"message": "No.", "code": "tool_use_failed", "failed_generation": wrote})
 
-    assert 'It wrote: {"name": "f"}' in str(error)
+    assert 'Its output: {"name": "f"}' in str(error)
     assert len(str(error)) < 500
 
 

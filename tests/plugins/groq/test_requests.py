@@ -210,7 +210,7 @@ def test_settings_say_one_thing_of_reasoning():
     """
     Groq refuses the two parameters together, and so do the settings.
     """
-    with pytest.raises(ValidationError, match="not both"):
+    with pytest.raises(ValidationError, match="mutually exclusive"):
         GroqSettings(reasoning_format="parsed", include_reasoning=True)
 
 

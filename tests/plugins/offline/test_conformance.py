@@ -1,4 +1,4 @@
-"""The offline provider, proved by the kit."""
+"""Conformance tests of the offline provider."""
 
 from budwood_testing import LocalProviderSuite
 

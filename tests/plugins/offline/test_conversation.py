@@ -19,7 +19,7 @@ TEXT = "Keys rotate least recently used. A refused key is taken out. An exhauste
         "You are Ada. Formulate the next question she would ask.",
     ],
 )
-def test_a_request_for_a_question_is_recognised(request_text):
+def test_a_request_for_a_question_is_detected(request_text):
     """
     The user or the system message may ask for a question, in several wordings.
     """
@@ -72,7 +72,7 @@ def test_an_unclosed_tag_is_text():
 
 def test_several_documents_are_joined():
     """
-    Texts between tags of the same name are one context.
+    Texts in tags with the same name are joined to one context.
     """
     task = read_conversation(
         [("user", f'<document>Old.</document>\n<document name="b">{TEXT}</document>\nWhat rests?')]
@@ -139,7 +139,7 @@ def test_sentences_of_earlier_answers_are_listed():
         question="And then?",
         context=TEXT,
         material=TEXT,
-        said=("A refused key is taken out.",),
+        shown=("A refused key is taken out.",),
     )
 
 
@@ -159,12 +159,12 @@ def test_questions_of_lists_and_earlier_turns_are_listed():
         ]
     )
 
-    assert listed.asked == ("What rotates?", "Who rests?")
-    assert (flipped.kind, flipped.asked) == ("ask", ("What rotates?",))
-    assert flipped.said == ("Keys rotate least recently used.",)
+    assert listed.questions == ("What rotates?", "Who rests?")
+    assert (flipped.kind, flipped.questions) == ("ask", ("What rotates?",))
+    assert flipped.shown == ("Keys rotate least recently used.",)
 
 
-def test_a_transcript_in_the_request_is_read():
+def test_a_transcript_in_the_request_is_parsed():
     """
     Its questions were asked, and the sentences of its answers were said.
     """
@@ -180,7 +180,11 @@ def test_a_transcript_in_the_request_is_read():
         ]
     )
 
-    assert (task.kind, task.asked, task.said) == ("ask", ("What rotates?",), ("Keys rotate least recently used.",))
+    assert (task.kind, task.questions, task.shown) == (
+        "ask",
+        ("What rotates?",),
+        ("Keys rotate least recently used.",),
+    )
 
 
 def test_an_empty_conversation_is_a_task_without_context():

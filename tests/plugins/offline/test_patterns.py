@@ -36,7 +36,7 @@ def test_a_sample_matches_its_pattern(pattern, extra):
 
 def test_extra_repetitions_lengthen_the_text():
     """
-    More repetitions are written, up to what the pattern allows.
+    With `extra` the text has more repetitions, up to the limit of the pattern.
     """
     assert [sample_pattern("a+b{1,2}", extra) for extra in range(3)] == ["ab", "aabb", "aaabb"]
 

@@ -39,13 +39,13 @@ def offline():
     """
     A client of the offline model, without a cache.
     """
-    with Client(MODEL, cache=False) as made:
-        yield made
+    with Client(MODEL, cache=False) as client:
+        yield client
 
 
 def about(passage, request):
     """
-    Write a prompt with a passage.
+    Return a prompt with a passage.
     """
     return f"<passage>\n{passage}\n</passage>\n\n{request}"
 
@@ -53,7 +53,7 @@ def about(passage, request):
 @pytest.mark.parametrize("passage", PASSAGES)
 def test_an_answer_is_one_or_two_sentences_of_its_passage(offline, passage):
     """
-    An answer consists of whole sentences of the passage.
+    An answer consists of complete sentences of the passage.
     """
     sentences = split_sentences(passage)
 
@@ -64,7 +64,7 @@ def test_an_answer_is_one_or_two_sentences_of_its_passage(offline, passage):
     assert set(given_sentences) <= set(sentences)
 
 
-def test_an_answer_has_to_do_with_its_question(offline):
+def test_an_answer_matches_its_question(offline):
     """
     The sentence that contains the answer is selected.
     """
@@ -72,7 +72,7 @@ def test_an_answer_has_to_do_with_its_question(offline):
     assert offline.ask(f"{KEYS} What happens to a refused key?").text == "A refused key is taken out."
 
 
-def test_settings_bound_the_sentences_of_an_answer():
+def test_settings_limit_the_sentences_of_an_answer():
     """
     An instance with `sentences = 1` answers with one sentence.
     """
@@ -101,10 +101,13 @@ def test_questions_of_a_conversation_differ_and_so_do_their_answers(offline):
     for _ in range(5):
         so_far = "\n".join(f"User: {question}\nAssistant: {answer}" for question, answer in turns)
         question = offline.ask(about(BEES, f"Conversation so far:\n{so_far}\n\nAsk the next question."), seed=1).text
-        said = [{"role": "system", "content": about(BEES, "Answer from this passage alone.")}]
-        for asked, answered in turns:
-            said += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
-        turns.append((question, offline.ask([*said, {"role": "user", "content": question}]).text))
+        shown = [{"role": "system", "content": about(BEES, "Answer from this passage alone.")}]
+        for questions, answered in turns:
+            shown += [
+                {"role": "user", "content": questions},
+                {"role": "assistant", "content": answered},
+            ]
+        turns.append((question, offline.ask([*shown, {"role": "user", "content": question}]).text))
 
     sentences = [sentence for _, answer in turns for sentence in split_sentences(answer)]
     assert len({question for question, _ in turns}) == 5
@@ -112,15 +115,15 @@ def test_questions_of_a_conversation_differ_and_so_do_their_answers(offline):
     assert set(sentences) <= set(split_sentences(BEES))
 
 
-def test_a_chat_gives_every_sentence_once_and_then_says_so(offline):
+def test_a_chat_returns_every_sentence_once(offline):
     """
-    When all sentences were said, the reply says so and repeats none.
+    After all sentences were returned, the reply is a fixed message; no sentence is repeated.
     """
     chat = offline.chat(system=about(KEYS, "Answer from this passage."))
     answers = [chat.ask("What happens to a key?").text for _ in range(5)]
 
     assert sorted(answers[:3]) == sorted(split_sentences(KEYS))
-    assert answers[3] == answers[4] == "The text holds no sentence that was not given already."
+    assert answers[3] == answers[4] == "The text has no further sentences."
 
 
 def test_the_seed_decides_which_question_is_asked(offline):
@@ -128,15 +131,15 @@ def test_the_seed_decides_which_question_is_asked(offline):
     The same seed gives the same question in every client; other seeds give others.
     """
     prompt = about(BEES, "Ask a question.")
-    asked = [offline.ask(prompt, seed=seed).text for seed in range(20)]
+    questions = [offline.ask(prompt, seed=seed).text for seed in range(20)]
 
     with Client(MODEL, cache=False) as other:
-        assert [other.ask(prompt, seed=seed).text for seed in range(20)] == asked
-    assert len(set(asked)) >= 15
+        assert [other.ask(prompt, seed=seed).text for seed in range(20)] == questions
+    assert len(set(questions)) >= 15
 
 
 @pytest.mark.parametrize("request_text", ["Ask a question.", "What does the queen lay?"])
-def test_a_stream_gives_what_a_plain_call_gives(offline, request_text):
+def test_a_stream_gives_the_same_reply(offline, request_text):
     """
     A stream has the same text and usage, in several deltas.
     """
@@ -152,7 +155,7 @@ def test_a_stream_gives_what_a_plain_call_gives(offline, request_text):
     assert stream.response.metadata == plain.metadata
 
 
-def test_async_gives_what_blocking_gives(offline):
+def test_both_clients_give_the_same_reply(offline):
     """
     Both clients give the same reply, streamed or not.
     """
@@ -167,7 +170,7 @@ def test_async_gives_what_blocking_gives(offline):
     assert asyncio.run(ask()) == (offline.ask(prompt, seed=4).text,) * 2
 
 
-def test_max_tokens_cuts_the_reply(offline):
+def test_max_tokens_truncates_the_reply(offline):
     """
     A truncated reply has the finish reason `length`, and is the beginning of the full one.
     """
@@ -188,7 +191,7 @@ def test_a_stop_sequence_ends_the_reply_before_it(offline):
     assert (reply.text, reply.finish_reason) == ("A refused key", "stop")
 
 
-def test_usage_counts_what_came_in_and_went_out(offline):
+def test_usage_counts_input_and_output(offline):
     """
     Input and output tokens are those of the messages and of the reply.
     """
@@ -199,7 +202,7 @@ def test_usage_counts_what_came_in_and_went_out(offline):
     assert reply.usage.output_tokens == count_tokens(reply.text)
 
 
-def test_every_reply_says_that_no_language_model_wrote_it(offline):
+def test_metadata_marks_replies_as_not_from_a_language_model(offline):
     """
     The metadata distinguishes a reply from one of a language model.
     """
@@ -208,7 +211,7 @@ def test_every_reply_says_that_no_language_model_wrote_it(offline):
 
 
 @pytest.mark.parametrize("prompt", ["Why is the sky blue?", "Hello", "今日は天気がいいですか?"])
-def test_without_a_context_it_says_so(offline, prompt):
+def test_without_a_context_the_reply_is_fixed(offline, prompt):
     """
     Without a text, the reply is a fixed message.
     """
@@ -223,7 +226,7 @@ def test_a_pydantic_model_is_filled_from_the_context(offline):
     assert offline.ask("Name: Ada Lovelace\nAge: 36", schema=Person).parsed.name == "Ada Lovelace"
 
 
-def test_a_json_schema_is_filled_and_gaps_are_told(offline):
+def test_missing_values_of_a_json_schema_are_listed(offline):
     """
     The metadata lists the paths of values that are not in the text.
     """
@@ -240,7 +243,7 @@ def test_a_json_schema_is_filled_and_gaps_are_told(offline):
     assert json.loads(reply.text) == reply.parsed
 
 
-def test_a_schema_that_nothing_satisfies_is_refused(offline):
+def test_an_unsatisfiable_schema_is_an_error(offline):
     """
     The error names the path, has a hint, and is raised before any event of a stream.
     """
@@ -259,7 +262,7 @@ def test_a_schema_that_nothing_satisfies_is_refused(offline):
 
 def test_an_unknown_model_is_not_found(offline):
     """
-    The error names the one model that there is.
+    The error names the only model.
     """
     with pytest.raises(NotFoundError, match="has no model 'gpt'") as caught:
         offline.ask("Hello", model="offline/gpt")
@@ -267,7 +270,7 @@ def test_an_unknown_model_is_not_found(offline):
     assert "offline/extractive" in str(caught.value.hint)
 
 
-def test_tools_are_refused(offline):
+def test_tools_are_rejected(offline):
     """
     A request with tools is an error before anything is sent.
     """
@@ -280,7 +283,7 @@ def test_tools_are_refused(offline):
         offline.ask("What is the weather in Oslo?", tools=[weather])
 
 
-def test_its_one_model_is_listed(offline):
+def test_the_only_model_is_listed(offline):
     """
     The list of models has one entry.
     """
@@ -296,7 +299,7 @@ def test_its_one_model_is_listed(offline):
         ("Der Hund schläft. Die Katze jagt Mäuse.", "Was jagt die Katze?", "Die Katze jagt Mäuse."),
     ],
 )
-def test_other_languages_are_answered_from(offline, passage, question, answer):
+def test_other_languages_are_supported(offline, passage, question, answer):
     """
     Sentences are found in scripts without spaces, too.
     """
@@ -317,9 +320,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_odd_characters_are_taken(offline, text):
+def test_unusual_characters_are_accepted(offline, text):
     """
-    Control characters, half surrogate pairs and broken markup cause no error.
+    Control characters, lone surrogates and broken markup cause no error.
     """
     for request_text in ("What is it?", "Ask a question."):
         assert offline.ask(about(f"{text} {KEYS}", request_text)).text
@@ -371,7 +374,7 @@ def _effort(offline, unit, length):
 
 
 @pytest.mark.parametrize("unit", ENDLESS)
-def test_no_text_takes_the_square_of_its_length(offline, unit):
+def test_time_is_linear_in_the_length_of_the_text(offline, unit):
     """
     A text eight times as long takes about eight times as many calls.
 
@@ -383,7 +386,7 @@ def test_no_text_takes_the_square_of_its_length(offline, unit):
     assert _effort(offline, unit, 16_000) < 9 * short
 
 
-def test_a_megabyte_is_read(offline):
+def test_a_megabyte_is_processed(offline):
     """
     A text of a megabyte can be answered from and asked about.
     """

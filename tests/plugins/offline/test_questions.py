@@ -21,10 +21,10 @@ def list_questions(passage):
     """
     List all questions about a passage.
     """
-    asked = []
-    while question := write_question(passage, seed=1, asked=asked, said=["none"]):
-        asked.append(question)
-    return asked
+    questions = []
+    while question := write_question(passage, seed=1, questions=questions, shown=["none"]):
+        questions.append(question)
+    return questions
 
 
 def make_conversations(count, passages, seed):
@@ -34,12 +34,17 @@ def make_conversations(count, passages, seed):
     chance = random.Random(seed)
     for number in range(count):
         passage = passages[number % len(passages)]
-        asked, said, turns = [], [], []
+        questions, shown, turns = [], [], []
         for _ in range(chance.randint(1, 4)):
-            question = write_question(passage, seed=chance.getrandbits(64), asked=asked, said=said)
-            answer = select_sentences(question, passage, exclude=said)
-            asked.append(question)
-            said += answer
+            question = write_question(
+                passage,
+                seed=chance.getrandbits(64),
+                questions=questions,
+                shown=shown,
+            )
+            answer = select_sentences(question, passage, exclude=shown)
+            questions.append(question)
+            shown += answer
             turns.append((question, answer))
         yield passage, turns
 
@@ -108,8 +113,8 @@ def test_nine_in_ten_questions_of_200_conversations_differ():
         [question for _, turns in make_conversations(25, PASSAGES, seed) for question, _ in turns] for seed in range(8)
     ]
 
-    assert min(len(set(asked)) / len(asked) for asked in rounds) >= 0.9
-    assert len({question for asked in rounds for question in asked}) > 300
+    assert min(len(set(questions)) / len(questions) for questions in rounds) >= 0.9
+    assert len({question for questions in rounds for question in questions}) > 300
 
 
 def test_answers_are_new_sentences_of_the_passage():
@@ -117,20 +122,20 @@ def test_answers_are_new_sentences_of_the_passage():
     Every question of a conversation is answered, and no sentence is said twice.
     """
     for passage, turns in make_conversations(100, PASSAGES, seed=7):
-        said = [sentence for _, answer in turns for sentence in answer]
+        shown = [sentence for _, answer in turns for sentence in answer]
         assert all(answer for _, answer in turns)
-        assert len(said) == len(set(said))
-        assert all(sentence in normalise(passage) for sentence in said)
+        assert len(shown) == len(set(shown))
+        assert all(sentence in normalise(passage) for sentence in shown)
 
 
 def test_the_seed_chooses_the_question():
     """
     The same arguments give the same question; other seeds give others.
     """
-    asked = [write_question(PASSAGES[0], seed=seed) for seed in range(50)]
+    questions = [write_question(PASSAGES[0], seed=seed) for seed in range(50)]
 
-    assert asked == [write_question(PASSAGES[0], seed=seed) for seed in range(50)]
-    assert len(set(asked)) > 35
+    assert questions == [write_question(PASSAGES[0], seed=seed) for seed in range(50)]
+    assert len(set(questions)) > 35
 
 
 def test_sentences_without_an_answer_are_asked_about_first():
@@ -138,8 +143,8 @@ def test_sentences_without_an_answer_are_asked_about_first():
     The answer to a new question is not among the sentences that were said.
     """
     sentences = [sentence.text for sentence in build_index(PASSAGES[1]).sentences]
-    said = [sentence for sentence in sentences if not sentence.startswith("A neap tide")]
-    question = write_question(PASSAGES[1], seed=3, said=said)
+    shown = [sentence for sentence in sentences if not sentence.startswith("A neap tide")]
+    question = write_question(PASSAGES[1], seed=3, shown=shown)
 
     assert select_sentences(question, PASSAGES[1], limit=1)[0].startswith("A neap tide")
 
@@ -158,7 +163,7 @@ def test_a_passage_without_further_questions_gives_none():
     """
     assert write_question("", seed=1) is None
     assert write_question("--- ...", seed=1) is None
-    assert write_question(PASSAGES[0], seed=1, asked=list_questions(PASSAGES[0])) is None
+    assert write_question(PASSAGES[0], seed=1, questions=list_questions(PASSAGES[0])) is None
 
 
 @given(st.text(), st.integers(-(2**70), 2**70))

@@ -36,12 +36,12 @@ def test_excluded_sentences_are_not_selected():
     """
     Every answer of a conversation is new; when all sentences were said, there is none.
     """
-    said: list[str] = []
-    while answer := select_sentences("What happens to a key?", KEYS, exclude=said):
-        assert not set(answer) & set(said)
-        said += answer
+    shown: list[str] = []
+    while answer := select_sentences("What happens to a key?", KEYS, exclude=shown):
+        assert not set(answer) & set(shown)
+        shown += answer
 
-    assert sorted(said) == sorted(sentence.text for sentence in build_index(KEYS).sentences)
+    assert sorted(shown) == sorted(sentence.text for sentence in build_index(KEYS).sentences)
 
 
 def test_a_text_of_few_sentences_gives_one_at_a_time():

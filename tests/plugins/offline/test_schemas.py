@@ -114,7 +114,7 @@ def test_several_rows_differ():
 
 def test_recursion_ends():
     """
-    A schema that refers to itself is filled if it can end, and refused if it cannot.
+    A recursive schema is filled if it can end; otherwise it is an error.
     """
     optional = {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}
     chain = {"$ref": "#/$defs/node", "$defs": {"node": shape(text=STRING, next=optional)}}
@@ -123,7 +123,7 @@ def test_recursion_ends():
 
     for schema in (chain, tree):
         Draft202012Validator(schema).validate(fill_schema(schema, PASSAGE).value)
-    with pytest.raises(ValueError, match="without end"):
+    with pytest.raises(ValueError, match="infinitely recursive"):
         fill_schema(endless, PASSAGE)
 
 
@@ -142,7 +142,7 @@ def test_recursion_ends():
         ({"type": "array", "minItems": 3, "maxItems": 2}, "minItems 3 is more than maxItems 2"),
         ({"$ref": "#/$defs/none"}, "does not exist"),
         ({"$ref": "https://example.org/schema"}, "outside the schema"),
-        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "without end"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "infinitely recursive"),
         ({"type": "string", "pattern": "("}, "not supported"),
         ({"type": "integer", "minimum": 10**6, "multipleOf": 10**7, "maximum": 10**7 - 1}, "no further value"),
         (shape(a={"type": "object", "required": ["b"], "properties": {"b": False}}), r"\$.a.b: the schema False"),
@@ -150,9 +150,9 @@ def test_recursion_ends():
         ({"not": {}}, "does not support `not`"),
     ],
 )
-def test_an_impossible_schema_is_refused_with_path_and_reason(schema, text):
+def test_an_unsatisfiable_schema_is_an_error(schema, text):
     """
-    A schema that no value satisfies, or that has an unsupported keyword, is a ValueError.
+    A schema that no value satisfies, or with an unsupported keyword, raises an error with path and reason.
     """
     with pytest.raises(ValueError, match=text):
         fill_schema(schema, PASSAGE)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from budwood_ollama.addresses import read_address
+from budwood_ollama.addresses import parse_address
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_every_form_of_an_address_is_read(written, url):
     """
     What people write into OLLAMA_HOST becomes the URL that Ollama itself would ask.
     """
-    assert read_address(written) == url
+    assert parse_address(written) == url
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_no_address_is_refused(written, cause):
     What Ollama has no use for is an error that says what to write instead, and repeats no password.
     """
     with pytest.raises(ValueError, match=cause) as raised:
-        read_address(written)
+        parse_address(written)
     assert "secret" not in str(raised.value)
 
 
@@ -74,8 +74,8 @@ def test_any_text_is_an_address_or_refused(written):
     No text makes anything but a URL or a ValueError, and a URL is read as itself.
     """
     try:
-        url = read_address(written)
+        url = parse_address(written)
     except ValueError:
         return
     assert url.startswith(("http://", "https://"))
-    assert read_address(url) == url
+    assert parse_address(url) == url

@@ -66,7 +66,7 @@ def test_a_missing_model_is_to_be_pulled(failed, text):
     error = failed(404, {"error": text})
 
     assert type(error) is NotFoundError
-    assert error.hint == "`ollama pull llama3:8b` fetches it."
+    assert error.hint == "Run `ollama pull llama3:8b`."
 
 
 @pytest.mark.parametrize("name", ["x; rm -rf ~", "$(reboot)", "a`b`"])

@@ -21,7 +21,7 @@ from budwood.errors import (
     UnsupportedError,
 )
 from budwood.types import PullProgress
-from budwood_ollama.errors import error_in_stream
+from budwood_ollama.errors import make_error_in_success
 from budwood_ollama.pull_decoder import PullDecoder
 from tests.servers import WAIT_FOR_CLOSE, head, signal
 
@@ -175,7 +175,7 @@ def test_who_fetches_no_models_says_so_before_sending(make_client, scripted):
     """
     with make_client() as client:
         for model in ("openrouter/x", "offline/extractive"):
-            with pytest.raises(UnsupportedError, match="downloads no models"):
+            with pytest.raises(UnsupportedError, match="does not support downloading models"):
                 list(client.pull(model))
 
     assert scripted.calls == []
@@ -191,7 +191,7 @@ def test_where_no_server_runs_the_hint_says_how_to_start_one(loopback_server):
     with Client("ollama/x", base_url=url, retries=0) as client, pytest.raises(ConnectionFailedError) as caught:
         list(client.pull())
 
-    assert "`ollama serve` starts it" in caught.value.hint
+    assert "Start it with `ollama serve`" in caught.value.hint
 
 
 def test_leaving_a_pull_closes_its_connection(loopback_server):
@@ -228,7 +228,7 @@ def test_any_cut_of_the_bytes_gives_the_same_records(cuts):
     """
     data = b"".join(written(*RECORDS))
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    decoder = PullDecoder(failure=lambda line: error_in_stream(None, line))
+    decoder = PullDecoder(make_error=lambda line: make_error_in_success(None, line))
 
     steps = [step for begin, end in pairwise(places) for step in decoder.feed(data[begin:end])]
 

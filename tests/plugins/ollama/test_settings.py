@@ -32,7 +32,7 @@ def test_what_is_no_time_is_refused(given):
     """
     What Ollama would take for its default is an error here.
     """
-    with pytest.raises(ValidationError, match="a time is seconds"):
+    with pytest.raises(ValidationError, match="must be seconds"):
         OllamaSettings(keep_alive=given)
 
 

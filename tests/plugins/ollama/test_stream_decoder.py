@@ -28,7 +28,7 @@ from budwood.types import (
     ToolCallPart,
     UsageReported,
 )
-from budwood_ollama.errors import error_in_stream
+from budwood_ollama.errors import make_error_in_success
 from budwood_ollama.stream_decoder import ChatStreamDecoder
 
 REQUEST = ChatRequest(model="qwen3", messages=(Message.user("Hello"),))
@@ -206,7 +206,7 @@ def played_out(pieces):
     List the events of a stream, and the error with which it ended.
     """
     head = ReplyHead(200, {})
-    decoder = ChatStreamDecoder(REQUEST, head, failure=lambda line: error_in_stream(head, line))
+    decoder = ChatStreamDecoder(REQUEST, head, make_error=lambda line: make_error_in_success(head, line))
     events = []
     try:
         for piece in pieces:

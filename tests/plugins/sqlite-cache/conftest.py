@@ -1,4 +1,4 @@
-"""Caches over files in the folder of the test."""
+"""Caches with files in the folder of the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 @pytest.fixture
 def path(tmp_path):
     """
-    Where the file of the cache will be.
+    The path of the cache file.
     """
     return tmp_path / "kept" / "replies.sqlite3"
 
@@ -27,7 +27,7 @@ def path(tmp_path):
 @pytest.fixture
 def logged():
     """
-    The events that caches wrote to the log.
+    The log events of caches.
     """
     return []
 
@@ -35,7 +35,7 @@ def logged():
 @pytest.fixture
 def open_cache(path, clock, logged):
     """
-    Make a cache from settings, and close it after the test. Its file is `path` where nothing else is said.
+    Return a function that builds a cache from settings; by default its file is `path`. Close it after the test.
     """
     caches = []
 
@@ -66,7 +66,7 @@ def cache(open_cache):
 @pytest.fixture
 def start():
     """
-    Start one of the programs beside the tests, in a process of its own; it is ended with the test.
+    Return a function that starts a program in a new process, and kill it after the test.
     """
     processes = []
 
@@ -84,7 +84,7 @@ def start():
 @pytest.fixture
 def run(start):
     """
-    Run a program to its end, and return what it printed.
+    Return a function that runs a program and returns its output.
     """
 
     def run_one(program, *arguments):

@@ -20,7 +20,7 @@ any_text = st.text(st.characters(exclude_categories=()))
 
 def entries(path):
     """
-    Count what the file holds, expired or not.
+    Return the number of entries in the file, including expired ones.
     """
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT count(*) FROM entries").fetchone()[0]
@@ -28,14 +28,14 @@ def entries(path):
 
 def test_unknown_key_has_no_value(cache):
     """
-    What was never set is None.
+    `get` returns None for a key that was never set.
     """
     assert cache.get("nothing") is None
 
 
 def test_value_outlives_the_cache_object(open_cache):
     """
-    What one object kept and closed, the next finds.
+    A value is found by another object after the first was closed.
     """
     first = open_cache()
     first.set("key", b"value")
@@ -46,7 +46,7 @@ def test_value_outlives_the_cache_object(open_cache):
 
 def test_later_value_replaces_the_earlier(cache, path):
     """
-    A key has one value: the last.
+    A key has only its last value.
     """
     cache.set("key", b"one")
     cache.set("key", b"two")
@@ -56,31 +56,31 @@ def test_later_value_replaces_the_earlier(cache, path):
 
 
 @shared_fixtures
-@example(kept={"": b"", "\0": b"\0", "\ud800": b"a surrogate", "😀": b"beyond the first plane"})
-@given(kept=st.dictionaries(any_text, st.binary(), max_size=5))
-def test_any_text_is_a_key_and_any_bytes_a_value(cache, kept):
+@example(values={"": b"", "\0": b"\0", "\ud800": b"a surrogate", "😀": b"beyond the first plane"})
+@given(values=st.dictionaries(any_text, st.binary(), max_size=5))
+def test_any_text_is_a_key_and_any_bytes_a_value(cache, values):
     """
-    Values come back as they were, under keys of any characters: zero, lone surrogates, none at all.
+    Any bytes are stored unchanged under any key, including empty ones, zeros and lone surrogates.
     """
-    for key, value in kept.items():
+    for key, value in values.items():
         cache.set(key, value)
 
-    assert {key: cache.get(key) for key in kept} == kept
+    assert {key: cache.get(key) for key in values} == values
 
 
 @pytest.mark.parametrize("pair", [("é", "e\u0301"), ("K", "k"), ("a", "a "), ("a\0b", "a\0c"), ("ß", "ss")])
-def test_keys_that_look_alike_are_different(cache, pair):
+def test_similar_keys_are_different(cache, pair):
     """
-    Keys are compared exactly, without case, normal forms or ends at a zero.
+    Keys are compared exactly: case, normal forms and zeros matter.
     """
     cache.set(pair[0], b"first")
 
     assert cache.get(pair[1]) is None
 
 
-def test_large_value_comes_back_whole(cache):
+def test_large_value_is_stored(cache):
     """
-    Ten megabytes are kept like ten bytes.
+    A value may have ten megabytes.
     """
     value = os.urandom(10_000_000)
 
@@ -91,7 +91,7 @@ def test_large_value_comes_back_whole(cache):
 
 def test_value_must_be_bytes(cache):
     """
-    A text is refused before it is written, not when it is read.
+    A text is rejected by `set`.
     """
     with pytest.raises(TypeError):
         cache.set("key", "text")
@@ -99,9 +99,9 @@ def test_value_must_be_bytes(cache):
     assert cache.get("key") is None
 
 
-def test_entry_ends_after_its_ttl(cache, clock):
+def test_entry_expires_after_its_ttl(cache, clock):
     """
-    A value is there until its seconds are over, and not a moment longer.
+    A value is returned until its ttl has passed, and not afterwards.
     """
     cache.set("key", b"value", ttl=10)
 
@@ -111,9 +111,9 @@ def test_entry_ends_after_its_ttl(cache, clock):
     assert cache.get("key") is None
 
 
-def test_entry_without_ttl_stays(cache, clock):
+def test_entry_without_ttl_does_not_expire(cache, clock):
     """
-    Without a time to live there is no end.
+    A value without a ttl does not expire.
     """
     cache.set("key", b"value")
 
@@ -121,9 +121,9 @@ def test_entry_without_ttl_stays(cache, clock):
     assert cache.get("key") == b"value"
 
 
-def test_ttl_of_the_settings_holds_where_none_is_given(open_cache, clock):
+def test_ttl_setting_is_the_default(open_cache, clock):
     """
-    The settings say how long, and a set that says otherwise wins.
+    The ttl of the settings applies unless `set` has one.
     """
     cache = open_cache(ttl=10)
     cache.set("usual", b"value")
@@ -136,9 +136,9 @@ def test_ttl_of_the_settings_holds_where_none_is_given(open_cache, clock):
     assert [cache.get(key) for key in ("usual", "longer", "shorter")] == [None, b"value", None]
 
 
-def test_ttl_holds_across_restarts(open_cache, clock):
+def test_ttl_applies_after_a_restart(open_cache, clock):
     """
-    The end of an entry is a time of day, which the next process reads like this one.
+    The expiry is stored as wall-clock time, which the next process uses.
     """
     first = open_cache()
     first.set("key", b"value", ttl=10)
@@ -148,9 +148,9 @@ def test_ttl_holds_across_restarts(open_cache, clock):
     assert open_cache().get("key") is None
 
 
-def test_replacing_an_expired_entry_gives_it_a_new_time(cache, clock):
+def test_expired_entry_can_be_replaced(cache, clock):
     """
-    A key that was over is as good as new.
+    A new value replaces an expired one.
     """
     cache.set("key", b"old", ttl=1)
     clock.now += 5
@@ -159,9 +159,9 @@ def test_replacing_an_expired_entry_gives_it_a_new_time(cache, clock):
     assert cache.get("key") == b"new"
 
 
-def test_expired_entries_leave_the_file_step_by_step(cache, clock, path):
+def test_expired_entries_are_removed_incrementally(cache, clock, path):
     """
-    Each set removes some of what is over, never all at once, so that no call pays for a great cleaning.
+    Each `set` removes only some expired entries, so that no call has to remove many.
     """
     for number in range(50):
         cache.set(f"old {number}", b"value", ttl=1)
@@ -176,9 +176,9 @@ def test_expired_entries_leave_the_file_step_by_step(cache, clock, path):
     assert counts[-1] == 10
 
 
-def test_namespaces_do_not_see_each_other(open_cache):
+def test_namespaces_are_separate(open_cache):
     """
-    One file holds the same key once for each namespace.
+    The same key in two namespaces of one file holds two values.
     """
     one, two = open_cache(namespace="one"), open_cache(namespace="two")
     one.set("key", b"first")
@@ -190,7 +190,7 @@ def test_namespaces_do_not_see_each_other(open_cache):
 
 def test_threads_share_a_cache(cache):
     """
-    Sixteen threads that read and write at once lose nothing and see only whole values.
+    Sixteen threads that read and write at once lose no value and read no mixture.
     """
     barrier = Barrier(16)
 
@@ -204,14 +204,14 @@ def test_threads_share_a_cache(cache):
         return [cache.get(f"own {number} {step}") for step in range(30)]
 
     with ThreadPoolExecutor(16) as pool:
-        kept = list(pool.map(work, range(16)))
+        values = list(pool.map(work, range(16)))
 
-    assert kept == [[bytes([number]) * 1000] * 30 for number in range(16)]
+    assert values == [[bytes([number]) * 1000] * 30 for number in range(16)]
 
 
 def test_caches_create_one_file_together(open_cache, tmp_path):
     """
-    Caches that open a new file at the same moment wait for each other, and none fails.
+    Caches that create the same file at once wait for each other.
     """
     count = 8
     barrier = Barrier(count)
@@ -230,7 +230,7 @@ def test_caches_create_one_file_together(open_cache, tmp_path):
 
 def test_two_caches_over_one_file_see_each_other(open_cache):
     """
-    What one object has set, another of the same process reads at once.
+    A value set by one object is immediately visible to another.
     """
     one, two = open_cache(), open_cache()
     assert two.get("key") is None
@@ -240,9 +240,9 @@ def test_two_caches_over_one_file_see_each_other(open_cache):
     assert two.get("key") == b"value"
 
 
-def test_closed_cache_says_so(cache):
+def test_closed_cache_is_an_error(cache):
     """
-    Closing twice is no error; using it afterwards is one.
+    Closing twice is allowed; using a closed cache raises OSError.
     """
     cache.set("key", b"value")
     cache.close()
@@ -256,7 +256,7 @@ def test_closed_cache_says_so(cache):
 
 def test_nothing_is_written_before_the_first_use(open_cache, path):
     """
-    A cache that is made and not used leaves no file and no folder.
+    A cache that is not used creates no file or folder.
     """
     open_cache().close()
 
@@ -265,25 +265,25 @@ def test_nothing_is_written_before_the_first_use(open_cache, path):
 
 def test_default_file_is_in_the_cache_folder(open_cache, path):
     """
-    Without a path, the file is one of the folder that the plugin is given.
+    Without a path, the file is in the cache folder of the plugin.
     """
     open_cache(path=None).set("key", b"value")
 
     assert path.exists()
 
 
-def test_path_may_begin_with_the_home_folder(open_cache, tmp_path):
+def test_tilde_in_the_path_is_expanded(open_cache, tmp_path):
     """
-    A tilde means the user's home.
+    A tilde in the path is the user's home.
     """
     open_cache(path="~/mine.sqlite3").set("key", b"value")
 
     assert (tmp_path / "home" / "mine.sqlite3").exists()
 
 
-def test_relative_path_does_not_follow_the_current_folder(open_cache, tmp_path, monkeypatch):
+def test_relative_path_is_resolved_once(open_cache, tmp_path, monkeypatch):
     """
-    A relative path means the folder in which the cache was made, wherever the program goes later.
+    A relative path refers to the current folder when the cache was built.
     """
     cache = open_cache(path="here.sqlite3")
     (tmp_path / "elsewhere").mkdir()
@@ -293,18 +293,18 @@ def test_relative_path_does_not_follow_the_current_folder(open_cache, tmp_path, 
     assert (tmp_path / "here.sqlite3").exists()
 
 
-def test_folder_is_refused_when_the_cache_is_made(open_cache, tmp_path):
+def test_folder_as_path_is_an_error(open_cache, tmp_path):
     """
-    A folder instead of a file is a mistake in the settings, and the message says what to name instead.
+    A folder as the path raises ConfigurationError with a hint when the cache is built.
     """
-    with pytest.raises(ConfigurationError, match=r"is a folder.*Name a file in it"):
+    with pytest.raises(ConfigurationError, match=r"is a folder.*Set it to a file"):
         open_cache(path=tmp_path)
 
 
 @pytest.mark.parametrize("wrong", [{"ttl": 0}, {"ttl": -1}, {"ttl": float("inf")}, {"namespace": ""}, {"pth": "x"}])
-def test_settings_that_make_no_sense_are_refused(wrong):
+def test_invalid_settings_are_rejected(wrong):
     """
-    A mistake in the settings is told when they are read.
+    Invalid settings raise an error.
     """
     with pytest.raises(ValidationError):
         SQLiteCacheSettings(**wrong)
@@ -313,7 +313,7 @@ def test_settings_that_make_no_sense_are_refused(wrong):
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_only_its_owner_can_read_the_file(cache, path, monkeypatch):
     """
-    The file, its logs and a folder made for them are closed to others, whatever the umask.
+    The file, its logs and the created folder are accessible only to the owner, whatever the umask.
     """
     before = os.umask(0)
     try:
@@ -327,9 +327,9 @@ def test_only_its_owner_can_read_the_file(cache, path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-def test_folder_that_was_there_keeps_its_mode(open_cache, path):
+def test_existing_folder_keeps_its_mode(open_cache, path):
     """
-    A folder of the user's is not changed.
+    The mode of an existing folder is not changed.
     """
     path.parent.mkdir(mode=0o755)
     path.parent.chmod(0o755)

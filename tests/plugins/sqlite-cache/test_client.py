@@ -15,7 +15,7 @@ SECRET = "sk-test-very-secret"
 @pytest.fixture
 def file(tmp_path):
     """
-    Where these clients keep their replies.
+    The path of the cache file.
     """
     return tmp_path / "kept" / "replies.sqlite3"
 
@@ -23,7 +23,7 @@ def file(tmp_path):
 @pytest.fixture
 def open_client(scripted, clock, file):
     """
-    Make a client whose cache is the SQLite cache; the arguments are settings of the cache.
+    Return a function that creates a client with the SQLite cache; its arguments are settings of the cache.
     """
     clients = []
 
@@ -49,22 +49,22 @@ def open_client(scripted, clock, file):
 @pytest.fixture
 def events():
     """
-    What is written to the log.
+    The log events.
     """
-    written = []
+    logged = []
 
-    def note(logger, method, event):
-        written.append(event)
+    def record(logger, method, event):
+        logged.append(event)
         raise structlog.DropEvent
 
-    structlog.configure(processors=[note])
-    yield written
+    structlog.configure(processors=[record])
+    yield logged
     structlog.reset_defaults()
 
 
-def test_reply_is_kept_for_the_next_client(open_client, scripted):
+def test_reply_is_cached_for_the_next_client(open_client, scripted):
     """
-    The second client gets the first one's reply, and nothing is sent.
+    The second client gets the reply of the first, and sends nothing.
     """
     scripted.reply(200, chat_reply("hello"))
     with open_client() as first:
@@ -78,7 +78,7 @@ def test_reply_is_kept_for_the_next_client(open_client, scripted):
 
 def test_cache_needs_no_settings(scripted, clock, tmp_path):
     """
-    `Client(cache="sqlite")` alone keeps replies, in the user's own cache folder.
+    `Client(cache="sqlite")` caches replies in the user's cache folder.
     """
     scripted.reply(200, chat_reply("hello"))
     for _ in range(2):
@@ -89,9 +89,9 @@ def test_cache_needs_no_settings(scripted, clock, tmp_path):
     assert [file.parent.name for file in (tmp_path / "home").rglob("replies.sqlite3")] == ["sqlite"]
 
 
-def test_cache_is_set_in_the_file_of_settings(scripted, clock, tmp_path):
+def test_cache_is_configured_in_the_settings_file(scripted, clock, tmp_path):
     """
-    A section of budwood.toml is an instance with its own file, and `cache` chooses it.
+    A section of budwood.toml configures an instance, and `cache` selects it.
     """
     (tmp_path / "budwood.toml").write_text(
         'cache = "work"\n[caches.work]\nplugin = "sqlite"\npath = "work.sqlite3"\nnamespace = "work"\nttl = 60\n'
@@ -106,9 +106,9 @@ def test_cache_is_set_in_the_file_of_settings(scripted, clock, tmp_path):
     assert (tmp_path / "work.sqlite3").exists()
 
 
-def test_cache_is_set_in_the_environment(scripted, clock, tmp_path, monkeypatch):
+def test_cache_is_configured_in_the_environment(scripted, clock, tmp_path, monkeypatch):
     """
-    Variables say the same as the file.
+    Environment variables configure the cache like the settings file.
     """
     monkeypatch.setenv("BUDWOOD_CACHE", "sqlite")
     monkeypatch.setenv("BUDWOOD_CACHES__SQLITE__PATH", str(tmp_path / "mine.sqlite3"))
@@ -122,9 +122,9 @@ def test_cache_is_set_in_the_environment(scripted, clock, tmp_path, monkeypatch)
     assert (tmp_path / "mine.sqlite3").exists()
 
 
-def test_ttl_of_the_client_wins(scripted, clock, file):
+def test_ttl_of_the_client_takes_precedence(scripted, clock, file):
     """
-    `cache_ttl` of the client is stronger than the settings of the cache.
+    `cache_ttl` of the client overrides the ttl of the settings.
     """
     scripted.reply(200, chat_reply("early")).reply(200, chat_reply("late"))
     settings = {"caches": {"sqlite": {"path": str(file), "ttl": 1000}}}
@@ -142,9 +142,9 @@ def test_ttl_of_the_client_wins(scripted, clock, file):
         assert client.ask("hi").text == "late"
 
 
-def test_namespaces_keep_clients_apart(open_client, scripted):
+def test_namespaces_separate_clients(open_client, scripted):
     """
-    Two clients with two namespaces ask twice.
+    Clients with different namespaces do not share replies.
     """
     scripted.reply(200, chat_reply("one")).reply(200, chat_reply("two"))
 
@@ -153,9 +153,9 @@ def test_namespaces_keep_clients_apart(open_client, scripted):
     assert texts == ["one", "two"]
 
 
-def test_streamed_reply_is_kept(open_client, scripted):
+def test_streamed_reply_is_cached(open_client, scripted):
     """
-    A stream fills the cache like a whole reply, and is played from it.
+    A streamed reply is cached, and replayed as a stream.
     """
     scripted.reply(200, chunks=sse(*chat_chunks(["hel", "lo"])))
     with open_client().stream("hi") as stream:
@@ -167,9 +167,9 @@ def test_streamed_reply_is_kept(open_client, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_async_client_keeps_replies(scripted, clock, file):
+def test_async_client_caches_replies(scripted, clock, file):
     """
-    Many calls of an async client read and write the same file, beside the event loop.
+    Concurrent calls of an async client read and write the cache.
     """
     count = 20
     for number in range(count):
@@ -194,7 +194,7 @@ def test_async_client_keeps_replies(scripted, clock, file):
 
 def test_key_is_not_in_the_file(open_client, scripted, file):
     """
-    The file holds replies and hashes of requests: no API key, and no prompt.
+    The file contains replies and hashes of requests, but no API keys or prompts.
     """
     scripted.reply(200, chat_reply("hello there"))
     client = open_client()
@@ -207,9 +207,9 @@ def test_key_is_not_in_the_file(open_client, scripted, file):
 
 
 @pytest.mark.parametrize("fault", ["no folder", "another database's version"])
-def test_fault_of_the_cache_does_not_break_a_call(open_client, scripted, file, fault, events):
+def test_cache_error_does_not_fail_a_call(open_client, scripted, file, fault, events):
     """
-    Where the cache cannot be used, calls go on without it, and the log says what is wrong.
+    If the cache cannot be used, calls succeed without it, and the error is logged.
     """
     if fault == "no folder":
         file.parent.write_text("a file in its place")
@@ -225,9 +225,9 @@ def test_fault_of_the_cache_does_not_break_a_call(open_client, scripted, file, f
     assert all(str(file.parent) in event["reason"] for event in faults)
 
 
-def test_damaged_file_does_not_break_a_call(open_client, scripted, file, events):
+def test_damaged_file_does_not_fail_a_call(open_client, scripted, file, events):
     """
-    A file that is no database is set aside, told in the log with the instance's name, and the reply is kept.
+    A damaged file is renamed and logged with the name of the instance, and the reply is cached.
     """
     file.parent.mkdir()
     file.write_bytes(b"no database" * 1000)
@@ -240,9 +240,9 @@ def test_damaged_file_does_not_break_a_call(open_client, scripted, file, events)
     assert damaged["instance"] == "sqlite"
 
 
-def test_mistake_in_the_settings_is_told_at_once(open_client, tmp_path):
+def test_invalid_settings_are_reported_early(open_client, tmp_path):
     """
-    An unknown key and a folder as the file are errors of configuration, before anything is asked.
+    An unknown setting or a folder as the path raises ConfigurationError when the client is created.
     """
     with pytest.raises(ConfigurationError, match=r"\[caches.sqlite\].*'pth'"):
         open_client(pth="x")

@@ -1,4 +1,4 @@
-"""The SQLite cache, proved by the kit."""
+"""Conformance tests of the SQLite cache."""
 
 from budwood_testing import CacheSuite
 
@@ -10,26 +10,26 @@ class TestSQLiteCache(CacheSuite):
 
     def settings(self, folder):
         """
-        A file of the test's own.
+        A file in the folder of the test.
         """
         return {"path": folder / "cache.sqlite3"}
 
     def other_namespace(self, folder):
         """
-        The same file.
+        Another namespace of the same file.
         """
         return {"namespace": "another"}
 
     def broken_settings(self, folder):
         """
-        A file below what is no folder.
+        A path below a file.
         """
         (folder / "file").write_text("")
         return {"path": folder / "file" / "cache.sqlite3"}
 
     def break_store(self, folder):
         """
-        What is no database, in place of the file.
+        Replace the file by one that is not a database.
         """
         (folder / "cache.sqlite3").write_bytes(b"no database at all " * 4096)
         return True

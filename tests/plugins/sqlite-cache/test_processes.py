@@ -13,15 +13,15 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not
 
 def integrity(path):
     """
-    Ask SQLite whether the file is whole.
+    Return the result of SQLite's integrity check.
     """
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("PRAGMA integrity_check").fetchall()
 
 
-def begin_together(processes):
+def start_together(processes):
     """
-    Wait until all are ready, let them begin, and return how they ended.
+    Start all processes at once, when they are ready, and return their exit codes.
     """
     for process in processes:
         assert process.stdout.readline() == "ready\n"
@@ -31,38 +31,38 @@ def begin_together(processes):
     return [process.wait() for process in processes]
 
 
-def test_processes_write_at_once(start, open_cache, path):
+def test_processes_can_write_at_once(start, open_cache, path):
     """
-    Processes that create the file together and write at once lose nothing.
+    Processes that create the file and write to it at once lose no entry.
     """
-    ended = begin_together([start("write", path, name, 100) for name in "abcd"])
+    exit_codes = start_together([start("write", path, name, 100) for name in "abcd"])
 
     cache = open_cache()
-    assert ended == [0, 0, 0, 0]
+    assert exit_codes == [0, 0, 0, 0]
     assert all(cache.get(f"{name} {number}") for name in "abcd" for number in range(100))
     assert integrity(path) == [("ok",)]
 
 
-def test_processes_begin_anew_together(start, open_cache, path, tmp_path):
+def test_processes_replace_a_damaged_file_together(start, open_cache, path, tmp_path):
     """
-    Of several processes that find the file damaged one sets it aside, and none takes away what another began.
+    If several processes find a damaged file, one renames it, and none removes the new file.
     """
     path.parent.mkdir()
     path.write_bytes(b"no database " * 1000)
 
-    ended = begin_together([start("write", path, name, 20) for name in "abcd"])
+    exit_codes = start_together([start("write", path, name, 20) for name in "abcd"])
 
     cache = open_cache()
-    assert ended == [0, 0, 0, 0]
+    assert exit_codes == [0, 0, 0, 0]
     assert all(cache.get(f"{name} {number}") for name in "abcd" for number in range(20))
     assert path.with_name(f"{path.name}.corrupt").read_bytes() == b"no database " * 1000
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 @pytest.mark.parametrize("count", [1, 40, 150])
-def test_killed_writer_loses_nothing_that_was_kept(start, open_cache, path, count):
+def test_killed_writer_loses_no_stored_entry(start, open_cache, path, count):
     """
-    A process killed in the middle of writing leaves a whole file with every entry whose `set` had returned.
+    A process that is killed while writing leaves a valid file with every entry whose `set` had returned.
     """
     process = start("write_until_killed", path)
     for _ in range(count):
@@ -78,17 +78,17 @@ def test_killed_writer_loses_nothing_that_was_kept(start, open_cache, path, coun
 
 
 @forks
-def test_parent_and_child_lose_nothing_of_each_other(run, path):
+def test_parent_and_child_share_the_cache_after_a_fork(run, path):
     """
-    After a fork both go on, and what the child keeps is there although the parent closed its cache in between.
+    After a fork both processes can write; closing the cache in the parent loses no entry of the child.
     """
     assert run("fork_and_close", path) == ["b'child' b'parent' b'child' b'child'"]
 
 
 @forks
-def test_fork_among_threads_that_write(run, path):
+def test_fork_while_threads_write(run, path):
     """
-    A fork in the middle of other threads' writing leaves no lock held in the child, and loses nothing.
+    A fork while other threads write leaves no lock in the child, and loses no entry.
     """
     assert run("fork_among_threads", path) == ["10 []"]
     assert integrity(path) == [("ok",)]
@@ -97,6 +97,6 @@ def test_fork_among_threads_that_write(run, path):
 @pytest.mark.skipif(sys.platform != "linux", reason="calls fork of the C library")
 def test_connection_is_never_used_in_another_process(run, path):
     """
-    A fork that Python did not see is noticed by the process's id.
+    A fork that bypasses Python is detected by the process id.
     """
     assert run("fork_unseen", path) == ["b'parent' its own"]

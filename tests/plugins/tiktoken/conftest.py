@@ -1,4 +1,4 @@
-"""OpenAI's vocabularies, as they lie in tiktoken's folder."""
+"""OpenAI's vocabularies in a folder with tiktoken's file names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from budwood_tiktoken.vocabularies import VOCABULARIES
 @pytest.fixture(scope="session")
 def vocabularies(tmp_path_factory):
     """
-    A folder with the two vocabularies; tiktoken checks that they are OpenAI's own.
+    A folder with the two vocabularies; tiktoken checks their digests.
     """
     folder = tmp_path_factory.mktemp("vocabularies")
-    data = Path(find_spec("bpe_openai").origin).parent / "data"  # not imported: it uses what Python deprecates
+    data = Path(find_spec("bpe_openai").origin).parent / "data"  # not imported, because it uses deprecated functions
     for name, vocabulary in VOCABULARIES.items():
-        packed = data.joinpath(f"{name}.tiktoken.gz").read_bytes()
-        folder.joinpath(vocabulary.file).write_bytes(gzip.decompress(packed))
+        compressed = data.joinpath(f"{name}.tiktoken.gz").read_bytes()
+        folder.joinpath(vocabulary.file).write_bytes(gzip.decompress(compressed))
     return folder

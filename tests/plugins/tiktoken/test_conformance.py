@@ -1,4 +1,4 @@
-"""The tokenizer, proved by the kit."""
+"""Conformance tests of the tokenizer."""
 
 import pytest
 
@@ -10,14 +10,14 @@ class TestTiktoken(TokenizerSuite):
     model = "openai/gpt-4o"
 
     @pytest.fixture(autouse=True)
-    def _vocabularies_here(self, vocabularies):
+    def _use_vocabularies(self, vocabularies):
         """
-        Where OpenAI's vocabularies lie.
+        Store the folder of the vocabularies.
         """
         self.vocabularies = vocabularies
 
     def settings(self, folder):
         """
-        A folder with the vocabularies: nothing is downloaded.
+        Use a folder with the vocabularies, so that nothing is downloaded.
         """
         return {"cache_folder": self.vocabularies}

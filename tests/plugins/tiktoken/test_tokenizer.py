@@ -1,4 +1,4 @@
-"""Tokens are counted as OpenAI counts them."""
+"""Token counts equal those of OpenAI."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from budwood_tiktoken.framing import framing_of
 from tests.contract import recorded_usage
 
 NOT_AS_SENT = {
-    "dd-trace-py__openai_agents__test_simple_agent": "of March 2025: an empty list of tools cost 18 tokens then",
+    "dd-trace-py__openai_agents__test_simple_agent": "of March 2025, when an empty list of tools cost 18 tokens",
     "logfire__test_openai_agents__test_input_guardrails": "the same",
-    "logfire__test_openai__test_responses_api_version_v1_only": "the reply was written by hand",
+    "logfire__test_openai__test_responses_api_version_v1_only": "the reply was edited by hand",
 }
-"""Recorded counts that are not of what was sent, and why."""
+"""Recorded counts that do not match the recorded request, and why."""
 
 
 @pytest.fixture(scope="module")
 def tokenizer(vocabularies):
     """
-    The tokenizer, with its vocabularies on this machine.
+    The tokenizer with local vocabularies.
     """
     return TiktokenTokenizer(TiktokenSettings(cache_folder=vocabularies), None)
 
 
-def asked(*messages, model="gpt-4o", **parameters):
+def request_of(*messages, model="gpt-4o", **parameters):
     """
-    Make a request of texts.
+    Create a request with texts.
     """
     return ChatRequest(model=model, messages=tuple(map(Message.user, messages)), **parameters)
 
 
-def test_recorded_requests_of_text_are_counted_to_the_token(shared_folder, tokenizer, capsys):
+def test_counts_equal_recorded_counts_of_text(shared_folder, tokenizer, capsys):
     """
-    What OpenAI and Azure counted for text is what the tokenizer counts, but for what was not sent.
+    For requests with only text, the count equals the one that OpenAI or Azure reported.
     """
     outcomes = Counter()
-    wrong = []
+    different = []
     for one in recorded_usage.counted():
         if one.api not in ("openai-chat", "responses", "azure"):
             continue
@@ -56,19 +56,19 @@ def test_recorded_requests_of_text_are_counted_to_the_token(shared_folder, token
         elif any(name in one.file for name in NOT_AS_SENT):
             outcomes["not as sent"] += 1
         else:
-            outcomes["right" if count.input_tokens == one.input_tokens else "wrong"] += 1
-            wrong += [(one.file, one.model)] * (count.input_tokens != one.input_tokens)
+            outcomes["equal" if count.input_tokens == one.input_tokens else "different"] += 1
+            different += [(one.file, one.model)] * (count.input_tokens != one.input_tokens)
 
     with capsys.disabled():
         sys.stdout.write(f"\ntiktoken: {dict(outcomes)}\n")
-    assert wrong == []
-    assert outcomes["right"] >= 250
+    assert different == []
+    assert outcomes["equal"] >= 250
     assert outcomes["not as sent"] <= 5
 
 
-def test_recorded_requests_of_more_than_text_lie_within_the_bounds(shared_folder, tokenizer):
+def test_estimates_are_within_their_bounds(shared_folder, tokenizer):
     """
-    Beside tools, schemas and images the count is an estimate, whose bounds hold for 99 of 100.
+    For requests with tools, schemas or images, recorded counts are within the estimated bounds in 99 % of cases.
     """
     counts = [
         (one.input_tokens, count)
@@ -83,11 +83,13 @@ def test_recorded_requests_of_more_than_text_lie_within_the_bounds(shared_folder
     assert sum(tokens > count.high for tokens, count in counts) <= 0.01 * len(counts)
 
 
-def test_the_count_of_a_message_is_its_text_with_three_tokens_and_its_role(tokenizer):
+def test_count_includes_the_framing(tokenizer):
     """
-    "Hello" is one token, the message's frame four, the reply's beginning three; reasoning models take one less.
+    A message costs four tokens besides its text, and the start of the reply three, or two for reasoning models.
     """
-    counts = [tokenizer.count(asked("Hello", model=model)) for model in ("gpt-4o", "gpt-4-0613", "gpt-5.1", "o3-mini")]
+    counts = [
+        tokenizer.count(request_of("Hello", model=model)) for model in ("gpt-4o", "gpt-4-0613", "gpt-5.1", "o3-mini")
+    ]
 
     assert [count.input_tokens for count in counts] == [8, 8, 7, 7]
     assert all(count.exact and count.low == count.high == count.input_tokens for count in counts)
@@ -104,71 +106,71 @@ def test_the_count_of_a_message_is_its_text_with_three_tokens_and_its_role(token
         {"extra": {"prediction": {"type": "content"}}},
     ],
 )
-def test_what_is_no_text_makes_the_count_an_estimate(tokenizer, parameters):
+def test_other_content_makes_the_count_an_estimate(tokenizer, parameters):
     """
-    Nothing is called exact that was not counted.
+    A request with other content than text is not exact.
     """
-    count = tokenizer.count(asked("Hello", **parameters))
+    count = tokenizer.count(request_of("Hello", **parameters))
 
     assert not count.exact
     assert count.low <= count.input_tokens <= count.high
 
 
-def test_images_names_and_thoughts_of_old_are_estimated(tokenizer):
+def test_images_names_and_earlier_reasoning_are_estimated(tokenizer):
     """
-    The same for what stands in messages.
+    Images, names and earlier replies of reasoning models make the count an estimate.
     """
     image = Message(role="user", parts=(ImagePart(url="https://vendor.example/a.png"),))
     named = Message.user("Hello").model_copy(update={"name": "ada"})
-    said = (Message.user("Hello"), Message.assistant("Hello."), Message.user("Well?"))
+    turns = (Message.user("Hello"), Message.assistant("Hello."), Message.user("Well?"))
 
-    for model, messages in (("gpt-4o", (image,)), ("gpt-4o", (named,)), ("o3", said)):
+    for model, messages in (("gpt-4o", (image,)), ("gpt-4o", (named,)), ("o3", turns)):
         assert not tokenizer.count(ChatRequest(model=model, messages=messages)).exact
-    assert tokenizer.count(ChatRequest(model="gpt-5", messages=said)).exact
+    assert tokenizer.count(ChatRequest(model="gpt-5", messages=turns)).exact
 
 
 @pytest.mark.parametrize("model", ["claude-sonnet-4-5", "my-chat", "llama-3.3-70b", "text-davinci-003", ""])
 def test_other_models_are_not_counted(tokenizer, model):
     """
-    A model whose vocabulary is not known here is left to others.
+    `count` returns None for a model with an unknown vocabulary.
     """
-    assert tokenizer.count(asked("Hello", model=model)) is None
+    assert tokenizer.count(request_of("Hello", model=model)) is None
 
 
 @pytest.mark.parametrize(
     "model", ["gpt-4o-audio-preview", "gpt-4o-mini-search-preview", "gpt-4o-realtime", "gpt-oss-120b"]
 )
-def test_models_with_frames_of_their_own_are_estimated(model):
+def test_models_with_unknown_framing_are_estimated(model):
     """
-    They read more than their text.
+    Models with a different framing are not exact.
     """
     assert framing_of(model) is None
 
 
-def test_a_name_of_ones_own_stands_for_a_model(vocabularies):
+def test_custom_names_are_mapped_to_models(vocabularies):
     """
-    Deployments have whatever names their owners like.
+    The setting `models` maps names of deployments to models.
     """
     settings = TiktokenSettings(cache_folder=vocabularies, models={"My-Chat": "gpt-4o"})
 
-    assert TiktokenTokenizer(settings, None).count(asked("Hello", model="my-chat")).input_tokens == 8
+    assert TiktokenTokenizer(settings, None).count(request_of("Hello", model="my-chat")).input_tokens == 8
 
 
 @given(st.text(), st.text())
 def test_any_text_is_counted(tokenizer, first, second):
     """
-    Whatever the characters, also those that look like markup of the vocabulary's own.
+    Any text is counted, including text that looks like special tokens.
     """
-    counts = [tokenizer.count(asked(text)).input_tokens for text in (first, first + "<|endoftext|>" + second)]
+    counts = [tokenizer.count(request_of(text)).input_tokens for text in (first, first + "<|endoftext|>" + second)]
 
     assert 7 <= counts[0] <= 7 + len(first.encode())
     assert counts[1] > 7
 
 
 @pytest.mark.parametrize("content", [None, b"", b"half a vocab"])
-def test_a_vocabulary_that_is_not_there_is_not_downloaded(tmp_path, monkeypatch, content):
+def test_missing_vocabulary_is_not_downloaded(tmp_path, monkeypatch, content):
     """
-    Nor is one that is damaged: the error says what to do, and no connection is tried.
+    By default a missing or damaged vocabulary raises an error with a hint, without a connection.
     """
     import requests
 
@@ -181,30 +183,30 @@ def test_a_vocabulary_that_is_not_there_is_not_downloaded(tmp_path, monkeypatch,
     tokenizer = TiktokenTokenizer(TiktokenSettings(cache_folder=tmp_path), None)
 
     with pytest.raises(ConfigurationError, match=r"o200k_base is not in .* Set download = true"):
-        tokenizer.count(asked("Hello"))
+        tokenizer.count(request_of("Hello"))
 
 
-def test_a_download_that_fails_says_so(tmp_path, monkeypatch):
+def test_failed_download_is_an_error(tmp_path, monkeypatch):
     """
-    With download = true nobody answers here, and the error names the folder and the cause.
+    If the download fails, the error names the folder and the cause.
     """
     import tiktoken.registry
 
-    monkeypatch.setattr(tiktoken.registry, "ENCODINGS", {})  # what another test has read
+    monkeypatch.setattr(tiktoken.registry, "ENCODINGS", {})  # loaded by another test
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     tokenizer = TiktokenTokenizer(TiktokenSettings(cache_folder=tmp_path, download=True), None)
 
-    with pytest.raises(ConfigurationError, match=r"could not be downloaded .*ProxyError"):
-        tokenizer.count(asked("Hello", model="gpt-4"))
+    with pytest.raises(ConfigurationError, match=r"cannot download .*ProxyError"):
+        tokenizer.count(request_of("Hello", model="gpt-4"))
     assert os.environ.get("TIKTOKEN_CACHE_DIR") != str(tmp_path)
 
 
-def test_the_plugin_is_imported_without_tiktoken():
+def test_importing_the_plugin_does_not_load_tiktoken():
     """
-    Looking for a tokenizer does not load its library, let alone a vocabulary.
+    Importing the plugin loads neither tiktoken nor requests.
     """
     program = "import sys, budwood_tiktoken; print('tiktoken' in sys.modules, 'requests' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -214,15 +216,15 @@ def test_the_plugin_is_imported_without_tiktoken():
 
 def counts_of(settings, *models):
     """
-    Count "Hello" for some models, offline, without keys.
+    Count "Hello" for some models, offline and without keys.
     """
     with Client(settings=settings, cache=False) as client:
         return [client.count_tokens("Hello", model=model, offline=True) for model in models]
 
 
-def test_the_client_counts_with_it_by_itself(vocabularies):
+def test_client_uses_it_by_default(vocabularies):
     """
-    Once installed it counts for models of OpenAI's and Azure's, and for no others.
+    The client uses the tokenizer for models of OpenAI and Azure only.
     """
     folder = {"tokenizers": {"tiktoken": {"cache_folder": str(vocabularies)}}}
     azure = {"providers": {"azure": {"base_url": "https://x.openai.azure.com"}}}
@@ -234,9 +236,9 @@ def test_the_client_counts_with_it_by_itself(vocabularies):
     assert other.source == "estimate"
 
 
-def test_the_client_counts_without_it_where_the_settings_say_so(vocabularies):
+def test_client_can_disable_it(vocabularies):
     """
-    ``tokenizer = false`` leaves the estimate, without a hint.
+    With ``tokenizer = false`` the count is an estimate without a hint.
     """
     (count,) = counts_of(
         {"tokenizer": False, "tokenizers": {"tiktoken": {"cache_folder": str(vocabularies)}}}, "openai/gpt-4o"
@@ -245,9 +247,9 @@ def test_the_client_counts_without_it_where_the_settings_say_so(vocabularies):
     assert (count.source, count.hint) == ("estimate", None)
 
 
-def test_a_name_in_the_settings_counts_for_any_model(vocabularies):
+def test_named_tokenizer_is_used_for_any_provider(vocabularies):
     """
-    Where a server offers a model of OpenAI's under its name, users can have it counted.
+    A tokenizer that is named in the settings is used for models of other providers too.
     """
     (count,) = counts_of(
         {"tokenizer": "tiktoken", "tokenizers": {"tiktoken": {"cache_folder": str(vocabularies)}}}, "openrouter/gpt-4o"
@@ -256,9 +258,9 @@ def test_a_name_in_the_settings_counts_for_any_model(vocabularies):
     assert count.exact
 
 
-def test_without_its_vocabulary_the_client_estimates_and_says_why(tmp_path):
+def test_missing_vocabulary_gives_an_estimate_with_a_hint(tmp_path):
     """
-    A count without the means for it is an estimate with a hint, and no error.
+    Without the vocabulary, the client returns an estimate with a hint.
     """
     (count,) = counts_of({"tokenizers": {"tiktoken": {"cache_folder": str(tmp_path)}}}, "openai/gpt-4o")
 

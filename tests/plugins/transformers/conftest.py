@@ -1,7 +1,7 @@
 """
-A tiny model of random weights, and the plugin over it.
+A tiny model with random weights, and the plugin.
 
-Where torch or the plugin is missing these tests skip; in the session that is there to run them, that is a failure.
+Without torch or the plugin these tests are skipped; in the nox session that runs them, this is a failure.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if MISSING and os.environ.get("BUDWOOD_TEST_LOCAL_MODELS"):
 
 
 class SkippedModule(pytest.Module):
-    """A module of tests that cannot even be imported here."""
+    """A test module that cannot be imported."""
 
     def collect(self):
-        """Skip."""
+        """Skip the module."""
         pytest.skip(HINT, allow_module_level=True)
 
 
 def pytest_pycollect_makemodule(module_path, parent):
     """
-    Take the place of each module where something is missing.
+    Replace test modules if a requirement is missing.
     """
     return SkippedModule.from_parent(parent, path=module_path) if MISSING else None
 
@@ -36,7 +36,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
     """
-    The folder of a model of random weights.
+    The folder of a model with random weights.
     """
     from tests.tiny_model import save_tiny_model
 
@@ -46,7 +46,7 @@ def tiny_folder(tmp_path_factory):
 @pytest.fixture
 def parrot(tmp_path):
     """
-    Makes a model that says these pieces, one token each, and returns its folder.
+    Returns a function that creates a model which generates the given tokens, and returns its folder.
     """
     from tests.tiny_model import save_tiny_model
 
@@ -59,7 +59,7 @@ def parrot(tmp_path):
 @pytest.fixture
 def local(clock, tmp_path):
     """
-    Makes the provider from settings, as the engine would; closed at the end.
+    Returns a function that builds the provider from settings; closes it after the test.
     """
     from budwood.contracts import PluginContext
     from budwood.types import ModelRules

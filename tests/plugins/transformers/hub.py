@@ -1,4 +1,4 @@
-"""An imitation of the Hub on loopback, for the real client library: one model, and ways to be refused."""
+"""A fake Hub on loopback for the real client library: one model, and several errors."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from pathlib import Path
 
 COMMIT = "c" * 40
 TOKEN = "hf_test_secret"
-REFUSALS = {
+ERRORS = {
     "gated": (403, "GatedRepo"),
     "none": (401, "RepoNotFound"),
     "locked": (401, None),
 }
-"""What is said of the other models: status, and the Hub's own code."""
+"""Replies for the other models: status and error code."""
 
 
 class Hub:
     """
-    Serves the files of a folder as the model ``acme/tiny``, and as ``acme/private`` to who has the token.
+    Serves the files of a folder as the model ``acme/tiny``, and as ``acme/private`` to clients with the token.
 
     Attributes:
-        url: Its address.
-        asked: The paths that were asked for.
+        url: The URL.
+        paths: The requested paths.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.asked: list[str] = []
-        handler = type("Handler", (_Handler,), {"folder": folder, "asked": self.asked})
+        self.paths: list[str] = []
+        handler = type("Handler", (_Handler,), {"folder": folder, "paths": self.paths})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     folder: Path
-    asked: list[str]
+    paths: list[str]
 
     def do_GET(self):
         self._answer(body=True)
@@ -58,19 +58,19 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, *, body):
-        self.asked.append(self.path)
+        self.paths.append(self.path)
         match = re.match(r"/(?:api/models/)?acme/(\w+)(?:/resolve/([^/]+)/(.+))?", self.path)
         if match is None:
-            return self._refuse(404, "RepoNotFound")
+            return self._send_error(404, "RepoNotFound")
         model, revision, name = match.groups()
-        if model in REFUSALS:
-            return self._refuse(*REFUSALS[model])
+        if model in ERRORS:
+            return self._send_error(*ERRORS[model])
         if model == "private" and self.headers.get("authorization") != f"Bearer {TOKEN}":
-            return self._refuse(401, "RepoNotFound")
+            return self._send_error(401, "RepoNotFound")
         if revision not in (None, "main", COMMIT):
-            return self._refuse(404, "RevisionNotFound")
+            return self._send_error(404, "RevisionNotFound")
         if name is None or not (self.folder / name).is_file():
-            return self._refuse(404, "EntryNotFound")
+            return self._send_error(404, "EntryNotFound")
         return self._send(200, (self.folder / name).read_bytes(), body=body)
 
     def _send(self, status, content, *, body):
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(content)
 
-    def _refuse(self, status, code):
+    def _send_error(self, status, code):
         self.send_response(status)
         if code is not None:
             self.send_header("x-error-code", code)

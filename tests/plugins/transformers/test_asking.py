@@ -1,4 +1,4 @@
-"""Models as users ask them, through the client."""
+"""Requests to models through the client."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Person(BaseModel):
 @pytest.fixture
 def model(tiny_folder):
     """
-    The address of a model of random weights.
+    The name of a model with random weights.
     """
     return f"transformers/{tiny_folder}"
 
 
 def test_model_answers(parrot):
     """
-    The text is what the model wrote, without its special tokens, and the counts are exact.
+    The text is the output of the model without special tokens, and the counts are exact.
     """
     with Client(f"transformers/{parrot('Hello', ' world.')}") as client:
         reply = client.ask("hi", system="Be kind.", temperature=0)
@@ -38,27 +38,27 @@ def test_model_answers(parrot):
     assert reply.text == "Hello world."
     assert (reply.finish_reason, reply.raw_finish_reason) == ("stop", "eos")
     assert reply.usage.input_tokens == len("<|system|>Be kind.") + len("<|user|>hi") + len("<|assistant|>") + 2
-    assert reply.usage.output_tokens == 3  # with the token that ends it
+    assert reply.usage.output_tokens == 3  # including the end token
     assert reply.model.endswith("parrot")
 
 
-def test_stream_is_the_reply_in_pieces(parrot):
+def test_stream_gives_the_same_reply(parrot):
     """
-    Each token comes by itself, and together they are what a whole reply holds.
+    Each token is an event, and the stream gives the same response as a call without streaming.
     """
     with Client(f"transformers/{parrot('One', ', two', ', three.')}") as client:
         with client.stream("count", temperature=0) as stream:
-            pieces = [event.text for event in stream if isinstance(event, TextDelta)]
+            chunks = [event.text for event in stream if isinstance(event, TextDelta)]
         whole = client.ask("count", temperature=0)
 
-    assert pieces == ["One", ", two", ", three."]
+    assert chunks == ["One", ", two", ", three."]
     assert stream.response.text == whole.text == "One, two, three."
     assert stream.response.usage == whole.usage
 
 
-def test_seed_decides_the_reply(model):
+def test_seed_makes_replies_reproducible(model):
     """
-    The same seed gives the same text, another one another, and the process's own random numbers play no part.
+    Equal seeds give equal texts, whatever the state of torch's global generator; metadata has the seed.
     """
     import torch
 
@@ -74,9 +74,9 @@ def test_seed_decides_the_reply(model):
     assert repeated.text == unseeded.text
 
 
-def test_sampling_leaves_the_random_numbers_of_the_process_alone(model):
+def test_sampling_does_not_use_the_global_generator(model):
     """
-    A program that seeded torch for itself draws the same numbers with or without a model that writes.
+    Generating a reply does not change the state of torch's global random generator.
     """
     import torch
 
@@ -89,9 +89,9 @@ def test_sampling_leaves_the_random_numbers_of_the_process_alone(model):
         assert torch.equal(torch.rand(4), expected)
 
 
-def test_temperature_zero_takes_the_likeliest_token(model):
+def test_temperature_zero_is_deterministic(model):
     """
-    Without chance there is nothing for a seed to decide.
+    With temperature 0 the seed has no effect.
     """
     with Client(model) as client:
         texts = {client.ask("hi", temperature=0, seed=seed, max_tokens=20).text for seed in (1, 2, 3)}
@@ -101,7 +101,7 @@ def test_temperature_zero_takes_the_likeliest_token(model):
 
 def test_replies_end_at_max_tokens(model):
     """
-    Exactly so many tokens are written, and the reply says why it is no longer.
+    A reply has at most `max_tokens` tokens, and the finish reason ``length``.
     """
     with Client(model) as client:
         reply = client.ask("hi", max_tokens=9, seed=1)
@@ -112,7 +112,7 @@ def test_replies_end_at_max_tokens(model):
 
 def test_replies_end_with_the_context_window(parrot):
     """
-    A model is never asked to write beyond what it can read.
+    A reply ends when the context window is full.
     """
     with Client(f"transformers/{parrot('la', ' le', ends=False)}") as client:
         reply = client.ask("sing", temperature=0, max_tokens=10_000)
@@ -121,17 +121,17 @@ def test_replies_end_with_the_context_window(parrot):
     assert reply.usage.total_tokens == WINDOW
 
 
-def test_too_long_a_prompt_is_refused_before_anything_is_written(model):
+def test_prompt_beyond_the_context_window_is_an_error(model):
     """
-    The error says how long it is and how much there is room for.
+    The error has the length of the prompt and the size of the context window.
     """
     with Client(model) as client, pytest.raises(ContextLengthError, match=rf"20\d\d tokens.*{WINDOW}"):
         client.ask("x" * 2000)
 
 
-def test_leaving_a_stream_leaves_the_model_to_others(parrot):
+def test_closed_stream_releases_the_model(parrot):
     """
-    After a break, and even in the middle of a stream, the same thread can ask the same model again.
+    The same thread can use the model again during a stream and after leaving it.
     """
     with Client(f"transformers/{parrot('la', ' le', ends=False)}") as client:
         with client.stream("sing", temperature=0) as stream:
@@ -146,7 +146,7 @@ def test_leaving_a_stream_leaves_the_model_to_others(parrot):
 
 def test_many_threads_share_one_model(model):
     """
-    They wait for each other, and each gets what it would get alone.
+    Concurrent requests are processed one after the other, with the same replies as alone.
     """
     with Client(model) as client:
         alone = [client.ask(f"hi {number}", seed=number, max_tokens=8).text for number in range(6)]
@@ -159,7 +159,7 @@ def test_many_threads_share_one_model(model):
 
 def test_conversation_reaches_the_model(model):
     """
-    Each turn of a chat is part of the next prompt.
+    The next prompt of a chat contains the earlier turns.
     """
     with Client(model) as client:
         chat = client.chat(system="Be brief.")
@@ -172,48 +172,48 @@ def test_conversation_reaches_the_model(model):
 
 def test_async_client_asks_and_streams(parrot):
     """
-    Async code gets the same reply, and the event loop is not held up.
+    `AsyncClient` gets the same reply, with and without streaming.
     """
 
     async def both():
         async with AsyncClient(f"transformers/{parrot('Hello', ' world.')}") as client:
             whole = await client.ask("hi", temperature=0)
             async with client.stream("hi", temperature=0) as stream:
-                pieces = [piece async for piece in stream.text_deltas()]
-            return whole.text, pieces
+                chunks = [piece async for piece in stream.text_deltas()]
+            return whole.text, chunks
 
     assert asyncio.run(both()) == ("Hello world.", ["Hello", " world."])
 
 
 def test_cancelled_task_stops_the_model(parrot):
     """
-    A task that is cancelled while the model writes ends as cancelled, and the model is free at the next token.
+    Cancelling a task stops the model at the next token.
     """
 
     async def cancelled():
         async with AsyncClient(f"transformers/{parrot('la', ' le', ends=False)}") as client:
-            begun, gate = asyncio.Event(), threading.Event()
+            started, gate = asyncio.Event(), threading.Event()
             await client.ask("load it", temperature=0, max_tokens=1)
             loop = asyncio.get_running_loop()
-            shelf = client._engine.endpoints.get("transformers").local._models
-            written = []
+            models = client._engine.endpoints.get("transformers").local._models
+            steps = []
 
             def hold(*_):
-                written.append(1)
-                loop.call_soon_threadsafe(begun.set)
+                steps.append(1)
+                loop.call_soon_threadsafe(started.set)
                 assert gate.wait(60)
 
-            slot = next(iter(shelf._slots.values()))
-            hook = slot.thing.weights.register_forward_hook(hold)
+            slot = next(iter(models._slots.values()))
+            hook = slot.value.weights.register_forward_hook(hold)
             task = asyncio.create_task(client.ask("sing", temperature=0))
-            await begun.wait()
+            await started.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             gate.set()
             hook.remove()
             reply = await client.ask("sing", temperature=0, max_tokens=1)
-            return reply.text, len(written)
+            return reply.text, len(steps)
 
     text, steps = asyncio.run(cancelled())
 
@@ -221,9 +221,9 @@ def test_cancelled_task_stops_the_model(parrot):
     assert steps <= 2
 
 
-def test_schema_is_asked_for_in_words(model):
+def test_invalid_structured_output_is_an_error(model):
     """
-    A model that has learnt nothing fails cleanly, with what it wrote and what is wrong with it.
+    A reply that does not match the schema raises an error with the reply.
     """
     with Client(model) as client, pytest.raises(StructuredOutputError) as caught:
         client.ask("Ada", schema=Person, max_tokens=5, seed=1, repairs=0)
@@ -232,18 +232,18 @@ def test_schema_is_asked_for_in_words(model):
     assert Capability.JSON_SCHEMA not in client.capabilities()
 
 
-def test_schema_is_read_from_what_the_model_writes(parrot):
+def test_structured_output_is_parsed(parrot):
     """
-    Where the reply is the wanted JSON, it is the result.
+    A reply that matches the schema is parsed.
     """
     folder = parrot('{"name": ', '"Ada"}')
     with Client(f"transformers/{folder}") as client:
         assert client.ask("Ada", schema=Person, temperature=0).parsed == Person(name="Ada")
 
 
-def test_images_are_refused(model):
+def test_images_are_rejected(model):
     """
-    No image is claimed to be seen.
+    A prompt with an image raises UnsupportedError.
     """
     from budwood.types import ImagePart, Message
 
@@ -254,7 +254,7 @@ def test_images_are_refused(model):
 
 def test_tokens_are_counted_by_the_models_own_tokenizer(model):
     """
-    The count is the one that the reply will report.
+    The token count equals the input tokens of a reply.
     """
     with Client(model) as client:
         counted = client.count_tokens("How many?", system="Count.")
@@ -264,21 +264,21 @@ def test_tokens_are_counted_by_the_models_own_tokenizer(model):
     assert counted.input_tokens == reply.usage.input_tokens
 
 
-def test_parameters_that_are_not_taken_are_reported(model):
+def test_unsupported_parameters_are_reported(model):
     """
-    A receipt says which and why; who wants all or nothing gets an error before the model is loaded.
+    An unsupported parameter is reported as an adaptation, or raises an error with `on_unsupported="error"`.
     """
     with Client(model) as client:
         reply = client.ask("hi", max_tokens=1, reasoning_effort="high", frequency_penalty=0.5)
         with pytest.raises(UnsupportedError, match="reasoning_effort"):
             client.ask("hi", max_tokens=1, reasoning_effort="high", on_unsupported="error")
 
-    assert [receipt.parameter for receipt in reply.adaptations] == ["reasoning_effort"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["reasoning_effort"]
 
 
-def test_last_event_before_usage_says_why_it_ended(model):
+def test_events_have_the_expected_order(model):
     """
-    The order is what the engine expects of a model inside the process.
+    A stream starts with ResponseStarted and ends with Finished, usage and metadata.
     """
     with Client(model) as client, client.stream("hi", max_tokens=3, seed=1) as stream:
         kinds = [type(event).__name__ for event in stream]

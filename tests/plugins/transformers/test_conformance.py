@@ -1,4 +1,4 @@
-"""The provider of models inside the process, proved by the kit: over a model of three words, and as a package."""
+"""Conformance tests of the provider, with a model that generates three words, and of its package."""
 
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ class TestTransformers(LocalProviderSuite):
 
     def settings(self, folder):
         """
-        Make the model where there is none yet.
+        Create the model if it does not exist yet.
         """
         path = folder / self.model
         if not path.exists():

@@ -1,4 +1,4 @@
-"""Models of the Hub: the real client library against an imitation of the Hub on loopback."""
+"""Models of the Hub: the real client library with a fake Hub on loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ token = "{token}"
 plugin = "transformers"
 local_files_only = true
 """
-ASKED = (
+MODELS = (
     "transformers/acme/tiny",
     "transformers/acme/gated",
     "transformers/acme/none",
@@ -41,7 +41,7 @@ ASKED = (
 
 
 def ask_each(folder, endpoint, *addresses, **environment):
-    """Ask in a process of its own: the library reads where the Hub is when it is imported."""
+    """Ask in a new process, because the library reads the URL of the Hub on import."""
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     clean |= {"HF_HOME": str(folder / "hub"), "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1", **environment}
     (folder / "budwood.toml").write_text(SECTIONS.format(token=TOKEN))
@@ -56,29 +56,29 @@ def ask_each(folder, endpoint, *addresses, **environment):
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
     """
-    What came of asking each model once.
+    The outcome of asking each model once.
     """
     folder = tmp_path_factory.mktemp("hub")
     hub = Hub(save_tiny_model(folder / "tiny", response_template=RESPONSE_TEMPLATE))
     try:
-        yield ask_each(folder, hub.url, *ASKED)
+        yield ask_each(folder, hub.url, *MODELS)
     finally:
         hub.close()
 
 
-def test_model_of_the_hub_is_downloaded_and_answers(outcomes):
+def test_model_of_the_hub_is_downloaded(outcomes):
     """
-    `transformers/ORG/NAME` needs nothing else; what is there needs no network afterwards.
+    A model of the Hub is downloaded at its first request; later requests need no network.
     """
-    assert outcomes["transformers/acme/tiny"] == ["fine", 2]
-    assert outcomes["offline-only/acme/tiny"] == ["fine", 2]
+    assert outcomes["transformers/acme/tiny"] == ["ok", 2]
+    assert outcomes["offline-only/acme/tiny"] == ["ok", 2]
 
 
-def test_private_model_opens_with_the_token(outcomes):
+def test_private_model_requires_the_token(outcomes):
     """
-    Without one, the Hub says that there is none; the hint names the token.
+    Without the token, a private model raises NotFoundError with a hint that names HF_TOKEN.
     """
-    assert outcomes["trusted/acme/private"] == ["fine", 2]
+    assert outcomes["trusted/acme/private"] == ["ok", 2]
     kind, text = outcomes["transformers/acme/private"]
     assert kind == "NotFoundError"
     assert "HF_TOKEN" in text
@@ -88,15 +88,15 @@ def test_private_model_opens_with_the_token(outcomes):
     ("address", "kind", "hint"),
     [
         ("transformers/acme/gated", "PermissionDeniedError", "Accept them on its page"),
-        ("transformers/acme/none", "NotFoundError", "Check its name"),
-        ("transformers/acme/locked", "AuthenticationError", "Renew HF_TOKEN"),
-        ("pinned/acme/tiny", "NotFoundError", "Mend revision in [providers.pinned]"),
+        ("transformers/acme/none", "NotFoundError", "Check the name"),
+        ("transformers/acme/locked", "AuthenticationError", "Set HF_TOKEN to a valid one"),
+        ("pinned/acme/tiny", "NotFoundError", "Change revision in [providers.pinned]"),
         ("offline-only/acme/other", "ConnectionFailedError", "local_files_only in [providers.offline-only]"),
     ],
 )
-def test_refusals_of_the_hub_are_named(outcomes, address, kind, hint):
+def test_errors_of_the_hub_are_converted(outcomes, address, kind, hint):
     """
-    Each has a class of its own and says what helps.
+    Each error of the Hub has its error class and a hint.
     """
     assert outcomes[address][0] == kind
     assert hint in outcomes[address][1]
@@ -104,7 +104,7 @@ def test_refusals_of_the_hub_are_named(outcomes, address, kind, hint):
 
 def test_downloaded_models_are_listed(outcomes):
     """
-    The list is what can be asked without network, with what its files say.
+    `models` lists downloaded models with their metadata.
     """
     listed = {model["id"]: model for model in outcomes["models"]}
 
@@ -114,16 +114,16 @@ def test_downloaded_models_are_listed(outcomes):
     assert listed["acme/tiny"]["provider"] == "transformers"
 
 
-def test_downloaded_model_says_whether_it_calls_tools(outcomes):
+def test_downloaded_model_has_its_capabilities(outcomes):
     """
-    Its files are looked at, not the network.
+    The capabilities of a downloaded model are read from its files.
     """
     assert outcomes["tools"]
 
 
-def test_without_a_network_the_error_says_so(tmp_path):
+def test_missing_network_is_an_error(tmp_path):
     """
-    Whether the library may not go there or cannot; it tries for a minute where it may, so here it may not.
+    Without network, the error names the setting of the library. The library would retry for a minute, so it is offline.
     """
     found = ask_each(tmp_path, "http://127.0.0.1:9", "transformers/acme/tiny", HF_HUB_OFFLINE="1")
 

@@ -1,4 +1,4 @@
-"""Models come into memory once, when they are wanted, and leave it."""
+"""Loading and unloading models."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tests.tiny_model import random_weights, save_tiny_model
 
 
 def request_of(folder, **changes):
-    """Ask for a few tokens."""
+    """Create a request for a few tokens."""
     return ChatRequest(
         **{"model": str(folder), "messages": (Message.user("hi"),), "max_tokens": 4, "seed": 1} | changes
     )
 
 
 def weights_of(provider):
-    """Return the weights of the one model that is loaded."""
+    """Return the weights of the only loaded model."""
     [slot] = provider._models._slots.values()
-    return slot.thing.weights
+    return slot.value.weights
 
 
-def test_neither_torch_nor_transformers_is_imported_before_the_first_request():
+def test_torch_is_imported_at_the_first_request():
     """
-    A program that makes a client, asks what it can do and closes it pays for neither.
+    Creating a client and reading its capabilities imports neither torch nor transformers.
     """
     program = (
         "import sys, budwood\n"
@@ -46,9 +46,9 @@ def test_neither_torch_nor_transformers_is_imported_before_the_first_request():
     assert done.stdout == "[]\n"
 
 
-def test_model_is_loaded_at_its_first_request_and_once(local, tiny_folder):
+def test_model_is_loaded_once_at_its_first_request(local, tiny_folder):
     """
-    The second request finds the same weights.
+    The second request uses the same weights.
     """
     provider = local()
     assert not provider._models._slots
@@ -62,7 +62,7 @@ def test_model_is_loaded_at_its_first_request_and_once(local, tiny_folder):
 
 def test_close_frees_the_weights(local, tiny_folder):
     """
-    Nothing holds them afterwards, neither a module nor one tensor.
+    After `close` neither the module nor its tensors are in memory.
     """
     provider = local()
     list(provider.stream(request_of(tiny_folder)))
@@ -74,9 +74,9 @@ def test_close_frees_the_weights(local, tiny_folder):
     assert (module(), tensor()) == (None, None)
 
 
-def test_leaving_the_client_frees_the_weights(tiny_folder):
+def test_closing_the_client_frees_the_weights(tiny_folder):
     """
-    The client closes what it made.
+    The client closes the provider.
     """
     with Client(f"transformers/{tiny_folder}") as client:
         client.ask("hi", max_tokens=1)
@@ -86,14 +86,14 @@ def test_leaving_the_client_frees_the_weights(tiny_folder):
     assert tensor() is None
 
 
-def test_provider_that_is_dropped_frees_the_weights(tiny_folder, local):
+def test_unreferenced_provider_frees_the_weights(tiny_folder, local):
     """
-    A program that forgets to close loses no memory either.
+    Without `close` the weights are freed with the provider.
     """
     from budwood_transformers import Transformers
 
-    kept = local()
-    provider = Transformers(kept._settings, kept._context)
+    existing = local()
+    provider = Transformers(existing._settings, existing._context)
     list(provider.stream(request_of(tiny_folder)))
     tensor = weakref.ref(next(weights_of(provider).parameters()))
 
@@ -103,16 +103,16 @@ def test_provider_that_is_dropped_frees_the_weights(tiny_folder, local):
     assert tensor() is None
 
 
-def test_failed_reply_keeps_no_weights(local, tmp_path):
+def test_error_does_not_keep_the_weights(local, tmp_path):
     """
-    An error that somebody holds on to does not hold the model.
+    A reference to an error does not keep the model in memory.
     """
     from budwood.errors import ProviderError
 
     weights = random_weights()
     weights.lm_head.weight.data.fill_(float("nan"))
     provider = local()
-    with pytest.raises(ProviderError, match="no numbers") as caught:
+    with pytest.raises(ProviderError, match="not finite") as caught:
         list(provider.stream(request_of(save_tiny_model(tmp_path / "broken", weights=weights))))
     tensor = weakref.ref(next(weights_of(provider).parameters()))
     provider.close()
@@ -121,9 +121,9 @@ def test_failed_reply_keeps_no_weights(local, tmp_path):
     assert tensor() is None
 
 
-def test_another_model_takes_the_place_of_the_first(local, tiny_folder, tmp_path):
+def test_another_model_replaces_the_first(local, tiny_folder, tmp_path):
     """
-    With `max_models = 1` two are never in memory together.
+    With `max_models = 1` loading a second model unloads the first.
     """
     other = save_tiny_model(tmp_path / "other", weights=random_weights(1))
     provider = local(max_models=1)
@@ -135,9 +135,9 @@ def test_another_model_takes_the_place_of_the_first(local, tiny_folder, tmp_path
     list(provider.stream(request_of(tiny_folder)))
 
 
-def test_as_many_models_stay_as_the_settings_allow(local, tiny_folder, tmp_path):
+def test_several_models_stay_loaded(local, tiny_folder, tmp_path):
     """
-    With `max_models = 2` both stay.
+    With `max_models = 2` two models stay loaded.
     """
     other = save_tiny_model(tmp_path / "other", weights=random_weights(1))
     provider = local(max_models=2)
@@ -149,7 +149,7 @@ def test_as_many_models_stay_as_the_settings_allow(local, tiny_folder, tmp_path)
 
 def test_threads_load_a_model_once(local, tiny_folder):
     """
-    All of them get an answer from the same weights, one after the other.
+    Concurrent requests load the model once, and get their replies one after the other.
     """
     provider = local()
     logged = []
@@ -175,8 +175,8 @@ def test_threads_load_a_model_once(local, tiny_folder):
     assert len(set(texts)) == 1
 
 
-def held_at(provider, step):
-    """Make the model wait at one of its steps; return what tells that it waits, what lets it go on, and its steps."""
+def pause_at(provider, step):
+    """Pause the model at a step; return an event set when it waits, one that resumes it, and the list of steps."""
     waiting, gate, steps = threading.Event(), threading.Event(), []
 
     def hold(*_):
@@ -189,14 +189,14 @@ def held_at(provider, step):
     return waiting, gate, steps
 
 
-def test_model_stops_at_the_next_token_when_the_reader_leaves(local, parrot):
+def test_closing_the_stream_stops_the_model(local, parrot):
     """
-    What was computed when the reader left is the last.
+    Closing the iterator stops the model at the next token.
     """
     folder = parrot("la", " le", ends=False)
     provider = local()
     list(provider.stream(request_of(folder)))
-    waiting, gate, steps = held_at(provider, 3)
+    waiting, gate, steps = pause_at(provider, 3)
     events = provider.stream(request_of(folder, max_tokens=400))
     for event in events:
         if isinstance(event, TextDelta):
@@ -205,19 +205,19 @@ def test_model_stops_at_the_next_token_when_the_reader_leaves(local, parrot):
 
     events.close()
     gate.set()
-    list(provider.stream(request_of(folder, max_tokens=1)))  # waits until the first has ended
+    list(provider.stream(request_of(folder, max_tokens=1)))  # waits for the first reply to end
 
     assert len(steps) == 3 + 1
 
 
-def test_close_stops_a_reply_in_the_middle(local, parrot):
+def test_close_stops_an_active_reply(local, parrot):
     """
-    It waits for no more than the token at which the model is, and whoever reads is told.
+    `close` waits only for the current token, and the reader gets StreamInterruptedError.
     """
     folder = parrot("la", " le", ends=False)
     provider = local()
     list(provider.stream(request_of(folder)))
-    waiting, gate, steps = held_at(provider, 3)
+    waiting, gate, steps = pause_at(provider, 3)
     events = provider.stream(request_of(folder, max_tokens=400))
     next(events)
     assert waiting.wait(60)
@@ -232,9 +232,9 @@ def test_close_stops_a_reply_in_the_middle(local, parrot):
     assert len(steps) == 3
 
 
-def test_program_that_ends_in_the_middle_of_a_reply_ends(tiny_folder):
+def test_program_can_exit_during_a_reply(tiny_folder):
     """
-    Neither a hang nor a crash: the thread that writes stops first.
+    At exit the generating thread is stopped, without a hang or a crash.
     """
     program = (
         "import sys, budwood\n"
@@ -251,9 +251,9 @@ def test_program_that_ends_in_the_middle_of_a_reply_ends(tiny_folder):
     assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
 
 
-def test_settings_say_where_and_how_weights_are_loaded(local, tiny_folder):
+def test_settings_for_loading_are_used(local, tiny_folder):
     """
-    Type and attention are as asked for; a device can be named or found.
+    dtype, device and attention implementation are those of the settings.
     """
     import torch
 
@@ -265,9 +265,9 @@ def test_settings_say_where_and_how_weights_are_loaded(local, tiny_folder):
     assert events[-1].data["device"] == "cpu"
 
 
-def test_instance_with_a_model_of_its_own_is_asked_by_the_folders_name(tiny_folder):
+def test_model_path_names_the_only_model(tiny_folder):
     """
-    `model_path` fixes the weights, and any other name is an error that says the right one.
+    With `model_path` the model has the name of the folder, and another name is an error.
     """
     from budwood.errors import NotFoundError
 
@@ -279,9 +279,9 @@ def test_instance_with_a_model_of_its_own_is_asked_by_the_folders_name(tiny_fold
             client.ask("hi", model="mine/other")
 
 
-def test_command_line_lists_what_can_be_asked(tiny_folder, tmp_path):
+def test_command_line_lists_models(tiny_folder, tmp_path):
     """
-    `budwood models list` prints the addresses, without loading anything.
+    `budwood models list` prints the models without loading them.
     """
     (tmp_path / "budwood.toml").write_text(f'[providers.mine]\nplugin = "transformers"\nmodel_path = "{tiny_folder}"\n')
 
@@ -298,7 +298,7 @@ def test_command_line_lists_what_can_be_asked(tiny_folder, tmp_path):
 
 def test_relative_folders_are_found(tiny_folder, monkeypatch):
     """
-    `transformers/./tiny` is the folder beside the program.
+    `transformers/./tiny` is a folder in the current directory.
     """
     monkeypatch.chdir(tiny_folder.parent)
 

@@ -12,12 +12,12 @@ temperatures = st.floats(1e-6, 1e6)
 
 
 def request_of(**changes):
-    """Ask for something."""
+    """Create a request."""
     return ChatRequest(model="m", messages=(Message.user("hi"),), **changes)
 
 
 @pytest.mark.parametrize(
-    ("given", "options"),
+    ("parameters", "options"),
     [
         ({}, {}),
         ({"temperature": 0}, {"do_sample": False}),
@@ -29,39 +29,39 @@ def request_of(**changes):
         ({"extra": {"do_sample": False}}, {"do_sample": False}),
     ],
 )
-def test_parameters_become_options_of_generate(given, options):
+def test_parameters_are_converted_to_options(parameters, options):
     """
-    What is not given stays as the model's own configuration says.
+    Parameters become options of ``generate``; others keep the values of the model's configuration.
     """
-    assert sampling_options(request_of(**given)) == options
+    assert sampling_options(request_of(**parameters)) == options
 
 
-def test_parameters_without_a_place_are_receipts(local):
+def test_unsupported_parameters_are_adaptations(local):
     """
-    One each, with the reason.
+    Each unsupported parameter is reported as dropped.
     """
-    given = {
+    parameters = {
         "reasoning_effort": "low",
         "reasoning_budget": 5,
         "parallel_tool_calls": False,
         "vendor_tools": (VendorTool(provider="acme", data={}),),
     }
 
-    receipts = local().adaptations(request_of(**given))
+    adaptations = local().adaptations(request_of(**parameters))
 
-    assert {receipt.parameter: receipt.action for receipt in receipts} == dict.fromkeys(given, "dropped")
+    assert {one.parameter: one.action for one in adaptations} == dict.fromkeys(parameters, "dropped")
 
 
-def test_what_the_catalog_says_a_model_refuses_is_left_out(local, tiny_folder):
+def test_parameters_rejected_by_the_catalog_are_dropped(local, tiny_folder):
     """
-    A user's row counts here as with any vendor, and the receipt says so.
+    Parameters that the catalog lists as unsupported are dropped and reported.
     """
     provider = local(ModelRules(refuses=frozenset({"max_tokens", "stop"})), max_tokens=3)
     request = request_of(max_tokens=1, stop=("e",), seed=1).model_copy(update={"model": str(tiny_folder)})
 
     events = list(provider.stream(request))
 
-    assert [receipt.parameter for receipt in provider.adaptations(request)] == ["max_tokens", "stop"]
+    assert [adaptation.parameter for adaptation in provider.adaptations(request)] == ["max_tokens", "stop"]
     [usage] = {event.usage.output_tokens for event in events[-2:] if hasattr(event, "usage")}
     assert usage == 3
 
@@ -72,27 +72,27 @@ def test_what_the_catalog_says_a_model_refuses_is_left_out(local, tiny_folder):
     top_p=st.floats(0, 1),
     seed=st.integers(),
 )
-def test_one_token_is_left_and_the_seed_decides_which(scores, temperature, top_p, seed):
+def test_sampling_is_reproducible(scores, temperature, top_p, seed):
     """
-    Whatever the scores, the temperature and the seed, a token is drawn, always the same.
+    For any scores, temperature and seed, exactly one token is sampled, always the same.
     """
     import torch
     from transformers import GenerationConfig
 
-    from budwood_transformers.choosing import Choice
+    from budwood_transformers.logits_processors import SampleToken
 
     config = GenerationConfig(do_sample=True, temperature=temperature, top_p=top_p)
-    given = torch.tensor([scores])
+    tensor = torch.tensor([scores])
 
-    drawn = [Choice(config, seed)(None, given) for _ in range(2)]
+    drawn = [SampleToken(config, seed)(None, tensor) for _ in range(2)]
 
     assert torch.equal(*drawn)
     assert int(torch.isfinite(drawn[0]).sum()) == 1
 
 
-def test_temperature_near_zero_takes_the_best(tiny_folder):
+def test_temperature_near_zero_equals_zero(tiny_folder):
     """
-    It is the same as none.
+    A temperature near 0 gives the same reply as 0.
     """
     with Client(f"transformers/{tiny_folder}") as client:
         cold = client.ask("hi", temperature=1e-30, max_tokens=20).text
@@ -101,62 +101,62 @@ def test_temperature_near_zero_takes_the_best(tiny_folder):
     assert cold == none
 
 
-def test_draws_follow_the_scores():
+def test_samples_follow_the_probabilities():
     """
-    Over many seeds a token comes as often as its score says.
+    Over many seeds, the frequency of a token is its probability.
     """
     import torch
     from transformers import GenerationConfig
 
-    from budwood_transformers.choosing import Choice
+    from budwood_transformers.logits_processors import SampleToken
 
     scores = torch.log(torch.tensor([[0.6, 0.3, 0.1]]))
     config = GenerationConfig(do_sample=True, temperature=1.0, top_k=0)
 
-    drawn = [int(Choice(config, seed)(None, scores).argmax()) for seed in range(2000)]
+    drawn = [int(SampleToken(config, seed)(None, scores).argmax()) for seed in range(2000)]
 
     assert [drawn.count(token) / 2000 for token in range(3)] == pytest.approx([0.6, 0.3, 0.1], abs=0.04)
 
 
-def test_top_k_and_top_p_leave_out_the_unlikely():
+def test_top_k_and_top_p_exclude_unlikely_tokens():
     """
-    What they leave out is never drawn.
+    Excluded tokens are never sampled.
     """
     import torch
     from transformers import GenerationConfig
 
-    from budwood_transformers.choosing import Choice
+    from budwood_transformers.logits_processors import SampleToken
 
     scores = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
 
     def drawn(**options):
         config = GenerationConfig(do_sample=True, **({"top_k": 0} | options))
-        return {int(Choice(config, seed)(None, scores).argmax()) for seed in range(200)}
+        return {int(SampleToken(config, seed)(None, scores).argmax()) for seed in range(200)}
 
     assert drawn(top_k=2) == {0, 1}
     assert drawn(top_p=0.9) == {0, 1, 2}
     assert drawn() == {0, 1, 2, 3}
 
 
-def test_penalties_count_what_was_written_and_not_the_prompt():
+def test_penalties_apply_to_the_reply_only():
     """
-    Presence once, frequency once for each time.
+    Penalties count tokens of the reply, not of the prompt: presence once, frequency per occurrence.
     """
     import torch
 
-    from budwood_transformers.choosing import Penalties
+    from budwood_transformers.logits_processors import Penalties
 
     scores = torch.zeros(1, 4)
-    written = torch.tensor([[0, 0, 1, 1, 2]])  # the first two are the prompt
+    tokens = torch.tensor([[0, 0, 1, 1, 2]])  # the first two are the prompt
 
-    changed = Penalties(2, frequency=0.5, presence=0.25)(written, scores)
+    changed = Penalties(2, frequency=0.5, presence=0.25)(tokens, scores)
 
     assert changed.tolist() == [[0.0, -1.25, -0.75, 0.0]]
 
 
-def test_frequency_penalty_reaches_the_model(parrot):
+def test_frequency_penalty_reduces_repetition(parrot):
     """
-    A model that would repeat itself for ever does so no longer.
+    With a frequency penalty a repetitive model repeats less.
     """
     with Client(f"transformers/{parrot('la', ' le', ends=False)}") as client:
         plain = client.ask("sing", temperature=0, max_tokens=12).text
@@ -166,9 +166,9 @@ def test_frequency_penalty_reaches_the_model(parrot):
     assert varied.count("la") < 6
 
 
-def test_variables_of_the_chat_template_come_from_extra(tiny_folder):
+def test_extra_sets_chat_template_variables(tiny_folder):
     """
-    `chat_template_kwargs` is how templates are told to think or not.
+    `chat_template_kwargs` in `extra` sets variables of the chat template.
     """
     with Client(f"transformers/{tiny_folder}") as client:
         plain = client.count_tokens("hi").input_tokens

@@ -1,4 +1,4 @@
-"""Tools and reasoning, for tokenizers whose response template tells them from text."""
+"""Tools and reasoning, with a response template."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ CALL = '{"name": "weather", "arguments": {"city": "Oslo"}}'
 
 
 def weather(city: str) -> str:
-    """Say what the weather is."""
+    """Return the weather."""
     return f"Rain in {city}."
 
 
 @pytest.fixture
 def caller(parrot):
     """
-    A model that thinks, calls a tool, and ends.
+    A model that generates reasoning and a tool call.
     """
     return parrot(
         "<think>", "Hm", ", rain?", "</think>", "<call>", CALL, "</call>", response_template=RESPONSE_TEMPLATE
     )
 
 
-def test_tool_calls_are_told_from_text(caller):
+def test_tool_calls_are_parsed(caller):
     """
-    The call is complete, with an id, and is no text; the reply ends because of it.
+    A tool call is not part of the text, has an id, and is the finish reason.
     """
     with Client(f"transformers/{caller}") as client:
         reply = client.ask("Weather?", temperature=0, tools=[weather], execute_tools=False)
 
     [call] = reply.tool_calls
     assert (call.name, call.parse_arguments()) == ("weather", {"city": "Oslo"})
-    assert call.id.startswith("call_")
+    assert call.id
     assert reply.text == ""
     assert reply.reasoning == "Hm, rain?"
     assert (reply.finish_reason, reply.raw_finish_reason) == ("tool_calls", "eos")
@@ -46,7 +46,7 @@ def test_tool_calls_are_told_from_text(caller):
 
 def test_reasoning_and_calls_are_streamed(caller):
     """
-    Each piece of reasoning comes as it is written, the call when it is complete.
+    Reasoning is streamed incrementally, a tool call when it is complete.
     """
     with (
         Client(f"transformers/{caller}") as client,
@@ -58,9 +58,9 @@ def test_reasoning_and_calls_are_streamed(caller):
     assert [event.name for event in events if isinstance(event, ToolCallDelta)] == ["weather"]
 
 
-def test_results_of_tools_and_calls_reach_the_template(local, caller):
+def test_tool_calls_and_results_are_in_the_prompt(local, caller):
     """
-    The next prompt holds the call, its result, and the tools.
+    The next prompt contains the tools, the calls and their results.
     """
     from budwood.types import ChatRequest, Message, TextPart, ToolCallPart, ToolDefinition, ToolResultPart
     from budwood_transformers.prompts import encode_prompt
@@ -80,14 +80,14 @@ def test_results_of_tools_and_calls_reach_the_template(local, caller):
     )
     tokenizer = tiny_tokenizer()
 
-    written = tokenizer.decode(encode_prompt(tokenizer, ChatRequest(model="m", messages=messages, tools=(tool,))))
+    prompt = tokenizer.decode(encode_prompt(tokenizer, ChatRequest(model="m", messages=messages, tools=(tool,))))
 
-    assert written.startswith("<|system|>Be brief.<|end|><|user|>Weather?<|end|><|assistant|>Wait.")
-    assert '<call>{"name": "weather", "arguments": {"city": "Oslo"}}</call>' in written
-    assert '"arguments": "{nonsense"' in written
-    assert "<|end|><|tool|>Rain.<|end|><|tool|>What?<|end|>" in written
-    offered = json.loads(written.partition("<|tools|>")[2].partition("<|end|>")[0])
-    assert offered == [
+    assert prompt.startswith("<|system|>Be brief.<|end|><|user|>Weather?<|end|><|assistant|>Wait.")
+    assert '<call>{"name": "weather", "arguments": {"city": "Oslo"}}</call>' in prompt
+    assert '"arguments": {"INVALID_JSON": "{nonsense"}' in prompt
+    assert "<|end|><|tool|>Rain.<|end|><|tool|>What?<|end|>" in prompt
+    definitions = json.loads(prompt.partition("<|tools|>")[2].partition("<|end|>")[0])
+    assert definitions == [
         {
             "type": "function",
             "function": {"name": "weather", "description": "Say it.", "parameters": {"type": "object"}},
@@ -95,15 +95,15 @@ def test_results_of_tools_and_calls_reach_the_template(local, caller):
     ]
 
 
-def test_tools_are_run_and_their_results_read(parrot):
+def test_tool_loop_runs(parrot):
     """
-    The loop of tools works as with any vendor: the model is asked again after the function ran.
+    The tool loop calls the function and then the model again.
     """
-    asked = []
+    cities = []
 
     def look(city: str) -> str:
         """Look."""
-        asked.append(city)
+        cities.append(city)
         return "Rain."
 
     call = '{"name": "look", "arguments": {"city": "Oslo"}}'
@@ -111,16 +111,16 @@ def test_tools_are_run_and_their_results_read(parrot):
     from budwood.errors import ToolLoopError
 
     with Client(f"transformers/{folder}") as client, pytest.raises(ToolLoopError) as caught:
-        client.ask("Weather?", temperature=0, tools=[look], max_tool_rounds=2)  # this model can say nothing else
+        client.ask("Weather?", temperature=0, tools=[look], max_tool_rounds=2)  # the model always generates this call
 
-    assert asked == ["Oslo", "Oslo"]
+    assert cities == ["Oslo", "Oslo"]
     ids = [call.id for message in caught.value.response.messages for call in message.tool_calls]
     assert len(set(ids)) == 3
 
 
-def test_response_template_can_come_from_the_settings(parrot, tmp_path):
+def test_response_template_setting_is_used(parrot, tmp_path):
     """
-    Tokenizers that bring none can be given one.
+    The setting `response_template` is used for tokenizers without one.
     """
     path = tmp_path / "response.json"
     path.write_text(json.dumps(RESPONSE_TEMPLATE))
@@ -133,50 +133,50 @@ def test_response_template_can_come_from_the_settings(parrot, tmp_path):
     assert [call.name for call in reply.tool_calls] == ["weather"]
 
 
-def test_tools_are_claimed_only_where_they_can_be_read(caller, tiny_folder):
+def test_tools_require_a_response_template(caller, tiny_folder):
     """
-    Without a response template a call could not be told from text, so it is refused before anything is loaded.
+    Without a response template the model has no tool capability, and a request with tools raises an error.
     """
     with Client(f"transformers/{tiny_folder}") as client:
         assert {Capability.TOOLS, Capability.REASONING}.isdisjoint(client.capabilities())
         assert Capability.TOOLS in client.capabilities(f"transformers/{caller}")
-        with pytest.raises(UnsupportedError, match="calls no tools"):
+        with pytest.raises(UnsupportedError, match="does not support tools"):
             client.ask("Weather?", tools=[weather])
 
 
-def test_template_without_a_place_for_tools_is_said(parrot):
+def test_chat_template_without_tools_is_an_error(parrot):
     """
-    A template that would drop them in silence is an error.
+    A chat template that ignores tools raises UnsupportedError.
     """
     template = CHAT_TEMPLATE.replace("tools", "nothing")
     folder = parrot("<call>", CALL, "</call>", response_template=RESPONSE_TEMPLATE, chat_template=template)
 
-    with Client(f"transformers/{folder}") as client, pytest.raises(UnsupportedError, match="no place for tools"):
+    with Client(f"transformers/{folder}") as client, pytest.raises(UnsupportedError, match="does not support tools"):
         client.ask("Weather?", tools=[weather])
 
 
 @pytest.mark.parametrize(
-    ("choice", "offered", "receipt"),
+    ("choice", "count", "action"),
     [("auto", 2, None), ("none", 0, None), ("required", 2, "dropped"), ("weather", 1, "changed")],
 )
-def test_choice_of_tools_is_honoured_as_far_as_a_template_can(local, choice, offered, receipt):
+def test_tool_choice_selects_the_offered_tools(local, choice, count, action):
     """
-    A receipt says where the model may do otherwise.
+    The tool choice selects the tools in the prompt; an adaptation reports choices that cannot be enforced.
     """
     from budwood.types import ChatRequest, Message, NamedTool, ToolDefinition
     from budwood_transformers.prompts import tools_for_template
 
     tools = tuple(ToolDefinition(name=name, parameters={}) for name in ("weather", "time"))
-    chosen = NamedTool(name=choice) if choice == "weather" else choice
-    request = ChatRequest(model="m", messages=(Message.user("?"),), tools=tools, tool_choice=chosen)
+    tool_choice = NamedTool(name=choice) if choice == "weather" else choice
+    request = ChatRequest(model="m", messages=(Message.user("?"),), tools=tools, tool_choice=tool_choice)
 
-    assert len(tools_for_template(request)) == offered
-    assert [made.action for made in local().adaptations(request)] == ([receipt] if receipt else [])
+    assert len(tools_for_template(request)) == count
+    assert [adaptation.action for adaptation in local().adaptations(request)] == ([action] if action else [])
 
 
-def test_call_that_is_no_json_is_an_error_that_can_be_repeated(parrot):
+def test_tool_call_with_invalid_json_is_an_error(parrot):
     """
-    No half call is handed on as if it were one.
+    A tool call that is not valid JSON raises BadResponseError.
     """
     folder = parrot("<call>", "{weather", "</call>", response_template=RESPONSE_TEMPLATE)
 
@@ -184,9 +184,9 @@ def test_call_that_is_no_json_is_an_error_that_can_be_repeated(parrot):
         client.ask("Weather?", temperature=0, tools=[weather], execute_tools=False)
 
 
-def test_stretch_that_the_parser_calls_malformed_is_an_error():
+def test_malformed_region_is_an_error():
     """
-    Later releases of the library report it by an event; it is not lost in silence.
+    Malformed regions, which later releases of the library report as events, raise an error.
     """
     from budwood_transformers.replies import TemplateReader
 
@@ -200,9 +200,9 @@ def test_stretch_that_the_parser_calls_malformed_is_an_error():
         list(TemplateReader(Parser(), "id").add("<call>"))
 
 
-def test_call_that_was_cut_off_is_left_out(parrot):
+def test_truncated_tool_call_is_omitted(parrot):
     """
-    The reply says that it ran out of tokens.
+    A tool call that is truncated at `max_tokens` is omitted, with the finish reason ``length``.
     """
     folder = parrot("Let me see.", "<call>", CALL, "</call>", response_template=RESPONSE_TEMPLATE)
 
@@ -212,9 +212,9 @@ def test_call_that_was_cut_off_is_left_out(parrot):
     assert (reply.text, reply.tool_calls, reply.finish_reason) == ("Let me see.", (), "length")
 
 
-def test_stop_strings_look_at_text_alone(parrot):
+def test_stop_strings_apply_to_text_only(parrot):
     """
-    Reasoning may hold one.
+    A stop string in reasoning does not end the reply.
     """
     folder = parrot("<think>", "END?", "</think>", "So: ", "EN", "D no", response_template=RESPONSE_TEMPLATE)
 
@@ -226,9 +226,9 @@ def test_stop_strings_look_at_text_alone(parrot):
     assert stream.response.raw_finish_reason == "stop_string"
 
 
-def test_long_replies_with_a_response_template_end_with_the_window(tmp_path):
+def test_response_template_handles_random_tokens(tmp_path):
     """
-    Random tokens through the parser: no error, whatever comes.
+    Random tokens cause no error in the parser.
     """
     folder = save_tiny_model(tmp_path / "random", response_template=RESPONSE_TEMPLATE)
 

@@ -1,4 +1,4 @@
-"""The built-in plugin for caching. It registers like anyone's."""
+"""The built-in cache plugin. It is registered like any other plugin."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["MemoryCache", "MemoryCacheSettings", "budwood_caches"]
 
 @hookimpl
 def budwood_caches() -> Iterable[CacheSpec[Any]]:
-    """Describe the memory cache."""
+    """Return the spec of the memory cache."""
     return [
         CacheSpec(
             name="memory",

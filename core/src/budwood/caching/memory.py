@@ -16,8 +16,8 @@ class MemoryCacheSettings(BaseModel):
     Settings of the memory cache.
 
     Attributes:
-        max_entries: So many values are kept; the one that was used longest ago goes first.
-        max_bytes: So many bytes of values are kept.
+        max_entries: The maximum number of values. The least recently used value is removed first.
+        max_bytes: The maximum size of all values, in bytes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -28,11 +28,11 @@ class MemoryCacheSettings(BaseModel):
 
 class MemoryCache:
     """
-    Keeps values until the process ends. Safe to use from several threads.
+    Stores values in memory until it is closed. Safe to use from several threads.
 
     Args:
-        settings: How much is kept.
-        clock: Says when a value's time is over.
+        settings: The limits.
+        clock: The clock for expiry times.
     """
 
     def __init__(self, settings: MemoryCacheSettings, clock: Clock) -> None:
@@ -43,7 +43,7 @@ class MemoryCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
-        """Return what is kept under the key, or None."""
+        """Return the value of a key, or None."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is None:
@@ -56,18 +56,18 @@ class MemoryCache:
             return value
 
     def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
-        """Keep a value for ``ttl`` seconds, or without an end."""
+        """Store a value for ``ttl`` seconds, or without a time limit."""
         with self._lock:
             self._remove(key)
             if len(value) > self._settings.max_bytes:
-                return  # it would push out all others, and then itself
+                return  # it would evict all other values, and then itself
             self._entries[key] = (value, None if ttl is None else self._clock.monotonic() + ttl)
             self._bytes += len(value)
             while len(self._entries) > self._settings.max_entries or self._bytes > self._settings.max_bytes:
                 self._remove(next(iter(self._entries)))
 
     def close(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         with self._lock:
             self._entries.clear()
             self._bytes = 0
@@ -78,5 +78,5 @@ class MemoryCache:
 
 
 def build_memory_cache(settings: MemoryCacheSettings, context: PluginContext) -> MemoryCache:
-    """Make the cache that the settings describe."""
+    """Build a cache with these settings."""
     return MemoryCache(settings, context.clock)

@@ -1,15 +1,18 @@
 """
-What models can do and refuse, and which services are known: data, not code.
+The catalog of models and services, as data.
 
-``models.json`` says what models want and refuse. Its keys are ``PLUGIN/PATTERN``; the name itself wins, or else the
-longest pattern that fits it; ``renames`` and the refusals name parameters of `ChatRequest`. ``shutdowns.json`` says
-which models end. ``facts/`` holds a file a vendor with prices and limits, taken from the package genai-prices (whose
-licence lies beside them) by ``core/catalog/update.py`` of the repository. ``presets.json`` holds instances that exist
-without a settings section, where no installed plugin has their name; ``environment`` names variables that fill a key.
-Each row, or its file, says where it is written, and when that was read. JSON, because TOML takes ten times as long to
-read.
+* ``models.json`` has the rules of models. Its keys are ``PLUGIN/PATTERN``. An exact name takes precedence over
+  patterns, a longer pattern over a shorter one. ``renames`` and the refusals refer to parameters of `ChatRequest`.
+* ``shutdowns.json`` has the days on which models are shut down.
+* ``facts/`` has one file per vendor with prices and limits. ``core/catalog/update.py`` of the repository generates them
+  from the package genai-prices, whose licence is in the same folder.
+* ``presets.json`` has instances that need no section in the settings, unless an installed plugin has their name.
+  ``environment`` lists the variables that fill a key.
 
-What is in none of them is learned from the servers' refusals (`LearnedRules`).
+Each row, or its file, has its source and the day on which it was read. The files are JSON because parsing TOML takes
+ten times as long.
+
+Rules that are not in the catalog are learned from the errors of servers (`LearnedRules`).
 """
 
 from budwood.catalog.catalog import Catalog, Preset, presets

@@ -1,4 +1,4 @@
-"""Look up rules, facts and presets in the data files, with what the user's own rows say before them."""
+"""Look up rules, facts and presets in the data files. Rows of the user's settings take precedence."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 class Preset(NamedTuple):
     """
-    An instance that exists without a settings section.
+    An instance that needs no section in the settings.
 
     Attributes:
-        plugin: The plugin that it is an instance of.
-        settings: Its settings, below all that users say.
-        environment: Names of variables by the key that they fill.
-        needs_credential: Whether the service answers nobody without a key.
+        plugin: The plugin of the instance.
+        settings: Its default settings.
+        environment: The environment variables, by the key that they fill.
+        needs_credential: Whether the service requires a key.
     """
 
     plugin: str
@@ -38,31 +38,31 @@ class Preset(NamedTuple):
 
 class Catalog:
     """
-    What is known about models and services.
+    The rules and facts of models.
 
     Args:
-        rows: Rows of the user's settings, by ``INSTANCE/PATTERN`` or ``PLUGIN/PATTERN``: fields of `ModelRules` and of
-            `budwood.types.KnownFacts`. What they say holds instead of what ours say; what they leave out stays.
+        rows: Rows of the user's settings, by ``INSTANCE/PATTERN`` or ``PLUGIN/PATTERN``. They have the fields of
+            `ModelRules` and `budwood.types.KnownFacts`, which replace those of the built-in rows.
 
     Raises:
-        ConfigurationError: A row of the user has an unknown key or an impossible value.
+        ConfigurationError: A row of the user has an unknown key or a value that is not valid.
     """
 
     def __init__(self, rows: Mapping[str, Table] | None = None) -> None:
-        self._own = {_compared(key): _own_row(key, row) for key, row in (rows or {}).items()}
-        # A call asks for its model's rules and facts several times, and matching takes longer than the rest.
+        self._own = {_normalise_key(key): _own_row(key, row) for key, row in (rows or {}).items()}
+        # A call looks up the rules and facts of its model several times, and matching is slow.
         self._known_rules = lru_cache(maxsize=1024)(self._rules)
         self._known_facts = lru_cache(maxsize=1024)(self._facts)
 
     def rules(self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = ()) -> ModelRules:
         """
-        Return what a model takes and refuses; nothing known is an empty set of rules.
+        Return the rules of a model. They are empty if the model is not known.
 
         Args:
-            instance: The instance whose rows come first.
+            instance: The instance, whose rows come first.
             plugin: Its plugin, whose rows come next.
-            model: The model's name.
-            also: Further plugins, whose rows hold where these two have none.
+            model: The name of the model.
+            also: Further plugins, whose rows apply if the first two have none.
         """
         return self._known_rules(instance, plugin, model, also)
 
@@ -74,14 +74,14 @@ class Catalog:
         self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = (), vendor: str | None = None
     ) -> ModelFacts:
         """
-        Return what else is known of a model: its limits, its prices, its end. The files are read when first wanted.
+        Return the facts of a model: limits, prices and shutdown day. Files are read at the first look-up.
 
         Args:
-            instance: The instance whose rows in the settings come first.
+            instance: The instance, whose rows in the settings come first.
             plugin: Its plugin, whose rows come next.
-            model: The model's name.
-            also: Further plugins, whose rows hold where these two have none.
-            vendor: By which name ours know whoever serves the model, where it is not the plugin's: that of a preset.
+            model: The name of the model.
+            also: Further plugins, whose rows apply if the first two have none.
+            vendor: The name of the provider in the built-in rows, if it differs from the plugin's, as for a preset.
         """
         return self._known_facts(instance, plugin, model, also, vendor or plugin)
 
@@ -89,55 +89,55 @@ class Catalog:
         names = _names(instance, plugin, model, also)
         return self._with_own_facts(_builtin_facts(vendor, model.lower(), also), names)
 
-    def knows(self, *owners: str) -> bool:
-        """Tell whether there may be facts of models that one of these owners serves. Nothing is read."""
-        return bool(self._own) or any(exists(f"facts/{owner}.json") for owner in owners)
+    def has_facts(self, *providers: str) -> bool:
+        """Tell whether there may be facts of models of one of these providers. No file is read."""
+        return bool(self._own) or any(exists(f"facts/{provider}.json") for provider in providers)
 
     def preset(self, name: str) -> Preset | None:
-        """Return the preset of that name, or None."""
+        """Return the preset with a name, or None."""
         return presets().get(normalise(name))
 
     def _with_own_rules(self, rules: ModelRules, names: tuple[str, ...]) -> ModelRules:
-        own, said = self._said(ModelRules, names)
-        if own is None or not said:
+        own, fields = self._own_fields(ModelRules, names)
+        if own is None or not fields:
             return rules
-        return rules.model_copy(update={**said, "source": own.source, "as_of": own.as_of})
+        return rules.model_copy(update={**fields, "source": own.source, "as_of": own.as_of})
 
     def _with_own_facts(self, facts: ModelFacts, names: tuple[str, ...]) -> ModelFacts:
         if not self._own:
             return facts
         from budwood.types import KnownFacts
 
-        own, said = self._said(KnownFacts, names)
-        if own is None or not said:
+        own, fields = self._own_fields(KnownFacts, names)
+        if own is None or not fields:
             return facts
         source = {"source": own.source, "as_of": own.as_of} if own.source else {}
-        return facts.model_copy(update={**said, **source, "own": frozenset(said)})
+        return facts.model_copy(update={**fields, **source, "own": frozenset(fields)})
 
-    def _said(self, record: type[BaseModel], names: tuple[str, ...]) -> tuple[Any, dict[str, object]]:
-        """Return the user's row, and what it says of the fields of a record."""
+    def _own_fields(self, record: type[BaseModel], names: tuple[str, ...]) -> tuple[Any, dict[str, object]]:
+        """Return the user's row, and its values for the fields of a record."""
         pattern = _first_match(self._own, names)
         if pattern is None:
             return None, {}
         own = self._own[pattern]
-        given = own.model_fields_set & set(record.model_fields) - {"source", "as_of"}
-        return own, {name: getattr(own, name) for name in sorted(given)}
+        present = own.model_fields_set & set(record.model_fields) - {"source", "as_of"}
+        return own, {name: getattr(own, name) for name in sorted(present)}
 
 
 _NOTHING_KNOWN = ModelRules.model_construct()
 
 
 def _own_row(key: str, row: Mapping[str, Any]) -> BaseModel:
-    return validate_settings(_row_of_settings(), row, where=f"[models.{key!r}]")
+    return validate_settings(_row_model(), row, where=f"[models.{key!r}]")
 
 
 @cache
-def _row_of_settings() -> type[BaseModel]:
-    """Make the record of a user's row when there is one: most programs have none."""
+def _row_model() -> type[BaseModel]:
+    """Build the model of a user's row at the first use, since most programs have none."""
     from budwood.types import KnownFacts
 
     class Row(ModelRules, KnownFacts):
-        """What a row of the settings may say."""
+        """The fields of a row in the settings."""
 
     return Row
 
@@ -147,7 +147,7 @@ def _names(instance: str, plugin: str, model: str, also: tuple[str, ...]) -> tup
     return tuple(f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also)))
 
 
-def _compared(key: str) -> str:
+def _normalise_key(key: str) -> str:
     owner, slash, pattern = key.partition("/")
     return f"{normalise(owner)}{slash}{pattern.lower()}"
 

@@ -1,4 +1,4 @@
-"""Read the catalog's data files."""
+"""Read the data files of the catalog."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Table = dict[str, Any]
 
 
 def exists(name: str) -> bool:
-    """Tell whether there is a file of that name beside this module."""
+    """Tell whether the folder of this module has a file with that name."""
     return (Path(__file__).parent / name).is_file()
 
 
 def read(name: str) -> Table:
     """
-    Read one of the files beside this module.
+    Read a file in the folder of this module.
 
     Raises:
-        FileNotFoundError: There is none of that name.
+        FileNotFoundError: There is no file with that name.
     """
     table: Table = from_json(pkgutil.get_data(__name__, name) or b"")
     return table

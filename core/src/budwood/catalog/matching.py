@@ -1,4 +1,4 @@
-"""Find the row of a table that fits a name."""
+"""Find the pattern that matches a name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SPECIAL: Final = re.compile(r"[*?[]")
 
 
 def best_match(patterns: Iterable[str], name: str) -> str | None:
-    """Return the pattern that is the name itself, or else the longest that fits it; None where none does."""
-    fitting = [pattern for pattern in patterns if pattern == name or _fits(name, pattern)]
-    return max(fitting, key=lambda pattern: (pattern == name, len(pattern)), default=None)
+    """Return the pattern that equals the name, or the longest one that matches it; None if none matches."""
+    matching = [pattern for pattern in patterns if pattern == name or _matches(name, pattern)]
+    return max(matching, key=lambda pattern: (pattern == name, len(pattern)), default=None)
 
 
-def _fits(name: str, pattern: str) -> bool:
-    """Tell whether a pattern fits; its plain beginning is compared first, since `fnmatch` compiles every pattern."""
+def _matches(name: str, pattern: str) -> bool:
+    """Tell whether a pattern matches. Its literal prefix is compared first, since `fnmatch` compiles every pattern."""
     return name.startswith(_SPECIAL.split(pattern, maxsplit=1)[0]) and fnmatchcase(name, pattern)

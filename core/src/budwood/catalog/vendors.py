@@ -1,8 +1,8 @@
 """
-What is known of each vendor's models: prices, limits, ends.
+The facts of each vendor's models: prices, limits and shutdown days.
 
-The files ``facts/VENDOR.json`` are written by a program from the package genai-prices, and not by hand; each is read
-when its vendor's facts are first wanted. ``shutdowns.json`` is kept by hand.
+The files ``facts/VENDOR.json`` are generated from the package genai-prices; each is read at the first look-up of its
+vendor. ``shutdowns.json`` is maintained by hand.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Vendor:
     The models of one vendor.
 
     Args:
-        table: What its file holds.
+        table: The content of its file.
     """
 
     def __init__(self, table: Table) -> None:
@@ -39,17 +39,17 @@ class Vendor:
             self._patterns |= dict.fromkeys(row.get("patterns", ()), row)
 
     def find(self, model: str) -> ModelFacts | None:
-        """Return what is known of a model, by its name in lower case, or None."""
+        """Return the facts of a model, by its name in lower case, or None if it is not known."""
         row = self._rows.get(model) or self._by_pattern(model)
         return None if row is None else self._facts(row)
 
     def names(self) -> Iterator[str]:
-        """List the names and patterns of all its models."""
+        """List the names and patterns of all models."""
         yield from self._rows
         yield from self._patterns
 
     def _by_pattern(self, model: str) -> Table | None:
-        fitting = best_match(
+        pattern = best_match(
             (
                 pattern
                 for pattern, row in self._patterns.items()
@@ -57,10 +57,10 @@ class Vendor:
             ),
             model,
         )
-        return None if fitting is None else self._patterns[fitting]
+        return None if pattern is None else self._patterns[pattern]
 
     def _facts(self, row: Table) -> ModelFacts:
-        """Make the record without the validator, which takes longer to build than the whole file to read."""
+        """Create the record without its validator, which takes longer to build than the whole file to read."""
         return ModelFacts.model_construct(
             context_window=row.get("context_window"),
             prices=tuple(_prices(prices) for prices in row.get("prices", ())),
@@ -90,7 +90,7 @@ def _decimals(row: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def vendor(name: str) -> Vendor | None:
-    """Return what is known of a vendor's models, by the name of its plugin or preset; None where nothing is."""
+    """Return the models of a vendor, by the name of its plugin or preset; None if the catalog has none."""
     if not name.replace("-", "").isalnum():
         return None
     try:
@@ -100,23 +100,23 @@ def vendor(name: str) -> Vendor | None:
 
 
 def known_facts(owner: str, model: str) -> ModelFacts | None:
-    """Return what is known of a model that an owner serves, be it another vendor's; None where nothing is."""
-    own = vendor(owner)
-    if own is None:
+    """Return the facts of a model that a provider serves, also of another vendor's; None if it is not known."""
+    provider = vendor(owner)
+    if provider is None:
         return None
-    makers = (own, *(maker for name in own.also if (maker := vendor(name))))
-    return next((found for maker in makers if (found := maker.find(model))), None)
+    vendors = (provider, *(other for name in provider.also if (other := vendor(name))))
+    return next((facts for each in vendors if (facts := each.find(model))), None)
 
 
 @cache
 def shutdowns() -> Mapping[str, Mapping[str, Table]]:
-    """Return which models end, by their vendor and name. Who serves another vendor's models has dates of his own."""
+    """Return the models that are shut down, by vendor and name. Each provider has its own dates for a model."""
     return {
         vendor: {name: row for row in rows for name in row["names"]} for vendor, rows in read("shutdowns.json").items()
     }
 
 
 def shutdown(vendor: str, model: str) -> Table:
-    """Return when a model ends, and what takes its place, as fields of `ModelFacts`; empty where that is not known."""
+    """Return the shutdown day and the successor of a model as fields of `ModelFacts`; empty if they are not known."""
     row = shutdowns().get(vendor, {}).get(model)
     return {"shutdown": date.fromisoformat(row["shutdown"]), "successor": row.get("successor")} if row else {}

@@ -1,8 +1,8 @@
 """
-What the objects that plugins build must be able to do.
+The interfaces of the objects that plugins build.
 
-These are Protocols: a plugin satisfies one by having its methods, and inherits nothing. `budwood.hooks` describes such
-objects; `budwood.providing` offers a base class to those who like one.
+These are Protocols: a plugin implements the methods and inherits nothing. `budwood.hooks` registers such objects;
+`budwood.providing` has an optional base class for providers.
 """
 
 from budwood.contracts.caches import Cache

@@ -7,10 +7,10 @@ from typing import Protocol
 
 class Cache(Protocol):
     """
-    Keeps bytes under keys for a time. All methods may be called from several threads.
+    Stores bytes by key for a limited time. All methods may be called from several threads.
 
-    A failure of the store is raised as an `OSError`: the engine logs it and continues without the cache.
-    The blocking form is the contract; the engine calls it in a thread from async code unless its spec says ``inline``.
+    Raise failures of the store as `OSError`: the engine logs them and continues without the cache. Methods block; async
+    code calls them in a thread, unless the spec sets ``inline``.
     """
 
     def get(self, key: str) -> bytes | None:
@@ -18,9 +18,9 @@ class Cache(Protocol):
         ...
 
     def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
-        """Store the value for ``ttl`` seconds, or without a limit; replace an existing one."""
+        """Store a value for `ttl` seconds, or without a limit. An existing value is replaced."""
         ...
 
     def close(self) -> None:
-        """Release files and connections. Closing twice is no error."""
+        """Release files and connections. Closing twice must not fail."""
         ...

@@ -1,4 +1,4 @@
-"""What every plugin gets from the core."""
+"""The context that the core passes to plugins."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Time, and waiting for it to pass. Tests bring one of their own."""
+    """The time, and functions that wait. Tests pass a fake clock."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Return seconds since an arbitrary point; it never decreases."""
         ...
 
     def time(self) -> float:
-        """Seconds since 1970."""
+        """Return seconds since 1970."""
         ...
 
     def sleep(self, seconds: float, *, wake: Event | None = None) -> None:
-        """Wait, blocking the thread; no longer than until ``wake`` is set, which belongs to this pause alone."""
+        """Block the thread for this time, or until `wake` is set. The event is used for this call only."""
         ...
 
     async def sleep_async(self, seconds: float) -> None:
-        """Wait, leaving the thread to other tasks."""
+        """Wait without blocking the thread."""
         ...
 
     def wait(self, event: Event, deadline: float) -> None:
         """
-        Wait, blocking the thread, until the event is set, at most until `monotonic` shows ``deadline``.
+        Block the thread until the event is set, at most until `monotonic` returns `deadline`.
 
-        The event belongs to this call alone: a clock may set it to end the waiting.
+        The event is used for this call only; a clock may set it to end the wait.
         """
         ...
 
     async def wait_async(self, future: Future[None], deadline: float) -> None:
-        """Wait, leaving the thread to other tasks, until the future is done, at most until ``deadline``."""
+        """Wait without blocking the thread until the future is done, at most until `deadline`."""
         ...
 
 
 class EmitLog(Protocol):
-    """How a plugin writes an event to the log; see `budwood.logs.emit` for what is redacted."""
+    """Writes an event to the log; see `budwood.logs.emit` for redaction."""
 
     def __call__(self, event: str, **fields: object) -> None:
-        """Write one event."""
+        """Write an event."""
         ...
 
 
 class RulesLookup(Protocol):
-    """How a plugin asks what is known of a model: from the catalog, and from what its server has refused before."""
+    """Looks up the rules of a model, from the catalog and from parameters that its server has rejected."""
 
     def __call__(self, model: str, *, family: str | None = None) -> ModelRules:
         """
-        Return the rules of a model; the rules of an unknown model are empty.
+        Return the rules of a model. The rules of an unknown model are empty.
 
         Args:
-            model: The name that users call it.
-            family: The model's name in the catalog, where users give models names of their own.
+            model: The user's name for the model.
+            family: The model's name in the catalog, if users choose the names of models.
         """
         ...
 
@@ -70,15 +70,15 @@ class RulesLookup(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginContext:
     """
-    What a plugin gets besides its settings.
+    What the core passes to a plugin besides its settings.
 
     Attributes:
-        instance: The name that users gave to this instance: ``"my-vllm"``.
-        rules: What is known of a model, by the model's name.
+        instance: The user's name for this instance: ``"my-vllm"``.
+        rules: Looks up the rules of a model.
         log: Writes an event to the log.
-        clock: The time.
-        cache_folder: Where files may be kept that can be made again: one folder for each kind and name of a plugin,
-            shared by its instances. It need not exist yet.
+        clock: The clock.
+        cache_folder: A folder for files that can be created again, one for each kind and name of a plugin, shared by
+            its instances. It may not exist yet.
     """
 
     instance: str

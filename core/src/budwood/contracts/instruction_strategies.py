@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class InstructionStrategy(Protocol):
-    """Decides what users ask in a dataset's conversations. Equal input gives equal output: chance is in ``random``."""
+    """Decides what users ask in the conversations of a dataset. All randomness must come from `random`."""
 
     def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
-        """Draft ``count`` cells, spread over the passages."""
+        """Draft `count` cells, distributed over the passages."""
         ...
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
-        """Say what the user asks next, after these turns."""
+        """Return what the user asks after these turns."""
         ...

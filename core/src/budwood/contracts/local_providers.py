@@ -12,35 +12,35 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class LocalProvider(Protocol):
-    """A model inside the process. The engine gives it a thread where it needs one and derives all else."""
+    """A model inside the process. The engine runs it in a thread if needed."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What this instance can do."""
+        """The capabilities of this instance."""
         ...
 
     def stream(self, request: ChatRequest) -> Iterator[StreamEvent]:
-        """Answer, event by event; the last but usage is `Finished`."""
+        """Generate a reply as events; `Finished` is the last, except for usage."""
         ...
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """List the models that it has."""
+        """List the available models."""
         ...
 
 
 @runtime_checkable
 class LocalAdaptationProvider(Protocol):
-    """A model inside the process that cannot take every parameter as given, and says so before it answers."""
+    """A model inside the process that adapts parameters, and reports it before it generates a reply."""
 
     def adaptations(self, request: ChatRequest) -> tuple[Adaptation, ...]:
-        """Return a receipt for each parameter that is not taken as given. It must be quick: nothing is loaded here."""
+        """Return an adaptation for each parameter that is not used unchanged. It must not load the model."""
         ...
 
 
 @runtime_checkable
 class LocalTokenCountProvider(Protocol):
-    """A model inside the process that counts the tokens of a request."""
+    """A model inside the process that can count tokens."""
 
     def count_tokens(self, request: ChatRequest) -> int:
-        """Count the input tokens, as `LocalProvider.stream` would see them."""
+        """Count the input tokens of a request, as for `LocalProvider.stream`."""
         ...

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 class MediaHandler(Protocol):
-    """Turns a file into parts of a message."""
+    """Converts a file to parts of a message."""
 
     def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
         """
-        Read the file.
+        Convert a file.
 
         Raises:
-            PromptError: It is not what its name promises.
+            PromptError: The content does not match the media type.
         """
         ...

@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 
 class StreamDecoder(Protocol):
-    """Turns the bytes of one streamed reply into events, however the bytes are cut."""
+    """Converts the bytes of one streamed reply to events, however the bytes are split."""
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """
-        Decode what came.
+        Decode the next bytes.
 
         Raises:
-            ProviderError: The vendor reports an error inside the stream, or the bytes are not what the API promises.
+            ProviderError: The vendor reports an error in the stream, or the bytes are not in the form of the API.
         """
         ...
 
     def close(self) -> Sequence[StreamEvent]:
         """
-        Decode what is left at the end.
+        Decode what remains at the end of the stream.
 
         Raises:
-            StreamInterruptedError: The reply was not finished.
+            StreamInterruptedError: The reply is incomplete.
         """
         ...
 
@@ -50,54 +50,54 @@ class StreamDecoder(Protocol):
 @runtime_checkable
 class RemoteProvider(Protocol):
     """
-    A vendor's API, as a pure translation: no I/O, no secrets but in `authorize`.
+    A vendor's API as a pure translation: no I/O, and secrets only in `authorize`.
 
-    Its capabilities, and the further Protocols that it satisfies, say what it offers: `Provider` for chat, and
-    those of `budwood.contracts.services`. A provider of embeddings alone satisfies this and `EmbeddingProvider`.
+    Its capabilities and the Protocols that it implements define its services: `Provider` for chat, and those of
+    `budwood.contracts.services`. A provider with only embeddings implements this and `EmbeddingProvider`.
     """
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What this instance can do; what its spec says is the upper bound."""
+        """The capabilities of this instance, a subset of those in its spec."""
         ...
 
     def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
-        """Put the credential in: the last step before sending."""
+        """Add the credential to a call, as the last step before sending."""
         ...
 
     def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify a reply with a status other than 2xx, by status and structured code first."""
+        """Classify a reply with a status other than 2xx, by status and code first, by the message last."""
         ...
 
 
 @runtime_checkable
 class Provider(RemoteProvider, Protocol):
-    """A vendor that chats."""
+    """A vendor with chat models."""
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
-        """Write the request in the vendor's form, with a receipt for each parameter that is not sent as given."""
+        """Encode a request in the vendor's form, with an adaptation for each parameter that is not sent unchanged."""
         ...
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """
-        Read a whole reply with a status of 2xx.
+        Decode a complete reply with status 2xx.
 
         Raises:
-            ProviderError: It holds an error all the same, or is not what the API promises.
+            ProviderError: The reply contains an error, or is not in the form of the API.
         """
         ...
 
     def decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
-        """Begin to read a streamed reply with a status of 2xx."""
+        """Return a decoder for a streamed reply with status 2xx."""
         ...
 
 
 class TokenSource(Protocol):
     """
-    Gets tokens for a vendor who takes one in place of a key.
+    Gets access tokens for a vendor that takes them in place of a key.
 
-    It may do I/O, blocking or as a coroutine function: not the provider calls it but the engine, as an effect, before
-    the first call and before a token expires. What it raises becomes a `CredentialError`.
+    It may do I/O, and may be a coroutine function. The engine calls it before the first request and before a token
+    expires; the provider does not. Any exception becomes a `CredentialError`.
     """
 
     def __call__(self) -> AccessToken | Awaitable[AccessToken]:
@@ -107,42 +107,42 @@ class TokenSource(Protocol):
 
 @runtime_checkable
 class TokenProvider(Protocol):
-    """A provider whose settings may say that `Provider.authorize` gets a token in place of ``api_key``."""
+    """A provider that can be configured to use access tokens in place of ``api_key``."""
 
     @property
     def token_source(self) -> TokenSource | None:
-        """Where tokens come from; None where the key serves."""
+        """The source of tokens; None if the instance uses a key."""
         ...
 
 
 @runtime_checkable
 class ModelRulesProvider(Protocol):
-    """A provider whose users give models names of their own, so that it must say what the catalog says of them."""
+    """A provider whose users choose the names of models, so that the catalog cannot look them up by name."""
 
     def model_rules(self, model: str) -> ModelRules:
         """
-        Return the rules of a model, by the name that users call it.
+        Return the catalog's rules for a model, by the user's name for it.
 
-        What a model of a vendor can do is derived from them once, and again whenever a rule is learned from an error.
+        The capabilities of a model are derived from its rules once, and again whenever a rule is learned from an error.
         """
         ...
 
 
 @runtime_checkable
 class CatalogNameProvider(Protocol):
-    """A provider that knows which model a name of its users' own refers to; see `ModelRulesProvider`."""
+    """A provider that knows which model a user's name refers to; see `ModelRulesProvider`."""
 
     def catalog_name(self, model: str) -> str:
-        """Return the name under which the catalog knows a model, by the name that users call it."""
+        """Return the catalog's name of a model, by the user's name for it."""
         ...
 
 
 @runtime_checkable
 class ContextWindowProvider(Protocol):
-    """A provider that knows how much its models hold, where the catalog does not."""
+    """A provider that knows the context windows of models that are not in the catalog."""
 
     def context_window(self, model: str) -> int | None:
-        """Return how many tokens a model reads and writes together, or None where that is not known."""
+        """Return the maximum of input and output tokens together; None if unknown."""
         ...
 
 
@@ -152,7 +152,7 @@ class ConnectionHintProvider(Protocol):
 
     @property
     def connection_hint(self) -> str | None:
-        """What to do, in one sentence or two; None leaves it to the general hint."""
+        """What to do, in one or two sentences; None for the default hint."""
         ...
 
 
@@ -161,32 +161,32 @@ class RateLimitProvider(Protocol):
     """A vendor that reports rate limits in the headers of its replies."""
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Read the limits from the head of any reply, of a success or of an error; None where it reports none."""
+        """Parse the limits in the headers of a success or an error; None if there are none."""
         ...
 
 
 @runtime_checkable
 class PriceTierProvider(Protocol):
-    """A vendor that has other prices for some tiers of service, speeds or regions, and reports them in its replies."""
+    """A vendor with different prices for service tiers, speeds or regions, which its replies report."""
 
     def price_tier(self, reply: Answer) -> str | None:
-        """Return the tier in lower case, as in ``service_tier`` of the catalog's prices; None for the standard one."""
+        """Return the tier in lower case, as in ``service_tier`` of the catalog's prices; None for the standard tier."""
         ...
 
 
 @runtime_checkable
 class SchemaProvider(Protocol):
-    """A vendor that takes JSON schemas, but not all of them."""
+    """A vendor whose structured output does not support every JSON schema."""
 
     def takes_schema(self, model: str, schema: OutputSchema) -> bool:
-        """Return whether a model takes a schema. One that it does not take is sent as a tool, or in words."""
+        """Return whether a model supports a schema. If not, the schema is sent as a tool, or in words."""
         ...
 
 
 @runtime_checkable
 class TruncationProvider(Protocol):
-    """A vendor that can be asked to shorten a request that is too long, or to accept a longer one than usual."""
+    """A vendor with an option to shorten long requests, or to accept longer ones than usual."""
 
     def may_truncate(self, request: ChatRequest) -> bool:
-        """Return whether the request asks for that. It is then sent whatever its length."""
+        """Return whether the request uses that option. It is then sent without a check of its length."""
         ...

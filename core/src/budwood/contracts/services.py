@@ -1,4 +1,4 @@
-"""What a provider can do besides chat: each service is one small Protocol."""
+"""Services of providers besides chat, each a small Protocol."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class EmbeddingProvider(Protocol):
     """A vendor's embeddings, in the same form as `Provider`."""
 
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
-        """Write the request in the vendor's form."""
+        """Encode a request in the vendor's form."""
         ...
 
     def decode_embedding(self, request: EmbeddingRequest, reply: HTTPReply) -> EmbeddingResponse:
-        """Read the reply; the vectors are in the order of the texts."""
+        """Decode the reply; the vectors are in the order of the texts."""
         ...
 
 
@@ -41,59 +41,59 @@ class ModelListProvider(Protocol):
     """A vendor's list of models, in the same form as `Provider`."""
 
     def encode_models(self) -> HTTPCall:
-        """Write the request for the list."""
+        """Encode the request for the list."""
         ...
 
     def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
-        """Read the list."""
+        """Decode the list."""
         ...
 
 
 @runtime_checkable
 class ModelDetailProvider(Protocol):
-    """A vendor whose list of models leaves out what a call for each of them tells."""
+    """A vendor that has the details of models in a separate request per model."""
 
     def encode_model(self, model: ModelInfo) -> HTTPCall:
-        """Write the request for what else is known of a model of the list."""
+        """Encode the request for the details of a model in the list."""
         ...
 
     def decode_model(self, model: ModelInfo, reply: HTTPReply) -> ModelInfo:
-        """Read it, and add it to what the list said."""
+        """Decode the details, and add them to the model."""
         ...
 
 
 class PullDecoder(Protocol):
-    """Turns the bytes of a server's progress with a model into records, however the bytes are cut."""
+    """Converts the bytes of a server's progress with a model to records, however the bytes are split."""
 
     def feed(self, data: bytes) -> Sequence[PullProgress]:
         """
-        Decode what came.
+        Decode the next bytes.
 
         Raises:
-            ProviderError: The server reports that it cannot fetch the model.
+            ProviderError: The server reports that it cannot pull the model.
         """
         ...
 
     def close(self) -> Sequence[PullProgress]:
         """
-        Decode what is left at the end.
+        Decode what remains at the end of the stream.
 
         Raises:
-            StreamInterruptedError: The server did not say that it has the model.
+            StreamInterruptedError: The server did not report that the model is complete.
         """
         ...
 
 
 @runtime_checkable
 class ModelPullProvider(Protocol):
-    """A server that fetches models for itself when it is told to, in the same form as `Provider`."""
+    """A server that can pull models, in the same form as `Provider`."""
 
     def encode_pull(self, model: str) -> HTTPCall:
-        """Write the request to fetch a model. It may be sent again: the server continues where it was."""
+        """Encode the request to pull a model. It may be sent again: the server resumes the download."""
         ...
 
     def pull_decoder(self, model: str, head: ReplyHead) -> PullDecoder:
-        """Begin to read the server's progress."""
+        """Return a decoder for the progress."""
         ...
 
 
@@ -102,24 +102,24 @@ class TokenCountProvider(Protocol):
     """A vendor's count of the tokens of a request, in the same form as `Provider`."""
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
-        """Write the request that asks for the count."""
+        """Encode the request to count tokens."""
         ...
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
-        """Read the count of input tokens."""
+        """Decode the number of input tokens."""
         ...
 
 
 @runtime_checkable
 class ModerationProvider(Protocol):
-    """A vendor's verdicts on texts and images, in the same form as `Provider`."""
+    """A vendor's moderation of texts and images, in the same form as `Provider`."""
 
     def encode_moderation(self, request: ModerationRequest) -> HTTPCall:
-        """Write the request in the vendor's form."""
+        """Encode a request in the vendor's form."""
         ...
 
     def decode_moderation(self, request: ModerationRequest, reply: HTTPReply) -> ModerationResponse:
-        """Read the reply; the verdicts are in the order of the contents."""
+        """Decode the reply; the results are in the order of the contents."""
         ...
 
 
@@ -128,17 +128,17 @@ class CompletionProvider(Protocol):
     """
     A vendor's plain completions, in the same form as `Provider`: a model continues a text.
 
-    The request holds one user's message, the text; the reply is its continuation.
+    The request has one user message with the text; the reply is the continuation.
     """
 
     def encode_completion(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
-        """Write the request in the vendor's form."""
+        """Encode a request in the vendor's form."""
         ...
 
     def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
-        """Read a whole reply."""
+        """Decode a complete reply."""
         ...
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
-        """Begin to read a streamed reply."""
+        """Return a decoder for a streamed reply."""
         ...

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Storage(Protocol):
-    """Writes the rows of a dataset where users want them."""
+    """Writes the rows of a dataset."""
 
     def write(self, rows: Iterable[Row]) -> int:
         """
-        Replace the output by these rows, in one step: a reader sees the old output or the new, never a part.
+        Replace the output by these rows atomically: a reader sees the old output or the new one, never a part.
 
         Returns:
-            How many rows were written.
+            The number of rows written.
         """
         ...

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 class Tokenizer(Protocol):
-    """Counts tokens on this machine as a model's vendor does. May be called from several threads."""
+    """Counts tokens locally, with the vocabulary of a model's vendor. May be called from several threads."""
 
     def count(self, request: ChatRequest) -> TokenCount | None:
         """
-        Count the input tokens of a request, or None where it does not know the model.
+        Count the input tokens of a request. Returns None for an unknown model.
 
         Raises:
-            ConfigurationError: Its vocabulary is not on this machine; the hint says how to get it.
+            ConfigurationError: The vocabulary is not on this machine; the hint says how to get it.
         """
         ...

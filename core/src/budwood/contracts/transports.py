@@ -1,4 +1,4 @@
-"""Transports, and the exchanges that they open."""
+"""Transports, which send HTTP requests, and exchanges, which read the replies."""
 
 from __future__ import annotations
 
@@ -9,78 +9,81 @@ if TYPE_CHECKING:
 
 
 class Exchange(Protocol):
-    """One request under way, with blocking I/O."""
+    """One request and its reply, with blocking I/O."""
 
     head: ReplyHead
 
     def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Return the next bytes of the body; empty bytes at its end."""
         ...
 
     def read_all(self, limit: int) -> bytes:
         """
-        Wait for the whole body.
+        Return the complete body.
 
         Raises:
-            ResponseTooLargeError: It has more than ``limit`` bytes.
+            ResponseTooLargeError: The body has more than `limit` bytes.
         """
         ...
 
     def close(self) -> None:
-        """End it; in mid-reply this closes the connection at once."""
+        """End the exchange. If the reply is incomplete, the connection is closed immediately."""
         ...
 
 
 class Transport(Protocol):
-    """Carries HTTP calls, with blocking I/O. Safe to use from several threads."""
+    """Sends HTTP requests, with blocking I/O. Methods may be called from several threads."""
 
     def open(self, call: HTTPCall, timing: Timing) -> Exchange:
         """
-        Send the call and wait for the head of the reply.
+        Send a request and wait for the response headers.
 
         Raises:
-            ConnectionFailedError: There is no connection, or it broke.
-            RequestTimeoutError: It took too long.
+            ConnectionFailedError: The connection failed or broke.
+            RequestTimeoutError: A time limit was exceeded.
         """
         ...
 
     def interrupt(self, thread: int) -> None:
         """
-        End what another thread (by its identifier) waits for, such as a read: the thread gets an error.
+        Interrupt a wait of another thread, such as a read: the thread gets an error.
 
-        A transport that does not know on which connection the thread waits does nothing. The deadline of the call still
-        holds.
+        A transport that does not know the connection of the thread does nothing; the deadline of the call still
+        applies.
+
+        Args:
+            thread: The identifier of the thread.
         """
         ...
 
     def close(self) -> None:
-        """Close all connections. Closing twice is no error."""
+        """Close all connections. Closing twice must not fail."""
         ...
 
 
 class AsyncExchange(Protocol):
-    """One request under way, with async I/O; see `Exchange`."""
+    """One request and its reply, with async I/O; see `Exchange`."""
 
     head: ReplyHead
 
     async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Return the next bytes of the body; empty bytes at its end."""
         ...
 
     async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body."""
+        """Return the complete body; see `Exchange.read_all`."""
         ...
 
     async def close(self) -> None:
-        """End it."""
+        """End the exchange."""
         ...
 
 
 class AsyncTransport(Protocol):
-    """Carries HTTP calls, with async I/O; see `Transport`. Belongs to one event loop."""
+    """Sends HTTP requests, with async I/O; see `Transport`. A transport belongs to one event loop."""
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncExchange:
-        """Send the call and wait for the head of the reply."""
+        """Send a request and wait for the response headers; see `Transport.open`."""
         ...
 
     async def close(self) -> None:
@@ -89,22 +92,22 @@ class AsyncTransport(Protocol):
 
 
 class Transports(Protocol):
-    """What a plugin for a transport builds: each client gets a transport of its own."""
+    """What a transport plugin builds: a factory, since each client has its own transport."""
 
     def blocking(self) -> Transport:
         """
-        Make a transport with blocking I/O.
+        Create a transport with blocking I/O.
 
         Raises:
-            UnsupportedError: It has none, or cannot do what its settings or the environment say.
+            UnsupportedError: The plugin has none, or does not support the settings or the environment.
         """
         ...
 
     def asynchronous(self) -> AsyncTransport:
         """
-        Make a transport with async I/O, on the running event loop or the one that runs when it is first used.
+        Create a transport with async I/O, for the event loop that runs now or at its first use.
 
         Raises:
-            UnsupportedError: It has none, or cannot do what its settings or the environment say.
+            UnsupportedError: The plugin has none, or does not support the settings or the environment.
         """
         ...

@@ -64,18 +64,18 @@ class StreamedReply(NamedTuple):
 @dataclass
 class Engine:
     """
-    What a client works with.
+    The state of a client, and its operations as flows.
 
     Attributes:
-        instances: Makes plugins' objects.
-        endpoints: The providers made so far.
-        options: Defaults of all calls.
-        model: Asked where a call names none.
-        cache: Where replies are kept, if anywhere.
-        clock: The time.
-        blocking: Whether a blocking driver performs the flows, which can await nothing.
-        observers: Are told what happens during calls.
-        owned_observers: Those of them that were made here.
+        instances: Builds the implementations of plugins.
+        endpoints: The providers that were built so far.
+        options: The default options of calls.
+        model: The default model.
+        cache: The cache of replies, if there is one.
+        clock: The clock.
+        blocking: Whether a blocking driver performs the flows. It cannot await anything.
+        observers: The observers of all calls.
+        owned_observers: The observers that the client created and closes.
         counter: Counts tokens.
     """
 
@@ -97,7 +97,7 @@ class Engine:
         self.counter = TokenCounter(self.instances)
 
     def ask(self, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
-        """Parse the options and resolve the model at once, and return the flow that does the rest."""
+        """Validate the arguments immediately, and return the flow that sends the request."""
         parsed = self._parse(options)
         call = self._call(parsed)
         messages = parse_prompt(prompt, system=parsed.system)
@@ -106,7 +106,7 @@ class Engine:
         return self._ask(call, messages, parsed)
 
     def stream(self, prompt: Prompt, options: AskOptions) -> StreamedReply:
-        """Ask, and emit the reply's events as they come."""
+        """Ask, and emit the events of the reply as they arrive."""
         parsed = self._parse(options)
         call = self._call(parsed, streamed=True)
         messages = parse_prompt(prompt, system=parsed.system)
@@ -116,30 +116,30 @@ class Engine:
     def ask_many(
         self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
     ) -> Flow[list[ChatResponse | BudwoodError]]:
-        """Ask many prompts side by side; in the place of a failed one is its error."""
+        """Ask many prompts concurrently. The result of a failed one is its error."""
         return run_all(self.ask_each(prompts, options, concurrency), concurrency)
 
     def ask_each(
         self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
     ) -> Iterator[Flow[ChatResponse | BudwoodError]]:
         """
-        Make a flow for each prompt, which returns the reply or its error.
+        Return a flow for each prompt, which returns the reply or its error.
 
         Raises:
-            ConfigurationError: An argument is wrong for all of them. Nothing was sent.
+            ConfigurationError: An argument is not valid. Nothing was sent.
         """
         check_many(prompts, concurrency)
         self._check_request(options)
         return (error_as_result(partial(self.ask, prompt, options)) for prompt in prompts)
 
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
-        """Ask in a conversation; its history grows only when the reply is complete."""
+        """Ask in a conversation. Its history changes only when the reply is complete."""
         parsed = self._parse(options)
         call = self._call(parsed, conversation.model)
         return self._talk(conversation, parse_prompt(prompt), parsed, call)
 
     def stream_talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> StreamedReply:
-        """Ask in a conversation, and emit the reply's events as they come."""
+        """Ask in a conversation, and emit the events of the reply as they arrive."""
         parsed = self._parse(options)
         call = self._call(parsed, conversation.model, streamed=True)
         new = parse_prompt(prompt)
@@ -172,7 +172,7 @@ class Engine:
     def moderate(
         self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
     ) -> Flow[ModerationResponse]:
-        """Classify contents, in one request; where no model is given, by the one that the vendor has for it."""
+        """Classify contents in one request, by default with the vendor's moderation model."""
         from budwood.engine import services
         from budwood.types import ModerationRequest
 
@@ -184,7 +184,7 @@ class Engine:
         return services.moderate(call, request)
 
     def complete(self, prompt: str, options: CompletionOptions, *, streamed: bool = False) -> StreamedReply:
-        """Let a model continue a text."""
+        """Complete a text."""
         from budwood.engine import services
 
         parsed = parse_completion_options(options, self.options)
@@ -207,7 +207,7 @@ class Engine:
         return services.pull(self._new_call(target, options, streamed=True))
 
     def count_tokens(self, prompt: Prompt, options: AskOptions, *, offline: bool) -> Flow[TokenCount]:
-        """Count the tokens of a request; ``offline`` does so without asking the vendor."""
+        """Count the tokens of a request; with ``offline``, without a request to the vendor."""
         from budwood.engine import services
 
         parsed = self._parse(options)
@@ -216,21 +216,21 @@ class Engine:
         return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
-        """Return what a model can do."""
+        """Return the capabilities of a model."""
         return self.endpoints.find(self._address(model)).capabilities()
 
     def model_details(self, model: str | None) -> ModelDetails:
-        """Return all that is known of a model."""
+        """Return all known details of a model."""
         from budwood.engine.accounting.details import details_of
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
     def check(self, options: AskOptions) -> None:
-        """Check that a call could be sent: its model chats, it has a provider and a key, and its options are valid."""
+        """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""
         self._check_request(options).target.endpoint.check_credential()
 
     def close(self) -> None:
-        """Release what local models hold, and the cache and the observers that were made here."""
+        """Close the providers, and the cache and the observers that the client created."""
         self.closed = True
         owned_observers, self.owned_observers = self.owned_observers, ()
         if owned_observers:
@@ -245,7 +245,7 @@ class Engine:
                     self.cache.store.close()
 
     def _check_request(self, options: AskOptions) -> Call:
-        """Check what a call needs besides its prompt; where a cache may answer, it needs no key."""
+        """Check all that a call needs besides its prompt. A key is not required if a cache may answer."""
         parsed = self._parse(options)
         call = self._call(parsed)
         if call.cache is None:
@@ -269,7 +269,7 @@ class Engine:
                 if tool.awaitable and parsed.tools.execute:
                     raise ConfigurationError(
                         f"The tool {tool.definition.name!r} is async, and Client cannot await it.",
-                        hint="Use AsyncClient, or a plain function.",
+                        hint="Use AsyncClient, or a blocking function.",
                     )
             if parsed.tools.approve is not None and is_async(parsed.tools.approve):
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
@@ -329,22 +329,22 @@ class Engine:
         )
 
     def _observers(self) -> Observers | None:
-        """Return who is told of a call: the log only once the program has configured it, which may be at any time."""
+        """Return the observers of a call. The log is one of them once the program has configured it."""
         from budwood.engine.accounting.log_observer import LogObserver
         from budwood.engine.accounting.observers import Observers
 
-        is_logged = logs.wanted()
+        is_logged = logs.is_enabled()
         if not is_logged and not self.observers:
             return None
         combined = self._combined.get(is_logged)
-        if combined is None:  # of two threads that come here at once, both use what the first has made
-            made = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
-            combined = self._combined.setdefault(is_logged, made)
+        if combined is None:  # if two threads arrive here at the same time, both use the object of the first
+            created = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
+            combined = self._combined.setdefault(is_logged, created)
         return combined
 
 
 def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
-    """Check a request when the stream is made, and not at the first read; files come to its messages later."""
+    """Check a request when the stream is created, not at the first read. Files are added to its messages later."""
     request = parsed.request(call.target.model, messages)
     if parsed.files:
         check_chat(call.target)
@@ -354,10 +354,10 @@ def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions
 
 def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
     """
-    Make the cache of a name or an object.
+    Return a cache by its name, or wrap a cache object.
 
     Raises:
-        PluginError: No cache has that name, or it cannot be used.
+        PluginError: The cache does not exist or cannot be used.
     """
     if cache is None:
         return None

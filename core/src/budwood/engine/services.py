@@ -1,4 +1,4 @@
-"""What can be asked of a provider: one table, and what is particular to some of its rows."""
+"""The table of the services that providers offer, and the flows of those that are not a single request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from budwood.types import (
 )
 
 DETAILS_AT_ONCE: Final = 8
-"""How many models are asked about side by side, where a vendor's list leaves out what each of them is."""
+"""The maximum number of concurrent requests for details, if a vendor's list of models has none."""
 
 CHAT: Final = Service(
     name="chat",
@@ -49,7 +49,7 @@ CHAT: Final = Service(
     decoder="decoder",
     takes_stream=True,
     result=ChatResponse,
-    refusal="does not chat",
+    refusal="does not support chat",
 )
 COMPLETION: Final = Service(
     name="completion",
@@ -60,7 +60,7 @@ COMPLETION: Final = Service(
     decoder="completion_decoder",
     takes_stream=True,
     result=ChatResponse,
-    refusal="makes no plain completions",
+    refusal="does not support plain completions",
     hint="Call client.ask(…).",
 )
 EMBEDDINGS: Final = Service(
@@ -70,7 +70,7 @@ EMBEDDINGS: Final = Service(
     encode="encode_embedding",
     decode="decode_embedding",
     result=EmbeddingResponse,
-    refusal="makes no embeddings",
+    refusal="does not support embeddings",
     hint="Choose an embedding model.",
 )
 MODERATION: Final = Service(
@@ -80,7 +80,7 @@ MODERATION: Final = Service(
     encode="encode_moderation",
     decode="decode_moderation",
     result=ModerationResponse,
-    refusal="classifies no contents",
+    refusal="does not support moderation",
     hint="Choose a moderation model.",
 )
 TOKEN_COUNT: Final = Service(
@@ -90,7 +90,7 @@ TOKEN_COUNT: Final = Service(
     encode="encode_token_count",
     decode="decode_token_count",
     result=int,
-    refusal="counts no tokens",
+    refusal="does not support token counting",
 )
 MODELS: Final = Service(
     name="models",
@@ -99,7 +99,7 @@ MODELS: Final = Service(
     encode="encode_models",
     decode="decode_models",
     result=tuple,
-    refusal="does not list its models",
+    refusal="does not support listing models",
 )
 MODEL_DETAIL: Final = replace(
     MODELS,
@@ -115,16 +115,16 @@ PULL: Final = Service(
     protocol=ModelPullProvider,
     encode="encode_pull",
     decoder="pull_decoder",
-    refusal="downloads no models",
+    refusal="does not support downloading models",
     hint="Choose a model that it has.",
 )
 
 SERVICES: Final = (CHAT, COMPLETION, EMBEDDINGS, MODERATION, TOKEN_COUNT, MODELS, MODEL_DETAIL, PULL)
-"""All rows. A further service is one more row, a Protocol in `budwood.contracts`, and a method of the clients."""
+"""All services. A new one needs a row here, a Protocol in `budwood.contracts`, and a method of the clients."""
 
 
 def request(call: Call, service: Service, asked: Any) -> Flow[Any]:  # noqa: ANN401 - each service has its own types
-    """Ask for one service: the result is what the provider's method for it decodes."""
+    """Send one request to a service, and return what the provider decodes."""
     return answer_service(Round(call, service, asked))
 
 
@@ -146,20 +146,20 @@ def embed(call: Call, asked: EmbeddingRequest) -> Flow[EmbeddingResponse]:
     """Embed texts, in one request."""
     check_service(call.target, EMBEDDINGS)
     if not asked.texts:
-        raise PromptError("There are no texts to embed.")
+        raise PromptError("No texts to embed.", hint="Pass a text or a list of texts.")
     return request(call, EMBEDDINGS, asked)
 
 
 def moderate(call: Call, asked: ModerationRequest) -> Flow[ModerationResponse]:
-    """Classify contents by the vendor's policy, in one request."""
+    """Classify texts, or messages with images, by the vendor's policy, in one request."""
     check_service(call.target, MODERATION)
     if not asked.contents or not all(asked.contents):
-        raise PromptError("There is nothing to classify.", hint="Give a text, a message, or a list of them.")
+        raise PromptError("There is nothing to classify.", hint="Pass a text, a message, or a list of them.")
     return request(call, MODERATION, asked)
 
 
 def count_tokens(call: Call, asked: ChatRequest, *, offline: bool) -> Flow[TokenCount]:
-    """Count the tokens of a request: by the model or a tokenizer here, else as the vendor does, else as an estimate."""
+    """Count the tokens of a request: by a local model or tokenizer, else by the vendor, else as an estimate."""
     check_messages(asked.messages)
     endpoint = call.target.endpoint
     local = endpoint.local
@@ -167,14 +167,14 @@ def count_tokens(call: Call, asked: ChatRequest, *, offline: bool) -> Flow[Token
         count = faults.guard(endpoint.source, "count_tokens", local.count_tokens)
         tokens: int = yield Invoke(lambda: count(asked), inline=endpoint.inline)
         return _exact(call, tokens)
-    here: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, asked))
-    if here.exact or offline or not offers(call.target, TOKEN_COUNT):
-        return here
+    local_count: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, asked))
+    if local_count.exact or offline or not offers(call.target, TOKEN_COUNT):
+        return local_count
     return _exact(call, (yield from request(call, TOKEN_COUNT, asked)))
 
 
 def _exact(call: Call, tokens: int) -> TokenCount:
-    """Return the count of the vendor, or of the model inside this process."""
+    """Return an exact count: that of the vendor, or of a model inside this process."""
     return TokenCount(
         input_tokens=tokens,
         exact=True,
@@ -187,7 +187,7 @@ def _exact(call: Call, tokens: int) -> TokenCount:
 
 
 def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
-    """List the models of a provider, with their details where the vendor has those apart."""
+    """List the models of a provider. Request their details separately if the vendor's list has none."""
     endpoint = call.target.endpoint
     if endpoint.local is not None:
         list_local = faults.guard(endpoint.source, "models", endpoint.local.models)
@@ -201,9 +201,9 @@ def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
 
 def _detail(call: Call, model: ModelInfo) -> Flow[ModelInfo]:
     """
-    Ask for the details of a model; one that was removed since the list was made stays as the list has it.
+    Request the details of a model. If it was removed in the meantime, return it as listed.
 
-    It is a call of its own for observers, which tell calls apart by their ids.
+    For observers this is a separate call with its own id.
     """
     own = replace(call, id=f"{call.random.getrandbits(64):016x}", ledger=[], numbers=itertools.count(1))
     try:

@@ -1,14 +1,14 @@
 """
-The boundary around plugins' code: whatever a plugin raises leaves it as an error of Budwood.
+The boundary around the code of plugins: it converts whatever a plugin raises to an error of Budwood.
 
 .. code-block:: python
 
     with faults.encoding(endpoint.source, "encode"):
         request = provider.encode(chat_request, stream=False)
 
-Each boundary is a context manager without state. It can be entered again, also by several threads, so that a loop makes
-one and enters it for each chunk. There must be no ``yield`` and no ``await`` of the engine's own inside: what a driver
-throws in there would be taken for a fault of the plugin.
+Each boundary is a context manager without state. It can be entered repeatedly and by several threads, so that a loop
+creates it once and enters it for each chunk. The engine must not ``yield`` or ``await`` inside: an exception that a
+driver throws in there would count as a fault of the plugin.
 
 `KeyboardInterrupt`, the cancellation of a task and every `BudwoodError` pass through unchanged.
 """
@@ -33,18 +33,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_TEXT: Final = 200
-"""Characters of a foreign error's text that are repeated in ours."""
+"""The number of characters of a plugin's error that are quoted."""
 
 _CACHED_BOUNDARIES: Final = 1024
 
 
 class PluginSource(NamedTuple):
     """
-    Where a plugin comes from.
+    The origin of a plugin.
 
     Attributes:
-        plugin: Its name: that of its entry point.
-        distribution: The distribution that brings it; empty if unknown.
+        plugin: The name of its entry point.
+        distribution: The distribution that contains it; empty if unknown.
         version: The version of the distribution; empty if unknown.
     """
 
@@ -60,13 +60,13 @@ class PluginSource(NamedTuple):
 
     @property
     def authors(self) -> str:
-        """Whom to tell about a fault, for hints."""
+        """The recipients of a fault report, for hints."""
         return f"the authors of {self.distribution or self.plugin}"
 
 
 class Boundary:
     """
-    Turns what a plugin's method raises into `PluginFaultError`.
+    Converts what a plugin's method raises to `PluginFaultError`.
 
     Args:
         source: The plugin.
@@ -90,9 +90,10 @@ class Boundary:
 
     def convert(self, error: BaseException) -> None:
         """
-        Raise a plugin's error as an error of Budwood; return if the error passes unchanged.
+        Raise the converted error; return if the error passes unchanged.
 
-        For the methods that every request calls: a ``try`` costs nothing, where a context manager costs two calls.
+        Methods that every request calls use this in an ``except`` clause, which saves the two calls of a context
+        manager.
         """
         if not _passes(error):
             raise self._to_error(error) from error
@@ -101,7 +102,7 @@ class Boundary:
         return self.fault(_describe(error))
 
     def fault(self, description: str) -> PluginFaultError:
-        """Return the error for a fault of the method, which the description completes: no full stop."""
+        """Return the error for a fault of the method. The description has no full stop."""
         source = self._source
         return PluginFaultError(
             f"Plugin {source.label} failed in {self._method}(): {description}.",
@@ -114,7 +115,7 @@ class Boundary:
 
 
 class EncodingBoundary(Boundary):
-    """Turns text that JSON cannot hold into `PromptError`, and any other error into `PluginFaultError`."""
+    """Converts encoding errors of text to `PromptError`, and all others to `PluginFaultError`."""
 
     __slots__ = ()
 
@@ -126,12 +127,12 @@ class EncodingBoundary(Boundary):
 
 class DecodingBoundary(Boundary):
     """
-    Turns parsing errors into `BadResponseError`, and any other error into `PluginFaultError`.
+    Converts parsing errors to `BadResponseError`, and all others to `PluginFaultError`.
 
     Args:
         source: The plugin.
         method: The name of the method that runs inside.
-        body: The reply, whose beginning is quoted.
+        body: The response body; its beginning is quoted.
     """
 
     __slots__ = ("_body",)
@@ -150,22 +151,22 @@ class DecodingBoundary(Boundary):
         return BadResponseError(
             f"Unexpected response format: {_parsing_problem(error)}, in {self._method}() of plugin "
             f"{self._source.label}.{quoted}",
-            hint="Check that the server speaks the API that the plugin expects. If it does, report this to "
+            hint="Check that the server implements the API that the plugin expects. If it does, report this to "
             f"{self._source.authors}.",
         )
 
 
 class SecretBoundary(Boundary):
     """
-    Turns what a method that handles secrets raises into `PluginFaultError` that tells none of them.
+    Converts what a method that handles secrets raises to `PluginFaultError`, without the secrets.
 
-    If a secret may be in the text of the exception, or of one chained to it, only its type and the line that raised it
-    are told, and it is not chained.
+    If the text of the exception, or of one chained to it, may contain a secret, the error has only the exception's type
+    and the line that raised it, and the exception is not chained.
 
     Args:
         source: The plugin.
         method: The name of the method that runs inside.
-        secrets: What must not be told; if it is not known, None: then no text is.
+        secrets: The secrets; None if they are not known, in which case no text is quoted.
     """
 
     __slots__ = ("_secrets",)
@@ -175,10 +176,10 @@ class SecretBoundary(Boundary):
         self._secrets = secrets
 
     def convert(self, error: BaseException) -> None:
-        """Raise a plugin's error as an error of Budwood; return if the error passes unchanged."""
+        """Raise the converted error; return if the error passes unchanged."""
         if _passes(error):
             return
-        if not self._tells_secrets(error):
+        if not self._may_contain_secret(error):
             raise self._to_error(error) from error
         fault = self.fault(f"{type(error).__name__}{_line_of(error)}")
         try:
@@ -186,7 +187,7 @@ class SecretBoundary(Boundary):
         finally:
             fault.__context__ = None
 
-    def _tells_secrets(self, error: BaseException) -> bool:
+    def _may_contain_secret(self, error: BaseException) -> bool:
         if self._secrets is None:
             return True
         text = "".join(traceback.format_exception(error))
@@ -194,20 +195,20 @@ class SecretBoundary(Boundary):
 
 
 calling: Final[Callable[[PluginSource, str], Boundary]] = lru_cache(_CACHED_BOUNDARIES)(Boundary)
-"""Return the boundary of a method that neither writes a request nor reads a reply: `build`, `count`, `get`."""
+"""Return the boundary of a method that neither encodes a request nor decodes a reply: `build`, `count`, `get`."""
 
 encoding: Final[Callable[[PluginSource, str], EncodingBoundary]] = lru_cache(_CACHED_BOUNDARIES)(EncodingBoundary)
-"""Return the boundary of a method that writes a request: `encode`, `encode_embedding`."""
+"""Return the boundary of a method that encodes a request: `encode`, `encode_embedding`."""
 
 decoding: Final[Callable[[PluginSource, str], DecodingBoundary]] = lru_cache(_CACHED_BOUNDARIES)(DecodingBoundary)
-"""Return the boundary of a method that reads a reply: `feed`, `close`. With the whole reply: `DecodingBoundary`."""
+"""Return the boundary of a method that decodes a stream: `feed`, `close`. For a full reply, use `DecodingBoundary`."""
 
 authorizing: Final[Callable[[PluginSource, str], SecretBoundary]] = lru_cache(_CACHED_BOUNDARIES)(SecretBoundary)
 """Return the boundary of a method that handles secrets: `authorize`."""
 
 
 def text_error(error: UnicodeEncodeError | PydanticSerializationError) -> PromptError:
-    """Return the error for text that JSON cannot hold."""
+    """Return the error for text that cannot be encoded."""
     return PromptError(
         f"The request contains text that cannot be sent: {_clip(str(error))}.",
         hint='Remove unpaired surrogates: text.encode("utf-8", "replace") replaces them.',
@@ -215,12 +216,12 @@ def text_error(error: UnicodeEncodeError | PydanticSerializationError) -> Prompt
 
 
 def wrong_result(source: PluginSource, method: str, result: object, expected: type) -> PluginFaultError:
-    """Return the error for a method that returned something of another type than its contract says."""
+    """Return the error for a method whose result has the wrong type."""
     return calling(source, method).fault(f"it returned {type(result).__name__} instead of {expected.__name__}")
 
 
 def building(source: PluginSource, settings: BaseModel) -> SecretBoundary:
-    """Return the boundary of `build`, which may tell anything but the secrets in the settings."""
+    """Return the boundary of `build`, whose errors must not contain the secrets in the settings."""
     values = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
     return SecretBoundary(source, "build", [value for value in values if value])
 
@@ -229,7 +230,7 @@ def guard(
     source: PluginSource, method: str, function: Callable[P, T], returns: tuple[type, ...] = (object,)
 ) -> Callable[P, T]:
     """
-    Return a function that runs another one inside a boundary, for methods that are kept and called later.
+    Wrap a method in a boundary, for methods that are stored and called later.
 
     Args:
         source: The plugin.
@@ -263,7 +264,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _line_of(error: BaseException) -> str:
-    """Name the file and the line that raised an error."""
+    """Return the file and the line that raised an error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -271,10 +272,10 @@ def _line_of(error: BaseException) -> str:
 
 
 def _passes(error: BaseException) -> bool:
-    """Tell whether an error is none of the plugin's: it is ours, or someone stops the program or the task."""
+    """Tell whether an error passes unchanged: an error of Budwood, an interrupt, or a cancelled task."""
     if isinstance(error, BudwoodError | KeyboardInterrupt):
         return True
-    asyncio = sys.modules.get("asyncio")  # where it was never imported, no task can have been cancelled
+    asyncio = sys.modules.get("asyncio")  # if it was never imported, no task can have been cancelled
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 

@@ -197,7 +197,7 @@ class Instances:
         if not isinstance(spec, ProviderSpec):
             return None
         vendor = name if preset else plugin
-        if not self.catalog.knows(vendor, *spec.catalog_of):
+        if not self.catalog.has_facts(vendor, *spec.catalog_of):
             return None
         return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
 
@@ -209,7 +209,7 @@ class Instances:
         @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
             known = self.catalog.rules(name, plugin, family or model, also=also)
-            return self.learned_rules.over(name, model, known)
+            return self.learned_rules.apply_to(known, name, model)
 
         self.learned_rules.on_change(rules.cache_clear)
         return PluginContext(

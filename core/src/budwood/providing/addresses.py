@@ -17,7 +17,7 @@ def parse_base_url(text: str, *endpoints: str) -> str:
 
     Raises:
         ValueError: It is no URL of HTTP, has a query, or ends in an endpoint. The text does not show the URL, which may
-            hold a password.
+            contain a password.
     """
     url = parse_url(text)
     if "?" in url:

@@ -1,7 +1,7 @@
 """
-Bound what parsing a reply may cost: 20 MB of ``[],[],…`` become 480 MB of objects and take 3 s.
+Limit the cost of parsing a reply: 20 MB of ``[],[],…`` become 480 MB of objects and take 3 s.
 
-Replies of a size that is common are not looked at. Larger ones are, which takes a few milliseconds a megabyte.
+Replies of common sizes are not checked. For larger ones the check takes a few milliseconds per megabyte.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from budwood.errors import ResponseTooLargeError
 
 MAX_UNCHECKED_BYTES: Final = 4 * 1024 * 1024
-"""The size up to which any JSON is parsed: 4 MiB, at most some 100 MB of objects."""
+"""The size up to which JSON is not checked: 4 MiB, at most about 100 MB of objects."""
 
 _MAX_CONTAINERS: Final = 2_000_000
 """Arrays and objects, of 70 to 200 bytes each. 16,000 tokens with 20 alternatives each have 700,000."""
@@ -22,10 +22,10 @@ _MAX_ITEMS: Final = 8_000_000
 
 def check_json_cost(data: bytes) -> None:
     """
-    Check that JSON does not hold more values than any API returns. Brackets and commas within texts count as well.
+    Check that JSON has no more values than APIs return. Brackets and commas within texts count as well.
 
     Raises:
-        ResponseTooLargeError: It does.
+        ResponseTooLargeError: The JSON has too many values.
     """
     if len(data) <= MAX_UNCHECKED_BYTES:
         return
@@ -34,4 +34,4 @@ def check_json_cost(data: bytes) -> None:
         (b",:", _MAX_ITEMS, "values"),
     ):
         if sum(data.count(character) for character in characters) > limit:
-            raise ResponseTooLargeError(f"The reply holds more than {limit:,} {what}, which are too many to parse.")
+            raise ResponseTooLargeError(f"The reply has more than {limit:,} {what}, which is too many to parse.")

@@ -22,13 +22,13 @@ from budwood.types import (
 from budwood.types.record import Record
 
 REPLACEMENT: Final = "\ufffd"
-"""Stands for what is not a character, as in `bytes.decode`."""
+"""The replacement for an invalid character, as in `bytes.decode`."""
 
 _OFFSET: Final = 0x100000
 """
-Where halves are kept while a reply is decoded: U+D83D as U+10D83D, in a private use area.
+The offset of halves while a reply is decoded: U+D83D is represented by U+10D83D, in a private use area.
 
-A text that holds a surrogate is refused by Pydantic and by JSON encoders; one that holds these is not.
+Pydantic and JSON encoders reject texts with surrogates, and accept these.
 """
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -46,7 +46,7 @@ _OPEN_END: Final = re.compile(
 
 def parse_with_halves(data: bytes) -> Any:  # noqa: ANN401 - any JSON
     """
-    Parse JSON whose texts may hold half surrogate pairs, invalid UTF-8 and raw control characters.
+    Parse JSON whose texts may contain half surrogate pairs, invalid UTF-8 and raw control characters.
 
     Halves and bytes stay in the texts as private characters: `repair` replaces them, `HalfCharacters` joins them.
 
@@ -60,7 +60,7 @@ def parse_with_halves(data: bytes) -> Any:  # noqa: ANN401 - any JSON
 
 
 def repair(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value whose texts hold whole characters: halves that meet are joined, others become U+FFFD."""
+    """Join adjacent halves of characters in the texts of a value, and replace other halves by U+FFFD."""
     return _map_texts(value, _repair_text)
 
 
@@ -106,7 +106,7 @@ class HalfCharacters:
         self._open: dict[_Key, str] = {}
 
     def feed(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
-        """Return the events with whole characters. A half at the end of a text waits for the next event."""
+        """Join halves of characters in events. A half at the end of a text is delayed until the next event."""
         return [repaired for event in events for repaired in self._take(event)]
 
     def close(self) -> list[StreamEvent]:

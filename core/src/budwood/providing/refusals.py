@@ -27,7 +27,7 @@ DROPPABLE: Final = frozenset(
     }
 )
 """
-Parameters that can be dropped without changing what is asked. A limit of the output is not among them, since it
+Parameters that can be dropped without changing the task. A limit of the output is not among them, since it
 limits the cost; that it has another name can be learned.
 """
 

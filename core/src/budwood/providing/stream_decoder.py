@@ -91,7 +91,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
 
     @abstractmethod
     def _decode(self, frame: P) -> Iterable[StreamEvent]:
-        """Decode one frame; raise the `ProviderError` of an error that it holds."""
+        """Decode one frame; raise a `ProviderError` if it reports an error."""
 
     @abstractmethod
     def _end(self) -> Iterable[StreamEvent]:
@@ -172,7 +172,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
 
 def parse_chunk(data: bytes) -> dict[str, Any]:
     """
-    Parse a frame's data as a JSON object, as `parse_json` does; `BaseStreamDecoder._parse` also knows keep-alives.
+    Parse a frame's data as a JSON object, as `parse_json` does; `BaseStreamDecoder._parse` also skips keep-alives.
 
     Raises:
         BadResponseError: The data is not a JSON object.

@@ -14,10 +14,10 @@ from budwood.types.record import JSON, Record
 from budwood.types.usage import NO_PRICE, Adaptation, Answer, Attempt, RateLimits, Usage
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "error", "other"]
-"""Why a reply ended, in one form for all vendors; the vendor's own word is beside it."""
+"""Why a reply ended: the same values for all vendors. The vendor's own value is in ``raw_finish_reason``."""
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-"""How long a model may think; each model knows some of these."""
+"""How much a model reasons before it answers. Each model supports some of these values."""
 
 
 MAX_REPR_TEXT: Final = 200
@@ -29,9 +29,9 @@ _IN_REPR: Final = frozenset("parsed finish_reason provider model usage cost cach
 
 class ToolDefinition(Record):
     """
-    A tool as the model sees it; ``parameters`` is a JSON schema.
+    The description of a tool for the model; ``parameters`` is a JSON schema.
 
-    ``extra`` holds a vendor's own options of it, for vendors that take some.
+    ``extra`` contains options that only some vendors support.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -52,7 +52,7 @@ ToolChoice = Literal["auto", "none", "required"] | NamedTool
 
 
 class OutputSchema(Record):
-    """The JSON schema that the reply must satisfy, for models that take one; ``description`` says what it is for."""
+    """The JSON schema that the reply must satisfy, for models that support it; ``description`` is its purpose."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "output"
     description: str = ""
@@ -62,12 +62,11 @@ class OutputSchema(Record):
 
 class ChatRequest(Record):
     """
-    What is asked of a model, in one form for all vendors. None leaves a parameter to the vendor's default.
+    A request to a chat model, in one form for all vendors. None means the vendor's default.
 
-    ``model`` is the vendor's name for it, without the provider. ``max_tokens`` bounds the whole output, reasoning
-    included; ``reasoning_budget`` is how many of these tokens the model may think, for vendors that count them.
-    ``prompt_cache`` marks the end of the request as `CacheLifetime` says. ``extra`` holds a vendor's own parameters and
-    is sent as it is.
+    ``model`` is the vendor's name of the model, without the provider. ``max_tokens`` limits the output, including
+    reasoning; ``reasoning_budget`` limits the reasoning tokens, for vendors that support it. ``prompt_cache`` marks the
+    end of the request as described in `CacheLifetime`. ``extra`` contains parameters of the vendor, sent unchanged.
     """
 
     model: str
@@ -102,24 +101,24 @@ else:
 
 class ChatResponse(Answer, Record, Generic[T]):
     """
-    What a model answered, with all that is known about how.
+    The reply of a model, with usage, cost and the requests that were sent for it. Its text is that of the message.
 
     Attributes:
         message: The model's last message.
         messages: All messages that this call added to the conversation: rounds of tools, then the last message.
-        finish_reason: Why the reply ended; ``raw_finish_reason`` is the vendor's own word.
-        usage: Tokens, summed over all rounds; unknown counts are None.
-        cost: US dollars for the tokens of all rounds, or None; then ``cost_unknown`` says why. From the cache, 0.
-        provider: The instance that answered; ``model`` is the name by which the vendor says that it answered.
-        id: The vendor's id of the reply; ``request_id`` that of the HTTP request.
+        finish_reason: Why the reply ended; ``raw_finish_reason`` is the vendor's own value.
+        usage: Tokens of all rounds; unknown counts are None.
+        cost: US dollars for the tokens of all rounds, or None with the reason in ``cost_unknown``. From the cache, 0.
+        provider: The instance that replied; ``model`` is the model that the vendor reports.
+        id: The vendor's id of the reply; ``request_id`` is that of the HTTP request.
         cached: Whether the reply came from the cache.
-        partial: Whether this is only what had arrived of a stream that was left early or interrupted.
-        attempts: The ledger: each request sent for this call.
-        adaptations: Parameters that were not sent as given.
+        partial: Whether the reply is incomplete, because the stream was left early or interrupted.
+        attempts: The ledger: every request that was sent for this call.
+        adaptations: Parameters that were not sent as passed.
         alternatives: Further choices of the same reply.
         parsed: The value that satisfies ``schema``, of its type; None without a schema.
-        metadata: What else the vendor said of the reply.
-        raw: The vendor's whole reply, where it was not streamed.
+        metadata: Further information from the vendor.
+        raw: The complete response body, unless the reply was streamed.
     """
 
     message: Message
@@ -144,11 +143,11 @@ class ChatResponse(Answer, Record, Generic[T]):
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """Return the text, so that `print` shows it."""
+        """Return the text."""
         return self.text
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Yield what a reader wants to see at a glance; the fields hold the rest."""
+        """Yield the fields that a short repr shows."""
         text = self.text
         yield "text", text if len(text) <= MAX_REPR_TEXT else f"{text[:MAX_REPR_TEXT]}…"
         if self.tool_calls:
@@ -162,10 +161,10 @@ class ChatResponse(Answer, Record, Generic[T]):
 
     @property
     def reasoning(self) -> str:
-        """What the model thought before it answered, as far as the vendor shows it."""
+        """The reasoning before the answer, if the vendor returns it."""
         return "".join(part.text for part in self.message.parts if isinstance(part, ReasoningPart))
 
     @property
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
-        """The tools that the model wants called, where they were not executed."""
+        """The tool calls of the last message, which were not run."""
         return self.message.tool_calls

@@ -1,4 +1,4 @@
-"""What a streamed reply consists of: small objects, because there are thousands a second."""
+"""Events of streamed replies: small objects, because there can be thousands per second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budwood.types.usage import RateLimits, Usage
 
 @dataclass(slots=True)
 class ResponseStarted:
-    """The reply begins; its id and the model that writes it, as the vendor names them."""
+    """The reply has started; its id and model, as the vendor reports them."""
 
     id: str | None = None
     model: str | None = None
@@ -20,7 +20,7 @@ class ResponseStarted:
 
 @dataclass(slots=True)
 class TextDelta:
-    """More text. ``choice`` is 0 but for the further alternatives of a reply."""
+    """More text. ``choice`` is 0, except for further alternatives of a reply."""
 
     text: str
     choice: int = 0
@@ -28,7 +28,7 @@ class TextDelta:
 
 @dataclass(slots=True)
 class ReasoningDelta:
-    """More of what the model thinks before it answers."""
+    """More reasoning."""
 
     text: str
     choice: int = 0
@@ -36,7 +36,7 @@ class ReasoningDelta:
 
 @dataclass(slots=True)
 class ReasoningClosed:
-    """A piece of reasoning is complete, with what its vendor wants back (``data`` of the part)."""
+    """A part of the reasoning is complete, with the data that its vendor needs back (``data`` of the part)."""
 
     part: ReasoningPart
     choice: int = 0
@@ -44,7 +44,7 @@ class ReasoningClosed:
 
 @dataclass(slots=True)
 class RefusalDelta:
-    """More of the model's words for refusing."""
+    """More text of a refusal."""
 
     text: str
     choice: int = 0
@@ -52,7 +52,7 @@ class RefusalDelta:
 
 @dataclass(slots=True)
 class ToolCallDelta:
-    """A fragment of the tool call number ``index``; id and name come with its first fragment."""
+    """A fragment of the tool call number ``index``. The first fragment has the id and the name."""
 
     index: int
     id: str | None = None
@@ -64,9 +64,9 @@ class ToolCallDelta:
 @dataclass(slots=True)
 class TextClosed:
     """
-    Text that came before, or a refusal, is complete, with what its vendor wants back (``data`` of the part).
+    A text or a refusal is complete, with the data that its vendor needs back (``data`` of the part).
 
-    It follows the deltas of the same text. Where several texts are closed one after the other, all were open.
+    The event follows the deltas of the same text. If several of these events follow one another, all texts were open.
     """
 
     part: TextPart | RefusalPart
@@ -75,7 +75,7 @@ class TextClosed:
 
 @dataclass(slots=True)
 class ToolCallClosed:
-    """The tool call number ``index`` is complete, with what its vendor wants back (``data`` of the part)."""
+    """The tool call number ``index`` is complete, with the data that its vendor needs back (``data`` of the part)."""
 
     index: int
     part: ToolCallPart
@@ -92,7 +92,7 @@ class VendorContent:
 
 @dataclass(slots=True)
 class UsageReported:
-    """What the reply has consumed; a later report replaces an earlier one."""
+    """The usage of the reply so far. A later event replaces an earlier one."""
 
     usage: Usage
 
@@ -108,7 +108,7 @@ class Finished:
 
 @dataclass(slots=True)
 class ResponseMetadata:
-    """What else the vendor said of the reply; entries of a later event are added."""
+    """Further information from the vendor. Entries of later events are added."""
 
     data: dict[str, JSON] = field(default_factory=dict)
     rate_limits: RateLimits | None = None
@@ -117,7 +117,7 @@ class ResponseMetadata:
 
 @dataclass(slots=True)
 class ToolExecuted:
-    """A tool was run between two rounds of the model."""
+    """A tool has run between two rounds."""
 
     call: ToolCallPart
     result: ToolResultPart
@@ -125,7 +125,7 @@ class ToolExecuted:
 
 @dataclass(slots=True)
 class Restarted:
-    """All text since the start, or since the last of these events, is void: the reply begins anew."""
+    """All content since the start, or since the last such event, is void: the reply starts again."""
 
     reason: str
 
@@ -146,7 +146,7 @@ StreamEvent = (
     | ToolExecuted
     | Restarted
 )
-"""Whatever a stream can yield."""
+"""Any event of a stream."""
 
 CONTENT_EVENTS = (
     TextDelta,
@@ -158,4 +158,4 @@ CONTENT_EVENTS = (
     ToolCallClosed,
     VendorContent,
 )
-"""The events that the caller sees and that therefore commit a stream to the attempt that sent them."""
+"""Events with content. After the first of them, a failed stream is not retried."""

@@ -1,4 +1,4 @@
-"""Messages: who says what."""
+"""Messages of a conversation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budwood.types.parts import (
 from budwood.types.record import Record
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
-"""Who speaks. ``developer`` is what newer vendors call ``system``; results of tools have the role ``tool``."""
+"""The role of a message. ``developer`` is the newer name of ``system``; results of tools have the role ``tool``."""
 
 
 class Message(Record):
@@ -30,30 +30,30 @@ class Message(Record):
 
     @property
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
-        """The tools that the model wants called."""
+        """The tool calls that the model requested."""
         return tuple([part for part in self.parts if isinstance(part, ToolCallPart)])
 
     @property
     def tool_results(self) -> tuple[ToolResultPart, ...]:
-        """What tools answered."""
+        """The results of tools."""
         return tuple(part for part in self.parts if isinstance(part, ToolResultPart))
 
     @classmethod
     def system(cls, text: str) -> Message:
-        """Make a system message."""
+        """Create a system message."""
         return cls(role="system", parts=(TextPart(text=text),))
 
     @classmethod
     def user(cls, text: str, *more: Part) -> Message:
-        """Make a user's message of text, and of other parts after it."""
+        """Create a user message from text, followed by other parts."""
         return cls(role="user", parts=(TextPart(text=text), *more))
 
     @classmethod
     def assistant(cls, text: str) -> Message:
-        """Make a model's message."""
+        """Create an assistant message."""
         return cls(role="assistant", parts=(TextPart(text=text),))
 
     @classmethod
     def tool(cls, *results: ToolResultPart) -> Message:
-        """Make the message that returns results of tools."""
+        """Create a message with the results of tools."""
         return cls(role="tool", parts=results)

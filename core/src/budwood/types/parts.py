@@ -1,4 +1,4 @@
-"""What a message consists of."""
+"""The parts of messages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from budwood.types.record import JSON, Record
 
 CacheLifetime = Literal["default", "5m", "1h"]
 """
-A mark: all up to here comes again in later requests, so that the vendor may keep what it has read, for this long.
+A mark for prompt caching: later requests begin with everything up to here, so the vendor may cache it for this long.
 
-It changes no reply, only its price and speed. Vendors that detect repetitions automatically ignore it.
+It affects only price and speed. Vendors that detect repeated prompts automatically ignore it.
 """
 
 
@@ -22,7 +22,7 @@ class TextPart(Record):
     """
     Text that a person or a model wrote.
 
-    ``provider`` and ``data`` hold what its vendor wants back with it unchanged (an id, a signature, annotations).
+    ``provider`` and ``data`` contain what its vendor needs back unchanged (an id, a signature, annotations).
     """
 
     type: Literal["text"] = "text"
@@ -34,9 +34,9 @@ class TextPart(Record):
 
 class ReasoningPart(Record):
     """
-    What a model thought before it answered.
+    The reasoning of a model before its answer.
 
-    ``provider`` and ``data`` hold what its vendor wants back unchanged (a signature, encrypted content).
+    ``provider`` and ``data`` contain what its vendor needs back unchanged (a signature, encrypted content).
     """
 
     type: Literal["reasoning"] = "reasoning"
@@ -46,7 +46,7 @@ class ReasoningPart(Record):
 
 
 class RefusalPart(Record):
-    """The model's own words for not doing what it was asked; ``provider`` and ``data`` are as in `TextPart`."""
+    """The text with which a model refuses; ``provider`` and ``data`` are as in `TextPart`."""
 
     type: Literal["refusal"] = "refusal"
     text: str
@@ -56,9 +56,9 @@ class RefusalPart(Record):
 
 class ImagePart(Record):
     """
-    An image: either its bytes with their media type, or an address that the vendor fetches.
+    An image: either its bytes with their media type, or a URL that the vendor fetches.
 
-    ``detail`` is the resolution that the vendor should look at (``"low"``, ``"high"``, ``"auto"``).
+    ``detail`` is the resolution at which the model sees it (``"low"``, ``"high"``, ``"auto"``).
     """
 
     type: Literal["image"] = "image"
@@ -78,7 +78,7 @@ class ImagePart(Record):
 
     @property
     def data_url(self) -> str:
-        """The image as an address: its own, or ``data:…;base64,…``."""
+        """The URL of the image: its own, or ``data:…;base64,…``."""
         if self.url is not None:
             return self.url
         encoded = base64.b64encode(self.data or b"").decode("ascii")
@@ -86,14 +86,14 @@ class ImagePart(Record):
 
 
 Image = ImagePart
-"""The name under which programs put an image into a message."""
+"""The short name of `ImagePart`."""
 
 
 class ToolCallPart(Record):
     """
-    A tool that the model wants called.
+    A tool call that the model requested.
 
-    ``arguments`` is the JSON text as the model wrote it, which need not be valid; ``provider`` and ``data`` are as in
+    ``arguments`` is the JSON text as the model wrote it, which can be invalid; ``provider`` and ``data`` are as in
     `TextPart`.
     """
 
@@ -109,28 +109,28 @@ class ToolCallPart(Record):
         """
         Parse the arguments. Empty text counts as an empty object.
 
-        What has one meaning is repaired: control characters in strings, half surrogate pairs, a comma before a closing
-        bracket, arguments that are written twice or as JSON within a string.
+        Errors with one possible meaning are repaired: control characters in strings, unpaired surrogates, a comma
+        before a closing bracket, repeated arguments, and JSON within a string.
 
         Raises:
-            ValueError: The model wrote no JSON object.
+            ValueError: The arguments are not a JSON object.
         """
         try:
             arguments: JSON = from_json(self.arguments)
-        except (ValueError, TypeError):  # TypeError for a half surrogate pair
+        except (ValueError, TypeError):  # TypeError for unpaired surrogates
             arguments = None
         if isinstance(arguments, dict):
             return arguments
-        from budwood.types.json_text import parse_object  # only what is not a valid object needs it
+        from budwood.types.json_text import parse_object  # only invalid arguments need it
 
         return parse_object(self.arguments)
 
     @property
     def json_arguments(self) -> str:
         """
-        The arguments as a valid JSON object, since servers refuse a conversation that holds invalid ones.
+        The arguments as a valid JSON object, because servers reject a conversation with invalid arguments.
 
-        They are as the model wrote them, or repaired, or else inside the object ``{"INVALID_JSON": …}``.
+        Valid arguments are unchanged. Others are repaired, or wrapped as ``{"INVALID_JSON": …}``.
         """
         try:
             if isinstance(from_json(self.arguments, allow_inf_nan=False), dict):
@@ -146,10 +146,10 @@ class ToolCallPart(Record):
 
 class VendorPart(Record):
     """
-    Content of a vendor that Budwood does not model: kept, saved, and sent back only to that vendor.
+    Content of a vendor that Budwood does not model. It is saved with the message and sent back only to that vendor.
 
-    ``provider`` names the vendor: its plugin, or the instance of a plugin that many vendors share. ``kind`` is the
-    vendor's own type; ``data`` the vendor's JSON.
+    ``provider`` identifies the vendor: by its plugin, or by the instance of a plugin that supports many vendors.
+    ``kind`` is the vendor's type, and ``data`` the vendor's JSON.
     """
 
     type: Literal["vendor"] = "vendor"
@@ -197,9 +197,9 @@ class ToolResultPart(Record):
 
 class VendorTool(Record):
     """
-    A tool that runs at its vendor, or that only its vendor knows, in the vendor's own form: sent only to that vendor.
+    A tool that runs at its vendor, or that only one vendor supports, in the vendor's own form.
 
-    ``provider`` is the vendor's plugin name.
+    It is sent only to that vendor. ``provider`` is the name of the vendor's plugin.
     """
 
     provider: str
@@ -210,15 +210,15 @@ Part = Annotated[
     TextPart | ReasoningPart | RefusalPart | ImagePart | ToolCallPart | ToolResultPart | VendorPart,
     Field(discriminator="type"),
 ]
-"""Whatever a message can hold."""
+"""Any part of a message."""
 
 
 class Credential(Record):
     """
-    What `authorize` puts into a call.
+    The key or token that `authorize` adds to a call.
 
-    ``label`` names it in ledgers and logs; the secret shows in neither. ``kind`` tells a key from a token that expires,
-    for vendors who want them in different headers.
+    ``label`` identifies it in ledgers and logs, which never contain the secret. ``kind`` distinguishes a key from a
+    token that expires, for vendors that require different headers.
     """
 
     secret: SecretStr
@@ -228,10 +228,10 @@ class Credential(Record):
 
 class AccessToken(Record):
     """
-    A token that replaces a key, for a limited time.
+    A token that is used instead of a key, for a limited time.
 
-    ``expires_at`` is seconds since 1970; None where the source itself knows when to get a new one: then it is asked for
-    each request.
+    ``expires_at`` is seconds since 1970. If it is None, the token source is called for each request and decides itself
+    when to get a new token.
     """
 
     secret: SecretStr

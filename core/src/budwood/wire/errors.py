@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a server and back: the same errors for every transport."""
+"""The errors of connections and replies, which are the same for every transport."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from budwood.errors import (
 from budwood.types import HTTPCall, Timing
 from budwood.wire.proxies import Proxy
 
-_OF_OUR_CERTIFICATE: Final = frozenset(
+_CLIENT_CERTIFICATE_ALERTS: Final = frozenset(
     {
         "TLSV13_ALERT_CERTIFICATE_REQUIRED",
         "SSLV3_ALERT_BAD_CERTIFICATE",
@@ -27,72 +27,72 @@ _OF_OUR_CERTIFICATE: Final = frozenset(
         "TLSV1_ALERT_UNKNOWN_CA",
     }
 )
-"""Alerts of servers, as OpenSSL names them (RFC 8446, section 6.2)."""
+"""What a server sends if it rejects the client certificate or requires one, as OpenSSL names it (RFC 8446, 6.2)."""
 
 
 _CLOCK_ERROR: Final = 0.001
-"""Seconds by which a timer may end early."""
+"""Seconds by which a timer may fire early."""
 
 
 def check_deadline(timing: Timing, now: float) -> None:
     """
-    See that a call may still take a while.
+    Check that the deadline of a call has not passed.
 
     Raises:
-        RequestTimeoutError: Its deadline has passed.
+        RequestTimeoutError: It has.
     """
     if now >= timing.deadline:
-        raise deadline_passed()
+        raise deadline_error()
 
 
 def check_head_deadline(timing: Timing, now: float) -> float:
     """
-    Return the seconds in which the head of a reply must come.
+    Return the seconds that are left for the head of a reply.
 
     Raises:
-        RequestTimeoutError: There are none: the deadline of the call, or that of the head, has passed.
+        RequestTimeoutError: The deadline of the call, or that of the head, has passed.
     """
     left = timing.open_deadline - now
     if left <= 0:
-        raise head_late(timing, now)
+        raise head_timeout_error(timing, now)
     return left
 
 
-def deadline_passed() -> RequestTimeoutError:
-    """Say that the whole call took too long."""
+def deadline_error() -> RequestTimeoutError:
+    """Create the error for a call that exceeded its timeout."""
     return RequestTimeoutError(
-        "The call took longer than its timeout.", phase="deadline", hint="Raise timeout=… if the model needs the time."
+        "The call took longer than its timeout.", phase="deadline", hint="Raise timeout=… if the model needs more time."
     )
 
 
-def head_late(timing: Timing, now: float) -> RequestTimeoutError:
-    """Say that no head came in time: because the whole call is over, or this attempt."""
+def head_timeout_error(timing: Timing, now: float) -> RequestTimeoutError:
+    """Create the error for a reply whose head did not arrive in time: that of the call, or that of the attempt."""
     if timing.head_deadline is None or now >= timing.deadline - _CLOCK_ERROR:
-        return deadline_passed()
+        return deadline_error()
     return RequestTimeoutError(
-        "The server did not begin to reply in the time of this attempt.",
+        "The server did not start to reply within attempt_timeout.",
         phase="head",
-        hint="Raise attempt_timeout=… if the model needs the time.",
+        hint="Raise attempt_timeout=… if the model needs more time.",
     )
 
 
-def timed_out(call: HTTPCall, timing: Timing, now: float, *, connecting: bool = False) -> RequestTimeoutError:
+def timeout_error(call: HTTPCall, timing: Timing, now: float, *, connecting: bool = False) -> RequestTimeoutError:
     """
-    Say which limit of time was exceeded.
+    Create the error for the timeout that was exceeded.
 
     Args:
-        call: What was sent.
-        timing: Its limits; without a ``head_deadline`` once the head has come.
-        now: The moment at which waiting ended.
-        connecting: Whether what was waited for is a connection.
+        call: The call.
+        timing: Its timeouts; without a ``head_deadline`` once the head has arrived.
+        now: When waiting ended.
+        connecting: Whether it waited for a connection.
     """
     if now >= timing.open_deadline - _CLOCK_ERROR:
-        return head_late(timing, now)
-    return connecting_took_too_long(call, timing) if connecting else silent(call, timing)
+        return head_timeout_error(timing, now)
+    return connect_timeout_error(call, timing) if connecting else idle_timeout_error(call, timing)
 
 
-def connecting_took_too_long(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
-    """Say that no connection stood within `Timing.connect_timeout`."""
+def connect_timeout_error(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
+    """Create the error for a connection that took longer than `Timing.connect_timeout`."""
     return RequestTimeoutError(
         f"No connection to {origin(call.url)} within {timing.connect_timeout:g} s.",
         phase="connect",
@@ -100,60 +100,62 @@ def connecting_took_too_long(call: HTTPCall, timing: Timing) -> RequestTimeoutEr
     )
 
 
-def silent(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
-    """Say that a reply stopped for longer than `Timing.idle_timeout`."""
+def idle_timeout_error(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
+    """Create the error for a server that sent nothing for `Timing.idle_timeout`."""
     return RequestTimeoutError(
         f"{origin(call.url)} sent nothing for {timing.idle_timeout:g} s.",
         phase="read",
-        hint="Raise idle_timeout=… if the model needs the time.",
+        hint="Raise idle_timeout=… if the model needs more time.",
     )
 
 
-def not_connected(call: HTTPCall, reason: str) -> ConnectionFailedError:
-    """Make the error for an address where no server answers."""
+def connection_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Create the error for a server that cannot be reached."""
     return ConnectionFailedError(
-        f"No connection to {origin(call.url)}: {reason}.", hint="Is the server running, and base_url right?"
+        f"No connection to {origin(call.url)}: {reason}.",
+        hint="Check that the server is running, and that base_url is right.",
     )
 
 
-def untrusted(call: HTTPCall, reason: str) -> ConnectionFailedError:
-    """Say that a server could not prove who it is."""
+def server_certificate_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Create the error for a server whose certificate is not trusted."""
     return ConnectionFailedError(
-        f"{origin(call.url)} is not trusted: {reason}.",
-        hint="Where it is your own, or a proxy reads your traffic, let SSL_CERT_FILE or ca_file= name its authority.",
+        f"The certificate of {origin(call.url)} is not trusted: {reason}.",
+        hint="If it is your own server, or a proxy intercepts TLS, set SSL_CERT_FILE or ca_file to the certificate of "
+        "its authority.",
         retryable=False,
     )
 
 
-def certificate_wanted(call: HTTPCall, reason: str) -> ConnectionFailedError:
-    """Say that a server wants to know who asks, or does not believe it."""
+def client_certificate_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Create the error for a server that requires a client certificate, or rejects ours."""
     return ConnectionFailedError(
-        f"{origin(call.url)} wants another certificate of ours: {reason}.",
-        hint="Name one that it trusts, by client_certificate= and client_key= in the settings of the transport.",
+        f"{origin(call.url)} rejected the client certificate, or requires one: {reason}.",
+        hint="Set client_certificate and client_key in the settings of the transport to one that the server trusts.",
         retryable=False,
     )
 
 
-def proxy_not_reached(call: HTTPCall, proxy: Proxy, reason: str) -> ConnectionFailedError:
-    """Say that the way to a server ends at a proxy."""
+def proxy_connection_error(call: HTTPCall, proxy: Proxy, reason: str) -> ConnectionFailedError:
+    """Create the error for a proxy that cannot be reached."""
     return ConnectionFailedError(
-        f"No connection to {origin(call.url)} by the proxy {proxy.url}: {reason}.",
-        hint=f"Is the proxy running, and {proxy.source} right?",
+        f"No connection to {origin(call.url)} through the proxy {proxy.url}: {reason}.",
+        hint=f"Check that the proxy is running, and that {proxy.source} is right.",
     )
 
 
-def is_untrusted(error: BaseException) -> bool:
+def is_server_certificate_error(error: BaseException) -> bool:
     """Tell whether a connection failed because the server's certificate is not trusted."""
     return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
 
 
-def is_unproved(error: BaseException) -> bool:
-    """Tell whether a server ended a connection because of our certificate, or because there was none."""
-    return any(getattr(link, "reason", None) in _OF_OUR_CERTIFICATE for link in _chain(error))
+def is_client_certificate_error(error: BaseException) -> bool:
+    """Tell whether a server rejected the client certificate, or required one."""
+    return any(getattr(link, "reason", None) in _CLIENT_CERTIFICATE_ALERTS for link in _chain(error))
 
 
-def is_of_tls(error: BaseException) -> bool:
-    """Tell whether a connection failed at TLS, and so stood before."""
+def is_tls_error(error: BaseException) -> bool:
+    """Tell whether a connection failed during TLS, so that it was established before."""
     return any(isinstance(link, ssl.SSLError) for link in _chain(error))
 
 
@@ -163,64 +165,64 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def refused_by_proxy(proxy: Proxy, reason: str) -> ConnectionFailedError:
-    """Say that a proxy does not let a call through."""
+def proxy_rejection_error(proxy: Proxy, reason: str) -> ConnectionFailedError:
+    """Create the error for a proxy that rejects a request."""
     return ConnectionFailedError(
-        f"The proxy {proxy.url} refuses the call: {reason}.",
+        f"The proxy {proxy.url} refused the request: {reason}.",
         hint=f"Check {proxy.source}, and the user and password in it.",
         retryable=False,
     )
 
 
-def broken(call: HTTPCall, reason: str) -> ConnectionFailedError:
-    """Say that a connection ended before the reply did."""
+def broken_connection_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Create the error for a connection that was lost before the end of the reply."""
     return ConnectionFailedError(
-        f"The connection to {origin(call.url)} broke: {reason}.",
-        hint="Ask again; if it happens often, look at the server or at a proxy between.",
+        f"The connection to {origin(call.url)} was lost: {reason}.",
+        hint="Try again. If it happens often, check the server, and any proxy in between.",
     )
 
 
-def bad_address(call: HTTPCall, reason: str) -> ConnectionFailedError:
-    """Say that nothing can be sent to an address."""
+def url_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
+    """Create the error for an invalid URL."""
     return ConnectionFailedError(
-        f"The address {origin(call.url)} cannot be used: {reason.rstrip('.')}.",
+        f"The URL {origin(call.url)} is invalid: {reason.rstrip('.')}.",
         hint="Check base_url.",
         retryable=False,
     )
 
 
-def bad_header() -> ConfigurationError:
-    """Blame a header. Its value is not shown, nor the error that shows it: it may be the key."""
+def header_error() -> ConfigurationError:
+    """Create the error for an invalid header. Neither its value nor its cause is shown: the value may be the key."""
     return ConfigurationError(
-        "A header cannot be sent: its value contains blanks at an end, control characters, or characters beyond ASCII.",
+        "A header is invalid: its value contains blanks at an end, control characters, or characters beyond ASCII.",
         hint="If it is the API key, copy it again, without anything around it.",
     )
 
 
-def ambiguous_authorization() -> ConfigurationError:
-    """Make the error for credentials in the address beside those in a header, of which only one can be sent."""
+def authorization_conflict_error() -> ConfigurationError:
+    """Create the error for a URL with credentials if a header has credentials too: only one can be sent."""
     return ConfigurationError(
         "base_url contains a user name or password, and the API key needs the same header, `authorization`.",
         hint="Remove what stands before the @ in base_url, or the API key.",
     )
 
 
-FORWARDING_REFUSED: Final = 407
-"""The status of a proxy that does not forward a call; servers do not send it (RFC 9110, section 15.5.8)."""
+PROXY_AUTHENTICATION_REQUIRED: Final = 407
+"""The status of a proxy that requires other credentials; servers do not send it (RFC 9110, section 15.5.8)."""
 
 
-def forwarding_refused(proxy: Proxy) -> ConnectionFailedError:
-    """Say that a proxy wants to know who asks."""
-    return refused_by_proxy(proxy, "407 Proxy Authentication Required")
+def proxy_authentication_error(proxy: Proxy) -> ConnectionFailedError:
+    """Create the error for a proxy that requires credentials, or rejects ours."""
+    return proxy_rejection_error(proxy, "407 Proxy Authentication Required")
 
 
-def too_large(limit: int) -> ResponseTooLargeError:
-    """Say that a reply has more than ``limit`` bytes."""
-    return ResponseTooLargeError(f"The reply is larger than the {limit:,} bytes that are kept in memory.")
+def size_error(limit: int) -> ResponseTooLargeError:
+    """Create the error for a reply of more than ``limit`` bytes."""
+    return ResponseTooLargeError(f"The reply is larger than the limit of {limit:,} bytes.")
 
 
 def origin(url: str) -> str:
-    """Name the server of an address without user, path and query, which may hold secrets."""
+    """Return scheme, host and port of a URL, without user, path and query, which may contain secrets."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from pydantic_core import from_json, to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import require_text
+from budwood.providing import parse_id, require_text
 from budwood.types import (
     ReasoningClosed,
     ReasoningDelta,
@@ -37,7 +37,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "signature": "signature_delta",
     "partial_json": "input_json_delta",
 }
-"""The kind of a delta without a type, by the field that it holds."""
+"""The kind of a delta without a type, by its field."""
 
 
 def delta_kind(delta: Mapping[str, Any]) -> str | None:
@@ -63,7 +63,7 @@ class OpenBlock:
         self._json: list[str] = []
 
     def start(self) -> Iterator[StreamEvent]:
-        """Report what the block already holds when it starts."""
+        """Report the content with which the block starts."""
         return iter(())
 
     def add(self, delta: Mapping[str, Any]) -> Iterator[StreamEvent]:
@@ -88,7 +88,7 @@ class OpenBlock:
         return iter(())
 
     def close(self) -> Iterator[StreamEvent]:
-        """Report what is known when the block is complete."""
+        """Report the complete block."""
         arguments = "".join(self._json)
         if arguments:
             try:
@@ -99,7 +99,7 @@ class OpenBlock:
         yield VendorContent(VendorPart(provider=VENDOR, kind=str(block.get("type") or "content"), data=block))
 
     def complete(self) -> dict[str, Any]:
-        """Return the block as a reply that is not streamed would hold it."""
+        """Return the block in the form of a reply that is not streamed."""
         return self._block | {name: "".join(fragments) for name, fragments in self._texts.items()}
 
     def _extend(self, name: str, more: Any) -> None:  # noqa: ANN401 - any JSON
@@ -159,7 +159,7 @@ class OpenThinking(OpenBlock):
             yield ReasoningDelta(thinking)
 
     def close(self) -> Iterator[StreamEvent]:
-        """Report the complete thinking, with what the vendor wants returned."""
+        """Report the complete thinking, with the fields that the API requires back."""
         yield ReasoningClosed(decode_thinking(self.complete()))
 
 
@@ -180,7 +180,7 @@ class OpenCall(OpenBlock):
 
     def start(self) -> Iterator[StreamEvent]:
         """Report its id and name."""
-        yield ToolCallDelta(self._number, self._block.get("id") or None, self._block.get("name") or None)
+        yield ToolCallDelta(self._number, parse_id(self._block.get("id")), parse_id(self._block.get("name")))
 
     def add(self, delta: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """Report a fragment of the arguments."""
@@ -191,7 +191,7 @@ class OpenCall(OpenBlock):
                 yield ToolCallDelta(self._number, arguments=arguments)
 
     def close(self) -> Iterator[StreamEvent]:
-        """Report the arguments if they came with the start or there are none, and what the vendor wants returned."""
+        """Report arguments that were not streamed, and the fields that the API requires back."""
         block = self.complete()
         streamed = "".join(self._json)
         arguments = streamed or arguments_text(block.get("input"))
@@ -204,7 +204,8 @@ class OpenCall(OpenBlock):
 
 def open_block(block: Mapping[str, Any], *, call: int) -> OpenBlock:
     """Start a block; ``call`` is the number of the next tool call."""
-    match block.get("type"):
+    kind = block.get("type")
+    match kind if isinstance(kind, str) else None:
         case "text":
             return OpenText(block)
         case None if "text" in block:
@@ -222,7 +223,7 @@ def block_for(delta: Mapping[str, Any]) -> OpenBlock:
     Start the block that a delta continues although no event started it.
 
     Raises:
-        BadResponseError: The delta does not tell what it continues, or what tool it calls.
+        BadResponseError: The kind of block is unknown, or it is a tool call, whose name is missing.
     """
     kind = _KINDS.get(delta_kind(delta) or "")
     if kind == "text":

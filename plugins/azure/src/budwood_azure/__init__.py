@@ -15,15 +15,15 @@ ENVIRONMENT = {
     "api_key": ("AZURE_OPENAI_API_KEY",),
     "api_version": ("OPENAI_API_VERSION",),
 }
-"""The variables that OpenAI's own library reads for Azure."""
+"""The environment variables that OpenAI's library reads for Azure."""
 
-WAYS_TO_PROVE_IT = ("token_source", "token", "identity", "api_key")
-"""Settings that stand for each other; of the environment's the token wins, as in OpenAI's own library."""
+AUTHENTICATION_SETTINGS = ("token_source", "token", "identity", "api_key")
+"""Mutually exclusive settings. In the environment, the token takes precedence, as in OpenAI's library."""
 
 
 @hookimpl
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
-    """Describe the provider."""
+    """Return the specification of the provider."""
     return [
         ProviderSpec(
             name="azure",
@@ -36,6 +36,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             needs_credential=True,
             counts_output=True,
             catalog_of=("openai",),
-            exclusive=WAYS_TO_PROVE_IT,
+            exclusive=AUTHENTICATION_SETTINGS,
         )
     ]

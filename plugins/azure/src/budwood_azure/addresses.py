@@ -1,8 +1,8 @@
 """
-The three forms of Azure's addresses.
+Parse and build Azure's addresses, which have three forms.
 
 Source: Microsoft's documentation, "Azure OpenAI in Azure AI Foundry Models REST API reference" and its API life cycle;
-which operations stand below a deployment is from OpenAI's Python library 3.52, ``lib/azure.py``.
+the operations below a deployment are from OpenAI's Python library 3.52, ``lib/azure.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 Form = Literal["deployments", "v1", "foundry"]
 """``…/openai/deployments/NAME/…?api-version=…``, ``…/openai/v1/…``, or ``…/models/…?api-version=…``."""
 
-_OF_A_DEPLOYMENT: Final = frozenset(
+_DEPLOYMENT_OPERATIONS: Final = frozenset(
     {
         "/completions",
         "/chat/completions",
@@ -26,7 +26,7 @@ _OF_A_DEPLOYMENT: Final = frozenset(
         "/images/edits",
     }
 )
-"""What stands below a deployment in the oldest form; all else stands beside it."""
+"""Operations whose path contains the deployment in the oldest form."""
 
 _OPERATION = re.compile(r"/(?:chat/completions|completions|embeddings|responses)$")
 _DEPLOYMENT = re.compile(r"^(?P<root>.*?)/openai/deployments/(?P<name>[^/]+)$")
@@ -34,12 +34,12 @@ _DEPLOYMENT = re.compile(r"^(?P<root>.*?)/openai/deployments/(?P<name>[^/]+)$")
 
 class AzureAddress(NamedTuple):
     """
-    What an address says.
+    A parsed address.
 
     Attributes:
-        root: Scheme and host, and what a gateway puts before Azure's own path.
-        form: Which of the forms its path is of; None where it has no path.
-        deployment: The deployment that it names.
+        root: Scheme and host, and the path that a gateway adds before Azure's own path.
+        form: The form of its path; None without a path.
+        deployment: The deployment in its path.
         api_version: The version in its query.
     """
 
@@ -50,13 +50,13 @@ class AzureAddress(NamedTuple):
 
     def url(self, path: str, model: str | None, form: Form, api_version: str | None) -> str:
         """
-        Return the address of an operation.
+        Return the URL of an operation.
 
         Args:
             path: Such as ``/chat/completions``.
-            model: The deployment, where the address names none of its own.
-            form: The form to write.
-            api_version: The version, for the forms that need one.
+            model: The deployment, used if the address does not contain one.
+            form: The form of the URL.
+            api_version: The version, for the forms that require one.
         """
         query = f"?{urlencode({'api-version': api_version})}" if api_version else ""
         if form == "v1":
@@ -64,13 +64,13 @@ class AzureAddress(NamedTuple):
         if form == "foundry":
             return f"{self.root}/models{path}{query}"
         deployment = self.deployment or model
-        if path in _OF_A_DEPLOYMENT and deployment:
+        if path in _DEPLOYMENT_OPERATIONS and deployment:
             return f"{self.root}/openai/deployments/{quote(deployment, safe='')}{path}{query}"
         return f"{self.root}/openai{path}{query}"
 
 
-def understood(url: str) -> AzureAddress:
-    """Take an address apart: an endpoint, what Azure's portal shows as target, or something between."""
+def parse_address(url: str) -> AzureAddress:
+    """Parse an endpoint, the target that Azure's portal shows, or a part of it."""
     parts = urlsplit(url)
     version = next(iter(parse_qs(parts.query).get("api-version", ())), None)
     path = _OPERATION.sub("", re.sub("/{2,}", "/", parts.path).rstrip("/"))

@@ -11,42 +11,44 @@ from budwood_azure.addresses import Form
 from budwood_openai_compatible import OpenAICompatibleSettings
 
 SCOPE = "https://ai.azure.com/.default"
-"""What tokens are asked for; older guides name ``https://cognitiveservices.azure.com/.default``."""
+"""The scope of tokens. Older guides use ``https://cognitiveservices.azure.com/.default``."""
 
 
 def _parse_endpoint(text: str) -> str:
     return parse_url(text) if text.strip() else ""
 
 
-def _source(given: object) -> object:
-    if given is not None and not callable(given) and not callable(getattr(given, "get_token", None)):
-        raise ValueError("it must be a function that returns a token, or a credential of azure-identity")
-    return given
+def _check_token_source(source: object) -> object:
+    if source is not None and not callable(source) and not callable(getattr(source, "get_token", None)):
+        raise ValueError("must be a function that returns a token, or a credential of azure-identity")
+    return source
 
 
 class AzureSettings(OpenAICompatibleSettings):
     """
     Settings of Azure.
 
-    One of ``api_key``, ``token``, ``token_source`` and ``identity`` proves who is asking.
+    ``api_key``, ``token``, ``token_source`` and ``identity`` are mutually exclusive.
 
     Attributes:
-        base_url: The resource's endpoint, such as ``https://NAME.openai.azure.com``; with a path it tells the form.
+        base_url: The endpoint of the resource, such as ``https://NAME.openai.azure.com``. A path determines the form.
         api_key: Sent as ``api-key``.
-        token: A token of Entra that is used as long as it lasts.
+        token: A Microsoft Entra token, used until it expires.
         token_source: A function that returns such a token, blocking or async, or a credential of ``azure-identity``.
-        identity: Whether ``azure-identity`` shall find out who is asking (``DefaultAzureCredential``).
-        scope: What tokens are asked for.
-        api_version: Such as ``2024-10-21``; the form ``v1`` needs none.
-        form: The form of the addresses, where ``base_url`` does not tell: by default ``deployments`` with a version and
-            ``v1`` without one.
-        model_family: The model behind the deployments, such as ``gpt-5-mini``, or one for each deployment: what the
-            catalog says of it holds for them.
+        identity: Whether to use ``DefaultAzureCredential`` of ``azure-identity``.
+        scope: The scope of the tokens.
+        api_version: Such as ``2024-10-21``. The form ``v1`` does not need one.
+        form: The form of the addresses. By default ``base_url`` determines it; without a path it is ``deployments`` if
+            there is an ``api_version``, and ``v1`` if not.
+        model_family: The model of the deployments, such as ``gpt-5-mini``, or a mapping with one for each deployment.
+            The catalog's rules for that model apply.
     """
 
     base_url: Annotated[str, AfterValidator(_parse_endpoint)] = ""
     token: SecretStr | None = None
-    token_source: Annotated[SkipValidation[Any], AfterValidator(_source)] = Field(None, exclude=True, repr=False)
+    token_source: Annotated[SkipValidation[Any], AfterValidator(_check_token_source)] = Field(
+        None, exclude=True, repr=False
+    )
     identity: bool = False
     scope: str = SCOPE
     api_version: str | None = None
@@ -57,14 +59,14 @@ class AzureSettings(OpenAICompatibleSettings):
     api: Literal["chat", "responses", "auto"] = "auto"
 
     @model_validator(mode="after")
-    def _prove_it_in_one_way(self) -> Self:
-        given = {
+    def _check_authentication(self) -> Self:
+        values = {
             "api_key": self.api_key,
             "token": self.token,
             "token_source": self.token_source,
             "identity": self.identity or None,
         }
-        ways = [name for name, value in given.items() if value is not None]
-        if len(ways) > 1:
-            raise ValueError(f"give one of {' and '.join(ways)}, not both")
+        names = [name for name, value in values.items() if value is not None]
+        if len(names) > 1:
+            raise ValueError(f"{' and '.join(names)} are mutually exclusive; remove all but one")
         return self

@@ -1,4 +1,4 @@
-"""Where tokens of Entra come from: settings, functions of users, ``azure-identity``. None of it is called in here."""
+"""Choose the source of Entra tokens: the settings, a function of the user, or ``azure-identity``."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from budwood.types import AccessToken
 from budwood_azure.settings import AzureSettings
 
 
-def source_of(settings: AzureSettings, *, instance: str) -> TokenSource | None:
+def choose_token_source(settings: AzureSettings, *, instance: str) -> TokenSource | None:
     """
-    Choose the source that the settings name; None where they name none.
+    Return the token source of the settings, or None if they use a key.
 
     Raises:
-        ConfigurationError: ``azure-identity`` is wanted and not installed.
+        ConfigurationError: ``identity`` is set, and ``azure-identity`` is not installed.
     """
     if settings.token is not None:
         token = AccessToken(secret=settings.token)
         return lambda: token
     if settings.token_source is not None:
-        return _adapted(settings.token_source, settings.scope)
+        return _wrap_source(settings.token_source, settings.scope)
     if settings.identity:
         if not _is_installed("azure.identity"):
             raise ConfigurationError(
-                f"{instance}: identity = true needs azure-identity.", hint="pip install azure-identity"
+                f"{instance}: identity = true requires azure-identity, which is not installed.",
+                hint="Install it: pip install azure-identity.",
             )
         return _Identity(settings.scope)
     return None
@@ -39,20 +40,20 @@ def source_of(settings: AzureSettings, *, instance: str) -> TokenSource | None:
 def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even its parent
+    except ModuleNotFoundError:  # its parent package is not installed
         return False
 
 
-def _adapted(given: Any, scope: str) -> TokenSource:  # noqa: ANN401 - a function of the user, or a credential of Azure's
-    """Have whatever the user gave return our tokens, in its own way of being called."""
-    get: Callable[[], Any] = (lambda: given.get_token(scope)) if hasattr(given, "get_token") else given
-    if not _is_async(given.get_token if hasattr(given, "get_token") else given):
-        return lambda: token_of(get())
+def _wrap_source(source: Any, scope: str) -> TokenSource:  # noqa: ANN401 - a function of the user, or a credential of Azure's
+    """Return a function that calls the source and converts its token; it is async if the source is."""
+    get: Callable[[], Any] = (lambda: source.get_token(scope)) if hasattr(source, "get_token") else source
+    if not _is_async(source.get_token if hasattr(source, "get_token") else source):
+        return lambda: parse_token(get())
 
-    async def awaited() -> AccessToken:
-        return token_of(await get())
+    async def get_token() -> AccessToken:
+        return parse_token(await get())
 
-    return awaited
+    return get_token
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -60,28 +61,28 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
 
 
-def token_of(given: object) -> AccessToken:
+def parse_token(token: object) -> AccessToken:
     """
-    Read a token: ours, a text, or one of Azure's with ``token`` and ``expires_on``.
+    Convert a token: a text, Budwood's `AccessToken`, or Azure's with ``token`` and ``expires_on``.
 
     Raises:
-        TypeError: It is none of these.
+        TypeError: It is of another type.
     """
-    if isinstance(given, AccessToken):
-        return given
-    if isinstance(given, str):
-        return AccessToken.model_validate({"secret": given})
-    token, expires_on = getattr(given, "token", None), getattr(given, "expires_on", None)
+    if isinstance(token, AccessToken):
+        return token
     if isinstance(token, str):
-        return AccessToken.model_validate({"secret": token, "expires_at": expires_on})
-    raise TypeError(f"the token source returned a {type(given).__name__}, which is no token")
+        return AccessToken.model_validate({"secret": token})
+    secret, expires_on = getattr(token, "token", None), getattr(token, "expires_on", None)
+    if isinstance(secret, str):
+        return AccessToken.model_validate({"secret": secret, "expires_at": expires_on})
+    raise TypeError(f"the token source returned a value of the type {type(token).__name__}, not a token")
 
 
 class _Identity:
     """
-    Microsoft's own search for a credential: environment, managed identity, command line.
+    Microsoft's ``DefaultAzureCredential``, which tries the environment, a managed identity and the command line.
 
-    It is imported at the first call, which takes long, and keeps what it found.
+    It is imported at the first call, because the import is slow, and then reused.
     """
 
     def __init__(self, scope: str) -> None:
@@ -90,9 +91,9 @@ class _Identity:
         self._credential: Any = None
 
     def __call__(self) -> AccessToken:
-        """Get a token."""
+        """Return a token."""
         with self._lock:
             if self._credential is None:
                 module = importlib.import_module("azure.identity")
                 self._credential = module.DefaultAzureCredential()
-        return token_of(self._credential.get_token(self._scope))
+        return parse_token(self._credential.get_token(self._scope))

@@ -1,5 +1,5 @@
 """
-Write messages as Gemini's ``contents``.
+Encode messages as ``contents`` of the Gemini API.
 
 Source: ai.google.dev/api/caching#Content and ai.google.dev/gemini-api/docs/thought-signatures.
 """
@@ -26,19 +26,19 @@ from budwood.types import (
 from budwood_gemini.tool_results import encode_image, encode_moved_images, encode_result, id_field
 
 VENDOR: Final = "gemini"
-"""Marks parts as Gemini's own."""
+"""The provider of Gemini's own parts."""
 
-ABOUT_THE_REPLY: Final = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
-"""What a candidate holds beside its content: kept as vendor parts, and no part of a later request."""
+SOURCES: Final = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
+"""Fields of a candidate about its content: returned as vendor parts, and not sent in later requests."""
 
 _NO_SIGNATURE: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-"""``skip_thought_signature_validator`` in base64: what the API takes for a call that no Gemini model signed."""
+"""``skip_thought_signature_validator`` in base64, which the API accepts for calls of other models."""
 
 _SYSTEM: Final = ("system", "developer")
 
 
 def encode_instruction(messages: Iterable[Message]) -> dict[str, Any]:
-    """Write system messages as the one instruction that there is, one part for each text."""
+    """Encode system messages as the system instruction, with a part for each text."""
     texts: list[str] = []
     for message in messages:
         if message.role in _SYSTEM:
@@ -47,22 +47,22 @@ def encode_instruction(messages: Iterable[Message]) -> dict[str, Any]:
     return {"systemInstruction": {"parts": [{"text": text} for text in texts]}} if texts else {}
 
 
-def has_late_instruction(messages: Sequence[Message]) -> bool:
-    """Tell whether a system message stands after the conversation has begun."""
+def has_late_system_message(messages: Sequence[Message]) -> bool:
+    """Return whether a system message follows a message of another role."""
     roles = [message.role in _SYSTEM for message in messages]
     return False in roles and True in roles[roles.index(False) :]
 
 
 def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[str, Any]]:
     """
-    Write all messages but system messages.
+    Encode all messages except system messages.
 
-    Results of tools that stand in several messages become one content, since the API wants all answers to one turn
-    together. A message that holds nothing for Gemini is left out, since the API refuses an empty content.
+    Consecutive tool messages become one content, since the API requires all results of a turn together. A message
+    without content for Gemini is left out, since the API rejects an empty content.
 
     Args:
         messages: The conversation.
-        signed: Whether the model is one from Gemini 3 on: it refuses calls without a signature, and takes images in
+        signed: Whether the model is Gemini 3 or later, which rejects calls without a signature and takes images in
             results of tools.
     """
     contents: list[dict[str, Any]] = []
@@ -89,45 +89,45 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
 
 
 def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]:
-    unsigned = signed  # only the first call of a turn wants a signature
+    unsigned = signed  # only the first call of a turn needs a signature
     for part in message.parts:
-        written = _encode_part(part, multimodal=signed)
-        if written is None:
+        encoded = _encode_part(part, multimodal=signed)
+        if encoded is None:
             continue
         if isinstance(part, ToolCallPart):
             if unsigned and part.provider != VENDOR:
-                written["thoughtSignature"] = _NO_SIGNATURE
+                encoded["thoughtSignature"] = _NO_SIGNATURE
             unsigned = False
-        yield written
+        yield encoded
 
 
 def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
-    """Write one part, or None where it is not for Gemini."""
+    """Encode a part; None if it is another vendor's."""
     match part:
         case TextPart() | RefusalPart():
-            return {"text": part.text, **_own(part)}
+            return {"text": part.text, **_vendor_data(part)}
         case ReasoningPart():
             if part.provider != VENDOR:
                 return None
-            own = _own(part)
-            return {**({} if own and not part.text else {"text": part.text}), "thought": True, **own}
+            data = _vendor_data(part)
+            return {**({} if data and not part.text else {"text": part.text}), "thought": True, **data}
         case ImagePart():
             return encode_image(part)
         case ToolCallPart():
             return {
                 "functionCall": {**id_field(part.id), "name": part.name, "args": from_json(part.json_arguments)},
-                **_own(part),
+                **_vendor_data(part),
             }
         case ToolResultPart():
             return encode_result(part, multimodal=multimodal)
         case VendorPart():
-            if part.provider != VENDOR or part.kind in ABOUT_THE_REPLY or not isinstance(part.data, dict):
+            if part.provider != VENDOR or part.kind in SOURCES or not isinstance(part.data, dict):
                 return None
             return dict(part.data)
 
 
-def _own(part: TextPart | RefusalPart | ReasoningPart | ToolCallPart) -> dict[str, Any]:
-    """Return what Gemini said beside a part of its own: above all the signature of its thoughts."""
+def _vendor_data(part: TextPart | RefusalPart | ReasoningPart | ToolCallPart) -> dict[str, Any]:
+    """Return the fields that Gemini requires back with its own part, such as the signature."""
     return dict(part.data) if part.provider == VENDOR and isinstance(part.data, dict) else {}
 
 

@@ -1,5 +1,5 @@
 """
-Read what Gemini answers.
+Decode replies of the Gemini API.
 
 Source: ai.google.dev/api/generate-content, ``GenerateContentResponse``, and google-genai 3.4, ``types.py``.
 """
@@ -12,9 +12,9 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import parse_count, require_text
+from budwood.providing import parse_count, parse_id, require_text
 from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
-from budwood_gemini.content import ABOUT_THE_REPLY, VENDOR
+from budwood_gemini.content import SOURCES, VENDOR
 from budwood_gemini.tool_results import OUR_ID
 
 FILTERED: Final = frozenset(
@@ -31,7 +31,7 @@ FILTERED: Final = frozenset(
         "IMAGE_RECITATION",
     }
 )
-"""Finish reasons with which a filter cuts a reply off."""
+"""The finish reasons of replies that a filter stopped."""
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "STOP": "stop",
@@ -46,11 +46,11 @@ _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
 }
 
 _REPLY_FIELDS: Final = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
-_CANDIDATE_FIELDS: Final = frozenset({"content", "finishReason", "index", *ABOUT_THE_REPLY})
+_CANDIDATE_FIELDS: Final = frozenset({"content", "finishReason", "index", *SOURCES})
 
 
 def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
-    """Bring Gemini's word into our form. It says ``STOP`` after calls of functions as well."""
+    """Convert Gemini's finish reason, which is ``STOP`` also after function calls."""
     reason = _FINISH_REASONS.get(raw or "", "other")
     return "tool_calls" if reason == "stop" and called_tools else reason
 
@@ -62,18 +62,18 @@ def raw_finish_reason(candidate: Mapping[str, Any]) -> str | None:
 
 
 def decode_message(candidate: Mapping[str, Any], reply_id: str | None, earlier: int = 0) -> Message:
-    """Read one candidate; what Budwood does not model becomes vendor parts."""
+    """Decode a candidate; content that Budwood does not model becomes vendor parts."""
     parts: list[Part] = []
     calls = 0
-    for written in parts_of(candidate):
-        part = decode_part(written, call_id(reply_id, candidate, earlier, calls))
+    for fields in content_parts(candidate):
+        part = decode_part(fields, make_call_id(reply_id, candidate, earlier, calls))
         if part is not None:
             parts.append(part)
             calls += isinstance(part, ToolCallPart)
-    return Message(role="assistant", parts=(*parts, *about_the_reply(candidate)))
+    return Message(role="assistant", parts=(*parts, *source_parts(candidate)))
 
 
-def parts_of(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
+def content_parts(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     List the parts of a candidate; one that was filtered or truncated may have none.
 
@@ -96,84 +96,82 @@ def candidate_index(candidate: Mapping[str, Any]) -> int:
     return parse_count(candidate.get("index")) or 0
 
 
-def call_id(reply_id: str | None, candidate: Mapping[str, Any], earlier: int, number: int) -> str:
-    """Make an id for a call that has none: no two calls of a conversation may have the same."""
+def make_call_id(reply_id: str | None, candidate: Mapping[str, Any], earlier: int, number: int) -> str:
+    """Return an id for a call that has none. It differs from those of all other calls of the conversation."""
     choice = candidate_index(candidate)
     reply = reply_id or (f"call{earlier}" if earlier else "call")
     return f"{OUR_ID}{reply}-{f'{choice}-' if choice else ''}{number}"
 
 
-_OTHER_CONTENT: Final = frozenset(
-    {"inlineData", "fileData", "functionResponse", "executableCode", "codeExecutionResult"}
-)
-"""What a part may hold in place of text. Source: ai.google.dev/api/caching#Part, the union ``data``."""
+_OTHER_KINDS: Final = frozenset({"inlineData", "fileData", "functionResponse", "executableCode", "codeExecutionResult"})
+"""The kinds of content besides text. Source: ai.google.dev/api/caching#Part, the union ``data``."""
 
 
-def decode_part(written: Mapping[str, Any], own_id: str) -> TextPart | ReasoningPart | ToolCallPart | VendorPart | None:
+def decode_part(fields: Mapping[str, Any], new_id: str) -> TextPart | ReasoningPart | ToolCallPart | VendorPart | None:
     """
-    Read one part; an empty text says nothing unless it is signed.
+    Decode a part. Returns None for an empty text without a signature.
 
-    What stands beside text, thoughts and calls, above all ``thoughtSignature``, is kept in the part's ``data``: Gemini
-    wants it back with the same part.
+    Other fields of texts, thoughts and calls, such as ``thoughtSignature``, are in ``data`` of the part: Gemini
+    requires them back with the same part.
     """
-    kinds = written.keys() - {"thought", "thoughtSignature"}
+    kinds = fields.keys() - {"thought", "thoughtSignature"}
     if "functionCall" in kinds:
-        return _call(written, own_id)
-    if not kinds or ("text" in kinds and kinds.isdisjoint(_OTHER_CONTENT)):
-        return _text(written)
-    kind = next(kind for kind in written if kind in kinds)
-    return VendorPart(provider=VENDOR, kind=kind, data=dict(written))
+        return _call(fields, new_id)
+    if not kinds or ("text" in kinds and kinds.isdisjoint(_OTHER_KINDS)):
+        return _text(fields)
+    kind = next(kind for kind in fields if kind in kinds)
+    return VendorPart(provider=VENDOR, kind=kind, data=dict(fields))
 
 
-def _call(written: Mapping[str, Any], own_id: str) -> ToolCallPart:
-    call = written["functionCall"]
+def _call(fields: Mapping[str, Any], new_id: str) -> ToolCallPart:
+    call = fields["functionCall"]
     arguments = call.get("args")
     return ToolCallPart(
-        id=call.get("id") or own_id,
-        name=call.get("name") or "",
+        id=parse_id(call.get("id")) or new_id,
+        name=parse_id(call.get("name")) or "",
         arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
         provider=VENDOR,
-        data=beside(written, "functionCall"),
+        data=other_fields(fields, "functionCall"),
     )
 
 
-def _text(written: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
-    text, own = require_text(written.get("text"), "text"), beside(written, "text", "thought")
+def _text(fields: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
+    text, own = require_text(fields.get("text"), "text"), other_fields(fields, "text", "thought")
     if not text and not own:
         return None
-    if written.get("thought"):
+    if fields.get("thought"):
         return ReasoningPart(text=text, provider=VENDOR, data=own)
     return TextPart(text=text, provider=VENDOR, data=own) if own else TextPart(text=text)
 
 
-def beside(written: Mapping[str, Any], *modelled: str) -> dict[str, Any] | None:
-    """Return what a part holds besides what Budwood models, or None."""
-    return {name: value for name, value in written.items() if name not in modelled} or None
+def other_fields(fields: Mapping[str, Any], *known: str) -> dict[str, Any] | None:
+    """Return the fields of a part that Budwood does not model, or None."""
+    return {name: value for name, value in fields.items() if name not in known} or None
 
 
-def about_the_reply(candidate: Mapping[str, Any]) -> Iterator[VendorPart]:
-    """List what a candidate says of its sources; empty objects say nothing."""
-    for kind in ABOUT_THE_REPLY:
+def source_parts(candidate: Mapping[str, Any]) -> Iterator[VendorPart]:
+    """Yield the sources of a candidate as vendor parts."""
+    for kind in SOURCES:
         if candidate.get(kind):
             yield VendorPart(provider=VENDOR, kind=kind, data=candidate[kind])
 
 
-def notes_of(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a reply or a chunk says besides what has a field of its own."""
+def reply_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a reply or a chunk that have no field of ours."""
     return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value}
 
 
-def notes_of_candidate(candidate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a candidate says besides what has a field of its own."""
+def candidate_metadata(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a candidate that have no field of ours."""
     return {name: value for name, value in candidate.items() if name not in _CANDIDATE_FIELDS and value}
 
 
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
     """
-    Bring usage into our form.
+    Convert usage.
 
-    The prompt includes what was cached. Results of the vendor's own tools are read as well, and thoughts written, but
-    both are counted beside prompt and candidates; ``totalTokenCount`` is the sum of all four.
+    The prompt includes cached tokens. Results of Google's own tools count as input and thoughts as output, but the API
+    counts both separately; ``totalTokenCount`` is the sum of all four.
     """
     prompt, tools = parse_count(usage.get("promptTokenCount")), parse_count(usage.get("toolUsePromptTokenCount"))
     total_input = None if prompt is None else prompt + (tools or 0)
@@ -190,8 +188,8 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _output(usage: Mapping[str, Any], thoughts: int | None, total_input: int | None) -> int | None:
-    written = parse_count(usage.get("candidatesTokenCount"))
-    if written is not None or thoughts is not None:
-        return (written or 0) + (thoughts or 0)
+    candidates = parse_count(usage.get("candidatesTokenCount"))
+    if candidates is not None or thoughts is not None:
+        return (candidates or 0) + (thoughts or 0)
     total = parse_count(usage.get("totalTokenCount"))  # a count of zero is left out of the JSON
     return None if total is None or total_input is None else max(total - total_input, 0)

@@ -1,5 +1,5 @@
 """
-Make errors of what Gemini says.
+Parse and classify the errors of the Gemini API.
 
 Source: ai.google.dev/gemini-api/docs/troubleshooting and google.rpc, ``error_details.proto``.
 """
@@ -23,11 +23,11 @@ from budwood.providing import (
     parse_json,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
-from budwood_gemini.decoding import FILTERED, finish_reason
-from budwood_gemini.encoding import COUNTS_BUDGET, NAMES, SCHEMA_OR_TOOLS
+from budwood_gemini.decoding import FILTERED, finish_reason, raw_finish_reason
+from budwood_gemini.encoding import NAMES, SCHEMA_OR_TOOLS, THINKING_BUDGET
 from budwood_gemini.headers import parse_request_id
 
-_DAILY: Final = "daily quota"
+_DAILY_QUOTA: Final = "daily quota"
 _TOO_LONG: Final = "too long"
 _UNKNOWN_PARAMETER: Final = "unknown parameter"
 
@@ -38,7 +38,7 @@ _REFUSALS: Final = (r"Invalid JSON payload received\. Unknown name \"(\w+)\"",)
 """How the API rejects a parameter."""
 
 _ERROR_CODES: Final = ErrorCodes(
-    quota=frozenset({_DAILY}),
+    quota=frozenset({_DAILY_QUOTA}),
     capacity=frozenset(),
     context=frozenset({_TOO_LONG}),
     content_filter=frozenset(),
@@ -62,21 +62,21 @@ _MESSAGES: Final = (
     ),
 )
 """
-What has no code of its own: kinds of a bad request, by how the message begins.
+Kinds of invalid requests that have no code of their own, by the start of the message.
 
-No recording has one of these. They are as users quote them: google-gemini/gemini-cli#4231 (input), vercel/ai#8027,
-RooCodeInc/Roo-Code#4399 and pydantic/pydantic-ai#1967 (thinking); the others in the sources of many clients.
+None of these was recorded. Users quote them: google-gemini/gemini-cli#4231 (input), vercel/ai#8027,
+RooCodeInc/Roo-Code#4399 and pydantic/pydantic-ai#1967 (thinking); the others are in the sources of many clients.
 """
 
-_ROWS: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
+_RULES: Final[tuple[tuple[str, Mapping[str, Any]], ...]] = (
     ("Penalty is not enabled", {"refuses": {"frequency_penalty", "presence_penalty"}}),
     ("Thinking is not enabled", {"refuses": {"reasoning_effort", "reasoning_budget"}}),
-    ("Thinking level is not supported", {"traits": {COUNTS_BUDGET}}),
+    ("Thinking level is not supported", {"traits": {THINKING_BUDGET}}),
     ("Function calling with a response mime type", {"traits": {SCHEMA_OR_TOOLS}}),
     (r"Budget 0 is invalid\. This model only works in thinking mode", {"efforts": {"none": "minimal"}}),
     (r"Thinking (?:level|budget) |Budget ", {}),  # only that value is refused
 )
-"""The rows of the catalog that these messages tell of, where they name no parameter; an empty one tells nothing."""
+"""The catalog rules for messages that name no parameter, by the start of the message; an empty one changes nothing."""
 
 _FIELDS: Final = {
     **{theirs: ours for ours, theirs in NAMES.items()},
@@ -92,21 +92,21 @@ _FIELDS: Final = {
 }
 
 
-def error_of(reply: HTTPReply) -> ProviderError:
-    """Classify a reply that is not 2xx."""
+def make_error(reply: HTTPReply) -> ProviderError:
+    """Classify an error reply."""
     try:
         body = parse_json(reply.body)
     except ValueError:
         body = None
-    error = error_in(body)
+    error = find_error(body)
     if error is None:
         message = find_message(body) or f"HTTP {reply.status}, and the body is {describe_body(reply.body)}."
         error = {"message": message}
-    return _error(reply.head, error)
+    return _classify(reply.head, error)
 
 
-def error_in(body: object) -> Mapping[str, Any] | None:
-    """Return the error that a reply or a chunk holds; some are wrapped in a list, others are a text."""
+def find_error(body: object) -> Mapping[str, Any] | None:
+    """Return the error in a reply or a chunk; some are wrapped in a list, others are a text."""
     if isinstance(body, list) and len(body) == 1:
         body = body[0]
     error = body.get("error") if isinstance(body, Mapping) else None
@@ -116,34 +116,34 @@ def error_in(body: object) -> Mapping[str, Any] | None:
     return {"message": message} if message else None
 
 
-def failure(head: ReplyHead, said: Mapping[str, Any]) -> ProviderError:
-    """Make the error that stands inside a reply of 200; one without a status of its own is the server's."""
-    code = said.get("code")
+def make_error_in_success(head: ReplyHead, error: Mapping[str, Any]) -> ProviderError:
+    """Classify an error inside a reply with status 200. Without a code it counts as a failure of the server."""
+    code = error.get("code")
     status = code if isinstance(code, int) and 400 <= code <= 599 else 500
-    return _error(ReplyHead(status, head.headers), said, in_success=True)
+    return _classify(ReplyHead(status, head.headers), error, in_success=True)
 
 
-def _error(head: ReplyHead, said: Mapping[str, Any], *, in_success: bool = False) -> ProviderError:
-    message, status = find_message(said.get("message")) or find_message(said), said.get("status")
+def _classify(head: ReplyHead, fields: Mapping[str, Any], *, in_success: bool = False) -> ProviderError:
+    message, status = find_message(fields.get("message")) or find_message(fields), fields.get("status")
     if message is None:
         message = "The server reports an error without a message."
-    code = next((one["reason"] for one in _details(said, "ErrorInfo") if one.get("reason")), status)
+    code = next((one["reason"] for one in _details(fields, "ErrorInfo") if one.get("reason")), status)
     vendor_error = VendorError(
         message=message,
         code=str(code) if code else None,
-        type=_kind(said, message) or (str(status) if status else None),
-        param=_param(said, message),
-        details=said,
+        type=_error_type(fields, message) or (str(status) if status else None),
+        param=_find_parameter(fields, message),
+        details=fields,
     )
-    # What is refused by where or by whom it is asked has the status of a bad request.
-    judged = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
-    reply = HTTPReply(ReplyHead(judged, head.headers), b"")
+    # A request rejected for its location or account has the status of an invalid request.
+    effective_status = 403 if head.status == 400 and status == "FAILED_PRECONDITION" else head.status
+    reply = HTTPReply(ReplyHead(effective_status, head.headers), b"")
     error = classify_error(reply, vendor_error, _ERROR_CODES, in_success=in_success)
     error.status, error.request_id = head.status, parse_request_id(head.headers)
     if error.retry_after is None:
-        error.retry_after = next((_delay(one.get("retryDelay")) for one in _details(said, "RetryInfo")), None)
+        error.retry_after = next((_delay(one.get("retryDelay")) for one in _details(fields, "RetryInfo")), None)
     if isinstance(error, UnsupportedParameterError):
-        error.rule = _rule(message, vendor_error.param)
+        error.rule = _make_rule(message, vendor_error.param)
     return error
 
 
@@ -155,38 +155,38 @@ def _delay(value: object) -> float | None:
     return None if seconds is None or nanos is None else seconds + nanos / 1e9
 
 
-def _rule(message: str, param: str | None) -> ModelRules | None:
-    """Make the row of the catalog that a refusal tells of."""
-    known = next((row for begins, row in _ROWS if re.match(begins, message)), None)
+def _make_rule(message: str, param: str | None) -> ModelRules | None:
+    """Make the catalog rule for a rejected parameter."""
+    known = next((row for start, row in _RULES if re.match(start, message)), None)
     if known is not None:
         return ModelRules.model_validate(known) if known else None
     return make_rule(param, message)
 
 
-def _kind(said: Mapping[str, Any], message: str) -> str | None:
-    if any("PerDay" in str(one.get("quotaId")) for one in _violations(said, "QuotaFailure", "violations")):
-        return _DAILY  # the retryDelay beside it is of no use
-    return next((kind for kind, begins in _MESSAGES if begins.match(message)), None)
+def _error_type(error: Mapping[str, Any], message: str) -> str | None:
+    if any("PerDay" in str(one.get("quotaId")) for one in _violations(error, "QuotaFailure", "violations")):
+        return _DAILY_QUOTA  # its retryDelay does not apply
+    return next((kind for kind, start in _MESSAGES if start.match(message)), None)
 
 
-def _param(said: Mapping[str, Any], message: str) -> str | None:
-    """Name the field of our request at which the API took offence: ``generation_config.top_p`` is ``top_p``."""
-    for one in _violations(said, "BadRequest", "fieldViolations"):
-        described = str(one.get("description") or "")
-        unknown = find_refused_parameter(described, _REFUSALS)
-        named = _known(unknown) if unknown else _known(str(one.get("field") or described))
-        if named:
-            return named
-    return _known(find_refused_parameter(message, _REFUSALS) or "")
+def _find_parameter(error: Mapping[str, Any], message: str) -> str | None:
+    """Return the field of our request that the API rejects: ``generation_config.top_p`` is ``top_p``."""
+    for one in _violations(error, "BadRequest", "fieldViolations"):
+        description = str(one.get("description") or "")
+        unknown = find_refused_parameter(description, _REFUSALS)
+        name = _our_name(unknown) if unknown else _our_name(str(one.get("field") or description))
+        if name:
+            return name
+    return _our_name(find_refused_parameter(message, _REFUSALS) or "")
 
 
-def _known(place: str) -> str | None:
-    """Find the innermost name of a place that is a field of our request."""
+def _our_name(place: str) -> str | None:
+    """Return our name for the innermost part of a path that is a field of our request."""
     names = [_camel(name) for name in reversed(re.findall(r"[A-Za-z_]+", place))]
-    return next((_FIELDS.get(name, name) for name in names if name in _FIELDS or name in _SAME), None)
+    return next((_FIELDS.get(name, name) for name in names if name in _FIELDS or name in _SAME_NAMES), None)
 
 
-_SAME: Final = frozenset({"temperature", "seed", "tools"})
+_SAME_NAMES: Final = frozenset({"temperature", "seed", "tools"})
 
 
 def _camel(name: str) -> str:
@@ -194,28 +194,28 @@ def _camel(name: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-def _details(said: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
-    details = said.get("details")
+def _details(error: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:
+    details = error.get("details")
     for one in details if isinstance(details, list) else ():
         if isinstance(one, Mapping) and str(one.get("@type", "")).endswith(f"google.rpc.{kind}"):
             yield one
 
 
-def _violations(said: Mapping[str, Any], kind: str, name: str) -> Iterator[Mapping[str, Any]]:
-    for one in _details(said, kind):
+def _violations(error: Mapping[str, Any], kind: str, name: str) -> Iterator[Mapping[str, Any]]:
+    for one in _details(error, kind):
         violations = one.get(name)
         yield from (row for row in violations if isinstance(row, Mapping)) if isinstance(violations, list) else ()
 
 
-def blocked_prompt(reply: Mapping[str, Any]) -> ContentFilterError | None:
-    """Make the error of a prompt that was refused: a 200 without candidates that says why."""
+def make_prompt_error(reply: Mapping[str, Any]) -> ContentFilterError | None:
+    """Return the error of a blocked prompt: a reply with status 200, without candidates but with a reason."""
     feedback = reply.get("promptFeedback") or {}
     reason = feedback.get("blockReason")
     if not reason or reply.get("candidates"):
         return None
-    said = feedback.get("blockReasonMessage")
+    detail = feedback.get("blockReasonMessage")
     return ContentFilterError(
-        f"Gemini's filter refused the prompt: {reason}{f' ({said})' if said else ''}.",
+        f"Gemini's filter blocked the prompt: {reason}{f' ({detail})' if detail else ''}.",
         stage="prompt",
         categories=_categories(feedback),
         status=200,
@@ -223,14 +223,14 @@ def blocked_prompt(reply: Mapping[str, Any]) -> ContentFilterError | None:
     )
 
 
-def blocked_output(candidate: Mapping[str, Any]) -> ContentFilterError | None:
-    """Make the error of a reply that was cut off by a filter."""
-    reason = candidate.get("finishReason")
+def make_output_error(candidate: Mapping[str, Any]) -> ContentFilterError | None:
+    """Return the error of a reply that a filter blocked."""
+    reason = raw_finish_reason(candidate)
     if reason not in FILTERED:
         return None
-    said = candidate.get("finishMessage")
+    detail = candidate.get("finishMessage")
     return ContentFilterError(
-        f"Gemini's filter held the reply back: {reason}{f' ({said})' if said else ''}.",
+        f"Gemini's filter blocked the reply: {reason}{f' ({detail})' if detail else ''}.",
         stage="output",
         categories=_categories(candidate),
         status=200,
@@ -238,9 +238,9 @@ def blocked_output(candidate: Mapping[str, Any]) -> ContentFilterError | None:
     )
 
 
-def failed_output(candidate: Mapping[str, Any]) -> ServerError | None:
-    """Create the error of a reply that the model could not finish, such as a malformed call of a function."""
-    reason = candidate.get("finishReason") or ""
+def make_failure_error(candidate: Mapping[str, Any]) -> ServerError | None:
+    """Return the error of a reply that the model could not finish, such as a malformed function call."""
+    reason = raw_finish_reason(candidate) or ""
     if finish_reason(reason, called_tools=False) != "error":
         return None
     detail = candidate.get("finishMessage")
@@ -253,9 +253,9 @@ def failed_output(candidate: Mapping[str, Any]) -> ServerError | None:
     )
 
 
-def _categories(said: Mapping[str, Any]) -> dict[str, object]:
-    """Bring safety ratings into the form: category, what was found."""
-    ratings = (rating for rating in said.get("safetyRatings") or () if isinstance(rating, Mapping))
+def _categories(error: Mapping[str, Any]) -> dict[str, object]:
+    """Convert safety ratings to a dictionary by category."""
+    ratings = (rating for rating in error.get("safetyRatings") or () if isinstance(rating, Mapping))
     return {
         str(rating.get("category")): {name: value for name, value in rating.items() if name != "category"}
         for rating in ratings

@@ -1,4 +1,4 @@
-"""Read the headers of replies."""
+"""Parse the response headers of the Gemini API."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from budwood import providing
 
 
 def parse_request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the vendor's id of the request. Gemini's own reply id is in the body, as ``responseId``."""
+    """Return the request id. The id of the reply is in the body, as ``responseId``."""
     return providing.parse_request_id(headers, "x-goog-request-id")

@@ -1,5 +1,5 @@
 """
-Put the arguments of a call together that come piece by piece, each with the path to its place.
+Assemble the arguments of a call from partial arguments, each of which has a path.
 
 Source: google-genai 3.4, ``PartialArg``; paths are JSON paths (RFC 9535) of names and indices alone.
 """
@@ -22,21 +22,21 @@ _STEP: Final = re.compile(
     re.VERBOSE,
 )
 _MAX_ITEMS: Final = 100_000
-"""A longer list is no model's: it would only fill the memory."""
+"""The most items of a list: a larger index would only fill memory."""
 
 _VALUES: Final = ("stringValue", "numberValue", "boolValue", "nullValue")
 
 
-def add_piece(arguments: dict[str, Any], piece: Mapping[str, Any]) -> None:
+def add_partial_argument(arguments: dict[str, Any], partial: Mapping[str, Any]) -> None:
     """
-    Put one piece in its place; texts grow.
+    Add a partial argument. Texts at the same path are joined.
 
     Raises:
-        BadResponseError: Its path leads nowhere.
+        BadResponseError: The path is invalid, or does not fit the arguments before it.
     """
-    value = _value(piece)
+    value = _value(partial)
     place: Any = arguments
-    steps = list(_steps(piece.get("jsonPath") or "$"))
+    steps = list(_steps(partial.get("jsonPath") or "$"))
     if not steps:
         if isinstance(value, dict):
             arguments.update(value)
@@ -49,9 +49,9 @@ def add_piece(arguments: dict[str, Any], piece: Mapping[str, Any]) -> None:
     place[last] = before + value if grows else value
 
 
-def _value(piece: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    name = next((name for name in _VALUES if name in piece), None)
-    return None if name in (None, "nullValue") else piece[name]
+def _value(partial: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    name = next((name for name in _VALUES if name in partial), None)
+    return None if name in (None, "nullValue") else partial[name]
 
 
 def _steps(path: str) -> Iterator[str | int]:
@@ -59,7 +59,7 @@ def _steps(path: str) -> Iterator[str | int]:
     while position < len(path):
         step = _STEP.match(path, position)
         if step is None:
-            raise BadResponseError(f"The path of an argument is unknown: {path[:80]!r}.")
+            raise BadResponseError(f"Invalid path of an argument: {path[:80]!r}.")
         position = step.end()
         if step["index"]:
             yield int(step["index"])
@@ -68,7 +68,7 @@ def _steps(path: str) -> Iterator[str | int]:
 
 
 def _enter(place: Any, step: str | int, missing: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return what stands at a step, made where nothing stands yet."""
+    """Return the value at a step, which is created if it is missing."""
     if isinstance(place, list) and isinstance(step, int) and step < _MAX_ITEMS:
         place.extend([None] * (step + 1 - len(place)))
         if place[step] is None:
@@ -77,5 +77,5 @@ def _enter(place: Any, step: str | int, missing: Any) -> Any:  # noqa: ANN401 - 
         if place.get(step) is None:
             place[step] = missing
     else:
-        raise BadResponseError(f"The path of an argument does not fit the others: {step!r}.")
+        raise BadResponseError(f"The path of an argument contradicts earlier ones: {step!r}.")
     return place[step]

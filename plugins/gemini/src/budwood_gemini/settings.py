@@ -22,13 +22,13 @@ class GeminiSettings(BaseModel):
     Settings of the Gemini API.
 
     Attributes:
-        base_url: The address before ``/models``, with the version of the API.
-        api_key: Sent as the header ``x-goog-api-key``, never in an address.
-        headers: Further headers of every request. They show in logs of proxies: keep secrets out of them.
-        safety_settings: The threshold from which a category of harm is blocked, as in
-            ``{"HARM_CATEGORY_HARASSMENT": "BLOCK_ONLY_HIGH"}``; without, the vendor's own.
-        include_thoughts: Whether the reply shows what the model thought; None asks for it where a request sets how
-            much the model shall think.
+        base_url: The URL without ``/models``, with the version of the API.
+        api_key: Sent in the header ``x-goog-api-key``, never in the URL.
+        headers: Further headers of every request. Do not put secrets here: headers appear in logs of proxies.
+        safety_settings: The threshold of each category of harm, as in
+            ``{"HARM_CATEGORY_HARASSMENT": "BLOCK_ONLY_HIGH"}``; by default Google's own.
+        include_thoughts: Whether replies include the model's thoughts. By default they do if the request sets an
+            effort or a budget.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,4 +1,4 @@
-"""Read streamed replies of ``streamGenerateContent``."""
+"""Decode streamed replies of ``streamGenerateContent``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_json, parse_rate_limits
+from budwood.providing import BaseStreamDecoder, describe_body, parse_id, parse_json, parse_rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -34,25 +34,31 @@ from budwood.types import (
 from budwood.wire import ServerSentEvent, SSEDecoder
 from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
-    about_the_reply,
-    call_id,
     candidate_index,
+    candidate_metadata,
+    content_parts,
     decode_part,
     decode_usage,
     finish_reason,
-    notes_of,
-    notes_of_candidate,
-    parts_of,
+    make_call_id,
     raw_finish_reason,
+    reply_metadata,
+    source_parts,
 )
-from budwood_gemini.errors import blocked_output, blocked_prompt, error_in, failed_output, failure
+from budwood_gemini.errors import (
+    find_error,
+    make_error_in_success,
+    make_failure_error,
+    make_output_error,
+    make_prompt_error,
+)
 from budwood_gemini.headers import parse_request_id
-from budwood_gemini.partial_arguments import add_piece
+from budwood_gemini.partial_arguments import add_partial_argument
 
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call whose arguments still come, piece by piece."""
+    """A call whose arguments arrive in parts."""
 
     part: ToolCallPart
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -60,39 +66,50 @@ class _OpenCall:
 
 @dataclass(slots=True)
 class _Candidate:
-    """What is known so far of one candidate: the text that is open, its calls, and whether it has ended."""
+    """
+    The state of one candidate.
+
+    Attributes:
+        index: Its place among the candidates.
+        thoughts: The thoughts since the last part of another kind.
+        text: The text since the last part of another kind.
+        calls: The number of its calls.
+        open_call: The call whose arguments are not complete.
+        sources: Vendor parts about the reply, reported at its end.
+        finish_reason: Gemini's finish reason, once it has arrived.
+    """
 
     index: int
     thoughts: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
     calls: int = 0
     open_call: _OpenCall | None = None
-    about: list[VendorPart] = field(default_factory=list)
-    finished: str | None = None
+    sources: list[VendorPart] = field(default_factory=list)
+    finish_reason: str | None = None
 
-    def take(self, written: Mapping[str, Any], own_id: str) -> Iterator[StreamEvent]:
-        """Read one part."""
-        call = written.get("functionCall")
+    def add_part(self, fields: Mapping[str, Any], new_id: str) -> Iterator[StreamEvent]:
+        """Decode a part; `new_id` is the id of a call that has none."""
+        call = fields.get("functionCall")
         if self.open_call is not None and isinstance(call, Mapping) and "name" not in call:
-            yield from self._grow(self.open_call, call)
+            yield from self._add_arguments(self.open_call, call)
             return
-        part = decode_part(written, own_id)
-        if part is None:
-            return
+        part = decode_part(fields, new_id)
         match part:
             case ReasoningPart():
-                yield from self._think(part)
+                yield from self._add_thought(part)
             case TextPart():
-                yield from self._speak(part)
+                yield from self._add_text(part)
             case ToolCallPart():
                 yield from self.close()
-                yield from self._call(part, written["functionCall"])
+                yield from self._add_call(part, fields["functionCall"])
             case VendorPart():
                 yield from self.close()
                 self.text.clear()
                 yield VendorContent(part, self.index)
+            case None:
+                pass
 
-    def _think(self, part: ReasoningPart) -> Iterator[StreamEvent]:
+    def _add_thought(self, part: ReasoningPart) -> Iterator[StreamEvent]:
         if part.data is not None:
             yield from self.close()
         self.text.clear()
@@ -102,78 +119,78 @@ class _Candidate:
             self.thoughts.clear()
             yield ReasoningClosed(part, self.index)
 
-    def _speak(self, part: TextPart) -> Iterator[StreamEvent]:
+    def _add_text(self, part: TextPart) -> Iterator[StreamEvent]:
         yield from self.close()
         if part.data is None:
             self.text.append(part.text)
             yield TextDelta(part.text, self.index)
             return
-        if self.text:  # a signed text must not be joined to what came before it
+        if self.text:  # a signed text must not be joined to the text before it
             yield TextClosed(TextPart(text="".join(self.text)), self.index)
             self.text.clear()
         if part.text:
             yield TextDelta(part.text, self.index)
         yield TextClosed(part, self.index)
 
-    def _call(self, part: ToolCallPart, call: Mapping[str, Any]) -> Iterator[StreamEvent]:
+    def _add_call(self, part: ToolCallPart, call: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self.text.clear()
         self.calls += 1
         if call.get("willContinue") or call.get("partialArgs"):
             self.open_call = _OpenCall(part)
             yield ToolCallDelta(self.calls - 1, part.id, part.name, "", self.index)
-            yield from self._grow(self.open_call, call)
+            yield from self._add_arguments(self.open_call, call)
             return
         yield ToolCallDelta(self.calls - 1, part.id, part.name, part.arguments, self.index)
         yield ToolCallClosed(self.calls - 1, part, self.index)
 
-    def _grow(self, opened: _OpenCall, call: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        for piece in call.get("partialArgs") or ():
-            add_piece(opened.arguments, piece)
-        opened.arguments.update(call.get("args") or {})
+    def _add_arguments(self, open_call: _OpenCall, call: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        for partial in call.get("partialArgs") or ():
+            add_partial_argument(open_call.arguments, partial)
+        open_call.arguments.update(call.get("args") or {})
         if not call.get("willContinue"):
             yield from self._close_call()
 
     def close(self) -> Iterator[StreamEvent]:
-        """Close what cannot go on: thoughts, and a call whose arguments came in pieces."""
+        """Report the end of thoughts, and of a call whose arguments arrived in parts."""
         if self.thoughts:
-            whole = ReasoningPart(text="".join(self.thoughts), provider=VENDOR)
+            complete = ReasoningPart(text="".join(self.thoughts), provider=VENDOR)
             self.thoughts.clear()
-            yield ReasoningClosed(whole, self.index)
+            yield ReasoningClosed(complete, self.index)
         yield from self._close_call()
 
     def _close_call(self) -> Iterator[StreamEvent]:
-        opened, self.open_call = self.open_call, None
-        if opened is not None:
-            whole = opened.part.model_copy(update={"arguments": to_json(opened.arguments).decode()})
-            yield ToolCallDelta(self.calls - 1, None, None, whole.arguments, self.index)
-            yield ToolCallClosed(self.calls - 1, whole, self.index)
+        open_call, self.open_call = self.open_call, None
+        if open_call is not None:
+            complete = open_call.part.model_copy(update={"arguments": to_json(open_call.arguments).decode()})
+            yield ToolCallDelta(self.calls - 1, None, None, complete.arguments, self.index)
+            yield ToolCallClosed(self.calls - 1, complete, self.index)
 
 
 class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
-    Decodes one streamed reply: server-sent events, or the JSON list of chunks that comes without ``alt=sse``.
+    Decodes one streamed reply: server-sent events, or a JSON list of chunks, which the API sends without ``alt=sse``.
 
     Args:
-        head: The reply's head.
-        earlier: How many calls the conversation held before: they tell replies apart that have no id.
+        head: The status and headers of the reply.
+        earlier: The number of calls before this reply, which distinguishes replies without ids.
     """
 
     def __init__(self, head: ReplyHead, *, earlier: int = 0) -> None:
-        super().__init__(head, SSEDecoder(), decode_body=self._list)
+        super().__init__(head, SSEDecoder(), decode_body=self._decode_list)
         self._earlier = earlier
-        self._started = False
-        self._spoken = False
+        self._has_started = False
+        self._has_content = False
         self._id: str | None = None
         self._candidates: dict[int, _Candidate] = {}
         self._usage: dict[str, JSON] = {}
-        self._said: dict[str, JSON] = {}
+        self._metadata: dict[str, JSON] = {}
 
     def _end(self) -> list[StreamEvent]:
-        if not self._candidates or any(one.finished is None for one in self._candidates.values()):
+        if not self._candidates or any(one.finish_reason is None for one in self._candidates.values()):
             raise StreamInterruptedError("The stream ended without a finish reason.")
         return []
 
-    def _list(self, reply: HTTPReply) -> Iterator[StreamEvent]:
+    def _decode_list(self, reply: HTTPReply) -> Iterator[StreamEvent]:
         """Decode the JSON list of all chunks."""
         try:
             chunks = parse_json(reply.body)
@@ -181,7 +198,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             chunks = None
         for chunk in chunks if isinstance(chunks, list) else [chunks]:
             if not isinstance(chunk, dict):
-                raise BadResponseError(f"The reply is no stream but {describe_body(reply.body)}.")
+                raise BadResponseError(f"The reply is not a stream but {describe_body(reply.body)}.")
             yield from self._decode_chunk(chunk)
         yield from self._end()
 
@@ -190,53 +207,53 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         return () if chunk is None else self._decode_chunk(chunk)
 
     def _decode_chunk(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        if said := error_in(chunk):
-            raise failure(self._head, said)
-        if refusal := blocked_prompt(chunk):
-            raise refusal
-        if not self._started:
-            yield from self._start(chunk)
+        if fields := find_error(chunk):
+            raise make_error_in_success(self._head, fields)
+        if error := make_prompt_error(chunk):
+            raise error
+        if not self._has_started:
+            yield from self._start_reply(chunk)
         for candidate in chunk.get("candidates") or ():
             yield from self._decode_candidate(candidate)
         if usage := chunk.get("usageMetadata"):
-            yield from self._report(usage)
-        yield from self._describe(notes_of(chunk))
+            yield from self._report_usage(usage)
+        yield from self._report_metadata(reply_metadata(chunk))
 
-    def _start(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        self._started = True
-        self._id = chunk.get("responseId") or None
-        yield ResponseStarted(self._id, chunk.get("modelVersion") or None)
+    def _start_reply(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        self._has_started = True
+        self._id = parse_id(chunk.get("responseId"))
+        yield ResponseStarted(self._id, parse_id(chunk.get("modelVersion")))
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
     def _decode_candidate(self, candidate: Mapping[str, Any]) -> Iterator[StreamEvent]:
         index = candidate_index(candidate)
         state = self._candidates.setdefault(index, _Candidate(index))
-        for written in parts_of(candidate):
-            for event in state.take(written, call_id(self._id, candidate, self._earlier, state.calls)):
-                self._spoken = True
+        for fields in content_parts(candidate):
+            for event in state.add_part(fields, make_call_id(self._id, candidate, self._earlier, state.calls)):
+                self._has_content = True
                 yield event
-        state.about.extend(part for part in about_the_reply(candidate) if part not in state.about)
-        if index == 0:  # metadata is of the response, whose message is the first candidate
-            yield from self._describe(notes_of_candidate(candidate))
+        state.sources.extend(part for part in source_parts(candidate) if part not in state.sources)
+        if index == 0:  # metadata describes the response, whose message is the first candidate
+            yield from self._report_metadata(candidate_metadata(candidate))
         raw = raw_finish_reason(candidate)
-        if raw and raw != state.finished:
+        if raw and raw != state.finish_reason:
             yield from state.close()
-            if not self._spoken and (error := blocked_output(candidate) or failed_output(candidate)):
+            if not self._has_content and (error := make_output_error(candidate) or make_failure_error(candidate)):
                 raise error
-            state.finished = raw
-            yield from (VendorContent(part, index) for part in state.about)  # sources of text that may come in between
+            state.finish_reason = raw
+            yield from (VendorContent(part, index) for part in state.sources)
             yield Finished(finish_reason(raw, called_tools=bool(state.calls)), raw, index)
 
-    def _report(self, usage: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        """Report the latest counts, which replace all before them; some chunks hold none (``trafficType`` alone)."""
+    def _report_usage(self, usage: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """Report the latest counts, which replace earlier ones; some chunks have only ``trafficType``."""
         latest = dict(usage) if "totalTokenCount" in usage else {**self._usage, **usage}
         if latest != self._usage:
             self._usage = latest
             yield UsageReported(decode_usage(latest))
 
-    def _describe(self, notes: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        """Tell what is new: most chunks repeat the same notes."""
-        new = {name: value for name, value in notes.items() if self._said.get(name) != value}
+    def _report_metadata(self, fields: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """Report new metadata: most chunks repeat the same fields."""
+        new = {name: value for name, value in fields.items() if self._metadata.get(name) != value}
         if new:
-            self._said.update(new)
+            self._metadata.update(new)
             yield ResponseMetadata(new)

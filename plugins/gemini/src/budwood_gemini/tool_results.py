@@ -16,7 +16,7 @@ from budwood.providing import inline_image
 from budwood.types import ImagePart, Message, ToolResultPart
 
 OUR_ID: Final = "budwood-"
-"""Begins the ids that we give to calls without one; they are not sent back."""
+"""The prefix of ids that Budwood makes for calls without one; they are not sent back."""
 
 
 def id_field(call_id: str) -> dict[str, str]:

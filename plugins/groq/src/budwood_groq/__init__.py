@@ -12,7 +12,7 @@ __all__ = ["Groq", "GroqSettings", "budwood_providers"]
 
 @hookimpl
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
-    """Describe the provider."""
+    """Return the specification of the provider."""
     return [
         ProviderSpec(
             name="groq",

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from budwood.contracts import PluginContext
 from budwood.errors import ProviderError
 from budwood.types import Capability, ChatRequest, HTTPReply, ReplyHead
-from budwood_groq.dialect import understood, with_settings
-from budwood_groq.failures import in_openai_form, with_failed_generation
+from budwood_groq.errors import add_failed_generation, normalize_reply
+from budwood_groq.parameters import apply_settings, drop_unsupported
 from budwood_groq.settings import GroqSettings
 from budwood_openai_compatible import Body, OpenAICompatible
 
@@ -19,8 +19,8 @@ class Groq(OpenAICompatible):
     Groq's API.
 
     Args:
-        settings: The key, and what all calls of this instance shall have.
-        context: What the plugin got besides its settings.
+        settings: The key, and parameters that apply to all calls of this instance.
+        context: The context of the plugin.
     """
 
     vendor: ClassVar[str] = "groq"
@@ -38,24 +38,24 @@ class Groq(OpenAICompatible):
 
     def __init__(self, settings: GroqSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
-        self._own = settings
+        self._groq_settings = settings
 
     def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
-        """Write the body without what Groq refuses, and with what the settings say."""
+        """Return the body without parameters that Groq rejects, and with those of the settings."""
         rules = self.rules(request)
-        request, receipts = understood(request, rules)
+        request, dropped = drop_unsupported(request, rules)
         values, adaptations = super().chat_body(request, stream=stream)
-        reasons = Capability.REASONING not in rules.lacks
-        return with_settings(Body(values, receipts + adaptations), request, self._own, reasons=reasons)
+        can_reason = Capability.REASONING not in rules.lacks
+        return apply_settings(Body(values, dropped + adaptations), request, self._groq_settings, can_reason=can_reason)
 
-    def standard(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Find usage and errors in ``x_groq``."""
-        return in_openai_form(said)
+    def normalize(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Copy usage and errors from ``x_groq`` to the fields where OpenAI has them."""
+        return normalize_reply(body)
 
     def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify a reply that is not 2xx."""
-        return with_failed_generation(super().error(reply), self.parse_error(reply))
+        """Convert a reply whose status is not 2xx."""
+        return add_failed_generation(super().error(reply), self.parse_error(reply))
 
-    def _failure(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
+    def _convert_error(self, head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:
         vendor_error = self.parse_error_body(body, fallback="the stream was stopped")
-        return with_failed_generation(super()._failure(head, body), vendor_error)
+        return add_failed_generation(super()._convert_error(head, body), vendor_error)

@@ -14,7 +14,7 @@ ReasoningFormat = Literal["parsed", "raw", "hidden"]
 
 
 def _with_path(url: str) -> str:
-    """Complete an address that is only a host, as Groq's own library takes it in ``GROQ_BASE_URL``."""
+    """Add the path to an address without one, which Groq's library accepts in ``GROQ_BASE_URL``."""
     return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/openai/v1"
 
 
@@ -23,11 +23,11 @@ class GroqSettings(OpenAICompatibleSettings):
     Settings of Groq.
 
     Attributes:
-        base_url: Also without its path, which Groq's own library adds.
-        api_key: Begins with ``gsk_``. Limits are those of the organisation: further keys of one add nothing.
-        service_tier: What the calls may cost and how long they may wait; a call's own is in its ``extra``.
-        reasoning_format: Where the model's thoughts stand: ``parsed`` has them in a part of their own.
-        include_reasoning: Whether they are sent at all; not together with ``reasoning_format``.
+        base_url: The path may be missing, as in settings for Groq's library.
+        api_key: Begins with ``gsk_``. Rate limits apply to the organization, so more keys do not raise them.
+        service_tier: The tier of all calls. A call overrides it in ``extra``.
+        reasoning_format: How reasoning is returned: ``parsed`` separates it from the text.
+        include_reasoning: Whether reasoning is returned. Mutually exclusive with ``reasoning_format``.
     """
 
     base_url: Annotated[Address, AfterValidator(_with_path)] = "https://api.groq.com/openai/v1"
@@ -39,7 +39,7 @@ class GroqSettings(OpenAICompatibleSettings):
     include_reasoning: bool | None = None
 
     @model_validator(mode="after")
-    def _say_one_thing_of_reasoning(self) -> Self:
+    def _reject_both_reasoning_options(self) -> Self:
         if self.reasoning_format is not None and self.include_reasoning is not None:
-            raise ValueError("Groq takes reasoning_format or include_reasoning, not both")
+            raise ValueError("reasoning_format and include_reasoning are mutually exclusive; remove one")
         return self

@@ -1,23 +1,23 @@
-"""Make transports; httptools is imported when one is wanted."""
+"""Create transports; httptools is imported when the first one is created."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from budwood.contracts import PluginContext
-from budwood.wire.lazy_transports import AsyncTransports
+from budwood.wire.lazy_transports import AsyncOnlyTransports
 from budwood.wire.transport_settings import TransportSettings
 
 if TYPE_CHECKING:
     from budwood_httptools.transport import HttptoolsTransport
 
 
-def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncTransports[HttptoolsTransport]:
-    """Make what makes the transports that the settings describe."""
+def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncOnlyTransports[HttptoolsTransport]:
+    """Return the factory of transports with these settings."""
 
-    def make() -> HttptoolsTransport:
+    def create() -> HttptoolsTransport:
         from budwood_httptools.transport import HttptoolsTransport
 
         return HttptoolsTransport(settings, monotonic=context.clock.monotonic)
 
-    return AsyncTransports("httptools", make)
+    return AsyncOnlyTransports("httptools", create)

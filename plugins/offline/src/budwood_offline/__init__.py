@@ -1,5 +1,5 @@
 """
-A provider that needs no network and no weights. It is not a language model: it repeats parts of its input.
+A provider without network and model weights. It is not a language model: it returns parts of its input.
 
 It answers with the most relevant sentences of a passage, asks questions about a passage from templates, and fills JSON
 schemas with values from a text. The same input always gives the same output.
@@ -23,7 +23,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             settings=lambda: OfflineSettings,
             build=Offline,
             requires_api=(2, 0),
-            summary="No language model: repeats sentences of its context, for trying and testing.",
+            summary="Not a language model: returns sentences of its context, for trials and tests.",
             capabilities=CAPABILITIES,
             inline=True,
         )

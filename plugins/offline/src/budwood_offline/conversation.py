@@ -1,4 +1,4 @@
-"""Read a conversation: find the text to work from, the request, and what was asked and said before."""
+"""Read a conversation: find the text to work from, the request, and earlier questions and answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Task:
         kind: "ask" to ask a question about the context, "answer" to answer one from it.
         question: The question to answer, or the request to ask one.
         context: The text to work from; empty if the conversation has none that is related to the question.
-        material: The text to fill a schema from: the context, or else everything that users and tools said.
+        material: The text to fill a schema from: the context, or all messages of users and tools.
         said: Sentences of the context that were said before.
         asked: Questions not to ask again.
     """
@@ -49,8 +49,8 @@ class Task:
     question: str
     context: str
     material: str
-    said: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 def read_conversation(turns: Sequence[tuple[str, str]]) -> Task:
@@ -58,22 +58,29 @@ def read_conversation(turns: Sequence[tuple[str, str]]) -> Task:
     parts = [("", text) if role == "assistant" else split_marked(text) for role, text in turns or [("user", "")]]
     roles = [role for role, _ in turns] or ["user"]
     rest = [text for _, text in parts]
-    last = max((place for place, role in enumerate(roles) if role == "user"), default=-1)
+    last = max((index for index, role in enumerate(roles) if role == "user"), default=-1)
     request = rest[last]
     passage = parts[last][0] or _join(dict.fromkeys(marked for marked, _ in parts))
-    told = [text for role, text in zip(roles, rest, strict=True) if role in {"user", "tool"}]
+    inputs = [text for role, text in zip(roles, rest, strict=True) if role in {"user", "tool"}]
     answers = [text for role, text in zip(roles, rest, strict=True) if role == "assistant"]
     instructions = [text for role, text in zip(roles, rest, strict=True) if role == "system"]
     if is_question_request(request) or (not list_questions(request) and any(map(is_question_request, instructions))):
-        context = passage or _join(map(_select_statements, told))
-        asked = tuple(dict.fromkeys(question for text in rest for question in list_questions(text)))
+        context = passage or _join(map(_select_statements, inputs))
+        questions = tuple(dict.fromkeys(question for text in rest for question in list_questions(text)))
         return Task(
-            "ask", normalise(request), context, context, _find_said(rest if passage else answers, context), asked
+            "ask",
+            normalise(request),
+            context,
+            context,
+            _find_used_sentences(rest if passage else answers, context),
+            questions,
         )
     question = " ".join(list_questions(request)) or normalise(request)
-    context = passage or _find_context(question, request, [*instructions, *(text for text in told if text != request)])
-    material = passage or _join(map(_drop_instructions, told)) or _join(told)
-    return Task("answer", question, context, material, _find_said(answers, context))
+    context = passage or _find_context(
+        question, request, [*instructions, *(text for text in inputs if text != request)]
+    )
+    material = passage or _join(map(_drop_instructions, inputs)) or _join(inputs)
+    return Task("answer", question, context, material, _find_used_sentences(answers, context))
 
 
 def split_marked(text: str) -> tuple[str, str]:
@@ -92,18 +99,18 @@ def split_marked(text: str) -> tuple[str, str]:
 
 
 def is_question_request(text: str) -> bool:
-    """Tell whether a text asks its reader to ask a question."""
+    """Return whether a text requests a question."""
     return any(_QUESTION_REQUEST.match(sentence) for sentence in split_sentences(text))
 
 
 def list_questions(text: str) -> list[str]:
-    """List the sentences of a text that end with a question mark, without list markers, speakers and quotes."""
+    """Return the sentences of a text that end with a question mark, without list markers, speakers and quotes."""
     sentences = (_SPEAKER.sub("", strip_markers(sentence)).strip(_QUOTES) for sentence in split_sentences(text))
     return [sentence for sentence in sentences if sentence.endswith(("?", "\uff1f", "\u061f"))]
 
 
 def _find_context(question: str, request: str, others: Iterable[str]) -> str:
-    """Take the statements beside the question, or else those of other turns that have a term of the question."""
+    """Return the statements beside the question, or those of other turns that share a term with the question."""
     statements = _select_statements(request)
     if statements and normalise(statements) != question:
         return statements
@@ -113,7 +120,7 @@ def _find_context(question: str, request: str, others: Iterable[str]) -> str:
 
 
 def _select_statements(text: str) -> str:
-    """Drop questions and instructions; of "Answer from this: …" and the like, keep what follows the colon."""
+    """Remove questions and instructions; of "Answer from this: …" and similar, keep the text after the colon."""
     lead, _, following = text.partition(":")
     if following.strip() and "\n" not in lead.strip() and _INSTRUCTION.match(lead):
         text = following
@@ -122,13 +129,13 @@ def _select_statements(text: str) -> str:
 
 
 def _drop_instructions(text: str) -> str:
-    """Drop the paragraphs without a statement, and leave the others as they are."""
+    """Remove paragraphs without a statement."""
     return _join(paragraph for paragraph in text.split("\n\n") if _select_statements(paragraph))
 
 
-def _find_said(texts: Iterable[str], context: str) -> tuple[str, ...]:
-    said = normalise(" ".join(texts))
-    return tuple(sentence.text for sentence in build_index(context).sentences if sentence.text in said) if said else ()
+def _find_used_sentences(texts: Iterable[str], context: str) -> tuple[str, ...]:
+    text = normalise(" ".join(texts))
+    return tuple(sentence.text for sentence in build_index(context).sentences if sentence.text in text) if text else ()
 
 
 def _join(texts: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Extract the phrases that a sentence is about: identifiers, names, and nouns after a determiner or a preposition."""
+"""Extract the topics of a sentence: identifiers, names, and nouns after a determiner or a preposition."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NO_NOUNS: Final = STOP_WORDS | VERBS.keys()
 _NOUNS_IN_LY: Final = frozenset("assembly family reply supply".split())
 _SINGULAR: Final = frozenset("a an each every this another".split())
 _OBJECT_OPENERS: Final = DETERMINERS | frozenset("it they we you i he she him them us".split())
-_LONGEST: Final = 3
-_MOST: Final = 6
-_ENOUGH: Final = 2
+_MAX_LENGTH: Final = 3
+_MAX_PHRASES: Final = 6
+_MIN_SPECIFIC_PHRASES: Final = 2
 
 
 def tokenise(sentence: str) -> list[str]:
@@ -33,7 +33,7 @@ def tokenise(sentence: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def extract_phrases(sentence: str) -> tuple[str, ...]:
-    """List the phrases of a sentence without markup, in order; bare nouns only if there is little else."""
+    """Return the phrases of a sentence without markup, in order; bare nouns only if there are few others."""
     tokens = tokenise(sentence)
     phrases: list[str] = []
     place = 0
@@ -42,23 +42,23 @@ def extract_phrases(sentence: str) -> tuple[str, ...]:
         if phrase and not any(phrase in other or other in phrase for other in phrases):
             phrases.append(phrase)
     specific = [phrase for phrase in phrases if not phrase.islower() or " " in _ARTICLE.sub("", phrase)]
-    return tuple((specific if len(specific) >= _ENOUGH else phrases)[:_MOST])
+    return tuple((specific if len(specific) >= _MIN_SPECIFIC_PHRASES else phrases)[:_MAX_PHRASES])
 
 
 def is_identifier(phrase: str) -> bool:
-    """Tell whether a phrase is code: in backticks, or with a dot, an underscore or a capital inside."""
+    """Return whether a phrase is code: in backticks, or with a dot, an underscore or a capital inside."""
     return _IDENTIFIER.fullmatch(phrase) is not None
 
 
 def read_noun(tokens: list[str], start: int) -> list[str]:
-    """Read the words of the noun phrase that begins at a place; empty if its end is uncertain."""
+    """Return the words of the noun phrase that starts at an index; empty if its end is uncertain."""
     end = start
     while end < len(tokens) and _is_noun_part(tokens[end]) and not (end > start and is_plural(tokens[end - 1].lower())):
         end += 1
     # A determiner or a pronoun follows a verb: "the caller gets | the".
     is_verb_last = end < len(tokens) and tokens[end].lower() in _OBJECT_OPENERS
     words = tokens[start : end - 1 if is_verb_last else end]
-    return words if 0 < len(words) <= _LONGEST and _is_noun(words[-1].lower()) else []
+    return words if 0 < len(words) <= _MAX_LENGTH and _is_noun(words[-1].lower()) else []
 
 
 def _read_phrase(tokens: list[str], place: int) -> tuple[str, int]:
@@ -78,7 +78,7 @@ def _read_phrase(tokens: list[str], place: int) -> tuple[str, int]:
     while end < len(tokens) and _is_name(tokens[end]):
         end += 1
     is_inside = place > 0 and tokens[place - 1] not in _SENTENCE_STARTS
-    return (" ".join(tokens[place:end]) if is_inside and end - place <= _LONGEST else ""), max(end, place + 1)
+    return (" ".join(tokens[place:end]) if is_inside and end - place <= _MAX_LENGTH else ""), max(end, place + 1)
 
 
 def _is_name(token: str) -> bool:

@@ -1,4 +1,4 @@
-"""The provider: it reads the conversation, then asks a question, answers one, or fills a schema."""
+"""The provider: asks a question about a text, answers one, or fills a schema."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from budwood_offline.tokens import count_tokens, split_tokens
 MODEL: Final = "extractive"
 CAPABILITIES: Final = frozenset({Capability.CHAT, Capability.STREAM, Capability.JSON_SCHEMA, Capability.MODELS})
 NO_CONTEXT: Final = (
-    "The offline provider only repeats what it is given, and this conversation holds no text to answer from."
+    "The offline provider only returns parts of its input, and this conversation contains no text to answer from."
 )
-NOTHING_LEFT: Final = "The text holds no sentence that was not given already."
+NO_FURTHER_SENTENCE: Final = "The text has no further sentences."
 NO_QUESTION: Final = "What does the text say?"
 
 
@@ -67,7 +67,7 @@ class Offline:
         return CAPABILITIES
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """List the one model."""
+        """Return the only model."""
         return (ModelInfo(id=MODEL, provider=self._context.instance, owned_by="budwood"),)
 
     def stream(self, request: ChatRequest) -> Iterator[StreamEvent]:
@@ -79,7 +79,7 @@ class Offline:
             InvalidRequestError: No value satisfies the schema.
         """
         if request.model != MODEL:
-            hint = f"Its only model is {self._context.instance}/{MODEL}."
+            hint = f"Use its only model, {self._context.instance}/{MODEL}."
             raise NotFoundError(f"The offline provider has no model {request.model!r}.", hint=hint)
         return self._stream(request)
 
@@ -95,26 +95,28 @@ class Offline:
         yield ResponseMetadata(metadata | {"missing": list(missing)} if missing else metadata)
 
     def _reply(self, request: ChatRequest) -> tuple[str, tuple[str, ...]]:
-        """Return the text of a reply, and the paths of a schema that have default values."""
+        """Return the text of a reply, and the paths of the schema that have default values."""
         task = read_conversation([(message.role, _text_of(message)) for message in request.messages])
         seed = request.seed or 0
         if request.output_schema is not None:
             return _fill(request.output_schema, task.material, seed)
         if task.kind == "ask":
-            return write_question(task.context, seed=seed, asked=task.asked, said=task.said) or NO_QUESTION, ()
+            return write_question(
+                task.context, seed=seed, questions=task.questions, shown=task.shown
+            ) or NO_QUESTION, ()
         if not task.context:
             return NO_CONTEXT, ()
-        sentences = select_sentences(task.question, task.context, limit=self._settings.sentences, exclude=task.said)
-        return " ".join(sentences) or NOTHING_LEFT, ()
+        sentences = select_sentences(task.question, task.context, limit=self._settings.sentences, exclude=task.shown)
+        return " ".join(sentences) or NO_FURTHER_SENTENCE, ()
 
 
 def _fill(schema: OutputSchema, text: str, seed: int) -> tuple[str, tuple[str, ...]]:
-    text = text.encode("utf-8", "replace").decode()  # JSON has no half surrogate pairs
+    text = text.encode("utf-8", "replace").decode()  # JSON cannot contain lone surrogates
     try:
         filled = fill_schema(schema.json_schema, text, seed=seed)
         return to_json(filled.value).decode(), filled.missing
     except (ValueError, ArithmeticError) as error:
-        message = f"The schema cannot be satisfied: {error}."
+        message = f"Cannot fill the schema: {error}."
         raise InvalidRequestError(message, param="output_schema", hint="Correct the schema.") from error
 
 
@@ -123,11 +125,11 @@ def _text_of(message: Message) -> str:
 
 
 def _apply_limits(tokens: list[str], request: ChatRequest) -> tuple[list[str], FinishReason]:
-    """Cut a reply before a stop sequence, then at the maximum number of tokens."""
+    """Truncate a reply before a stop sequence, then at the maximum number of tokens."""
     text = "".join(tokens)
-    places = [place for stop in request.stop if stop and (place := text.find(stop)) >= 0]
-    if places:
-        tokens = split_tokens(text[: min(places)])
+    positions = [position for stop in request.stop if stop and (position := text.find(stop)) >= 0]
+    if positions:
+        tokens = split_tokens(text[: min(positions)])
     if request.max_tokens is not None and len(tokens) > request.max_tokens:
         return tokens[: request.max_tokens], "length"
     return tokens, "stop"

@@ -37,29 +37,31 @@ _CONDITION: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTE_MARKS: Final = re.compile(r"[`\"“”()\[\]{}]")
-_GRAMMAR_WEIGHT: Final = 8  # how much likelier a question by grammar is than one about a phrase
-_LONGEST_QUESTION: Final = 160
-_LONGEST_CONDITION: Final = 12
-_LONGEST_QUOTE: Final = 40
-_MOST_TRIES: Final = 12
+_GRAMMAR_WEIGHT: Final = 8  # how much more likely a question by grammar is than one about a phrase
+_MAX_QUESTION_LENGTH: Final = 160
+_MAX_CONDITION_WORDS: Final = 12
+_MAX_QUOTE_LENGTH: Final = 40
+_MAX_TRIES: Final = 12
 
 
-def write_question(passage: str, *, seed: int, asked: Collection[str] = (), said: Collection[str] = ()) -> str | None:
+def write_question(
+    passage: str, *, seed: int, questions: Collection[str] = (), shown: Collection[str] = ()
+) -> str | None:
     """
-    Write one question about a passage, chosen by the seed; None if the passage has no words or no further question.
+    Return a question about a passage, chosen by the seed; None if the passage has no words or no further question.
 
-    It is not among those `asked`, and about a sentence that was not `said` yet, if there is one. By default, the likely
-    answers to `asked` count as said.
+    It differs from the earlier `questions`, and is about a sentence that is not in `shown`, if there is one. By default
+    `shown` has the likely answers to `questions`.
     """
     random = Random(str(seed))
-    answers = {normalise(sentence) for sentence in said} or _select_answers(asked, passage)
-    known = {normalise(question).casefold() for question in asked}
+    answers = {normalise(sentence) for sentence in shown} or _select_answers(questions, passage)
+    known = {normalise(question).casefold() for question in questions}
     sentences = [sentence for sentence in build_index(passage).sentences if sentence.quality]
     ordered = sorted(sentences, key=lambda sentence: _rank(sentence) + random.random())
     fresh = [sentence for sentence in ordered if sentence.text not in answers]
     for candidates in (fresh, ordered):
         every = ((question, sentence) for sentence in candidates for question in _list_questions(sentence, random))
-        tried = list(islice((pair for pair in every if pair[0].casefold() not in known), _MOST_TRIES))
+        tried = list(islice((pair for pair in every if pair[0].casefold() not in known), _MAX_TRIES))
         for question, sentence in tried:
             if sentence.text in select_sentences(question, passage, exclude=answers):
                 return question
@@ -68,15 +70,15 @@ def write_question(passage: str, *, seed: int, asked: Collection[str] = (), said
     return None
 
 
-def _select_answers(asked: Collection[str], passage: str) -> set[str]:
+def _select_answers(questions: Collection[str], passage: str) -> set[str]:
     answers: set[str] = set()
-    for question in asked:
+    for question in questions:
         answers.update(select_sentences(question, passage, exclude=answers))
     return answers
 
 
 def _rank(sentence: Sentence) -> float:
-    """Return a low rank for sentences that are good to ask about."""
+    """Return a rank, which is low for sentences that are good to ask about."""
     if sentence.quality < COMPLETE:
         return 2 - sentence.quality
     return 0.5 * (sentence.is_continuation + (not extract_phrases(strip_markup(sentence.text))))
@@ -90,7 +92,7 @@ def _list_questions(sentence: Sentence, random: Random) -> Iterator[str]:
         questions += [*_ask_by_grammar(text)] * _GRAMMAR_WEIGHT
         random.shuffle(questions)
     distinct = dict.fromkeys([*questions, *_quote(text)])
-    return (question for question in distinct if len(question) < _LONGEST_QUESTION)
+    return (question for question in distinct if len(question) < _MAX_QUESTION_LENGTH)
 
 
 def _ask_about(phrase: str) -> Iterator[str]:
@@ -111,13 +113,13 @@ def _ask_by_grammar(text: str) -> Iterator[str]:
             yield f"What does {subject} {VERBS[verb]}?"
     for match in _CONDITION.finditer(text):
         condition = normalise(match["condition"])
-        if 2 < len(condition.split()) <= _LONGEST_CONDITION and condition.count("`") % 2 == 0:
+        if 2 < len(condition.split()) <= _MAX_CONDITION_WORDS and condition.count("`") % 2 == 0:
             yield f"What happens {match['word'].lower()} {condition}?"
 
 
 def _quote(text: str) -> Iterator[str]:
-    """Ask about the first words of a sentence, where its grammar is unknown: code, tables, other languages."""
+    """Ask about the first words of a sentence whose grammar is unknown: code, tables, other languages."""
     words = _QUOTE_MARKS.sub("", text.partition(" | ")[0])
-    opening = words[:_LONGEST_QUOTE].rpartition(" ")[0] if len(words) > _LONGEST_QUOTE else words
-    opening = (opening or words[:_LONGEST_QUOTE]).strip(" .:;,!?")
+    opening = words[:_MAX_QUOTE_LENGTH].rpartition(" ")[0] if len(words) > _MAX_QUOTE_LENGTH else words
+    opening = (opening or words[:_MAX_QUOTE_LENGTH]).strip(" .:;,!?")
     return (template.format(opening) for template in _QUOTE_TEMPLATES if opening)

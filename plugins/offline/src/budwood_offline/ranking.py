@@ -18,10 +18,10 @@ from budwood_offline.words import CONTINUATIONS, QUESTION_WORDS
 _SATURATION: Final = 1.2
 _LENGTH_WEIGHT: Final = 0.75
 _SECOND_SHARE: Final = 0.7  # a second sentence has at least this share of the best one's score
-_ENOUGH_LEFT: Final = 6  # with fewer sentences left, an answer is one sentence, so that later questions have answers
+_MIN_REMAINING: Final = 6  # with fewer remaining, an answer is one sentence, so that later questions have answers
 _QUESTION_TERMS: Final = frozenset(map(stem, QUESTION_WORDS))
-_FEWEST_WORDS: Final = 4
-_LONGEST: Final = 500
+_MIN_WORDS: Final = 4
+_MAX_LENGTH: Final = 500
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SYMBOL: Final = re.compile(r"[^\w\s.,;:'\"!?()\u2013\u2014\u2018-\u201d`*-]")
 _FINISHED: Final = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u0964][)\"'\u201d\u2019*_`\u300d\u300f]*$")
@@ -38,10 +38,10 @@ class Sentence:
 
     Attributes:
         text: The sentence, an exact part of the normalised text.
-        counts: How often it contains each term.
+        counts: The number of occurrences of each term.
         quality: 1 for a complete sentence, less for fragments, least for headings, tables and code; 0 without words.
-        is_continuation: Whether it begins with a word that refers to the sentence before it.
-        length: How many terms it has, repetitions included.
+        is_continuation: Whether its first word refers to the sentence before it.
+        length: The number of terms, including repetitions.
     """
 
     text: str
@@ -62,7 +62,7 @@ class Index:
 
 @lru_cache(maxsize=128)
 def build_index(text: str) -> Index:
-    """Index the sentences of a text; those without a word are left out if there are others."""
+    """Index the sentences of a text; sentences without words are omitted if there are others."""
     originals = {strip_markers(sentence): sentence for sentence in reversed(split_sentences(text))}
     every = [_make_sentence(stripped, original) for stripped, original in reversed(originals.items())]
     sentences = tuple(sentence for sentence in every if sentence.quality) or tuple(every)
@@ -85,35 +85,35 @@ def _rate(sentence: str) -> float:
     if not words:
         return 0
     is_marked = sentence.startswith(("#", "|", "```", "~~~")) or sentence.endswith((":", "?")) or " | " in sentence
-    if is_marked or words < _FEWEST_WORDS or len(_SYMBOL.findall(sentence)) > words / 3:
+    if is_marked or words < _MIN_WORDS or len(_SYMBOL.findall(sentence)) > words / 3:
         return NO_PROSE
-    return COMPLETE if _FINISHED.search(sentence) and len(sentence) <= _LONGEST else FRAGMENT
+    return COMPLETE if _FINISHED.search(sentence) and len(sentence) <= _MAX_LENGTH else FRAGMENT
 
 
 def select_sentences(question: str, text: str, *, limit: int = 2, exclude: Collection[str] = ()) -> list[str]:
     """
     Select the sentences that answer a question, in the order of the text.
 
-    Without a term in common, these are the first complete sentences. A further sentence is added if its score is close
-    to the best one's, or if one of the two continues the other.
+    If no sentence shares a term with the question, the first complete sentences are selected. A second sentence is
+    added if its score is close to the best one, or if one of the two continues the other.
 
     Args:
         question: The question.
         text: The text to select from.
         limit: The maximum number of sentences.
-        exclude: Sentences not to select. If no other is left, the result is empty.
+        exclude: Sentences that must not be selected. If there are no others, the result is empty.
     """
     index = build_index(text)
     excluded = {normalise(sentence) for sentence in exclude}
     left = {place for place, sentence in enumerate(index.sentences) if sentence.text not in excluded}
-    asked = dict.fromkeys(extract_terms(question))
-    terms = [term for term in asked if term not in _QUESTION_TERMS] or list(asked)
+    all_terms = dict.fromkeys(extract_terms(question))
+    terms = [term for term in all_terms if term not in _QUESTION_TERMS] or list(all_terms)
     scores = [_score(terms, sentence, index) * sentence.quality for sentence in index.sentences]
     if not any(scores[place] for place in left):
         scores = [sentence.quality for sentence in index.sentences]
     ranked = sorted(left, key=lambda place: (-scores[place], place))
     selected = ranked[:1]
-    if len(left) >= _ENOUGH_LEFT:
+    if len(left) >= _MIN_REMAINING:
         best = ranked[0]
         neighbours = [place for place in (best - 1, best + 1) if place in left]
         adjoining = [place for place in neighbours if index.sentences[max(place, best)].is_continuation]

@@ -22,7 +22,7 @@ _ABBREVIATIONS: Final = frozenset(
     "e.g i.e cf vs viz dr mr mrs ms prof st mt fig figs eq sec ch vol no nos p pp ed eds al ca approx incl excl resp "
     "jr inc ltd etc".split()
 )
-_WINDOW: Final = 200  # characters examined around a full stop, so that the time grows with the length of the text only
+_WINDOW: Final = 200  # characters examined around a full stop, so that the time is linear in the length of the text
 _MARKERS: Final = re.compile(r"^(?:(?:[-*+\u2022]|\(?\d{1,3}[.)]|#{1,6}|>|\[[ xX]\])\s+)+")
 _LINK: Final = re.compile(r"!?\[([^\]]{0,200})\](?:\([^)]{0,500}\)|\[[^\]]{0,200}\])")
 _EMPHASIS: Final = re.compile(r"(`[^`]+`)|\*{1,3}|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)")
@@ -36,9 +36,9 @@ def normalise(text: str) -> str:
 @lru_cache(maxsize=256)
 def split_sentences(text: str) -> tuple[str, ...]:
     """
-    Split a text into sentences, each an exact part of `normalise(text)`, in order.
+    Split a text into sentences, in order; each is a substring of `normalise(text)`.
 
-    A heading, a list item, a table row and a fenced block of code are sentences of their own, markers included.
+    A heading, a list item, a table row and a fenced code block each count as a sentence, including their markers.
     """
     sentences = (normalise(part) for block in _split_blocks(text) for part in _split_block(block))
     return tuple(sentence for sentence in sentences if sentence)
@@ -86,7 +86,7 @@ def _is_end(block: str, start: int, match: re.Match[str]) -> bool:
 
 
 def strip_markers(sentence: str) -> str:
-    """Remove list and heading markers, and marks at either end without a partner; the rest stays part of the text."""
+    """Remove list and heading markers, and unpaired marks at both ends; the result is a substring of the text."""
     text = _MARKERS.sub("", sentence).strip("| ")
     for mark in ("**", "*", "`", '"'):
         if text.count(mark) % 2:
@@ -95,6 +95,6 @@ def strip_markers(sentence: str) -> str:
 
 
 def strip_markup(sentence: str) -> str:
-    """Remove the Markdown of a sentence: links become their text, emphasis is dropped, code keeps its backticks."""
+    """Remove Markdown from a sentence: links become their text, emphasis is removed, code keeps its backticks."""
     text = _LINK.sub(r"\1", strip_markers(sentence)).replace("``", "`")
     return normalise(_EMPHASIS.sub(lambda match: match[1] or "", text))

@@ -13,11 +13,11 @@ _WORD: Final = re.compile(r"\w+(?:['\u2019.@]\w+)*")
 UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
 _NAME_PARTS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\W]+")
 _SIBILANTS: Final = ("ss", "x", "z", "ch", "sh")
-_SHORTEST_STEM: Final = 3
+_MIN_STEM_LENGTH: Final = 3
 
 
 def extract_terms(text: str) -> list[str]:
-    """List the terms of a text in order, with repetitions and without stop words."""
+    """Return the terms of a text in order, with repetitions and without stop words."""
     return [term for word in _WORD.findall(text) for term in _terms_of(word)]
 
 
@@ -39,19 +39,19 @@ def _terms_of(word: str) -> tuple[str, ...]:
 
 def stem(word: str) -> str:
     """Remove the ending of a lower-case English word: plural, `-ed`, `-ing`, final `e`."""
-    if len(word) <= _SHORTEST_STEM or not word.isalpha():
+    if len(word) <= _MIN_STEM_LENGTH or not word.isalpha():
         return word
     word = _to_singular(word)
     for ending in ("ing", "ed"):
         root = word.removesuffix(ending)
-        if root != word and len(root) >= _SHORTEST_STEM and any(vowel in root for vowel in "aeiouy"):
+        if root != word and len(root) >= _MIN_STEM_LENGTH and any(vowel in root for vowel in "aeiouy"):
             doubled = root[-1] == root[-2] and root[-1] not in "lsz"
             return root[:-1] if doubled else root.removesuffix("e")
-    return word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
+    return word.removesuffix("e") if len(word) > _MIN_STEM_LENGTH else word
 
 
 def _to_singular(word: str) -> str:
-    if word.endswith(("ies", "ied")) and len(word) > _SHORTEST_STEM + 1:
+    if word.endswith(("ies", "ied")) and len(word) > _MIN_STEM_LENGTH + 1:
         return word[:-3] + "y"
     if word.endswith("es") and word[:-2].endswith(_SIBILANTS):
         return word[:-2]
@@ -59,5 +59,7 @@ def _to_singular(word: str) -> str:
 
 
 def is_plural(word: str) -> bool:
-    """Tell whether a lower-case noun reads as a plural."""
-    return len(word) > _SHORTEST_STEM and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s", "\u2019s"))
+    """Return whether a lower-case noun looks like a plural."""
+    return (
+        len(word) > _MIN_STEM_LENGTH and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s", "\u2019s"))
+    )

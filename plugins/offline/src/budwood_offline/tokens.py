@@ -10,10 +10,10 @@ _TOKEN: Final = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\W{_UNSPACED}]{{1,24}}|[^\w\
 
 
 def split_tokens(text: str) -> list[str]:
-    """Split a text into tokens, each with the white space before it; joined together they are the text."""
+    """Split a text into tokens, each with the white space before it; joining them gives the text."""
     return _TOKEN.findall(text)
 
 
 def count_tokens(text: str) -> int:
-    """Count the tokens of a text. The number is not that of any vendor."""
+    """Count the tokens of a text. The count matches no vendor's tokenizer."""
     return len(split_tokens(text))

@@ -1,4 +1,4 @@
-"""English word lists: stop words for the search, word classes for the extraction of phrases."""
+"""English word lists: stop words for the search, word classes for extracting phrases."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ CONTINUATIONS: Final = frozenset(
     "otherwise instead then also both neither either here there nor yet still besides moreover furthermore similarly "
     "likewise meanwhile".split()
 )
-"""Words that begin a sentence which refers to the one before it."""
+"""First words of sentences that refer to the sentence before."""
 
 QUESTION_WORDS: Final = frozenset(
     "text passage section say says said tell explain describe mention mean meant know detail question answer define "
     "learn role play part point happen happens worth connection connect relate related information".split()
 )
-"""Words of a question that say nothing about its subject."""
+"""Words in questions that do not describe the subject."""
 
 _REGULAR_VERBS: Final = (
     "add allow ask become begin belong bring call come contain cost count decide define depend describe end exist "
@@ -53,4 +53,4 @@ VAGUE_NOUNS: Final = frozenset(
     "rest result second seconds set short side single sort such term terms text thing things time times total turn "
     "turns way ways week weeks whole word words year years".split()
 )
-"""Nouns that name no subject to ask about."""
+"""Nouns that are no good subjects of questions."""

@@ -1,4 +1,4 @@
-"""Read an address in all the forms in which people write ``OLLAMA_HOST``."""
+"""Parse the address of a server in all forms of ``OLLAMA_HOST``."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ CLOUD: Final = "ollama.com"
 
 
 class _Authority(NamedTuple):
-    """What stands between ``://`` and the path; an empty host is this machine, and a port may be left out."""
+    """Host and port of a URL. An empty host is this machine; the port is optional."""
 
     host: str
     port: int | None
 
 
-def read_address(written: str) -> str:
+def parse_address(text: str) -> str:
     """
     Return the address as a URL without ``/api``.
 
-    A host alone means http and port 11434; with ``http://`` or ``https://`` the port is by default that of the scheme;
-    ``ollama.com`` alone is the cloud, by https. A server may listen on ``0.0.0.0`` or ``::``, but nobody can ask there:
-    they become this machine. Source: Ollama's ``envconfig.Host`` and the ``_parse_host`` of its Python client.
+    A host alone means http and port 11434. With ``http://`` or ``https://`` the default port is that of the scheme.
+    ``ollama.com`` alone is the cloud, with https. Servers can listen on ``0.0.0.0`` or ``::``, but clients cannot
+    connect to these; they become this machine. Source: Ollama's ``envconfig.Host`` and ``_parse_host`` of its Python
+    client.
 
     Raises:
-        ValueError: It is none of these forms.
+        ValueError: The text has none of these forms.
     """
-    text = written.strip().strip("\"'").strip()
+    text = text.strip().strip("\"'").strip()
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = ("https" if text.strip("/") == CLOUD else "http"), text
@@ -46,13 +47,13 @@ def read_address(written: str) -> str:
 
 
 def _authority(text: str) -> _Authority:
-    """Split host and port; an address of IPv6 may come without its brackets."""
+    """Split host and port; the brackets of an IPv6 address are optional."""
     if "@" in text:
         raise ValueError("must not contain a user and password: set api_key, or a header")
     try:
         return _Authority(f"[{ipaddress.IPv6Address(text)}]", None)
     except ValueError:
-        pass  # a name, an address of IPv4, or one with a port
+        pass  # a name, an IPv4 address, or an address with a port
     try:
         split = urlsplit(f"//{text}")
         return _Authority(f"[{split.hostname}]" if "[" in text else split.hostname or "", split.port)
@@ -65,7 +66,7 @@ def _reachable(host: str) -> str:
 
 
 def _path(path: str) -> str:
-    """Leave ``/api`` out, which the documentation of the cloud writes into the address."""
+    """Remove ``/api``, which is part of the URL in the documentation of the cloud."""
     path = path.rstrip("/")
     if path.split("/")[-1] == "v1":
         raise ValueError("must not include /v1, Ollama's API in OpenAI's form: remove it, or use ollama-v1/MODEL")

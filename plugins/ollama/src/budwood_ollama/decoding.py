@@ -1,5 +1,5 @@
 """
-Read replies of Ollama's ``/api/chat``.
+Decode replies of Ollama's ``/api/chat``.
 
 Source: Ollama's API description, ``ChatResponse``, and recorded replies for what it leaves out.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import parse_count, require_text
+from budwood.providing import parse_count, parse_id, require_text
 from budwood.types import (
     FinishReason,
     Message,
@@ -32,7 +32,7 @@ _REPLY_FIELDS: Final = frozenset({"model", "message", "done", "done_reason", "pr
 
 
 def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
-    """Bring the server's word into our form. It says ``stop`` after tool calls too; ``load`` is no answer at all."""
+    """Convert the finish reason, which is ``stop`` also after tool calls; ``load`` means that nothing was generated."""
     reason = _FINISH_REASONS.get(raw or "", "other")
     return "tool_calls" if called_tools and reason != "length" else reason
 
@@ -44,11 +44,11 @@ def done_reason(reply: Mapping[str, Any]) -> str | None:
 
 
 def decode_message(message: Mapping[str, Any], numbers: Iterator[int]) -> Message:
-    """Read a model's message; ``numbers`` gives ids to calls that have none."""
-    return Message(role="assistant", parts=tuple(_parts(message, numbers)))
+    """Decode a message; `numbers` are for the ids of calls that have none."""
+    return Message(role="assistant", parts=tuple(_decode_parts(message, numbers)))
 
 
-def _parts(message: Mapping[str, Any], numbers: Iterator[int]) -> Iterator[Part]:
+def _decode_parts(message: Mapping[str, Any], numbers: Iterator[int]) -> Iterator[Part]:
     if thinking := require_text(message.get("thinking"), "thinking"):
         yield ReasoningPart(text=thinking)
     if content := require_text(message.get("content"), "content"):
@@ -59,28 +59,28 @@ def _parts(message: Mapping[str, Any], numbers: Iterator[int]) -> Iterator[Part]
 
 
 def decode_call(call: Mapping[str, Any], number: int) -> ToolCallPart:
-    """Read a tool call, whose arguments are an object; older servers give it no id."""
+    """Decode a tool call, whose arguments are an object; calls of older servers have no id."""
     function = call.get("function") or {}
     arguments = function.get("arguments")
-    more = _besides(call)
+    others = _other_fields(call)
     return ToolCallPart(
-        id=call.get("id") or f"call_{number}",
-        name=function.get("name") or "",
+        id=parse_id(call.get("id")) or f"call_{number}",
+        name=parse_id(function.get("name")) or "",
         arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
-        provider=VENDOR if more else None,
-        data=more or None,
+        provider=VENDOR if others else None,
+        data=others or None,
     )
 
 
-def _besides(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what a call holds that Budwood does not model; its index is its place among the calls."""
+def _other_fields(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a call that Budwood does not model, without its index among the calls."""
     function = {name: value for name, value in (call.get("function") or {}).items() if name not in _FUNCTION_FIELDS}
-    more = {name: value for name, value in call.items() if name not in ("id", "type", "function")}
-    return more | ({"function": function} if function else {})
+    others = {name: value for name, value in call.items() if name not in ("id", "type", "function")}
+    return others | ({"function": function} if function else {})
 
 
 def unknown_parts(message: Mapping[str, Any]) -> Iterator[VendorPart]:
-    """Keep what a message holds besides what Budwood models; empty values say nothing."""
+    """Yield the fields of a message that Budwood does not model as vendor parts, without empty values."""
     return (
         VendorPart(provider=VENDOR, kind=kind, data=data)
         for kind, data in message.items()
@@ -90,10 +90,10 @@ def unknown_parts(message: Mapping[str, Any]) -> Iterator[VendorPart]:
 
 def decode_usage(reply: Mapping[str, Any]) -> Usage:
     """
-    Bring usage into our form.
+    Convert usage.
 
-    ``eval_count`` includes what the model thought. Older servers leave ``prompt_eval_count`` out where they had the
-    whole prompt in their cache: then it is unknown, not 0.
+    ``eval_count`` includes thinking. Older servers leave ``prompt_eval_count`` out if the complete prompt was in their
+    cache; it is then unknown, not 0.
     """
     counts = {name: reply[name] for name in ("prompt_eval_count", "eval_count") if reply.get(name) is not None}
     return Usage(
@@ -104,5 +104,5 @@ def decode_usage(reply: Mapping[str, Any]) -> Usage:
 
 
 def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a reply says besides: when it was made, and the durations, in nanoseconds."""
+    """Return the other fields of a reply: its time, and durations in nanoseconds."""
     return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}

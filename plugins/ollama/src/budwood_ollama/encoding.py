@@ -1,5 +1,5 @@
 """
-Write chat requests in the form of Ollama's ``/api/chat``.
+Encode chat requests for Ollama's ``/api/chat``.
 
 Source: Ollama's API description, ``ChatRequest``, and its documentation of tools and thinking.
 """
@@ -31,151 +31,154 @@ from budwood.types import (
 )
 from budwood_ollama.decoding import VENDOR
 
-LEVELS: Final = "thinking_levels"
-"""The trait in the catalog of models that take levels of thinking; all others take true or false."""
+THINKING_LEVELS: Final = "thinking_levels"
+"""The catalog's trait of models that take a thinking level; all others take true or false."""
 
-_LACKS: Final = ("parallel_tool_calls",)
-"""Parameters of ours that Ollama has nothing for."""
+_UNSUPPORTED: Final = ("parallel_tool_calls",)
+"""Our parameters that Ollama does not have."""
 
 
-class ChatWriter:
+class ChatEncoder:
     """
-    Writes one request, and the receipts for what is not sent as given.
+    Encodes one request.
 
     Args:
-        request: What is asked.
-        rules: What the catalog says of the model.
+        request: The request.
+        rules: The catalog's rules for the model.
+
+    Attributes:
+        adaptations: What was changed.
     """
 
     def __init__(self, request: ChatRequest, rules: ModelRules) -> None:
         self._request = request
         self._rules = rules
         self._names = {call.id: call.name for message in request.messages for call in message.tool_calls}
-        self.receipts: list[Adaptation] = []
+        self.adaptations: list[Adaptation] = []
 
-    def write(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the body; ``options`` are those of the settings, and those of the request come before them."""
+    def encode(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Encode the body. `options` are those of the settings; the request's own take precedence."""
         request = self._request
-        own = self._parameters()
-        think = own.pop("reasoning_effort", None)
-        options = {**options, **own, **_table(request.extra.get("options"))}
-        body: dict[str, Any] = {"model": request.model, "messages": list(self._messages())}
+        own = self._encode_parameters()
+        effort = own.pop("reasoning_effort", None)
+        options = {**options, **own, **_object(request.extra.get("options"))}
+        body: dict[str, Any] = {"model": request.model, "messages": list(self._encode_messages())}
         if options:
             body["options"] = options
-        if tools := self._tools():
+        if tools := self._encode_tools():
             body["tools"] = tools
-        if think is not None:
-            body["think"] = self._think(think)
+        if effort is not None:
+            body["think"] = self._encode_effort(effort)
         if request.output_schema is not None:
-            body["format"] = _format(request.output_schema)
+            body["format"] = _encode_schema(request.output_schema)
         return body | {name: value for name, value in request.extra.items() if name != "options"}
 
-    def _parameters(self) -> dict[str, Any]:
+    def _encode_parameters(self) -> dict[str, Any]:
         parameters = adapt_parameters(self._request, self._rules, names={"max_tokens": "num_predict"})
-        self.receipts.extend(parameters.adaptations)
-        for name in _LACKS:
+        self.adaptations.extend(parameters.adaptations)
+        for name in _UNSUPPORTED:
             if parameters.values.pop(name, None) is not None:
-                self._note(name, "dropped", "Ollama has no such parameter")
+                self._adapt(name, "dropped", "Ollama has no such parameter")
         return parameters.values
 
-    def _note(self, parameter: str, action: str, reason: str) -> None:
-        self.receipts.append(Adaptation(parameter=parameter, action=action, reason=reason))
+    def _adapt(self, parameter: str, action: str, reason: str) -> None:
+        self.adaptations.append(Adaptation(parameter=parameter, action=action, reason=reason))
 
-    def _think(self, effort: str) -> bool | str:
+    def _encode_effort(self, effort: str) -> bool | str:
         """
-        Write whether to think, or how long, for models that know levels: the catalog says which.
+        Encode an effort: a level for models that take one, otherwise true or false.
 
-        To any other model a level is an error, on older servers, or means no more than true.
+        For other models, older servers reject a level, and newer ones treat it as true.
         """
-        if LEVELS in self._rules.traits:
+        if THINKING_LEVELS in self._rules.traits:
             return effort
         if effort != "none":
-            self._note("reasoning_effort", "changed", f"{self._request.model} is told to think, but not how long")
+            self._adapt("reasoning_effort", "changed", f"{self._request.model} takes no thinking level: true was sent")
         return effort != "none"
 
-    def _tools(self) -> list[dict[str, Any]]:
+    def _encode_tools(self) -> list[dict[str, Any]]:
         vendors = self._request.vendor_tools
         if any(tool.provider != VENDOR for tool in vendors):
-            self._note("vendor_tools", "dropped", "they are tools of another vendor")
+            self._adapt("vendor_tools", "dropped", "they are tools of another vendor")
         if any(tool.strict for tool in self._request.tools):
-            self._note("tools.strict", "dropped", "Ollama does not bind arguments to their schema")
-        return [*map(_tool, self._offered()), *(tool.data for tool in vendors if tool.provider == VENDOR)]
+            self._adapt("tools.strict", "dropped", "Ollama does not enforce the schema of arguments")
+        return [*map(_encode_tool, self._select_tools()), *(tool.data for tool in vendors if tool.provider == VENDOR)]
 
-    def _offered(self) -> tuple[ToolDefinition, ...]:
-        """Choose the tools to offer: Ollama has no ``tool_choice``, so leaving tools out is all that can be done."""
+    def _select_tools(self) -> tuple[ToolDefinition, ...]:
+        """Select the tools to send. Ollama has no ``tool_choice``; other tools can only be left out."""
         tools, choice = self._request.tools, self._request.tool_choice
         if not tools or choice in (None, "auto"):
             return tools
         if choice == "none":
-            self._note("tool_choice", "changed", "Ollama has none: the tools are left out")
+            self._adapt("tool_choice", "changed", "Ollama has no tool_choice: no tools were sent")
             return ()
         if isinstance(choice, NamedTool):
-            self._note("tool_choice", "changed", f"Ollama has none: {choice.name} is the only tool offered")
+            self._adapt("tool_choice", "changed", f"Ollama has no tool_choice: only {choice.name} was sent")
             return tuple(tool for tool in tools if tool.name == choice.name)
-        self._note("tool_choice", "dropped", "Ollama has none: the model decides whether it calls a tool")
+        self._adapt("tool_choice", "dropped", "Ollama has no tool_choice: the model decides whether to call a tool")
         return tools
 
-    def _messages(self) -> Iterator[dict[str, Any]]:
+    def _encode_messages(self) -> Iterator[dict[str, Any]]:
         for message in self._request.messages:
             if message.name:
-                self._note("name", "dropped", "Ollama's messages have no name")
+                self._adapt("name", "dropped", "Ollama has no names of speakers")
             match message.role:
                 case "tool":
                     reject_parts(message, ImagePart, ToolCallPart)
-                    yield from self._results(message)
+                    yield from self._encode_results(message)
                 case "assistant":
                     reject_parts(message, ImagePart, ToolResultPart)
-                    yield self._assistant(message)
+                    yield self._encode_assistant(message)
                 case "system" | "developer":
                     reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
                     yield {"role": "system", "content": message.text}
                 case _:
-                    yield self._user(message)
+                    yield self._encode_user(message)
 
-    def _results(self, message: Message) -> Iterator[dict[str, Any]]:
+    def _encode_results(self, message: Message) -> Iterator[dict[str, Any]]:
         for result in message.tool_results:
             name = result.name or self._names.get(result.call_id, "")
-            written: dict[str, Any] = {"role": "tool", "content": result.text}
+            encoded: dict[str, Any] = {"role": "tool", "content": result.text}
             if result.images:
-                written["images"] = [self._image(part) for part in result.images]
-            yield written | ({"tool_name": name} if name else {}) | {"tool_call_id": result.call_id}
+                encoded["images"] = [self._encode_image(part) for part in result.images]
+            yield encoded | ({"tool_name": name} if name else {}) | {"tool_call_id": result.call_id}
 
-    def _assistant(self, message: Message) -> dict[str, Any]:
-        spoken = (part.text for part in message.parts if isinstance(part, TextPart | RefusalPart))
-        written: dict[str, Any] = {"role": "assistant", "content": "".join(spoken)}
-        thought = "".join(
+    def _encode_assistant(self, message: Message) -> dict[str, Any]:
+        texts = (part.text for part in message.parts if isinstance(part, TextPart | RefusalPart))
+        encoded: dict[str, Any] = {"role": "assistant", "content": "".join(texts)}
+        thinking = "".join(
             part.text for part in message.parts if isinstance(part, ReasoningPart) and part.provider in (None, VENDOR)
         )
-        if thought:
-            written["thinking"] = thought
+        if thinking:
+            encoded["thinking"] = thinking
         if message.tool_calls:
-            written["tool_calls"] = [self._call(wanted) for wanted in message.tool_calls]
-        return written | _returned(message)
+            encoded["tool_calls"] = [self._encode_call(call) for call in message.tool_calls]
+        return encoded | _vendor_fields(message)
 
-    def _call(self, wanted: ToolCallPart) -> dict[str, Any]:
-        if has_invalid_arguments(wanted):
-            self._note("messages", "changed", INVALID_ARGUMENTS)
-        more = _table(wanted.data) if wanted.provider == VENDOR else {}
-        function = {**_table(more.get("function")), "name": wanted.name, "arguments": from_json(wanted.json_arguments)}
-        return {**more, "id": wanted.id, "function": function}
+    def _encode_call(self, call: ToolCallPart) -> dict[str, Any]:
+        if has_invalid_arguments(call):
+            self._adapt("messages", "changed", INVALID_ARGUMENTS)
+        own = _object(call.data) if call.provider == VENDOR else {}
+        function = {**_object(own.get("function")), "name": call.name, "arguments": from_json(call.json_arguments)}
+        return {**own, "id": call.id, "function": function}
 
-    def _user(self, message: Message) -> dict[str, Any]:
-        written: dict[str, Any] = {"role": "user", "content": message.text}
-        images = [self._image(part) for part in message.parts if isinstance(part, ImagePart)]
+    def _encode_user(self, message: Message) -> dict[str, Any]:
+        encoded: dict[str, Any] = {"role": "user", "content": message.text}
+        images = [self._encode_image(part) for part in message.parts if isinstance(part, ImagePart)]
         for part in message.parts:
             if not isinstance(part, TextPart | ImagePart | VendorPart):
-                raise UnsupportedError(f"A user's message cannot hold {part.type} here.")
+                raise UnsupportedError(f"A user message cannot contain a part of type {part.type!r} here.")
         if _has_text_after_image(message):
-            self._note("messages", "changed", "Ollama has images beside the text: their place in it was not sent")
-        return written | ({"images": images} if images else {}) | _returned(message)
+            self._adapt("messages", "changed", "Ollama has images beside the text: their positions in it were not sent")
+        return encoded | ({"images": images} if images else {}) | _vendor_fields(message)
 
-    def _image(self, part: ImagePart) -> str:
+    def _encode_image(self, part: ImagePart) -> str:
         if part.detail is not None:
-            self._note("detail", "dropped", "Ollama looks at every image in one resolution")
+            self._adapt("detail", "dropped", "Ollama has no parameter for the resolution of images")
         image = inline_image(part)
         if image is None:
             raise UnsupportedError(
-                "Ollama fetches no images from addresses.", hint="Give the image itself: files=[…], or its bytes."
+                "Ollama does not fetch images from URLs.", hint="Pass the image itself: files=[…], or its bytes."
             )
         return image.base64
 
@@ -185,33 +188,33 @@ def _has_text_after_image(message: Message) -> bool:
     return ImagePart in kinds and TextPart in kinds[kinds.index(ImagePart) :]
 
 
-def _returned(message: Message) -> dict[str, Any]:
-    """Write the fields that only Ollama understands; a stream brought lists in several parts."""
-    returned: dict[str, Any] = {}
-    for part in _of_ollama(message.parts):
-        known = returned.get(part.kind)
+def _vendor_fields(message: Message) -> dict[str, Any]:
+    """Return Ollama's own fields of a message; lists from a stream may be in several parts."""
+    fields: dict[str, Any] = {}
+    for part in _own_parts(message.parts):
+        known = fields.get(part.kind)
         if isinstance(known, list) and isinstance(part.data, list):
-            returned[part.kind] = [*known, *part.data]
+            fields[part.kind] = [*known, *part.data]
         else:
-            returned[part.kind] = part.data
-    return returned
+            fields[part.kind] = part.data
+    return fields
 
 
-def _of_ollama(parts: Iterable[object]) -> Iterator[VendorPart]:
+def _own_parts(parts: Iterable[object]) -> Iterator[VendorPart]:
     return (part for part in parts if isinstance(part, VendorPart) and part.provider == VENDOR)
 
 
-def _format(schema: OutputSchema) -> dict[str, Any]:
-    """Write a schema, with its description inside: Ollama has no other place for one."""
+def _encode_schema(schema: OutputSchema) -> dict[str, Any]:
+    """Encode a schema, including its description, for which Ollama has no other field."""
     return {"description": schema.description, **schema.json_schema} if schema.description else schema.json_schema
 
 
-def _tool(tool: ToolDefinition) -> dict[str, Any]:
+def _encode_tool(tool: ToolDefinition) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
     return {"type": "function", "function": {**function, "parameters": tool.parameters, **tool.extra}}
 
 
-def _table(value: object) -> dict[str, Any]:
+def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""Read what Ollama says of its models: ``/api/tags`` lists them, ``/api/show`` describes one."""
+"""Decode Ollama's models: ``/api/tags`` lists them, ``/api/show`` describes one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from budwood.types import ModelInfo
 
 
 def decode_summary(row: Mapping[str, Any]) -> ModelInfo:
-    """Read one row of the list."""
+    """Decode a row of the list."""
     return ModelInfo(id=str(row.get("model") or row.get("name") or ""), raw=dict(row))
 
 
 def decode_details(model: ModelInfo, shown: Mapping[str, Any]) -> ModelInfo:
-    """Add what ``/api/show`` says of a model to what the list said."""
+    """Add the details from ``/api/show`` to a model of the list."""
     window = _context_window(shown.get("model_info") or {})
     return model.model_copy(update={"context_window": window, "raw": {**model.raw, **shown}})
 
 
 def _context_window(info: Mapping[str, Any]) -> int | None:
-    """Find how much the model can read; its key begins with the architecture: ``llama.context_length``."""
+    """Return the context window, whose key starts with the architecture: ``llama.context_length``."""
     architecture = info.get("general.architecture")
     window = info.get(f"{architecture}.context_length")
     if window is None:

@@ -1,4 +1,4 @@
-"""Decode streamed replies of ``/api/chat``: one JSON object a line, whatever the bytes are cut into."""
+"""Decode streamed replies of ``/api/chat``: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from budwood.providing import (
     BaseStreamDecoder,
     count_tool_calls,
     describe_body,
+    parse_id,
     parse_json,
     parse_rate_limits,
     parse_request_id,
@@ -41,11 +42,11 @@ from budwood_ollama.decoding import (
     unknown_parts,
 )
 
-_USUAL: Final = ("model", "created_at", "message", "done")
-"""What every line of a stream holds; each has a time of its own, of which only the last is told."""
+_COMMON_FIELDS: Final = ("model", "created_at", "message", "done")
+"""The fields of every line. The time of each line differs; only the last one is reported."""
 
-Failure = Callable[[Mapping[str, Any]], ProviderError]
-"""Makes the error of a line that holds one."""
+MakeError = Callable[[Mapping[str, Any]], ProviderError]
+"""Makes the error that a line reports."""
 
 
 class ChatStreamDecoder(BaseStreamDecoder[bytes]):
@@ -53,23 +54,23 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
     Decodes one streamed reply.
 
     Args:
-        request: What was asked: ids of calls go on from those that it holds.
-        head: The reply's head.
-        failure: Makes the error of an error inside the stream.
+        request: The request; ids of new calls continue those of its conversation.
+        head: The status and headers of the reply.
+        make_error: Makes the error that a line reports.
     """
 
-    def __init__(self, request: ChatRequest, head: ReplyHead, *, failure: Failure) -> None:
+    def __init__(self, request: ChatRequest, head: ReplyHead, *, make_error: MakeError) -> None:
         super().__init__(head, NDJSONDecoder())
-        self._failure = failure
+        self._make_error = make_error
         self._numbers = count(count_tool_calls(request))
         self._calls = 0
-        self._started = False
-        self._finished = False
-        self._notes: dict[str, JSON] = {}
+        self._has_started = False
+        self._is_finished = False
+        self._metadata: dict[str, JSON] = {}
         self._logprobs: list[JSON] = []
 
     def _end(self) -> list[StreamEvent]:
-        if not self._finished:
+        if not self._is_finished:
             raise StreamInterruptedError("The stream ended before its last line.")
         return []
 
@@ -78,19 +79,19 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         if chunk is None:
             return
         if chunk.get("error"):
-            raise self._failure(chunk)
-        if not self._started:
-            self._started = True
-            yield ResponseStarted(None, chunk.get("model") or None)
+            raise self._make_error(chunk)
+        if not self._has_started:
+            self._has_started = True
+            yield ResponseStarted(None, parse_id(chunk.get("model")))
             yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
-        yield from self._message(chunk.get("message") or {})
-        if len(chunk) > len(_USUAL):
+        yield from self._decode_message(chunk.get("message") or {})
+        if len(chunk) > len(_COMMON_FIELDS):
             self._logprobs.extend(chunk.get("logprobs") or ())
-            self._notes.update(decode_metadata(chunk))
+            self._metadata.update(decode_metadata(chunk))
         if chunk.get("done"):
             yield from self._finish(chunk)
 
-    def _message(self, message: Mapping[str, Any]) -> Iterator[StreamEvent]:
+    def _decode_message(self, message: Mapping[str, Any]) -> Iterator[StreamEvent]:
         thinking, content = message.get("thinking"), message.get("content")
         if thinking or thinking in (0, False):
             yield ReasoningDelta(require_text(thinking, "thinking"))
@@ -99,33 +100,33 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
         if len(message) == 2 and "role" in message and "content" in message:  # nearly every line
             return
         for call in message.get("tool_calls") or ():
-            whole = decode_call(call, next(self._numbers))
-            yield ToolCallDelta(self._calls, whole.id, whole.name, whole.arguments)
-            if whole.provider:
-                yield ToolCallClosed(self._calls, whole)
+            complete = decode_call(call, next(self._numbers))
+            yield ToolCallDelta(self._calls, complete.id, complete.name, complete.arguments)
+            if complete.provider:
+                yield ToolCallClosed(self._calls, complete)
             self._calls += 1
         yield from map(VendorContent, unknown_parts(message))
 
     def _finish(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        self._finished = True
+        self._is_finished = True
         raw = done_reason(chunk)
         yield Finished(finish_reason(raw, called_tools=self._calls > 0), raw)
         yield UsageReported(decode_usage(chunk))
-        said = {"logprobs": self._logprobs} if self._logprobs else {}
-        yield ResponseMetadata(self._notes | decode_metadata(chunk) | said)
+        logprobs = {"logprobs": self._logprobs} if self._logprobs else {}
+        yield ResponseMetadata(self._metadata | decode_metadata(chunk) | logprobs)
 
 
-def parsed(line: bytes) -> dict[str, Any]:
+def parse_line(line: bytes) -> dict[str, Any]:
     """
     Parse a line.
 
     Raises:
-        BadResponseError: It is no JSON object.
+        BadResponseError: The line is not a JSON object.
     """
     try:
         chunk = parse_json(line)
     except ValueError:
         chunk = None
     if not isinstance(chunk, dict):
-        raise BadResponseError(f"The stream holds a line that is no JSON object but {describe_body(line)}.")
+        raise BadResponseError(f"The stream contains a line that is not a JSON object but {describe_body(line)}.")
     return chunk

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's API: a provider, and both codecs as a library for vendors' own plugins."""
+"""A provider for servers that implement OpenAI's API, and its codecs as a library for plugins of vendors."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,14 +13,14 @@ __all__ = ["Address", "Body", "Offer", "OpenAICompatible", "OpenAICompatibleSett
 
 @hookimpl
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
-    """Describe the provider."""
+    """Return the specification of the provider."""
     return [
         ProviderSpec(
             name="openai-compatible",
             settings=lambda: OpenAICompatibleSettings,
             build=OpenAICompatible,
             requires_api=(2, 0),
-            summary="Any server that speaks OpenAI's API.",
+            summary="Servers that implement OpenAI's API.",
             capabilities=OpenAICompatible.all_capabilities,
             environment={"base_url": ("OPENAI_COMPATIBLE_BASE_URL",), "api_key": ("OPENAI_COMPATIBLE_API_KEY",)},
         )

@@ -1,4 +1,4 @@
-"""The body of a request in the making."""
+"""The body of a request, before it is serialized."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from budwood.types import Adaptation
 
 
 class Body(NamedTuple):
-    """The body of a request, and the receipts for what is not in it as it was given."""
+    """The fields of a request body, and the adaptations of parameters that are not sent as given."""
 
     values: dict[str, Any]
     adaptations: tuple[Adaptation, ...] = ()

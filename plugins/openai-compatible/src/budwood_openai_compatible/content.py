@@ -1,8 +1,8 @@
 """
-Read what a message holds besides plain text: typed content, reasoning, and fields that Budwood does not model.
+Decode typed content, reasoning, and fields of messages that Budwood does not model.
 
 Source: OpenAI's API description, ``ChatCompletionResponseMessage``; Mistral's documentation, "Reasoning"; replies of
-compatible servers, noted where they differ.
+compatible servers.
 """
 
 from __future__ import annotations
@@ -16,122 +16,124 @@ from budwood.errors import BadResponseError
 from budwood.types import JSON, ReasoningPart, RefusalPart, TextPart, VendorPart
 
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning")
-"""DeepSeek and older vLLM write the first; Ollama, newer vLLM, Groq and OpenRouter the second."""
+"""DeepSeek and older vLLM use the first; Ollama, newer vLLM, Groq and OpenRouter use the second."""
 
 REASONING_DETAILS: Final = "reasoning_details"
-"""OpenRouter's structured reasoning. It goes back as it came, in place of the plain text beside it."""
+"""OpenRouter's structured reasoning. It is returned to the server unchanged, without the plain text."""
 
-PIECE: Final = "piece"
-"""The key of a piece of reasoning in the data of its part; reasoning in a field of the message has its name as data."""
+CONTENT_PART: Final = "content_part"
+"""The key in `ReasoningPart.data` for reasoning in a content part. Otherwise the data is the name of the field."""
 
 MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *REASONING_FIELDS})
 
 EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
-"""Values that say nothing."""
+"""Values that count as absent."""
 
 _TEXT_TYPES: Final = frozenset({"text", "output_text", "input_text"})
 _REASONING_TYPES: Final = frozenset({"thinking", "reasoning"})
 _TEXT_FIELDS: Final = ("text", "content", "value", "thinking", "reasoning", "summary")
 
 
-Piece = TextPart | ReasoningPart | RefusalPart | VendorPart
-"""Whatever a piece of content can be."""
+ContentPart = TextPart | ReasoningPart | RefusalPart | VendorPart
+"""The types of decoded content parts."""
 
 
-def content_pieces(content: JSON) -> list[JSON]:
+def list_content_parts(content: JSON) -> list[JSON]:
     """
-    Return content as a list: a text, a number or an object is one piece, a list has typed ones (Mistral).
+    Return content as a list of parts: a text, a number or an object is one part, a list has typed parts (Mistral).
 
     Raises:
-        BadResponseError: It is none of these.
+        BadResponseError: The content is a boolean.
     """
     if isinstance(content, list):
         return content
     if content in EMPTY or content is False:
         return []
     if content is True:
-        raise BadResponseError("The content of the reply is a bool.")
+        raise BadResponseError("The content of the reply is a boolean, not a text or a list.")
     return [content]
 
 
-def decode_piece(piece: JSON, vendor: str) -> Piece | None:
-    """Read one piece of content; return None if it is empty."""
-    if not isinstance(piece, dict):
-        text = text_in(piece)
+def decode_content_part(part: JSON, vendor: str) -> ContentPart | None:
+    """Decode one content part; return None if it is empty."""
+    if not isinstance(part, dict):
+        text = extract_text(part)
         return TextPart(text=text) if text else None
-    kind, text = piece.get("type"), text_in(piece)
+    kind, text = part.get("type"), extract_text(part)
     if text and (kind in _TEXT_TYPES or kind in EMPTY):
         return TextPart(text=text)
     if text and kind in _REASONING_TYPES:
-        return ReasoningPart(text=text, provider=vendor, data={PIECE: _without_text(piece)})
-    if kind == "refusal" and (refusal := text_in(piece.get("refusal"))):
+        return ReasoningPart(text=text, provider=vendor, data={CONTENT_PART: _remove_text(part)})
+    if kind == "refusal" and (refusal := extract_text(part.get("refusal"))):
         return RefusalPart(text=refusal)
-    if (kind in EMPTY or kind in _TEXT_TYPES) and all(piece[name] in EMPTY for name in piece if name != "type"):
+    if (kind in EMPTY or kind in _TEXT_TYPES) and all(part[name] in EMPTY for name in part if name != "type"):
         return None
-    return VendorPart(provider=vendor, kind=kind if kind and isinstance(kind, str) else "content", data=piece)
+    return VendorPart(provider=vendor, kind=kind if kind and isinstance(kind, str) else "content", data=part)
 
 
-def _without_text(piece: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return a piece of reasoning without its text, whose form stays: Mistral's is a list of pieces of text."""
-    field = _text_field(piece)
-    return {**piece, field: [] if isinstance(piece[field], list) else ""}
+def _remove_text(part: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a part with reasoning without its text. An empty list marks Mistral's form, a list of text parts."""
+    field = _find_text_field(part)
+    return {**part, field: [] if isinstance(part[field], list) else ""}
 
 
-def encode_reasoning_piece(part: ReasoningPart) -> dict[str, JSON] | None:
-    """Encode reasoning as the piece of content that it came in; None if it came in another place."""
-    piece = part.data.get(PIECE) if isinstance(part.data, dict) else None
-    if not isinstance(piece, dict):
+def encode_reasoning_part(part: ReasoningPart) -> dict[str, JSON] | None:
+    """Return reasoning as the content part that it was received in; None if it was received in a field."""
+    received = part.data.get(CONTENT_PART) if isinstance(part.data, dict) else None
+    if not isinstance(received, dict):
         return None
-    field = _text_field(piece)
-    return {**piece, field: [{"type": "text", "text": part.text}] if isinstance(piece[field], list) else part.text}
+    field = _find_text_field(received)
+    text: JSON = [{"type": "text", "text": part.text}] if isinstance(received[field], list) else part.text
+    return {**received, field: text}
 
 
-def _text_field(piece: Mapping[str, JSON]) -> str:
-    kind = str(piece["type"])
-    return kind if kind in piece else next(name for name in _TEXT_FIELDS if name in piece)
+def _find_text_field(part: Mapping[str, JSON]) -> str:
+    kind = str(part["type"])
+    return kind if kind in part else next(name for name in _TEXT_FIELDS if name in part)
 
 
-def text_in(value: JSON) -> str:
-    """Return the text of a value that may be a text, a number, or pieces or objects that hold a text; else nothing."""
+def extract_text(value: JSON) -> str:
+    """Return the text of a text, a number, or a list or object that contains texts; otherwise an empty text."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(map(text_in, value))
+        return "".join(map(extract_text, value))
     if isinstance(value, dict):
-        return next((text for name in _TEXT_FIELDS if (text := text_in(value.get(name)))), "")
+        return next((text for name in _TEXT_FIELDS if (text := extract_text(value.get(name)))), "")
     return "" if value is None or isinstance(value, bool) else to_json(value).decode()
 
 
-def reasoning_in(message: Mapping[str, Any]) -> tuple[str, str]:
+def find_reasoning(message: Mapping[str, Any]) -> tuple[str, str]:
     """
-    Return the field and the text of the reasoning in a message or a delta, both empty where there is none.
+    Return the field and the text of the reasoning in a message or a delta; both are empty if there is none.
 
-    Some servers write it under both names, so the first counts.
+    Some servers send the same reasoning in both fields, so only the first is used.
     """
     for name in REASONING_FIELDS:
-        if name in message and (text := text_in(message[name])):
+        if name in message and (text := extract_text(message[name])):
             return name, text
     return "", ""
 
 
-def unknown_fields(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """List what a message or a delta holds besides what Budwood models; empty values say nothing."""
-    unread = [name for name in _READ_FIELDS if name in message and not _is_readable(name, message[name])]
-    if MESSAGE_FIELDS.issuperset(message) and not unread:
+def find_unknown_fields(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the fields of a message or a delta that Budwood does not model, with values that are not empty."""
+    unreadable = [name for name in _READABLE_FIELDS if name in message and not _is_readable(name, message[name])]
+    if MESSAGE_FIELDS.issuperset(message) and not unreadable:
         return []
     return [
         (kind, data)
         for kind, data in message.items()
-        if data not in EMPTY and (kind not in MESSAGE_FIELDS or kind in unread)
+        if data not in EMPTY and (kind not in MESSAGE_FIELDS or kind in unreadable)
     ]
 
 
-_READ_FIELDS: Final = (*REASONING_FIELDS, "refusal", "tool_calls", "function_call")
+_READABLE_FIELDS: Final = (*REASONING_FIELDS, "refusal", "tool_calls", "function_call")
 
 
 def _is_readable(name: str, value: JSON) -> bool:
     if value is None or (name in REASONING_FIELDS and isinstance(value, str)):
         return True
     if name in ("tool_calls", "function_call"):
-        return isinstance(value, list | dict)
-    return bool(text_in(value))
+        calls = value if isinstance(value, list) else [value]
+        return all(call is None or isinstance(call, dict) for call in calls)
+    return bool(extract_text(value))

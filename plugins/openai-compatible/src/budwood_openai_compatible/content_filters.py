@@ -1,7 +1,7 @@
 """
-What a content filter found, in the forms in which Azure is known to report it.
+Parse the results of content filters, in the forms that Azure uses.
 
-Gateways pass these forms on, so that they occur with any server of the family.
+Gateways pass these forms on, so any compatible server may send them.
 """
 
 from __future__ import annotations
@@ -10,37 +10,37 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 
-def filtered_categories(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the filter found, by category."""
+def parse_filter_results(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the results of the filter, by category."""
     for holder in (_inner_error(error), error):
         for key in ("content_filter_result", "content_filter_results"):
             if isinstance(holder.get(key), Mapping):
                 return dict(holder[key])
-    found: dict[str, Any] = {}
-    for verdict in _blocking(error):  # Responses
-        results = verdict.get("content_filter_results")
-        found.update(results if isinstance(results, Mapping) else {})
-    return found
+    categories: dict[str, Any] = {}
+    for result in _blocking_results(error):  # Responses
+        results = result.get("content_filter_results")
+        categories.update(results if isinstance(results, Mapping) else {})
+    return categories
 
 
-def filter_stage(error: Mapping[str, Any]) -> Literal["prompt", "output"]:
+def parse_filter_stage(error: Mapping[str, Any]) -> Literal["prompt", "output"]:
     """Return whether the filter blocked the prompt or the output."""
-    of_output = any(verdict.get("source_type") == "completion" for verdict in _blocking(error))
+    of_output = any(result.get("source_type") == "completion" for result in _blocking_results(error))
     return "output" if of_output else "prompt"
 
 
-def filter_code(error: Mapping[str, Any]) -> str | None:
-    """Return the code of the inner error, which may be the only one that tells a filter."""
+def parse_filter_code(error: Mapping[str, Any]) -> str | None:
+    """Return the code of the inner error, which may be the only sign of a content filter."""
     code = _inner_error(error).get("code")
     return code if isinstance(code, str) else None
 
 
-def _blocking(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    verdicts = error.get("content_filters")
-    verdicts = verdicts if isinstance(verdicts, list) else []
-    return [verdict for verdict in verdicts if isinstance(verdict, Mapping) and verdict.get("blocked")]
+def _blocking_results(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    results = error.get("content_filters")
+    results = results if isinstance(results, list) else []
+    return [result for result in results if isinstance(result, Mapping) and result.get("blocked")]
 
 
 def _inner_error(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = (error.get(key) for key in ("innererror", "inner_error"))
-    return next((inner for inner in found if isinstance(inner, Mapping)), {})
+    candidates = (error.get(key) for key in ("innererror", "inner_error"))
+    return next((inner for inner in candidates if isinstance(inner, Mapping)), {})

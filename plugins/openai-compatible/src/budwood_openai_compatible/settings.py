@@ -1,4 +1,4 @@
-"""Settings of an endpoint that speaks OpenAI's API."""
+"""Settings of an endpoint that implements OpenAI's API."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from budwood.providing import parse_base_url
 Lack = Literal[
     "tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models", "completion"
 ]
-"""What some servers cannot do, or refuse to be asked for."""
+"""Features that some servers do not have, or fields that they reject."""
 
 Offer = Literal["count_tokens", "moderation", "image_results"]
-"""What few servers can do besides OpenAI's own; ``image_results`` are images in the result of a tool."""
+"""Features that few servers other than OpenAI have; ``image_results`` are images in the results of tools."""
 
 
 _ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/moderations", "/v1/models")
@@ -29,23 +29,23 @@ Address = Annotated[str, AfterValidator(_parse_address)]
 
 class OpenAICompatibleSettings(BaseModel):
     """
-    Where the server is and in what it differs.
+    Settings of an endpoint.
 
     Attributes:
-        base_url: The address before ``/chat/completions``, as in ``http://localhost:8000/v1``.
-        api_key: Sent as ``Authorization: Bearer …``; local servers want none.
-        headers: Further headers of every request. They show in logs of proxies: keep secrets out of them.
-        max_tokens_parameter: Under which name the server wants the bound of the output.
-        system_role: Under which role it wants system and developer messages; None leaves both as they are.
-        renames: The server's names of other parameters, by ours.
-        lacks: What it cannot do.
-        offers: What it can do that most servers cannot.
-        extra_message_fields: Fields beyond OpenAI's that the server takes in messages that it did not write, such as
-            ``reasoning_content`` in a dictionary of yours; by default it takes all. What a server wrote itself always
-            goes back to it.
-        call_id_length: How many letters and digits the ids of tool calls have, for servers that refuse others, such as
-            Mistral's with 9.
-        api: By which API it is asked: Chat Completions, Responses, or whichever model and request want.
+        base_url: The URL without ``/chat/completions``, such as ``http://localhost:8000/v1``.
+        api_key: Sent as ``Authorization: Bearer …``. Local servers usually need none.
+        headers: Additional headers of every request. Proxies may log them, so do not put secrets here.
+        max_tokens_parameter: The server's name of ``max_tokens``.
+        system_role: The role of system and developer messages; None leaves it unchanged.
+        renames: The server's names of other parameters, by Budwood's names.
+        lacks: Features that the server does not have.
+        offers: Features that this server has and most servers do not.
+        extra_message_fields: Fields beyond OpenAI's that the server accepts in messages from other sources, such as
+            ``reasoning_content`` in a dictionary that you pass. By default all are sent. Fields that the server sent
+            itself are always returned to it.
+        call_id_length: The length of tool call ids, for servers that accept only letters and digits of one length, such
+            as Mistral with 9.
+        api: The API to use: Chat Completions, Responses, or ``auto``, which chooses by model and request.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,8 +1,8 @@
 """
-Read tool calls, in whole replies and in fragments of streams, and write them back.
+Decode and encode tool calls.
 
 Source: OpenAI's API description, ``ChatCompletionMessageToolCall`` and ``ChatCompletionMessageToolCallChunk``. Fields
-that Budwood does not model go back to the vendor that sent them: Gemini refuses the next turn without the
+that Budwood does not model are returned to the vendor that sent them: Gemini rejects the next request without the
 ``thought_signature`` in ``extra_content``.
 """
 
@@ -18,12 +18,12 @@ from budwood.types import JSON, ChatRequest, ToolCallPart
 
 _CALL_FIELDS: Final = frozenset({"id", "index", "type", "function", "custom", "name", "arguments"})
 _FUNCTION_FIELDS: Final = frozenset({"name", "arguments", "parameters", "input"})
-_ITEMS: Final = frozenset({"function_call", "custom_tool_call"})
-"""Types of calls in the data of parts that came by Responses."""
+_RESPONSES_TYPES: Final = frozenset({"function_call", "custom_tool_call"})
+"""Types of calls in the data of parts from Responses."""
 
 
-def calls_in(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """List the calls of a message or a delta; some servers send one as an object, or null among them."""
+def list_calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the calls of a message or a delta. Some servers send a single object, or null in the list."""
     found = message.get("tool_calls")
     calls = [call for call in (found if isinstance(found, list) else [found]) if isinstance(call, Mapping) and call]
     if isinstance(legacy := message.get("function_call"), Mapping) and legacy:
@@ -34,22 +34,22 @@ def calls_in(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def decode_calls(
     calls: Iterable[Mapping[str, Any]], vendor: str, reply_id: str | None, request: ChatRequest | None
 ) -> list[ToolCallPart]:
-    """Read the calls of a whole reply. One without an id, or with the id of an earlier one, gets an id."""
+    """Decode the calls of a complete reply. A call without an id, or with a duplicate id, gets a new id."""
     earlier = count_tool_calls(request) if request is not None else 0
     parts: list[ToolCallPart] = []
     ids: set[str] = set()
     for number, call in enumerate(calls):
-        name, arguments = name_of(call), arguments_of(call)
-        own = id_of(call)
+        name, arguments = get_name(call), get_arguments(call)
+        own = get_call_id(call)
         if not own or own in ids:
             own = make_call_id(reply_id, number, name, arguments, earlier=earlier)
         ids.add(own)
-        parts.append(call_part(own, name, arguments, unknown_in(call), vendor))
+        parts.append(create_call_part(own, name, arguments, find_extra_fields(call), vendor))
     return parts
 
 
-def call_part(call_id: str, name: str, arguments: str, data: dict[str, JSON], vendor: str) -> ToolCallPart:
-    """Make the part of a call; ``data`` is what else the vendor said of it."""
+def create_call_part(call_id: str, name: str, arguments: str, data: dict[str, JSON], vendor: str) -> ToolCallPart:
+    """Return the part of a call; ``data`` has its other fields."""
     return ToolCallPart(
         id=call_id, name=name, arguments=arguments, provider=vendor if data else None, data=data or None
     )
@@ -62,10 +62,10 @@ def encode_call(part: ToolCallPart, call_id: str, *, with_data: bool) -> dict[st
     Args:
         part: The call.
         call_id: The id to send.
-        with_data: Whether the receiver takes what else its vendor said of it.
+        with_data: Whether the receiver accepts the other fields of the call.
     """
     own: Any = part.data if with_data and isinstance(part.data, dict) else {}
-    if own.get("type") in _ITEMS:
+    if own.get("type") in _RESPONSES_TYPES:
         own = {}
     kind = own.get("type", "function")
     inner = {**own.get(kind, {}), "name": part.name}
@@ -76,38 +76,38 @@ def encode_call(part: ToolCallPart, call_id: str, *, with_data: bool) -> dict[st
     return {**own, "id": call_id, "type": kind, kind: inner}
 
 
-def id_of(call: Mapping[str, Any]) -> str:
-    """Return the id of a call; some servers count calls instead of naming them."""
+def get_call_id(call: Mapping[str, Any]) -> str:
+    """Return the id of a call as a text; some servers send a number."""
     own = call.get("id")
     if isinstance(own, str):
         return own
     return str(own) if isinstance(own, int | float) and not isinstance(own, bool) else ""
 
 
-def name_of(call: Mapping[str, Any]) -> str:
-    """Return the name of the tool, or of what of it came in a fragment."""
+def get_name(call: Mapping[str, Any]) -> str:
+    """Return the name of the tool, or the part of it in a fragment."""
     name = _inner(call).get("name") or call.get("name")
     return name if isinstance(name, str) else ""
 
 
-def arguments_of(call: Mapping[str, Any]) -> str:
-    """Return the arguments as JSON text, or what of it came in a fragment; some servers send the object itself."""
+def get_arguments(call: Mapping[str, Any]) -> str:
+    """Return the arguments as JSON text, or the part of it in a fragment. Some servers send an object."""
     inner = _inner(call)
     for name in ("arguments", "input", "parameters"):
         if inner.get(name) is not None:
-            return arguments_text(inner[name])
-    return arguments_text(call.get("arguments"))
+            return serialize_arguments(inner[name])
+    return serialize_arguments(call.get("arguments"))
 
 
-def arguments_text(arguments: object) -> str:
-    """Return arguments as the JSON text that they should be."""
+def serialize_arguments(arguments: object) -> str:
+    """Return arguments as JSON text."""
     if isinstance(arguments, str):
         return arguments
     return "" if arguments is None else to_json(arguments).decode()
 
 
-def unknown_in(call: Mapping[str, Any]) -> dict[str, JSON]:
-    """Return what a call, or a fragment of one, holds besides what Budwood models."""
+def find_extra_fields(call: Mapping[str, Any]) -> dict[str, JSON]:
+    """Return the fields of a call, or of a fragment, that Budwood does not model."""
     if _CALL_FIELDS.issuperset(call) and _FUNCTION_FIELDS.issuperset(_inner(call)) and "custom" not in call:
         return {}
     kind = "custom" if isinstance(call.get("custom"), Mapping) else "function"

@@ -1,4 +1,4 @@
-"""OpenAI: both of its APIs for chat, and what else `budwood_openai_compatible` speaks."""
+"""OpenAI: Chat Completions, Responses, embeddings, moderations and token counts."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
@@ -18,8 +18,8 @@ class OpenAISettings(OpenAICompatibleSettings):
 
     Attributes:
         api_key: Begins with ``sk-``.
-        organization: Billed for the calls, where the key belongs to several.
-        project: The same, for projects.
+        organization: The organization to bill, if the key belongs to several.
+        project: The project to bill, if the key belongs to several.
     """
 
     base_url: Address = "https://api.openai.com/v1"
@@ -33,7 +33,7 @@ class OpenAISettings(OpenAICompatibleSettings):
 
 
 class OpenAI(OpenAICompatible):
-    """OpenAI's own API."""
+    """The provider for OpenAI's own API."""
 
     vendor: ClassVar[str] = "openai"
     max_call_id_length: ClassVar[int | None] = 40
@@ -48,7 +48,7 @@ class OpenAI(OpenAICompatible):
 
 @hookimpl
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
-    """Describe the provider."""
+    """Return the specification of the provider."""
     return [
         ProviderSpec(
             name="openai",

@@ -19,8 +19,8 @@ def budwood_caches() -> Iterable[CacheSpec[Any]]:
             settings=lambda: SQLiteCacheSettings,
             build=build_sqlite_cache,
             requires_api=(2, 0),
-            summary="In one SQLite file, for all processes of this machine.",
-            # Not inline: reading takes 15 µs and writing 40, but beside two writing processes one write in a thousand
-            # took 8 ms, and any may wait for seconds. That is too long for an event loop.
+            summary="Caches replies in an SQLite file that all processes of this machine can share.",
+            # Not inline: a read takes 15 µs and a write 40, but with two other writing processes one write in a
+            # thousand took 8 ms, and any may wait for seconds. That is too long for an event loop.
         )
     ]

@@ -12,13 +12,13 @@ from typing import Final
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import ConfigurationError
 from budwood_sqlite_cache.database import Database
-from budwood_sqlite_cache.faults import DamagedError
+from budwood_sqlite_cache.errors import DamagedError
 from budwood_sqlite_cache.settings import SQLiteCacheSettings
 
 FILE_NAME: Final = "replies.sqlite3"
 
 _SWEEP: Final = 8
-"""How many expired entries are removed with each one that is set, so that no call waits for a great cleaning."""
+"""The maximum number of expired entries that each `set` removes, so that no call has to remove many."""
 
 _GET: Final = """
     SELECT value, checksum FROM entries
@@ -33,13 +33,13 @@ _REMOVE_EXPIRED: Final = """
 
 class SQLiteCache:
     """
-    Keeps values in a file, for all threads and processes of this machine; see `budwood.contracts.Cache`.
+    Stores values in a file that threads and processes of this machine can share; see `budwood.contracts.Cache`.
 
     Args:
-        database: The file.
-        clock: Says when a value's time is over.
-        namespace: What else is in the file is not seen.
-        ttl: Seconds that a value is kept where `set` is not told.
+        database: The database.
+        clock: The clock for expiry.
+        namespace: The namespace; entries of others are not visible.
+        ttl: The default ttl in seconds; None for no expiry.
     """
 
     def __init__(self, database: Database, clock: Clock, *, namespace: str, ttl: float | None) -> None:
@@ -50,7 +50,7 @@ class SQLiteCache:
 
     def get(self, key: str) -> bytes | None:
         """
-        Return what is kept under the key, or None.
+        Return the value of the key, or None.
 
         Raises:
             OSError: The file cannot be read.
@@ -60,13 +60,13 @@ class SQLiteCache:
 
         def read(connection: sqlite3.Connection) -> bytes | None:
             row = connection.execute(_GET, (self._namespace, name, now)).fetchone()
-            return None if row is None else _checked(row[0], row[1], name)
+            return None if row is None else _verify(row[0], row[1], name)
 
         return self._database.use(read)
 
     def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """
-        Keep a value for ``ttl`` seconds, by default as long as the settings say.
+        Store a value for ``ttl`` seconds, by default the ttl of the settings.
 
         Raises:
             OSError: The file cannot be written.
@@ -85,13 +85,13 @@ class SQLiteCache:
         self._database.use(write)
 
     def close(self) -> None:
-        """Close the file. Closing twice is no error."""
+        """Close the database. It can be called repeatedly."""
         self._database.close()
 
 
 def build_sqlite_cache(settings: SQLiteCacheSettings, context: PluginContext) -> SQLiteCache:
     """
-    Make the cache that the settings describe. The file is opened when it is first used.
+    Build a cache from its settings. The file is opened on first use.
 
     Raises:
         ConfigurationError: The path is a folder.
@@ -99,7 +99,8 @@ def build_sqlite_cache(settings: SQLiteCacheSettings, context: PluginContext) ->
     path = context.cache_folder / FILE_NAME if settings.path is None else settings.path.expanduser()
     if _is_folder(path):
         raise ConfigurationError(
-            f"[caches.{context.instance}] path: {path} is a folder.", hint=f"Name a file in it, such as {FILE_NAME}."
+            f"[caches.{context.instance}] path: {path} is a folder.",
+            hint=f"Set it to a file, such as {path / FILE_NAME}.",
         )
     database = Database(path.absolute(), context.log)
     return SQLiteCache(database, context.clock, namespace=settings.namespace, ttl=settings.ttl)
@@ -109,11 +110,11 @@ def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except OSError:
-        return False  # told when the file is used, since it may be there by then
+        return False  # reported on first use: the file may exist by then
 
 
 def _name(key: str) -> bytes:
-    """Write a key as bytes: any text can be one, also such as is no valid Unicode."""
+    """Encode a key as bytes; it may be any text, including lone surrogates."""
     return key.encode("utf-8", "surrogatepass")
 
 
@@ -121,8 +122,8 @@ def _checksum(name: bytes, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(name))
 
 
-def _checked(value: object, checksum: object, name: bytes) -> bytes:
-    """Return the value, if it is the one that was set: SQLite itself does not see a changed byte in it."""
+def _verify(value: object, checksum: object, name: bytes) -> bytes:
+    """Return the value if its checksum matches: SQLite itself does not detect changed bytes."""
     if isinstance(value, bytes) and _checksum(name, value) == checksum:
         return value
-    raise DamagedError(errno.EIO, "An entry is not what was written")
+    raise DamagedError(errno.EIO, "The checksum of an entry does not match")

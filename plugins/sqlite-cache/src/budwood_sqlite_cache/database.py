@@ -1,4 +1,4 @@
-"""The file, and this process's connection to it."""
+"""The database file, and the connection of this process."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from typing import Final, TypeVar
 
 from budwood.contracts import EmitLog
 from budwood_sqlite_cache import schema
-from budwood_sqlite_cache.faults import DamagedError, as_os_error, code_of
-from budwood_sqlite_cache.files import BUSY_SECONDS, FileIdentity, create, identity, set_aside
-from budwood_sqlite_cache.forking import pause_for_forks
+from budwood_sqlite_cache.errors import DamagedError, error_code, to_os_error
+from budwood_sqlite_cache.files import BUSY_SECONDS, FileIdentity, create, file_identity, move_damaged_file
+from budwood_sqlite_cache.forking import pause_during_forks
 
 T = TypeVar("T")
 
-_HARMLESS: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL})
-"""After these faults a connection is as good as before."""
+_RECOVERABLE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL})
+"""Errors after which a connection can still be used."""
 
 _inherited: list[sqlite3.Connection] = []
-"""Connections of another process. They are kept from being closed here, which would release that process's locks."""
+"""Connections of the parent process. Closing them here would release the locks of that process."""
 
 
 class Database:
     """
-    Opens the file when it is first used, and begins a new one where it is damaged. Safe to use from several threads.
+    Opens the file on first use, and replaces a damaged file by a new one. Thread-safe.
 
     Args:
-        path: Where the file is, or will be.
-        log: Told when a damaged file is set aside.
+        path: The path of the file.
+        log: Receives an event when a damaged file is replaced.
     """
 
     def __init__(self, path: Path, log: EmitLog) -> None:
         self.path = path
         self._log = log
-        self._lock = threading.RLock()  # a fork in the middle of a use must not wait for itself
+        self._lock = threading.RLock()  # reentrant, since a fork during `use` acquires it again
         self._connection: sqlite3.Connection | None = None
         self._process = 0
         self._file: FileIdentity | None = None
         self._closed = False
-        pause_for_forks(self)
+        pause_during_forks(self)
 
     def use(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
-        Do something with a connection, alone among the threads of this process.
+        Run a function with the connection; only one thread of this process at a time.
 
         Raises:
             OSError: The file cannot be used.
@@ -56,34 +56,34 @@ class Database:
             try:
                 return self._try(work)
             except DamagedError as damage:
-                self._begin_anew(damage)
+                self._replace_file(damage)
             return self._try(work)
 
     def close(self) -> None:
-        """Close the connection, for good. Closing twice is no error."""
+        """Close the connection permanently. It can be called repeatedly."""
         with self._lock:
             self._closed = True
             self._disconnect()
 
     def pause(self) -> None:
-        """Close the connection and let nobody open one, until `resume` is called in the same thread."""
+        """Close the connection and prevent a new one, until the same thread calls `resume`."""
         self._lock.acquire()
         self._disconnect()
 
     def resume(self) -> None:
-        """Let connections be opened again."""
+        """Allow connections again."""
         self._lock.release()
 
     def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._connected())
         except sqlite3.Error as error:
-            if code_of(error) not in _HARMLESS:
+            if error_code(error) not in _RECOVERABLE:
                 self._disconnect()
-            raise as_os_error(error, self.path) from error
-        except UnicodeDecodeError as error:  # the text of SQLite's own error, which repeats what it found in the file
+            raise to_os_error(error, self.path) from error
+        except UnicodeDecodeError as error:  # from SQLite's error message, which quotes the damaged file
             self._disconnect()
-            raise DamagedError(errno.EIO, "The tables of the cache are not what was made", str(self.path)) from error
+            raise DamagedError(errno.EIO, "The tables of the cache are damaged", str(self.path)) from error
 
     def _connected(self) -> sqlite3.Connection:
         if self._closed:
@@ -97,7 +97,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         create(self.path)
-        self._file = identity(self.path)
+        self._file = file_identity(self.path)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             schema.prepare(connection, self.path)
@@ -113,17 +113,21 @@ class Database:
         if self._process != os.getpid():
             _inherited.append(connection)
             return
-        with suppress(sqlite3.Error):  # what could not be written back is in the log file, or lost with the disk
+        with suppress(sqlite3.Error):  # data that was not written back is in the write-ahead log, or lost
             connection.close()
 
     def _is_moved(self) -> bool:
-        """Tell whether the path means another file than the one that was opened, or none."""
-        return self._file != identity(self.path)
+        """Return whether the path now refers to another file, or to none."""
+        return self._file != file_identity(self.path)
 
-    def _begin_anew(self, damage: DamagedError) -> None:
+    def _replace_file(self, damage: DamagedError) -> None:
         self._disconnect()
-        kept = set_aside(self.path, self._file)
-        if kept is not None:
+        moved_to = move_damaged_file(self.path, self._file)
+        if moved_to is not None:
             self._log(
-                "cache file damaged", level="warning", path=str(self.path), kept=str(kept), reason=damage.strerror
+                "cache file damaged",
+                level="warning",
+                path=str(self.path),
+                moved_to=str(moved_to),
+                reason=damage.strerror,
             )

@@ -1,4 +1,4 @@
-"""The file as the operating system sees it: made for its owner alone, and set aside where it is damaged."""
+"""Create the cache file with access for its owner only, and rename damaged files."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from budwood_sqlite_cache.faults import as_os_error
+from budwood_sqlite_cache.errors import to_os_error
 
 BUSY_SECONDS: Final = 5.0
-"""How long a statement waits for another process to finish writing."""
+"""Seconds that a statement waits for another process to finish writing."""
 
 FileIdentity = tuple[int, int]
-"""Device and inode: tells whether a path still means the same file."""
+"""Device and inode, to check whether a path still refers to the same file."""
 
 _creating = threading.Lock()
 
 
-def identity(path: Path) -> FileIdentity | None:
-    """Tell which file the path means now; None where there is none."""
+def file_identity(path: Path) -> FileIdentity | None:
+    """Return the identity of the file at a path, or None if there is none."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -31,43 +31,43 @@ def identity(path: Path) -> FileIdentity | None:
 
 def create(path: Path) -> None:
     """
-    Create the file, unless it is there, so that only its owner can read it. SQLite makes the files beside it alike.
+    Create the file, unless it exists, with access for its owner only. SQLite gives its other files the same mode.
 
-    One thread at a time: closing a file releases all locks that this process has on it (`fcntl` of POSIX).
+    Only one thread at a time, because closing a file releases all locks of this process on it (POSIX `fcntl`).
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _creating, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def set_aside(path: Path, damaged: FileIdentity | None) -> Path | None:
+def move_damaged_file(path: Path, damaged: FileIdentity | None) -> Path | None:
     """
-    Rename the damaged file to ``….corrupt``, where it replaces an older one.
+    Rename the damaged file to ``….corrupt``, replacing an older one.
 
     Returns:
-        Its new path, or None where another process was faster.
+        The new path, or None if another process has already replaced the file.
 
     Raises:
-        OSError: It cannot be renamed.
+        OSError: The file cannot be renamed.
     """
-    kept = _beside(path, ".corrupt")
+    target = _beside(path, ".corrupt")
     lock = _beside(path, ".lock")
     create(lock)
     try:
         with closing(sqlite3.connect(lock, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             connection.execute(
                 "BEGIN EXCLUSIVE"
-            )  # a lock among processes, on every system, that no crash leaves behind
-            if damaged is None or identity(path) != damaged:
+            )  # a lock between processes that works on all systems and is released by a crash
+            if damaged is None or file_identity(path) != damaged:
                 return None
-            # The write-ahead log first: SQLite drops an old log beside an empty file, but not beside a filled one.
+            # The write-ahead log first: SQLite removes an old log of an empty file, but not of another one.
             with suppress(FileNotFoundError):
-                _beside(path, "-wal").replace(_beside(kept, "-wal"))
+                _beside(path, "-wal").replace(_beside(target, "-wal"))
             _beside(path, "-shm").unlink(missing_ok=True)
-            path.replace(kept)
+            path.replace(target)
     except sqlite3.Error as error:
-        raise as_os_error(error, lock) from error
-    return kept
+        raise to_os_error(error, lock) from error
+    return target
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -1,9 +1,9 @@
 """
-No connection outlives a fork.
+Close connections before a fork.
 
-A child inherits what SQLite remembers of the locks, but not the locks: while it holds a connection of its parent, even
-unused, its own connections to that file are unprotected, and committed entries are lost. So connections are closed
-before the fork, and each process opens its own when it next needs one.
+A child process inherits SQLite's record of the locks, but not the locks. While it has a connection of its parent, even
+unused, its own connections to that file are not protected, and committed entries are lost. Connections are therefore
+closed before a fork, and each process opens its own when it next needs one.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from weakref import WeakSet
 
 
 class Pausable(Protocol):
-    """What holds a connection."""
+    """An object with a connection."""
 
     def pause(self) -> None:
-        """Wait until nobody uses the connection, close it, and let nobody open one."""
+        """Wait until the connection is unused, close it, and prevent a new one."""
         ...
 
     def resume(self) -> None:
-        """Let connections be opened again."""
+        """Allow connections again."""
         ...
 
 
 _lock = threading.Lock()
-_watched: WeakSet[Pausable] = WeakSet()
+_owners: WeakSet[Pausable] = WeakSet()
 _paused: list[Pausable] = []
 
 
-def pause_for_forks(holder: Pausable) -> None:
-    """Pause the holder whenever this process forks, as long as it lives."""
+def pause_during_forks(owner: Pausable) -> None:
+    """Pause an object whenever this process forks, for its lifetime."""
     with _lock:
-        _watched.add(holder)
+        _owners.add(owner)
 
 
 def _before() -> None:
     _lock.acquire()
-    for holder in list(_watched):
-        holder.pause()
-        _paused.append(holder)
+    for owner in list(_owners):
+        owner.pause()
+        _paused.append(owner)
 
 
 def _after() -> None:

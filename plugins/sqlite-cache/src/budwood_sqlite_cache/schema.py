@@ -1,4 +1,4 @@
-"""The tables, and how a file is known to be ours."""
+"""The tables, and the identification of cache files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 VERSION: Final = 1
-"""Kept in ``user_version``. Changes whenever an older program could not read the file."""
+"""The version of the format, stored in ``user_version``. Incompatible formats have different versions."""
 
 _WAL_ATTEMPTS: Final = 50
 
-_MARK: Final = 0x42756463  # "Budc", kept in `application_id`
+_APPLICATION_ID: Final = 0x42756463  # "Budc"
 
 _TABLES: Final = (
     """
@@ -26,28 +26,30 @@ _TABLES: Final = (
     )
     """,
     "CREATE INDEX IF NOT EXISTS entries_by_end ON entries (expires) WHERE expires IS NOT NULL",
-    f"PRAGMA application_id = {_MARK}",
+    f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """
-    Make the tables, if the file is empty.
+    Create the tables if the file is empty.
 
     Raises:
-        OSError: The file is a database of something else, or of another version.
+        OSError: The file is another kind of database, or of another version.
     """
     _drop_stale_log(connection)
-    mark, version, tables = _contents(connection)
-    if tables and (mark, version) != (_MARK, VERSION):
+    application_id, version, tables = _read_header(connection)
+    if tables and (application_id, version) != (_APPLICATION_ID, VERSION):
         raise OSError(
             errno.EEXIST,
-            "The file is an SQLite database, but no cache of this version. Remove it, or set another path",
+            "The file is an SQLite database, but not a cache of this version. Remove it, or set another path",
             str(path),
         )
-    _enter_wal(connection)
-    connection.execute("PRAGMA synchronous = NORMAL")  # in WAL mode a power cut may lose entries, never the file
+    _enable_wal(connection)
+    connection.execute(
+        "PRAGMA synchronous = NORMAL"
+    )  # in WAL mode a power failure may lose entries, but not corrupt the file
     if not tables:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -57,22 +59,22 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def _drop_stale_log(connection: sqlite3.Connection) -> None:
     """
-    Let SQLite look at the file, at which it removes an old write-ahead log beside an empty one.
+    Let SQLite read the file, so that it removes an old write-ahead log of an empty file.
 
-    Where another process removed it at the same moment, that is told as a fault of the disk.
+    If another process removes it at the same time, SQLite reports a disk error, which is ignored.
     """
     try:
-        _number(connection, "PRAGMA user_version")
+        _read_number(connection, "PRAGMA user_version")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_IOERR_DELETE_NOENT:
             raise
 
 
-def _enter_wal(connection: sqlite3.Connection) -> None:
+def _enable_wal(connection: sqlite3.Connection) -> None:
     """
-    Let readers and a writer work side by side.
+    Enable WAL mode, so that readers do not block a writer.
 
-    Where several processes do this at once to a new file, SQLite tells all but one that it is locked, without waiting.
+    If several processes do this at once with a new file, SQLite reports a lock to all but one, without waiting.
     """
     for _ in range(_WAL_ATTEMPTS):
         try:
@@ -82,17 +84,21 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
         with connection:
-            connection.execute("BEGIN IMMEDIATE")  # this does wait for its turn
+            connection.execute("BEGIN IMMEDIATE")  # this waits for the lock
     connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _contents(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """Return the mark, the version and the number of tables, all of one moment: another process may be making them."""
+def _read_header(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return application id, version and number of tables in one transaction: another process may be creating them."""
     with connection:
         connection.execute("BEGIN")
-        tables = _number(connection, "SELECT count(*) FROM sqlite_master")
-        return _number(connection, "PRAGMA application_id"), _number(connection, "PRAGMA user_version"), tables
+        tables = _read_number(connection, "SELECT count(*) FROM sqlite_master")
+        return (
+            _read_number(connection, "PRAGMA application_id"),
+            _read_number(connection, "PRAGMA user_version"),
+            tables,
+        )
 
 
-def _number(connection: sqlite3.Connection, statement: str) -> int:
+def _read_number(connection: sqlite3.Connection, statement: str) -> int:
     return int(connection.execute(statement).fetchone()[0])

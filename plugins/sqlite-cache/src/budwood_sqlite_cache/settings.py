@@ -1,4 +1,4 @@
-"""What users can set."""
+"""The settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class SQLiteCacheSettings(BaseModel):
     Settings of the SQLite cache.
 
     Attributes:
-        path: The file, on a disk of this machine; by default ``replies.sqlite3`` in the user's cache folder.
-        namespace: Entries of one namespace are invisible to another, in the same file.
-        ttl: Seconds that an entry is kept where whoever sets it does not say; by default for ever.
+        path: The file, on a local disk; by default ``replies.sqlite3`` in the user's cache folder.
+        namespace: The namespace; entries of one namespace are not visible in another.
+        ttl: The default ttl of entries in seconds; by default they do not expire.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from budwood.contracts import Clock
 from budwood.errors import BudwoodError, RequestTimeoutError
 from budwood.types import ReplyHead, Timing
-from budwood.wire.errors import deadline_passed, head_late, too_large
+from budwood.wire.errors import deadline_error, head_timeout_error, size_error
 
 
 class ReadStep(NamedTuple):
@@ -129,7 +129,7 @@ async def collect_async(read: Callable[[], Awaitable[bytes]], limit: int) -> byt
 def _add(body: bytearray, chunk: bytes, limit: int) -> None:
     body += chunk
     if len(body) > limit:
-        raise too_large(limit)
+        raise size_error(limit)
 
 
 def _result_of(step: ReadStep) -> bytes:
@@ -145,5 +145,5 @@ def _apply_timeouts(step: ReadStep, timing: Timing, now: float, *, started: bool
         silent = f"The server sent nothing for {timing.idle_timeout:g} s."
         return ReadStep(RequestTimeoutError(silent, phase="read"), timing.idle_timeout)
     if step.delay >= left:
-        return ReadStep(deadline_passed() if started else head_late(timing, now + left), left)
+        return ReadStep(deadline_error() if started else head_timeout_error(timing, now + left), left)
     return step

@@ -1,10 +1,10 @@
 """
-What OpenAI's models read around the text of messages.
+The tokens that OpenAI's models add around the text of messages.
 
-Chat models read ``<|start|>ROLE<|sep|>TEXT<|end|>`` for each message, and the beginning of their own: three tokens a
-message and its role, and three for the reply. Source: the OpenAI cookbook, "How to count tokens with tiktoken". Models
-that reason read one token less before the reply, and two more in each of their own messages, which name a channel;
-these counts, and which models they hold for, are those of recorded requests.
+Chat models read ``<|start|>ROLE<|sep|>TEXT<|end|>`` for each message, then the start of their reply: three tokens and
+the role per message, and three for the reply. Source: the OpenAI cookbook, "How to count tokens with tiktoken".
+Reasoning models read one token less before the reply, and two more in each of their own messages, for the channel.
+These counts, and the models they apply to, come from recorded requests.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from budwood.types import ChatRequest, TextPart
 
 class Framing(NamedTuple):
     """
-    Tokens around the text; a role is one token.
+    The number of tokens around the text; a role is one token.
 
     Attributes:
-        request: For the beginning of the reply.
-        message: For each message, with its role.
-        assistant: For each message of the model, besides; None where that is not known.
+        request: Tokens for the start of the reply.
+        message: Tokens per message, including its role.
+        assistant: Additional tokens per assistant message; None if unknown.
     """
 
     request: int
@@ -45,9 +45,9 @@ _FRAMINGS: Final = {
     "o4*": REASONING,
     "gpt-5*": REASONING._replace(assistant=2),
 }
-"""By patterns of names; of several that fit the first holds."""
+"""The framing by model name pattern; the first match applies."""
 
-_OF_THEIR_OWN: Final = (
+_UNKNOWN_FRAMING: Final = (
     "*-audio*",
     "*-realtime*",
     "*-search*",
@@ -56,27 +56,27 @@ _OF_THEIR_OWN: Final = (
     "gpt-3.5-turbo-0301",
     "*-vision*",
 )
-"""Models that read more or less than their names promise."""
+"""Models whose framing differs from that of the models with similar names."""
 
-_UNREAD: Final = frozenset(
+_WITHOUT_TOKENS: Final = frozenset(
     "include logit_bias logprobs metadata moderation n prompt_cache_key prompt_cache_options "
     "prompt_cache_retention reasoning response_format safety_identifier service_tier store text top_logprobs user "
     "verbosity".split()
 )
-"""OpenAI's own parameters that put nothing before the model; a schema among them is no text alone (see `is_exact`)."""
+"""OpenAI parameters that add no input tokens, unless they contain a schema (see `is_exact`)."""
 
 
 def framing_of(model: str) -> Framing | None:
-    """Return what a model reads around the text, or None where that is not known."""
+    """Return the framing of a model, or None if it is unknown."""
     model = model.lower()
-    if any(fnmatchcase(model, pattern) for pattern in _OF_THEIR_OWN):
+    if any(fnmatchcase(model, pattern) for pattern in _UNKNOWN_FRAMING):
         return None
     return next((framing for pattern, framing in _FRAMINGS.items() if fnmatchcase(model, pattern)), None)
 
 
 def is_exact(request: ChatRequest, framing: Framing) -> bool:
-    """Tell whether all that the model reads of a request is text that can be counted."""
-    if request.tools or request.vendor_tools or request.output_schema or not _UNREAD.issuperset(request.extra):
+    """Return whether the input of a request is only text, so that the count is exact."""
+    if request.tools or request.vendor_tools or request.output_schema or not _WITHOUT_TOKENS.issuperset(request.extra):
         return False
     if any("schema" in str(request.extra.get(name)) for name in ("response_format", "text")):
         return False

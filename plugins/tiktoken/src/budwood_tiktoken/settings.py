@@ -1,4 +1,4 @@
-"""What users can set."""
+"""The settings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class TiktokenSettings(BaseModel):
     Settings of a section ``[tokenizers.tiktoken]``.
 
     Attributes:
-        cache_folder: Where the vocabularies lie, under the names that tiktoken gives them; by default where tiktoken
-            looks: the folder that ``TIKTOKEN_CACHE_DIR`` names, or ``data-gym-cache`` in the folder of temporary files.
-        download: Whether a vocabulary that is not there may be downloaded, once.
-        models: What model a name of your own stands for, such as that of a deployment: ``{"my-chat" = "gpt-4o"}``.
+        cache_folder: The folder of the vocabularies, with tiktoken's file names. The default is that of tiktoken:
+            ``TIKTOKEN_CACHE_DIR``, or ``data-gym-cache`` in the folder for temporary files.
+        download: Whether a missing vocabulary is downloaded on first use.
+        models: The OpenAI model for a name of your own, such as a deployment: ``{"my-chat" = "gpt-4o"}``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,4 +1,4 @@
-"""The tokenizer: exact for text, and nearer than an estimate for all else."""
+"""The tokenizer: exact for text, and estimates for other content."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from budwood_tiktoken.vocabularies import VOCABULARIES, Vocabularies
 
 class TiktokenTokenizer:
     """
-    Counts tokens with OpenAI's own vocabularies.
+    Counts tokens with OpenAI's vocabularies.
 
     Args:
-        settings: Where they lie, and whether they may be downloaded.
+        settings: The settings.
         context: Not used.
     """
 
@@ -27,13 +27,13 @@ class TiktokenTokenizer:
 
     def count(self, request: ChatRequest) -> TokenCount | None:
         """
-        Count the input tokens of a request; None for a model that is none of OpenAI's.
+        Count the input tokens of a request; None for a model that is not OpenAI's.
 
-        Exact for requests of text alone, to the models in `budwood_tiktoken.framing`. Tools, schemas, images and what
-        else there is are estimated, beside text that is counted.
+        The count is exact for requests with only text to the models in `budwood_tiktoken.framing`. Tools, schemas,
+        images and other content are estimated, in addition to the counted text.
 
         Raises:
-            ConfigurationError: The model's vocabulary is not on this machine.
+            ConfigurationError: The vocabulary of the model is not on this machine.
         """
         model = self._models.get(request.model.lower(), request.model)
         name = encoding_of(model)
@@ -41,19 +41,19 @@ class TiktokenTokenizer:
             return None
         encoding = self._vocabularies.get(name)
 
-        def counted(text: str) -> int:
+        def count_text(text: str) -> int:
             return len(encoding.encode_ordinary(text))
 
         framing = framing_of(model)
         if framing is not None and is_exact(request, framing):
             texts = (part.text for message in request.messages for part in message.parts if isinstance(part, TextPart))
-            tokens = tokens_around(request, framing) + sum(map(counted, texts))
+            tokens = tokens_around(request, framing) + sum(map(count_text, texts))
             return TokenCount(input_tokens=tokens, exact=True, low=tokens, high=tokens, source="tokenizer")
         low, tokens_likely, high = estimate_request(
             request,
-            text=lambda text: _certain(counted(text)),
-            request_overhead=_likely((framing or CHAT).request),
-            message_overhead=_likely((framing or CHAT).message),
+            text=lambda text: _exact(count_text(text)),
+            request_overhead=_approximate((framing or CHAT).request),
+            message_overhead=_approximate((framing or CHAT).message),
         )
         return TokenCount(
             input_tokens=round(tokens_likely),
@@ -65,7 +65,7 @@ class TiktokenTokenizer:
 
 
 def encoding_of(model: str) -> str | None:
-    """Return the name of a model's vocabulary, or None where the model is not known."""
+    """Return the name of the vocabulary of a model, or None if the model is unknown."""
     from tiktoken.model import encoding_name_for_model
 
     try:
@@ -75,10 +75,10 @@ def encoding_of(model: str) -> str | None:
     return name if name in VOCABULARIES else None
 
 
-def _certain(tokens: int) -> TokenEstimate:
+def _exact(tokens: int) -> TokenEstimate:
     return TokenEstimate(tokens, tokens, tokens)
 
 
-def _likely(tokens: int) -> TokenEstimate:
-    """Bound what stands around the text, where something else in the request makes it less certain."""
+def _approximate(tokens: int) -> TokenEstimate:
+    """Return an estimate of the tokens around the text, if other content makes the count uncertain."""
     return TokenEstimate(0, tokens, tokens + 6)

@@ -1,4 +1,4 @@
-"""Find OpenAI's vocabularies on this machine; nothing is downloaded unless the settings say so."""
+"""Load OpenAI's vocabularies; they are downloaded only if the settings allow it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tiktoken import Encoding
 
 VARIABLES: Final = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
-"""Where tiktoken looks for its folder. Source: ``tiktoken/load.py``."""
+"""Environment variables with the folder of tiktoken. Source: ``tiktoken/load.py``."""
 
-_environment = threading.Lock()
+_environment_lock = threading.Lock()
 
 
 class Vocabulary(NamedTuple):
     """
-    One vocabulary: the file in tiktoken's folder, named by the SHA-1 of its address, and the SHA-256 of its content.
+    A vocabulary: the file name, which is the SHA-1 of its URL, and the SHA-256 of its content.
 
     Source: ``tiktoken_ext/openai_public.py``.
     """
@@ -45,57 +45,57 @@ VOCABULARIES: Final = {
 
 class Vocabularies:
     """
-    Reads each vocabulary once. Safe to use from several threads.
+    Loads each vocabulary once. Thread-safe.
 
     Args:
-        folder: Where they lie; None is where tiktoken looks.
-        download: Whether one that is not there may be downloaded.
+        folder: The folder of the files; None for the default of tiktoken.
+        download: Whether missing vocabularies are downloaded.
     """
 
     def __init__(self, folder: Path | None, *, download: bool) -> None:
         self._folder = folder.expanduser() if folder is not None else None
         self._download = download
-        self._read: dict[str, Encoding] = {}
+        self._loaded: dict[str, Encoding] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Encoding:
         """
-        Return a vocabulary; to read one takes a second.
+        Return a vocabulary; loading it takes about one second.
 
         Raises:
-            ConfigurationError: It is not on this machine, or could not be downloaded.
+            ConfigurationError: The vocabulary is not on this machine, or cannot be downloaded.
         """
         with self._lock:
-            if name not in self._read:
-                self._read[name] = self._load(name)
-            return self._read[name]
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+            return self._loaded[name]
 
     def _load(self, name: str) -> Encoding:
-        folder = self._folder or _tiktokens_folder()
-        if not self._download and not _is_whole(folder / VOCABULARIES[name].file, VOCABULARIES[name].sha256):
+        folder = self._folder or _default_folder()
+        if not self._download and not _has_digest(folder / VOCABULARIES[name].file, VOCABULARIES[name].sha256):
             raise ConfigurationError(
                 f"tiktoken: the vocabulary {name} is not in {folder}, so tokens are estimated.",
-                hint="Set download = true in [tokenizers.tiktoken], or cache_folder to where it lies.",
+                hint="Set download = true in [tokenizers.tiktoken], or cache_folder to the folder that has it.",
             )
         import tiktoken
 
-        with _looking_in(self._folder):
+        with _use_folder(self._folder):
             try:
                 return tiktoken.get_encoding(name)
-            except (OSError, ValueError) as error:  # those of `requests` are OSErrors
+            except (OSError, ValueError) as error:  # errors of `requests` derive from OSError
                 raise ConfigurationError(
-                    f"tiktoken: the vocabulary {name} could not be downloaded to {folder}: {type(error).__name__}.",
-                    hint="Is there a way to the internet, and may the folder be written to?",
+                    f"tiktoken: cannot download the vocabulary {name} to {folder}: {type(error).__name__}.",
+                    hint="Check the network connection, and that the folder is writable.",
                 ) from error
 
 
-def _tiktokens_folder() -> Path:
-    named = next((os.environ[name] for name in VARIABLES if name in os.environ), None)
-    return Path(named) if named is not None else Path(tempfile.gettempdir(), "data-gym-cache")
+def _default_folder() -> Path:
+    configured = next((os.environ[name] for name in VARIABLES if name in os.environ), None)
+    return Path(configured) if configured is not None else Path(tempfile.gettempdir(), "data-gym-cache")
 
 
-def _is_whole(path: Path, sha256: str) -> bool:
-    """Tell whether a file is what tiktoken expects: it would replace any other by a download."""
+def _has_digest(path: Path, sha256: str) -> bool:
+    """Return whether a file has the expected content: tiktoken replaces any other by a download."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except OSError:
@@ -103,13 +103,13 @@ def _is_whole(path: Path, sha256: str) -> bool:
 
 
 @contextmanager
-def _looking_in(folder: Path | None) -> Iterator[None]:
-    """Have tiktoken look in a folder: it can be told only by the environment."""
+def _use_folder(folder: Path | None) -> Iterator[None]:
+    """Make tiktoken use a folder, which only the environment can set."""
     if folder is None:
         yield
         return
     name = VARIABLES[0]
-    with _environment:
+    with _environment_lock:
         before = os.environ.get(name)
         os.environ[name] = str(folder)
         try:

@@ -1,8 +1,8 @@
 """
-A provider for Hugging Face models inside this process, by the transformers library and PyTorch.
+A provider that runs Hugging Face models in this process, with the transformers library and PyTorch.
 
-``transformers/ORG/NAME`` is a model of the Hub, ``transformers/./models/tiny`` a folder. Neither transformers nor torch
-is imported before the first request.
+``transformers/ORG/NAME`` is a model of the Hub, ``transformers/./models/tiny`` a folder. transformers and torch are
+imported at the first request.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             settings=lambda: TransformersSettings,
             build=Transformers,
             requires_api=(2, 0),
-            summary="Hugging Face models inside this process.",
+            summary="Runs Hugging Face models in this process.",
             capabilities=CAPABILITIES,
             environment={"token": ("HF_TOKEN",)},
         )

@@ -1,4 +1,4 @@
-"""Conversations in the form that chat templates take."""
+"""Render conversations with chat templates."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from budwood_transformers.sampling import template_options
 
 def encode_prompt(tokenizer: Any, request: ChatRequest) -> list[int]:  # noqa: ANN401 - transformers is not read by mypy
     """
-    Write a conversation by the tokenizer's chat template, up to where the model goes on, and return its tokens.
+    Render a conversation with the chat template, up to the start of the reply, and return its tokens.
 
     Raises:
-        UnsupportedError: There is no chat template, or it has no place for the tools.
-        ConfigurationError: The template is broken.
-        InvalidRequestError: The template refuses the conversation, as some do with system messages.
+        UnsupportedError: There is no chat template, or it does not support tools.
+        ConfigurationError: The template has a syntax error.
+        InvalidRequestError: The template rejects the conversation, for example because of a system message.
         PromptError: The text cannot be encoded.
     """
     from jinja2 import TemplateError, TemplateSyntaxError
@@ -43,19 +43,19 @@ def encode_prompt(tokenizer: Any, request: ChatRequest) -> list[int]:  # noqa: A
         text.encode()
     except TemplateSyntaxError as error:
         raise ConfigurationError(
-            f"The chat template of {request.model} is broken, in line {error.lineno}: {error}.",
-            hint="Set chat_template to a file with a whole one.",
+            f"The chat template of {request.model} has a syntax error in line {error.lineno}: {error}.",
+            hint="Set chat_template to a file with a valid template.",
         ) from error
     except TemplateError as error:
         raise InvalidRequestError(
-            f"The chat template of {request.model} refuses this conversation: {error}.",
+            f"The chat template of {request.model} rejected this conversation: {error}.",
             param="messages",
-            hint="Some take no system message, or want user and assistant in turn.",
+            hint="Some templates do not accept system messages, or require alternating user and assistant messages.",
         ) from error
     except UnicodeEncodeError as error:
         raise PromptError(
-            f"The conversation cannot be encoded: {error}.",
-            hint='Unicode has no halves of characters; text.encode("utf-8", "replace") drops them.',
+            f"Cannot encode the conversation: {error}.",
+            hint='Remove lone surrogates, for example with text.encode("utf-8", "replace").decode().',
         ) from error
     tokens: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return tokens
@@ -64,33 +64,33 @@ def encode_prompt(tokenizer: Any, request: ChatRequest) -> list[int]:  # noqa: A
 def _check_template(tokenizer: Any, model: str, tools: list[dict[str, Any]]) -> None:  # noqa: ANN401 - as above
     if not tokenizer.chat_template:
         raise UnsupportedError(
-            f"{model} has no chat template: it was not made for conversations, or its tokenizer does not say how.",
-            hint="Set chat_template to a file with one, or take the model's variant for chat (-Instruct, -Chat, -it).",
+            f"{model} has no chat template.",
+            hint="Set chat_template to a file with one, or use a chat variant of the model (-Instruct, -Chat, -it).",
         )
     if tools and "tools" not in tokenizer.get_chat_template(tools=tools):
         raise UnsupportedError(
-            f"The chat template of {model} has no place for tools.",
-            hint="Set chat_template to a file with one that has.",
+            f"The chat template of {model} does not support tools.",
+            hint="Set chat_template to a file with one that does.",
         )
 
 
 def messages_for_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Write messages as templates read them: roles, texts, calls of tools, one message for each result of a tool."""
-    return [written for message in messages for written in _written(message)]
+    """Return messages in the format of chat templates; each tool result becomes a message."""
+    return [encoded for message in messages for encoded in _encode_message(message)]
 
 
 def tools_for_template(request: ChatRequest) -> list[dict[str, Any]]:
-    """Write the tools that the model may call; a template cannot make it call one, only leave others out."""
+    """Return the tools that the model may call. A template cannot force a call, but it can omit tools."""
     return [
         {
             "type": "function",
             "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
         }
-        for tool in _offered(request)
+        for tool in _allowed_tools(request)
     ]
 
 
-def _offered(request: ChatRequest) -> tuple[ToolDefinition, ...]:
+def _allowed_tools(request: ChatRequest) -> tuple[ToolDefinition, ...]:
     match request.tool_choice:
         case "none":
             return ()
@@ -100,25 +100,25 @@ def _offered(request: ChatRequest) -> tuple[ToolDefinition, ...]:
             return request.tools
 
 
-def _written(message: Message) -> Iterator[dict[str, Any]]:
+def _encode_message(message: Message) -> Iterator[dict[str, Any]]:
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     for result in results:
         yield {"role": "tool", "tool_call_id": result.call_id, "name": result.name, "content": result.text}
     if not results:
-        yield _spoken(message)
+        yield _encode_turn(message)
 
 
-def _spoken(message: Message) -> dict[str, Any]:
+def _encode_turn(message: Message) -> dict[str, Any]:
     role = "system" if message.role == "developer" else message.role
     content = "".join(part.text for part in message.parts if isinstance(part, TextPart | RefusalPart))
-    written: dict[str, Any] = {"role": role, "content": content}
-    if thought := "".join(part.text for part in message.parts if isinstance(part, ReasoningPart)):
-        written["reasoning_content"] = thought
+    encoded: dict[str, Any] = {"role": role, "content": content}
+    if reasoning := "".join(part.text for part in message.parts if isinstance(part, ReasoningPart)):
+        encoded["reasoning_content"] = reasoning
     if message.tool_calls:
-        written["tool_calls"] = [_call(call) for call in message.tool_calls]
-    return written
+        encoded["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
+    return encoded
 
 
-def _call(call: ToolCallPart) -> dict[str, Any]:
-    arguments = from_json(call.json_arguments)  # templates read an object
+def _encode_call(call: ToolCallPart) -> dict[str, Any]:
+    arguments = from_json(call.json_arguments)  # templates expect an object
     return {"type": "function", "id": call.id, "function": {"name": call.name, "arguments": arguments}}

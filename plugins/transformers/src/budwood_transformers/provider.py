@@ -1,4 +1,4 @@
-"""The provider: one thread writes a reply, whoever asked reads its events."""
+"""The provider: a thread generates the reply, and the caller reads its events."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Final
 from budwood.contracts import PluginContext
 from budwood.errors import PluginLoadError
 from budwood.types import Adaptation, Capability, ChatRequest, ModelInfo, ModelRules, StreamEvent
-from budwood_transformers.folders import listed, read_file
-from budwood_transformers.loading import LoadedModel, Loader, free_memory
+from budwood_transformers.loader import LoadedModel, Loader, free_memory
+from budwood_transformers.model_files import list_models, read_json_file
+from budwood_transformers.object_cache import ObjectCache, client_closed
 from budwood_transformers.prompts import encode_prompt
-from budwood_transformers.sampling import receipts, without_refused
+from budwood_transformers.sampling import list_adaptations, without_rejected_parameters
 from budwood_transformers.settings import TransformersSettings
-from budwood_transformers.shelf import Shelf, closed
 
 CAPABILITIES: Final = frozenset(
     {
@@ -32,19 +32,19 @@ CAPABILITIES: Final = frozenset(
 )
 _BY_RESPONSE_TEMPLATE: Final = frozenset({Capability.TOOLS, Capability.REASONING})
 _TOKENIZERS: Final = 8
-"""So many tokenizers are kept for counting; they are small."""
+"""The number of tokenizers to keep for counting; they are small."""
 
 
 class Transformers:
     """
-    Asks models that run in this process.
+    Runs models in this process.
 
-    A model is loaded at its first request, and let go by `close`, or when another needs its place. It writes one reply
-    at a time, in a thread of its own, so that a reader who stops in the middle blocks nobody.
+    A model is loaded at its first request, and unloaded by `close` or when `max_models` is exceeded. It generates one
+    reply at a time, in a separate thread, so that a reader that stops does not block others.
 
     Args:
-        settings: Which models, and where to load them.
-        context: What the plugin got besides its settings.
+        settings: The settings.
+        context: The plugin context.
 
     Raises:
         PluginLoadError: torch is not installed.
@@ -53,111 +53,115 @@ class Transformers:
     def __init__(self, settings: TransformersSettings, context: PluginContext) -> None:
         if importlib.util.find_spec("torch") is None:
             raise PluginLoadError(
-                "Models inside the process need torch, which is not installed.",
-                hint='pip install "budwood-transformers[torch]", or the build for your machine as pytorch.org says.',
+                "Running models in the process requires torch, which is not installed.",
+                hint='pip install "budwood-transformers[torch]", or see pytorch.org for the build for your machine.',
             )
         loader = Loader(settings, context)
         self._settings = settings
         self._context = context
-        self._models: Shelf[LoadedModel] = Shelf(loader.model, settings.max_models, free_memory)
-        self._tokenizers = Shelf(loader.tokenizer, _TOKENIZERS, lambda: None)
-        # At the end of the program too: a thread that still writes must not outlive the interpreter.
-        self._end = weakref.finalize(self, _close, self._models, self._tokenizers)
+        self._models: ObjectCache[LoadedModel] = ObjectCache(loader.model, settings.max_models, free_memory)
+        self._tokenizers = ObjectCache(loader.tokenizer, _TOKENIZERS, lambda: None)
+        # Also runs at exit: a generating thread must not outlive the interpreter.
+        self._finalizer = weakref.finalize(self, _close, self._models, self._tokenizers)
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What it can do with a model that has a response template; see `model_rules`."""
+        """The capabilities for models with a response template; see `model_rules`."""
         return CAPABILITIES
 
     def model_rules(self, model: str) -> ModelRules:
         """
-        Say what is known of a model.
+        Return the rules of a model.
 
-        Without a response template, reasoning and tool calls cannot be told from text. The files of a model that was
-        never downloaded say nothing yet, and nothing is downloaded to answer this.
+        Without a response template, reasoning and tool calls cannot be distinguished from text. Nothing is downloaded
+        for this, so a model that is not on this machine counts as having none.
         """
         rules = self._context.rules(model)
         if self._settings.response_template is not None:
             return rules
-        found = read_file(self._settings, model, "tokenizer_config.json") or {}
-        if found.get("response_template") is not None:
+        config = read_json_file(self._settings, model, "tokenizer_config.json") or {}
+        if config.get("response_template") is not None:
             return rules
         return rules.model_copy(update={"lacks": rules.lacks | _BY_RESPONSE_TEMPLATE})
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """List the models that can be asked without a download."""
-        return tuple(listed(self._settings))
+        """Return the models that need no download."""
+        return tuple(list_models(self._settings))
 
     def adaptations(self, request: ChatRequest) -> tuple[Adaptation, ...]:
-        """Say which parameters are not taken as given."""
-        return tuple(receipts(request, self._context.rules(request.model)))
+        """Return the adaptations of a request."""
+        return tuple(list_adaptations(request, self._context.rules(request.model)))
 
     def count_tokens(self, request: ChatRequest) -> int:
         """
-        Count the tokens of a request as the model would see them, its chat template included.
+        Count the tokens of a request, including those of the chat template.
 
-        Only the tokenizer is loaded, and downloaded where it is not on this machine.
+        Only the tokenizer is loaded; it is downloaded if it is not on this machine.
         """
         return self._tokenizers.use(request.model, lambda tokenizer: len(encode_prompt(tokenizer, request)))
 
     def stream(self, request: ChatRequest) -> Iterator[StreamEvent]:
         """
-        Answer, token by token. The model stops at the next token when the iterator is closed.
+        Generate a reply token by token. Closing the iterator stops the model at the next token.
 
         Raises:
-            BudwoodError: The model cannot be loaded, or cannot answer; see `budwood_transformers.failures`.
+            BudwoodError: The model cannot be loaded or run; see `budwood_transformers.errors`.
         """
-        request = without_refused(request, self._context.rules(request.model))
+        request = without_rejected_parameters(request, self._context.rules(request.model))
         models, limit = self._models, self._settings.max_tokens
-        left = threading.Event()
+        abandoned = threading.Event()
 
         def work(emit: Callable[[StreamEvent], None]) -> None:
-            from budwood_transformers.writing import write  # imports torch and transformers
+            from budwood_transformers.generation import generate_reply  # imports torch and transformers
 
-            def is_left() -> bool:
-                return left.is_set() or models.closing.is_set()
+            def is_cancelled() -> bool:
+                return abandoned.is_set() or models.closing.is_set()
 
-            complete = models.use(request.model, lambda model: write(model, request, limit, emit, is_left))
+            complete = models.use(
+                request.model, lambda model: generate_reply(model, request, limit, emit, is_cancelled)
+            )
             if not complete and models.closing.is_set():
-                raise closed()
+                raise client_closed()
 
-        return _in_thread(work, left)
+        return _in_thread(work, abandoned)
 
     def close(self) -> None:
-        """Stop all replies and let the models go. Closing twice is no error."""
-        self._end()
+        """Stop all replies and unload the models. It can be called repeatedly."""
+        self._finalizer()
 
 
-def _close(models: Shelf[LoadedModel], tokenizers: Shelf[object]) -> None:
+def _close(models: ObjectCache[LoadedModel], tokenizers: ObjectCache[object]) -> None:
     models.close()
     tokenizers.close()
 
 
-class _Failed:
-    """Carries an error from the thread that writes to whoever reads; with None, the end."""
+class _StreamEnd:
+    """The end of the events: the error of the generating thread, or None."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
-def _in_thread(work: Callable[[Callable[[StreamEvent], None]], None], left: threading.Event) -> Iterator[StreamEvent]:
-    """Do work in a thread of its own and yield what it emits; ``left`` is set when nobody reads any more."""
-    events: SimpleQueue[StreamEvent | _Failed] = SimpleQueue()
+def _in_thread(
+    work: Callable[[Callable[[StreamEvent], None]], None], abandoned: threading.Event
+) -> Iterator[StreamEvent]:
+    """Run a function in a new thread and yield its events; set ``abandoned`` when the caller stops reading."""
+    events: SimpleQueue[StreamEvent | _StreamEnd] = SimpleQueue()
 
     def run() -> None:
         try:
             work(events.put)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the events are read
-            events.put(_Failed(error))
+        except BaseException as error:  # noqa: BLE001 - raised in the reading thread
+            events.put(_StreamEnd(error))
         else:
-            events.put(_Failed(None))
+            events.put(_StreamEnd(None))
 
-    run_here = contextvars.copy_context().run
-    threading.Thread(target=run_here, args=(run,), name="budwood-transformers", daemon=True).start()
+    run_in_context = contextvars.copy_context().run
+    threading.Thread(target=run_in_context, args=(run,), name="budwood-transformers", daemon=True).start()
     try:
-        while not isinstance(event := events.get(), _Failed):
+        while not isinstance(event := events.get(), _StreamEnd):
             yield event
         if event.error is not None:
             raise event.error
     finally:
-        left.set()
+        abandoned.set()

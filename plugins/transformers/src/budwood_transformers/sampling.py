@@ -1,4 +1,4 @@
-"""How a request's parameters become options of ``generate``, and which of them do not."""
+"""Convert request parameters to options of ``generate``, and report those that are not supported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budwood.types import JSON, Adaptation, ChatRequest, ModelRules, NamedTool
 
 class GenerateOptions(BaseModel):
     """
-    What ``extra`` may hold for ``generate``. Beams and several replies at once cannot be streamed.
+    Options of ``generate`` that ``extra`` accepts. Beam search and several replies cannot be streamed.
 
     Meanings and ranges: https://huggingface.co/docs/transformers/main_classes/text_generation
     """
@@ -31,88 +31,88 @@ class GenerateOptions(BaseModel):
 
 
 TEMPLATE_OPTIONS: Final = "chat_template_kwargs"
-"""What ``extra`` may hold for the chat template, such as ``{"enable_thinking": false}``."""
+"""The key of ``extra`` for variables of the chat template, such as ``{"enable_thinking": false}``."""
 
-_OURS: Final = frozenset(
+_RESERVED: Final = frozenset(
     "add_generation_prompt chat_template continue_final_message conversation messages padding return_dict "
     "return_tensors tokenize tools truncation".split()
 )
-"""What is given to the template in any case, or would change what comes back from it."""
+"""Arguments of the chat template that Budwood sets, or that would change its result."""
 
-_COLD: Final = 1e-6
-"""Lower temperatures choose as 0 does, but divide by what the arithmetic of scores takes for 0."""
+_MIN_TEMPERATURE: Final = 1e-6
+"""Lower temperatures have the effect of 0, but would overflow the division."""
 
 _SAMPLED: Final = ("temperature", "top_p")
-_TAKEN: Final = (*_SAMPLED, "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty")
-_NOT_TAKEN: Final = {
+_SUPPORTED: Final = (*_SAMPLED, "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty")
+_UNSUPPORTED: Final = {
     "reasoning_effort": "a chat template may have a variable for it: extra={'chat_template_kwargs': {…}}",
-    "reasoning_budget": "the library counts no reasoning apart",
-    "parallel_tool_calls": "how many tools it calls is the model's own choice",
-    "vendor_tools": "they are tools of another vendor",
+    "reasoning_budget": "the library does not count reasoning tokens",
+    "parallel_tool_calls": "the model decides how many tools it calls",
+    "vendor_tools": "vendor tools are not supported",
 }
 
 
-def without_refused(request: ChatRequest, rules: ModelRules) -> ChatRequest:
-    """Leave out what the catalog, or the user's rows in it, say that the model refuses."""
-    refused: dict[str, object] = {name: () if name == "stop" else None for name in _TAKEN if name in rules.refuses}
-    return request.model_copy(update=refused) if refused else request
+def without_rejected_parameters(request: ChatRequest, rules: ModelRules) -> ChatRequest:
+    """Remove parameters that the model does not support according to the catalog."""
+    rejected: dict[str, object] = {name: () if name == "stop" else None for name in _SUPPORTED if name in rules.refuses}
+    return request.model_copy(update=rejected) if rejected else request
 
 
-def receipts(request: ChatRequest, rules: ModelRules) -> Iterator[Adaptation]:
-    """Say which parameters are not taken as given."""
-    for name in _TAKEN:
+def list_adaptations(request: ChatRequest, rules: ModelRules) -> Iterator[Adaptation]:
+    """Yield the parameters that are dropped or changed."""
+    for name in _SUPPORTED:
         if name in rules.refuses and getattr(request, name) not in (None, ()):
             yield Adaptation(parameter=name, action="dropped", reason=f"{request.model} rejects it")
-    for name, reason in _NOT_TAKEN.items():
+    for name, reason in _UNSUPPORTED.items():
         if getattr(request, name) not in (None, ()):
             yield Adaptation(parameter=name, action="dropped", reason=reason)
     if request.tools and request.tool_choice == "required":
-        yield Adaptation(parameter="tool_choice", action="dropped", reason="no template can make a model call a tool")
+        yield Adaptation(parameter="tool_choice", action="dropped", reason="a chat template cannot force a tool call")
     if request.tools and isinstance(request.tool_choice, NamedTool):
-        reason = "the tool is offered alone, but the model may still answer without it"
+        reason = "only this tool is offered, but the model may answer without calling it"
         yield Adaptation(parameter="tool_choice", action="changed", reason=reason)
 
 
 def sampling_options(request: ChatRequest) -> dict[str, Any]:
     """
-    Return the options of ``generate`` that decide which token comes next.
+    Return the options of ``generate`` for choosing tokens.
 
-    A temperature of 0 takes the likeliest token; a temperature or ``top_p`` that is given makes it sample. What is not
-    given is as the model's own ``generation_config.json`` says.
+    A temperature of 0 selects the most likely token; any other temperature or a ``top_p`` enables sampling. Other
+    options keep the values of the model's ``generation_config.json``.
 
     Raises:
-        InvalidRequestError: ``extra`` holds what is no such option, or a value that it cannot have.
+        InvalidRequestError: ``extra`` has an unknown option or an invalid value.
     """
     extra = {name: value for name, value in request.extra.items() if name != TEMPLATE_OPTIONS}
     try:
         options = GenerateOptions.model_validate(extra).model_dump(exclude_unset=True)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, place['loc']))}: {place['msg']}" for place in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
         raise InvalidRequestError(
-            f"extra= cannot be used: {wrong}.",
+            f"Invalid extra=: {problems}.",
             param="extra",
-            hint=f"Options are {', '.join(GenerateOptions.model_fields)} and {TEMPLATE_OPTIONS}.",
+            hint=f"Use only {', '.join(GenerateOptions.model_fields)} and {TEMPLATE_OPTIONS}.",
         ) from error
-    given = {name: getattr(request, name) for name in _SAMPLED if getattr(request, name) is not None}
-    if given.get("temperature", 1.0) < _COLD:
+    values = {name: getattr(request, name) for name in _SAMPLED if getattr(request, name) is not None}
+    if values.get("temperature", 1.0) < _MIN_TEMPERATURE:
         return options | {"do_sample": False}
-    return ({"do_sample": True} if given else {}) | given | options
+    return ({"do_sample": True} if values else {}) | values | options
 
 
 def template_options(request: ChatRequest) -> dict[str, JSON]:
     """
-    Return the variables that a request sets in the chat template.
+    Return the variables for the chat template.
 
     Raises:
-        InvalidRequestError: They are no table, or set what is not theirs.
+        InvalidRequestError: They are not an object, or use a reserved name.
     """
-    given = request.extra.get(TEMPLATE_OPTIONS, {})
-    if not isinstance(given, dict):
+    variables = request.extra.get(TEMPLATE_OPTIONS, {})
+    if not isinstance(variables, dict):
         raise InvalidRequestError(
-            f"{TEMPLATE_OPTIONS} is a {type(given).__name__}.", param="extra", hint="Give a table of variables."
+            f"{TEMPLATE_OPTIONS} is a {type(variables).__name__}.", param="extra", hint="Use a dictionary of variables."
         )
-    if taken := sorted(given.keys() & _OURS):
+    if reserved := sorted(variables.keys() & _RESERVED):
         raise InvalidRequestError(
-            f"{TEMPLATE_OPTIONS} sets {', '.join(taken)}.", param="extra", hint="Leave that out: it is set already."
+            f"{TEMPLATE_OPTIONS} sets {', '.join(reserved)}.", param="extra", hint="Remove it: Budwood sets it."
         )
-    return given
+    return variables

@@ -1,4 +1,4 @@
-"""Settings of models inside the process."""
+"""The settings."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 class TransformersSettings(BaseModel):
     """
-    Which models are loaded, how, and where to.
+    Settings of a section such as ``[providers.transformers]``.
 
     Attributes:
-        model_path: The folder, or the name on the Hub, of the one model of this instance. Its last component is then
-            the model's name: ``./models/tiny`` is ``INSTANCE/tiny``.
-        device: Where the weights lie: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; ``"auto"`` takes CUDA or MPS
-            where there is one, else the CPU.
-        dtype: The type of the weights in memory; ``"auto"`` as they were saved.
-        attn_implementation: Such as ``"sdpa"``, ``"eager"`` or ``"flash_attention_2"``; by default what the library
-            takes for the model.
-        revision: Branch, tag or commit on the Hub.
-        token: For private and gated models of the Hub.
-        trust_remote_code: Whether code that comes with a model may run in this process, with all its rights.
-        local_files_only: Whether nothing may be downloaded.
-        cache_folder: Where downloaded models lie; by default where all of Hugging Face's libraries keep them.
-        max_models: How many models are kept loaded; the one that was asked longest ago makes room.
-        max_tokens: How much a reply may have where the call does not say; tokens.
-        chat_template: A file with a chat template (Jinja), for tokenizers without one or in place of theirs.
-        response_template: A file with a response template (JSON) that tells reasoning and tool calls from text, for
-            tokenizers without one or in place of theirs. Form:
+        model_path: The folder, or the name on the Hub, of the only model of this instance. Its last component is the
+            name of the model: ``./models/tiny`` is ``INSTANCE/tiny``.
+        device: The device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; ``"auto"`` uses CUDA or MPS if available,
+            otherwise the CPU.
+        dtype: The type of the weights in memory; ``"auto"`` is that of the files.
+        attn_implementation: The attention implementation, such as ``"sdpa"``, ``"eager"`` or ``"flash_attention_2"``;
+            by default the library chooses it.
+        revision: The branch, tag or commit on the Hub; by default ``main``.
+        token: The token for private and gated models of the Hub.
+        trust_remote_code: Whether code of a model may run in this process, with all its permissions.
+        local_files_only: Whether downloads are disabled.
+        cache_folder: The folder for downloaded models; by default the shared cache of Hugging Face's libraries.
+        max_models: The number of models to keep loaded; the least recently used one is unloaded.
+        max_tokens: The default maximum of tokens of a reply.
+        chat_template: A file with a chat template (Jinja), which replaces that of the tokenizer.
+        response_template: A file with a response template (JSON), which identifies reasoning and tool calls, and
+            replaces that of the tokenizer. Format:
             https://huggingface.co/docs/transformers/chat_response_parsing
     """
 

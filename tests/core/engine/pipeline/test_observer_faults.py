@@ -26,7 +26,7 @@ def logged(monkeypatch):
     """
     The events as a program gets them that configured structlog itself.
     """
-    monkeypatch.setattr(logs, "_content_wanted", False)
+    monkeypatch.setattr(logs, "_logs_content", False)
     structlog.configure()
     with capture_logs() as events:
         yield events

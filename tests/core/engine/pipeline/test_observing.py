@@ -300,7 +300,7 @@ def test_nothing_is_built_without_observers(make_client, scripted, monkeypatch):
 
     for name in ("RequestStarted", "AttemptStarted", "AttemptFinished", "RequestFinished"):
         monkeypatch.setattr(getattr(observations, name), "__init__", refuse)
-    assert not logs.wanted()
+    assert not logs.is_enabled()
     scripted.reply(200, chat_reply("Hi"))
 
     with make_client() as client:
@@ -327,7 +327,7 @@ def test_installed_observer_runs_only_where_it_is_named(make_client):
     """
     with pytest.raises(PluginNotFoundError, match="telemetry-of-nobody"):
         make_client(observers=["telemetry-of-nobody"])
-    with pytest.raises(ConfigurationError, match="Give a list"):
+    with pytest.raises(ConfigurationError, match="Pass a list"):
         make_client(observers="usage")
     with pytest.raises(ConfigurationError, match="no method observe"):
         make_client(observers=[object()])

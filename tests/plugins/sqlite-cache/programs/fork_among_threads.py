@@ -1,4 +1,4 @@
-"""Fork again and again while threads write; each child reads and writes. Print how many children did: PATH."""
+"""Fork repeatedly while threads write; each child reads and writes. Print the number of successful children: PATH."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import sys
 import threading
 import warnings
 
-from opening import open_cache, say
+from program_cache import open_cache, print_line
 
-warnings.filterwarnings("ignore", category=DeprecationWarning)  # to fork among threads is what is tried here
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # this program forks while threads run
 
 cache = open_cache(sys.argv[1])
-over = threading.Event()
+stop = threading.Event()
 written = [0] * 4
 
 
 def write(writer: int) -> None:
-    """Set entries until it is over."""
-    while not over.is_set():
+    """Set entries until `stop` is set."""
+    while not stop.is_set():
         cache.set(f"thread {writer} {written[writer]}", b"value")
         written[writer] += 1
 
@@ -37,7 +37,7 @@ for number in range(10):
         finally:
             os._exit(2)
     succeeded += os.waitpid(child, 0)[1] == 0
-over.set()
+stop.set()
 for thread in threads:
     thread.join()
 
@@ -48,4 +48,4 @@ lost = [
     if cache.get(key) is None
 ]
 cache.close()
-say(succeeded, lost)
+print_line(succeeded, lost)

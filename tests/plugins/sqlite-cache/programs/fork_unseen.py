@@ -1,4 +1,4 @@
-"""Fork as a C library does, past Python's handlers, and print whether the child used its parent's connection: PATH."""
+"""Fork without Python's handlers, as a C library does; print whether the child used its parent's connection: PATH."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import ctypes
 import os
 import sys
 
-from opening import open_cache, say
+from program_cache import open_cache, print_line
 
 cache = open_cache(sys.argv[1])
 cache.set("before", b"parent")
 connection = cache._database.use(id)
 
 if ctypes.PyDLL(None).fork() == 0:
-    say(cache.get("before"), "its own" if cache._database.use(id) != connection else "its parent's")
+    print_line(cache.get("before"), "its own" if cache._database.use(id) != connection else "its parent's")
     os._exit(0)
 os.wait()

@@ -1,17 +1,17 @@
 """
-Set entries whose keys begin with a name, all read back at the end: PATH NAME COUNT.
+Set entries whose keys start with a name, and read them at the end: PATH NAME COUNT.
 
-It says "ready" and begins when it is told to, so that several begin together.
+It prints "ready" and starts at a line of input, so that several processes start together.
 """
 
 from __future__ import annotations
 
 import sys
 
-from opening import open_cache, say
+from program_cache import open_cache, print_line
 
 path, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-say("ready")
+print_line("ready")
 sys.stdin.readline()
 
 cache = open_cache(path)

@@ -1,13 +1,13 @@
-"""Set entries without end, and print the number of each once it is kept: PATH."""
+"""Set entries forever, and print the number of each after it is stored: PATH."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 
-from opening import open_cache, say
+from program_cache import open_cache, print_line
 
 cache = open_cache(sys.argv[1])
 for number in itertools.count():
     cache.set(f"key {number}", str(number).encode() * 5000)
-    say(number)
+    print_line(number)

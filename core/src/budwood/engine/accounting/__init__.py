@@ -1,1 +1,1 @@
-"""What calls cost, how many tokens they have, and what is reported of them."""
+"""Costs, token counts and observers of calls."""

@@ -1,4 +1,4 @@
-"""What calls cost, from the tokens that the vendors report and the prices that the catalog knows."""
+"""Calculate costs from the tokens that vendors report and the prices in the catalog."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 FREE: Final = Cost(Decimal(0))
-"""Of what was not sent."""
+"""The cost of what was not sent."""
 
-UNFINISHED: Final = Cost(None, "the attempt was left before its end, and its usage is not known")
-"""Of what was sent, and not read to its end."""
+UNFINISHED: Final = Cost(None, "the attempt was not finished, and its usage is not known")
+"""The cost of a request whose reply was not read to its end."""
 
 
 def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
@@ -39,7 +39,7 @@ def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> 
     facts = _facts_of_answering(endpoint.facts, asked, reply.model)
     try:
         tier = endpoint.price_tier(reply) if endpoint.price_tier else None
-    except PluginFaultError as error:  # the reply is there and paid for
+    except PluginFaultError as error:  # the reply is complete and paid for
         return Cost(None, f"the plugin could not read the service tier: {error.message}")
     cost = facts.cost(reply.usage, datetime.fromtimestamp(now, UTC), tier)
     return Cost(None, endpoint.no_price) if cost.unknown == NO_PRICE else cost
@@ -54,11 +54,10 @@ def cost_of_failure(error: ProviderError) -> Cost:
 
 def total(ledger: Sequence[Attempt]) -> Cost:
     """
-    Say what a call cost with all its attempts.
+    Return the cost of a call with all its attempts.
 
-    An attempt that the vendor turned down with an error's status brought nothing that could be charged. What became of
-    one that broke off is not known, and so neither is the whole: a stream that has begun is charged, whichever status
-    the error inside it has.
+    An attempt that the vendor rejected with an error status costs nothing. If an attempt was interrupted, its cost is
+    unknown, and so is the total: a stream that has started is charged, whatever the status of the error inside it.
     """
     if len(ledger) == 1 and ledger[0].error is None:
         return Cost(ledger[0].cost, ledger[0].cost_unknown)
@@ -73,10 +72,10 @@ def total(ledger: Sequence[Attempt]) -> Cost:
 
 def _facts_of_answering(known: Callable[[str], ModelFacts], asked: str, answered: str) -> ModelFacts:
     """
-    Return what is known of the model that answered.
+    Return the facts of the model that answered.
 
-    The reply names the model behind a deployment, an alias or a router. Prices in the user's settings are for the name
-    that the user calls.
+    The reply contains the name of the model behind a deployment, an alias or a router. Prices in the user's settings
+    apply to the name that the user requested.
     """
     facts = known(asked)
     if "prices" in facts.own or not answered:

@@ -1,4 +1,4 @@
-"""Count the tokens of a request on this machine: by a tokenizer, or else by an estimate that replies calibrate."""
+"""Count the tokens of a request locally: with a tokenizer, or by an estimate that is calibrated by replies."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from budwood.types import TokenCount
 
 OFF: Final = ("", "0", "false", "none", "off")
-"""How the environment says that no tokenizer is wanted."""
+"""Values of the setting `tokenizer` that disable tokenizers."""
 
 
 class TokenCounter:
     """
-    Counts tokens before anything is sent. Safe to use from several threads.
+    Counts tokens before a request is sent. Safe to use from several threads.
 
     Args:
-        instances: Makes tokenizers.
+        instances: Builds tokenizers.
     """
 
     def __init__(self, instances: Instances) -> None:
@@ -39,19 +39,19 @@ class TokenCounter:
 
     def count(self, endpoint: Endpoint, request: ChatRequest) -> TokenCount:
         """
-        Count, or estimate, the input tokens of a request. It may take a second where a vocabulary has to be read.
+        Count or estimate the input tokens of a request. This may take a second if a vocabulary must be loaded.
 
         Raises:
-            PluginError: The tokenizer that the settings name cannot be used.
+            PluginError: The configured tokenizer cannot be used.
         """
         counted, hint = self._ask_tokenizers(endpoint, request)
         if counted is not None:
             return counted
-        from budwood.providing import estimate_request  # not above: only those who count need its patterns
+        from budwood.providing import estimate_request  # not above: only counting needs its patterns
         from budwood.types import TokenCount
 
         estimate = estimate_request(request)
-        calibrated = self._calibration.applied(endpoint.name, request, estimate)
+        calibrated = self._calibration.correct(endpoint.name, request, estimate)
         low, tokens, high = calibrated or estimate
         return TokenCount(
             input_tokens=round(tokens),
@@ -66,9 +66,9 @@ class TokenCounter:
 
     def least(self, endpoint: Endpoint, request: ChatRequest) -> int:
         """
-        Return a number of tokens that a request has at least, so that it may be refused by it.
+        Return the minimum number of tokens of a request, by which it may be rejected.
 
-        What replies have taught is left out: they may have been in another language.
+        Calibration is ignored, since the replies may have been in another language.
         """
         from budwood.providing import estimate_request
 
@@ -77,10 +77,10 @@ class TokenCounter:
 
     def _ask_tokenizers(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
         """
-        Ask the tokenizers that may know the model; if one cannot count, return what would help.
+        Return the count of the first tokenizer that supports the model, or a hint if one failed.
 
         Raises:
-            PluginError: The tokenizer that the settings name cannot be used.
+            PluginError: The configured tokenizer cannot be used.
         """
         named = self._configured_name()
         if named is not None:
@@ -104,7 +104,7 @@ class TokenCounter:
         return None, hint
 
     def _configured_name(self) -> str | None:
-        """Return the tokenizer that the settings name; empty if they want none, None if they leave it open."""
+        """Return the configured tokenizer; empty if tokenizers are disabled, None if the settings do not say."""
         setting = self._instances.settings.tokenizer
         if setting is None or setting is True:
             return None

@@ -1,4 +1,4 @@
-"""All that is known of a model."""
+"""Collect all known details of a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budwood.types import ModelDetails, ModelFacts
 
 def details_of(target: Target, now: float) -> ModelDetails:
     """
-    Return abilities, rules, limits and prices of a model.
+    Return capabilities, rules, limits and prices of a model.
 
     Args:
         target: The model.

@@ -1,4 +1,4 @@
-"""Contain what observers raise: each observer is reported once, and the call continues."""
+"""Contain the errors of observers: each observer is reported once, and the call continues."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from budwood.types import ToolStarted
 
 CONTAINED: Final = (Exception, SystemExit)
-"""What an observer may raise without effect on the call. An interrupt of the user is none of its errors."""
+"""Exceptions of an observer that do not affect the call. An interrupt of the user is not one of them."""
 
 
 class ObserverFaults:
     """
     Writes the first error of each observer to the log.
 
-    It takes no lock: the collector of garbage may end a stream, and so tell observers, in any thread at any place.
+    It uses no lock: garbage collection may end a stream, and so notify observers, in any thread at any point.
     """
 
     def __init__(self) -> None:
         self._reported: Final[dict[int, object]] = {}
 
     def report(self, observer: object, error: BaseException) -> None:
-        """Write an error to the log, unless one of the same observer was written."""
+        """Log an error, unless one of the same observer was logged before."""
         first = object()
         if self._reported.setdefault(id(observer), first) is first:
             report(observer, error)
 
 
 def report(observer: object, error: BaseException) -> None:
-    """Write an error to the log. Its text may repeat content, so that it is written only where content is."""
-    with contextlib.suppress(Exception):  # what failed may be the log itself
+    """Log an error. Its text may quote content, so that it is a content field."""
+    with contextlib.suppress(Exception):  # the log itself may have failed
         logs.emit(
             "observer failed",
             level="warning",
@@ -51,7 +51,7 @@ def report(observer: object, error: BaseException) -> None:
 
 
 def _line_of(error: BaseException) -> str | None:
-    """Name the file and the line that raised an error."""
+    """Return the file and the line that raised an error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -62,12 +62,12 @@ class ToolScope:
     """
     The context managers of all observers around one tool, as one.
 
-    Whatever they do, the tool's exception leaves it unchanged.
+    The exception of a tool always passes through unchanged.
 
     Args:
-        faults: Reports what they raise.
-        observers: Make the context managers.
-        event: The tool that is about to run.
+        faults: Reports errors of the context managers.
+        observers: The observers, which create the context managers.
+        event: The event of the tool that is about to run.
     """
 
     def __init__(self, faults: ObserverFaults, observers: Sequence[ToolObserver], event: ToolStarted) -> None:
@@ -75,7 +75,7 @@ class ToolScope:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> None:
-        with contextlib.ExitStack() as stack:  # an interrupt may come in between
+        with contextlib.ExitStack() as stack:  # an interrupt may occur in between
             for scope in self._scopes:
                 stack.enter_context(scope)
             self._stack = stack.pop_all()
@@ -87,7 +87,7 @@ class ToolScope:
 
 
 class _ObserverScope:
-    """The context manager of one observer: it swallows nothing, and what it raises itself is reported."""
+    """The context manager of one observer. It cannot suppress exceptions; its own errors are reported."""
 
     def __init__(self, faults: ObserverFaults, observer: ToolObserver, event: ToolStarted) -> None:
         self._faults = faults

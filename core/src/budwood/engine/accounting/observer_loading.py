@@ -1,4 +1,4 @@
-"""Make the observers of a client from names and objects, and close those that were made."""
+"""Create the observers of a client from names and objects, and close those that were created."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ def load_observers(
     instances: Instances, observers: Sequence[str | Observer]
 ) -> tuple[tuple[Observer, ...], tuple[Observer, ...]]:
     """
-    Return the observers of a list of names and objects, and those among them that were created here.
+    Return the observers of a list of names and objects, and those of them that were created here.
 
     Raises:
-        ConfigurationError: Something is neither a name nor an observer, or is named twice.
-        PluginError: No observer has that name, or it cannot be used.
+        ConfigurationError: An element is neither a name nor an observer, or a name occurs twice.
+        PluginError: An observer does not exist or cannot be used.
     """
     if isinstance(observers, str):
-        raise ConfigurationError("observers= is a text.", hint=f"Give a list: observers=[{observers!r}].")
+        raise ConfigurationError("observers= must be a list; got str.", hint=f"Pass a list: observers=[{observers!r}].")
     loaded: list[Observer] = []
-    made: dict[str, Observer] = {}
+    created: dict[str, Observer] = {}
     try:
         for observer in observers:
             if isinstance(observer, str):
-                loaded.append(_make(instances, normalise(observer), made))
+                loaded.append(_build(instances, normalise(observer), created))
             else:
                 loaded.append(_check(observer))
     except BaseException:
-        close_observers(made.values())
+        close_observers(created.values())
         raise
-    return tuple(loaded), tuple(made.values())
+    return tuple(loaded), tuple(created.values())
 
 
 def close_observers(observers: Iterable[Observer]) -> None:
-    """Close the observers that can be closed. What they raise is written to the log."""
+    """Close the observers that have a method ``close``. Their errors are logged."""
     for observer in observers:
         if isinstance(observer, ClosableObserver):
             try:
@@ -49,17 +49,17 @@ def close_observers(observers: Iterable[Observer]) -> None:
                 report(observer, error)
 
 
-def _make(instances: Instances, name: str, made: dict[str, Observer]) -> Observer:
-    if name in made:
-        raise ConfigurationError(f"The observer {name!r} is named twice.", hint="Name it once.")
+def _build(instances: Instances, name: str, created: dict[str, Observer]) -> Observer:
+    if name in created:
+        raise ConfigurationError(f"observers= contains {name!r} twice.", hint="Remove one of them.")
     instance = instances.build(OBSERVER, name)
     observer: Observer = instance.implementation
     if problem := _problem_of(observer):
         raise PluginInvalidError(
-            f"The observer {name!r} was built as {type(observer).__name__}, which {problem}.",
-            hint=f"This is a fault in the plugin {instance.spec.name!r}. Report it to its authors.",
+            f"Plugin {instance.source.label} returned a {type(observer).__name__} from build(), which {problem}.",
+            hint=f"This is a fault in the plugin. Report it to {instance.source.authors}.",
         )
-    made[name] = observer
+    created[name] = observer
     return observer
 
 
@@ -67,7 +67,7 @@ def _check(observer: Observer) -> Observer:
     if problem := _problem_of(observer):
         raise ConfigurationError(
             f"The observer {type(observer).__name__} {problem}.",
-            hint="Give names of observers, or objects that satisfy budwood.contracts.Observer.",
+            hint="Pass names of observers, or objects that satisfy budwood.contracts.Observer.",
         )
     return observer
 

@@ -1,4 +1,4 @@
-"""Tell observers what happens during a call. Without observers nothing is built."""
+"""Notify observers of what happens during a call. Without observers no event is created."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from budwood.types import (
     ToolResultPart,
     ToolStarted,
 )
-from budwood.wire.heads import TRANSPORT_HEADERS, sendable
+from budwood.wire.heads import TRANSPORT_HEADERS, normalize_headers
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.attempt import Attempt
@@ -39,10 +39,10 @@ class Observers:
     """
     All observers of a client, as one.
 
-    What an observer raises is logged once for each of them, and the call continues.
+    The first error of each observer is logged, and the call continues.
 
     Args:
-        observers: The observers, in the order in which they are told.
+        observers: The observers, in the order in which they are notified.
     """
 
     def __init__(self, observers: Sequence[Observer]) -> None:
@@ -52,7 +52,7 @@ class Observers:
         self._faults = ObserverFaults()
 
     def observe(self, event: Observation) -> None:
-        """Tell all observers."""
+        """Notify all observers of an event."""
         for observer in self._observers:
             try:
                 observer.observe(event)
@@ -60,11 +60,11 @@ class Observers:
                 self._faults.report(observer, error)
 
     def request(self, call: Call, round_: Round) -> RequestReport:
-        """Return what tells the beginning and the end of a request."""
+        """Return the reporter of a request's start and end."""
         return RequestReport(self, call, round_)
 
     def attempt_started(self, attempt: Attempt) -> dict[str, str]:
-        """Tell that an attempt begins, and return the headers that observers add to its request."""
+        """Report the start of an attempt, and return the headers that observers add to its request."""
         call = attempt.round.call
         attempt.number = next(call.numbers)
         event = AttemptStarted(**_of(call, attempt.target), number=attempt.number, key=attempt.key_label)
@@ -72,13 +72,13 @@ class Observers:
         headers: dict[str, str] = {}
         for observer in self._headers:
             try:
-                headers = {**sendable(observer.attempt_headers(event)), **headers}
+                headers = {**normalize_headers(observer.attempt_headers(event)), **headers}
             except CONTAINED as error:
                 self._faults.report(observer, error)
         return headers
 
     def attempt_finished(self, attempt: Attempt, record: AttemptRecord) -> None:
-        """Tell the end of an attempt; one that failed before it was sent has had no beginning."""
+        """Report the end of an attempt. One that failed before it was sent has no start event."""
         call = attempt.round.call
         self.observe(
             AttemptFinished(
@@ -90,27 +90,27 @@ class Observers:
         )
 
     def retry(self, call: Call, target: Target, delay: float, error: str) -> None:
-        """Tell that a failed attempt is repeated."""
+        """Report a retry."""
         self.observe(RetryScheduled(**_of(call, target), delay=delay, error=error))
 
     def learned(self, call: Call, target: Target, parameters: Sequence[str]) -> None:
-        """Tell which parameters a model rejects."""
+        """Report the parameters that a model rejects."""
         self.observe(ParameterLearned(**_of(call, target), parameters=tuple(parameters)))
 
     def cache_hit(self, call: Call, target: Target) -> None:
-        """Tell that the cache answered."""
+        """Report a reply from the cache."""
         self.observe(CacheHit(**_of(call, target)))
 
     def cache_failed(self, call: Call, operation: Literal["read", "write"], error: str, reason: str | None) -> None:
-        """Tell that a cache could not be used."""
+        """Report a fault of the cache."""
         self.observe(CacheFailed(call=call.id, operation=operation, error=error, reason=reason))
 
     def first_token(self, call: Call, target: Target, seconds: float) -> None:
-        """Tell that the first content of a stream has arrived."""
+        """Report the first content of a stream."""
         self.observe(FirstToken(**_of(call, target), seconds=seconds))
 
     def tool_finished(self, call: Call, tool_call: ToolCallPart, result: ToolResultPart | None, seconds: float) -> None:
-        """Tell that a tool has run, was refused, or was left before its end: then there is no result."""
+        """Report that a tool has finished or was refused; without a result, it was interrupted."""
         self.observe(
             ToolFinished(
                 call=call.id,
@@ -123,14 +123,14 @@ class Observers:
         )
 
     def around_tool(self, call: Call, tool_call: ToolCallPart) -> ToolScope:
-        """Tell that a tool is about to run, and return the context managers that observers have for it, as one."""
+        """Report the start of a tool, and return the context managers of the observers for it, as one."""
         event = ToolStarted(call=call.id, name=tool_call.name, arguments=tool_call.arguments)
         self.observe(event)
         return ToolScope(self._faults, self._tools, event)
 
 
 class RequestReport:
-    """Tells the beginning and the end of one request of the user."""
+    """Reports the start and the end of one request of the user."""
 
     __slots__ = ("_call", "_observers", "_prompt", "_service", "_started")
 
@@ -142,12 +142,12 @@ class RequestReport:
         self._started = call.clock.monotonic()
 
     def start(self) -> None:
-        """Tell that it begins."""
+        """Report the start."""
         call = self._call
         self._observers.observe(RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt))
 
     def finish(self, response: Answer | None, error: BaseException | None) -> None:
-        """Tell how it ended."""
+        """Report the end."""
         call = self._call
         self._observers.observe(
             RequestFinished(
@@ -166,8 +166,8 @@ def _of(call: Call, target: Target) -> dict[str, Any]:
     return {"call": call.id, "provider": target.endpoint.name, "model": target.model}
 
 
-def with_further_headers(request: HTTPCall, headers: Mapping[str, str]) -> HTTPCall:
-    """Add headers, names in lower case, but none that the request has or that the transport writes."""
+def add_headers(request: HTTPCall, headers: Mapping[str, str]) -> HTTPCall:
+    """Add headers with lower-case names, except those that the request has or that the transport sets."""
     present = {name.lower() for name in request.headers} | TRANSPORT_HEADERS
     return request.with_headers({name: value for name, value in headers.items() if name not in present})
 

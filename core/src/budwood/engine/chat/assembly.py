@@ -1,4 +1,4 @@
-"""Put a response together from the events of a stream."""
+"""Build a response from the events of a stream."""
 
 from __future__ import annotations
 
@@ -38,50 +38,50 @@ from budwood.types.record import JSON
 
 @dataclass(slots=True)
 class _OpenText:
-    """Text, reasoning or a refusal that is still growing."""
+    """Text, reasoning or a refusal that is incomplete."""
 
     kind: type[TextPart | ReasoningPart | RefusalPart]
-    pieces: list[str]
+    chunks: list[str]
 
-    def part(self) -> Part:
-        return self.kind(text="".join(self.pieces))
+    def build(self) -> Part:
+        return self.kind(text="".join(self.chunks))
 
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A tool call that is still growing."""
+    """A tool call that is incomplete, unless ``complete`` is set."""
 
     index: int
     reply_id: str | None
-    earlier: int
+    calls_before: int
     id: str = ""
     name: str = ""
-    pieces: list[str] = field(default_factory=list)
-    whole: ToolCallPart | None = None
+    chunks: list[str] = field(default_factory=list)
+    complete: ToolCallPart | None = None
 
-    def part(self) -> Part:
-        if self.whole is not None:
-            return self.whole
-        arguments = "".join(self.pieces)
-        made = self.id or make_call_id(self.reply_id, self.index, self.name, arguments, earlier=self.earlier)
-        return ToolCallPart(id=made, name=self.name, arguments=arguments)
+    def build(self) -> Part:
+        if self.complete is not None:
+            return self.complete
+        arguments = "".join(self.chunks)
+        call_id = self.id or make_call_id(self.reply_id, self.index, self.name, arguments, earlier=self.calls_before)
+        return ToolCallPart(id=call_id, name=self.name, arguments=arguments)
 
 
 @dataclass(slots=True)
-class _Finished:
-    """A part that came whole."""
+class _CompletePart:
+    """A part that arrived complete."""
 
-    whole: Part
+    complete: Part
 
-    def part(self) -> Part:
-        return self.whole
+    def build(self) -> Part:
+        return self.complete
 
 
 @dataclass(slots=True)
 class _Choice:
-    """A message under construction; its parts are in the order in which they began."""
+    """A message under construction. Its parts are in the order of their first events."""
 
-    slots: list[_OpenText | _OpenCall | _Finished] = field(default_factory=list)
+    slots: list[_OpenText | _OpenCall | _CompletePart] = field(default_factory=list)
     calls: dict[int, _OpenCall] = field(default_factory=dict)
     reason: FinishReason | None = None
     raw_reason: str | None = None
@@ -89,50 +89,51 @@ class _Choice:
     def add_text(self, kind: type[TextPart | ReasoningPart | RefusalPart], text: str) -> None:
         last = self.slots[-1] if self.slots else None
         if isinstance(last, _OpenText) and last.kind is kind:
-            last.pieces.append(text)
+            last.chunks.append(text)
         elif text:
             self.slots.append(_OpenText(kind, [text]))
 
-    def add_call(self, delta: ToolCallDelta, reply_id: str | None, earlier: int) -> None:
+    def add_call(self, delta: ToolCallDelta, reply_id: str | None, calls_before: int) -> None:
         call = self.calls.get(delta.index)
         if call is None:
-            call = self.calls[delta.index] = _OpenCall(delta.index, reply_id, earlier)
+            call = self.calls[delta.index] = _OpenCall(delta.index, reply_id, calls_before)
             self.slots.append(call)
         call.id = delta.id or call.id
         call.name = delta.name or call.name
         if delta.arguments:
-            call.pieces.append(delta.arguments)
+            call.chunks.append(delta.arguments)
 
     def close_call(self, index: int, part: ToolCallPart) -> None:
         self.add_call(ToolCallDelta(index, part.id, part.name), None, 0)
-        self.calls[index].whole = part
+        self.calls[index].complete = part
 
     def close_text(self, part: TextPart | RefusalPart) -> None:
-        """Replace the text that grew by the whole. What else grew since the last whole is closed by the next event."""
+        """Replace incomplete text by the complete part. Further events close the other texts that were open."""
         while self.slots and isinstance(last := self.slots[-1], _OpenText) and last.kind is not ReasoningPart:
             self.slots.pop()
-        self.slots.append(_Finished(part))
+        self.slots.append(_CompletePart(part))
 
     def close_reasoning(self, part: ReasoningPart) -> None:
-        """Replace the reasoning that grew by the whole, which holds what its vendor wants back."""
+        """Replace incomplete reasoning by the complete part, which contains the data that its vendor needs back."""
         last = self.slots[-1] if self.slots else None
         if isinstance(last, _OpenText) and last.kind is ReasoningPart:
             self.slots.pop()
-        self.slots.append(_Finished(part))
+        self.slots.append(_CompletePart(part))
 
     def message(self) -> Message:
-        return Message(role="assistant", parts=tuple(slot.part() for slot in self.slots))
+        return Message(role="assistant", parts=tuple(slot.build() for slot in self.slots))
 
 
 class ResponseBuilder:
     """
-    Takes the events of one reply and makes the response of them, at the end or at any moment before.
+    Builds the response from the events of one reply, at its end or at any time before.
 
     Args:
-        earlier: How many tool calls the conversation held before, so that calls without ids get others.
+        calls_before: Number of tool calls that the conversation already contained; part of the ids of calls without
+            one.
     """
 
-    def __init__(self, earlier: int = 0) -> None:
+    def __init__(self, calls_before: int = 0) -> None:
         self._choices: dict[int, _Choice] = {0: _Choice()}
         self._usage = Usage()
         self._id: str | None = None
@@ -140,15 +141,15 @@ class ResponseBuilder:
         self._metadata: dict[str, JSON] = {}
         self._request_id: str | None = None
         self._rate_limits: RateLimits | None = None
-        self._take: Final[dict[type[Any], Callable[[Any], None]]] = {
+        self._handlers: Final[dict[type[Any], Callable[[Any], None]]] = {
             TextDelta: lambda event: self._choice(event.choice).add_text(TextPart, event.text),
             ReasoningDelta: lambda event: self._choice(event.choice).add_text(ReasoningPart, event.text),
             RefusalDelta: lambda event: self._choice(event.choice).add_text(RefusalPart, event.text),
             ReasoningClosed: lambda event: self._choice(event.choice).close_reasoning(event.part),
             TextClosed: lambda event: self._choice(event.choice).close_text(event.part),
-            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event, self._id, earlier),
+            ToolCallDelta: lambda event: self._choice(event.choice).add_call(event, self._id, calls_before),
             ToolCallClosed: lambda event: self._choice(event.choice).close_call(event.index, event.part),
-            VendorContent: lambda event: self._choice(event.choice).slots.append(_Finished(event.part)),
+            VendorContent: lambda event: self._choice(event.choice).slots.append(_CompletePart(event.part)),
             ResponseStarted: self._start,
             UsageReported: self._report,
             Finished: self._finish,
@@ -158,27 +159,27 @@ class ResponseBuilder:
 
     def add(self, events: Iterable[StreamEvent]) -> None:
         """
-        Take more events, in their order.
+        Add events, in their order.
 
         Raises:
-            RuntimeError: Something is not an event.
+            RuntimeError: An object is not a stream event.
         """
-        take = self._take
+        handlers = self._handlers
         for event in events:
             try:
-                take[type(event)](event)
+                handlers[type(event)](event)
             except KeyError:
-                if type(event) in take:
+                if type(event) in handlers:
                     raise
                 raise RuntimeError(f"{type(event).__name__} is not a stream event") from None
 
     @property
     def finished(self) -> bool:
-        """Whether the reply said why it ended."""
+        """Whether a finish reason has arrived."""
         return self._choices[0].reason is not None
 
     def build(self) -> ChatResponse:
-        """Make the response of what came so far; ``other`` is its finish reason while none came."""
+        """Build the response from the events so far. Its finish reason is ``other`` before one has arrived."""
         first, *others = (self._choices[index] for index in sorted(self._choices))
         return ChatResponse(
             message=first.message(),
@@ -204,7 +205,7 @@ class ResponseBuilder:
         self._model = event.model or self._model
 
     def _restart(self, _event: Restarted) -> None:
-        """Forget the content: a gateway that failed over in mid-reply began a second one."""
+        """Discard the content: a gateway that failed over during the reply started a second one."""
         self._choices = {0: _Choice()}
 
     def _report(self, event: UsageReported) -> None:

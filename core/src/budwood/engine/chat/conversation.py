@@ -1,4 +1,4 @@
-"""A conversation: its history, and how it is kept in a file."""
+"""A conversation: its history, and the file in which it is saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMAT: Final = "budwood-chat-1"
 
 
 class _Saved(Record):
-    """The file's content."""
+    """The content of the file."""
 
     format: str
     model: str | None = None
@@ -29,9 +29,9 @@ class _Saved(Record):
 @dataclass(slots=True)
 class Conversation:
     """
-    What was said. The system prompt is no part of the messages, so that it can be changed at any time.
+    The messages of a conversation, and its system prompt, which is not one of them and can be changed at any time.
 
-    Parts that belong to one vendor stay in the history, and are sent to that vendor alone.
+    Parts that belong to one vendor stay in the history, and are sent only to that vendor.
     """
 
     model: str | None = None
@@ -39,12 +39,12 @@ class Conversation:
     messages: list[Message] = field(default_factory=list)
 
     def fork(self) -> Conversation:
-        """Return a second conversation with the same past."""
+        """Return a second conversation with the same history."""
         return Conversation(self.model, self.system, list(self.messages))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write it as JSON, in one step: a reader never sees half a file.
+        Save the conversation as JSON. The file is replaced atomically.
 
         Raises:
             ConfigurationError: The file cannot be written.
@@ -53,29 +53,29 @@ class Conversation:
         try:
             write_file_atomically(Path(path), saved.model_dump_json(indent=1) + "\n")
         except OSError as error:
-            raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise ConfigurationError(f"Cannot write {path}: {error.strerror or error}.") from error
         except (TypeError, ValueError) as error:  # a path with a null byte, or none at all; text that JSON cannot hold
-            raise ConfigurationError(f"{path!r} cannot be written: {error}.") from error
+            raise ConfigurationError(f"Cannot write {path!r}: {error}.") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """
-        Read what `save` wrote.
+        Load a conversation that `save` wrote.
 
         Raises:
-            ConfigurationError: The file cannot be read, or is none of ours.
+            ConfigurationError: The file cannot be read, or is not a saved conversation.
         """
         try:
             saved = _Saved.model_validate_json(Path(path).read_bytes().removeprefix(BOM_UTF8))
         except OSError as error:
-            raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from error
+            raise ConfigurationError(f"Cannot read {path}: {error.strerror or error}.") from error
         except ValidationError as error:
             detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
             raise ConfigurationError(
                 f"{path} is not a saved chat: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}."
             ) from None
         except (TypeError, ValueError) as error:  # a path with a null byte, or none at all
-            raise ConfigurationError(f"{path!r} cannot be read: {error}.") from error
+            raise ConfigurationError(f"Cannot read {path!r}: {error}.") from error
         if saved.format != FORMAT:
-            raise ConfigurationError(f"{path} is in the form {saved.format!r}, and this is {FORMAT!r}.")
+            raise ConfigurationError(f"{path} has the format {saved.format!r}; supported is {FORMAT!r}.")
         return cls(saved.model, saved.system, list(saved.messages))

@@ -1,4 +1,4 @@
-"""Read what a function's docstring says of it and of its arguments."""
+"""Parse the docstring of a function into its summary and the descriptions of its arguments."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FIELD: Final = re.compile(r"^:param\s+(?:\w+\s+)?(\w+):\s*(.+)$")
 
 def parse_docstring(text: str) -> tuple[str, dict[str, str]]:
     """
-    Take a docstring apart: what is said of the function, and what of each argument.
+    Return the description of the function, and that of each argument.
 
-    Sections ``Args:`` and fields ``:param name:`` are understood.
+    Sections ``Args:`` and fields ``:param name:`` are supported.
     """
     summary: list[str] = []
     arguments: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Describe a plain function to a model, and call it with what the model writes."""
+"""Describe Python functions as tools, and call them with the arguments that a model wrote."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from budwood.types.record import JSON
 Function = Callable[..., Any]
 
 Approval = Callable[[ToolCallPart], bool | str | Awaitable[bool | str]]
-"""Asked before each call of a tool: True lets it run, False or a reason for the model does not."""
+"""Called before each tool call. True allows it; False, or a reason for the model, rejects it."""
 
 MAX_CACHED: Final = 256
 
 _DESCRIBABLE: Final = (FunctionType, MethodType, partial, type)
-"""Other objects are called by their ``__call__``."""
+"""Objects of other types are described by their ``__call__``."""
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
 class _Validator(Protocol):
-    """What Pydantic compiles of a function's parameters."""
+    """The validator that Pydantic compiles for the parameters of a function."""
 
-    def validate_python(self, value: ArgsKwargs, /) -> Any:  # noqa: ANN401 - whatever was compiled
+    def validate_python(self, value: ArgsKwargs, /) -> Any:  # noqa: ANN401 - depends on the function
         """Validate arguments."""
         ...
 
@@ -44,10 +44,10 @@ class Tool(NamedTuple):
     A function that a model may call.
 
     Attributes:
-        function: Called with what ``arguments`` returns.
-        definition: What the model is told; all calls share it.
+        function: The function.
+        definition: Its description for the model, shared by all calls.
         awaitable: Whether the function is async.
-        arguments: Validates arguments; returns them, positional and by name.
+        arguments: Validates arguments and returns them, positional and by name. None for a tool without a function.
     """
 
     function: Function
@@ -60,13 +60,13 @@ class Tool(NamedTuple):
         """Whether there is a function; a tool that was passed as a dictionary is run by the caller."""
         return self.arguments is not None
 
-    def call(self, call: ToolCallPart) -> Any:  # noqa: ANN401 - whatever the function returns
+    def call(self, call: ToolCallPart) -> Any:  # noqa: ANN401 - depends on the function
         """
         Call the function with the arguments that the model wrote, converted to the types of its hints.
 
         Raises:
             ValueError: The arguments are not JSON, or do not fit the function.
-            Exception: Whatever the function raises.
+            Exception: The function raised it.
         """
         if self.arguments is None:
             raise RuntimeError(f"the tool {self.definition.name!r} has no function")
@@ -78,16 +78,16 @@ def make_tool(function: Function) -> Tool:
     """
     Describe a function by its name, its hints and its docstring.
 
-    The description is built once for each function, and for each class whose objects are called.
+    The description is built once for each function, or once for the class of a callable object.
 
     Raises:
-        ConfigurationError: It cannot be described.
+        ConfigurationError: The function cannot be described.
     """
     name = getattr(function, "__name__", type(function).__name__)
     if not _NAME.match(name):
         raise ConfigurationError(
-            f"The tool {name!r} needs a name of letters, digits, _ and -.",
-            hint="Define it with def, under such a name.",
+            f"Invalid tool name {name!r}: it can contain only letters, digits, _ and -.",
+            hint="Define the function with def, under such a name.",
         )
     called = function if isinstance(function, _DESCRIBABLE) else getattr(function, "__call__", None)  # noqa: B004
     if not isinstance(called, _DESCRIBABLE):
@@ -96,7 +96,7 @@ def make_tool(function: Function) -> Tool:
             hint='Pass a Python function, or a dictionary: {"type": "function", "function": {…}}.',
         )
     documentation = function.__doc__ or inspect.getdoc(function) or ""
-    if isinstance(called, MethodType):  # a new object each time that it is looked up
+    if isinstance(called, MethodType):  # each look-up creates a new object
         return Tool(function, *_describe(ref(called.__func__), name, documentation, is_bound=True))
     return Tool(function, *_describe(ref(called), name, documentation, is_bound=False))
 
@@ -106,7 +106,7 @@ def make_tools(functions: Sequence[Function | Tool | ToolDefinition | Mapping[st
     Describe several functions, by name. A definition or a dictionary is a tool without a function.
 
     Raises:
-        ConfigurationError: One cannot be described, or two have the same name.
+        ConfigurationError: A function cannot be described, or two have the same name.
     """
     tools: dict[str, Tool] = {}
     for function in functions:
@@ -130,18 +130,18 @@ def _as_tool(given: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Too
 
 
 def _not_runnable(*_: object) -> None:
-    """Stand for the function of a tool that has none."""
+    """Take the place of the function of a tool that has none."""
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Tell whether a function, or an object that can be called, returns a coroutine."""
+    """Return whether a function or a callable object returns a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - an object with async __call__
     )
 
 
 def format_result(value: object) -> ResultContent:
-    """Return what a tool returned as the model gets it: text as it is, images as images, all else as JSON."""
+    """Convert the result of a tool for the model: texts and images stay as they are, all else becomes JSON."""
     parts = value if isinstance(value, list | tuple) else (value,)
     if not any(isinstance(part, ImagePart) for part in parts):
         return _format_text(value)
@@ -152,14 +152,16 @@ def format_result(value: object) -> ResultContent:
 
 def _format_text(value: object) -> str:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
+        return value.encode("utf-8", "replace").decode(
+            "utf-8"
+        )  # file names can contain unpaired surrogates, which JSON cannot
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     return to_json(value, fallback=str).decode()
 
 
 def format_error(error: Exception) -> str:
-    """Write for the model what went wrong with its call."""
+    """Describe a failed call to the model."""
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False, include_context=False, include_input=False)
         return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'arguments'}: {detail['msg']}" for detail in details)
@@ -167,7 +169,7 @@ def format_error(error: Exception) -> str:
 
 
 class _Description(NamedTuple):
-    """All of a `Tool` but its function."""
+    """A `Tool` without its function."""
 
     definition: ToolDefinition
     awaitable: bool
@@ -176,10 +178,10 @@ class _Description(NamedTuple):
 
 @lru_cache(MAX_CACHED)
 def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool) -> _Description:
-    """Describe a function. What is cached must not hold it, or it would never be collected."""
-    from budwood.engine.chat.docstrings import parse_docstring  # its patterns take a while, and only tools need them
+    """Describe a function. The cached result has no reference to the function, which could not be freed otherwise."""
+    from budwood.engine.chat.docstrings import parse_docstring  # compiles patterns that only tools need
 
-    function = cast("Function", called())  # the caller holds it
+    function = cast("Function", called())  # the caller has a reference
     try:
         signature = inspect.signature(MethodType(function, object()) if is_bound else function)
         hints = _hints(function)
@@ -187,7 +189,7 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
         schema = add_items(adapter.json_schema() | _further_properties(signature, hints))
     except (PydanticUserError, NameError, AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"The tool {name!r} cannot be described to a model: {str(error).splitlines()[0]}",
+            f"Cannot describe the tool {name!r}: {str(error).splitlines()[0]}",
             hint="Give its parameters type hints that JSON can express.",
         ) from error
     summary, arguments = parse_docstring(inspect.cleandoc(documentation))
@@ -246,7 +248,7 @@ def _further_properties(signature: inspect.Signature, hints: Mapping[str, Any]) 
 
 
 def _with_descriptions(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:
-    """Add the docstring's words to the properties that have no description of their own."""
+    """Add the descriptions of the docstring to properties that have none."""
     properties = {
         name: {"description": arguments[name], **value} if name in arguments else value
         for name, value in schema.get("properties", {}).items()

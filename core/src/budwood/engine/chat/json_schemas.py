@@ -1,4 +1,4 @@
-"""Examine JSON schemas (draft 2020-12): compile a validator, and find what no value can satisfy."""
+"""Examine JSON schemas (draft 2020-12): compile validators, and find contradictions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
     Compile a JSON schema into a validator of the library jsonschema.
 
     Raises:
-        ConfigurationError: The library is not installed, the schema is not valid, or it refers to what it lacks.
+        ConfigurationError: The library is not installed, the schema is not valid, or a reference cannot be resolved.
     """
     try:
         from jsonschema import Draft202012Validator, SchemaError
@@ -44,18 +44,18 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
         from referencing.jsonschema import DRAFT202012
     except ImportError as error:
         raise ConfigurationError(
-            "JSON schemas are validated by the library jsonschema, which is not installed.",
+            "Validating JSON schemas requires the library jsonschema, which is not installed.",
             hint="pip install jsonschema, or pass a Pydantic model.",
         ) from error
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
-    registry: Any = Registry()  # an empty one, which never fetches a $ref from the network
+    registry: Any = Registry()  # an empty registry never fetches a $ref from the network
     root = DRAFT202012.create_resource(schema)
     missing = next(_find_unresolvable(root, registry.resolver_with_root(root)), None)
     if missing is not None:
-        raise ConfigurationError(f"The JSON schema refers to {missing!r}, which is not in it.")
+        raise ConfigurationError(f"The JSON schema contains the reference {missing!r}, which cannot be resolved.")
     return Draft202012Validator(schema, registry=registry)
 
 
@@ -159,7 +159,7 @@ def is_object(schema: Mapping[str, Any]) -> bool:
 
 
 def is_strict(schema: object) -> bool:
-    """Tell whether every object requires all its properties and allows no others, as strict modes demand."""
+    """Return whether every object requires all its properties and allows no others, as strict modes demand."""
     if isinstance(schema, Mapping):
         if schema.get("type") == "object" or "properties" in schema:
             properties = set(schema.get("properties", {}))
@@ -194,7 +194,7 @@ def _add_items_in(keyword: str, value: Any) -> Any:  # noqa: ANN401 - the same
 
 def check_satisfiable(schema: Mapping[str, Any]) -> None:
     """
-    Check that a schema has no evident contradiction.
+    Check that a schema has no obvious contradiction.
 
     Raises:
         ConfigurationError: No value can satisfy it.
@@ -204,8 +204,8 @@ def check_satisfiable(schema: Mapping[str, Any]) -> None:
         raise ConfigurationError(f"No value can satisfy the schema: {found}.", hint="Correct the schema.")
 
 
-def _find_contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of small cases
-    """Find required values that are impossible; an optional one may be impossible and simply be absent."""
+def _find_contradictions(schema: object, path: str) -> Iterator[str]:  # noqa: C901 - a list of short cases
+    """Find required values that are impossible. An optional value that is impossible can be left out."""
     if schema is False:
         yield f"{path} is false"
     if not isinstance(schema, Mapping):

@@ -21,7 +21,7 @@ from budwood.types.record import JSON
 
 
 class ClientOptions(TypedDict, total=False):
-    """Options of a client, which are the defaults of its calls; see `budwood.settings.Options` for what they mean."""
+    """Options of a client: the defaults of its calls. See `budwood.settings.Options`."""
 
     retries: int
     timeout: float
@@ -36,18 +36,18 @@ class ClientOptions(TypedDict, total=False):
 
 class CompletionOptions(ClientOptions, total=False):
     """
-    Options of a plain completion. All may be left out.
+    Options of a plain completion. All are optional.
 
     Attributes:
         model: ``provider/model``; by default the client's.
-        temperature: How much chance there is in the reply; from 0, most vendors take up to 2.
-        top_p: The share of the likeliest tokens that are drawn from, 0 to 1.
-        max_tokens: The most tokens of output, reasoning included.
+        temperature: Randomness of the reply: 0 or more; most vendors accept up to 2.
+        top_p: Probability mass of the tokens to sample from, 0 to 1.
+        max_tokens: Maximum number of output tokens, including reasoning.
         stop: Texts at which the model stops.
-        seed: Makes chance repeatable, as far as the vendor can.
-        frequency_penalty: Against repeating words often.
-        presence_penalty: Against repeating words at all.
-        extra: The vendor's own parameters, sent as they are.
+        seed: Makes sampling repeatable, as far as the vendor supports it.
+        frequency_penalty: Penalty for tokens by how often they occurred.
+        presence_penalty: Penalty for tokens that occurred at all.
+        extra: Parameters of the vendor, sent unchanged.
     """
 
     model: str
@@ -63,23 +63,23 @@ class CompletionOptions(ClientOptions, total=False):
 
 class OptionsWithoutSchema(CompletionOptions, total=False):
     """
-    Options of a call: those of `CompletionOptions`, and these. All may be left out.
+    Options of a call: those of `CompletionOptions`, and these. All are optional.
 
     Attributes:
-        system: The system prompt, before all messages.
-        files: Files that the last message holds before its text: text and images.
-        reasoning_effort: How long the model may think.
-        reasoning_budget: How many tokens the model may think, for vendors that count them.
-        schema_mode: How the vendor is asked for that; by default in the best way that the model knows.
+        system: The system prompt, sent before all messages.
+        files: Files to put before the text of the last message, as paths or as bytes.
+        reasoning_effort: How much the model reasons before it answers.
+        reasoning_budget: Maximum number of reasoning tokens, for vendors that support it.
+        schema_mode: How structured output is requested; by default the first mode that the model supports.
         tools: Functions that the model may call. A dictionary, or a `ToolDefinition`, describes a tool that you run:
             a reply that calls it is returned, with all its calls in ``response.tool_calls``.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
-        parallel_tool_calls: Whether the model may ask for several calls at once.
-        execute_tools: Whether calls are run; otherwise they are in ``response.tool_calls``.
-        approve: Asked before each call of a tool; True lets it run, False or a reason for the model does not.
+        parallel_tool_calls: Whether the model may request several calls at once.
+        execute_tools: Whether Budwood runs the calls; if not, they are in ``response.tool_calls``.
+        approve: Called before each tool call. True allows it; False, or a reason for the model, rejects it.
         vendor_tools: Tools that run at the vendor.
-        prompt_cache: That the request comes again, longer: the vendor may keep what it has read, for this long.
-        cache: False asks the vendor although a reply may be kept, and keeps none.
+        prompt_cache: How long the vendor may cache the prompt, because later requests begin with it.
+        cache: False bypasses the client's cache: nothing is read from it or stored in it.
     """
 
     system: str
@@ -88,7 +88,7 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
     reasoning_budget: int
     schema_mode: SchemaMode
     tools: Sequence[Function | ToolDefinition | Mapping[str, Any]]
-    tool_choice: str
+    tool_choice: str | Mapping[str, Any]
     parallel_tool_calls: bool
     execute_tools: bool
     approve: Approval
@@ -99,11 +99,11 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
 
 class AskOptions(OptionsWithoutSchema, total=False):
     """
-    Options of a call: those of `OptionsWithoutSchema` and `CompletionOptions`, and this one. All may be left out.
+    Options of a call: those of `OptionsWithoutSchema` and `CompletionOptions`, and this one. All are optional.
 
     Attributes:
-        schema: What the reply must satisfy: a Pydantic model, another type such as ``list[Model]``, or a JSON schema;
-            see ``response.parsed``.
+        schema: Schema of structured output: a Pydantic model, another type such as ``list[Model]``, or a JSON schema.
+            The value is ``response.parsed``.
     """
 
     schema: ReplyType
@@ -121,17 +121,17 @@ _REQUEST_FIELDS: Final = frozenset(ChatRequest.model_fields) - _PARSED_HERE
 
 class CallOptions(NamedTuple):
     """
-    The options of a call, parsed.
+    The parsed options of a call.
 
     Attributes:
-        options: The client's own options, with those of the call over them.
+        options: The client's options, overridden by those of the call.
         model: ``provider/model``, or None for the client's.
         system: The system prompt.
         files: Files for the last message.
         parameters: Fields of the request.
-        tools: The functions that may be called.
-        output: What the reply must satisfy, if anything.
-        use_cache: Whether a kept reply will do.
+        tools: The tools that the model may call.
+        output: The structured output to request, or None.
+        use_cache: Whether the client's cache may be used.
     """
 
     options: Options
@@ -145,10 +145,10 @@ class CallOptions(NamedTuple):
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
         """
-        Write the request.
+        Build the request.
 
         Raises:
-            ConfigurationError: A parameter has a value that no vendor takes.
+            ConfigurationError: A parameter has an invalid value.
         """
         try:
             return ChatRequest(model=model, messages=messages, **self.parameters)
@@ -162,7 +162,7 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
     Parse the options of a call.
 
     Raises:
-        ConfigurationError: An option is unknown or has an impossible value.
+        ConfigurationError: An option is unknown or has an invalid value.
     """
     if not options:
         return CallOptions(defaults)
@@ -187,14 +187,14 @@ def parse_completion_options(options: CompletionOptions, defaults: Options) -> C
     Parse the options of a plain completion.
 
     Raises:
-        ConfigurationError: An option is unknown or has an impossible value.
+        ConfigurationError: An option is unknown or has an invalid value.
     """
     reject_unknown_options(options, _COMPLETION_OPTIONS)
     return parse_options(cast("AskOptions", options), defaults)
 
 
 def override(defaults: Options, overrides: Mapping[str, object]) -> Options:
-    """Change options, with their values checked."""
+    """Return options with some values replaced and validated."""
     return (
         validate_settings(Options, defaults.model_dump() | dict(overrides), where="options") if overrides else defaults
     )
@@ -202,10 +202,10 @@ def override(defaults: Options, overrides: Mapping[str, object]) -> Options:
 
 def reject_unknown_options(given: Mapping[str, object], known: frozenset[str]) -> None:
     """
-    See that every option is known.
+    Reject unknown options.
 
     Raises:
-        ConfigurationError: One is not; the text names those near to it.
+        ConfigurationError: An option is unknown; the hint suggests what to use.
     """
     for name in given:
         if name not in known:
@@ -221,7 +221,7 @@ def _hint_for_unknown(name: str, known: frozenset[str]) -> str:
     hint = hint_for(name, for_client=for_client) or did_you_mean(name, known)
     if hint is not None:
         return hint
-    return f"Known are {join_names(known)}." if for_client else "A vendor's own parameters go into extra={…}."
+    return f"Known options: {join_names(known)}." if for_client else "Pass parameters of the vendor in extra={…}."
 
 
 def _parse_parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str, Any]:
@@ -241,10 +241,10 @@ def _parse_parameters(options: Mapping[str, Any], tools: list[Any]) -> dict[str,
 
 def parse_extra(extra: object) -> dict[str, JSON]:
     """
-    Parse a vendor's own parameters.
+    Parse parameters of the vendor.
 
     Raises:
-        ConfigurationError: They are not a dictionary, or hold a credential: it would go into the body of the request.
+        ConfigurationError: They are not a dictionary, or contain a credential, which would be sent in the request body.
     """
     if extra is None:
         return {}
@@ -253,14 +253,14 @@ def parse_extra(extra: object) -> dict[str, JSON]:
     secret = next((name for name in extra if normalise(str(name)) in _SECRETS), None)
     if secret is not None:
         raise ConfigurationError(
-            f"extra= holds {secret!r}, and would be sent in the body of the request.",
+            f"extra= contains {secret!r}, which would be sent in the body of the request.",
             hint="Pass api_key=… to Client, or set it in budwood.toml or the environment.",
         )
     return dict(extra)
 
 
 def _parse_tool_choice(choice: object, names: set[str]) -> str | NamedTool:
-    if isinstance(choice, Mapping):  # as Chat Completions has it, or the Messages API
+    if isinstance(choice, Mapping):  # in the form of Chat Completions or of the Messages API
         function = choice.get("function", choice)
         choice = function.get("name", choice.get("type")) if isinstance(function, Mapping) else choice
         choice = {"any": "required"}.get(choice, choice) if isinstance(choice, str) else choice
@@ -271,7 +271,7 @@ def _parse_tool_choice(choice: object, names: set[str]) -> str | NamedTool:
     if choice in names:
         return NamedTool(name=choice)
     tools = f"a tool of this call: {', '.join(sorted(names))}" if names else "the name of a tool of this call"
-    raise ConfigurationError(f"tool_choice is {choice!r}.", hint=f'Give "auto", "none", "required", or {tools}.')
+    raise ConfigurationError(f"Invalid tool_choice {choice!r}.", hint=f'Pass "auto", "none", "required", or {tools}.')
 
 
 def _parse_output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Output | None:
@@ -280,7 +280,7 @@ def _parse_output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Ou
         return None
     if OUTPUT_TOOL in tools:
         raise ConfigurationError(
-            f"With schema=, no tool can have the name {OUTPUT_TOOL!r}: models may give the output by it.",
+            f"With schema=, the tool name {OUTPUT_TOOL!r} is reserved for structured output.",
             hint="Rename the function.",
         )
     return Output(parse_schema(options["schema"]), mode)
@@ -288,7 +288,7 @@ def _parse_output(options: Mapping[str, Any], tools: Mapping[str, object]) -> Ou
 
 def _parse_mode(mode: object) -> SchemaMode:
     if mode not in ("auto", "native", "tool", "prompt"):
-        raise ConfigurationError(f"schema_mode is {mode!r}.", hint='Give "auto", "native", "tool" or "prompt".')
+        raise ConfigurationError(f"Invalid schema_mode {mode!r}.", hint='Pass "auto", "native", "tool" or "prompt".')
     return mode
 
 
@@ -301,7 +301,7 @@ def _parse_text(options: Mapping[str, object], name: str) -> str | None:
 
 def _parse_list(options: Mapping[str, object], name: str, things: str) -> Sequence[object]:
     value = options.get(name, ())
-    if isinstance(value, list | tuple):  # the common case; asking an abstract class costs more
+    if isinstance(value, list | tuple):  # the common case: a check against an abstract class costs more
         return value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise _wrong_type(name, value, f"a list of {things}", f"Pass {name}=[…].")

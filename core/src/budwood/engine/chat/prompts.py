@@ -1,4 +1,4 @@
-"""Make messages of what callers give as a prompt."""
+"""Turn prompts and files of callers into messages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from budwood.types import (
 )
 
 Prompt = str | Message | Sequence[Message | Mapping[str, Any]]
-"""A text, a message, or a list of messages; also in the form of Chat Completions."""
+"""A text, a message, or a list of messages, which may be dictionaries in the form of Chat Completions."""
 
 Content = str | Message
-"""One input of a moderation: a text, or the texts and images of a message."""
+"""One input of a moderation: a text, or a message with texts and images."""
 
 File = str | os.PathLike[str] | bytes
 """A file by its path, or its content."""
@@ -29,13 +29,29 @@ File = str | os.PathLike[str] | bytes
 ReadFile = Callable[[str, bytes, str], tuple[Part, ...]]
 """Turns a file's name, content and media type into parts of a message."""
 
+_ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|gs|data|file):(?=//|[^/\\])", re.IGNORECASE)
+_PRIVATE: Final = re.compile(r"(?<=//)[^/@]*@|[?#].*", re.DOTALL)
+"""Parts of an address that may be secret: user name and password, query and fragment."""
+
+_HINT_FOR_ADDRESSES: Final = "If the vendor can fetch the image: client.ask(Message.user(text, Image(url=…)))."
+_HINT_FOR_FILES: Final = "Pass the path of the file, or its content as bytes."
+
+_SIGNATURES: Final = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"%PDF-": "application/pdf",
+}
+"""The first bytes of files. Source: the specifications of the formats."""
+
 
 def parse_prompt(prompt: Prompt, *, system: str | None = None) -> tuple[Message, ...]:
     """
-    Make messages of a prompt.
+    Turn a prompt into messages.
 
     Raises:
-        PromptError: It is none of the forms of `Prompt`.
+        PromptError: The prompt has none of the forms of `Prompt`.
     """
     start = (Message.system(system),) if system else ()
     if isinstance(prompt, str):
@@ -62,10 +78,10 @@ def parse_prompt(prompt: Prompt, *, system: str | None = None) -> tuple[Message,
 
 def parse_contents(given: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, ...], ...]:
     """
-    Make contents to be judged of texts and messages.
+    Turn texts and messages into the contents of a moderation.
 
     Raises:
-        PromptError: Something is neither, or a message holds more than texts and images.
+        PromptError: A content is neither, or a message contains more than texts and images.
     """
     return tuple(_parse_content(content) for content in given)
 
@@ -74,10 +90,10 @@ def _parse_content(given: Content) -> tuple[TextPart | ImagePart, ...]:
     if isinstance(given, str):
         return (TextPart(text=given),)
     if not isinstance(given, Message):
-        raise PromptError(f"There is a {type(given).__name__} to judge.", hint="Give texts or messages.")
+        raise PromptError(f"A content is of the type {type(given).__name__}.", hint="Pass texts or messages.")
     parts = tuple(part for part in given.parts if isinstance(part, TextPart | ImagePart))
     if len(parts) != len(given.parts):
-        raise PromptError("There is a message to judge that holds more than texts and images.")
+        raise PromptError("A message to moderate contains more than texts and images.", hint="Remove the other parts.")
     return parts
 
 
@@ -86,12 +102,12 @@ def add_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadFi
     Put files before the text of the last message.
 
     Raises:
-        PromptError: A file cannot be read, or is of no known kind.
+        PromptError: A file cannot be read, or no media handler supports its type.
     """
     if not files:
         return messages
     if not messages or messages[-1].role != "user":
-        raise PromptError("There is no message of the user for the files.", hint="End the messages with one.")
+        raise PromptError("No user message for the files.", hint="End the messages with a user message.")
     parts = tuple(part for number, file in enumerate(files, 1) for part in _read_file(file, number, read))
     *before, last = messages
     return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
@@ -99,9 +115,9 @@ def add_files(messages: tuple[Message, ...], files: Sequence[File], read: ReadFi
 
 def guess_media_type(name: str, data: bytes) -> str:
     """
-    Guess a file's media type by its name; what has no telling name and is UTF-8 is text.
+    Guess the media type of a file by its name. UTF-8 content without a known file extension is text.
 
-    So is what is named as a video: TypeScript has the ending of MPEG transport streams.
+    So is UTF-8 content with the extension of a video: TypeScript files have that of MPEG transport streams.
     """
     guessed, _ = mimetypes.guess_type(name)
     if guessed is not None and guessed.partition("/")[0] in ("image", "audio", "text"):
@@ -117,22 +133,22 @@ def _read_file(file: object, number: int, read: ReadFile) -> tuple[Part, ...]:
     if isinstance(file, bytes):
         name = f"file {number}"
         return read(name, file, _detect_media_type(file) or guess_media_type(name, file))
-    path = _path_of(file)
+    path = _parse_path(file)
     try:
         data = path.read_bytes()
     except IsADirectoryError:
-        raise PromptError(f"{path} is a folder.", hint="Name the files in it.") from None
-    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        raise PromptError(f"{path} is a folder.", hint="Pass the files in it.") from None
+    except (OSError, ValueError) as error:  # ValueError for a path that the system cannot have
         reason = getattr(error, "strerror", None) or error
-        raise PromptError(f"{path} cannot be read: {reason}.", hint="Check the name.") from error
+        raise PromptError(f"Cannot read {path}: {reason}.", hint="Check the path.") from error
     return read(path.name, data, guess_media_type(path.name, data))
 
 
-def _path_of(file: object) -> Path:
+def _parse_path(file: object) -> Path:
     if isinstance(file, str) and (scheme := _ADDRESS.match(file)):
-        shown = file[: 60 if scheme[0] != "data:" else 5]
-        hint = "Pass its path." if scheme[0] == "file:" else _HINT_FOR_ADDRESSES
-        raise PromptError(f"A file is an address: {shown}. Budwood does not download files.", hint=hint)
+        shown = "data:…" if scheme[0].lower() == "data:" else _PRIVATE.sub("", file)
+        hint = "Pass its path." if scheme[0].lower() == "file:" else _HINT_FOR_ADDRESSES
+        raise PromptError(f"A file is given by its address, and Budwood does not download files: {shown}", hint=hint)
     if not isinstance(file, str | os.PathLike):
         hint = "Pass it in a message: Message.user(text, image)." if isinstance(file, ImagePart) else _HINT_FOR_FILES
         raise PromptError(f"A file is of the type {type(file).__name__}.", hint=hint)
@@ -140,21 +156,7 @@ def _path_of(file: object) -> Path:
 
 
 def _detect_media_type(data: bytes) -> str | None:
-    """Tell the media type of content without a name by how it begins."""
+    """Detect the media type of content by its first bytes; None if it is not known."""
     return next((media_type for start, media_type in _SIGNATURES.items() if data.startswith(start)), None) or (
         "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
     )
-
-
-_ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|gs|data|file):(?=//|[^/\\])", re.IGNORECASE)
-_HINT_FOR_ADDRESSES: Final = "For an image that the vendor fetches: client.ask(Message.user(text, Image(url=…)))."
-_HINT_FOR_FILES: Final = "Pass the path of the file, or its content as bytes."
-
-_SIGNATURES: Final = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"%PDF-": "application/pdf",
-}
-"""How files begin. Source: the formats' own specifications."""

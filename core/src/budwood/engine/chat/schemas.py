@@ -1,9 +1,9 @@
 """
-What a structured reply must satisfy: a type that Pydantic can validate, or a JSON schema.
+Schemas of structured output: types that Pydantic can validate, and JSON schemas.
 
-Schemas and validators are built once. What belongs to a Pydantic model is found by a weak reference to its class; other
-types by equality; dictionaries by their JSON, so that one that was changed is read anew. Each of the three caches holds
-the 256 entries that were used last, without a lock.
+Schemas and validators are built once and cached. Pydantic models are found by a weak reference to the class, all other
+types by equality, and dictionaries by their JSON, so that a changed dictionary is parsed again. Each of the three
+caches contains the 256 most recently used entries, without a lock.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ any other type that Pydantic can validate, or a JSON schema as a dictionary.
 MAX_CACHED: Final = 256
 
 _WRAPPED: Final = "value"
-"""The property that holds a value which is no object."""
+"""The property of the object that contains a value of another type."""
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -74,7 +74,7 @@ class ReplySchema(ABC):
 
     schema: OutputSchema
 
-    def validate(self, text: str) -> Any:  # noqa: ANN401 - whatever the type's values are
+    def validate(self, text: str) -> Any:  # noqa: ANN401 - depends on the type
         """
         Parse the reply of a model into the value: JSON, also with reasoning, words and fences around it.
 
@@ -103,7 +103,7 @@ class ReplySchema(ABC):
 
 
 class ModelSchema(ReplySchema):
-    """A Pydantic model. The schema is shared by all calls; the model itself is held only as long as the call."""
+    """A Pydantic model. All calls share the schema; the cache has no reference to the model."""
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._model = model
@@ -121,10 +121,10 @@ class TypeSchema(ReplySchema):
     """
     Any other type.
 
-    Vendors take only objects at the root: a value that is none is asked for as ``{"value": …}``, and may come without.
+    Vendors require an object at the root: other values are requested as ``{"value": …}``, and accepted without it.
     """
 
-    def __init__(self, annotation: Any) -> None:  # noqa: ANN401 - there is no type of types
+    def __init__(self, annotation: Any) -> None:  # noqa: ANN401 - Python has no type for annotations
         name = annotation.__name__ if isinstance(annotation, type) else "output"
         with _schema_errors(annotation):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
@@ -180,7 +180,7 @@ class JSONSchema(ReplySchema):
 
 def parse_schema(schema: object) -> ReplySchema:
     """
-    Parse what a caller passes as ``schema``; see `ReplyType`.
+    Parse the option ``schema``; see `ReplyType`.
 
     Raises:
         ConfigurationError: It is neither a type nor a JSON schema, or no value can satisfy it.
@@ -197,13 +197,13 @@ def parse_schema(schema: object) -> ReplySchema:
     parts = tuple(_walk_types(schema))
     try:
         hash(parts)
-    except TypeError:  # what Annotated[…] holds need not be hashable
+    except TypeError:  # the metadata of Annotated[…] need not be hashable
         return TypeSchema(schema)
     return _type_schema(parts)
 
 
 def _unwrap(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Take a JSON schema out of what Chat Completions calls ``response_format``."""
+    """Return the JSON schema inside a ``response_format`` of Chat Completions."""
     if schema.get("type") == "json_schema":
         inner = schema.get("json_schema", schema)
         if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):
@@ -218,24 +218,24 @@ def _unwrap(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def check_schema(schema: ReplyType) -> None:
     """
-    Check a schema before anything is sent: that it is one, and that some value can satisfy it.
+    Check that a schema is valid and that some value can satisfy it. Nothing is sent.
 
     Args:
         schema: As for `Client.ask`.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: The schema cannot be used.
     """
     parse_schema(schema)
 
 
 @lru_cache(MAX_CACHED)
 def _model_schema(model: ref[type[BaseModel]]) -> OutputSchema:
-    """Describe a model. What is cached must not hold the class, or it would never be collected."""
-    held = cast("type[BaseModel]", model())  # the caller holds it
-    with _schema_errors(held):
-        schema = add_items(held.model_json_schema())
-    return _output_schema(held.__name__, schema)
+    """Describe a model. The cached result has no reference to the class, which could not be freed otherwise."""
+    cls = cast("type[BaseModel]", model())  # the caller has a reference
+    with _schema_errors(cls):
+        schema = add_items(cls.model_json_schema())
+    return _output_schema(cls.__name__, schema)
 
 
 @lru_cache(MAX_CACHED)
@@ -249,22 +249,22 @@ def _json_schema(canonical: bytes) -> JSONSchema:
 
 
 def _canonical(schema: Mapping[str, Any]) -> bytes:
-    """Write a dictionary as JSON, in its own order: models write properties in the order of the schema."""
+    """Encode a dictionary as JSON. Keys keep their order: models write properties in the order of the schema."""
     try:
         return to_json(dict(schema))
     except ValueError as error:
-        raise ConfigurationError(f"The JSON schema cannot be written as JSON: {error}.") from None
+        raise ConfigurationError(f"Cannot encode the JSON schema as JSON: {error}.") from None
 
 
 def _walk_types(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - the same
-    """Yield a type and what it is made of: unions of another order are equal, but prefer another member."""
+    """Yield a type and its arguments: unions in another order are equal, but Pydantic prefers another member."""
     yield annotation
     for part in getattr(annotation, "__args__", ()):
         yield from _walk_types(part)
 
 
 def _is_concrete(model: type[BaseModel]) -> bool:
-    """Tell whether a model is a class of its own: what is made of generics is found by equality, as they are."""
+    """Return whether a model is an ordinary class; parametrized generics are found by equality, as other types."""
     return not model.__pydantic_root_model__ and not model.__pydantic_generic_metadata__["origin"]
 
 
@@ -282,13 +282,13 @@ def _wrap(annotation: Any, name: str) -> type[BaseModel]:  # noqa: ANN401 - the 
 
 @contextmanager
 def _schema_errors(annotation: object) -> Iterator[None]:
-    """Raise what Pydantic says of a type that JSON cannot express as an error of the caller's."""
+    """Convert Pydantic's errors about a type without a JSON schema into `ConfigurationError`."""
     try:
         yield
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         name = annotation.__name__ if isinstance(annotation, type) else annotation
         raise ConfigurationError(
-            f"{name} cannot be described as a JSON schema: {str(error).splitlines()[0].rstrip('.')}.",
+            f"Cannot describe {name} as a JSON schema: {str(error).splitlines()[0].rstrip('.')}.",
             hint="Use types that JSON can express.",
         ) from error
 

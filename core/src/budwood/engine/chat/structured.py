@@ -1,4 +1,4 @@
-"""Structured output: ask for it in the best way that the model supports, validate it, and have mistakes repaired."""
+"""Structured output: request it in the best mode that the model supports, validate it, and have errors repaired."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 SchemaMode = Literal["auto", "native", "tool", "prompt"]
 """
-How structured output is asked for: by the vendor's JSON schema, by a tool whose arguments are the output, or by words.
-``auto`` takes the first of these that the model can.
+How structured output is requested: by a JSON schema that the vendor enforces, by a tool whose arguments are the output,
+or in the prompt. ``auto`` uses the first of these that the model supports.
 """
 
 
 class Output(NamedTuple):
     """
-    The structured output that a reply must hold.
+    The structured output that a reply must contain.
 
     Attributes:
-        schema: What it must satisfy.
-        mode: How the vendor is asked for it.
+        schema: The schema that it must satisfy.
+        mode: How it is requested.
     """
 
     schema: ReplySchema
@@ -52,23 +52,23 @@ class Output(NamedTuple):
         self, address: str, capabilities: frozenset[Capability], request: ChatRequest, *, is_first: bool
     ) -> ChatRequest:
         """
-        Write into a request what output it must have, in the best way that the model supports.
+        Return the request with the structured output added, in the best mode that the model supports.
 
         Args:
             address: ``provider/model``, for errors.
-            capabilities: What the model can do.
-            request: What is asked.
-            is_first: Whether no tools have run yet. After that, the model may answer without calling a tool.
+            capabilities: The capabilities of the model.
+            request: The request.
+            is_first: Whether no tools have run yet. Afterwards, the model may answer without calling a tool.
 
         Raises:
-            UnsupportedError: The mode was given, and the model does not support it.
+            UnsupportedError: The model does not support the chosen mode.
         """
         mode = _best_mode(capabilities) if self.mode == "auto" else self.mode
         if mode == "native":
-            _require(Capability.JSON_SCHEMA, capabilities, f"{address} takes no JSON schema")
+            _require(Capability.JSON_SCHEMA, capabilities, f"{address} does not support JSON schemas")
             return request.model_copy(update={"output_schema": self.schema.schema})
         if mode == "tool":
-            _require(Capability.TOOLS, capabilities, f"{address} calls no tools")
+            _require(Capability.TOOLS, capabilities, f"{address} does not support tools")
             return self._by_tool(request, is_first=is_first)
         return self._by_prompt(request)
 
@@ -86,12 +86,12 @@ class Output(NamedTuple):
 
     def _by_prompt(self, request: ChatRequest) -> ChatRequest:
         schema = to_json(self.schema.schema.json_schema).decode()
-        demand = f"Answer with one JSON value and nothing else. It must satisfy this JSON schema:\n{schema}"
+        instruction = f"Answer with one JSON value and nothing else. It must satisfy this JSON schema:\n{schema}"
         first, *rest = request.messages
         if first.role in ("system", "developer"):
-            first = first.model_copy(update={"parts": (*first.parts, TextPart(text=f"\n\n{demand}"))})
+            first = first.model_copy(update={"parts": (*first.parts, TextPart(text=f"\n\n{instruction}"))})
             return request.model_copy(update={"messages": (first, *rest)})
-        return request.model_copy(update={"messages": (Message.system(demand), *request.messages)})
+        return request.model_copy(update={"messages": (Message.system(instruction), *request.messages)})
 
 
 def _best_mode(capabilities: frozenset[Capability]) -> SchemaMode:
@@ -100,17 +100,17 @@ def _best_mode(capabilities: frozenset[Capability]) -> SchemaMode:
     return "tool" if Capability.TOOLS in capabilities else "prompt"
 
 
-def _require(capability: Capability, capabilities: frozenset[Capability], lack: str) -> None:
+def _require(capability: Capability, capabilities: frozenset[Capability], problem: str) -> None:
     if capability not in capabilities:
-        raise UnsupportedError(f"{lack}.", hint='Leave schema_mode at "auto".')
+        raise UnsupportedError(f"{problem}.", hint='Leave schema_mode at "auto".')
 
 
 def with_output(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
     """
-    Validate structured output, and send back what is wrong with it, at most ``repairs`` times.
+    Validate structured output, and ask again with the validation errors, at most ``repairs`` times.
 
     Raises:
-        StructuredOutputError: The last reply is still wrong, or the model refused.
+        StructuredOutputError: The last reply is still invalid, or the model refused.
     """
 
     def run(round_: Round) -> Flow[Any]:
@@ -129,7 +129,7 @@ def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Outpu
         usage = response.usage if usage is None else usage + response.usage
         response = response.model_copy(update={"usage": usage})
         if _awaits_calls(response, round_.tools):
-            return response  # the caller runs these calls before the model gives the output
+            return response  # the caller runs these calls before the model returns the output
         text = _output_text(response)
         try:
             value = output.schema.validate(text)
@@ -153,7 +153,7 @@ def _calls_output_tool(response: ChatResponse) -> bool:
 
 
 def _output_text(response: ChatResponse) -> str:
-    """Return the text that must be the JSON: the arguments of the output tool, or what the model wrote."""
+    """Return the text that must contain the JSON: the arguments of the output tool, or the text of the reply."""
     for tool_call in response.tool_calls:
         if tool_call.name == OUTPUT_TOOL:
             return tool_call.arguments
@@ -161,13 +161,13 @@ def _output_text(response: ChatResponse) -> str:
 
 
 def _awaits_calls(response: ChatResponse, tools: ToolConfig | None) -> bool:
-    """Tell whether tools come first, ours or those that the caller runs: the reply is no output yet."""
+    """Return whether other tools must run before the output: the reply is not the output yet."""
     runs = tools is not None and (bool(tools.tools) or not tools.execute)
     return runs and bool(response.tool_calls) and not _calls_output_tool(response)
 
 
 def _is_valid(response: ChatResponse, tools: ToolConfig | None, output: Output) -> bool:
-    """Tell whether a reply holds valid output, or calls of tools that come first."""
+    """Return whether a reply contains valid output, or calls of other tools."""
     if _awaits_calls(response, tools):
         return True
     try:
@@ -178,7 +178,7 @@ def _is_valid(response: ChatResponse, tools: ToolConfig | None, output: Output) 
 
 
 def _is_final(response: ChatResponse) -> bool:
-    """Tell whether asking again would not help: the model refused, or was truncated."""
+    """Return whether asking again would not help, because the model refused or the reply was truncated."""
     refused = any(isinstance(part, RefusalPart) for part in response.message.parts)
     return refused or response.finish_reason in ("length", "content_filter", "refusal")
 
@@ -190,7 +190,7 @@ def _make_error(response: ChatResponse, text: str, mismatch: SchemaMismatch, rep
             f"The model refused: {refusal or text}", text=refusal or text, errors=(), response=response
         )
     hint = "Raise max_tokens=…." if response.finish_reason == "length" else "Raise repairs=…, or simplify the schema."
-    what = "was cut off at max_tokens" if response.finish_reason == "length" else "does not satisfy the schema"
+    what = "was truncated at max_tokens" if response.finish_reason == "length" else "does not satisfy the schema"
     after = f" after {repairs} repair{'s' if repairs > 1 else ''}" if repairs else ""
     return StructuredOutputError(
         f"The reply {what}{after}: {mismatch}.", text=text, errors=mismatch.errors, response=response, hint=hint
@@ -200,7 +200,7 @@ def _make_error(response: ChatResponse, text: str, mismatch: SchemaMismatch, rep
 def _make_correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
     text += "\nAnswer again, with the corrected JSON alone."
-    if response.tool_calls:  # vendors demand a result for every call
+    if response.tool_calls:  # vendors require a result for every call
         results = [
             ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=text, is_error=True)
             for tool_call in response.tool_calls
@@ -210,10 +210,10 @@ def _make_correction(response: ChatResponse, mismatch: SchemaMismatch) -> Messag
 
 
 def _replace_output_call(response: ChatResponse, text: str) -> dict[str, object]:
-    """Keep the output in the conversation as text: the output tool is not the user's."""
+    """Store the output in the conversation as text, because the output tool is not one of the user's."""
     if not _calls_output_tool(response):
         return {}
-    kept = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
-    parts = (*kept, TextPart(text=text))
+    others = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
+    parts = (*others, TextPart(text=text))
     message = response.message.model_copy(update={"parts": parts})
     return {"message": message, "messages": (*added_messages(response)[:-1], message), "finish_reason": "stop"}

@@ -1,4 +1,4 @@
-"""The loop of tools: the model asks for calls, the functions run, the model reads the results."""
+"""The tool loop: the model requests calls, the functions run, and the model receives the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from budwood.types import ChatRequest
 
 OUTPUT_TOOL: Final = "return_output"
-"""The tool by which models that take no schema return structured output; no tool of the user may have its name."""
+"""The tool with which models return structured output; a reserved name."""
 
 
 class ToolConfig(NamedTuple):
@@ -26,9 +26,9 @@ class ToolConfig(NamedTuple):
     The tools of one call of the user.
 
     Attributes:
-        tools: Functions by name.
-        execute: Whether they are run; otherwise the calls are the answer.
-        approve: Asked before each call.
+        tools: The tools by name.
+        execute: Whether tool calls are run; otherwise the reply with the calls is returned.
+        approve: Called before each tool call.
     """
 
     tools: Mapping[str, Tool] = MappingProxyType({})
@@ -38,9 +38,9 @@ class ToolConfig(NamedTuple):
 
 def with_tools(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
     """
-    Run the tools that the model calls, and ask again, until it answers without calling one.
+    Run the tools that the model calls, and ask again, until it answers without a tool call.
 
-    The reply is the last one; its messages are all that were added, its usage the sum of all rounds.
+    The last reply is returned, with the messages of all rounds and the sum of their usage.
 
     Raises:
         ToolLoopError: The model still called tools after ``max_tool_rounds`` rounds.
@@ -68,9 +68,9 @@ def _run_rounds(answer: Callable[[Round], Flow[Any]], round_: Round, tools: Tool
             return response
         if number == call.options.max_tool_rounds:
             raise ToolLoopError(
-                f"The model still called tools after {number} rounds of them.",
+                f"The model still called tools after {number} rounds.",
                 response=response,
-                hint="Raise max_tool_rounds=…, or look at the tools' answers.",
+                hint="Raise max_tool_rounds=…, or check the results of the tools.",
             )
         results: list[ToolResultPart] = yield All([_execute(call, part, tools) for part in response.tool_calls])
         if call.streamed:
@@ -85,32 +85,32 @@ def _run_rounds(answer: Callable[[Round], Flow[Any]], round_: Round, tools: Tool
 
 
 def added_messages(response: ChatResponse) -> tuple[Message, ...]:
-    """Return the messages that a call added to the conversation, also where its reply is all of them."""
+    """Return the messages that a call added to the conversation; without tools that is only the reply."""
     return response.messages or (response.message,)
 
 
 def _has_output(response: ChatResponse, round_: Round) -> bool:
-    """Tell whether the reply is the structured output, given by a call that is not one of the user's tools."""
+    """Return whether the reply is structured output, returned by a call of the output tool."""
     return round_.output is not None and any(part.name == OUTPUT_TOOL for part in response.tool_calls)
 
 
 def _is_for_caller(response: ChatResponse, tools: ToolConfig) -> bool:
-    """Tell whether a tool is called that has no function here: the caller runs all calls of this reply."""
+    """Return whether a tool without a function is called: then the caller runs all calls of this reply."""
     called = (tools.tools.get(part.name) for part in response.tool_calls)
     return any(tool is not None and not tool.is_runnable for tool in called)
 
 
 def _next_tool_choice(request: ChatRequest) -> object:
-    """Let a model that was made to call a tool answer once it has, or it could never end."""
+    """Return the tool choice of later rounds: a model that must call a tool in every round never answers."""
     return request.tool_choice if request.tool_choice in (None, "auto", "none") else "auto"
 
 
 def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[ToolResultPart]:
     """
-    Run one tool call; the model is told whatever goes wrong.
+    Run one tool call. If it fails, the result is the error, for the model.
 
     Raises:
-        RequestTimeoutError: The call's time is over.
+        RequestTimeoutError: The deadline of the call has passed.
     """
     started = call.clock.monotonic()
     result: ToolResultPart | None = None
@@ -127,7 +127,7 @@ def _run_call(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[To
     tool = tools.tools.get(tool_call.name)
     if tool is None:
         known = ", ".join(tools.tools)
-        return _make_result(tool_call, f"There is no tool {tool_call.name!r}; there are {known}.", is_error=True)
+        return _make_result(tool_call, f"There is no tool {tool_call.name!r}. Available tools: {known}.", is_error=True)
     refusal = yield from _ask_approval(call, tool_call, tools.approve)
     if refusal is not None:
         return _make_result(tool_call, refusal, is_error=True)
@@ -135,21 +135,21 @@ def _run_call(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[To
 
 
 def _call_function(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:
-    left = call.seconds_left()
+    timeout = call.seconds_left()
     function = (lambda: tool.call(tool_call)) if call.observers is None else _inside_observers(call, tool, tool_call)
     try:
-        answer = yield Invoke(function, awaitable=tool.awaitable, timeout=left)
+        answer = yield Invoke(function, awaitable=tool.awaitable, timeout=timeout)
         if not inspect.isawaitable(answer):
             return _make_result(tool_call, format_result(answer))
     except Overdue:
         raise call.deadline_error() from None
-    except Exception as error:  # noqa: BLE001 - the model is told, and may do better
+    except Exception as error:  # noqa: BLE001 - the model receives the error and can correct its call
         return _make_result(tool_call, format_error(error), is_error=True)
     raise _make_await_error(f"The tool {tool_call.name!r}", answer)
 
 
 def _inside_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callable[[], Any]:
-    """Return the call of a tool inside the context managers that observers have for it."""
+    """Return a function that calls a tool inside the context managers of observers."""
     observers = call.observers
     if observers is None:
         return lambda: tool.call(tool_call)
@@ -166,15 +166,15 @@ def _inside_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callab
 
 
 def _ask_approval(call: Call, tool_call: ToolCallPart, approve: Approval | None) -> Flow[str | None]:
-    """Ask whether a call may run; return what to tell the model where it may not. An error of ``approve`` refuses."""
+    """Ask for approval of a call; return None, or the reason against it. An error of ``approve`` rejects the call."""
     if approve is None:
         return None
-    left = call.seconds_left()
+    timeout = call.seconds_left()
     try:
-        decision = yield Invoke(lambda: approve(tool_call), awaitable=is_async(approve), timeout=left)
+        decision = yield Invoke(lambda: approve(tool_call), awaitable=is_async(approve), timeout=timeout)
     except Overdue:
         raise call.deadline_error() from None
-    except Exception as error:  # noqa: BLE001 - the model is told, and the call does not run
+    except Exception as error:  # noqa: BLE001 - the model receives the error, and the call does not run
         return f"This call was not allowed, because asking for approval failed: {format_error(error)}"
     if inspect.isawaitable(decision):
         raise _make_await_error("approve=", decision)
@@ -184,7 +184,7 @@ def _ask_approval(call: Call, tool_call: ToolCallPart, approve: Approval | None)
 
 
 def _make_await_error(what: str, result: Awaitable[object]) -> ConfigurationError:
-    """Make the error for blocking code that got a coroutine from a plain function; async code awaits it."""
+    """Return the error for a plain function that returned a coroutine, which blocking code cannot await."""
     if inspect.iscoroutine(result):
         result.close()
     return ConfigurationError(

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final, TypeVar
 from budwood.contracts import AsyncExchange, Exchange
 from budwood.errors import ConfigurationError, ResponseTooLargeError
 from budwood.types import SavedReply
-from budwood.wire.bodies import announced_size
+from budwood.wire.bodies import content_length
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
         ProviderError: The connection failed.
     """
     part = _PartialFile(path, limit)
-    part.check(announced_size(exchange.head.headers))
+    part.check(content_length(exchange.head.headers))
     try:
         part.create()
         while data := exchange.read():
@@ -72,7 +72,7 @@ def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
 async def save_reply_async(exchange: AsyncExchange, path: Path, limit: int | None) -> SavedReply:
     """Write the rest of a reply to a file; see `save_reply`."""
     part = _PartialFile(path, limit)
-    part.check(announced_size(exchange.head.headers))
+    part.check(content_length(exchange.head.headers))
     try:
         await _run_in_thread(part.create)
         while data := await exchange.read():

@@ -1,4 +1,4 @@
-"""One try of a round at one endpoint."""
+"""One attempt at a request, at one endpoint."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from budwood.types import Attempt as AttemptRecord
 @dataclass(slots=True)
 class Attempt:
     """
-    One request to one endpoint: whatever depends on the endpoint is decided and kept here.
+    One request to one endpoint, with all state that depends on the endpoint.
 
     Attributes:
-        request: The round's request, as this endpoint and model can take it.
-        adaptations: Parameters that are not sent as given; shared with the retries of the same request.
-        learned: The rules that rejections of the same request have taught; shared as well.
-        delay: Seconds that were waited before it.
-        started: When it began, by the call's clock.
-        timing: Its own bounds; None for those of the call.
-        lease: The credential that it uses; None before there is one, or where none is needed.
+        request: The request of the round, adapted to this endpoint and model.
+        adaptations: Adapted parameters, by name; shared with the retries of the same request.
+        learned: The rules that were learned from rejections of the same request; shared as well.
+        delay: The delay before the attempt, in seconds.
+        started: The start time, by the call's clock.
+        timing: The limits of this attempt; None for those of the call.
+        lease: The credential in use; None if there is none yet, or if none is required.
         encoded: The HTTP request, without its credential.
-        head: Status and headers of the reply, success or error.
-        is_started: Whether the endpoint was asked.
-        number: Its number among the attempts of the call, for observers; 0 while none has been told.
+        head: Status and headers of the response, success or error.
+        is_started: Whether the request was sent.
+        number: The number of the attempt within the call, for observers; 0 before they are notified.
     """
 
     round: Round
@@ -57,15 +57,15 @@ class Attempt:
         return Target(self.endpoint, self.model)
 
     def again(self, delay: float) -> Attempt:
-        """Return the next try of the same request at the same endpoint."""
+        """Return the next attempt at the same request and endpoint."""
         return Attempt(self.round, self.endpoint, self.model, self.request, self.adaptations, self.learned, delay=delay)
 
     def adapt(self, adaptations: tuple[Adaptation, ...]) -> None:
         """
-        Record parameters that are not sent as given, each once, and do what ``on_unsupported`` says.
+        Record adapted parameters, each once, then warn or raise as ``on_unsupported`` says.
 
         Raises:
-            UnsupportedError: The caller wants everything sent as given.
+            UnsupportedError: ``on_unsupported`` is ``"error"``.
         """
         if not adaptations:
             return
@@ -78,35 +78,35 @@ class Attempt:
         reasons = "; ".join(f"{adaptation.parameter}: {adaptation.reason}" for adaptation in adaptations)
         if policy == "error":
             raise UnsupportedError(
-                f"{address} does not take all parameters as given. {reasons}.",
-                hint='Leave them out, or pass on_unsupported="adapt".',
+                f"{address} does not support all parameters. {reasons}.",
+                hint='Remove them, or pass on_unsupported="adapt".',
             )
         warnings.warn(f"{address}: {reasons}", UserWarning, stacklevel=2)
 
     @property
     def rate_limits(self) -> RateLimits | None:
-        """What the headers of the reply say about the limits, on success and on errors; None where a plugin fails."""
+        """The rate limits in the response headers, on success and on errors; None if there are none."""
         if self.head is None:
             return None
         try:
             return self.endpoint.rate_limits(self.head)
-        except PluginFaultError as error:  # neither the reply nor the vendor's error is lost for it
+        except PluginFaultError as error:  # must not replace the reply or the vendor's error
             scrub(error, self.secrets())
             logs.emit("rate limits unreadable", level="warning", provider=self.endpoint.name, error=str(error))
             return None
 
     @property
     def key_label(self) -> str | None:
-        """The name of the credential in ledgers."""
+        """The label of the credential in `Attempt` records."""
         return self.lease.credential.label if self.lease is not None else self.endpoint.key_label
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what must not be in an error: the credential, and the secrets of the provider's settings."""
+        """Return the secrets that errors must not contain: the credential, and those in the provider's settings."""
         credential = self.lease.credential if self.lease is not None else self.endpoint.credential
         return (*self.endpoint.secrets(), *([credential.secret.get_secret_value()] if credential is not None else ()))
 
     def succeed(self, result: object) -> None:
-        """Record the attempt in the ledger."""
+        """Record a successful attempt."""
         reply = result if isinstance(result, Answer) else None
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
@@ -117,7 +117,7 @@ class Attempt:
         self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
 
     def fail(self, error: ProviderError) -> None:
-        """Complete an error: who was asked, what the headers say; take the credential out; record the attempt."""
+        """Complete an error with its target and rate limits, remove secrets from it, and record the attempt."""
         error.add_target(self.endpoint.name, self.model)
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
@@ -125,7 +125,7 @@ class Attempt:
         self._record(status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
 
     def abort(self, error: BaseException) -> None:
-        """Record an attempt that ended without a reply or an error of the provider: the caller left, or code failed."""
+        """Record an attempt that ended without a reply or a provider's error, such as a cancelled one."""
         if isinstance(error, BudwoodError):
             scrub(error, self.secrets())
         if self.is_started:
@@ -147,7 +147,7 @@ class Attempt:
             key=self.lease.credential.label if self.lease is not None else self.endpoint.key_label,
             status=status,
             duration=call.clock.monotonic() - self.started,
-            waited=self.delay,
+            delay=self.delay,
             error=type(error).__name__ if error is not None else None,
             request_id=request_id,
             usage=reply.usage if reply is not None else None,

@@ -1,4 +1,4 @@
-"""Take replies from a cache, and keep new ones in it."""
+"""Load replies from a cache, and store new ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from budwood.types import JSON, ChatRequest, ChatResponse
 T = TypeVar("T")
 
 _FORMAT: Final = b"budwood-reply-1\n"
-"""Changes whenever a stored reply could no longer be read."""
+"""Change it whenever the format of stored replies changes."""
 
 _STORABLE: Final = frozenset({"stop", "tool_calls"})
 """Replies that were truncated, filtered, refused or failed are not stored."""
@@ -26,9 +26,9 @@ _STORABLE: Final = frozenset({"stop", "tool_calls"})
 
 def cached(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
     """
-    Look a request up before it is sent, and store the reply.
+    Look up a request before it is sent, and store the reply.
 
-    The key names the endpoint: a reply is cached only for the provider and the model that gave it.
+    The endpoint is part of the key: a reply is cached only for the provider and the model that returned it.
     """
 
     def run(attempt: Attempt) -> Flow[Any]:
@@ -71,7 +71,7 @@ def key_of(endpoint: str, request: ChatRequest) -> str:
 
     Args:
         endpoint: The identity of the endpoint; see `Endpoint.identity`.
-        request: What is asked, as the endpoint takes it.
+        request: The request, adapted to the endpoint.
     """
     ordered = request.model_copy(update={"extra": _sort(request.extra)}) if request.extra else request
     content = to_json(ordered, exclude_none=True)
@@ -104,10 +104,10 @@ def _load(call: Call, cache: ReplyCache, key: str) -> Flow[ChatResponse | None]:
 
 
 def _store(attempt: Attempt, cache: ReplyCache, key: str, response: ChatResponse) -> Flow[None]:
-    """Store a reply as the provider gave it, with its adaptations and without the ledger."""
-    kept = response.model_copy(update={"adaptations": tuple(attempt.adaptations.values())})
+    """Store a reply as decoded, with its adaptations and without its attempts."""
+    stored = response.model_copy(update={"adaptations": tuple(attempt.adaptations.values())})
     try:
-        content = kept.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
+        content = stored.model_dump_json(exclude={"attempts", "messages", "parsed", "cached"}).encode()
         yield Invoke(
             lambda: _call_store(cache, "set", lambda: cache.store.set(key, content, ttl=cache.ttl)), inline=cache.inline
         )
@@ -116,7 +116,7 @@ def _store(attempt: Attempt, cache: ReplyCache, key: str, response: ChatResponse
 
 
 def _call_store(cache: ReplyCache, method: str, run: Callable[[], T]) -> T:
-    """Call a cache; an error that would end the program, such as `SystemExit`, becomes one that is reported."""
+    """Call a cache; convert errors that would end the program, such as `SystemExit`."""
     try:
         return run()
     except Exception:
@@ -127,7 +127,7 @@ def _call_store(cache: ReplyCache, method: str, run: Callable[[], T]) -> T:
 
 
 def _report(call: Call, operation: Literal["read", "write"], error: Exception) -> None:
-    """Tell what is wrong, as a cache says it. Other errors may repeat the reply, which is content."""
+    """Report a fault of the cache. The text of errors other than `OSError` is omitted, since it may quote the reply."""
     if call.observers is not None:
         reason = str(error) if isinstance(error, OSError) else None
         call.observers.cache_failed(call, operation, type(error).__name__, reason)

@@ -1,4 +1,4 @@
-"""What the user asked, and what was spent on it."""
+"""The state of one call, and of each request in it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class ReplyCache(NamedTuple):
     The cache that a client uses.
 
     Attributes:
-        store: Keeps the replies.
+        store: Stores the replies.
         inline: Whether it is fast enough for the event loop.
-        ttl: Seconds that a reply is kept; None for no limit.
-        owned: Whether the client made it, and closes it.
-        source: Where its plugin comes from, for `budwood.plugins.faults`.
+        ttl: Seconds after which a stored reply expires; None for no limit.
+        owned: Whether the client created it, and closes it.
+        source: The origin of its plugin, for `budwood.plugins.faults`.
     """
 
     store: Cache
@@ -47,20 +47,20 @@ class ReplyCache(NamedTuple):
 @dataclass(slots=True)
 class Call:
     """
-    One call of a user, through all its attempts and rounds.
+    One call of a user, with all its attempts and rounds.
 
     Attributes:
         id: Identifies the call in events and logs.
-        target: The endpoint and model that were asked for; once a reply has come, those that answered.
-        timing: The bounds of the whole call.
+        target: The requested endpoint and model; after a reply, those that answered.
+        timing: The limits of the whole call.
         counter: Counts tokens.
-        observers: Are told what happens; None if there are none.
+        observers: The observers of the call; None if there are none.
         streamed: Whether the caller reads events.
-        cache: Where replies are kept, if anywhere.
-        ledger: Every request that was sent.
-        adaptations: Every parameter that was not sent as given, by its name.
-        partial: Returns what has arrived of a streamed reply; None before its first content.
-        numbers: Numbers its attempts for observers, also where several run side by side.
+        cache: The cache of replies, if there is one.
+        ledger: The record of every request that was sent.
+        adaptations: The adapted parameters, by name.
+        partial: Returns the partial reply of a stream; None before its first content.
+        numbers: Numbers the attempts for observers, also if several run concurrently.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """
 The credential of an attempt: a key, or a token that expires.
 
-Providers do no I/O, so they only name the source of tokens (`budwood.contracts.TokenProvider`). It is called here, as
+Providers do no I/O, so they only return the source of tokens (`budwood.contracts.TokenProvider`). It is called here, as
 an effect, before the first request and before a token expires.
 """
 
@@ -32,14 +32,14 @@ REFRESH_MARGIN: Final = 300.0
 
 def check_secret(secret: SecretStr, subject: str) -> None:
     """
-    Check that a key or token has no white space around it, which no vendor accepts.
+    Check that a key or token has no white space around it.
 
     Args:
         secret: The key or token.
-        subject: What to call it in the error.
+        subject: Its name in the error.
 
     Raises:
-        CredentialError: It has. Nothing was sent.
+        CredentialError: It has white space around it. Nothing was sent.
     """
     text = secret.get_secret_value()
     if text != text.strip():
@@ -50,11 +50,11 @@ def check_secret(secret: SecretStr, subject: str) -> None:
 
 class Lease(NamedTuple):
     """
-    A credential that one attempt uses.
+    The credential of one attempt.
 
     Attributes:
-        credential: What `authorize` gets.
-        is_new: Whether it was fetched for this attempt; a refusal of one that is not may be its age.
+        credential: The credential that `authorize` receives.
+        is_new: Whether it was fetched for this attempt. If not, a rejected token may have expired.
     """
 
     credential: Credential
@@ -161,10 +161,10 @@ class TokenCache:
 
     def discard(self, lease: Lease) -> bool:
         """
-        Drop a token that the vendor refused, unless it was replaced in the meantime.
+        Remove a token that the vendor rejected, unless it was replaced in the meantime.
 
         Returns:
-            Whether another attempt may succeed with a new token: not where this one was just fetched.
+            Whether a new token may succeed: not if this one was just fetched.
         """
         with self._lock:
             token = self._token
@@ -173,7 +173,7 @@ class TokenCache:
         return not lease.is_new
 
     def _valid_token(self, now: float, margin: float) -> AccessToken | None:
-        """Return the token if it lasts. One without an expiry serves only the call that asked for it."""
+        """Return the token if it is valid long enough. One without an expiry time serves only one call."""
         token = self._token
         if token is None or token.expires_at is None or token.expires_at - margin <= now:
             return None
@@ -205,12 +205,12 @@ class TokenCache:
         return token
 
     def _current_or_error(self, now: float, error: Exception | SystemExit) -> AccessToken:
-        """Return a token that still lasts a little, or raise."""
+        """Return the current token if it has not expired yet, or raise."""
         if token := self._valid_token(now, 0.0):
             return token
         if isinstance(error, BudwoodError):
             raise error
         raise CredentialError(
             f"{self._name}: the token source failed: {type(error).__name__}.",
-            hint="The cause is chained to this error.",
+            hint="See the exception that is chained to this error.",
         ) from error

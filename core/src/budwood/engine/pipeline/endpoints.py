@@ -1,4 +1,4 @@
-"""Where calls go: one provider with its settings and its credential."""
+"""The target of calls: a provider with its settings and its credential."""
 
 from __future__ import annotations
 
@@ -39,49 +39,49 @@ if TYPE_CHECKING:
     from budwood.types import ModelFacts
 
 _MAX_REMEMBERED = 1000
-"""How many addresses are remembered: programs that make up names must not grow without bound."""
+"""The maximum number of cached addresses, which bounds the memory of programs with many model names."""
 
 
 class Target(NamedTuple):
-    """An endpoint, and one of its models by the vendor's name."""
+    """An endpoint and one of its models."""
 
     endpoint: Endpoint
     model: str
 
     @property
     def address(self) -> str:
-        """``provider/model``, or the provider alone where no model is named."""
+        """``provider/model``, or only the provider if there is no model."""
         return f"{self.endpoint.name}/{self.model}" if self.model else self.endpoint.name
 
     def capabilities(self) -> frozenset[Capability]:
-        """Return what the model can do."""
+        """Return the capabilities of the model."""
         return self.endpoint.capabilities(self.model)
 
 
 class Endpoint(NamedTuple):
     """
-    One provider, ready to be called.
+    A provider that is ready to be called.
 
     Attributes:
         name: The instance's name, the first half of ``provider/model``.
-        plugin: The plugin's name, to speak of it in errors.
-        remote: Translates for a vendor's API; None where the model runs in this process.
-        local: A model inside the process; None if the model is a vendor's.
-        rules: What the catalog says that a model takes and refuses.
-        capabilities: What the provider can do with a model; of a vendor looked up once, until a rule is learned.
-        lessons: Where what its server teaches is kept for as long as the client lives.
-        facts: What else it knows of a model; None where it knows nothing of any.
-        context_window: What the provider knows of how much its models hold; None where it knows nothing.
-        price_tier: Reads from a reply which tier of service it was served with; None where there is only one.
-        read_rate_limits: Reads what the vendor's headers say of its limits; None where the provider cannot.
-        no_price: Why a call that has no price in the catalog has none.
-        identity: Tells endpoints apart in cache keys: a hash of its name, its plugin and its settings without secrets.
-            The name counts, since replies hold parts that belong to it: a plugin for many vendors tags them so.
-        credential: What `authorize` gets; None where the service wants none.
-        lease: The credential as a lease, made once.
-        tokens: Tokens that it gets in place of a key, where the provider has a source of them.
-        missing_credential: What to say where a credential is needed and none is there.
-        secrets: Returns the secrets of its settings, which must not be in errors.
+        plugin: The name of the plugin.
+        remote: The provider of a vendor's API; None if the model runs in this process.
+        local: The provider of a model inside the process; None if the model is a vendor's.
+        rules: Returns the rules of a model.
+        capabilities: Returns the capabilities of a model. They are cached for remote providers until a rule is learned.
+        learned_rules: The rules that the client learned from servers.
+        facts: Returns the catalog's facts of a model; None if the catalog has none for this provider.
+        context_window: Returns the context window of a model; None if the provider does not know it.
+        price_tier: Returns the service tier of a reply; None if there is only one.
+        read_rate_limits: Returns the rate limits in response headers; None if the provider cannot read them.
+        no_price: The reason why a call has no cost if the catalog has no price.
+        identity: Identifies the endpoint in cache keys: a hash of its name, its plugin and its settings without
+            secrets. The name is included because replies may contain parts that are tagged with it.
+        credential: The credential that `authorize` receives; None if none is required.
+        lease: The credential as a lease, created once.
+        tokens: The tokens that replace a key, if the provider has a source of tokens.
+        missing_credential: The hint of the error if a required credential is missing; None if it is not.
+        secrets: Returns the secrets in its settings, which errors must not contain.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
         source: Where the plugin comes from, for `budwood.plugins.faults`.
@@ -111,21 +111,21 @@ class Endpoint(NamedTuple):
 
     def check_credential(self) -> None:
         """
-        See that a credential is there, where one is needed.
+        Check that a credential is configured, if one is required.
 
         Raises:
-            CredentialError: None is configured.
+            CredentialError: It is missing.
         """
         if self.missing_credential is not None:
             raise CredentialError(f"{self.name}: no API key.", hint=self.missing_credential)
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Return what the headers of a reply say about the limits, success or error."""
+        """Return the rate limits in response headers, on success and on errors."""
         return self.read_rate_limits(head) if self.read_rate_limits is not None else None
 
     @property
     def key_label(self) -> str | None:
-        """What names the credential in ledgers."""
+        """The label of the credential in `Attempt` records."""
         if self.tokens is not None:
             return "token"
         return self.credential.label if self.credential else None
@@ -133,11 +133,11 @@ class Endpoint(NamedTuple):
 
 class Endpoints:
     """
-    Finds endpoints by name, and makes each once. Safe to use from several threads.
+    Finds endpoints by name, and creates each once. Safe to use from several threads.
 
     Args:
-        instances: Makes providers.
-        explicit: Settings that the program gives for one instance, by its name.
+        instances: Builds providers.
+        explicit: Settings that the program passes for an instance, by its name.
     """
 
     def __init__(self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]]) -> None:
@@ -152,8 +152,8 @@ class Endpoints:
         Split ``provider/model``, and return the endpoint with the vendor's name of the model.
 
         Raises:
-            ConfigurationError: It is no such address.
-            PluginError: There is no such provider.
+            ConfigurationError: The address is not valid.
+            PluginError: The provider does not exist or cannot be used.
         """
         if not isinstance(address, str):
             raise ConfigurationError(
@@ -173,7 +173,7 @@ class Endpoints:
         return found
 
     def get(self, name: str) -> Endpoint:
-        """Return the endpoint of one instance."""
+        """Return the endpoint of an instance."""
         name = normalise(name)
         endpoint = self._made.get(name)
         if endpoint is None:
@@ -185,8 +185,8 @@ class Endpoints:
         return endpoint
 
     def close(self) -> None:
-        """Let providers free what they hold, those that have a method ``close``."""
-        with contextlib.ExitStack() as stack:  # closes the others where one fails
+        """Close the providers that have a method ``close``."""
+        with contextlib.ExitStack() as stack:  # closes the others if one fails
             for endpoint in self._made.values():
                 close = getattr(endpoint.remote or endpoint.local, "close", None)
                 if callable(close):
@@ -195,7 +195,7 @@ class Endpoints:
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
     thing = instance.implementation
-    with faults.calling(instance.source, "token_source"):  # a property, which the check of the Protocol reads as well
+    with faults.calling(instance.source, "token_source"):  # a property, which `isinstance` reads as well
         source = thing.token_source if isinstance(thing, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
@@ -240,14 +240,14 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
 
 
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
-    """Return a method of a provider, inside the fault boundary; None if the provider does not satisfy the Protocol."""
+    """Return a method of a provider, wrapped in its boundary; None if the provider does not satisfy the Protocol."""
     if not isinstance(instance.implementation, protocol):
         return None
     return faults.guard(instance.source, method, getattr(instance.implementation, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:
-    """Return what looks facts up, by the names that the catalog knows where users have names of their own."""
+    """Return the look-up of facts; it maps users' own names, such as deployments, to those of the catalog."""
     facts, catalog_name = instance.facts, _find_method(instance, CatalogNameProvider, "catalog_name", str)
     if facts is not None and catalog_name is not None:
         return lambda model: facts(catalog_name(model))
@@ -255,7 +255,7 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
 
 
 def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
-    """Say why a model has no price, where the catalog has none."""
+    """Return the reason for a missing cost if the catalog has no price."""
     if isinstance(instance.implementation, LocalProvider):
         return f"{NO_PRICE}: it runs in this process"
     try:
@@ -272,15 +272,16 @@ def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
         identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()
     except (UnicodeEncodeError, PydanticSerializationError):
         identity = b""
-    if not identity:  # not raised above: the error holds the settings
+    if not identity:  # not raised inside the handler: its error contains the settings
         raise ConfigurationError(
-            f"[{PROVIDER.section}.{instance.name}]: a value is not valid text.", hint="Remove unpaired surrogates."
+            f"[{PROVIDER.section}.{instance.name}]: a value is not valid text.",
+            hint="Remove unpaired surrogates from it.",
         )
     return hashlib.sha256(identity).hexdigest()
 
 
 def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
-    """Say how to give the credential that is needed; None where none is."""
+    """Return the hint for a required credential; None if none is required."""
     preset = instance.preset
     if not (preset.needs_credential if preset else instance.spec.needs_credential):
         return None

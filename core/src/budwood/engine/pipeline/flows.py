@@ -1,9 +1,8 @@
 """
-The flows through which every request passes, from top to bottom.
+The flows that every request passes through, from top to bottom.
 
-Each is a function that takes the next flow and returns a flow; each can be left out, and a further policy is one more
-line here. Those above `on_endpoint` take a `Round`: what the user asked, for any endpoint. Those below take an
-`Attempt`, for which everything that depends on the endpoint is decided.
+Each is a function that takes the next flow and returns a flow. Each can be omitted, and a new policy is one more line
+here. Those above `on_endpoint` take a `Round`, which does not depend on the endpoint. Those below take an `Attempt`.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from budwood.engine.pipeline.window import within_window
 Answer = Callable[[Round], Flow[Any]]
 
 CHAT: Final = (
-    observed,  # tells observers of each request of the user; completes the response
-    with_output,  # validates structured output and has mistakes repaired
+    observed,  # notifies observers of each request of the user; completes the response
+    with_output,  # validates structured output and requests repairs
     with_tools,  # runs tools in rounds
-    on_endpoint,  # chooses the endpoint, and writes the request as it can take it
-    cached,  # looks the request up, stores the reply
-    within_window,  # refuses what cannot fit the context window
-    with_retries,  # repeats what failed for a reason that may pass; records every attempt
-    send,  # encodes, authorizes, sends, reads, decodes
+    on_endpoint,  # chooses the endpoint and adapts the request to it
+    cached,  # looks up the request, stores the reply
+    within_window,  # rejects requests that exceed the context window
+    with_retries,  # retries transient errors; records every attempt
+    send,  # encodes, authorizes, sends, reads and decodes
 )
 
 SERVICE: Final = (observed, on_endpoint, with_retries, send)
@@ -58,10 +57,10 @@ def answer_service(round_: Round) -> Flow[Any]:
 
 @cache
 def _compose(flows: Sequence[Any], unneeded: Sequence[Any], *, streamed: bool) -> Answer:
-    """Wrap flows in one another, but for those that have nothing to do; a stream has a way of sending of its own."""
+    """Compose the flows that are needed; streams have another innermost flow."""
     *wrappers, flow = flows
     if streamed:
-        from budwood.engine.pipeline.streaming import send_streamed  # whole replies do not need it
+        from budwood.engine.pipeline.streaming import send_streamed  # only streams need it
 
         flow = send_streamed
     for wrapper in reversed(wrappers):

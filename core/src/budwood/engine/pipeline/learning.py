@@ -1,4 +1,4 @@
-"""Learn from a server's error what the catalog does not know of its model."""
+"""Learn from a server's error which parameter a model rejects."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from budwood.providing import DROPPABLE, clip
 from budwood.types import ChatRequest, ModelRules
 
 MAX_LEARNED: Final = 8
-"""How often one request is written anew; servers reject one parameter at a time."""
+"""The maximum number of rules per request; servers reject one parameter at a time."""
 
 MAX_REASON: Final = 160
-"""How many characters of the server's message an adaptation holds."""
+"""The number of characters of the server's message in an adaptation."""
 
 
 def learn_from(error: UnsupportedParameterError, attempt: Attempt) -> bool:
     """
-    Remember for the endpoint and the model which parameter the server rejected.
+    Record the parameter that the server rejected, for the endpoint and the model.
 
     Returns:
         Whether the request is now written otherwise than it was sent, and so is worth sending at once. It is not where
@@ -39,7 +39,7 @@ def learn_from(error: UnsupportedParameterError, attempt: Attempt) -> bool:
     if call.observers is not None:
         call.observers.learned(call, attempt.target, sorted(names))
     for name in names:
-        attempt.adaptations.pop(name, None)  # adaptations of the rejected request do not hold for the next
+        attempt.adaptations.pop(name, None)  # the next request has its own adaptations
     return encode_again(attempt).body != attempt.encoded.body
 
 
@@ -56,6 +56,6 @@ def _applies(attempt: Attempt, rule: ModelRules) -> bool:
 
 
 def parameters_of(rule: ModelRules) -> frozenset[str]:
-    """Return the parameters of a request that a rule is about."""
+    """Return the parameters of a request that a rule concerns."""
     effort = ("reasoning_effort",) if rule.efforts else ()
     return rule.refuses.union(rule.renames, rule.refuses_beside, effort)

@@ -1,4 +1,4 @@
-"""Models inside the process: what their plugins yield must meet the same rules as a vendor's stream."""
+"""Ask models inside the process. Their events must follow the same rules as a vendor's stream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EVENTS = frozenset(get_args(StreamEvent))
 
 
 def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
-    """Send one request and wait for the whole reply."""
+    """Send one request and wait for the complete reply."""
     builder = ResponseBuilder(count_tool_calls(attempt.request))
     yield from read_local(attempt, local, builder.add, at_once=attempt.endpoint.inline)
     with faults.calling(attempt.endpoint.source, "stream"):
@@ -35,9 +35,9 @@ def read_local(
     at_once: bool = False,
 ) -> Flow[None]:
     """
-    Read what a model inside the process writes, and emit what `take` returns of it.
+    Read the events of a model inside the process, and emit those that `take` returns.
 
-    Event by event, unless `at_once`: between two of them the caller can leave, and the model stops.
+    Unless `at_once`, events are read one by one, so that the model stops if the caller leaves in between.
     """
     if isinstance(local, LocalAdaptationProvider):
         with faults.calling(attempt.endpoint.source, "adaptations"):
@@ -45,7 +45,7 @@ def read_local(
         attempt.adapt(adaptations)
     attempt.is_started = True
     if (observers := attempt.round.call.observers) is not None:
-        observers.attempt_started(attempt)  # headers have no place here
+        observers.attempt_started(attempt)  # a local model has no headers
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
     boundary = faults.calling(attempt.endpoint.source, "stream")
@@ -64,8 +64,8 @@ def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEven
     Yield the events of a reply.
 
     Raises:
-        PluginFaultError: The plugin raises what is no error of Budwood, or yields what is no event.
-        RequestTimeoutError: The time is over; checked before each event, since Python cannot interrupt foreign code.
+        PluginFaultError: The plugin raises an error that is not Budwood's, or yields an object that is not an event.
+        RequestTimeoutError: The deadline passed. It is checked before each event, since Python cannot interrupt code.
         StreamInterruptedError: The reply ended without a finish reason.
     """
     call = attempt.round.call
@@ -79,15 +79,15 @@ def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEven
         finished = finished or isinstance(event, Finished)
         yield event
     if not finished:
-        raise StreamInterruptedError("The model stopped without saying why the reply is complete.")
+        raise StreamInterruptedError("The model stopped without a finish reason.")
 
 
 class LocalReply:
     """
-    The events of a reply, read in one thread after the other.
+    The events of a reply, read in several threads, one after the other.
 
-    Async code that is cancelled leaves while a thread still reads. A generator cannot be closed then, and the caller
-    must not wait for the model: so that thread closes it.
+    When async code is cancelled, a thread may still be reading. The generator cannot be closed in the meantime, and the
+    caller must not wait for the model, so that the thread closes it.
     """
 
     def __init__(self, events: Generator[StreamEvent, None, None]) -> None:
@@ -96,7 +96,7 @@ class LocalReply:
         self._left = False
 
     def read(self, size: int | None) -> list[StreamEvent]:
-        """Return the next events, at most ``size`` of them, or all; none at the end."""
+        """Return up to ``size`` further events, or all if it is None; an empty list at the end."""
         with self._reading:
             batch = [] if self._left else list(islice(self._events, size))
         if self._left:
@@ -104,7 +104,7 @@ class LocalReply:
         return batch
 
     def leave(self) -> None:
-        """Let the model stop in mid-reply."""
+        """Stop the model before the end of its reply."""
         self._left = True
         if self._reading.acquire(blocking=False):
             try:
@@ -135,5 +135,5 @@ def _read_plugin(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent
 
 def _check_event(event: StreamEvent) -> StreamEvent:
     if type(event) not in _EVENTS:
-        raise TypeError(f"{type(event).__name__} is no stream event")
+        raise TypeError(f"{type(event).__name__} is not a stream event")
     return event

@@ -1,4 +1,4 @@
-"""Tell observers of each request of the user, and complete its response."""
+"""Notify observers of each request of the user, and complete its response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budwood.types import Answer, ChatResponse
 
 
 def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
-    """Complete a response, or the partial one of an error, with ledger, cost and adaptations; tell the observers."""
+    """Complete a response, or the partial one of an error, with attempts, cost and adaptations; notify observers."""
 
     def run(round_: Round) -> Flow[Any]:
         call = round_.call
@@ -37,8 +37,8 @@ def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any
     return run
 
 
-def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - a chat response stays one, an embedding likewise
-    """Add to a response who gave it and what was spent on it."""
+def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - returns the type that it receives
+    """Add provider, model, attempts, cost and adaptations to a response."""
     ledger = call.ledger
     dollars, unknown = (ledger[0].cost, ledger[0].cost_unknown) if len(ledger) == 1 else costs.total(ledger)
     update: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""Write a round's request as one model can take it, or say why it cannot."""
+"""Adapt the request of a round to a model, or raise an error if the model cannot answer it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from budwood.plugins import faults
 from budwood.providing import check_capabilities, check_messages
 from budwood.types import Capability, ChatRequest, OutputSchema
 
-_PURPOSES: Final[dict[str | None, tuple[str, str]]] = {
-    "completion": ("continues texts", "Call client.complete(…), or choose a chat model."),
-    "embedding": ("makes embeddings", "Call client.embed(…), or choose a chat model."),
-    "moderation": ("classifies contents", "Call client.moderate(…), or choose a chat model."),
-    "image": ("makes images", "Choose a chat model."),
-    "video": ("makes videos", "Choose a chat model."),
-    "speech": ("speaks texts", "Choose a chat model."),
-    "transcription": ("transcribes audio", "Choose a chat model."),
-    "realtime": ("answers over WebSockets alone", "Choose a chat model."),
+_OTHER_MODELS: Final[dict[str | None, tuple[str, str]]] = {
+    "completion": ("a completion model", "Call client.complete(…), or choose a chat model."),
+    "embedding": ("an embedding model", "Call client.embed(…), or choose a chat model."),
+    "moderation": ("a moderation model", "Call client.moderate(…), or choose a chat model."),
+    "image": ("an image model", "Choose a chat model."),
+    "video": ("a video model", "Choose a chat model."),
+    "speech": ("a speech model", "Choose a chat model."),
+    "transcription": ("a transcription model", "Choose a chat model."),
+    "realtime": ("a realtime model, which requires WebSockets", "Choose a chat model."),
 }
-"""What models that do not chat do, and what to do instead."""
+"""Kinds of model other than chat, and what to do instead."""
 
 
 def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each service has requests of its own
     """
-    Check that a model can answer a round, and return the request as that model takes it.
+    Check that a model can answer a round, and return the request for that model.
 
     Raises:
-        PromptError: There is nothing to answer.
-        UnsupportedError: The model cannot do what the request needs. Nothing was sent.
+        PromptError: The messages are empty or not valid.
+        UnsupportedError: The model does not support the request. Nothing was sent.
     """
     service, request = round_.service, round_.request
     if isinstance(request, ChatRequest):
@@ -47,7 +47,7 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
     if Capability.IMAGE_INPUT not in capabilities:
         check_capabilities(request.messages, capabilities, target.address)
     if request.tools and Capability.TOOLS not in capabilities:
-        raise UnsupportedError(f"{target.address} calls no tools.", hint="Choose a model that does.")
+        raise UnsupportedError(f"{target.address} does not support tools.", hint="Choose a model that does.")
     if round_.output is not None:
         if not _takes_schema(target, round_.output.schema.schema):
             capabilities -= {Capability.JSON_SCHEMA}
@@ -66,19 +66,19 @@ def _takes_schema(target: Target, schema: OutputSchema) -> bool:
 
 def check_chat(target: Target) -> frozenset[Capability]:
     """
-    Check that a model chats, and return what it can do.
+    Check that a model supports chat, and return its capabilities.
 
     Raises:
-        UnsupportedError: It is made for something else.
+        UnsupportedError: It does not.
     """
     capabilities = target.capabilities()
     if Capability.CHAT in capabilities:
         return capabilities
     kind = target.endpoint.rules(target.model).kind
-    if kind not in _PURPOSES:
-        raise UnsupportedError(f"{target.address} does not chat.", hint="Choose a model that does.")
-    purpose, hint = _PURPOSES[kind]
-    raise UnsupportedError(f"{target.address} {purpose} and does not chat.", hint=hint)
+    if kind not in _OTHER_MODELS:
+        raise UnsupportedError(f"{target.address} does not support chat.", hint="Choose a model that does.")
+    description, hint = _OTHER_MODELS[kind]
+    raise UnsupportedError(f"{target.address} is {description}. It does not support chat.", hint=hint)
 
 
 def check_service(target: Target, service: Service) -> None:
@@ -104,5 +104,5 @@ def offers(target: Target, service: Service) -> bool:
 
 @lru_cache(maxsize=256)
 def _satisfies(provider: type, protocol: type) -> bool:
-    """Tell whether a provider's class has the methods of a Protocol: a check that costs 10 µs."""
+    """Tell whether a provider's class has the methods of a Protocol. The check takes 10 µs, so it is cached."""
     return issubclass(provider, protocol)

@@ -1,4 +1,4 @@
-"""Repeat attempts that failed for a reason that may pass."""
+"""Retry attempts that failed with a transient error."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MAX_SECONDS: Final = 8.0
 """The delay is random between zero and 0.5 s, a limit that doubles with each failure up to 8 s ("full jitter")."""
 
 STREAM_HEAD_SECONDS: Final = 60.0
-"""How long a streamed attempt may wait for the head of its reply, where ``attempt_timeout`` is not given."""
+"""The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
 def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
-    """Repeat ``send`` on errors that may be transient, and record each attempt in the ledger."""
+    """Run ``send``, retrying transient errors; record every attempt."""
 
     def run(attempt: Attempt) -> Flow[Any]:
         call = attempt.round.call
@@ -36,7 +36,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 result = yield from send(attempt)
                 attempt.succeed(result)
             except ProviderError as error:
-                _judge(attempt, error)
+                _set_retryable(attempt, error)
                 attempt.fail(error)
                 if _is_learned(attempt, error):
                     attempt = attempt.again(0.0)
@@ -66,12 +66,12 @@ def _pause(attempt: Attempt, delay: float) -> Flow[None]:
 
 def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
     """
-    Return the seconds to wait before the next attempt, or None where the error goes to the caller.
+    Return the seconds to wait before the next attempt, or None if the error is raised to the caller.
 
     Args:
-        attempt: What failed.
-        error: How.
-        failed_attempts: How many attempts have failed, this one included.
+        attempt: The failed attempt.
+        error: Its error.
+        failed_attempts: The number of failed attempts, including this one.
     """
     call = attempt.round.call
     if not error.retryable or failed_attempts > call.options.retries:
@@ -85,13 +85,13 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
     call = attempt.round.call
     if error.retry_after is not None:
-        is_acceptable = error.retry_after <= call.options.max_retry_after  # not where it is no number, or huge
+        is_acceptable = error.retry_after <= call.options.max_retry_after  # false for NaN and for huge numbers
         return max(error.retry_after, 0.0) if is_acceptable else None
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
 
 
 def _timing(attempt: Attempt) -> Timing | None:
-    """Return the bounds of one attempt; None where only those of the call apply."""
+    """Return the limits of one attempt; None if only those of the call apply."""
     call = attempt.round.call
     bound, timing = call.options.attempt_timeout, call.timing
     if call.streamed:
@@ -109,8 +109,8 @@ def _timing(attempt: Attempt) -> Timing | None:
     )
 
 
-def _judge(attempt: Attempt, error: ProviderError) -> None:
-    """Decide whether an error may be transient where the plugin or the transport cannot know."""
+def _set_retryable(attempt: Attempt, error: ProviderError) -> None:
+    """Decide whether to retry an error, in the cases that neither the plugin nor the transport can decide."""
     if isinstance(error, AuthenticationError):
         tokens = attempt.endpoint.tokens
         if tokens is not None and attempt.lease is not None:
@@ -125,7 +125,7 @@ def _judge(attempt: Attempt, error: ProviderError) -> None:
 
 
 def _is_learned(attempt: Attempt, error: ProviderError) -> bool:
-    """Tell whether the error taught how to write the request, so that it is sent again at once."""
+    """Learn from the error if possible; return whether to retry immediately."""
     if not isinstance(error, UnsupportedParameterError):
         return False
     from budwood.engine.pipeline.learning import learn_from

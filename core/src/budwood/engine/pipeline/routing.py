@@ -1,4 +1,4 @@
-"""Choose the endpoint that answers a round."""
+"""Choose the endpoint for a round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from budwood.types import ChatRequest, ChatResponse
 
 
 def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
-    """Write the round's request as the call's endpoint can take it, and send it there."""
+    """Adapt the request of a round to the endpoint of the call, and send it there."""
 
     def run(round_: Round) -> Flow[Any]:
         call = round_.call
@@ -25,7 +25,7 @@ def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[
         try:
             response = yield from send(attempt)
         except StreamInterruptedError:
-            _keep_adaptations(attempt)  # they belong to the partial reply, which the error holds
+            _keep_adaptations(attempt)  # they belong to the partial reply in the error
             raise
         if attempt.adaptations:
             _keep_adaptations(attempt)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
 from budwood.engine.drivers.effects import Close, Flow, Invoke, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
+from budwood.errors import BadResponseError, ConnectionFailedError, ProviderError, UnsupportedError
 from budwood.plugins import faults
 from budwood.types import Credential, HTTPCall, HTTPReply
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_ERROR_BYTES: Final = 1024 * 1024
-"""How much of an error's body is read: 1 MiB."""
+"""The maximum number of bytes that are read of an error's body: 1 MiB."""
 
 
 def send(attempt: Attempt) -> Flow[Any]:
     """
-    Send one request and read its whole reply; for streams see `budwood.engine.pipeline.streaming`.
+    Send one request and read the complete reply; for streams see `budwood.engine.pipeline.streaming`.
 
     Raises:
-        ProviderError: The request failed; the provider says what the vendor's error means.
+        ProviderError: The request failed.
     """
     if attempt.endpoint.local is not None:
         from budwood.engine.pipeline.local import ask_local
@@ -53,10 +53,10 @@ def _check_target(path: Path) -> Flow[None]:
 
 def encode(attempt: Attempt) -> HTTPCall:
     """
-    Write the request in the vendor's form.
+    Encode the request in the vendor's format.
 
     Raises:
-        UnsupportedError: Something could not be sent as given, and the caller wants that to be an error.
+        UnsupportedError: A parameter was adapted, and ``on_unsupported`` is ``"error"``.
     """
     attempt.encoded = encoded = encode_again(attempt)
     if encoded.adaptations:
@@ -65,17 +65,17 @@ def encode(attempt: Attempt) -> HTTPCall:
 
 
 def encode_again(attempt: Attempt) -> HTTPCall:
-    """Write the request as the provider writes it now, by the rules that it knows by now."""
+    """Encode the request by the current rules, without recording adaptations."""
     service, source = attempt.round.service, attempt.endpoint.source
-    write = getattr(remote_provider(attempt), service.encode)
+    encode_request = getattr(remote_provider(attempt), service.encode)
     encoded: object
     try:
         if service.takes_stream:
-            encoded = write(attempt.request, stream=attempt.round.call.streamed)
+            encoded = encode_request(attempt.request, stream=attempt.round.call.streamed)
         elif attempt.request is None:
-            encoded = write()
+            encoded = encode_request()
         else:
-            encoded = write(attempt.request)
+            encoded = encode_request(attempt.request)
     except BaseException as error:
         faults.encoding(source, service.encode).convert(error)
         raise
@@ -84,12 +84,17 @@ def encode_again(attempt: Attempt) -> HTTPCall:
     return encoded
 
 
-def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has a result of its own
-    """Read a whole reply."""
+def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has its own result type
+    """Decode a complete reply."""
     service, endpoint = attempt.round.service, attempt.endpoint
     read = getattr(endpoint.remote, service.decode)
     try:
         result = read(reply) if attempt.request is None else read(attempt.request, reply)
+    except BadResponseError:
+        from budwood.engine.pipeline.unrequested_streams import decode_unrequested_stream  # few servers send these
+
+        if (result := decode_unrequested_stream(attempt, reply)) is None:
+            raise
     except BaseException as error:
         faults.DecodingBoundary(endpoint.source, service.decode, reply.body).convert(error)
         raise
@@ -99,7 +104,7 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
 
 
 def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
-    """Authorize and send a request, and wait for the reply's head. Errors of the connection get the vendor's hint."""
+    """Authorize and send a request, and wait for the response headers. Connection errors get the provider's hint."""
     endpoint, call = attempt.endpoint, attempt.round.call
     endpoint.check_credential()
     lease = endpoint.lease
@@ -110,9 +115,9 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         encoded = _authorize(attempt, encoded, lease.credential)
     attempt.is_started = True
     if call.observers is not None and (headers := call.observers.attempt_started(attempt)):
-        from budwood.engine.accounting.observers import with_further_headers
+        from budwood.engine.accounting.observers import add_headers
 
-        encoded = with_further_headers(encoded, headers)
+        encoded = add_headers(encoded, headers)
     try:
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
@@ -139,10 +144,10 @@ def _authorize(attempt: Attempt, encoded: HTTPCall, credential: Credential) -> H
 
 def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Flow[NoReturn]:
     """
-    Raise the error that a reply reports.
+    Raise the error of a response whose status is not 2xx.
 
     Raises:
-        ProviderError: The provider says what the status and the body mean.
+        ProviderError: The error that the provider makes of status and body.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
     source = attempt.endpoint.source
@@ -159,19 +164,19 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:
-    """Read what there is of an error's body, up to its limit: the status tells most of it."""
+    """Read an error's body up to the limit, or as much as arrives before the connection is lost."""
     body = b""
     try:
         while len(body) < MAX_ERROR_BYTES and (data := (yield Read(exchange))):
             body += data
-    except ProviderError:  # the connection broke; what has come is what is known
+    except ProviderError:  # the connection was lost; use what has arrived
         return body
     return body[:MAX_ERROR_BYTES]
 
 
 def remote_provider(attempt: Attempt) -> RemoteProvider:
     """
-    Return the provider that speaks to a vendor.
+    Return the provider of a vendor's API.
 
     Raises:
         UnsupportedError: The model runs inside this process.

@@ -1,4 +1,4 @@
-"""One kind of request that a provider can answer."""
+"""A service: one kind of request to a provider."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class Service:
     A row of the table in `budwood.engine.services`.
 
     Attributes:
-        name: What the service is called in events and logs.
-        capability: What an instance and its model must have.
+        name: The name of the service in events and logs.
+        capability: The capability that the instance and its model must have.
         protocol: The Protocol of `budwood.contracts` that the provider must satisfy.
-        encode: The provider's method that writes the request.
-        decode: The method that reads a whole reply; empty where replies are streams alone.
-        decoder: The method that reads a streamed reply; empty where there are none.
+        encode: The provider's method that encodes the request.
+        decode: The method that decodes a complete reply; empty if replies are only streamed.
+        decoder: The method that returns the decoder of a streamed reply; empty if replies are not streamed.
         takes_stream: Whether ``encode`` takes ``stream=``.
-        result: The type of what ``decode`` returns.
-        refusal: What a model without it does not do, to end the sentence "MODEL …".
-        hint: What to do instead.
+        result: The type that ``decode`` returns.
+        refusal: The end of the sentence "MODEL …" in the error for a model without the capability.
+        hint: The hint of that error.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Send one attempt, and emit the events of its reply as they come."""
+"""Send one attempt, and emit the events of its reply as they arrive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from budwood.types import CONTENT_EVENTS, ChatResponse, StreamEvent
 
 def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
     """
-    Send one request and emit what its stream yields.
+    Send one request and emit the events of its stream.
 
     Returns:
         The whole reply; None for a service whose stream is progress alone.
@@ -49,7 +49,7 @@ class EventReader:
     """
     Collects the events of one streamed reply.
 
-    Events before the first content are held back: until then the attempt can fail unseen and be repeated.
+    Events before the first content are buffered, so that the attempt can be retried without the caller noticing.
     """
 
     def __init__(self, attempt: Attempt) -> None:
@@ -59,7 +59,7 @@ class EventReader:
         self._held: list[StreamEvent] = []
 
     def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
-        """Take events in; return those that may be shown now."""
+        """Collect events; return those that can be emitted now."""
         self.builder.add(events)
         if self.is_committed:
             return events
@@ -70,7 +70,7 @@ class EventReader:
         return []
 
     def release(self) -> list[StreamEvent]:
-        """Return what was held back."""
+        """Return the buffered events."""
         held, self._held = self._held, []
         return held
 
@@ -85,7 +85,7 @@ class EventReader:
             return self.builder.build()
 
     def snapshot(self) -> ChatResponse:
-        """Return what has arrived, for a caller who left the stream or still reads it."""
+        """Return the partial reply, for a caller that left the stream or still reads it."""
         attempt, call = self._attempt, self._attempt.round.call
         response: ChatResponse = complete(call, self.build())
         adaptations = tuple((call.adaptations | attempt.adaptations).values())
@@ -103,7 +103,7 @@ class EventReader:
 def _emit_events(attempt: Attempt, reader: EventReader) -> Flow[None]:
     shown = yield from _read(attempt, reader.take)
     if not reader.builder.finished:
-        raise StreamInterruptedError("The stream ended without saying why the reply is complete.")
+        raise StreamInterruptedError("The stream ended without a finish reason.")
     yield Emit(shown or reader.release())
 
 
@@ -113,7 +113,7 @@ def _emit_progress(attempt: Attempt) -> Flow[None]:
 
 
 def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
-    """Read a stream to its end and emit what `take` returns of it; return what is left to emit after the end."""
+    """Read a stream to its end and emit what `take` returns; return what is left to emit after the end."""
     service, source = attempt.round.service, attempt.endpoint.source
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
@@ -124,7 +124,7 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
             decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
         if not hasattr(decoder, "feed"):
             raise faults.wrong_result(source, service.decoder, decoder, StreamDecoder)
-        left = encoded.max_reply_bytes if service.decode else None  # nothing is kept of progress
+        left = encoded.max_reply_bytes if service.decode else None  # progress is not collected
         more = Read(exchange)
         while data := (yield more):
             if left is not None and (left := left - len(data)) < 0:
@@ -156,7 +156,7 @@ def _list_events(source: PluginSource, method: str, events: object) -> list[Any]
 
 
 def _make_interruption(error: ProviderError, reader: EventReader) -> StreamInterruptedError:
-    """Make the error of a stream that broke off: with what had arrived, and not to be repeated once that was shown."""
+    """Return the error of an interrupted stream with the partial reply. After the first content it is not retried."""
     arrived = reader.build().model_copy(update={"partial": True}) if reader.is_committed else None
     interrupted = StreamInterruptedError(
         f"The stream was interrupted: {error.message}" if type(error) is not StreamInterruptedError else error.message,

@@ -1,4 +1,4 @@
-"""Check before sending that a request fits the limits of its model, where they are known."""
+"""Check before sending that a request fits the known limits of its model."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from budwood.providing import count_characters
 from budwood.types import Adaptation, ChatRequest
 
 MAX_TOKENS_PER_CHARACTER: Final = 4
-"""A character has at most four bytes, and no vocabulary has tokens of less than a byte."""
+"""A character has at most four bytes, and a token at least one."""
 
 ROUNDING: Final = 1.05
-"""The catalog's round figures may be rounded down: a million for 1,048,576."""
+"""Round numbers in the catalog may be rounded down: a million for 1,048,576."""
 
 
 def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
     """
-    Lower ``max_tokens`` to what the model can write, and refuse a request that cannot fit its context window.
+    Reduce ``max_tokens`` to the output limit, and reject a request that cannot fit the context window.
 
-    Nothing is refused on a guess: a request counts as the fewest tokens that it can have.
+    Only the minimum number of tokens that a request can have counts, so that no request is rejected by an estimate.
 
     Raises:
         ContextLengthError: It cannot fit. Nothing was sent.
@@ -50,7 +50,7 @@ def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], F
 
 
 def context_window(attempt: Attempt) -> int | None:
-    """Return how many tokens the model can hold: as the settings say, or the provider, or the catalog, or None."""
+    """Return the context window by the settings, the provider or the catalog, in this order, or None."""
     endpoint, model = attempt.endpoint, attempt.model
     facts = endpoint.facts(model) if endpoint.facts else None
     window = facts.context_window if facts else None
@@ -72,7 +72,7 @@ def _within_output_limit(attempt: Attempt, request: ChatRequest) -> ChatRequest:
 
 
 def _may_exceed(request: ChatRequest, room: int) -> bool:
-    """Tell from the lengths alone whether the messages may be too long: nearly all are far from it."""
+    """Tell by the length alone whether the messages may be too long. Nearly all are far from the limit."""
     return MAX_TOKENS_PER_CHARACTER * count_characters(request.messages) > room
 
 

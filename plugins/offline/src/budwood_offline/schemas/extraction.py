@@ -11,7 +11,7 @@ from budwood_offline.ranking import build_index
 from budwood_offline.terms import extract_terms
 from budwood_offline.words import STOP_WORDS
 
-_SHORT_TEXT: Final = 300  # a text of this length is read as a note: each value suits any property
+_SHORT_TEXT: Final = 300  # in a text up to this length, each value may belong to any property
 _NUMBER: Final = re.compile(r"(?<![\w./:-])[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,30})(?:\.\d{1,30})?(?!\w|[./:-]\d)")
 _NAME: Final = re.compile(r"(?<![\w@.])[^\W\d_a-z][\w'\u2019-]*(?:[ \t][^\W\d_a-z][\w'\u2019-]*)*")
 _FORMATS: Final = {
@@ -27,7 +27,7 @@ def find_formatted(form: str, text: str) -> list[str]:
 
 
 def find_labelled(words: Iterable[str], text: str) -> list[str]:
-    """Find what a text assigns to a name: `Age: 36`, `"age": 36`, `age = 36`, `the age is 36`."""
+    """Find values that a text assigns to a name: `Age: 36`, `"age": 36`, `age = 36`, `the age is 36`."""
     name = r"[ _-]?".join(map(re.escape, words))
     pattern = rf"(?<!\w){name}[\"'*_`]{{0,4}}(?:[ \t]*[:=][ \t*]*|[ \t]+(?:is|was|are)[ \t]+)"
     values = re.findall(pattern + r"([^;,|}\n]+?(?=[.!?](?:\s|$)|[;,|}\n]|$))", text, re.IGNORECASE) if name else ()
@@ -46,12 +46,12 @@ def find_names(text: str) -> list[str]:
 
 
 def is_mentioned(member: JSON, text: str) -> bool:
-    """Tell whether a text has a member of an enumeration as a whole word, in any case."""
+    """Return whether a text contains a member of an enumeration as a word, in any case."""
     return member is not None and re.search(rf"(?<!\w){re.escape(str(member))}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def select_related(words: Iterable[str], text: str) -> str:
-    """Select the sentences that have a term of a name; a short text is returned as it is."""
+    """Select the sentences that contain a term of a name; a short text is returned unchanged."""
     if len(text) <= _SHORT_TEXT:
         return text
     terms = extract_terms(" ".join(words))

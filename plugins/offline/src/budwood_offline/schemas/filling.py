@@ -1,4 +1,4 @@
-"""Fill a JSON schema with values from a text, and with default values where the text has none."""
+"""Fill a JSON schema with values from a text, or with default values if the text has none."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from budwood_offline.terms import split_name
 
 T = TypeVar("T", str, int | float)
 
-_DEEPEST: Final = 40
-_DEEPEST_OPTIONAL: Final = 6
-_MOST_STEPS: Final = 20_000
-_MOST_ITEMS: Final = 5
+_MAX_DEPTH: Final = 40
+_MAX_OPTIONAL_DEPTH: Final = 6
+_MAX_STEPS: Final = 20_000
+_MAX_ITEMS: Final = 5
 _BOOLEANS: Final = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 _FORMAT_NAMES: Final = {"email": "email", "mail": "email", "url": "uri", "link": "uri", "date": "date"}
 _QUESTIONS: Final = frozenset({"question", "query", "prompt"})
@@ -40,7 +40,7 @@ _NAMES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A value that satisfies a schema, and the paths (`$.people[0].age`) of the default values in it."""
+    """A value that satisfies a schema, and the paths (`$.people[0].age`) of its default values."""
 
     value: JSON
     missing: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value belongs: the name of the closest property, the path, and how many schemas contain it."""
+    """The position of a value: the name of the closest property, the path, and the depth in the schema."""
 
     name: str = ""
     path: str = "$"
@@ -57,13 +57,13 @@ class _Place:
 
 def fill_schema(schema: Schema, text: str, *, seed: int = 0) -> Filled:
     """
-    Make a value that satisfies a JSON schema, from a text if it contains one.
+    Return a value that satisfies a JSON schema, filled from a text.
 
-    Optional properties are left out if the text does not contain them. Required ones get a default value then, null if
-    it is allowed.
+    Optional properties that the text does not contain are omitted. Required ones get a default value, which is null if
+    the schema allows it.
 
     Raises:
-        UnsatisfiableError: If the schema contradicts itself, or has a keyword that is not supported.
+        UnsatisfiableError: The schema contradicts itself, or has an unsupported keyword.
     """
     return _Filler(schema, text, seed).fill(schema, _Place())
 
@@ -73,14 +73,14 @@ class _Filler:
         self.root = root
         self.text = text
         self.seed = seed
-        self.taken: tuple[str | float, ...] = ()  # texts and numbers that were used already
+        self.used: tuple[str | float, ...] = ()  # texts and numbers in the value so far
         self.steps = 0
 
     def fill(self, schema: Schema, place: _Place) -> Filled:
-        """Fill a schema, with one of its alternatives if it has several."""
+        """Fill a schema; if it has alternatives, fill one of them."""
         self.steps += 1
-        if place.depth > _DEEPEST or self.steps > _MOST_STEPS:
-            raise UnsatisfiableError(f"{place.path[:60]}: the schema requires itself without end, or is too large")
+        if place.depth > _MAX_DEPTH or self.steps > _MAX_STEPS:
+            raise UnsatisfiableError(f"{place.path[:60]}: the schema is infinitely recursive or too large")
         flat = flatten(schema, self.root, place.path)
         for keyword in ("anyOf", "oneOf"):
             if keyword in flat:
@@ -100,21 +100,21 @@ class _Filler:
                 return self._fill_best([{**flat, "type": name} for name in names], place)
 
     def _fill_best(self, schemas: Iterable[Schema], place: _Place) -> Filled:
-        """Fill the first schema for which the text has all values, or else null, or else that with the fewest gaps."""
-        before = self.taken
+        """Fill the first schema for which the text has all values, else null or the one with the fewest defaults."""
+        before = self.used
         results: list[tuple[Filled, tuple[str | float, ...]]] = []
         problem = UnsatisfiableError(f"{place.path}: the schema has no alternatives")
         for schema in schemas:
-            self.taken = before
+            self.used = before
             try:
-                results.append((self.fill(schema, _Place(place.name, place.path, place.depth + 1)), self.taken))
+                results.append((self.fill(schema, _Place(place.name, place.path, place.depth + 1)), self.used))
             except UnsatisfiableError as error:
                 problem = error
             if results and not results[-1][0].missing:
                 return results[-1][0]
         if not results:
             raise problem
-        filled, self.taken = min(results, key=lambda result: (result[0].value is not None, len(result[0].missing)))
+        filled, self.used = min(results, key=lambda result: (result[0].value is not None, len(result[0].missing)))
         return filled
 
     def _fill_enum(self, schema: Schema, place: _Place) -> Filled:
@@ -131,21 +131,25 @@ class _Filler:
         labelled = extraction.find_labelled(words, self.text)
         if type_name == "string":
             most = number_of(schema, "maxLength")
-            return self._take((_shorten(text, most) for text in self._list_texts(words, labelled, schema)), schema)
+            return self._use_first_valid(
+                (_shorten(text, most) for text in self._list_texts(words, labelled, schema)), schema
+            )
         if type_name in {"integer", "number"}:
             sources = [*labelled, extraction.select_related(words, self.text)]
-            return self._take((number for source in sources for number in extraction.find_numbers(source)), schema)
+            return self._use_first_valid(
+                (number for source in sources for number in extraction.find_numbers(source)), schema
+            )
         return next((_BOOLEANS[text.lower()] for text in labelled if text.lower() in _BOOLEANS), None)
 
-    def _take(self, values: Iterable[T], schema: Schema) -> T | None:
-        """Take the first value that is valid and was not used already."""
-        unused = (value for value in values if value != "" and value not in self.taken)
+    def _use_first_valid(self, values: Iterable[T], schema: Schema) -> T | None:
+        """Return the first valid value that is not used yet, and mark it as used."""
+        unused = (value for value in values if value != "" and value not in self.used)
         value = next((value for value in unused if is_valid(value, schema)), None)
-        self.taken = self.taken if value is None else (*self.taken, value)
+        self.used = self.used if value is None else (*self.used, value)
         return value
 
     def _list_texts(self, words: list[str], labelled: list[str], schema: Schema) -> Iterator[str]:
-        """List the texts that suit a property, by its format, its label and its name."""
+        """Yield candidate texts for a property, by its format, its label and its name."""
         lowered = [word.lower() for word in words]
         form = schema.get("format", next((_FORMAT_NAMES[word] for word in lowered if word in _FORMAT_NAMES), None))
         if form is not None:
@@ -153,26 +157,26 @@ class _Filler:
             yield from [] if "format" in schema else labelled
             return
         yield from labelled
-        taken = [text for text in self.taken if isinstance(text, str)]
-        asked = [text for text in taken if text.endswith("?")]
+        used = [text for text in self.used if isinstance(text, str)]
+        questions = [text for text in used if text.endswith("?")]
         sentences = build_index(self.text).sentences
-        said = [sentence.text for sentence in sentences if any(sentence.text in text for text in taken)]
+        shown = [sentence.text for sentence in sentences if any(sentence.text in text for text in used)]
         if not _QUESTIONS.isdisjoint(lowered):
-            question = write_question(self.text, seed=self.seed, asked=asked, said=said)
+            question = write_question(self.text, seed=self.seed, questions=questions, shown=shown)
             yield from [question] if question else []
         elif not _NAMES.isdisjoint(lowered):
             yield from extraction.find_names(self.text)
             yield from (phrase for sentence in sentences for phrase in extract_phrases(sentence.text))
         else:
-            query = asked[-1] if asked else f"{' '.join(words)} {schema.get('description', '')}"
-            yield " ".join(select_sentences(query, self.text, exclude=said))
+            query = questions[-1] if questions else f"{' '.join(words)} {schema.get('description', '')}"
+            yield " ".join(select_sentences(query, self.text, exclude=shown))
 
     def _fill_array(self, schema: Schema, place: _Place) -> Filled:
         first, rest = array_of(schema, "prefixItems"), schema.get("items", True)
         least, most = int(number_of(schema, "minItems") or 0), number_of(schema, "maxItems")
         if most is not None and least > most:
             raise UnsatisfiableError(f"{place.path}: minItems {least} is more than maxItems {most}")
-        size = max(least, len(first), _MOST_ITEMS if place.depth < _DEEPEST_OPTIONAL else 0)
+        size = max(least, len(first), _MAX_ITEMS if place.depth < _MAX_OPTIONAL_DEPTH else 0)
         values: list[JSON] = []
         missing: list[str] = []
         while len(values) < (size if most is None else min(size, most)):
@@ -191,7 +195,7 @@ class _Filler:
         return Filled(values, tuple(missing) if values else (place.path,))
 
     def _fill_item(self, schema: Schema, others: list[JSON], place: _Place) -> Filled:
-        """Fill a schema with a value unlike others."""
+        """Fill a schema with a value that differs from others."""
         item = self.fill(schema, place)
         if item.value not in others:
             return item
@@ -205,7 +209,7 @@ class _Filler:
         properties, required = object_of(schema, "properties"), array_of(schema, "required")
         names = list(dict.fromkeys([*properties, *map(str, required)]))
         items: dict[str, Filled] = {}
-        # A question first: its answer depends on it.
+        # Fill a question first: its answer depends on it.
         for name in sorted(names, key=lambda name: _QUESTIONS.isdisjoint(name.lower().split("_"))):
             inner = _Place(name, f"{place.path}.{name}", place.depth + 1)
             part = properties.get(name, schema.get("additionalProperties", True))
@@ -218,19 +222,19 @@ class _Filler:
 
     def _find(self, schema: JSON, place: _Place) -> Filled | None:
         """Fill a schema if the text has all its values."""
-        before = self.taken
+        before = self.used
         try:
-            item = None if place.depth > _DEEPEST_OPTIONAL else self.fill(as_schema(schema, place.path), place)
+            item = None if place.depth > _MAX_OPTIONAL_DEPTH else self.fill(as_schema(schema, place.path), place)
         except UnsatisfiableError:
             item = None
         if item is not None and not item.missing:
             return item
-        self.taken = before
+        self.used = before
         return None
 
 
 def _shorten(text: str, most: float | None) -> str:
-    """Cut a text at a word, to the length that is allowed."""
+    """Truncate a text at a word boundary, to the maximum length."""
     text = text.strip()
     if most is None or len(text) <= most:
         return text

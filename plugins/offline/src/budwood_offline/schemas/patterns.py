@@ -1,4 +1,4 @@
-"""Make a text that a regular expression matches."""
+"""Generate a text that a regular expression matches."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CATEGORIES: Final = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
 
 def sample_pattern(pattern: str, extra: int = 0) -> str:
     """
-    Make a text for a pattern. It need not match, since anchors and look-around are ignored.
+    Generate a text for a pattern. It may not match, since anchors and look-around are ignored.
 
     Args:
         pattern: A regular expression in the syntax of Python.
-        extra: How many more repetitions to write than the pattern requires, where it allows more.
+        extra: The number of repetitions beyond those that the pattern requires, if it allows more.
 
     Raises:
-        UnsatisfiableError: If the pattern is invalid, or names no character that is known here.
+        UnsatisfiableError: The pattern is invalid, or matches no supported character.
     """
     try:
         return _sample_all(_parser.parse(pattern), extra)

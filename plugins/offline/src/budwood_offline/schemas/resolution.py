@@ -1,4 +1,4 @@
-"""Follow the references of a JSON schema, and merge the schemas that apply to one value."""
+"""Resolve the references of a JSON schema, and merge the schemas that apply to one value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from budwood.types import JSON
 Schema: TypeAlias = "Mapping[str, JSON]"
 
 TYPES: Final = ("string", "integer", "number", "object", "array", "boolean", "null")
-_DEEPEST: Final = 32
+_MAX_DEPTH: Final = 32
 _LOWER_BOUNDS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER_BOUNDS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _ANNOTATIONS: Final = ("title", "description", "default", "examples", "$defs", "$comment", "$schema", "$id")
@@ -23,7 +23,7 @@ class UnsatisfiableError(ValueError):
 
 
 def as_schema(value: JSON | Schema, path: str) -> Schema:
-    """Return a schema as an object; the schema `true` is the empty one."""
+    """Return a schema as an object; `true` becomes the empty schema."""
     if isinstance(value, Mapping):
         return value
     if value is True:
@@ -50,7 +50,7 @@ def number_of(schema: Schema, keyword: str) -> int | float | None:
 
 
 def types_of(schema: Schema) -> list[str]:
-    """List the types that a schema allows; without `type`, other keywords tell an object or an array."""
+    """Return the types that a schema allows; without `type`, other keywords may imply object or array."""
     named = schema.get("type")
     if named is not None:
         return [str(name) for name in named] if isinstance(named, list) else [str(named)]
@@ -64,10 +64,10 @@ def flatten(schema: Schema, root: Schema, path: str, depth: int = 0) -> dict[str
     Merge `$ref` and `allOf` into one schema without either, and write `const` as `enum`.
 
     Raises:
-        UnsatisfiableError: If two parts contradict each other or cannot be merged, or a keyword is not supported.
+        UnsatisfiableError: Two parts contradict each other or cannot be merged, or a keyword is not supported.
     """
-    if depth > _DEEPEST:
-        raise UnsatisfiableError(f"{path}: the schema refers to itself without end")
+    if depth > _MAX_DEPTH:
+        raise UnsatisfiableError(f"{path}: the schema is infinitely recursive")
     if unsupported := [keyword for keyword in _UNSUPPORTED if keyword in schema]:
         raise UnsatisfiableError(f"{path}: the offline provider does not support `{unsupported[0]}`")
     flat = {keyword: value for keyword, value in schema.items() if keyword not in {"$ref", "allOf", "const"}}
@@ -114,7 +114,7 @@ def _merge(keyword: str, first: JSON, second: JSON, path: str) -> JSON:
 
 
 def _intersect(keyword: str, first: JSON, second: JSON) -> list[JSON]:
-    """List the types or the members of an enumeration that both schemas allow."""
+    """Return the types or the members of an enumeration that both schemas allow."""
     if keyword == "type":
         one, other = ({*types_of({"type": value})} for value in (first, second))
         numbers = {"integer"} if {"integer", "number"} <= one | other else set()

@@ -1,4 +1,4 @@
-"""Check scalar values against a schema, and list default values: the simplest first."""
+"""Check scalar values against a schema, and list default values, the simplest first."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _BOUNDS: Final = {
     "exclusiveMaximum": operator.lt,
 }
 _FILLER: Final = "unknown "
-_MOST_VALUES: Final = 100
-_MOST_OF_A_FORMAT: Final = 28
-_LONGEST: Final = 100_000
+_MAX_VALUES: Final = 100
+_MAX_FORMATTED_VALUES: Final = 28
+_MAX_LENGTH: Final = 100_000
 
 
 def is_valid(value: JSON, schema: Schema) -> bool:
-    """Tell whether a value has the type of a schema and, if it is a number or a string, is within its bounds."""
+    """Return whether a value has the type of a schema and, if it is a number or a string, is within its limits."""
     types = types_of(schema)
     match value:
         case None:
@@ -73,7 +73,7 @@ def _is_string_valid(value: str, schema: Schema) -> bool:
 
 def list_defaults(schema: Schema, path: str) -> Iterator[JSON]:
     """
-    List values that satisfy a schema of one scalar type.
+    Yield values that satisfy a schema of one scalar type.
 
     Raises:
         UnsatisfiableError: At the end of the list.
@@ -86,12 +86,12 @@ def list_defaults(schema: Schema, path: str) -> Iterator[JSON]:
 
 
 def _list_numbers(schema: Schema) -> Iterator[JSON]:
-    """List the multiples closest to zero and to each bound, then numbers between the bounds."""
+    """Yield the multiples closest to zero and to each limit, then numbers between the limits."""
     bounds = [Fraction(bound) for keyword in _BOUNDS if (bound := number_of(schema, keyword)) is not None]
     step = Fraction(str(number_of(schema, "multipleOf") or 1))
     for start in (Fraction(0), *bounds):
         nearest = round(start / step)
-        for distance in range(_MOST_VALUES):
+        for distance in range(_MAX_VALUES):
             yield from (_to_number((nearest + distance) * step), _to_number((nearest - distance) * step))
     for low in bounds:
         yield from (_to_number(low + (high - low) * part / 16) for high in bounds for part in range(16))
@@ -103,16 +103,16 @@ def _to_number(value: Fraction) -> int | float:
 
 def _list_strings(schema: Schema, path: str) -> Iterator[JSON]:
     least = int(number_of(schema, "minLength") or 0)
-    if least > _LONGEST:
-        raise UnsatisfiableError(f"{path}: minLength {least} is more than the offline provider writes ({_LONGEST})")
+    if least > _MAX_LENGTH:
+        raise UnsatisfiableError(f"{path}: minLength {least} exceeds the limit of the offline provider ({_MAX_LENGTH})")
     pattern, template = schema.get("pattern"), _FORMATS.get(str(schema.get("format")))
     if template is not None:
-        for number in range(1, _MOST_OF_A_FORMAT):
+        for number in range(1, _MAX_FORMATTED_VALUES):
             text = template.format(number)
             yield from (text, text.rjust(least, "x") if "@" in text else text.ljust(least, "x"))
     if isinstance(pattern, str):
-        for extra in range(_MOST_VALUES):
+        for extra in range(_MAX_VALUES):
             text = sample_pattern(pattern, extra)
             yield from (text, text.ljust(least, "x"), text.rjust(least, "x"))
     yield (_FILLER * (least // len(_FILLER) + 1))[:least]
-    yield from (str(number).rjust(max(1, least), "x") for number in range(1, _MOST_VALUES))
+    yield from (str(number).rjust(max(1, least), "x") for number in range(1, _MAX_VALUES))

@@ -23,7 +23,7 @@ from budwood.hooks import OBSERVER, Kind
 from budwood.plugins import Instances
 from budwood.settings import Settings
 from budwood.types import AttemptStarted, Observation, ToolStarted
-from budwood.wire.heads import TRANSPORT_HEADERS, sendable
+from budwood.wire.heads import TRANSPORT_HEADERS, normalize_headers
 from budwood_testing.clock import FakeClock
 from budwood_testing.examples.observations import CONTENT, UnknownEvent, observations, rare_observations
 from budwood_testing.suites.echo_provider import ECHO, FAIL, with_echo
@@ -186,7 +186,7 @@ class ObserverSuite(PluginSuite):
                     headers = observer.attempt_headers(event)
                 assert isinstance(headers, Mapping)
                 assert all(isinstance(text, str) for pair in headers.items() for text in pair), "headers must be text"
-                assert not sendable(headers).keys() & TRANSPORT_HEADERS, (
+                assert not normalize_headers(headers).keys() & TRANSPORT_HEADERS, (
                     "the transport sets these headers: leave them out"
                 )
 

@@ -196,7 +196,7 @@ class ExchangeTests(TransportTestBase):
         """A content-length above the limit is rejected before reading the body, and the connection is closed."""
         server.play(head(length=2 * 1024**3), WAIT_FOR_CLOSE)
 
-        with pytest.raises(ResponseTooLargeError, match="larger than the 1,000 bytes"):
+        with pytest.raises(ResponseTooLargeError, match="limit of 1,000 bytes"):
             fetch(transport, call(server.url), limit=1000)
 
         assert is_closed_by_client(transport, server)

@@ -86,7 +86,7 @@ class ProxyTests(TransportTestBase):
         """Status 407 of a proxy is an error; without a proxy it is a reply."""
         server.play(reply(407), times=2)
 
-        with pytest.raises(ConnectionFailedError, match=f"127.0.0.1:{server.port} refuses .*407") as caught:
+        with pytest.raises(ConnectionFailedError, match=f"127.0.0.1:{server.port} refused .*407") as caught:
             fetch(make(proxy=server.url), call(_ELSEWHERE))
         assert not caught.value.retryable
 

@@ -72,7 +72,7 @@ class SaveTests(TransportTestBase):
         """If the connection breaks, the old file is unchanged, and there are no other files."""
         server.play(head(length=1_000_000) + bytes(600_000))
 
-        with pytest.raises(ConnectionFailedError, match="broke"):
+        with pytest.raises(ConnectionFailedError, match="was lost"):
             save(transport, call(server.url), target)
 
         assert target.read_bytes() == b"old"

@@ -1,4 +1,4 @@
-"""Read what comes in rows: embeddings, models, verdicts."""
+"""Decode embeddings, models and moderation results, and encode moderation requests."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from budwood.errors import BadResponseError, UnsupportedError
-from budwood.types import ImagePart, ModelInfo, ModerationRequest, TextPart, Verdict
+from budwood.types import ImagePart, ModelInfo, ModerationRequest, ModerationResult, TextPart
 
 
-def decode_vector(embedding: object) -> tuple[float, ...]:
+def parse_vector(embedding: object) -> tuple[float, ...]:
     """
-    Read a vector: numbers, or little-endian 32-bit floats in base64.
+    Parse a vector: a list of numbers, or little-endian 32-bit floats in base64.
 
     Raises:
-        BadResponseError: It is neither.
+        BadResponseError: The vector has another type.
     """
     if isinstance(embedding, list):
         return tuple(embedding)
@@ -26,11 +26,11 @@ def decode_vector(embedding: object) -> tuple[float, ...]:
         if sys.byteorder == "big":
             numbers.byteswap()
         return tuple(numbers)
-    raise BadResponseError(f"An embedding is a {type(embedding).__name__}.")
+    raise BadResponseError(f"The reply has an embedding of the type {type(embedding).__name__}, not a list or base64.")
 
 
 def decode_model(row: Mapping[str, Any]) -> ModelInfo:
-    """Read one model of the list; servers have several names for the size of its context window."""
+    """Decode one model. Servers have several names for the size of the context window."""
     window = row.get("context_window") or row.get("context_length") or row.get("max_model_len")
     created = row.get("created")
     owner = row.get("owned_by")
@@ -45,35 +45,35 @@ def decode_model(row: Mapping[str, Any]) -> ModelInfo:
 
 def encode_moderation(request: ModerationRequest) -> dict[str, Any]:
     """
-    Write what is to be judged: a text, a list of texts, or the pieces of one content.
+    Return the body of a moderation request: a text, a list of texts, or the parts of one input.
 
     Raises:
-        UnsupportedError: There are several contents, and one of them is more than a text.
+        UnsupportedError: There are several inputs, and one of them contains more than a text.
     """
     contents = request.contents
     texts = [content[0].text for content in contents if len(content) == 1 and isinstance(content[0], TextPart)]
-    written: dict[str, Any] = {} if request.model is None else {"model": request.model}
+    body: dict[str, Any] = {} if request.model is None else {"model": request.model}
     if len(texts) == len(contents):
-        written["input"] = texts[0] if len(texts) == 1 else texts
+        body["input"] = texts[0] if len(texts) == 1 else texts
     elif len(contents) == 1:
-        written["input"] = [_piece(part) for part in contents[0]]
+        body["input"] = [_encode_part(part) for part in contents[0]]
     else:
         raise UnsupportedError(
-            "The vendor judges several texts in one request, but only one content that holds more than a text.",
-            hint="Ask about each by itself.",
+            "OpenAI moderates several texts in one request, but only one input with images.",
+            hint="Call moderate() for each input separately.",
         )
-    return written | request.extra
+    return body | request.extra
 
 
-def _piece(part: TextPart | ImagePart) -> dict[str, Any]:
+def _encode_part(part: TextPart | ImagePart) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     return {"type": "image_url", "image_url": {"url": part.data_url}}
 
 
-def decode_verdict(row: Mapping[str, Any]) -> Verdict:
-    """Read one verdict."""
-    return Verdict(
+def decode_moderation_result(row: Mapping[str, Any]) -> ModerationResult:
+    """Decode one moderation result."""
+    return ModerationResult(
         flagged=row["flagged"],
         categories=row.get("categories") or {},
         scores=row.get("category_scores") or {},

@@ -264,7 +264,7 @@ def plain_decoder():
     """
     Begin to read a stream that holds no error.
     """
-    return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="my-server", decode_body=None, failure=None)
+    return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="my-server", decode_body=None, convert_error=None)
 
 
 def test_an_item_is_told_once_however_it_is_numbered(decoder):

@@ -11,14 +11,14 @@ from pydantic_core import from_json
 
 from budwood.contracts import PluginContext
 from budwood.errors import ConfigurationError
-from budwood_transformers import failures
-from budwood_transformers.folders import context_window, location
+from budwood_transformers import errors
+from budwood_transformers.model_files import context_window, find_model
 from budwood_transformers.settings import TransformersSettings
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model with its tokenizer, and how many tokens it reads and writes in all, where that is known."""
+    """A model with its tokenizer, its context window in tokens if known, and its response template if any."""
 
     tokenizer: Any
     weights: Any
@@ -28,7 +28,7 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Loads what an instance's settings say, as they say."""
+    """Loads tokenizers and models as the settings of an instance specify."""
 
     settings: TransformersSettings
     context: PluginContext
@@ -38,28 +38,28 @@ class Loader:
         Load a tokenizer, with its chat template.
 
         Raises:
-            BudwoodError: As `budwood_transformers.failures` says.
+            BudwoodError: See `budwood_transformers.errors`.
         """
         from transformers import AutoTokenizer
 
-        place = location(self.settings, model)
-        with failures.loading(model, self.context.instance):
-            tokenizer = AutoTokenizer.from_pretrained(place, **self._options())
+        location = find_model(self.settings, model)
+        with errors.convert_load_errors(model, self.context.instance):
+            tokenizer = AutoTokenizer.from_pretrained(location, **self._options())
         if self.settings.chat_template is not None:
             tokenizer.chat_template = self._read("chat_template", self.settings.chat_template)
         return tokenizer
 
     def model(self, model: str) -> LoadedModel:
         """
-        Load a model with its tokenizer, and put it where the settings say.
+        Load a model with its tokenizer, and move it to the configured device.
 
         Raises:
-            BudwoodError: As `budwood_transformers.failures` says.
+            BudwoodError: See `budwood_transformers.errors`.
         """
         started = self.context.clock.monotonic()
         device = self._device()
         tokenizer = self.tokenizer(model)
-        with failures.loading(model, self.context.instance):
+        with errors.convert_load_errors(model, self.context.instance):
             weights = self._weights(model).to(device)
         seconds = round(self.context.clock.monotonic() - started, 3)
         self.context.log("model loaded", model=model, device=str(device), seconds=seconds)
@@ -69,29 +69,29 @@ class Loader:
     def _weights(self, model: str) -> Any:  # noqa: ANN401 - transformers is not read by mypy
         from transformers import AutoModelForCausalLM
 
-        weights, found = AutoModelForCausalLM.from_pretrained(
-            location(self.settings, model),
+        weights, loading_info = AutoModelForCausalLM.from_pretrained(
+            find_model(self.settings, model),
             dtype=self.settings.dtype,
             attn_implementation=self.settings.attn_implementation,
-            use_safetensors=True,  # the other form is a pickle
+            use_safetensors=True,  # the alternative is pickle
             output_loading_info=True,
             **self._options(),
         )
-        if missing := sorted(found["missing_keys"]):
+        if missing := sorted(loading_info["missing_keys"]):
             raise ConfigurationError(
-                f"The weights of {model} lack {len(missing)} parts, the first of them {missing[0]}.",
-                hint="Load its files anew: what is missing would be random.",
+                f"The weights of {model} are incomplete: {len(missing)} are missing, the first is {missing[0]}.",
+                hint="Download its files again. Missing weights would have random values.",
             )
         return weights.eval()
 
     def _options(self) -> dict[str, Any]:
-        given = self.settings
+        settings = self.settings
         return {
-            "revision": given.revision or "main",
-            "token": given.token.get_secret_value() if given.token is not None else None,
-            "trust_remote_code": given.trust_remote_code,
-            "local_files_only": given.local_files_only,
-            "cache_dir": given.cache_folder,
+            "revision": settings.revision or "main",
+            "token": settings.token.get_secret_value() if settings.token is not None else None,
+            "trust_remote_code": settings.trust_remote_code,
+            "local_files_only": settings.local_files_only,
+            "cache_dir": settings.cache_folder,
         }
 
     def _device(self) -> Any:  # noqa: ANN401 - torch is not read by mypy
@@ -104,8 +104,8 @@ class Loader:
             return torch.empty(0, device=name).device
         except (AssertionError, NotImplementedError, RuntimeError) as error:
             raise ConfigurationError(
-                f"There is no device {name!r} here: {str(error).partition('.')[0]}.",
-                hint='Set device = "auto", or install the build of torch for it.',
+                f"The device {name!r} is not available: {str(error).partition('.')[0]}.",
+                hint='Set device = "auto", or install a build of torch for it.',
             ) from error
 
     def _response_template(self, tokenizer: Any) -> Any:  # noqa: ANN401 - transformers is not read by mypy
@@ -115,20 +115,22 @@ class Loader:
         try:
             return from_json(self._read("response_template", path))
         except ValueError as error:
-            raise ConfigurationError(f"response_template: {path} holds no JSON: {error}.", hint="Mend it.") from error
+            raise ConfigurationError(
+                f"response_template: {path} is not valid JSON: {error}.", hint="Correct the file."
+            ) from error
 
     def _read(self, name: str, path: Path) -> str:
         try:
             return path.expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
-                f"{name}: {path} cannot be read: {error}.",
-                hint=f"Give the path of a text file in [providers.{self.context.instance}].",
+                f"{name}: cannot read {path}: {error}.",
+                hint=f"Set it to the path of a text file in [providers.{self.context.instance}].",
             ) from error
 
 
 def free_memory() -> None:
-    """Give back what a model held that was let go."""
+    """Release the memory of unloaded models."""
     import torch
 
     gc.collect()

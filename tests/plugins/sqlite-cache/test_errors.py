@@ -7,18 +7,18 @@ from contextlib import closing
 
 import pytest
 
-from budwood_sqlite_cache.schema import _enter_wal
+from budwood_sqlite_cache.schema import _enable_wal
 
 
-def test_full_database_is_told_and_leaves_the_rest(open_cache):
+def test_full_disk_is_an_error(open_cache):
     """
-    Where nothing more fits, `set` says so, keeps nothing of the value, and what was there can be read.
+    If the disk is full, `set` raises OSError without storing the value, and other entries stay readable.
     """
     cache = open_cache()
     cache.set("before", b"value")
     cache._database.use(lambda connection: connection.execute("PRAGMA max_page_count = 20").fetchall())
 
-    with pytest.raises(OSError, match="Free space") as caught:
+    with pytest.raises(OSError, match="Free disk space") as caught:
         cache.set("large", bytes(1_000_000))
 
     assert caught.value.errno == errno.ENOSPC
@@ -28,34 +28,34 @@ def test_full_database_is_told_and_leaves_the_rest(open_cache):
     assert cache.get("small") == b"value"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="this system limits no sizes of files")
-def test_file_that_may_not_grow_is_told(run, path):
+@pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="this system has no limit for file sizes")
+def test_file_size_limit_is_an_error(run, path):
     """
-    The same with a real limit of the system: the writes themselves fail, and the cache goes on.
+    With a real limit of the system, writes fail, and the cache continues to work.
     """
     assert run("full_disk", path) == ["OSError True", "b'value' None", "b'value'"]
 
 
-def test_file_that_may_not_be_written_can_be_read(open_cache, path):
+def test_read_only_file_can_be_read(open_cache, path):
     """
-    Without the right to write, `set` says what is missing and `get` goes on; once it is given, `set` works again.
+    If the file is read-only, `set` raises PermissionError and `get` works; later `set` works again.
     """
     cache = open_cache()
     cache.set("key", b"value")
     cache._database.use(lambda connection: connection.execute("PRAGMA query_only = ON").fetchall())
 
     assert cache.get("key") == b"value"
-    with pytest.raises(PermissionError, match="Give this user the right") as caught:
+    with pytest.raises(PermissionError, match="Make the file and its folder writable") as caught:
         cache.set("key", b"other")
     assert caught.value.filename == str(path)
 
-    cache.set("key", b"other")  # over a new connection, which has the right
+    cache.set("key", b"other")  # with a new connection, which can write
     assert cache.get("key") == b"other"
 
 
-def test_folder_that_cannot_be_made_is_told(open_cache, path):
+def test_folder_that_cannot_be_created_is_an_error(open_cache, path):
     """
-    Where a file stands in the way of the folder, each use says so.
+    If the parent of the file is not a folder, each use raises OSError.
     """
     path.parent.write_text("no folder")
     cache = open_cache()
@@ -65,9 +65,9 @@ def test_folder_that_cannot_be_made_is_told(open_cache, path):
             use()
 
 
-def test_folder_in_place_of_the_file_is_told(open_cache, path):
+def test_folder_instead_of_the_file_is_an_error(open_cache, path):
     """
-    A folder that came to be where the file should is an error of use, is not renamed, and can be cured.
+    A folder at the path is an error and is not renamed; after its removal the cache works.
     """
     cache = open_cache()
     path.mkdir(parents=True)
@@ -81,9 +81,9 @@ def test_folder_in_place_of_the_file_is_told(open_cache, path):
     assert cache.get("key") == b"value"
 
 
-def test_writer_that_never_ends_is_waited_for_only_so_long(open_cache, monkeypatch):
+def test_lock_of_another_process_times_out(open_cache, monkeypatch):
     """
-    While another program holds the file for writing, `set` gives up with a `TimeoutError`, and `get` goes on.
+    While another connection holds the write lock, `set` raises TimeoutError, and `get` works.
     """
     monkeypatch.setattr("budwood_sqlite_cache.database.BUSY_SECONDS", 0.01)
     holder, cache = open_cache(), open_cache()
@@ -93,18 +93,18 @@ def test_writer_that_never_ends_is_waited_for_only_so_long(open_cache, monkeypat
         connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(TimeoutError, match="Another process"):
             cache.set("key", b"other")
-        kept = cache.get("key")
+        value = cache.get("key")
         connection.execute("ROLLBACK")
-        return kept
+        return value
 
     assert holder._database.use(hold) == b"value"
     cache.set("key", b"other")
     assert holder.get("key") == b"other"
 
 
-def test_write_ahead_log_is_begun_when_others_let_go(tmp_path):
+def test_wal_mode_is_enabled_after_others_release_the_file(tmp_path):
     """
-    A process that is refused the write-ahead log, because another reads the new file, tries again.
+    If another connection reads the new file, enabling WAL mode is retried.
     """
     path = tmp_path / "new.sqlite3"
     options = {"isolation_level": None, "timeout": 0}
@@ -116,7 +116,7 @@ def test_write_ahead_log_is_begun_when_others_let_go(tmp_path):
             connection.execute("PRAGMA journal_mode = WAL")
         connection.set_trace_callback(lambda statement: statement.startswith("BEGIN") and other.execute("COMMIT"))
 
-        _enter_wal(connection)
+        _enable_wal(connection)
 
         connection.set_trace_callback(None)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -1,4 +1,4 @@
-"""What the programs share: a cache over a file, and a way to answer the test."""
+"""Functions of the programs: open a cache, and print a line for the test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from budwood_sqlite_cache.cache import build_sqlite_cache
 
 
 def open_cache(path: str) -> SQLiteCache:
-    """Make a cache with default settings."""
+    """Build a cache with default settings."""
     context = PluginContext(
         instance="sqlite",
         rules=lambda _: ModelRules(),
@@ -25,7 +25,7 @@ def open_cache(path: str) -> SQLiteCache:
     return build_sqlite_cache(SQLiteCacheSettings(path=Path(path)), context)
 
 
-def say(*words: object) -> None:
-    """Tell the test, at once."""
+def print_line(*words: object) -> None:
+    """Print a line and flush it."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()

@@ -28,7 +28,7 @@ from budwood.types import (
     TextPart,
     VendorPart,
 )
-from budwood_openai_compatible.streaming import ChatStreamDecoder
+from budwood_openai_compatible.stream_decoder import ChatStreamDecoder
 from budwood_testing import chat_chunks, chat_reply, sse
 
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
@@ -299,7 +299,7 @@ def test_done_before_anything_was_said_is_an_interruption(speaker):
     """
     ``[DONE]`` completes a reply, and is none: a stream of nothing else is no empty answer.
     """
-    with pytest.raises(StreamInterruptedError, match="before the reply had begun"):
+    with pytest.raises(StreamInterruptedError, match="before the reply started"):
         play(speaker(), sse())
 
 
@@ -399,7 +399,7 @@ def outcome(pieces):
     List the events of a stream and, at the end, the error that it ends with.
     """
     decoder = ChatStreamDecoder(
-        HEAD, vendor="v", decode_body=_unexpected, failure=lambda said: ServerError(said["error"])
+        HEAD, vendor="v", decode_body=_unexpected, convert_error=lambda said: ServerError(said["error"])
     )
     events = []
     try:

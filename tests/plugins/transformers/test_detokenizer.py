@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_transformers.detokenizing import Detokenizer
+from budwood_transformers.detokenizer import Detokenizer
 from tests.tiny_model import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer(("word", " word"))
@@ -17,9 +17,9 @@ def decode(tokens):
 
 
 @given(tokens)
-def test_pieces_are_what_all_tokens_decode_to_at_once(tokens):
+def test_joined_text_equals_decoding_at_once(tokens):
     """
-    Whatever a model writes, bytes that are no text too, nothing is lost, added or changed by streaming it.
+    For any tokens, including invalid UTF-8, streaming gives the same text as decoding all at once.
     """
     detokenizer = Detokenizer(decode)
 
@@ -27,9 +27,9 @@ def test_pieces_are_what_all_tokens_decode_to_at_once(tokens):
 
 
 @given(st.text(max_size=30))
-def test_characters_come_whole(text):
+def test_characters_are_complete(text):
     """
-    No piece holds half a character.
+    No chunk has an incomplete character.
     """
     detokenizer = Detokenizer(decode)
     tokens = TOKENIZER.encode(text.replace("\ufffd", ""), add_special_tokens=False)
@@ -37,9 +37,9 @@ def test_characters_come_whole(text):
     assert not any("\ufffd" in detokenizer.add(token) for token in tokens)
 
 
-def test_words_keep_the_spaces_between_them():
+def test_spaces_between_words_are_preserved():
     """
-    A tokenizer that drops the space at the beginning of a text drops no other.
+    A tokenizer that removes the space at the start of a text does not affect other spaces.
     """
     words = ["▁Hello", "▁big", "▁world", "!"]
 
@@ -54,7 +54,7 @@ def test_words_keep_the_spaces_between_them():
 @pytest.mark.parametrize("length", [10, 200])
 def test_only_the_last_tokens_are_decoded(length):
     """
-    The work for a token does not grow with the reply.
+    The work per token does not depend on the length of the reply.
     """
     decoded = []
 

@@ -1,5 +1,5 @@
 """
-What Azure's errors mean besides what OpenAI's do. Verdicts of the content filter are read by the family.
+Refine errors in OpenAI's form with what is specific to Azure.
 
 Source: Microsoft's documentation, "Azure OpenAI quotas and limits" and "Troubleshoot errors".
 """
@@ -14,23 +14,23 @@ from budwood.errors import AuthenticationError, CapacityError, NotFoundError, Pr
 _NO_CAPACITY: Final = re.compile(
     r"(?:HTTP 429: )?(?:The )?system is (?:currently )?experiencing high demand", re.IGNORECASE
 )
-"""How the message of a 429 begins that is not about one's own quota. Its code is that of all others."""
+"""The start of the message of a 429 that is about Azure's capacity. Its code does not differ from other 429s."""
 
 
-def refined(error: ProviderError) -> ProviderError:
-    """Tell one's own quota from the vendor's lack of capacity, and say what helps on Azure."""
+def refine_error(error: ProviderError) -> ProviderError:
+    """Distinguish Azure's lack of capacity from the caller's quota, and replace hints by those for Azure."""
     if type(error) is RateLimitError and _NO_CAPACITY.match(error.message):
-        return _lacking_capacity(error)
+        return _to_capacity_error(error)
     if isinstance(error, NotFoundError) and error.code == "DeploymentNotFound":
-        error.hint = "A model is named by its deployment here: azure/DEPLOYMENT. Check its name and base_url."
+        error.hint = "Pass the name of the deployment as the model: azure/DEPLOYMENT. Check that name and base_url."
     elif isinstance(error, NotFoundError):
-        error.hint = "Check base_url, api_version and form in the settings, and the deployment's name."
+        error.hint = "Check base_url, api_version and form in the settings, and the name of the deployment."
     elif isinstance(error, AuthenticationError):
-        error.hint = "Check that the key is of this resource, or the token's scope and role."
+        error.hint = "Check that the key belongs to this resource, or that the token has the right scope and role."
     return error
 
 
-def _lacking_capacity(error: RateLimitError) -> CapacityError:
+def _to_capacity_error(error: RateLimitError) -> CapacityError:
     return CapacityError(
         f"The vendor is overloaded: {error.message.removeprefix('HTTP 429: ')}",
         status=error.status,

@@ -1,5 +1,5 @@
 """
-Make errors of what servers say of them.
+Parse errors in OpenAI's form and in the forms of compatible servers.
 
 Source: OpenAI's guide to error codes, and ``ResponseErrorCode`` of its API description.
 """
@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.providing import ErrorCodes, VendorError, find_message, find_refused_parameter
-from budwood_openai_compatible.content_filters import filter_code, filter_stage, filtered_categories
+from budwood_openai_compatible.content_filters import parse_filter_code, parse_filter_results, parse_filter_stage
 
 _BAD_REQUESTS: Final = (
     "invalid_request_error",
@@ -42,9 +42,9 @@ _STATUSES: Final[Mapping[str, int]] = {
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
 }
-"""The status with which OpenAI sends these types and codes, for errors that come without one, inside a 200."""
+"""The status that OpenAI uses for these types and codes; for errors inside a reply with status 200."""
 
-_OUR_NAMES: Final = {
+_PARAMETER_NAMES: Final = {
     "max_completion_tokens": "max_tokens",
     "max_output_tokens": "max_tokens",
     "reasoning.effort": "reasoning_effort",
@@ -56,26 +56,26 @@ _FLAGGED: Final = "flagged_prompt"
 _FLAGGED_MESSAGE: Final = re.compile(r"Invalid prompt: your prompt was flagged")
 
 _CONTEXT_MESSAGE: Final = (
-    r"(?:This model's maximum context length is"  # OpenAI once, vLLM
+    r"(?:This model's maximum context length is"  # OpenAI in the past, vLLM
     r"|You passed \d+ input (?:tokens|characters)[^.]*\. However, the model's context length is"  # vLLM since 0.15
     r"|prompt too long; exceeded (?:max )?context length)"  # Ollama
 )
-"""How servers without codes start the message of an input that is too long. Ollama's was recorded."""
+"""The start of the message for an input that is too long, for servers that send no code."""
 
 _REFUSALS: Final = (
     r"Unrecognized request arguments? supplied: (\w+)",
     r"property '(?:body\.)?(\w+)' is unsupported",
     r"Extra inputs are not permitted, field: '(\w+)'",
     r"Invalid JSON payload received\. Unknown name \"(\w+)\"",
-    # One row of Pydantic's errors, as JSON or, in vLLM, as Python writes it; deeper places are no parameter.
+    # An item of Pydantic's errors, as JSON or as Python's repr (vLLM). A longer location is not a parameter.
     r"(?:\{\"detail\":\s*)?\[\{\"type\":\s*\"extra_forbidden\",\s*\"loc\":\s*\[\"body\",\s*\"(\w+)\"\]",
     r"\[\{'type': 'extra_forbidden', 'loc': \('body', '(\w+)'\)",
 )
 """
-How servers of the family reject a parameter.
+The messages with which compatible servers reject a parameter.
 
 Sources: reports of users of Azure (openai/openai-python#1492), Groq (fanenr/chatbot#21), Mistral and vLLM
-(mistralai/platform-docs-public#7), and of Gemini's imitation of OpenAI's API (n4ze3m/page-assist#418).
+(mistralai/platform-docs-public#7), and of Gemini's compatible API (n4ze3m/page-assist#418).
 """
 
 ERROR_CODES: Final = ErrorCodes(
@@ -110,70 +110,72 @@ ERROR_CODES: Final = ErrorCodes(
     refusals=_REFUSALS,
 )
 """
-What the codes mean, in both APIs.
+The meaning of the codes, in both APIs.
 
-``flagged_prompt`` is our own word: ``invalid_prompt`` is a filter's only where the text begins so, as users quote it of
-models that reason (openai/codex#7250).
+``flagged_prompt`` is not a code of OpenAI. It replaces ``invalid_prompt`` if the message says that a filter flagged the
+prompt, as users of reasoning models report (openai/codex#7250).
 """
 
 
 def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
     """
-    Find what a body says of an error.
+    Parse the body of an error.
 
-    The form is ``{"error": {"message", "type", "param", "code"}}``; seen are also a text in place of the object, the
-    object without its envelope, ``message`` or ``detail`` at the top (vLLM, FastAPI), and lists of details.
+    OpenAI's form is ``{"error": {"message", "type", "param", "code"}}``. Other servers send a text in place of the
+    object, the object without its envelope, ``message`` or ``detail`` at the top level (vLLM, FastAPI), or a list of
+    details.
     """
     error = body.get("error", body)
     if isinstance(error, str):
-        return VendorError(message=error, code=_word(body.get("code")), details=body)
+        return VendorError(message=error, code=_to_text(body.get("code")), details=body)
     if not isinstance(error, Mapping):
         fallback = find_message(error) or fallback
         error = body
-    said = error.get("message") or error.get("detail") or body.get("message") or find_message(body) or fallback
-    message = said if isinstance(said, str) else to_json(said).decode()
-    code, param = _word(error.get("code")), _word(error.get("param")) or find_refused_parameter(message, _REFUSALS)
-    details = {"content_filters": body.get("content_filters"), **error}  # Azure has them beside the error (Responses)
+    found = error.get("message") or error.get("detail") or body.get("message") or find_message(body) or fallback
+    message = found if isinstance(found, str) else to_json(found).decode()
+    code = _to_text(error.get("code"))
+    param = _to_text(error.get("param")) or find_refused_parameter(message, _REFUSALS)
+    details = {"content_filters": body.get("content_filters"), **error}  # Azure's Responses has them beside the error
     return VendorError(
         message=message,
         code=code,
-        type=_type(error, code, message),
+        type=_parse_type(error, code, message),
         param=param,
         details=error,
-        stage="output" if param in ("completion", "response") else filter_stage(details),
-        categories=filtered_categories(details),
+        stage="output" if param in ("completion", "response") else parse_filter_stage(details),
+        categories=parse_filter_results(details),
     )
 
 
-def _type(error: Mapping[str, Any], code: str | None, message: str) -> str | None:
-    """Return the type of an error, or the word that tells a content filter where neither code nor type does."""
+def _parse_type(error: Mapping[str, Any], code: str | None, message: str) -> str | None:
+    """Return the type of an error, or a code of a content filter that is in another place."""
     if code == "invalid_prompt" and _FLAGGED_MESSAGE.match(message):
         return _FLAGGED
-    inner = filter_code(error)
-    return inner if inner in ERROR_CODES.content_filter else _word(error.get("type"))
+    inner = parse_filter_code(error)
+    return inner if inner in ERROR_CODES.content_filter else _to_text(error.get("type"))
 
 
-def our_name(theirs: str, renamed: Mapping[str, str]) -> str:
+def map_parameter_name(theirs: str, renamed: Mapping[str, str]) -> str:
     """
-    Name a parameter as the field of our request: ``reasoning.effort`` is ``reasoning_effort``.
+    Return the name of a parameter in `ChatRequest`, such as ``reasoning_effort`` for ``reasoning.effort``.
 
     Args:
-        theirs: The server's name for it. A place inside it, such as ``messages[0].role``, stays one.
-        renamed: The names by which this server calls our parameters.
+        theirs: The server's name. A path, such as ``messages[0].role``, keeps what follows the first name.
+        renamed: The server's names of parameters, by those of `ChatRequest`.
     """
-    names = {**_OUR_NAMES, **{name: ours for ours, name in renamed.items()}}
+    names = {**_PARAMETER_NAMES, **{name: ours for ours, name in renamed.items()}}
     if theirs in names:
         return names[theirs]
     outermost = re.split(r"[.\[]", theirs, maxsplit=1)[0]
     return names.get(outermost, outermost) + theirs.removeprefix(outermost)
 
 
-def status_of(vendor_error: VendorError) -> int:
-    """Say which status an error inside a 200 would have had; one that does not tell is the server's own failure."""
-    written = (vendor_error.details.get("status_code"), vendor_error.details.get("status"), vendor_error.code)
-    status = next((int(one) for one in map(str, written) if re.fullmatch("[45][0-9][0-9]", one)), None)
+def infer_status(vendor_error: VendorError) -> int:
+    """Return the status that fits an error inside a reply with status 200; 500 if nothing indicates it."""
+    candidates = (vendor_error.details.get("status_code"), vendor_error.details.get("status"), vendor_error.code)
+    status = next((int(text) for text in map(str, candidates) if re.fullmatch("[45][0-9][0-9]", text)), None)
     return status or next((_STATUSES[word] for word in vendor_error.words if word in _STATUSES), 500)
 
 
-def _word(value: object) -> str | None:
+def _to_text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int) and value != "" else None

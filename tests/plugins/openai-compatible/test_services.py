@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from budwood.errors import BadResponseError, ServerError
 from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead
-from budwood_openai_compatible.lists import decode_vector
+from budwood_openai_compatible.services import parse_vector
 
 
 def reply_of(body):
@@ -89,7 +89,7 @@ def test_base64_holds_the_same_numbers(numbers):
     """
     written = base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
 
-    assert decode_vector(written) == tuple(numbers)
+    assert parse_vector(written) == tuple(numbers)
 
 
 @pytest.mark.parametrize(
