@@ -45,7 +45,7 @@ def test_every_error_has_its_exit_status():
         (["ask", "--nonsense"], 2, "error: No such option"),
         (["ask"], 2, "error: No prompt given."),
         (["ask", "Hi", "-t", "warm"], 2, "error: Invalid value for '-t' / '--temperature'"),
-        (["ask", "Hi", "-f", "missing.txt"], 2, "error: missing.txt cannot be read"),
+        (["ask", "Hi", "-f", "missing.txt"], 2, "error: Cannot read missing.txt: No such file or directory."),
         (["nonsense"], 2, "error: No such command 'nonsense'."),
         (["plugins"], 2, "Usage: budwood plugins"),
         ([], 2, "Usage: budwood"),
@@ -144,4 +144,4 @@ def test_an_error_cannot_rule_the_terminal(budwood, vendor):
     """
     run = budwood("ask", "Hi", "-f", "\x1b]0;mine\x07")
 
-    assert run.stderr.startswith(r"error: \u001b]0;mine\u0007 cannot be read")
+    assert run.stderr.startswith(r"error: Cannot read \u001b]0;mine\u0007: ")
