@@ -8,14 +8,14 @@ TYPE_CHECKING = False  # type checkers treat it as true; `import typing` would t
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession as AsyncChatSession
     from budwood.chat import ChatSession as ChatSession
-    from budwood.client import AsyncClient as AsyncClient
-    from budwood.client import Client as Client
-    from budwood.client import ask as ask
-    from budwood.client import ask_async as ask_async
-    from budwood.client import run as run
-    from budwood.client import run_async as run_async
-    from budwood.client import session as session
-    from budwood.client import session_async as session_async
+    from budwood.client.asynchronous import AsyncClient as AsyncClient
+    from budwood.client.blocking import Client as Client
+    from budwood.client.shared import ask as ask
+    from budwood.client.shared import ask_async as ask_async
+    from budwood.client.shared import run as run
+    from budwood.client.shared import run_async as run_async
+    from budwood.client.shared import session as session
+    from budwood.client.shared import session_async as session_async
     from budwood.completed import AsyncCompletedReplies as AsyncCompletedReplies
     from budwood.completed import CompletedReplies as CompletedReplies
     from budwood.completed import CompletedReply as CompletedReply
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from budwood.types import ModelPrices as ModelPrices
     from budwood.types import ModelRules as ModelRules
     from budwood.types import ModerationResponse as ModerationResponse
+    from budwood.types import ModerationResult as ModerationResult
     from budwood.types import Part as Part
     from budwood.types import PullProgress as PullProgress
     from budwood.types import RateLimits as RateLimits
@@ -112,13 +113,14 @@ if TYPE_CHECKING:
     from budwood.types import VendorContent as VendorContent
     from budwood.types import VendorPart as VendorPart
     from budwood.types import VendorTool as VendorTool
-    from budwood.types import Verdict as Verdict
 
     __version__: str
 
 _NAMES = {
     "budwood.chat": "AsyncChatSession ChatSession",
-    "budwood.client": "AsyncClient Client ask ask_async run run_async session session_async",
+    "budwood.client.asynchronous": "AsyncClient",
+    "budwood.client.blocking": "Client",
+    "budwood.client.shared": "ask ask_async run run_async session session_async",
     "budwood.completed": "AsyncCompletedReplies CompletedReplies CompletedReply",
     "budwood.engine.chat.options": "AskOptions ClientOptions CompletionOptions",
     "budwood.engine.chat.prompts": "File Prompt",
@@ -137,10 +139,10 @@ _NAMES = {
     "budwood.types": """
         AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse FinishReason Finished
         Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind ModelPrices ModelRules
-        ModerationResponse Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort ReasoningPart
-        RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed TextDelta
-        TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart Usage
-        UsageReported VendorContent VendorPart VendorTool Verdict
+        ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort
+        ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed
+        TextDelta TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart
+        Usage UsageReported VendorContent VendorPart VendorTool
     """,
 }
 """The public names, by their module."""

@@ -1,4 +1,4 @@
-"""Parameters are written as the rules of the model want them, with a receipt for each change."""
+"""Parameters are written as the rules of the model want them, with a adaptation for each change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from budwood.types import Adaptation, ChatRequest, Message, ModelRules
 
 
 def request(**parameters: object) -> ChatRequest:
-    """Make a request to the model m."""
+    """
+    Create a request to the model m.
+    """
     return ChatRequest(model="m", messages=(Message.user("hi"),), **parameters)
 
 
@@ -18,15 +20,15 @@ def test_only_what_was_said_is_written():
     """
     None and an empty list are the vendor's default, and not sent; zero and False are.
     """
-    written = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
+    encoded = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
 
-    assert written.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
-    assert written.adaptations == ()
+    assert encoded.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
+    assert encoded.adaptations == ()
 
 
-def test_every_parameter_of_the_list_is_written():
+def test_every_listed_parameter_is_encoded():
     """
-    Each name of `PARAMETERS` is a field of the request and comes through.
+    Each name in `PARAMETERS` is a field of the request and is sent.
     """
     values = {
         "temperature": 0.5,
@@ -48,52 +50,52 @@ def test_a_vendors_own_name_needs_no_receipt():
     """
     A name that the vendor has for all its models is how it is written, and no adaptation.
     """
-    written = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
+    encoded = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
 
-    assert written.values == {"max_output_tokens": 5}
-    assert written.adaptations == ()
+    assert encoded.values == {"max_output_tokens": 5}
+    assert encoded.adaptations == ()
 
 
-def test_a_models_own_name_has_a_receipt():
+def test_a_models_own_name_is_an_adaptation():
     """
-    A name that only this model wants is told, and comes before the vendor's.
+    The model's name of a parameter takes precedence over the vendor's, and is reported.
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
-    written = adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
+    encoded = adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
 
-    assert written.values == {"max_completion_tokens": 5}
-    assert written.adaptations == (
+    assert encoded.values == {"max_completion_tokens": 5}
+    assert encoded.adaptations == (
         Adaptation(parameter="max_tokens", action="renamed", reason="m calls it max_completion_tokens"),
     )
 
 
-def test_a_models_name_that_is_the_vendors_needs_no_receipt():
+def test_the_vendors_name_is_no_adaptation():
     """
-    A rule that says what the vendor's name says changes nothing.
+    A rule with the vendor's usual name changes nothing.
     """
     rules = ModelRules(renames={"max_tokens": "limit"})
 
     assert adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
 
 
-def test_a_refused_parameter_is_dropped_with_a_receipt():
+def test_a_rejected_parameter_is_dropped():
     """
-    What the model refuses is not sent, and the receipt says why and by which source.
+    The adaptation has the reason and its source.
     """
     rules = ModelRules(refuses=frozenset({"temperature"}), source="https://vendor.example/docs")
 
-    written = adapt_parameters(request(temperature=0.5, seed=1), rules)
+    encoded = adapt_parameters(request(temperature=0.5, seed=1), rules)
 
-    assert written.values == {"seed": 1}
-    assert written.adaptations == (
+    assert encoded.values == {"seed": 1}
+    assert encoded.adaptations == (
         Adaptation(parameter="temperature", action="dropped", reason="m rejects it (https://vendor.example/docs)"),
     )
 
 
-def test_a_refused_parameter_that_was_not_said_has_no_receipt():
+def test_a_rejected_parameter_that_is_not_set_is_no_adaptation():
     """
-    There is nothing to tell of what nobody asked for.
+    Only parameters of the request are reported.
     """
     assert adapt_parameters(request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
 
@@ -102,43 +104,45 @@ def test_a_refused_parameter_that_was_not_said_has_no_receipt():
     ("effort", "default", "sent"),
     [("none", None, True), (None, "none", True), ("low", None, False), (None, None, False), ("low", "none", False)],
 )
-def test_some_parameters_are_taken_only_without_reasoning(effort, default, sent):
+def test_some_parameters_need_effort_none(effort, default, sent):
     """
-    What is refused unless the effort is "none" depends on the request's effort, else on the model's default.
+    The effort of the request counts, or the model's default.
     """
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
-    said = {"reasoning_effort": effort} if effort else {}
+    payload = {"reasoning_effort": effort} if effort else {}
 
-    assert ("temperature" in adapt_parameters(request(temperature=0.5, **said), rules).values) is sent
+    assert ("temperature" in adapt_parameters(request(temperature=0.5, **payload), rules).values) is sent
 
 
-def test_a_parameter_that_few_vendors_take_needs_a_name_of_the_vendor():
+def test_a_rare_parameter_needs_a_vendors_name():
     """
-    A budget of reasoning goes only to vendors whose plugin gives it a name; others leave a receipt.
+    A reasoning budget is sent only if the vendor's plugin names it; otherwise it is reported as dropped.
     """
-    asked = request(reasoning_budget=1000)
+    requested = request(reasoning_budget=1000)
 
-    assert adapt_parameters(asked, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
-    values, receipts = adapt_parameters(asked, ModelRules())
+    assert adapt_parameters(requested, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
+    values, adaptations = adapt_parameters(requested, ModelRules())
     assert values == {}
-    assert [(one.parameter, one.action) for one in receipts] == [("reasoning_budget", "dropped")]
+    assert [(one.parameter, one.action) for one in adaptations] == [("reasoning_budget", "dropped")]
 
 
-def test_an_effort_that_the_model_does_not_know_is_changed():
+def test_an_unsupported_effort_is_changed():
     """
-    The model's own word for it is sent, with a receipt; an effort that it knows has none.
+    The model's effort is sent and reported; a supported effort is not reported.
     """
     rules = ModelRules(efforts={"minimal": "low"})
 
     changed = adapt_parameters(request(reasoning_effort="minimal"), rules)
     assert changed.values == {"reasoning_effort": "low"}
-    assert [(receipt.parameter, receipt.action) for receipt in changed.adaptations] == [("reasoning_effort", "changed")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in changed.adaptations] == [
+        ("reasoning_effort", "changed")
+    ]
     assert adapt_parameters(request(reasoning_effort="high"), rules).adaptations == ()
 
 
-def test_a_models_defaults_yield_to_what_is_said():
+def test_the_request_overrides_a_models_defaults():
     """
-    What a model wants said is said, unless the caller says otherwise.
+    A model's defaults are sent unless the request sets the parameter.
     """
     rules = ModelRules(defaults={"reasoning_format": "parsed", "temperature": 1.0})
 
@@ -146,9 +150,9 @@ def test_a_models_defaults_yield_to_what_is_said():
     assert adapt_parameters(request(temperature=0.5), rules).values["temperature"] == 0.5
 
 
-def test_some_parameters_are_refused_beside_others():
+def test_some_parameters_are_rejected_together():
     """
-    A parameter that is taken alone is dropped beside another, and not where that other is itself refused or absent.
+    A parameter is dropped if it excludes another that is sent, and not if that one is rejected or absent.
     """
     rules = ModelRules(refuses_beside={"top_p": "temperature"}, source="a page")
 
@@ -166,14 +170,16 @@ def test_some_parameters_are_refused_beside_others():
     assert other_refused.values == {"top_p": 0.9}
 
 
-def test_defaults_lie_below_what_is_asked():
+def test_the_order_of_defaults():
     """
-    The instance's defaults come after the catalog's, and both after the request; what is refused has no default.
+    The request takes precedence over the catalog's defaults, and these over the instance's.
     """
     rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
     mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
 
-    written = adapt_parameters(request(seed=2), rules, defaults=mine)
+    encoded = adapt_parameters(request(seed=2), rules, defaults=mine)
 
-    assert written.values == {"verbosity": "low", "seed": 2, "user": "me"}
-    assert [(receipt.parameter, receipt.action) for receipt in written.adaptations] == [("temperature", "dropped")]
+    assert encoded.values == {"verbosity": "low", "seed": 2, "user": "me"}
+    assert [(adaptation.parameter, adaptation.action) for adaptation in encoded.adaptations] == [
+        ("temperature", "dropped")
+    ]

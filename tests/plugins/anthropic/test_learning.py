@@ -12,42 +12,42 @@ BOTH = "`temperature` and `top_p` cannot both be specified for this model. Pleas
 LEVEL = "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium."
 
 
-def refusal(said):
+def refusal(payload):
     """
-    Make the body of a refusal.
+    Create the body of an error that rejects a parameter.
     """
-    return {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+    return {"type": "error", "error": {"type": "invalid_request_error", "message": payload}}
 
 
 @pytest.fixture
 def unknown(scripted, clock):
     """
-    A client of a model that the catalog does not know.
+    A client of a model that is not in the catalog.
     """
     with Client("anthropic/claude-next", api_key="sk-ant-secret", transport=scripted, clock=clock, cache=False) as made:
         yield made
 
 
 @pytest.mark.parametrize(
-    "said", ["temperature: Extra inputs are not permitted", "`temperature` is deprecated for this model."]
+    "payload", ["temperature: Extra inputs are not permitted", "`temperature` is deprecated for this model."]
 )
-def test_a_refused_parameter_is_left_out(unknown, scripted, said):
+def test_a_rejected_parameter_is_dropped(unknown, scripted, payload):
     """
-    A parameter that the model does not take is left out, and known from then on.
+    A parameter that the model rejects is dropped, also in later requests.
     """
-    scripted.reply(400, refusal(said)).reply(200, message("Hi")).reply(200, message("Hi"))
+    scripted.reply(400, refusal(payload)).reply(200, message("Hi")).reply(200, message("Hi"))
 
     replies = [unknown.ask("Hello", temperature=0.5, stop="x") for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]
-    assert [receipt.parameter for receipt in replies[1].adaptations] == ["temperature"]
+    assert [adaptation.parameter for adaptation in replies[1].adaptations] == ["temperature"]
     assert "temperature" not in scripted.sent()
     assert scripted.sent()["stop_sequences"] == ["x"]
 
 
-def test_of_two_that_exclude_each_other_one_is_left_out(unknown, scripted):
+def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
     """
-    Where temperature and top_p cannot both be given, the temperature is sent; each alone is sent as before.
+    If temperature and top_p exclude each other, temperature is sent; each alone is sent unchanged.
     """
     scripted.reply(400, refusal(BOTH))
     for _ in range(3):
@@ -57,8 +57,8 @@ def test_of_two_that_exclude_each_other_one_is_left_out(unknown, scripted):
     again = unknown.ask("Hello", temperature=0.5, top_p=0.9)
     alone = unknown.ask("Hello", top_p=0.9)
 
-    (receipt,) = both.adaptations
-    assert receipt.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
+    (adaptation,) = both.adaptations
+    assert adaptation.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
     assert again.adaptations == both.adaptations
     assert ("top_p" in scripted.sent(1), "top_p" in scripted.sent(2)) == (False, False)
     assert (scripted.sent()["top_p"], alone.adaptations) == (0.9, ())
@@ -75,24 +75,26 @@ def test_an_effort_is_replaced_by_the_nearest(unknown, scripted):
     low = unknown.ask("Hello", reasoning_effort="low")
 
     assert [scripted.sent(number)["output_config"]["effort"] for number in range(3)] == ["xhigh", "high", "low"]
-    assert [receipt.action for receipt in stream.response.adaptations] == ["changed"]
+    assert [adaptation.action for adaptation in stream.response.adaptations] == ["changed"]
     assert low.adaptations == ()
 
 
-def test_a_model_without_effort_is_told_none(unknown, scripted):
+def test_a_model_without_effort_gets_none(unknown, scripted):
     """
-    Where effort is no parameter of the model, it is left out with all that says how to think.
+    If the model rejects effort, all parameters of thinking are dropped.
     """
     scripted.reply(400, refusal("This model does not support the effort parameter.")).reply(200, message("Hi"))
 
     reply = unknown.ask("Hello", reasoning_effort="low")
 
     assert not {"thinking", "output_config"} & set(scripted.sent())
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("reasoning_effort", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [
+        ("reasoning_effort", "dropped")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("said", "param"),
+    ("payload", "param"),
     [
         ("thinking.budget_tokens: Extra inputs are not permitted", "reasoning_budget"),
         ("output_config.effort: Extra inputs are not permitted", "reasoning_effort"),
@@ -100,11 +102,11 @@ def test_a_model_without_effort_is_told_none(unknown, scripted):
         (BOTH, "top_p"),
     ],
 )
-def test_the_parameter_is_named_as_ours(unknown, scripted, said, param):
+def test_our_name_of_the_parameter(unknown, scripted, payload, param):
     """
-    What the vendor writes inside other parameters has a name of its own here.
+    Nested parameters of the vendor have a name of ours.
     """
-    scripted.reply(400, refusal(said))
+    scripted.reply(400, refusal(payload))
 
     with pytest.raises(UnsupportedParameterError) as caught:
         unknown.ask("Hello")
@@ -113,13 +115,13 @@ def test_the_parameter_is_named_as_ours(unknown, scripted, said, param):
 
 
 @pytest.mark.parametrize("model", ["claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-sonnet-4-6"])
-def test_the_catalog_knows_who_takes_one_of_two(claude, scripted, model):
+def test_the_catalog_lists_exclusive_parameters(claude, scripted, model):
     """
-    For models that are known to refuse temperature and top_p together, nothing has to be learned.
+    For these models nothing has to be learned.
     """
     scripted.reply(200, message("Hi"))
 
     reply = claude.ask("Hello", model=f"anthropic/{model}", temperature=0.5, top_p=0.9)
 
-    assert [receipt.parameter for receipt in reply.adaptations] == ["top_p"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["top_p"]
     assert scripted.sent()["temperature"] == 0.5

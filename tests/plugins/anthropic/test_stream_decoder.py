@@ -44,7 +44,7 @@ def sse(*events):
 
 def block(index, begun, *deltas):
     """
-    Make the events of one content block.
+    Create the events of one content block.
     """
     return [
         {"type": "content_block_start", "index": index, "content_block": begun},
@@ -55,25 +55,25 @@ def block(index, begun, *deltas):
 
 def text_block(index, *texts, citation=None):
     """
-    Make the events of a text.
+    Create the events of a text.
     """
     deltas = [{"type": "text_delta", "text": text} for text in texts]
     cited = [{"type": "citations_delta", "citation": citation}] if citation else []
     return block(index, {"type": "text", "text": ""}, *deltas, *cited)
 
 
-def play(provider, pieces, head=HEAD):
+def play(provider, chunks, head=HEAD):
     """
     Decode a stream that is complete.
     """
     decoder = provider.decoder(REQUEST, head)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
     return [*events, *decoder.close()]
 
 
 def built(events):
     """
-    Put the response together.
+    Assemble the response.
     """
     builder = ResponseBuilder()
     builder.add(events)
@@ -87,9 +87,9 @@ def parts_of(provider, *events):
     return built(play(provider, sse(START, *events, *STOP))).message.parts
 
 
-def test_a_stream_in_the_form_of_the_vendor(speaker):
+def test_a_plain_stream(speaker):
     """
-    A plain stream yields its start, its texts, its end and its usage; pings say nothing.
+    It yields start, texts, end and usage; pings are ignored.
     """
     events = play(speaker(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
 
@@ -101,9 +101,9 @@ def test_a_stream_in_the_form_of_the_vendor(speaker):
     assert response.request_id == "req_1"
 
 
-def test_usage_is_cumulative_and_joined_from_both_ends(speaker):
+def test_usage_is_cumulative(speaker):
     """
-    The end's counts replace the beginning's, and what it leaves out still holds.
+    The counts at the end replace those at the start; missing counts are unchanged.
     """
     begun = {"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 4, "output_tokens": 1}
     start = {"type": "message_start", "message": {"usage": begun}}
@@ -122,7 +122,7 @@ def test_usage_is_cumulative_and_joined_from_both_ends(speaker):
 
 def test_thinking_keeps_its_signature(speaker):
     """
-    A thought is told as it grows, and closed with the signature that the vendor wants back; a redacted one too.
+    Thinking is reported as it arrives, and closed with its signature; redacted thinking too.
     """
     deltas = [{"type": "thinking_delta", "thinking": "H"}, {"type": "thinking_delta", "thinking": "m"}]
     parts = parts_of(
@@ -139,9 +139,9 @@ def test_thinking_keeps_its_signature(speaker):
     )
 
 
-def test_citations_stay_with_the_text_that_they_are_about(speaker):
+def test_citations_stay_with_their_text(speaker):
     """
-    Texts that follow one another stay apart, so that citations cover no more than they did.
+    Consecutive texts stay separate.
     """
     citation = {"type": "char_location", "cited_text": "blue"}
     parts = parts_of(speaker(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
@@ -152,9 +152,9 @@ def test_citations_stay_with_the_text_that_they_are_about(speaker):
     )
 
 
-def test_calls_of_tools_are_numbered_apart_from_blocks(speaker):
+def test_tool_calls_have_their_own_numbers(speaker):
     """
-    Fragments of arguments are joined; a tool without arguments has an empty object; a program's call says so.
+    Fragments of arguments are joined; a call without arguments has an empty object; a call by code keeps its caller.
     """
     fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"city"', ': "Oslo"}')]
     caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
@@ -173,17 +173,17 @@ def test_calls_of_tools_are_numbered_apart_from_blocks(speaker):
     )
 
 
-def test_content_that_is_not_modelled_is_kept_whole(speaker):
+def test_unknown_content_becomes_vendor_parts(speaker):
     """
-    What tools of the vendor are asked and say, and kinds of content and of fragments to come, become vendor parts.
+    Calls and results of the vendor's tools, and unknown kinds of blocks and deltas, are complete.
     """
     query = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"sky"}')]
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search"}
     found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"url": "https://example.com"}]}
     news = {"type": "compaction", "content": None}
-    pieces = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
+    chunks = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
 
-    parts = parts_of(speaker(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *pieces))
+    parts = parts_of(speaker(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *chunks))
 
     assert parts == (
         VendorPart(provider="anthropic", kind="server_tool_use", data={**search, "input": {"query": "sky"}}),
@@ -192,9 +192,9 @@ def test_content_that_is_not_modelled_is_kept_whole(speaker):
     )
 
 
-def test_what_else_the_vendor_says_is_kept(speaker):
+def test_other_fields_are_metadata(speaker):
     """
-    Why the model stopped, its container and events to come are metadata.
+    Details of the stop reason, the container and unknown events are metadata.
     """
     details = {"type": "refusal", "category": "cyber"}
     end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details, "stop_sequence": None}}
@@ -225,9 +225,9 @@ def test_every_stop_reason_has_a_normal_form(speaker, raw, reason):
     )
 
 
-def test_a_second_beginning_makes_the_first_void(speaker):
+def test_a_second_start_replaces_the_first(speaker):
     """
-    A gateway that fails over in mid-reply begins anew: what came before is not mixed with it.
+    If a gateway fails over during a reply, the content before is discarded.
     """
     again = {"type": "message_start", "message": {"id": "msg_2", "model": "claude"}}
     cut_off = text_block(0, "Hel")[:-1]
@@ -238,9 +238,9 @@ def test_a_second_beginning_makes_the_first_void(speaker):
     assert built(events).id == "msg_2"
 
 
-def test_blocks_that_nobody_closes_are_closed_by_the_end(speaker):
+def test_open_blocks_are_closed_at_the_end(speaker):
     """
-    A gateway may forget the end of a block; a tool call is whole all the same.
+    A tool call is complete even if a gateway leaves out the end of its block.
     """
     begun = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
 
@@ -262,11 +262,11 @@ def test_blocks_that_nobody_closes_are_closed_by_the_end(speaker):
 )
 def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
     """
-    A stream with status 200 may end in an error event, which has the class of its type; what came before is not lost.
+    An error event has the class of its type; events before it are returned first.
     """
     decoder = speaker().decoder(REQUEST, HEAD)
-    pieces = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
-    events = decoder.feed(b"".join(pieces))
+    chunks = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
+    events = decoder.feed(b"".join(chunks))
 
     assert TextDelta("Hi") in events
     with pytest.raises(kind) as caught:
@@ -282,17 +282,17 @@ def test_a_stream_without_its_end_was_interrupted(speaker, length):
     Without a stop reason or the end's own event, the reply is not finished.
     """
     decoder = speaker().decoder(REQUEST, HEAD)
-    for piece in sse(START, *text_block(0, "Hi"))[:length]:
-        decoder.feed(piece)
+    for chunk in sse(START, *text_block(0, "Hi"))[:length]:
+        decoder.feed(chunk)
 
     with pytest.raises(StreamInterruptedError):
         decoder.close()
 
 
 @pytest.mark.parametrize("last", [[{"type": "message_stop"}], STOP[:1]])
-def test_either_of_the_two_ends_is_an_end(speaker, last):
+def test_either_end_completes_a_reply(speaker, last):
     """
-    A stop reason ends a reply, and so does ``message_stop`` alone, which does not say why.
+    A stop reason, or ``message_stop`` alone, which has no reason.
     """
     response = built(play(speaker(), sse(START, *text_block(0, "Hi"), *last)))
 
@@ -308,17 +308,17 @@ def test_either_of_the_two_ends_is_an_end(speaker, last):
         {"type": "content_block_start", "index": 0},
     ],
 )
-def test_events_without_what_they_are_about_are_bad_replies(speaker, event):
+def test_incomplete_events_are_errors(speaker, event):
     """
-    An event that lacks what its type promises is told, not guessed.
+    An event without its required field raises BadResponseError.
     """
     with pytest.raises(BadResponseError):
         play(speaker(), sse(event))
 
 
-def test_a_whole_reply_in_place_of_a_stream_is_read(speaker):
+def test_a_complete_reply_in_place_of_a_stream_is_decoded(speaker):
     """
-    Some gateways answer a request for a stream with a whole message.
+    Some gateways answer a streaming request with a complete message.
     """
     message = {"id": "msg_1", "model": "claude", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
     response = built(play(speaker(), [json.dumps(message).encode()]))
@@ -329,7 +329,7 @@ def test_a_whole_reply_in_place_of_a_stream_is_read(speaker):
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_decoder(data):
     """
-    Whatever comes, it is decoded, or told as an error of ours.
+    Any bytes are decoded, or raise an error of ours.
     """
     decoder = MessageStreamDecoder(
         HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), make_error=lambda _said: ServerError("x")
@@ -342,25 +342,25 @@ def test_no_bytes_break_the_decoder(data):
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5), st.data())
-def test_cuts_change_nothing(texts, data):
+def test_splits_change_nothing(texts, data):
     """
-    However the bytes are cut, the events are the same.
+    However the bytes are split, the events are the same.
     """
     body = b"".join(sse(START, *text_block(0, *texts), *STOP))
     place = data.draw(st.integers(0, len(body)))
 
-    def decoded(pieces):
+    def decoded(chunks):
         decoder = MessageStreamDecoder(
             HEAD, limits=None, decode_body=lambda _reply: None, make_error=lambda _said: None
         )
-        return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+        return [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.close()
 
     assert decoded([body[:place], body[place:]]) == decoded([body])
 
 
 def test_a_reply_and_its_stream_agree(speaker):
     """
-    The same message, whole and streamed, is the same response.
+    The same message, complete and streamed, gives the same response.
     """
     content = [
         {"type": "thinking", "thinking": "Hm", "signature": "s"},
@@ -369,19 +369,19 @@ def test_a_reply_and_its_stream_agree(speaker):
     ]
     usage = {"input_tokens": 3, "output_tokens": 5}
     message = {"id": "m", "model": "claude", "content": content, "stop_reason": "tool_use", "usage": usage}
-    whole = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
+    assembled = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
     start = {"type": "message_start", "message": {**message, "content": []}}
     end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": usage}
     blocks = [event for index, begun in enumerate(content) for event in block(index, begun)]
     streamed = built(play(speaker(), sse(start, *blocks, end)))
 
-    assert streamed.model_dump(exclude={"raw"}) == whole.model_dump(exclude={"raw"})
+    assert streamed.model_dump(exclude={"raw"}) == assembled.model_dump(exclude={"raw"})
     assert not any(isinstance(event, ResponseMetadata) and event.data for event in play(speaker(), sse(start, end)))
 
 
-def test_a_message_that_begins_whole_ends_for_the_reason_that_it_began_with(speaker):
+def test_a_message_that_is_complete_at_its_start(speaker):
     """
-    Calls that the vendor's code makes come in ``message_start`` alone, with the reason for the end.
+    Calls by code arrive in ``message_start``, together with the stop reason.
     """
     call = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
     message = {"id": "m", "model": "claude", "content": [call], "stop_reason": "tool_use", "usage": {}}

@@ -327,7 +327,7 @@ def test_moderation_of_text_and_image(client, scripted):
     row = {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.9}}
     scripted.reply(body={"id": "modr-1", "model": "omni", "results": [row]})
 
-    verdict = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).verdicts[0]
+    verdict = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).results[0]
 
     assert (verdict.flagged, verdict.categories, verdict.scores) == (True, {"violence": True}, {"violence": 0.9})
     assert scripted.sent() == {

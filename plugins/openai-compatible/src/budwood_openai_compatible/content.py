@@ -134,5 +134,6 @@ def _is_readable(name: str, value: JSON) -> bool:
     if value is None or (name in REASONING_FIELDS and isinstance(value, str)):
         return True
     if name in ("tool_calls", "function_call"):
-        return isinstance(value, list | dict)
+        calls = value if isinstance(value, list) else [value]
+        return all(call is None or isinstance(call, dict) for call in calls)
     return bool(extract_text(value))

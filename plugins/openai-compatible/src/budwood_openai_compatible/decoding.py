@@ -185,7 +185,11 @@ def get_message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     if "text" in choice:
         return {"content": choice["text"]}
     message: Any = choice.get("delta") or choice.get("message") or {}
-    return message if isinstance(message, dict) else {"content": message}
+    if isinstance(message, str | list):
+        return {"content": message}
+    if not isinstance(message, dict):
+        raise TypeError(f"expected an object as the message, got {message!r}")
+    return message
 
 
 def get_finish_reason(choice: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:

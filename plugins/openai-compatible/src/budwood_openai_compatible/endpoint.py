@@ -179,7 +179,7 @@ class OpenAIEndpoint(BaseProvider):
         if len(rows) != len(request.contents):
             raise BadResponseError(f"The reply has {len(rows)} results for {len(request.contents)} inputs.")
         return ModerationResponse(
-            verdicts=tuple(map(decode_moderation_result, rows)),
+            results=tuple(map(decode_moderation_result, rows)),
             model=body.get("model") or "",
             id=body.get("id"),
             request_id=parse_request_id(reply.headers),
