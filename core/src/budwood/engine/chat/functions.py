@@ -121,9 +121,9 @@ def _as_tool(given: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Too
     if isinstance(given, Tool):
         return given
     if isinstance(given, Mapping):
-        from budwood.engine.chat.tool_definitions import read_definition  # few programs have some
+        from budwood.engine.chat.tool_definitions import parse_definition  # few programs have some
 
-        given = read_definition(given)
+        given = parse_definition(given)
     if isinstance(given, ToolDefinition):
         return Tool(_not_runnable, given, awaitable=False, arguments=None)
     return make_tool(given)

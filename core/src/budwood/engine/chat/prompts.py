@@ -68,9 +68,9 @@ def parse_prompt(prompt: Prompt, *, system: str | None = None) -> tuple[Message,
         if isinstance(given, Message):
             message = given
         else:
-            from budwood.engine.chat.dictionaries import read_message  # many programs have none
+            from budwood.engine.chat.dictionaries import parse_message  # many programs have none
 
-            message = read_message(given, number, names)
+            message = parse_message(given, number, names)
         names.update({call.id: call.name for call in message.tool_calls})
         messages.append(message)
     return tuple(messages)
