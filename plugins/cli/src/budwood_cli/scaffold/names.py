@@ -104,15 +104,9 @@ def _check_module(module: str) -> None:
         raise ArgumentError(f"Budwood already has the package {module!r}.", hint="Choose another --module.")
 
 
-<<<<<<< HEAD
-def ours() -> frozenset[str]:
-    """Name what plugins and distributions of ours are called, installed or not."""
-    from budwood.plugins.first_party import first_party_plugins
-=======
 def reserved_names() -> frozenset[str]:
     """Return the names of Budwood's plugins and distributions, installed or not."""
-    from budwood.plugins.own import own_plugins
->>>>>>> main
+    from budwood.plugins.first_party import first_party_plugins
 
     plugins = first_party_plugins()
     distributions = (name.removeprefix("budwood-") for name in plugins)
