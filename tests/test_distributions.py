@@ -19,16 +19,27 @@ every_distribution = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folde
 
 
 def imports_of(folder: Path) -> set[str]:
-    """Return the packages that the sources of a distribution import."""
+    """Return the packages that the sources of a distribution import at runtime."""
     names = set()
     for path in folder.glob("src/**/*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for_types = {
+            child for node in ast.walk(tree) if is_type_checking(node) for body in node.body for child in ast.walk(body)
+        }
+        for node in ast.walk(tree):
+            if node in for_types:
+                continue
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
     own = {path.name for path in folder.glob("src/*")}
     return names - own - sys.stdlib_module_names
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    """Return whether a node is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def requirements_of(folder: Path) -> set[str]:

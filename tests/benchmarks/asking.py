@@ -36,7 +36,7 @@ TOOLS = BODY | {
         )
     ]
 }
-SIDE_BY_SIDE = frozenset({"async_many"})
+MAX_PARALLEL_FLOWS = frozenset({"async_many"})
 """Operations that make many calls by themselves: they are given how many, and how many at once."""
 
 

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from tests.benchmarks.asking import SIDE_BY_SIDE, Unavailable, check
+from tests.benchmarks.asking import MAX_PARALLEL_FLOWS, Unavailable, check
 
 MAX_SAMPLES = 10_000
 """Of so many calls, the last ones, the times are kept: what the suite holds must not look like growth."""
@@ -222,7 +222,7 @@ class Worker:
         forget_peak()
         tally = Tally(command.seconds or math.inf, command.in_flight, command.count)
         cpu = time.process_time()
-        if command.operation in SIDE_BY_SIDE:
+        if command.operation in MAX_PARALLEL_FLOWS:
             assert command.count is not None
             texts = self.runner.run(operation(command.count, command.in_flight))
             check(texts, [command.wanted] * command.count)

@@ -41,9 +41,9 @@ def test_recorded_verdicts_lose_nothing(ledger, openai, file):
         request, said = read_request(one.request.json()), one.response.json()
         reply = HTTPReply(parse_head(one.response), one.response.body)
         response = openai().decode_moderation(request, reply)
-        assert [verdict.flagged for verdict in response.verdicts] == [row["flagged"] for row in said["results"]]
-        assert [verdict.categories for verdict in response.verdicts] == [row["categories"] for row in said["results"]]
-        assert [verdict.scores for verdict in response.verdicts] == [row["category_scores"] for row in said["results"]]
+        assert [verdict.flagged for verdict in response.results] == [row["flagged"] for row in said["results"]]
+        assert [verdict.categories for verdict in response.results] == [row["categories"] for row in said["results"]]
+        assert [verdict.scores for verdict in response.results] == [row["category_scores"] for row in said["results"]]
         assert naive.leaves(said) <= naive.leaves(response.model_dump(exclude={"raw"}))
         ledger.has_decoded(one)
 

@@ -14,7 +14,7 @@ SAFE = {"flagged": False, "categories": {"hate": False}, "category_scores": {"ha
 BAD = {"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.98}}
 
 
-def verdicts(*rows):
+def results(*rows):
     """
     Make a reply of moderations.
     """
@@ -38,11 +38,11 @@ def test_a_text_is_judged(client, scripted):
     """
     By the model that the vendor of the client's model has for it, where none is named.
     """
-    scripted.reply(body=verdicts(BAD), headers={"x-request-id": "req_1"})
+    scripted.reply(body=results(BAD), headers={"x-request-id": "req_1"})
 
     reply = client.moderate("I hate you.")
 
-    (verdict,) = reply.verdicts
+    (verdict,) = reply.results
     assert (reply.flagged, verdict.flagged, verdict.categories, verdict.scores) == (
         True,
         True,
@@ -62,11 +62,11 @@ def test_verdicts_stand_in_the_order_of_the_texts(client, scripted):
     """
     Each text is judged by itself, by the model that is named.
     """
-    scripted.reply(body=verdicts(SAFE, BAD))
+    scripted.reply(body=results(SAFE, BAD))
 
     reply = client.moderate(["a", "b"], model="openai/omni-moderation-latest", extra={"x": 1})
 
-    assert [verdict.flagged for verdict in reply.verdicts] == [False, True]
+    assert [verdict.flagged for verdict in reply.results] == [False, True]
     assert scripted.sent() == {"model": "omni-moderation-latest", "input": ["a", "b"], "x": 1}
 
 
@@ -74,14 +74,14 @@ def test_nothing_offends_in_nothing_flagged():
     """
     A response is flagged if one of its verdicts is.
     """
-    assert ModerationResponse(verdicts=()).flagged is False
+    assert ModerationResponse(results=()).flagged is False
 
 
 def test_a_moderation_is_repeated_like_a_chat(client, scripted, clock):
     """
     Attempts, waits and request ids are those of any call.
     """
-    scripted.reply(429, headers={"retry-after": "3"}).reply(body=verdicts(SAFE), headers={"x-request-id": "req_2"})
+    scripted.reply(429, headers={"retry-after": "3"}).reply(body=results(SAFE), headers={"x-request-id": "req_2"})
 
     reply = client.moderate("a")
 
@@ -255,7 +255,7 @@ def test_the_async_client_does_the_same(async_client, scripted):
             completed = await client.complete("Once upon", model="openai/davinci-002")
         return judged.flagged, completed.text
 
-    scripted.reply(body=verdicts(BAD)).reply(body=completion(" a time"))
+    scripted.reply(body=results(BAD)).reply(body=completion(" a time"))
 
     assert asyncio.run(asking()) == (True, " a time")
 

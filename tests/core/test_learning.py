@@ -61,7 +61,7 @@ def test_a_refused_parameter_is_left_out_and_told(client, scripted, clock):
     (receipt,) = reply.adaptations
     assert (receipt.parameter, receipt.action) == ("temperature", "dropped")
     assert receipt.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
-    assert [(attempt.status, attempt.waited) for attempt in reply.attempts] == [(400, 0.0), (200, 0.0)]
+    assert [(attempt.status, attempt.delay) for attempt in reply.attempts] == [(400, 0.0), (200, 0.0)]
     assert clock.slept == []
 
 

@@ -119,11 +119,11 @@ def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, ev
     first, second, request = events
     assert (first["provider"], first["model"], first["error"]) == ("openai", "gpt-4o", "CapacityError")
     assert first["request_id"] == "req_1"
-    assert first["waited"] == 0
-    assert second["waited"] > 0
+    assert first["delay"] == 0
+    assert second["delay"] > 0
     assert (request["attempts"], request["finish_reason"], request["error"]) == (2, "stop", None)
     assert [(event["input_tokens"], event["output_tokens"]) for event in events] == [(None, None), (5, 7), (5, 7)]
-    assert request["seconds"] == pytest.approx(second["waited"], abs=1e-6)
+    assert request["seconds"] == pytest.approx(second["delay"], abs=1e-6)
 
 
 def test_two_calls_have_two_ids(client, scripted, events):

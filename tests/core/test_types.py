@@ -35,6 +35,7 @@ from budwood.types import (
     ModelRules,
     ModerationRequest,
     ModerationResponse,
+    ModerationResult,
     NamedTool,
     OutputSchema,
     RateLimits,
@@ -51,7 +52,6 @@ from budwood.types import (
     Usage,
     VendorPart,
     VendorTool,
-    Verdict,
 )
 
 SECRET = "sk-the-secret-of-this-test"
@@ -162,8 +162,8 @@ SAMPLES = [
     EmbeddingRequest(model="a", texts=("b",)),
     EmbeddingResponse(vectors=((0.5, 1.0),)),
     ModerationRequest(contents=((TextPart(text="a"), ImagePart(url="b")),)),
-    ModerationResponse(verdicts=(Verdict(flagged=True),)),
-    Verdict(flagged=False, categories={"a": None}, scores={"a": 0.5}, applied_to={"a": ("text",)}),
+    ModerationResponse(results=(ModerationResult(flagged=True),)),
+    ModerationResult(flagged=False, categories={"a": None}, scores={"a": 0.5}, applied_to={"a": ("text",)}),
     Usage(input_tokens=1),
     RateLimits(limit_tokens=1),
     TokenCount(input_tokens=2, exact=False, low=1, high=3, source="estimate"),

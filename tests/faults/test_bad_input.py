@@ -78,7 +78,6 @@ def test_conversation_without_a_question(ask, loopback_server, prompt):
         [{"role": "user", "content": [5]}],
         [{"role": "user", "content": [{"type": "video"}]}],
         [{"role": "user", "content": [{"type": "text"}]}],
-        [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}],
         [{"role": "tool", "content": "x"}],
         [{"role": "assistant", "tool_calls": [{"id": "a"}]}],
         [{"role": "assistant", "tool_calls": 5}],

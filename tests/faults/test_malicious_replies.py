@@ -68,8 +68,6 @@ def test_extreme_numbers(ask, loopback_server, number):
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"choices": [{"message": {"content": "\\ud800"}, "finish_reason": "stop"}]}',
-        b'{"choices": [{"message": {"content": "\\udfff\\ud800"}, "finish_reason": "stop"}]}',
         b'{"a":' * 100_000,
         b"[" * 1_000_000,
         b'{"choices": ' + b"9" * 100_000 + b"}",
@@ -77,7 +75,7 @@ def test_extreme_numbers(ask, loopback_server, number):
 )
 def test_malicious_json(ask, loopback_server, body):
     """
-    Lone surrogates, deep nesting and huge numbers are invalid JSON, without a crash.
+    Endless nesting and endless numbers are invalid JSON, without a crash.
     """
     loopback_server.play(reply(200, body), times=3)
 
@@ -108,17 +106,14 @@ def test_malicious_events(ask_streamed, loopback_server):
         {"content": {"text": "x"}},
     ],
 )
-def test_deltas_of_wrong_types(ask_streamed, loopback_server, delta):
+def test_deltas_of_other_types_are_accepted(ask_streamed, loopback_server, delta):
     """
-    A delta with wrong types raises a BudwoodError.
+    A delta whose fields have other types than the API documents is part of the reply.
     """
     events = sse({"choices": [{"delta": delta}]}, {"choices": [{"delta": {}, "finish_reason": "stop"}]})
-    loopback_server.play(stream(*events), times=3)
+    loopback_server.play(stream(*events))
 
-    with pytest.raises((BadResponseError, StreamInterruptedError)) as caught:
-        ask_streamed()
-
-    assert caught.value.hint
+    assert ask_streamed().message.parts
 
 
 def test_valid_reply_is_accepted(ask, loopback_server):

@@ -261,3 +261,40 @@ def test_a_reply_without_content_quotes_what_the_server_reports(model, body):
         ask(model, body)
 
     assert "base_url" not in str(caught.value)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
+@pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
+def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
+    """
+    A reply is not rejected because its id, its model or the id of a call is a number.
+    """
+    call = {"type": "tool_use", "id": 5, "name": 7, "input": {"city": "Oslo"}}
+    body = {
+        ANTHROPIC: {"id": 1, "model": 2, "content": [call], "stop_reason": "tool_use"},
+        GEMINI: {
+            "responseId": 1,
+            "modelVersion": 2,
+            **gemini({"functionCall": {"id": 5, "name": 7, "args": {"city": "Oslo"}}}),
+        },
+        OLLAMA: {
+            **ollama(tool_calls=[{"id": 5, "function": {"name": 7, "arguments": {"city": "Oslo"}}}]),
+            "model": 2,
+        },
+    }[model]
+    events = [{"type": "message_start", "message": body}, END[1]] if model == ANTHROPIC else [body]
+    response = read(model, events) if streamed else ask(model, body)
+
+    assert response.model == "2"
+    (made,) = response.tool_calls
+    assert (made.id, made.name, made.parse_arguments()) == ("5", "7", {"city": "Oslo"})
+
+
+def test_a_block_whose_type_is_no_text_keeps_its_text():
+    """
+    What holds a text is a text.
+    """
+    body = {"content": [{"type": ["text"], "text": "Hello"}], "stop_reason": "end_turn"}
+
+    assert ask(ANTHROPIC, body).text == "Hello"
+    assert read(ANTHROPIC, [{"type": "message_start", "message": body}, END[1]]).text == "Hello"

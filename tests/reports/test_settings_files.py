@@ -171,9 +171,9 @@ def test_a_chat_is_not_loaded_from_what_is_no_path(path):
     Names that no file can have, and values that are no names.
     """
     with Client("offline/extractive") as client:
-        with pytest.raises(ConfigurationError, match="cannot be read"):
+        with pytest.raises(ConfigurationError, match="Cannot read"):
             client.load_chat(path)
-        with pytest.raises(ConfigurationError, match="cannot be written"):
+        with pytest.raises(ConfigurationError, match="Cannot write"):
             client.chat().save(path)
 
 

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from budwood.types import ModelPrices as ModelPrices
     from budwood.types import ModelRules as ModelRules
     from budwood.types import ModerationResponse as ModerationResponse
+    from budwood.types import ModerationResult as ModerationResult
     from budwood.types import Part as Part
     from budwood.types import PullProgress as PullProgress
     from budwood.types import RateLimits as RateLimits
@@ -112,7 +113,6 @@ if TYPE_CHECKING:
     from budwood.types import VendorContent as VendorContent
     from budwood.types import VendorPart as VendorPart
     from budwood.types import VendorTool as VendorTool
-    from budwood.types import Verdict as Verdict
 
     __version__: str
 
@@ -137,10 +137,10 @@ _NAMES = {
     "budwood.types": """
         AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse FinishReason Finished
         Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind ModelPrices ModelRules
-        ModerationResponse Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort ReasoningPart
-        RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed TextDelta
-        TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart Usage
-        UsageReported VendorContent VendorPart VendorTool Verdict
+        ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort
+        ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed
+        TextDelta TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart
+        Usage UsageReported VendorContent VendorPart VendorTool
     """,
 }
 """The public names, by their module."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 
-from budwood.engine.drivers.effects import SIDE_BY_SIDE, All, First, Invoke, Wait
+from budwood.engine.drivers.effects import MAX_PARALLEL_FLOWS, All, First, Invoke, Wait
 from budwood.engine.drivers.latch import Latch
 from budwood.errors import ProviderError
 from budwood.types import HTTPCall, Timing
@@ -40,7 +40,7 @@ def racing(*flows, release=None):
     return (yield First(flows, release))
 
 
-def gathering(flows, limit: int = SIDE_BY_SIDE):
+def gathering(flows, limit: int = MAX_PARALLEL_FLOWS):
     """A flow that runs others side by side."""
     return (yield All(flows, limit))
 

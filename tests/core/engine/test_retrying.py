@@ -337,9 +337,9 @@ def test_every_attempt_stands_in_the_ledger(client, scripted, clock):
     assert {(attempt.provider, attempt.model, attempt.key) for attempt in (first, second, third)} == {
         ("openai", "gpt-4o", "default")
     }
-    assert (first.status, first.error, first.request_id, first.waited) == (429, "RateLimitError", "r1", 0.0)
-    assert (second.status, second.error, second.request_id, second.waited) == (None, "ConnectionFailedError", None, 7.0)
-    assert (third.status, third.error, third.request_id, third.waited) == (200, None, "r3", clock.slept[1])
+    assert (first.status, first.error, first.request_id, first.delay) == (429, "RateLimitError", "r1", 0.0)
+    assert (second.status, second.error, second.request_id, second.delay) == (None, "ConnectionFailedError", None, 7.0)
+    assert (third.status, third.error, third.request_id, third.delay) == (200, None, "r3", clock.slept[1])
     assert [first.duration, second.duration, third.duration] == [2.0, 0.0, 2.0]
     assert (first.usage, third.usage.output_tokens) == (None, 7)
 

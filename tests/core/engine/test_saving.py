@@ -146,7 +146,7 @@ def test_nothing_is_sent_if_the_file_cannot_be_written(script, tmp_path, monkeyp
     )
     with (
         Client("openai-compatible/m", base_url="http://x", transport=script, cache=False) as client,
-        pytest.raises(ConfigurationError, match="cannot be written"),
+        pytest.raises(ConfigurationError, match="Cannot write the reply"),
     ):
         client.ask("hi")
 

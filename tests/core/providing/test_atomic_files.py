@@ -23,9 +23,9 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
     assert not part.exists()
 
 
-def write_in_part(path, part, failure):
+def write_then_fail(path, part, failure):
     """
-    Begin a file, and fail.
+    Write a part of a file, then fail.
     """
     with replace_file(path, part):
         part.write_text("new")
@@ -35,30 +35,30 @@ def write_in_part(path, part, failure):
 @pytest.mark.parametrize("failure", [OSError("No room."), KeyboardInterrupt()])
 def test_a_failure_leaves_the_old_file(tmp_path, failure):
     """
-    What was written so far goes, whatever stopped it.
+    The temporary file is removed, whatever exception stopped the write.
     """
     path, part = tmp_path / "rows", tmp_path / ".rows.part"
     path.write_text("old")
 
     with pytest.raises(type(failure)):
-        write_in_part(path, part, failure)
+        write_then_fail(path, part, failure)
 
     assert path.read_text() == "old"
     assert not part.exists()
 
 
-def test_a_part_that_was_never_begun(tmp_path):
+def test_an_error_before_the_first_byte(tmp_path):
     """
-    The block's own error is told, and not that there is nothing to remove.
+    The error of the block is raised, not one about a missing temporary file.
     """
     with pytest.raises(ValueError, match="first"), replace_file(tmp_path / "rows", tmp_path / ".rows.part"):
         raise ValueError("first")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
-def test_permissions_stay(tmp_path):
+def test_permissions_are_preserved(tmp_path):
     """
-    Who may read the old file may read the new one, and nobody else.
+    The new file has the permissions of the old one.
     """
     path, part = tmp_path / "rows", tmp_path / ".rows.part"
     path.write_text("old")

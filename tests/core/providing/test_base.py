@@ -32,7 +32,7 @@ class Minimal(BaseProvider):
 @pytest.fixture
 def context(tmp_path):
     """
-    What a plugin gets.
+    Return a plugin context.
     """
     return PluginContext(
         instance="mine",
@@ -50,17 +50,17 @@ def test_it_is_a_provider(context):
     assert isinstance(Minimal(context), Provider)
 
 
-def test_the_four_methods_are_needed(context):
+def test_the_four_methods_are_required(context):
     """
-    The base alone cannot be made.
+    The base class is abstract.
     """
     with pytest.raises(TypeError, match="abstract"):
         BaseProvider(context)
 
 
-def test_it_can_chat_and_stream(context):
+def test_default_capabilities_are_chat_and_stream(context):
     """
-    By default an instance can do what its class says, and that is chat.
+    By default an instance has the capabilities of its class.
     """
 
     class Seeing(Minimal):
@@ -84,7 +84,7 @@ def test_rate_limits_of_any_reply_are_read(context, status):
 
 def test_rules_are_those_of_the_requests_model(context):
     """
-    The catalog is asked for the model of the request.
+    The catalog is queried for the model of the request.
     """
     request = ChatRequest(model="strict", messages=(Message.user("hi"),))
 
@@ -102,7 +102,7 @@ def test_an_error_is_classified_by_its_status(context):
     assert error.retry_after == 2.0
 
 
-def test_a_vendor_says_how_it_complains(context):
+def test_parse_error_can_be_overridden(context):
     """
     Overriding `parse_error` is enough for a structured error.
     """

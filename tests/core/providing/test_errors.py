@@ -37,11 +37,13 @@ CODES = ErrorCodes(
     context_message="Too long for us",
     refusals=(r"There is no such thing: (\w+)",),
 )
-"""The codes of a made-up vendor."""
+"""The codes of a classify-up vendor."""
 
 
-def made(status: int, headers: dict[str, str] | None = None, **fields: object) -> ProviderError:
-    """Make the error of a reply."""
+def classify(status: int, headers: dict[str, str] | None = None, **fields: object) -> ProviderError:
+    """
+    Classify an error reply.
+    """
     said = VendorError(**({"message": "it failed"} | fields))
     return classify_error(HTTPReply(ReplyHead(status, headers or {}), b""), said, CODES)
 
@@ -72,9 +74,9 @@ def made(status: int, headers: dict[str, str] | None = None, **fields: object) -
 )
 def test_each_status_has_its_class(status, kind, retryable):
     """
-    Without any code the status alone decides what it is, and whether it is retried.
+    Without a code the status determines the class, and whether the error is retryable.
     """
-    error = made(status)
+    error = classify(status)
 
     assert type(error) is kind
     assert error.retryable is retryable
@@ -105,62 +107,62 @@ def test_each_status_has_its_class(status, kind, retryable):
 @pytest.mark.parametrize("place", ["code", "type"])
 def test_a_structured_code_comes_before_the_status(status, word, kind, retryable, place):
     """
-    The vendor's own word decides, whether it stands as code or as type.
+    The vendor's code determines the class, also if it is in the type.
     """
-    error = made(status, **{place: word})
+    error = classify(status, **{place: word})
 
     assert type(error) is kind
     assert error.retryable is retryable
     assert error.code == word
 
 
-def test_the_text_of_a_message_decides_nothing_by_itself():
+def test_words_within_a_message_do_not_decide():
     """
-    Words inside a message, which may repeat the prompt, do not make an error what they say.
+    Messages may quote the prompt, so words within them do not affect the class.
     """
     message = "invalid: you wrote 'insufficient_quota content_filter context_length_exceeded Unsupported parameter'"
 
-    assert type(made(400, message=message)) is InvalidRequestError
+    assert type(classify(400, message=message)) is InvalidRequestError
 
 
 @pytest.mark.parametrize("message", ["Unsupported parameter: 'top_k'", "There is no such thing: top_k"])
 def test_an_anchored_message_is_the_last_resort(message):
     """
-    Servers without codes are understood by how their message begins, on 400 and 422 alone.
+    Without a code, the start of the message decides, only for status 400 and 422.
     """
-    assert type(made(400, message=message, param="top_k")) is UnsupportedParameterError
-    assert made(400, message=message, param="top_k").param == "top_k"
-    assert type(made(500, message=message)) is ServerError
+    assert type(classify(400, message=message, param="top_k")) is UnsupportedParameterError
+    assert classify(400, message=message, param="top_k").param == "top_k"
+    assert type(classify(500, message=message)) is ServerError
 
 
-def test_too_long_an_input_is_known_by_how_servers_without_codes_begin():
+def test_the_start_of_a_message_identifies_a_long_input():
     """
-    The vendor's own first words tell, with a status of a bad request, and only these.
+    Only the vendor's patterns count, only with the status of an invalid request.
     """
     message = "Too long for us."
 
-    assert type(made(400, message=message)) is ContextLengthError
-    assert type(made(400, message=f"You wrote: {message}")) is InvalidRequestError
-    assert type(made(500, message=message)) is ServerError
+    assert type(classify(400, message=message)) is ContextLengthError
+    assert type(classify(400, message=f"You wrote: {message}")) is InvalidRequestError
+    assert type(classify(500, message=message)) is ServerError
 
 
-def test_an_error_keeps_what_the_reply_said():
+def test_an_error_has_the_fields_of_the_reply():
     """
-    Status, code, parameter, id of the request and the wait that is asked for are fields.
+    Status, code, parameter, request id and the requested delay are attributes.
     """
     headers = {"x-request-id": "req-1", "retry-after": "7"}
 
-    error = made(429, headers, code="rate_limit_exceeded", type="requests", param="messages")
+    error = classify(429, headers, code="rate_limit_exceeded", type="requests", param="messages")
 
     assert (error.status, error.code, error.param) == (429, "rate_limit_exceeded", "messages")
     assert (error.request_id, error.retry_after) == ("req-1", 7.0)
 
 
-def test_the_type_stands_in_for_a_code():
+def test_the_type_replaces_a_missing_code():
     """
-    Where there is no code, the type is the code.
+    Without a code, the error's code is the type.
     """
-    assert made(400, type="invalid_request_error").code == "invalid_request_error"
+    assert classify(400, type="invalid_request_error").code == "invalid_request_error"
 
 
 @pytest.mark.parametrize(
@@ -170,15 +172,15 @@ def test_the_server_may_say_whether_to_retry(said, status, retryable):
     """
     `x-should-retry` overrules the status.
     """
-    assert made(status, {"x-should-retry": said}).retryable is retryable
+    assert classify(status, {"x-should-retry": said}).retryable is retryable
 
 
 @pytest.mark.parametrize("word", ["insufficient_quota", "content_filter", "invalid_api_key"])
-def test_what_no_retry_mends_is_not_retried(word):
+def test_fatal_errors_are_not_retried(word):
     """
-    Quota, filter and credentials stay final, whatever `x-should-retry` says.
+    Quota, content filter and credential errors are not retryable, whatever `x-should-retry` is.
     """
-    assert not made(429, {"x-should-retry": "true"}, code=word).retryable
+    assert not classify(429, {"x-should-retry": "true"}, code=word).retryable
 
 
 def test_what_a_filter_found_is_kept():
@@ -187,14 +189,14 @@ def test_what_a_filter_found_is_kept():
     """
     found = {"violence": {"filtered": True, "severity": "high"}}
 
-    error = made(400, code="content_filter", stage="output", categories=found)
+    error = classify(400, code="content_filter", stage="output", categories=found)
 
     assert (error.stage, error.categories) == ("output", found)
 
 
-def test_a_vendor_may_have_words_of_its_own():
+def test_a_vendor_can_have_its_own_codes():
     """
-    Another vocabulary gives the same classes for other words, and none for ours.
+    Other error codes map to the same classes, and ours then have no meaning.
     """
     words = ErrorCodes(quota=frozenset({"no_money"}))
     reply = HTTPReply(ReplyHead(429, {}), b"")
@@ -221,9 +223,9 @@ def test_parsed_json_is_handed_over():
         (b"\xff\xfe", "text that starts with"),
     ],
 )
-def test_what_is_no_json_is_described(body, said):
+def test_a_body_that_is_not_json_is_described(body, said):
     """
-    The error says what came instead, keeps status and id, and asks for the likely cause.
+    The error describes the body, has status and request id, and suggests the likely cause.
     """
     with pytest.raises(BadResponseError) as caught:
         parse_body(HTTPReply(ReplyHead(200, {"x-request-id": "r"}), body))
@@ -247,7 +249,7 @@ def test_any_body_is_described_on_one_printable_line(body):
 @given(st.text(), st.integers(1, 20))
 def test_clipping_keeps_the_length(text, length):
     """
-    Clipped text is one printable line of no more than the length; text that fits loses no word.
+    Clipped text is one printable line of at most this length; a text that fits is complete.
     """
     clipped = clip(text, length)
 
@@ -257,9 +259,9 @@ def test_clipping_keeps_the_length(text, length):
         assert clipped == " ".join(text.split())
 
 
-def test_clipped_text_shows_that_it_is():
+def test_clipped_text_ends_with_an_ellipsis():
     """
-    An ellipsis stands for what was left out.
+    A complete text has none.
     """
     assert clip("one two three", 8) == "one two…"
 
@@ -267,7 +269,7 @@ def test_clipped_text_shows_that_it_is():
 @given(st.integers(100, 999), st.text(), st.text() | st.none(), st.binary())
 def test_any_vendor_error_is_an_error_of_ours(status, message, code, body):
     """
-    Whatever a server says becomes an error that can be shown on one line.
+    Any message becomes an error whose text is one line.
     """
     reply = HTTPReply(ReplyHead(status, {}), body)
 

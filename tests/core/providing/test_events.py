@@ -1,4 +1,4 @@
-"""A whole response, written as events, makes the same response again."""
+"""A whole response, written as events, makes the same response rebuild."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ CLOSED = st.lists(
 ).map(lambda parts: (*parts, TextPart(text="end", **OWN)))
 
 
-def again(response: ChatResponse) -> ChatResponse:
-    """Make a response of its own events."""
+def rebuild(response: ChatResponse) -> ChatResponse:
+    """
+    Assemble a response from its own events.
+    """
     builder = ResponseBuilder()
     builder.add(make_events(response))
     assert builder.finished
@@ -54,7 +56,9 @@ def again(response: ChatResponse) -> ChatResponse:
 
 
 def joined(parts):
-    """Join neighbouring texts and refusals, which a stream cannot tell apart."""
+    """
+    Join adjacent texts and refusals, which a stream does not separate.
+    """
     found = []
     for part in parts:
         if found and type(found[-1]) is type(part) and isinstance(part, TextPart | RefusalPart):
@@ -65,28 +69,28 @@ def joined(parts):
 
 
 @given(CLOSED)
-def test_what_vendors_want_back_comes_out_as_it_went_in(parts):
+def test_vendor_data_survives_the_events(parts):
     """
-    Where a text holds what its vendor wants back, no text runs into its neighbour, and each keeps what it holds.
+    Texts with vendor data stay separate, and each keeps its data.
     """
     response = ChatResponse(message=Message(role="assistant", parts=parts))
 
-    assert again(response).message.parts == parts
+    assert rebuild(response).message.parts == parts
 
 
 @given(PARTS)
-def test_any_message_comes_out_as_it_went_in(parts):
+def test_any_message_survives_the_events(parts):
     """
-    Parts of every kind that a model writes keep their order and their content.
+    Parts of every kind keep their order and content.
     """
     response = ChatResponse(message=Message(role="assistant", parts=parts))
 
-    assert again(response).message.parts == joined(parts)
+    assert rebuild(response).message.parts == joined(parts)
 
 
-def test_all_else_comes_out_as_it_went_in():
+def test_other_fields_survive_the_events():
     """
-    Finish reason, usage, ids, metadata, limits and alternatives are kept.
+    Finish reason, usage, ids, metadata, limits and alternatives are unchanged.
     """
     response = ChatResponse(
         message=Message(role="assistant", parts=(TextPart(text="a"),)),
@@ -101,12 +105,12 @@ def test_all_else_comes_out_as_it_went_in():
         rate_limits=RateLimits(limit_requests=5),
     )
 
-    assert again(response) == response
+    assert rebuild(response) == response
 
 
 def test_usage_follows_the_end():
     """
-    Usage is reported also where nothing is known, and then unknown and not zero.
+    Usage is always reported; unknown counts are None, not zero.
     """
     events = make_events(ChatResponse(message=Message(role="assistant", parts=())))
 

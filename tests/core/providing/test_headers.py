@@ -43,14 +43,14 @@ NOW = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 )
 def test_each_form_of_retry_after(headers, seconds):
     """
-    Seconds, milliseconds and the three forms of HTTP dates are understood; what is none of them asks for nothing.
+    Seconds, milliseconds and the three forms of HTTP dates are parsed; anything else is no delay.
     """
     assert parse_retry_after(headers, now=NOW) == seconds
 
 
-def test_a_date_without_a_zone_is_greenwich_time(monkeypatch):
+def test_a_date_without_a_zone_is_in_gmt(monkeypatch):
     """
-    HTTP dates are in GMT, whatever the machine's own zone is.
+    The time zone of the machine does not matter.
     """
     import time
 
@@ -67,15 +67,15 @@ def test_a_date_without_a_zone_is_greenwich_time(monkeypatch):
 
 def test_a_date_counts_from_the_real_time():
     """
-    Without another moment a date is compared with the time of day; one that is past asks for no wait.
+    A date is compared with the current time by default; a past date is a delay of zero.
     """
     assert parse_retry_after({"retry-after": format_datetime(datetime(2001, 1, 1, tzinfo=UTC), usegmt=True)}) == 0.0
 
 
 @given(st.text() | st.datetimes().map(format_datetime), st.text())
-def test_any_retry_after_is_a_wait_or_nothing(value, milliseconds):
+def test_any_retry_after_is_a_delay_or_none(value, milliseconds):
     """
-    No header crashes, and none asks for a wait below zero or without end.
+    No header raises an exception, and no delay is negative or infinite.
     """
     seconds = parse_retry_after({"retry-after": value, "retry-after-ms": milliseconds}, now=NOW)
 
@@ -103,7 +103,7 @@ def test_any_retry_after_is_a_wait_or_nothing(value, milliseconds):
 )
 def test_durations(text, seconds):
     """
-    Durations as Go writes them, and plain seconds; what is none is None.
+    Go's durations and plain seconds are parsed; anything else is None.
     """
     assert parse_duration(text) == (None if seconds is None else pytest.approx(seconds))
 
@@ -143,7 +143,7 @@ def test_rate_limits_are_read():
 
 def test_no_rate_limits_are_none():
     """
-    A reply that says nothing of limits has none.
+    Without such headers the result is None.
     """
     assert parse_rate_limits({"content-type": "x"}) is None
 
@@ -168,9 +168,9 @@ def test_any_rate_limit_is_read_or_unknown(text):
 
 
 @pytest.mark.parametrize("name", ["x-request-id", "request-id", "acme-request"])
-def test_each_name_of_the_requests_id(name):
+def test_each_header_with_a_request_id(name):
     """
-    The usual headers hold the id of a request, and those that the vendor's plugin names.
+    The usual headers are read, and those that the vendor's plugin names.
     """
     assert parse_request_id({name: "r1"}, "acme-request") == "r1"
     assert parse_request_id({"acme-request": "r1"}) is None

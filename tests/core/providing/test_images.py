@@ -33,15 +33,15 @@ def test_bytes_and_data_addresses_are_the_same(data, media_type):
 )
 def test_the_media_type_may_be_unknown(part, media_type):
     """
-    It is what was given with the image, without parameters.
+    The media type is the one of the part, without parameters.
     """
     assert inline_image(part) == InlineImage(media_type, "MQ==")
 
 
 @given(st.text())
-def test_any_address_can_be_asked(url):
+def test_any_url_is_accepted(url):
     """
-    An address is fetched by the vendor, or holds the image.
+    A URL is fetched by the vendor, or contains the image.
     """
     image = inline_image(ImagePart(url=url))
 

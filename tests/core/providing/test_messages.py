@@ -27,7 +27,7 @@ def test_nothing_to_answer(messages):
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u2003"])
 def test_an_empty_prompt(text):
     """
-    White space, also that of Unicode, says nothing.
+    White space counts as empty, including that of Unicode.
     """
     with pytest.raises(PromptError, match="empty"):
         check_messages([Message.system("Be brief."), Message.user(text)])
@@ -37,7 +37,7 @@ def test_an_empty_prompt(text):
 @pytest.mark.parametrize("later", [[], [Message.system("Be brief.")]])
 def test_an_empty_prompt_after_others(last, later):
     """
-    What was said before does not make an empty prompt a question.
+    Earlier messages do not make an empty prompt valid.
     """
     with pytest.raises(PromptError, match="empty"):
         check_messages([Message.user("hi"), Message.assistant("yes"), last, *later])
@@ -61,7 +61,7 @@ def test_what_can_be_answered(messages):
     check_messages(messages)
 
 
-def test_images_need_a_model_that_reads_them():
+def test_images_need_a_model_that_takes_them():
     """
     An image in any message is refused for a model without that capability, and the model is named.
     """

@@ -10,7 +10,9 @@ from budwood.types import Adaptation, ChatRequest, Message, ModelRules
 
 
 def request(**parameters: object) -> ChatRequest:
-    """Make a request to the model m."""
+    """
+    Create a request to the model m.
+    """
     return ChatRequest(model="m", messages=(Message.user("hi"),), **parameters)
 
 
@@ -24,9 +26,9 @@ def test_only_what_was_said_is_written():
     assert written.adaptations == ()
 
 
-def test_every_parameter_of_the_list_is_written():
+def test_every_listed_parameter_is_encoded():
     """
-    Each name of `PARAMETERS` is a field of the request and comes through.
+    Each name in `PARAMETERS` is a field of the request and is sent.
     """
     values = {
         "temperature": 0.5,
@@ -54,9 +56,9 @@ def test_a_vendors_own_name_needs_no_receipt():
     assert written.adaptations == ()
 
 
-def test_a_models_own_name_has_a_receipt():
+def test_a_models_own_name_is_an_adaptation():
     """
-    A name that only this model wants is told, and comes before the vendor's.
+    The model's name of a parameter takes precedence over the vendor's, and is reported.
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
@@ -68,18 +70,18 @@ def test_a_models_own_name_has_a_receipt():
     )
 
 
-def test_a_models_name_that_is_the_vendors_needs_no_receipt():
+def test_the_vendors_name_is_no_adaptation():
     """
-    A rule that says what the vendor's name says changes nothing.
+    A rule with the vendor's usual name changes nothing.
     """
     rules = ModelRules(renames={"max_tokens": "limit"})
 
     assert adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
 
 
-def test_a_refused_parameter_is_dropped_with_a_receipt():
+def test_a_rejected_parameter_is_dropped():
     """
-    What the model refuses is not sent, and the receipt says why and by which source.
+    The adaptation has the reason and its source.
     """
     rules = ModelRules(refuses=frozenset({"temperature"}), source="https://vendor.example/docs")
 
@@ -91,9 +93,9 @@ def test_a_refused_parameter_is_dropped_with_a_receipt():
     )
 
 
-def test_a_refused_parameter_that_was_not_said_has_no_receipt():
+def test_a_rejected_parameter_that_is_not_set_is_no_adaptation():
     """
-    There is nothing to tell of what nobody asked for.
+    Only parameters of the request are reported.
     """
     assert adapt_parameters(request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
 
@@ -102,9 +104,9 @@ def test_a_refused_parameter_that_was_not_said_has_no_receipt():
     ("effort", "default", "sent"),
     [("none", None, True), (None, "none", True), ("low", None, False), (None, None, False), ("low", "none", False)],
 )
-def test_some_parameters_are_taken_only_without_reasoning(effort, default, sent):
+def test_some_parameters_need_effort_none(effort, default, sent):
     """
-    What is refused unless the effort is "none" depends on the request's effort, else on the model's default.
+    The effort of the request counts, or the model's default.
     """
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
     said = {"reasoning_effort": effort} if effort else {}
@@ -112,9 +114,9 @@ def test_some_parameters_are_taken_only_without_reasoning(effort, default, sent)
     assert ("temperature" in adapt_parameters(request(temperature=0.5, **said), rules).values) is sent
 
 
-def test_a_parameter_that_few_vendors_take_needs_a_name_of_the_vendor():
+def test_a_rare_parameter_needs_a_vendors_name():
     """
-    A budget of reasoning goes only to vendors whose plugin gives it a name; others leave a receipt.
+    A reasoning budget is sent only if the vendor's plugin names it; otherwise it is reported as dropped.
     """
     asked = request(reasoning_budget=1000)
 
@@ -124,9 +126,9 @@ def test_a_parameter_that_few_vendors_take_needs_a_name_of_the_vendor():
     assert [(one.parameter, one.action) for one in receipts] == [("reasoning_budget", "dropped")]
 
 
-def test_an_effort_that_the_model_does_not_know_is_changed():
+def test_an_unsupported_effort_is_changed():
     """
-    The model's own word for it is sent, with a receipt; an effort that it knows has none.
+    The model's effort is sent and reported; a supported effort is not reported.
     """
     rules = ModelRules(efforts={"minimal": "low"})
 
@@ -136,9 +138,9 @@ def test_an_effort_that_the_model_does_not_know_is_changed():
     assert adapt_parameters(request(reasoning_effort="high"), rules).adaptations == ()
 
 
-def test_a_models_defaults_yield_to_what_is_said():
+def test_the_request_overrides_a_models_defaults():
     """
-    What a model wants said is said, unless the caller says otherwise.
+    A model's defaults are sent unless the request sets the parameter.
     """
     rules = ModelRules(defaults={"reasoning_format": "parsed", "temperature": 1.0})
 
@@ -146,9 +148,9 @@ def test_a_models_defaults_yield_to_what_is_said():
     assert adapt_parameters(request(temperature=0.5), rules).values["temperature"] == 0.5
 
 
-def test_some_parameters_are_refused_beside_others():
+def test_some_parameters_are_rejected_together():
     """
-    A parameter that is taken alone is dropped beside another, and not where that other is itself refused or absent.
+    A parameter is dropped if it excludes another that is sent, and not if that one is rejected or absent.
     """
     rules = ModelRules(refuses_beside={"top_p": "temperature"}, source="a page")
 
@@ -166,9 +168,9 @@ def test_some_parameters_are_refused_beside_others():
     assert other_refused.values == {"top_p": 0.9}
 
 
-def test_defaults_lie_below_what_is_asked():
+def test_the_order_of_defaults():
     """
-    The instance's defaults come after the catalog's, and both after the request; what is refused has no default.
+    The request takes precedence over the catalog's defaults, and these over the instance's.
     """
     rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
     mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}

@@ -27,9 +27,9 @@ from budwood.types import ModelRules
         ("", None),
     ],
 )
-def test_a_refusal_is_known_by_its_first_words(message, parameter):
+def test_the_start_of_a_message_names_the_parameter(message, parameter):
     """
-    The parameter is named as the server names it; what is only quoted, and what lies inside a field, is none.
+    The server's name is returned; quoted names and paths inside a field do not count.
     """
     assert find_refused_parameter(message) == parameter
 
@@ -46,9 +46,9 @@ def test_a_vendor_may_have_refusals_of_its_own():
 
 
 @given(st.text())
-def test_any_text_can_be_asked(message):
+def test_any_message_is_accepted(message):
     """
-    No text makes the reader fail, and what it finds is in the text.
+    No message raises an exception, and the parameter is part of the message.
     """
     found = find_refused_parameter(message)
 
@@ -75,9 +75,9 @@ def test_any_text_can_be_asked(message):
         (None, "Unsupported parameter.", None),
     ],
 )  # fmt: skip
-def test_a_refusal_makes_a_row(parameter, message, rule):
+def test_a_refusal_becomes_a_rule(parameter, message, rule):
     """
-    A new name, a refusal, one beside another, or other efforts; nothing where the words do not tell what would do.
+    A new name, a rejection, an exclusion, or other efforts; None if the message names no valid value.
     """
     if rule is not None and "renames" in rule:
         rule = {"renames": {parameter: rule["renames"]}}
@@ -100,6 +100,6 @@ def test_a_refusal_makes_a_row(parameter, message, rule):
 )
 def test_the_nearest_effort(wanted, taken, nearest):
     """
-    Of two as near the smaller; none at all only where there is no other.
+    Of two equally near efforts the lower one; `none` only if it is the only one.
     """
     assert find_nearest_effort(wanted, taken) == nearest

@@ -27,9 +27,9 @@ def test_a_schema_is_converted_once():
     assert len(converted) == 2
 
 
-def test_only_the_last_schemas_are_kept():
+def test_only_the_last_schemas_are_cached():
     """
-    A program that makes a schema for each call holds no more than 256 of them.
+    At most 256 schemas are cached.
     """
     converted = []
     convert = convert_once(converted.append)

@@ -58,15 +58,15 @@ def line(**fields):
 
 def texts(events):
     """
-    Return what was said.
+    Return the texts of events.
     """
     return [event.text for event in events]
 
 
 @given(st.lists(st.text(min_size=1), max_size=5), st.lists(st.integers(0, 60), max_size=8))
-def test_any_cut_gives_the_same_events(said, cuts):
+def test_any_split_gives_the_same_events(said, cuts):
     """
-    However the bytes are cut, the same texts come, and what is told at the end.
+    However the bytes are split, the texts and the final events are the same.
     """
     written = b"".join(line(text=text) for text in said) + line(stop=True)
     places = sorted({0, *(min(cut, len(written)) for cut in cuts), len(written)})
@@ -89,17 +89,17 @@ def test_what_came_before_an_error_is_told_first():
             ask()
 
 
-def test_an_error_alone_is_raised_at_once():
+def test_an_error_alone_is_raised_immediately():
     """
-    Where nothing came before it there is nothing to wait for.
+    Without events before it, the error is not delayed.
     """
     with pytest.raises(ServerError):
         Lines().feed(line(oops="broken"))
 
 
-def test_an_error_in_what_is_left_is_raised():
+def test_an_error_in_the_last_line_is_raised():
     """
-    The last line may lack its newline, and hold an error.
+    The last line may lack its newline.
     """
     decoder = Lines()
     decoder.feed(line(text="a") + b'{"oops": "late"}')
@@ -110,7 +110,7 @@ def test_an_error_in_what_is_left_is_raised():
 
 def test_a_stream_without_its_end_is_interrupted():
     """
-    What the class says of the end is asked for once the bytes are over.
+    The decoder's `_end` is called after the last byte.
     """
     decoder = Lines()
     decoder.feed(line(text="a"))
@@ -120,9 +120,9 @@ def test_a_stream_without_its_end_is_interrupted():
 
 
 @pytest.mark.parametrize("body", [b'{"answer": 1}', b"[1, 2]", b"<html></html>", b'  \n {"answer": 1}'])
-def test_a_whole_reply_in_place_of_a_stream(body):
+def test_a_complete_reply_in_place_of_a_stream(body):
     """
-    JSON or HTML where events should be is read as a whole reply, however it is cut.
+    JSON or HTML in place of events is decoded as a complete reply, however it is split.
     """
     decoder = Events()
     for number in range(len(body)):
@@ -142,9 +142,9 @@ def test_events_are_no_whole_reply():
 
 
 @given(st.binary())
-def test_a_piece_is_an_object_or_an_error(data):
+def test_a_chunk_is_an_object_or_an_error(data):
     """
-    No bytes make the reader fail in another way.
+    No bytes raise another exception.
     """
     try:
         parsed = parse_chunk(data)

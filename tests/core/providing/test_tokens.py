@@ -59,9 +59,9 @@ def test_images_count_as_what_vendors_charge_for_them():
 
 
 @given(st.text(), st.text())
-def test_bounds_hold_the_estimate_and_grow_with_the_text(first, second):
+def test_bounds_include_the_estimate_and_grow_with_the_text(first, second):
     """
-    Whatever the characters: no number is negative, and none gets smaller by another line.
+    No number is negative, and no number decreases if a line is added.
     """
     estimates = [estimate_text(first), estimate_text(f"{first}\n{second}")]
 
@@ -74,7 +74,7 @@ def test_bounds_hold_the_estimate_and_grow_with_the_text(first, second):
 @pytest.mark.parametrize("text", ["  " * 200_000, "\n " * 200_000, "A" * 400_000, "-" * 400_000, "é" * 400_000])
 def test_a_long_run_of_one_kind_is_estimated(text):
     """
-    No pattern goes back over what it has read: else this would not come to an end.
+    No pattern backtracks, which would take forever.
     """
     assert estimate_text(text).low >= 0
 
@@ -99,9 +99,9 @@ def test_texts_of_many_kinds_lie_within_the_bounds(text, tokens):
     assert estimate.low <= tokens <= estimate.high
 
 
-def test_tools_and_schemas_are_estimated_too():
+def test_tools_and_schemas_are_included():
     """
-    What the model reads besides messages is part of the request.
+    The estimate covers the complete request.
     """
     plain = ChatRequest(model="m", messages=(Message.user("Hello"),))
     schema = {"type": "object", "properties": {"city": {"type": "string", "description": "Where it is"}}}

@@ -14,7 +14,7 @@ CALL = ("chatcmpl-1", 0, "weather", '{"city": "Oslo"}')
 @pytest.mark.parametrize(("place", "value"), [(0, "chatcmpl-2"), (0, None), (1, 1), (2, "time"), (3, "{}")])
 def test_another_call_has_another_id(place, value):
     """
-    Reply, position, name and arguments all tell calls apart, and one call always has the same id.
+    Reply, position, name and arguments determine the id.
     """
     other = [*CALL]
     other[place] = value
@@ -24,7 +24,7 @@ def test_another_call_has_another_id(place, value):
 
 def test_equal_calls_of_two_replies_without_ids_have_two_ids():
     """
-    What the conversation held before tells the replies apart; where they have ids, those do.
+    Replies without ids are distinguished by the number of calls before them.
     """
     assert (
         make_call_id(None, *CALL[1:], earlier=1)
@@ -35,9 +35,9 @@ def test_equal_calls_of_two_replies_without_ids_have_two_ids():
 
 
 @given(st.text(), st.text(st.characters()))
-def test_any_text_makes_an_id_that_every_vendor_takes(name, arguments):
+def test_any_text_makes_a_valid_id(name, arguments):
     """
-    An id is short, and made of letters, digits and _ alone, whatever the model wrote.
+    An id is short and has only letters, digits and _.
     """
     made = make_call_id(None, 0, name, arguments)
 

@@ -1,4 +1,4 @@
-"""Compressed bodies come out whole, and in small steps."""
+"""Compressed bodies are read completely, and in small blocks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from budwood.errors import BadResponseError
 from budwood.wire.compression import Decompressor, supported_encodings
 
 
-def unpack(unpacker: Decompressor, pieces: list[bytes]) -> list[bytes]:
-    """Feed pieces, and list what comes out."""
-    came = []
-    for piece in pieces:
-        data = unpacker.feed(piece)
-        while data:
-            came.append(data)
-            data = unpacker.more() if unpacker._stream is not None else b""
-    return came
+def decompress(decompressor: Decompressor, parts: list[bytes]) -> list[bytes]:
+    """Feed the parts of a body, and return the blocks of its content."""
+    received = filter(None, parts)  # no bytes would be the end
+    blocks = []
+    while block := decompressor.read_next(lambda: next(received, b"")):
+        blocks.append(block)
+    return blocks
 
 
-def bare(data: bytes) -> bytes:
+def compress_raw(data: bytes) -> bytes:
     """Compress without the frame of zlib."""
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
@@ -34,66 +32,65 @@ PACKERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "GZip": gzip.compress
 
 
 @given(st.binary(max_size=5000), st.sampled_from([*PACKERS.items(), ("", bytes), ("identity", bytes)]), st.data())
-def test_what_was_packed_comes_out(body, packing, data):
+def test_decompressing_returns_the_content(body, packer, data):
     """
-    Whatever the encoding and however the bytes are cut.
+    That holds for each encoding, and however the bytes are split.
     """
-    encoding, pack = packing
-    packed = pack(body)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(packed)), max_size=5)))
-    pieces = [packed[start:end] for start, end in zip([0, *cuts], [*cuts, len(packed)], strict=True)]
+    encoding, compress = packer
+    compressed = compress(body)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(compressed)), max_size=5)))
+    parts = [compressed[start:end] for start, end in zip([0, *cuts], [*cuts, len(compressed)], strict=True)]
 
-    assert b"".join(unpack(Decompressor(encoding), pieces)) == body
+    assert b"".join(decompress(Decompressor(encoding), parts)) == body
 
 
-def test_deflate_may_lack_its_frame():
+def test_raw_deflate_is_accepted():
     """
-    Some servers send bare deflate, although the name promises the frame of zlib.
+    Some servers send it, although the encoding requires the frame of zlib.
     """
-    assert b"".join(unpack(Decompressor("deflate"), [bare(b"plain " * 99)])) == b"plain " * 99
+    assert b"".join(decompress(Decompressor("deflate"), [compress_raw(b"plain " * 99)])) == b"plain " * 99
 
 
-def test_no_step_is_large():
+def test_blocks_are_small():
     """
-    However much a piece holds, it comes out in steps of 64 KiB.
+    However much a part unpacks to, each block has at most 64 KiB.
     """
-    steps = unpack(Decompressor("gzip"), [gzip.compress(bytes(10_000_000))])
+    blocks = decompress(Decompressor("gzip"), [gzip.compress(bytes(10_000_000))])
 
-    assert sum(map(len, steps)) == 10_000_000
-    assert max(map(len, steps)) <= 65536
+    assert sum(map(len, blocks)) == 10_000_000
+    assert max(map(len, blocks)) <= 65536
 
 
-def test_what_follows_the_end_is_nobodys():
+def test_bytes_after_the_end_are_ignored():
     """
-    Bytes behind the compressed body are left, and take no memory.
+    They are not returned, and use no memory.
     """
-    unpacker = Decompressor("gzip")
+    decompressor = Decompressor("gzip")
 
-    assert unpack(unpacker, [gzip.compress(b"plain")]) == [b"plain"]
-    assert unpack(unpacker, [b"more", b"and more"]) == []
-    assert unpacker._packed == b""
+    assert decompress(decompressor, [gzip.compress(b"plain"), b"more", b"and more"]) == [b"plain"]
+    assert decompressor._compressed == b""
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress"])
-def test_an_encoding_that_was_not_asked_for_is_refused(encoding):
+def test_encoding_that_was_not_accepted_is_an_error(encoding):
     """
-    What cannot be unpacked in steps is not unpacked at all.
+    Only encodings that can be decompressed in blocks are supported.
     """
-    with pytest.raises(BadResponseError, match="not asked for"):
+    with pytest.raises(BadResponseError, match="did not accept"):
         Decompressor(encoding)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_bytes_in_no_such_encoding_are_a_bad_reply(encoding):
+def test_invalid_data_is_a_bad_response(encoding):
     """
-    A body that is not what its head promises is an error that says so.
+    A body that is not in the encoding of its head is an error that names the encoding.
     """
     with pytest.raises(BadResponseError, match=f"no valid {encoding}"):
-        unpack(Decompressor(encoding), [b"\xff\xff plain"])
+        decompress(Decompressor(encoding), [b"\xff\xff plain"])
 
 
 @pytest.mark.parametrize(
-    ("said", "left"),
+    ("accepted", "supported"),
     [
         ("gzip, deflate, br, zstd", "gzip, deflate"),
         ("gzip;q=1.0, br;q=0.5", "gzip;q=1.0"),
@@ -102,8 +99,8 @@ def test_bytes_in_no_such_encoding_are_a_bad_reply(encoding):
         ("", "identity"),
     ],
 )
-def test_only_what_can_be_unpacked_is_offered(said, left):
+def test_unsupported_encodings_are_not_accepted(accepted, supported):
     """
-    What a client of the user's says holds, but for what nobody could unpack.
+    The encodings of the user's client are kept, without unsupported ones.
     """
-    assert supported_encodings(said) == left
+    assert supported_encodings(accepted) == supported

@@ -1,4 +1,4 @@
-"""What aiohttp leaves behind is collected in the test that makes it."""
+"""Collect what aiohttp does not close in the test that leaves it open."""
 
 import gc
 
@@ -6,14 +6,14 @@ import pytest
 
 LEAVING = "test_deadline_limits_a_file_upload"
 """
-aiohttp closes a connection only once all that was written is sent, which never happens if the server does not read. The
-socket is closed when it is collected, with a warning, for which another test would be blamed.
+aiohttp closes a connection only when all written bytes are sent, which never happens if the server does not read. The
+socket is closed when it is garbage-collected, with a warning that would fail another test.
 """
 
 
 def pytest_collection_modifyitems(items):
     """
-    Expect the warning in that test.
+    Ignore the warning in that test.
     """
     for item in items:
         if item.name.startswith(LEAVING) and "TestAiohttp" in item.nodeid:
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def collected(request):
     """
-    Collect what that test leaves.
+    Collect garbage after that test.
     """
     yield
     if request.node.name.startswith(LEAVING):

@@ -1,4 +1,4 @@
-"""What this transport does beyond what is asked of all (see `test_conformance.py`)."""
+"""Behaviour that depends on aiohttp: unsolicited data, cached URLs, SOCKS, and sessions that are not closed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from budwood_testing.suites.transport.bench import call, fetch_async
 from tests.servers import KEEP_ALIVE, reply
 
 
-def test_a_server_that_speaks_first_is_given_up(loopback_server):
+def test_server_that_sends_first_is_an_error(loopback_server):
     """
-    Bytes before the request are no reply to it; the call fails, and may be repeated, but connects no more than 3 times.
+    Bytes before the request are not its reply. The call fails with a retryable error after at most 3 connections.
     """
-    spoken = []
+    connections = []
 
     def speak(listener: socket.socket) -> None:
         while True:
@@ -30,7 +30,7 @@ def test_a_server_that_speaks_first_is_given_up(loopback_server):
                 connection, _ = listener.accept()
             except OSError:
                 return
-            spoken.append(connection)
+            connections.append(connection)
             connection.sendall(b"220 mail.example ESMTP\r\n")
 
     async def ask(port: int) -> None:
@@ -46,16 +46,16 @@ def test_a_server_that_speaks_first_is_given_up(loopback_server):
         asyncio.run(ask(listener.getsockname()[1]))
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
-    for connection in spoken:
+    for connection in connections:
         connection.close()
-    assert 1 <= len(spoken) <= 3
+    assert 1 <= len(connections) <= 3
 
 
-def test_addresses_are_not_remembered_without_end(loopback_server, monkeypatch):
+def test_number_of_cached_urls_is_limited(loopback_server, monkeypatch):
     """
-    A program that makes up an address for every call does not grow.
+    Memory stays bounded if every call has a new URL.
     """
-    monkeypatch.setattr(module, "_MOST_ADDRESSES", 3)
+    monkeypatch.setattr(module, "_MAX_TARGETS", 3)
     loopback_server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
 
     async def ask() -> int:
@@ -69,9 +69,9 @@ def test_addresses_are_not_remembered_without_end(loopback_server, monkeypatch):
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
-def test_a_socks_proxy_of_the_environment_is_named(loopback_server, monkeypatch, variable):
+def test_socks_proxy_of_the_environment_is_named(loopback_server, monkeypatch, variable):
     """
-    The error names the variable, and shows no password.
+    The error names the variable and does not show the password.
     """
     monkeypatch.setenv(variable, "socks5://me:hush@127.0.0.1:1")
 
@@ -81,9 +81,9 @@ def test_a_socks_proxy_of_the_environment_is_named(loopback_server, monkeypatch,
     assert "hush" not in str(caught.value)
 
 
-def test_a_program_that_ends_without_closing_is_silent(loopback_server, tmp_path):
+def test_program_that_does_not_close_a_transport_prints_nothing(loopback_server, tmp_path):
     """
-    Nothing is printed, wherever in a reply it ends.
+    No warning appears, whether or not a reply was read.
     """
     loopback_server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
     program = f"""
@@ -91,10 +91,10 @@ import asyncio
 from budwood_testing.suites.transport.bench import call, fetch_async, timing
 from budwood_aiohttp.transport import AiohttpTransport
 
-kept = AiohttpTransport()
+unclosed = AiohttpTransport()
 
 async def ask():
-    await fetch_async(kept, call({loopback_server.url!r}))
+    await fetch_async(unclosed, call({loopback_server.url!r}))
     global exchange
     exchange = await AiohttpTransport().open(call({loopback_server.url!r}), timing())
 

@@ -16,7 +16,7 @@ KNOWN = ModelRules(source="the test")
 @pytest.fixture
 def speaker(tmp_path):
     """
-    Make a provider whose models all have these rules.
+    Create a provider with the same rules for all models.
     """
 
     def make(rules=KNOWN, **settings):

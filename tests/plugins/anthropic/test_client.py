@@ -23,7 +23,7 @@ class Person(BaseModel):
 
 def message(*content, stop_reason="end_turn"):
     """
-    Make a reply of the vendor.
+    Create a reply.
     """
     blocks = [{"type": "text", "text": block} if isinstance(block, str) else block for block in content]
     usage = {"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 0, "output_tokens": 5}
@@ -32,7 +32,7 @@ def message(*content, stop_reason="end_turn"):
 
 def stream_of(*texts):
     """
-    Make a streamed reply of the vendor.
+    Create a streamed reply.
     """
     events = [
         {"type": "message_start", "message": {**message(), "stop_reason": None}},
@@ -47,7 +47,7 @@ def stream_of(*texts):
 
 def test_asking(claude, scripted):
     """
-    A question goes out with the key and the version in headers, and comes back with text, usage and id.
+    The key and the version are in headers; the reply has text, usage and id.
     """
     scripted.reply(200, message("Hello"), headers={"request-id": "req_1"})
     response = claude.ask("Hi", system="Be brief.")
@@ -62,7 +62,7 @@ def test_asking(claude, scripted):
 
 def test_streaming(claude, scripted):
     """
-    A stream tells its texts as they come, and has the whole at its end.
+    Texts arrive as events, and the response is complete at the end.
     """
     scripted.reply(200, chunks=stream_of("Hel", "lo"))
     with claude.stream("Hi") as stream:
@@ -73,9 +73,9 @@ def test_streaming(claude, scripted):
     assert scripted.sent()["stream"] is True
 
 
-def test_tools_are_run_and_thoughts_go_back(claude, scripted):
+def test_tools_are_run_and_thinking_is_sent_back(claude, scripted):
     """
-    The second round holds the thought with its signature, the call and its result, in the vendor's form.
+    The second request has the thinking with its signature, the call and its result.
     """
     thought = {"type": "thinking", "thinking": "Ask.", "signature": "sig"}
     call = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
@@ -96,9 +96,9 @@ def test_tools_are_run_and_thoughts_go_back(claude, scripted):
     assert isinstance(response.messages[0].parts[0], ReasoningPart)
 
 
-def test_structured_output_is_native_where_the_model_has_it(claude, scripted):
+def test_structured_output_is_native_if_supported(claude, scripted):
     """
-    A model with the output format is asked by it; an older one is made to call a tool.
+    Newer models get the output format, older ones a tool.
     """
     scripted.reply(200, message('{"name": "Ada", "age": 36}'))
     call = {"type": "tool_use", "id": "toolu_1", "name": "return_output", "input": {"name": "Ada", "age": 36}}
@@ -114,7 +114,7 @@ def test_structured_output_is_native_where_the_model_has_it(claude, scripted):
 
 def test_counting_tokens_and_listing_models(claude, scripted):
     """
-    The vendor counts exactly, before anything is asked; and it lists its models.
+    The vendor counts the tokens of a request, and lists its models.
     """
     scripted.reply(200, {"input_tokens": 14}).reply(200, {"data": [{"id": "claude-a"}]})
     count = claude.count_tokens("Hi")
@@ -124,9 +124,9 @@ def test_counting_tokens_and_listing_models(claude, scripted):
     assert [model.id for model in claude.models()] == ["claude-a"]
 
 
-def test_a_wrong_key_is_told_with_its_cure(claude, scripted):
+def test_a_wrong_key_is_explained(claude, scripted):
     """
-    A refused key is not tried again, and the error does not hold it.
+    It is not retried, and the error does not contain the key.
     """
     error = {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}
     scripted.reply(401, error)
@@ -137,9 +137,9 @@ def test_a_wrong_key_is_told_with_its_cure(claude, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_no_key_is_told_before_anything_is_sent(scripted):
+def test_a_missing_key_is_an_error_before_sending(scripted):
     """
-    Without a key the error names the variable that holds it.
+    The error names the environment variable.
     """
     made = Client("anthropic/claude-opus-4-8", transport=scripted)
     with made, pytest.raises(CredentialError, match="ANTHROPIC_API_KEY"):
@@ -177,9 +177,9 @@ def test_overload_is_waited_out_and_a_spend_cap_is_not(claude, scripted, clock):
     assert len(clock.slept) == 1
 
 
-def test_overload_inside_a_stream_is_tried_again_before_the_first_word(claude, scripted):
+def test_overload_within_a_stream_is_retried_before_the_first_content(claude, scripted):
     """
-    An error event that comes before all content is retried unseen; later it ends the stream.
+    After the first content it interrupts the stream.
     """
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     event = f"event: error\ndata: {json.dumps(overloaded)}\n\n".encode()

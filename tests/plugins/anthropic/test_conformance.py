@@ -113,7 +113,7 @@ class AnthropicExamples(WireExamples):
 
     def other_stream_errors(self, pieces, message):
         """
-        An envelope without its type, and an event whose name alone tells.
+        An envelope without its type, and an event that is an error only by its name.
         """
         grown = self.stream(pieces, None)[: 2 + len(pieces)]
         error = {"type": "api_error", "message": message}
@@ -164,7 +164,7 @@ class AnthropicExamples(WireExamples):
 
     def signed_tool_calls(self, calls, signature):
         """
-        A call that a program made, which the vendor wants named again.
+        A call by code, whose caller the API requires back.
         """
         blocks = self.tool_calls(calls)["content"]
         blocks[0]["caller"] = {"type": "code_execution_20250825", "tool_id": signature}
@@ -186,7 +186,7 @@ class AnthropicExamples(WireExamples):
 
     def ignored_events(self):
         """
-        A ping, and an event that nobody knows.
+        A ping, and an unknown event.
         """
         return [*server_sent({"type": "ping"}, name="ping"), *server_sent({"type": "of_a_later_kind"}, name="later")]
 
@@ -205,7 +205,7 @@ class AnthropicExamples(WireExamples):
 
 def message(content, usage, finish):
     """
-    Make a whole message.
+    Create a complete message.
     """
     made = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": content}
     made |= {"stop_reason": STOP_REASONS.get(finish, finish), "stop_sequence": None}
@@ -214,7 +214,7 @@ def message(content, usage, finish):
 
 def counts_of_input(usage):
     """
-    Write what was read; cached tokens are counted beside the others.
+    Create input counts, in which cached tokens are separate.
     """
     read, written = usage.cache_read_tokens, usage.cache_write_tokens
     cached = {"cache_read_input_tokens": read, "cache_creation_input_tokens": written}
@@ -223,7 +223,7 @@ def counts_of_input(usage):
 
 def counts_of_output(usage):
     """
-    Write what was written; thoughts are part of it.
+    Create output counts, which include thinking.
     """
     thought = known({"thinking_tokens": usage.reasoning_tokens})
     return {"output_tokens": usage.output_tokens} | ({"output_tokens_details": thought} if thought else {})
@@ -238,7 +238,7 @@ def known(counts):
 
 def server_tool(name):
     """
-    Make the blocks of a tool that the vendor runs.
+    Create the blocks of a tool that runs at the vendor.
     """
     return [
         {"type": "server_tool_use", "id": f"srvtoolu_{name}", "name": "web_search", "input": {"query": "weather"}},
@@ -248,7 +248,7 @@ def server_tool(name):
 
 def streamed(blocks, usage, finish):
     """
-    Make the events of a message, each named after its type.
+    Create the events of a message, each named after its type.
     """
     begun = {**message([], None, finish), "stop_reason": None}
     if usage is not None:
@@ -278,6 +278,6 @@ class TestAnthropicGateway(ProviderSuite):
 
     def settings(self, folder):
         """
-        A gateway that wants the key as a bearer's.
+        A gateway that takes the key as a bearer token.
         """
         return {"base_url": "https://gateway.example/anthropic", "authentication": "bearer"}

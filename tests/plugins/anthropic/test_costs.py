@@ -18,9 +18,9 @@ USAGE = {
 }
 
 
-def test_what_a_cache_keeps_for_an_hour_costs_more():
+def test_caching_for_an_hour_costs_more():
     """
-    The vendor's usage tells it apart, and each kind has its price.
+    The usage has separate counts, each with its own price.
     """
     facts = Catalog().facts("anthropic", "anthropic", "claude-haiku-4-5")
     usage = decode_usage(USAGE)
@@ -56,7 +56,7 @@ def test_place_speed_and_tier_have_prices_of_their_own(speaker, said, tier):
 )
 def test_a_request_may_ask_to_be_shortened(speaker, extra, may):
     """
-    By rules of what is dropped, or by a beta, which may widen the context window.
+    By context management, or by a beta that may enlarge the context window.
     """
     request = ChatRequest(model="m", messages=(Message.user("Hi"),), extra=extra)
 

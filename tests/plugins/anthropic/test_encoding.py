@@ -29,7 +29,7 @@ WEATHER = ToolDefinition(name="weather", parameters={"type": "object", "properti
 
 def ask(**fields):
     """
-    Make a request.
+    Create a request.
     """
     return ChatRequest(**{"model": "claude", "messages": (Message.user("Hi"),), **fields})
 
@@ -41,9 +41,9 @@ def body_of(provider, **fields):
     return json.loads(provider.encode(ask(**fields), stream=False).body)
 
 
-def receipts_of(provider, **fields):
+def adaptations_of(provider, **fields):
     """
-    Encode a request and list what was not sent as given.
+    Encode a request and list its adaptations.
     """
     return [(one.parameter, one.action) for one in provider.encode(ask(**fields), stream=False).adaptations]
 
@@ -55,9 +55,9 @@ def turns(*messages, inline_system=False):
     return encode_conversation(messages, inline_system=inline_system)
 
 
-def test_a_bound_of_the_output_is_always_sent(speaker):
+def test_max_tokens_is_always_sent(speaker):
     """
-    The vendor demands ``max_tokens``: it is what was asked for, else the most that the catalog knows, else 4096.
+    It is the request's, or the model's maximum in the catalog, or 4096.
     """
     known = KNOWN.model_copy(update={"max_output_tokens": 64000})
 
@@ -68,7 +68,7 @@ def test_a_bound_of_the_output_is_always_sent(speaker):
 
 def test_system_messages_are_the_system_prompt():
     """
-    System and developer messages before all others leave the messages; a mark keeps them blocks.
+    System and developer messages at the start become the system prompt, as blocks if they have a cache mark.
     """
     plain = turns(Message.system("Be brief."), Message.user("Hi"))
     marked = turns(Message(role="developer", parts=(TextPart(text="Be brief.", cache="1h"),)), Message.user("Hi"))
@@ -78,9 +78,9 @@ def test_system_messages_are_the_system_prompt():
     assert marked.system == [{"type": "text", "text": "Be brief.", "cache_control": mark}]
 
 
-def test_a_later_system_message_stays_only_where_the_model_takes_it():
+def test_a_later_system_message_stays_if_the_model_takes_it():
     """
-    Models that refuse system messages among the others get them before all others, with a receipt.
+    For other models it moves to the system prompt, with an adaptation.
     """
     messages = (Message.system("A"), Message.user("Hi"), Message.system("B"))
     moved, kept = turns(*messages), turns(*messages, inline_system=True)
@@ -93,7 +93,7 @@ def test_a_later_system_message_stays_only_where_the_model_takes_it():
 
 def test_results_of_one_turn_are_one_message():
     """
-    Results that come in messages of their own, as in OpenAI's form, follow their calls in one turn of the user.
+    Results in separate messages, as in OpenAI's form, become one user message.
     """
     calls = Message(role="assistant", parts=tuple(ToolCallPart(id=name, name="f") for name in "ab"))
     results = [
@@ -109,9 +109,9 @@ def test_results_of_one_turn_are_one_message():
     ]
 
 
-def test_ids_of_other_vendors_become_ids_that_the_vendor_takes():
+def test_ids_of_other_vendors_become_valid_ids():
     """
-    Ids with strange characters, and ids that come again in a later turn, still lead each result to its call.
+    Invalid characters and repeated ids are replaced, and each result still refers to its call.
     """
     turn = [
         Message(role="assistant", parts=(ToolCallPart(id="call.0", name="f"),)),
@@ -124,9 +124,9 @@ def test_ids_of_other_vendors_become_ids_that_the_vendor_takes():
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=6))
-def test_ids_stay_apart_whatever_they_hold(ids):
+def test_ids_stay_different(ids):
     """
-    Each call has an id of its own that the vendor takes, and its result bears the same.
+    Each call has a valid id of its own, and its result has the same.
     """
     messages = [
         message
@@ -146,7 +146,7 @@ def test_ids_stay_apart_whatever_they_hold(ids):
 
 def test_arguments_that_are_no_json_object_are_wrapped():
     """
-    A cut-off call goes back in the wrapper that the vendor recommends, with a receipt: it takes objects alone.
+    A truncated call is sent in the wrapper that the vendor recommends, with an adaptation.
     """
     written = turns(Message(role="assistant", parts=(ToolCallPart(id="a", name="f", arguments='{"x": '),)))
 
@@ -154,9 +154,9 @@ def test_arguments_that_are_no_json_object_are_wrapped():
     assert written.adaptations[0].action == "changed"
 
 
-def test_thoughts_go_back_with_their_signature_and_only_to_their_vendor():
+def test_thinking_is_sent_back_unchanged():
     """
-    Thinking and redacted thinking are written as they came; another vendor's reasoning is left out, with a receipt.
+    Redacted thinking too; reasoning of other vendors is dropped, with an adaptation.
     """
     signed = ReasoningPart(text="Hm", provider="anthropic", data={"type": "thinking", "signature": "s"})
     redacted = ReasoningPart(text="", provider="anthropic", data={"type": "redacted_thinking", "data": "x"})
@@ -177,7 +177,7 @@ def test_thoughts_go_back_with_their_signature_and_only_to_their_vendor():
 
 def test_vendor_parts_go_back_only_to_their_vendor():
     """
-    What the vendor's own tools did is sent back as it came; content of other vendors is not.
+    Results of the vendor's own tools are sent back unchanged; content of other vendors is not sent.
     """
     block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
     parts = [VendorPart(provider=name, kind="server_tool_use", data=block) for name in ("anthropic", "openai")]
@@ -187,7 +187,7 @@ def test_vendor_parts_go_back_only_to_their_vendor():
 
 def test_citations_and_callers_go_back_with_their_part():
     """
-    What the vendor keeps with a text or a call is written into its block; another vendor's is not.
+    The vendor's data of a text or a call is part of its block; data of other vendors is not.
     """
     cited = TextPart(text="Blue", provider="anthropic", data={"citations": [{"type": "char_location"}]})
     called = ToolCallPart(id="a", name="f", provider="anthropic", data={"caller": {"type": "code_execution_20260120"}})
@@ -201,9 +201,9 @@ def test_citations_and_callers_go_back_with_their_part():
     assert foreign_block == {"type": "text", "text": "Red"}
 
 
-def test_images_are_written_as_bytes_or_as_an_address():
+def test_images_are_sent_as_bytes_or_as_a_url():
     """
-    Bytes and data addresses become base64 with their media type, other addresses stay what they are.
+    Bytes and data URLs become base64 with a media type; other URLs are unchanged.
     """
     images = (
         ImagePart(data=b"abc", media_type="image/png", cache="default"),
@@ -220,9 +220,9 @@ def test_images_are_written_as_bytes_or_as_an_address():
     assert [one.parameter for one in written.adaptations] == ["image.detail"]
 
 
-def test_what_cannot_be_sent_is_an_error_that_says_so():
+def test_unsupported_parts_are_an_error():
     """
-    An image of no known kind, and an image in a model's own message, are refused before anything is sent.
+    An image without media type, or in an assistant message, is rejected before sending.
     """
     with pytest.raises(PromptError, match="media type"):
         turns(Message(role="user", parts=(ImagePart(data=b"abc"),)))
@@ -232,7 +232,7 @@ def test_what_cannot_be_sent_is_an_error_that_says_so():
 
 def test_empty_texts_and_messages_are_left_out():
     """
-    The vendor refuses empty texts: they say nothing and are not sent.
+    The vendor rejects empty texts.
     """
     written = turns(Message.user("Hi"), Message.assistant(""), Message(role="user", parts=(TextPart(text=""),)))
 
@@ -248,9 +248,9 @@ def test_empty_texts_and_messages_are_left_out():
         (NamedTool(name="weather"), {"type": "tool", "name": "weather"}),
     ],
 )
-def test_the_choice_of_a_tool_has_the_vendors_words(speaker, choice, written):
+def test_the_tool_choice(speaker, choice, written):
     """
-    Each choice has a word of the vendor; one call at a time is part of it, but where none may be called.
+    Each choice has the vendor's name; calls one at a time are an option of it, except with `none`.
     """
     alone = {} if choice == "none" else {"disable_parallel_tool_use": True}
 
@@ -282,9 +282,9 @@ def test_a_mark_on_the_request_is_the_vendors_automatic_caching(speaker):
     assert body_of(speaker(), prompt_cache="default")["cache_control"] == {"type": "ephemeral"}
 
 
-def test_parameters_that_the_vendor_does_not_know_are_dropped_with_receipts(speaker):
+def test_unsupported_parameters_are_dropped(speaker):
     """
-    Seed and penalties leave receipts; a temperature above 1 is 1; stop sequences have another name.
+    Seed and penalties are dropped, a temperature above 1 becomes 1, and stop sequences have another name.
     """
     given_parameters = {
         "seed": 1,
@@ -298,7 +298,7 @@ def test_parameters_that_the_vendor_does_not_know_are_dropped_with_receipts(spea
     assert body["temperature"] == 1
     assert body["stop_sequences"] == ["x"]
     assert not {"seed", "frequency_penalty", "presence_penalty"} & set(body)
-    assert sorted(receipts_of(speaker(), **given_parameters)) == [
+    assert sorted(adaptations_of(speaker(), **given_parameters)) == [
         ("frequency_penalty", "dropped"),
         ("presence_penalty", "dropped"),
         ("seed", "dropped"),
@@ -306,9 +306,9 @@ def test_parameters_that_the_vendor_does_not_know_are_dropped_with_receipts(spea
     ]
 
 
-def test_features_under_test_are_asked_for_in_a_header(speaker):
+def test_beta_features_are_in_a_header(speaker):
     """
-    Those of the settings and those of the call stand in one header, none twice, and not in the body.
+    Those of the settings and of the call, without duplicates, and not in the body.
     """
     call = speaker(betas=("a", "b")).encode(ask(extra={"betas": ["b", "c"], "top_k": 3}), stream=True)
 
@@ -320,7 +320,7 @@ def test_features_under_test_are_asked_for_in_a_header(speaker):
 
 def test_the_service_tier_is_a_setting_that_a_call_can_change(speaker):
     """
-    The setting goes into every request that says nothing of it.
+    The setting applies to all requests that do not set a tier.
     """
     provider = speaker(service_tier="standard_only")
 
@@ -328,9 +328,9 @@ def test_the_service_tier_is_a_setting_that_a_call_can_change(speaker):
     assert body_of(provider, extra={"service_tier": "auto"})["service_tier"] == "auto"
 
 
-def test_structured_output_is_asked_for_with_a_schema_that_the_vendor_takes(speaker):
+def test_structured_output_has_a_supported_schema(speaker):
     """
-    Objects are closed and bounds become words; an effort and an own configuration stand beside the format.
+    Objects are closed and limits become words; effort and other output settings are merged.
     """
     schema = {
         "type": "object",
@@ -376,9 +376,9 @@ def test_a_count_of_tokens_holds_only_what_is_counted(speaker):
     assert call.headers["anthropic-beta"] == "a"
 
 
-def test_only_authorize_puts_the_key_in(speaker):
+def test_only_authorize_adds_the_key(speaker):
     """
-    The key stands in ``x-api-key``, or as a bearer's token where the settings say so, and in no repr.
+    The key is in ``x-api-key``, or a bearer token if configured, and in no repr.
     """
     from budwood.types import Credential
 
@@ -397,8 +397,8 @@ def test_only_authorize_puts_the_key_in(speaker):
 @pytest.mark.parametrize(
     "address", ["https://gateway.test", "https://gateway.test/v1/", "https://gateway.test/v1/messages"]
 )
-def test_the_address_may_have_the_version_at_its_end(speaker, address):
+def test_the_base_url_may_include_the_version(speaker, address):
     """
-    Users give the address with and without ``/v1``; both are the same.
+    With and without ``/v1`` the URL is the same.
     """
     assert speaker(base_url=address).encode(ask(), stream=False).url == "https://gateway.test/v1/messages"

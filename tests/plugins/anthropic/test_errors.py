@@ -49,7 +49,7 @@ def refused(provider, status, kind, message="x", *, headers=None, **more):
 )
 def test_every_type_of_error_has_its_class(speaker, status, kind, error, retryable):
     """
-    Status and type decide; code, status and the request's id are kept.
+    Status and type determine the class; code, status and request id are attributes.
     """
     made = refused(speaker(), status, kind)
 
@@ -63,7 +63,7 @@ def test_every_type_of_error_has_its_class(speaker, status, kind, error, retryab
 )
 def test_a_spend_cap_is_no_rate_limit(speaker, code):
     """
-    A 429 whose details name a spend limit is never retried, whatever the headers say; one for a ramp limit is.
+    A 429 with details of a spend limit is never retried; one with a ramp limit is.
     """
     headers = {"x-should-retry": "true"}
     capped = refused(speaker(), 429, "rate_limit_error", headers=headers, details={"error_code": code})
@@ -75,7 +75,7 @@ def test_a_spend_cap_is_no_rate_limit(speaker, code):
 
 def test_an_organization_on_hold_is_not_permitted(speaker):
     """
-    What the vendor answers with 400 to an organisation that it has shut out is no fault of the request.
+    The vendor sends 400 to a suspended organization, which is not an invalid request.
     """
     made = refused(speaker(), 400, "invalid_request_error", details={"error_code": "organization_on_hold"})
 
@@ -101,7 +101,7 @@ def test_an_organization_on_hold_is_not_permitted(speaker):
 )
 def test_one_type_means_several_things(speaker, message, error, param):
     """
-    Of ``invalid_request_error`` only the beginning of the text tells more, and which of our parameters it is about.
+    The start of the message specifies an ``invalid_request_error``, and names the parameter.
     """
     made = refused(speaker(), 400, "invalid_request_error", message)
 
@@ -109,9 +109,9 @@ def test_one_type_means_several_things(speaker, message, error, param):
     assert (made.param, made.code, made.retryable) == (param, "invalid_request_error", False)
 
 
-def test_a_reply_that_was_blocked_is_the_filters_doing(speaker):
+def test_a_blocked_reply_is_a_content_filter_error(speaker):
     """
-    What Anthropic calls an invalid request is none where its filter held back the reply; that names no parameter.
+    Anthropic reports it as an invalid request; it names no parameter.
     """
     made = refused(speaker(), 400, "invalid_request_error", "Output blocked by content filtering policy")
 
@@ -119,9 +119,9 @@ def test_a_reply_that_was_blocked_is_the_filters_doing(speaker):
     assert (made.stage, made.param, made.code, made.retryable) == ("output", None, "invalid_request_error", False)
 
 
-def test_the_server_says_how_long_to_wait(speaker):
+def test_the_delay_and_the_request_id(speaker):
     """
-    ``retry-after`` is in the error; the header's request id comes before the body's.
+    ``retry-after`` is in the error; the request id of the header takes precedence over the body's.
     """
     made = refused(speaker(), 429, "rate_limit_error", headers={"retry-after": "12", "request-id": "req_of_head"})
 
@@ -131,9 +131,9 @@ def test_the_server_says_how_long_to_wait(speaker):
 @pytest.mark.parametrize(
     ("body", "text"), [(b"<html><title>Bad gateway</title></html>", "Bad gateway"), (b"", "empty"), (b"[1]", r"\[1\]")]
 )
-def test_what_stands_between_may_answer(speaker, body, text):
+def test_errors_of_gateways(speaker, body, text):
     """
-    A gateway's page is an error of its status, and its text says what came.
+    A gateway's page is an error of its status, and the message describes it.
     """
     with pytest.raises(ServerError, match=text):
         raise speaker().error(HTTPReply(ReplyHead(502, {}), body))
@@ -142,9 +142,9 @@ def test_what_stands_between_may_answer(speaker, body, text):
 @pytest.mark.parametrize(
     "body", [{"error": "no"}, {"error": {"message": ["no"]}}, {"message": "no"}, {"error": {"type": 3}}, {}]
 )
-def test_other_forms_of_an_error_are_read_as_well(speaker, body):
+def test_other_forms_of_an_error_are_parsed(speaker, body):
     """
-    Gateways write errors in their own way: whatever it is, the status has its class.
+    Whatever the form of a gateway's error, the status determines the class.
     """
     made = speaker().error(HTTPReply(ReplyHead(500, {}), json.dumps(body).encode()))
 
@@ -153,7 +153,7 @@ def test_other_forms_of_an_error_are_read_as_well(speaker, body):
 
 def test_an_error_inside_a_200_is_raised(speaker):
     """
-    A whole reply may be an error with status 200; its type tells which.
+    A reply with status 200 may be an error, classified by its type.
     """
     body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_2"}
 
@@ -163,9 +163,9 @@ def test_an_error_inside_a_200_is_raised(speaker):
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"content": 5}'])
-def test_a_reply_that_is_none_is_a_bad_one(speaker, body):
+def test_an_invalid_reply_is_an_error(speaker, body):
     """
-    What is not a message is told as such, for messages, counts and lists alike.
+    Messages, counts and lists in another form raise BadResponseError.
     """
     reply = HTTPReply(ReplyHead(200, {}), body)
     for read in (speaker().decode, speaker().decode_token_count):

@@ -14,7 +14,7 @@ LEVEL = "This model does not support effort level 'xhigh'. Supported levels: hig
 
 def refusal(said):
     """
-    Make the body of a refusal.
+    Create the body of an error that rejects a parameter.
     """
     return {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
 
@@ -22,7 +22,7 @@ def refusal(said):
 @pytest.fixture
 def unknown(scripted, clock):
     """
-    A client of a model that the catalog does not know.
+    A client of a model that is not in the catalog.
     """
     with Client("anthropic/claude-next", api_key="sk-ant-secret", transport=scripted, clock=clock, cache=False) as made:
         yield made
@@ -31,9 +31,9 @@ def unknown(scripted, clock):
 @pytest.mark.parametrize(
     "said", ["temperature: Extra inputs are not permitted", "`temperature` is deprecated for this model."]
 )
-def test_a_refused_parameter_is_left_out(unknown, scripted, said):
+def test_a_rejected_parameter_is_dropped(unknown, scripted, said):
     """
-    A parameter that the model does not take is left out, and known from then on.
+    A parameter that the model rejects is dropped, also in later requests.
     """
     scripted.reply(400, refusal(said)).reply(200, message("Hi")).reply(200, message("Hi"))
 
@@ -45,9 +45,9 @@ def test_a_refused_parameter_is_left_out(unknown, scripted, said):
     assert scripted.sent()["stop_sequences"] == ["x"]
 
 
-def test_of_two_that_exclude_each_other_one_is_left_out(unknown, scripted):
+def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
     """
-    Where temperature and top_p cannot both be given, the temperature is sent; each alone is sent as before.
+    If temperature and top_p exclude each other, temperature is sent; each alone is sent unchanged.
     """
     scripted.reply(400, refusal(BOTH))
     for _ in range(3):
@@ -79,9 +79,9 @@ def test_an_effort_is_replaced_by_the_nearest(unknown, scripted):
     assert low.adaptations == ()
 
 
-def test_a_model_without_effort_is_told_none(unknown, scripted):
+def test_a_model_without_effort_gets_none(unknown, scripted):
     """
-    Where effort is no parameter of the model, it is left out with all that says how to think.
+    If the model rejects effort, all parameters of thinking are dropped.
     """
     scripted.reply(400, refusal("This model does not support the effort parameter.")).reply(200, message("Hi"))
 
@@ -100,9 +100,9 @@ def test_a_model_without_effort_is_told_none(unknown, scripted):
         (BOTH, "top_p"),
     ],
 )
-def test_the_parameter_is_named_as_ours(unknown, scripted, said, param):
+def test_our_name_of_the_parameter(unknown, scripted, said, param):
     """
-    What the vendor writes inside other parameters has a name of its own here.
+    Nested parameters of the vendor have a name of ours.
     """
     scripted.reply(400, refusal(said))
 
@@ -113,9 +113,9 @@ def test_the_parameter_is_named_as_ours(unknown, scripted, said, param):
 
 
 @pytest.mark.parametrize("model", ["claude-opus-4-1", "claude-sonnet-4-5", "claude-haiku-4-5", "claude-sonnet-4-6"])
-def test_the_catalog_knows_who_takes_one_of_two(claude, scripted, model):
+def test_the_catalog_lists_exclusive_parameters(claude, scripted, model):
     """
-    For models that are known to refuse temperature and top_p together, nothing has to be learned.
+    For these models nothing has to be learned.
     """
     scripted.reply(200, message("Hi"))
 

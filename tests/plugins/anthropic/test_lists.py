@@ -19,9 +19,9 @@ HEADERS = {
 }
 
 
-def test_resets_are_seconds_from_the_reply_on():
+def test_resets_are_seconds_from_the_date_of_the_reply():
     """
-    The vendor names moments of its own clock: the reply's date makes them durations, never negative ones.
+    The vendor sends times of its own clock; durations are never negative.
     """
     assert parse_limits(HEADERS, now=0.0) == RateLimits(
         limit_requests=50,
@@ -35,7 +35,7 @@ def test_resets_are_seconds_from_the_reply_on():
 
 def test_without_a_date_our_clock_counts():
     """
-    Where a gateway strips the date, resets count from now.
+    If a gateway removes the date, resets are relative to now.
     """
     headers = {name: value for name, value in HEADERS.items() if name != "date"}
 
@@ -55,9 +55,9 @@ def test_limits_of_the_input_alone_are_read_as_well():
 
 
 @given(st.dictionaries(st.sampled_from(sorted(HEADERS)), st.text(max_size=30)))
-def test_no_header_breaks_the_reading(headers):
+def test_invalid_headers_are_ignored(headers):
     """
-    Whatever stands in the headers, what is no number and no moment is unknown.
+    A value that is not a number or a time is unknown.
     """
     limits = parse_limits(headers, now=0.0)
 

@@ -44,7 +44,7 @@ def sse(*events):
 
 def block(index, begun, *deltas):
     """
-    Make the events of one content block.
+    Create the events of one content block.
     """
     return [
         {"type": "content_block_start", "index": index, "content_block": begun},
@@ -55,7 +55,7 @@ def block(index, begun, *deltas):
 
 def text_block(index, *texts, citation=None):
     """
-    Make the events of a text.
+    Create the events of a text.
     """
     deltas = [{"type": "text_delta", "text": text} for text in texts]
     cited = [{"type": "citations_delta", "citation": citation}] if citation else []
@@ -73,7 +73,7 @@ def play(provider, pieces, head=HEAD):
 
 def built(events):
     """
-    Put the response together.
+    Assemble the response.
     """
     builder = ResponseBuilder()
     builder.add(events)
@@ -87,9 +87,9 @@ def parts_of(provider, *events):
     return built(play(provider, sse(START, *events, *STOP))).message.parts
 
 
-def test_a_stream_in_the_form_of_the_vendor(speaker):
+def test_a_plain_stream(speaker):
     """
-    A plain stream yields its start, its texts, its end and its usage; pings say nothing.
+    It yields start, texts, end and usage; pings are ignored.
     """
     events = play(speaker(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
 
@@ -101,9 +101,9 @@ def test_a_stream_in_the_form_of_the_vendor(speaker):
     assert response.request_id == "req_1"
 
 
-def test_usage_is_cumulative_and_joined_from_both_ends(speaker):
+def test_usage_is_cumulative(speaker):
     """
-    The end's counts replace the beginning's, and what it leaves out still holds.
+    The counts at the end replace those at the start; missing counts are unchanged.
     """
     begun = {"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 4, "output_tokens": 1}
     start = {"type": "message_start", "message": {"usage": begun}}
@@ -122,7 +122,7 @@ def test_usage_is_cumulative_and_joined_from_both_ends(speaker):
 
 def test_thinking_keeps_its_signature(speaker):
     """
-    A thought is told as it grows, and closed with the signature that the vendor wants back; a redacted one too.
+    Thinking is reported as it arrives, and closed with its signature; redacted thinking too.
     """
     deltas = [{"type": "thinking_delta", "thinking": "H"}, {"type": "thinking_delta", "thinking": "m"}]
     parts = parts_of(
@@ -139,9 +139,9 @@ def test_thinking_keeps_its_signature(speaker):
     )
 
 
-def test_citations_stay_with_the_text_that_they_are_about(speaker):
+def test_citations_stay_with_their_text(speaker):
     """
-    Texts that follow one another stay apart, so that citations cover no more than they did.
+    Consecutive texts stay separate.
     """
     citation = {"type": "char_location", "cited_text": "blue"}
     parts = parts_of(speaker(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
@@ -152,9 +152,9 @@ def test_citations_stay_with_the_text_that_they_are_about(speaker):
     )
 
 
-def test_calls_of_tools_are_numbered_apart_from_blocks(speaker):
+def test_tool_calls_have_their_own_numbers(speaker):
     """
-    Fragments of arguments are joined; a tool without arguments has an empty object; a program's call says so.
+    Fragments of arguments are joined; a call without arguments has an empty object; a call by code keeps its caller.
     """
     fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"city"', ': "Oslo"}')]
     caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
@@ -173,9 +173,9 @@ def test_calls_of_tools_are_numbered_apart_from_blocks(speaker):
     )
 
 
-def test_content_that_is_not_modelled_is_kept_whole(speaker):
+def test_unknown_content_becomes_vendor_parts(speaker):
     """
-    What tools of the vendor are asked and say, and kinds of content and of fragments to come, become vendor parts.
+    Calls and results of the vendor's tools, and unknown kinds of blocks and deltas, are complete.
     """
     query = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"sky"}')]
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search"}
@@ -192,9 +192,9 @@ def test_content_that_is_not_modelled_is_kept_whole(speaker):
     )
 
 
-def test_what_else_the_vendor_says_is_kept(speaker):
+def test_other_fields_are_metadata(speaker):
     """
-    Why the model stopped, its container and events to come are metadata.
+    Details of the stop reason, the container and unknown events are metadata.
     """
     details = {"type": "refusal", "category": "cyber"}
     end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details, "stop_sequence": None}}
@@ -225,9 +225,9 @@ def test_every_stop_reason_has_a_normal_form(speaker, raw, reason):
     )
 
 
-def test_a_second_beginning_makes_the_first_void(speaker):
+def test_a_second_start_replaces_the_first(speaker):
     """
-    A gateway that fails over in mid-reply begins anew: what came before is not mixed with it.
+    If a gateway fails over during a reply, the content before is discarded.
     """
     again = {"type": "message_start", "message": {"id": "msg_2", "model": "claude"}}
     cut_off = text_block(0, "Hel")[:-1]
@@ -238,9 +238,9 @@ def test_a_second_beginning_makes_the_first_void(speaker):
     assert built(events).id == "msg_2"
 
 
-def test_blocks_that_nobody_closes_are_closed_by_the_end(speaker):
+def test_open_blocks_are_closed_at_the_end(speaker):
     """
-    A gateway may forget the end of a block; a tool call is whole all the same.
+    A tool call is complete even if a gateway leaves out the end of its block.
     """
     begun = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
 
@@ -262,7 +262,7 @@ def test_blocks_that_nobody_closes_are_closed_by_the_end(speaker):
 )
 def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
     """
-    A stream with status 200 may end in an error event, which has the class of its type; what came before is not lost.
+    An error event has the class of its type; events before it are returned first.
     """
     decoder = speaker().decoder(REQUEST, HEAD)
     pieces = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
@@ -290,9 +290,9 @@ def test_a_stream_without_its_end_was_interrupted(speaker, length):
 
 
 @pytest.mark.parametrize("last", [[{"type": "message_stop"}], STOP[:1]])
-def test_either_of_the_two_ends_is_an_end(speaker, last):
+def test_either_end_completes_a_reply(speaker, last):
     """
-    A stop reason ends a reply, and so does ``message_stop`` alone, which does not say why.
+    A stop reason, or ``message_stop`` alone, which has no reason.
     """
     response = built(play(speaker(), sse(START, *text_block(0, "Hi"), *last)))
 
@@ -308,17 +308,17 @@ def test_either_of_the_two_ends_is_an_end(speaker, last):
         {"type": "content_block_start", "index": 0},
     ],
 )
-def test_events_without_what_they_are_about_are_bad_replies(speaker, event):
+def test_incomplete_events_are_errors(speaker, event):
     """
-    An event that lacks what its type promises is told, not guessed.
+    An event without its required field raises BadResponseError.
     """
     with pytest.raises(BadResponseError):
         play(speaker(), sse(event))
 
 
-def test_a_whole_reply_in_place_of_a_stream_is_read(speaker):
+def test_a_complete_reply_in_place_of_a_stream_is_decoded(speaker):
     """
-    Some gateways answer a request for a stream with a whole message.
+    Some gateways answer a streaming request with a complete message.
     """
     message = {"id": "msg_1", "model": "claude", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
     response = built(play(speaker(), [json.dumps(message).encode()]))
@@ -329,7 +329,7 @@ def test_a_whole_reply_in_place_of_a_stream_is_read(speaker):
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_decoder(data):
     """
-    Whatever comes, it is decoded, or told as an error of ours.
+    Any bytes are decoded, or raise an error of ours.
     """
     decoder = MessageStreamDecoder(
         HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), make_error=lambda _said: ServerError("x")
@@ -342,9 +342,9 @@ def test_no_bytes_break_the_decoder(data):
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=5), st.data())
-def test_cuts_change_nothing(texts, data):
+def test_splits_change_nothing(texts, data):
     """
-    However the bytes are cut, the events are the same.
+    However the bytes are split, the events are the same.
     """
     body = b"".join(sse(START, *text_block(0, *texts), *STOP))
     place = data.draw(st.integers(0, len(body)))
@@ -360,7 +360,7 @@ def test_cuts_change_nothing(texts, data):
 
 def test_a_reply_and_its_stream_agree(speaker):
     """
-    The same message, whole and streamed, is the same response.
+    The same message, complete and streamed, gives the same response.
     """
     content = [
         {"type": "thinking", "thinking": "Hm", "signature": "s"},
@@ -379,9 +379,9 @@ def test_a_reply_and_its_stream_agree(speaker):
     assert not any(isinstance(event, ResponseMetadata) and event.data for event in play(speaker(), sse(start, end)))
 
 
-def test_a_message_that_begins_whole_ends_for_the_reason_that_it_began_with(speaker):
+def test_a_message_that_is_complete_at_its_start(speaker):
     """
-    Calls that the vendor's code makes come in ``message_start`` alone, with the reason for the end.
+    Calls by code arrive in ``message_start``, together with the stop reason.
     """
     call = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
     message = {"id": "m", "model": "claude", "content": [call], "stop_reason": "tool_use", "usage": {}}

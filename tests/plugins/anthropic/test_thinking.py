@@ -11,9 +11,9 @@ from tests.plugins.anthropic.conftest import KNOWN
 WEATHER = ToolDefinition(name="weather", parameters={"type": "object", "properties": {}})
 
 
-def sent(provider, **fields):
+def encode(provider, **fields):
     """
-    Encode a request; return its body and what was not sent as given.
+    Encode a request; return its body and its adaptations.
     """
     request = ChatRequest(**{"model": "claude", "messages": (Message.user("Hi"),), **fields})
     call = provider.encode(request, stream=False)
@@ -22,63 +22,63 @@ def sent(provider, **fields):
 
 def with_traits(*traits, **rules):
     """
-    Make the rules of a model with these traits.
+    Create rules with these traits.
     """
     return KNOWN.model_copy(update={"traits": frozenset(traits), **rules})
 
 
-def test_an_adaptive_model_is_told_an_effort(speaker):
+def test_an_adaptive_model_gets_an_effort(speaker):
     """
-    Newer models decide how much they think, and are told how hard to try.
+    Newer models decide themselves how much to think.
     """
-    body, receipts = sent(speaker(with_traits("adaptive", "effort")), reasoning_effort="high")
+    body, receipts = encode(speaker(with_traits("adaptive", "effort")), reasoning_effort="high")
 
     assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "high"})
     assert receipts == []
 
 
-def test_an_effort_that_the_model_does_not_know_is_the_nearest(speaker):
+def test_an_unsupported_effort_becomes_the_nearest(speaker):
     """
-    The catalog says which effort stands for one that the model refuses; a receipt says so.
+    The catalog has the replacement, which is reported.
     """
     rules = with_traits("adaptive", "effort", efforts={"xhigh": "high"})
-    body, receipts = sent(speaker(rules), reasoning_effort="xhigh")
+    body, receipts = encode(speaker(rules), reasoning_effort="xhigh")
 
     assert body["output_config"] == {"effort": "high"}
     assert receipts == [("reasoning_effort", "changed")]
 
 
 @pytest.mark.parametrize(("bound", "budget"), [(None, 16384), (100_000, 16384), (4000, 2000), (1500, 1024)])
-def test_a_model_with_budgets_is_told_tokens(speaker, bound, budget):
+def test_a_model_with_budgets_gets_tokens(speaker, bound, budget):
     """
-    Older models are told a number, which leaves room in ``max_tokens`` for the answer.
+    The budget leaves room in ``max_tokens`` for the answer.
     """
-    body, receipts = sent(speaker(), reasoning_effort="high", max_tokens=bound)
+    body, receipts = encode(speaker(), reasoning_effort="high", max_tokens=bound)
 
     assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}
     assert body["max_tokens"] > budget
     assert receipts == [("reasoning_effort", "changed")]
 
 
-def test_no_room_for_thinking_is_told(speaker):
+def test_no_room_for_thinking_is_reported(speaker):
     """
-    Where ``max_tokens`` is no larger than the least budget, the model answers without thinking.
+    If ``max_tokens`` is not larger than the minimum budget, thinking is dropped.
     """
-    body, receipts = sent(speaker(), reasoning_effort="low", max_tokens=1024)
+    body, receipts = encode(speaker(), reasoning_effort="low", max_tokens=1024)
 
     assert "thinking" not in body
     assert receipts == [("reasoning_effort", "dropped")]
 
 
-def test_a_budget_is_sent_as_it_is_given(speaker):
+def test_a_budget_is_sent_unchanged(speaker):
     """
-    A budget goes to models that take one; those that refuse it think as much as they find right.
+    Models without budgets use adaptive thinking.
     """
-    body, receipts = sent(speaker(), reasoning_budget=2000)
+    body, receipts = encode(speaker(), reasoning_budget=2000)
     assert (body["thinking"], receipts) == ({"type": "enabled", "budget_tokens": 2000}, [])
     assert body["max_tokens"] > 2000
 
-    body, receipts = sent(speaker(with_traits("adaptive", "no_budget")), reasoning_budget=2000)
+    body, receipts = encode(speaker(with_traits("adaptive", "no_budget")), reasoning_budget=2000)
     assert (body["thinking"], receipts) == ({"type": "adaptive"}, [("reasoning_budget", "dropped")])
 
 
@@ -88,9 +88,9 @@ def test_a_budget_is_sent_as_it_is_given(speaker):
 )
 def test_thinking_is_turned_off_in_the_models_own_way(speaker, traits, config):
     """
-    Models that think by themselves are told not to, each by its word; others need not be told.
+    Models that think by default get the value that turns it off; others get nothing.
     """
-    body, receipts = sent(speaker(with_traits(*traits)), reasoning_effort="none")
+    body, receipts = encode(speaker(with_traits(*traits)), reasoning_effort="none")
 
     assert (body.get("thinking"), receipts) == (config, [])
 
@@ -99,11 +99,11 @@ def test_thinking_is_turned_off_in_the_models_own_way(speaker, traits, config):
     ("rules", "effort"),
     [(with_traits("always_thinks"), "none"), (KNOWN.model_copy(update={"lacks": {Capability.REASONING}}), "high")],
 )
-def test_what_the_model_cannot_do_is_dropped_with_a_receipt(speaker, rules, effort):
+def test_unsupported_thinking_is_dropped(speaker, rules, effort):
     """
-    A model that always thinks cannot be stopped, and one that never does cannot be made to.
+    A model that always thinks, or never does, cannot be changed; it is reported.
     """
-    body, receipts = sent(speaker(rules), reasoning_effort=effort)
+    body, receipts = encode(speaker(rules), reasoning_effort=effort)
 
     assert "thinking" not in body
     assert receipts == [("reasoning_effort", "dropped")]
@@ -113,24 +113,24 @@ def test_a_model_that_nobody_knows_counts_as_one_of_the_newest(speaker):
     """
     A name that is not in the catalog is a new one, which decides itself how much it thinks.
     """
-    body, receipts = sent(speaker(ModelRules()), reasoning_effort="minimal")
+    body, receipts = encode(speaker(ModelRules()), reasoning_effort="minimal")
 
     assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "low"})
     assert receipts == [("reasoning_effort", "changed")]
 
 
-def test_what_is_refused_while_the_model_thinks_is_not_sent(speaker):
+def test_parameters_that_thinking_excludes_are_dropped(speaker):
     """
-    Beside thinking the vendor takes no temperature but 1, no low ``top_p``, and beside a budget no forced tool.
+    The temperature must be 1 and ``top_p`` high; with a budget no tool can be forced.
     """
     wanted = {"temperature": 0.2, "top_p": 0.5, "tools": (WEATHER,), "tool_choice": NamedTool(name="weather")}
-    body, receipts = sent(speaker(), reasoning_budget=2000, **wanted)
+    body, receipts = encode(speaker(), reasoning_budget=2000, **wanted)
 
     assert not {"temperature", "top_p"} & set(body)
     assert body["tool_choice"] == {"type": "auto"}
     assert sorted(receipts) == [("temperature", "dropped"), ("tool_choice", "changed"), ("top_p", "dropped")]
-    assert sent(speaker(), temperature=1, top_p=0.95, reasoning_budget=2000)[1] == []
-    assert sent(speaker(), **wanted)[1] == []
+    assert encode(speaker(), temperature=1, top_p=0.95, reasoning_budget=2000)[1] == []
+    assert encode(speaker(), **wanted)[1] == []
 
 
 def test_an_adaptive_model_can_be_made_to_call_a_tool(speaker):
@@ -140,19 +140,19 @@ def test_an_adaptive_model_can_be_made_to_call_a_tool(speaker):
     wanted = {"tools": (WEATHER,), "tool_choice": "required", "reasoning_effort": "high"}
     free, bound = with_traits("adaptive", "effort"), with_traits("adaptive", "effort", "no_forced_tools")
 
-    assert sent(speaker(free), **wanted)[0]["tool_choice"] == {"type": "any"}
-    assert sent(speaker(bound), **wanted)[0]["tool_choice"] == {"type": "auto"}
+    assert encode(speaker(free), **wanted)[0]["tool_choice"] == {"type": "any"}
+    assert encode(speaker(bound), **wanted)[0]["tool_choice"] == {"type": "auto"}
 
 
-def test_strict_tools_are_promised_only_where_the_model_follows_schemas(speaker):
+def test_strict_tools_need_structured_output(speaker):
     """
-    A model without structured output refuses ``strict``: it is left out, with a receipt.
+    Other models reject ``strict``, which is dropped with an adaptation.
     """
     strict = WEATHER.model_copy(update={"strict": True})
     old = KNOWN.model_copy(update={"lacks": {Capability.JSON_SCHEMA}})
 
-    assert sent(speaker(), tools=(strict,))[0]["tools"][0]["strict"] is True
-    body, receipts = sent(speaker(old), tools=(strict,))
+    assert encode(speaker(), tools=(strict,))[0]["tools"][0]["strict"] is True
+    body, receipts = encode(speaker(old), tools=(strict,))
     assert "strict" not in body["tools"][0]
     assert receipts == [("tools.strict", "dropped")]
 
@@ -171,26 +171,26 @@ def test_strict_tools_are_promised_only_where_the_model_follows_schemas(speaker)
         ("claude-fable-5-1", "adaptive", "xhigh"),
     ],
 )
-def test_the_catalog_knows_how_each_generation_thinks(speaker, model, config, effort):
+def test_the_catalog_has_the_traits_of_each_generation(speaker, model, config, effort):
     """
-    Rows of the catalog decide between budget, adaptive thinking and effort; no name stands in the code.
+    The catalog selects between budget, adaptive thinking and effort; the code has no model names.
     """
     provider = speaker(Catalog().rules("anthropic", "anthropic", model))
-    body, _ = sent(provider, model=model, reasoning_effort="xhigh")
+    body, _ = encode(provider, model=model, reasoning_effort="xhigh")
 
     assert body.get("thinking", {}).get("type") == config
     assert body.get("output_config", {}).get("effort") == effort
 
 
 @pytest.mark.parametrize("model", ["claude-opus-4-7", "claude-sonnet-5", "claude-mythos-5-1", "claude-haiku-5-5"])
-def test_the_catalog_knows_who_refuses_sampling(speaker, model):
+def test_the_catalog_lists_models_that_reject_sampling(speaker, model):
     """
-    Models from Opus 4.7 on refuse temperature and ``top_p``; before, they take them.
+    Models from Opus 4.7 on reject temperature and ``top_p``.
     """
     rules = Catalog().rules("anthropic", "anthropic", model)
-    body, receipts = sent(speaker(rules), temperature=0.5, top_p=0.9)
+    body, receipts = encode(speaker(rules), temperature=0.5, top_p=0.9)
 
     assert not {"temperature", "top_p"} & set(body)
     assert receipts == [("temperature", "dropped"), ("top_p", "dropped")]
     earlier = Catalog().rules("anthropic", "anthropic", "claude-opus-4-6")
-    assert sent(speaker(earlier), temperature=0.5)[0]["temperature"] == 0.5
+    assert encode(speaker(earlier), temperature=0.5)[0]["temperature"] == 0.5

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from budwood import errors
-from budwood_cli.failures import STATUSES, PartialError, infer_status
+from budwood_cli.failures import STATUSES, PartialError, status_of
 
 EXPECTED = {
     1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
@@ -32,10 +32,10 @@ def test_every_error_has_its_exit_status():
         if isinstance(kind, type) and issubclass(kind, errors.BudwoodError)
     }
 
-    found = {name: infer_status(kind.__new__(kind)) for name, kind in kinds.items()}
+    found = {name: status_of(kind.__new__(kind)) for name, kind in kinds.items()}
 
     assert found == {name: status for status, names in EXPECTED.items() for name in names.split()}
-    assert infer_status(PartialError("Rows are missing.")) == 7
+    assert status_of(PartialError("Rows are missing.")) == 7
     assert set(STATUSES) <= set(kinds.values())
 
 
@@ -45,7 +45,7 @@ def test_every_error_has_its_exit_status():
         (["ask", "--nonsense"], 2, "error: No such option"),
         (["ask"], 2, "error: No prompt given."),
         (["ask", "Hi", "-t", "warm"], 2, "error: Invalid value for '-t' / '--temperature'"),
-        (["ask", "Hi", "-f", "missing.txt"], 2, "error: missing.txt cannot be read"),
+        (["ask", "Hi", "-f", "missing.txt"], 2, "error: Cannot read missing.txt: No such file or directory."),
         (["nonsense"], 2, "error: No such command 'nonsense'."),
         (["plugins"], 2, "Usage: budwood plugins"),
         ([], 2, "Usage: budwood"),
@@ -144,4 +144,4 @@ def test_an_error_cannot_rule_the_terminal(budwood, vendor):
     """
     run = budwood("ask", "Hi", "-f", "\x1b]0;mine\x07")
 
-    assert run.stderr.startswith(r"error: \u001b]0;mine\u0007 cannot be read")
+    assert run.stderr.startswith(r"error: Cannot read \u001b]0;mine\u0007: ")

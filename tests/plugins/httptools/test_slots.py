@@ -1,112 +1,112 @@
-"""Places for requests: each is taken by one, and none is lost."""
+"""Slots for requests in flight: none is used twice or lost."""
 
 from __future__ import annotations
 
 import asyncio
 
-from budwood_httptools.slots import Places
+from budwood_httptools.slots import Slots
 
 
-async def take(places: Places) -> None:
+async def take(slots: Slots) -> None:
     """
-    Take a place as the transport does.
+    Take a slot as the transport does.
     """
-    if places.free:
-        places.free -= 1
+    if slots.free:
+        slots.free -= 1
     else:
-        await places.wait()
+        await slots.wait()
 
 
 async def settle() -> None:
     """
-    Let all tasks run as far as they can.
+    Let all tasks run until they wait.
     """
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-def test_those_that_wait_get_places_in_order():
+def test_waiting_requests_get_slots_in_order():
     """
-    A place that is given back goes to the request that has waited longest, and is free only when none waits.
+    A released slot goes to the request that has waited longest, and is free only if none waits.
     """
 
     async def wait_in_turn() -> None:
-        places, order = Places(1), []
+        slots, order = Slots(1), []
 
         async def ask(number: int) -> None:
-            await take(places)
+            await take(slots)
             order.append(number)
             await asyncio.sleep(0)
-            places.give()
+            slots.release()
 
         await asyncio.gather(*map(ask, range(4)))
         assert order == [0, 1, 2, 3]
-        assert places.free == 1
+        assert slots.free == 1
 
     asyncio.run(wait_in_turn())
 
 
-def test_one_that_is_cancelled_takes_no_place():
+def test_cancelled_request_takes_no_slot():
     """
-    Whoever waits behind a cancelled request gets the place.
+    The request after a cancelled one gets the slot.
     """
 
     async def cancel() -> None:
-        places = Places(1)
-        await take(places)
-        first, second = (asyncio.create_task(take(places)) for _ in range(2))
+        slots = Slots(1)
+        await take(slots)
+        first, second = (asyncio.create_task(take(slots)) for _ in range(2))
         await settle()
         first.cancel()
         await settle()
         assert first.cancelled()
-        assert len(places._waiting) == 1
-        places.give()
+        assert len(slots._waiting) == 1
+        slots.release()
         await settle()
         assert second.done()
-        assert places.free == 0
-        places.give()
-        assert places.free == 1
+        assert slots.free == 0
+        slots.release()
+        assert slots.free == 1
 
     asyncio.run(cancel())
 
 
-def test_a_place_is_not_lost_to_one_that_is_cancelled_as_it_gets_it():
+def test_slot_of_a_request_that_is_cancelled_as_it_gets_it_is_not_lost():
     """
-    It goes to the next one that waits.
+    It goes to the next waiting request.
     """
 
     async def cancel() -> None:
-        places = Places(1)
-        await take(places)
-        first, second = (asyncio.create_task(take(places)) for _ in range(2))
+        slots = Slots(1)
+        await take(slots)
+        first, second = (asyncio.create_task(take(slots)) for _ in range(2))
         await settle()
-        places.give()
+        slots.release()
         first.cancel()
         await settle()
         assert first.cancelled()
         assert second.done()
-        places.give()
-        assert places.free == 1
+        slots.release()
+        assert slots.free == 1
 
     asyncio.run(cancel())
 
 
-def test_those_that_are_cancelled_before_they_see_it_are_passed_by():
+def test_request_that_is_cancelled_but_still_queued_is_skipped():
     """
-    A place that is given back while a cancelled request still waits goes to the next.
+    A slot that is released before the cancelled request leaves the queue goes to the next.
     """
 
     async def cancel() -> None:
-        places = Places(1)
-        await take(places)
-        first, second = (asyncio.create_task(take(places)) for _ in range(2))
+        slots = Slots(1)
+        await take(slots)
+        first, second = (asyncio.create_task(take(slots)) for _ in range(2))
         await settle()
         first.cancel()
-        places.give()
+        slots.release()
         await settle()
         assert first.cancelled()
         assert second.done()
-        places.give()
-        assert places.free == 1
+        slots.release()
+        assert slots.free == 1
 
     asyncio.run(cancel())

@@ -1,4 +1,4 @@
-"""What this transport does beyond what is asked of all (see `test_conformance.py`)."""
+"""The cache of request heads, which only this transport has."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def send(server: LoopbackServer, *calls: HTTPCall) -> None:
     asyncio.run(send_all())
 
 
-def test_a_remembered_head_is_sent_as_at_first(loopback_server):
+def test_cached_head_is_sent_unchanged(loopback_server):
     """
-    Calls with the same headers differ in their body and its size alone, whatever the headers hold.
+    Requests with the same headers differ only in their body and its size, whatever the headers contain.
     """
     url = f"{loopback_server.url}/100%25?q=%d"
     headers = {"x-share": "100%", "x-size": "%d %s"}
@@ -42,9 +42,9 @@ def test_a_remembered_head_is_sent_as_at_first(loopback_server):
     assert [len(each.body) for each in loopback_server.requests] == [1, 250, 1]
 
 
-def test_a_head_is_not_taken_for_that_of_another_call(loopback_server):
+def test_head_of_another_request_is_not_reused(loopback_server):
     """
-    Another method, key or lack of a body makes another head, also to the same address.
+    Another method, key, or a missing body makes another head, also for the same URL.
     """
     url = loopback_server.url
     calls = (
@@ -70,11 +70,11 @@ def test_a_head_is_not_taken_for_that_of_another_call(loopback_server):
     ]
 
 
-def test_heads_are_not_remembered_without_end(loopback_server, monkeypatch):
+def test_number_of_cached_heads_is_limited(loopback_server, monkeypatch):
     """
-    A program whose headers differ in every call does not grow, and its keys are forgotten when it closes the client.
+    Memory stays bounded if the headers differ in every call, and closing the transport clears the cached keys.
     """
-    monkeypatch.setattr(module, "_MOST_HEADS", 3)
+    monkeypatch.setattr(module, "_MAX_HEADS", 3)
     loopback_server.answer = lambda _: reply(200, "ok", **KEEP_ALIVE)
 
     async def ask() -> int:

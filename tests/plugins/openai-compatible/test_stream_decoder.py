@@ -299,7 +299,7 @@ def test_done_before_anything_was_said_is_an_interruption(speaker):
     """
     ``[DONE]`` completes a reply, and is none: a stream of nothing else is no empty answer.
     """
-    with pytest.raises(StreamInterruptedError, match="before the reply had begun"):
+    with pytest.raises(StreamInterruptedError, match="before the reply started"):
         play(speaker(), sse())
 
 

@@ -327,7 +327,7 @@ def test_texts_and_images_are_judged(client, scripted):
     row = {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.9}}
     scripted.reply(body={"id": "modr-1", "model": "omni", "results": [row]})
 
-    verdict = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).verdicts[0]
+    verdict = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).results[0]
 
     assert (verdict.flagged, verdict.categories, verdict.scores) == (True, {"violence": True}, {"violence": 0.9})
     assert scripted.sent() == {
@@ -339,6 +339,6 @@ def test_several_contents_are_texts(client, scripted):
     """
     OpenAI judges several texts at once, but only one content with an image.
     """
-    with pytest.raises(UnsupportedError, match="each by itself"):
+    with pytest.raises(UnsupportedError, match="for each input separately"):
         client.moderate(["a", Message.user("b", ImagePart(url="https://x/y"))])
     assert scripted.calls == []

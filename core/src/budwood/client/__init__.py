@@ -1,4 +1,4 @@
-"""The clients, and one line to ask without making one."""
+"""The clients, and functions that ask without creating one."""
 
 from budwood.client.asynchronous import AsyncClient
 from budwood.client.blocking import Client

@@ -1,4 +1,4 @@
-"""Give the clients of a forked process connections and random numbers of their own."""
+"""Replace the connections and random numbers of clients in a forked process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
 """All clients of this process."""
 
 inherited: list[Transport | LoopTransports] = []
-"""Transports of the process that was forked. They are kept, for closing them is not ours."""
+"""Transports of the parent process. They are kept alive, because closing them here would affect the parent."""
 
 
 def _after_fork() -> None:

@@ -30,6 +30,9 @@ _MESSAGE_FIELDS: Final = (
 
 _MAX_DEPTH: Final = 4
 
+_END_MARK: Final = re.compile(rb"(?<=[}\s])data: ?\[DONE\]\s*\Z")
+"""The end mark of an event stream, which some gateways append to a JSON body."""
+
 
 def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON
     """
@@ -78,6 +81,8 @@ def parse_body(reply: HTTPReply, *request_id_headers: str) -> Any:  # noqa: ANN4
     try:
         return parse_json(reply.body)
     except ValueError as error:
+        if (end_mark := _END_MARK.search(reply.body)) is not None:
+            return parse_body(HTTPReply(reply.head, reply.body[: end_mark.start()]), *request_id_headers)
         message = f"The reply is not valid JSON ({error}) but {describe_body(reply.body)}."
         request_id = parse_request_id(reply.headers, *request_id_headers)
         raise BadResponseError(message, status=reply.status, request_id=request_id) from None
@@ -116,6 +121,13 @@ def require_text(value: object, name: str) -> str:
     if value is None:
         return ""
     raise BadResponseError(f"The reply's field {name!r} is not a text but {type(value).__name__}.")
+
+
+def parse_id(value: object) -> str | None:
+    """Return an id or a name of a reply as a text, since some servers send numbers; None for all else."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def make_missing_field_error(reply: HTTPReply, body: Mapping[str, Any], name: str) -> BadResponseError:

@@ -96,12 +96,12 @@ def parse_count(value: object) -> int | None:
     """
     Return a count that a vendor reports, such as a number of tokens; None if it is not one.
 
-    Takes numbers from 0 to 2**53, also as a text; a fraction is cut off.
+    Takes whole numbers from 0 to 2**53, also as a decimal or a text.
     """
     if value is None:
         return None
     number = value if type(value) is int else _number(value)
-    return int(number) if number is not None and 0 <= number <= MAX_COUNT else None
+    return int(number) if number is not None and 0 <= number <= MAX_COUNT and number == int(number) else None
 
 
 def _number(value: object) -> float | None:

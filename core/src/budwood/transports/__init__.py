@@ -1,4 +1,4 @@
-"""The built-in plugin that carries HTTP calls. It registers like anyone's."""
+"""The built-in plugin of the default transport, which registers like any other plugin."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,8 +1,8 @@
 """
-Read chunked bodies beside h11, which spends some 10 µs on each chunk.
+Read chunked bodies without h11, which spends some 10 µs on each chunk.
 
-The data is taken out by `budwood.wire.chunks`. From the last chunk on h11 reads again: so it knows that the reply is
-complete, and whether the connection can be used again.
+`budwood.wire.chunks` extracts the data. From the last chunk on, h11 reads again, so that it knows whether the reply is
+complete and the connection reusable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from budwood.types import ReplyHead
 from budwood.wire.chunks import ChunkFramer
 
 READ_SIZE: Final = 64 * 1024
-"""The most bytes that are read from a connection at once."""
+"""How many bytes are read from a connection at once."""
 
 
 class ChunkedBody:
@@ -25,11 +25,11 @@ class ChunkedBody:
     The data of one chunked body.
 
     Args:
-        state: What h11 knows of the connection.
+        state: The state of the connection in h11.
 
     Attributes:
-        received: What has come from the server, and was not fed yet.
-        is_over: Whether h11 reads the rest.
+        received: Bytes from the server that were not fed yet.
+        is_over: Whether h11 must read the rest.
     """
 
     __slots__ = ("_framer", "_state", "is_over", "received")
@@ -37,16 +37,16 @@ class ChunkedBody:
     def __init__(self, state: h11.Connection) -> None:
         self._state = state
         self._framer = ChunkFramer()
-        buffer = state._receive_buffer  # noqa: SLF001 - h11 shows what is in it, but does not let it be taken
+        buffer = state._receive_buffer  # noqa: SLF001 - h11 shows its buffer, but has no method to take the bytes
         self.received = bytes(buffer.maybe_extract_at_most(len(buffer)) or b"")
         self.is_over = False
 
     def feed(self, received: bytes) -> bytes:
         """
-        Return the data in what has come; nothing that came is the end of the connection.
+        Return the data in received bytes; empty bytes are the end of the connection.
 
         Raises:
-            httpcore.RemoteProtocolError: It is no chunked body.
+            httpcore.RemoteProtocolError: It is not a valid chunked body.
         """
         try:
             data = self._framer.feed(received)
@@ -62,7 +62,7 @@ class ChunkedBody:
 
 
 def take_chunked(connection: object, head: ReplyHead) -> ChunkedBody | None:
-    """Take a chunked body over from h11; None for other bodies and for HTTP/2."""
+    """Take over a chunked body from h11; None for other bodies and for HTTP/2."""
     if head.headers.get("transfer-encoding", "").lower() != "chunked":
         return None
     state = h11_state(connection)

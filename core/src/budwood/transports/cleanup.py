@@ -1,4 +1,4 @@
-"""Close what a call has opened, where the call fails: httpcore forgets sockets on which it was talking to a proxy."""
+"""Close the sockets of a failed call: httpcore leaks those on which it was still talking to a proxy."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-_closers: Final[ContextVar[list[Callable[[], object]] | None]] = ContextVar("budwood_opened", default=None)
+_registered: Final[ContextVar[list[Callable[[], object]] | None]] = ContextVar("budwood_opened", default=None)
 
 
 def register_opened(close: Callable[[], object]) -> None:
-    """Note how the socket that this thread or task has just opened is closed."""
-    if (closers := _closers.get()) is not None:
+    """Register how to close the socket that this thread or task has just opened."""
+    if (closers := _registered.get()) is not None:
         closers.append(close)
 
 
 @contextmanager
 def close_on_failure() -> Iterator[None]:
-    """Close all sockets that this thread or task opens in the block, where the block fails."""
+    """Close all sockets that this thread or task opens in the block if the block fails."""
     closers: list[Callable[[], object]] = []
-    token = _closers.set(closers)
+    token = _registered.set(closers)
     try:
         yield
     except BaseException:
@@ -28,4 +28,4 @@ def close_on_failure() -> Iterator[None]:
             close()
         raise
     finally:
-        _closers.reset(token)
+        _registered.reset(token)

@@ -1,9 +1,9 @@
 """
-A deadline for blocking sockets.
+Deadlines for blocking sockets.
 
-httpx takes its timeouts once a request, so that a reply of single drops may outlast any of them. The network backend
-here asks before every read how much is left of the call that this thread performs. It also knows the socket on which
-a thread waits, so that another thread can end the waiting.
+httpcore's timeouts apply to each read, so a reply that arrives byte by byte may outlast any of them. The network
+backend here computes before every read how much time the call of this thread has left. It also records the socket on
+which a thread waits, so that another thread can end the wait.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class ThreadDeadline(threading.local):
     How long this thread may wait for a call.
 
     Attributes:
-        moment: When the call is over, or None.
-        idle: The seconds of silence that end a reply which has begun, or None.
+        moment: The deadline of the call, or None.
+        idle: The idle timeout of a reply in seconds, or None before its head.
     """
 
     moment: float | None = None
@@ -34,45 +34,46 @@ class ThreadDeadline(threading.local):
 
 
 class WaitingSockets:
-    """The sockets on which threads wait, by the thread's identifier."""
+    """The sockets on which threads wait, by the identifier of the thread."""
 
     def __init__(self) -> None:
         self._streams: dict[int, httpcore.NetworkStream] = {}
 
     def enter(self, stream: httpcore.NetworkStream) -> None:
-        """Note that this thread waits for the stream."""
+        """Record that this thread waits on the stream."""
         self._streams[threading.get_ident()] = stream
 
     def leave(self) -> None:
-        """Note that this thread waits no longer."""
+        """Record that this thread no longer waits."""
         self._streams.pop(threading.get_ident(), None)
 
     def interrupt(self, thread: int) -> None:
-        """Shut down the socket on which a thread waits, so that its read ends at once."""
+        """Shut down the socket on which a thread waits, so that its read ends immediately."""
         self._shut_down(self._streams.get(thread))
 
     def interrupt_all(self) -> None:
-        """Shut down all sockets on which threads wait: to close one wakes nobody who reads from it."""
+        """Shut down all sockets on which threads wait: closing a socket does not wake its readers."""
         for stream in tuple(self._streams.values()):
             self._shut_down(stream)
 
     def _shut_down(self, stream: httpcore.NetworkStream | None) -> None:
         sock = None if stream is None else stream.get_extra_info("socket")
         if sock is not None:
-            with contextlib.suppress(OSError):  # it was closed in the meantime, which is as good
+            with contextlib.suppress(OSError):  # it was closed in the meantime
                 sock.shutdown(socket.SHUT_RDWR)
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
     """
-    A network backend whose reads and writes end when the thread's deadline does.
+    A network backend whose reads and writes end at the deadline of the thread.
 
     Args:
-        backend: Does the work.
-        deadline: The thread's deadline, set by whoever performs a call.
-        waiting: Where it is noted who waits for what.
-        monotonic: The clock that the deadline is a moment of.
-        handshakes: How often TLS begins on a connection to a proxy; until then all is part of connecting.
+        backend: The backend that does the I/O.
+        deadline: The deadline of the thread, which the transport sets for each call.
+        waiting: Records which thread waits on which socket.
+        monotonic: The clock of the deadline.
+        handshakes: How many TLS handshakes a connection through a proxy needs; until the last one, everything counts as
+            connecting.
     """
 
     def __init__(
@@ -92,10 +93,10 @@ class DeadlineBackend(httpcore.NetworkBackend):
 
     def left(self, timeout: float | None) -> float | None:
         """
-        Return the shortest of a timeout, the silence that is borne and what is left of the call.
+        Return the shortest of a timeout, the idle timeout and the time that the call has left.
 
         Raises:
-            httpcore.ReadTimeout: Nothing is left.
+            httpcore.ReadTimeout: The call has no time left.
         """
         if self._deadline.idle is not None:
             timeout = self._deadline.idle if timeout is None else min(self._deadline.idle, timeout)
@@ -114,7 +115,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect, no longer than is left."""
+        """Connect within the time that the call has left."""
         stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
         register_opened(stream.close)
         if self._handshakes and timeout is not None:
@@ -124,7 +125,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
-        """Connect, no longer than is left."""
+        """Connect within the time that the call has left."""
         stream = self._backend.connect_unix_socket(path, self.left(timeout), socket_options)
         return _DeadlineStream(stream, self, self._waiting)
 
@@ -167,23 +168,23 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 
 class _ConnectingStream(_DeadlineStream):
-    """A connection to a proxy that has yet to say whether it reaches the server."""
+    """A connection to a proxy that has not reached the server yet."""
 
     def __init__(
         self,
         stream: httpcore.NetworkStream,
         backend: DeadlineBackend,
         waiting: WaitingSockets,
-        patience: float,
+        timeout: float,
         handshakes: int,
     ) -> None:
         super().__init__(stream, backend, waiting)
-        self._patience = patience
+        self._timeout = timeout
         self._handshakes = handshakes
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            return super().read(max_bytes, self._patience)
+            return super().read(max_bytes, self._timeout)
         except httpcore.ReadTimeout as error:
             raise httpcore.ConnectTimeout(str(error)) from error
 
@@ -193,4 +194,4 @@ class _ConnectingStream(_DeadlineStream):
         if self._handshakes == 1:
             return super().start_tls(ssl_context, server_hostname, timeout)
         stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
-        return _ConnectingStream(stream, self._backend, self._waiting, self._patience, self._handshakes - 1)
+        return _ConnectingStream(stream, self._backend, self._waiting, self._timeout, self._handshakes - 1)

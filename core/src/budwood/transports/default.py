@@ -1,4 +1,4 @@
-"""Make the default transport, of the kind that is wanted; what the other kind needs is not imported."""
+"""Create the default transport with blocking or async I/O, and import only what it needs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class PooledTransports:
     """
-    Makes default transports; see `budwood.contracts.Transports`.
+    Creates default transports; see `budwood.contracts.Transports`.
 
     Args:
-        settings: How connections are made.
-        monotonic: The clock that deadlines are moments of.
+        settings: The settings of connections.
+        monotonic: The clock of the deadlines.
     """
 
     def __init__(self, settings: TransportSettings, monotonic: Callable[[], float]) -> None:
@@ -27,18 +27,18 @@ class PooledTransports:
         self._monotonic = monotonic
 
     def blocking(self) -> PooledTransport:
-        """Make one with blocking I/O."""
+        """Create one with blocking I/O."""
         from budwood.transports.pooled import PooledTransport
 
         return PooledTransport(self._settings, monotonic=self._monotonic)
 
     def asynchronous(self) -> AsyncPooledTransport:
-        """Make one with async I/O."""
+        """Create one with async I/O."""
         from budwood.transports.pooled_async import AsyncPooledTransport
 
         return AsyncPooledTransport(self._settings, monotonic=self._monotonic)
 
 
 def build_transports(settings: TransportSettings, context: PluginContext) -> PooledTransports:
-    """Make what makes the transports that the settings describe."""
+    """Return the factory of transports with these settings."""
     return PooledTransports(settings, context.clock.monotonic)

@@ -1,4 +1,4 @@
-"""Between httpcore's terms and our own."""
+"""Convert headers, errors and states between httpcore and Budwood."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from budwood.wire.proxies import Proxy
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Write headers as httpcore wants them."""
+    """Return headers in httpcore's form."""
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def convert_error(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     """
-    Say what went wrong, chained to what httpcore said.
+    Return the error of Budwood for one of httpcore, which becomes its cause.
 
-    Where a header cannot be sent nothing went over the wire, and what httpcore says shows the header.
+    For an invalid header there is no cause, because httpcore's error shows the header. Nothing was sent.
     """
     if isinstance(error, httpcore.LocalProtocolError):
         return header_error()
-    failure = _failure(error, call, timing, now, proxy)
+    failure = _create_error(error, call, timing, now, proxy)
     failure.__cause__ = error
     return failure
 
 
-def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
+def _create_error(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
         return timeout_error(call, timing, now, connecting=isinstance(error, httpcore.ConnectTimeout))
     reason = str(error) or type(error).__name__
-    if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_of_socks(error)):
+    if proxy is not None and (isinstance(error, httpcore.ProxyError) or _is_socks_error(error)):
         return proxy_rejection_error(proxy, reason)
     if is_server_certificate_error(error):
         return server_certificate_error(call, reason)
@@ -60,22 +60,22 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     return connection_error(call, reason)
 
 
-def _is_of_socks(error: Exception) -> bool:
+def _is_socks_error(error: Exception) -> bool:
     return type(error).__module__.startswith("socksio")
 
 
 def has_trailing_data(connection: object) -> bool:
     """
-    Tell whether a connection of httpcore has read more than the reply.
+    Tell whether bytes follow the reply on a connection.
 
-    httpcore does not look, and would take it for the reply to the next request.
+    httpcore does not check, and would take them for the reply to the next request.
     """
     state = h11_state(connection)
     return state is not None and bool(state.trailing_data[0])
 
 
 def h11_state(connection: object) -> h11.Connection | None:
-    """Return what h11 knows of a connection of httpcore; None where it speaks HTTP/2, or is not connected."""
+    """Return the state of h11 for a connection of httpcore; None for HTTP/2, or before it is connected."""
     while (inner := getattr(connection, "_connection", None)) is not None:
         connection = inner
     state = getattr(connection, "_h11_state", None)

@@ -1,4 +1,4 @@
-"""Carry HTTP calls with an httpx client that users bring: with its proxies, certificates, hooks and mocks."""
+"""Send calls with a client of httpx that the user supplies, with its proxies, certificates, hooks and mocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from budwood.errors import BudwoodError, ConfigurationError, ProviderError
 from budwood.transports.deadlines import WaitingSockets
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBufferedBody, BufferedBody
-from budwood.wire.compression import ACCEPTED, Decompressor, supported_encodings
+from budwood.wire.compression import ACCEPT_ENCODING, Decompressor, supported_encodings
 from budwood.wire.errors import (
     authorization_conflict_error,
     broken_connection_error,
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 class HTTPXTransport:
     """
-    Carries calls with blocking I/O.
+    Sends calls with blocking I/O.
 
-    A reply of single drips may outlast the deadline by one `httpx` timeout: httpx bounds each read alone.
+    A reply that arrives byte by byte may outlast the deadline by one timeout: httpx limits each read separately.
 
     Args:
-        client: The user's client. It stays theirs: closing the transport leaves it open.
-        monotonic: The clock that deadlines are moments of.
+        client: The user's client, which closing the transport leaves open.
+        monotonic: The clock of the deadlines.
     """
 
     def __init__(self, client: httpx.Client, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -62,15 +62,15 @@ class HTTPXTransport:
         try:
             response = self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            failure = _translated(error, call, timing, self._monotonic())
+            failure = _convert_error(error, call, timing, self._monotonic())
         else:
             return HTTPXExchange(response, call, timing.after_head(), self._monotonic, self._waiting)
         finally:
             self._waiting.leave()
-        raise failure  # out here, so that what it is not chained to is not its context either
+        raise failure  # outside of `except`, so that it does not get the original error as its context
 
     def _trace(self, event: str, info: Mapping[str, object]) -> None:
-        """Note the socket of a new connection; httpcore reports its steps here."""
+        """Record the socket of a new connection; httpcore calls this at each step."""
         stream = info.get("return_value")
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")) and hasattr(stream, "get_extra_info"):
             self._waiting.enter(cast("NetworkStream", stream))
@@ -79,9 +79,8 @@ class HTTPXTransport:
         """
         Shut down the socket on which another thread waits.
 
-        That is possible while the thread waits on a new connection, or for more of a reply. While it waits for the head
-        of a reply on a connection that is reused, only httpx knows the socket: then the thread waits on, at most until
-        its deadline.
+        That works while the thread waits on a new connection, or for the body of a reply. While it waits for a head on
+        a reused connection, only httpx knows the socket, and the thread continues to wait until its deadline.
         """
         self._waiting.interrupt(thread)
 
@@ -90,7 +89,7 @@ class HTTPXTransport:
 
 
 class HTTPXExchange(BufferedBody):
-    """One request under way; see `budwood.contracts.Exchange`."""
+    """One request in flight; see `budwood.contracts.Exchange`."""
 
     __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "_waiting", "head")
 
@@ -112,19 +111,19 @@ class HTTPXExchange(BufferedBody):
         self.head = parse_head(response.status_code, response.headers.raw)
 
     def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Wait for the next bytes of the body; empty bytes are its end."""
         check_deadline(self._timing, self._monotonic())
         if self._chunks is None or self._unpacker is None:
             _set_idle_timeout(self._response, self._timing, self._monotonic())
-            self._unpacker = _unpacker(self._response)
-            self._chunks = self._response.iter_bytes() if _is_read(self._response) else self._response.iter_raw()
+            self._unpacker = _create_decompressor(self._response)
+            self._chunks = self._response.iter_bytes() if _is_consumed(self._response) else self._response.iter_raw()
         stream = self._response.extensions.get("network_stream")
         if stream is not None:
             self._waiting.enter(stream)
         try:
             data = self._unpacker.read_next(partial(next, self._chunks, b""))
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            failure = _translated(error, self._call, self._timing, self._monotonic())
+            failure = _convert_error(error, self._call, self._timing, self._monotonic())
         else:
             return data
         finally:
@@ -132,17 +131,17 @@ class HTTPXExchange(BufferedBody):
         raise failure
 
     def close(self) -> None:
-        """End it; in mid-reply this closes the connection."""
+        """End the exchange; during a reply this closes the connection."""
         self._response.close()
 
 
 class AsyncHTTPXTransport:
     """
-    Carries calls with async I/O. Belongs to the event loop in which it is first used, as httpx's connections do.
+    Sends calls with async I/O. Belongs to the event loop in which it is first used, as httpx's connections do.
 
     Args:
         client: The user's client; see `HTTPXTransport`.
-        monotonic: The clock that deadlines are moments of.
+        monotonic: The clock of the deadlines.
     """
 
     def __init__(self, client: httpx.AsyncClient, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -165,7 +164,7 @@ class AsyncHTTPXTransport:
                 request = _request(self._client, call, body, timing, self._monotonic())
                 response = await self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            failure = _translated(error, call, timing, self._monotonic())
+            failure = _convert_error(error, call, timing, self._monotonic())
         else:
             return AsyncHTTPXExchange(response, call, timing.after_head(), self._monotonic)
         raise failure  # see `HTTPXTransport.open`
@@ -187,7 +186,7 @@ class AsyncHTTPXTransport:
 
 
 class AsyncHTTPXExchange(AsyncBufferedBody):
-    """One request under way; see `budwood.contracts.AsyncExchange`."""
+    """One request in flight; see `budwood.contracts.AsyncExchange`."""
 
     __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
 
@@ -203,13 +202,13 @@ class AsyncHTTPXExchange(AsyncBufferedBody):
         self.head = parse_head(response.status_code, response.headers.raw)
 
     async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Wait for the next bytes of the body; empty bytes are its end."""
         now = self._monotonic()
         check_deadline(self._timing, now)
         if self._chunks is None or self._unpacker is None:
             _set_idle_timeout(self._response, self._timing, now)
-            self._unpacker = _unpacker(self._response)
-            self._chunks = self._response.aiter_bytes() if _is_read(self._response) else self._response.aiter_raw()
+            self._unpacker = _create_decompressor(self._response)
+            self._chunks = self._response.aiter_bytes() if _is_consumed(self._response) else self._response.aiter_raw()
         try:
             data = self._unpacker.more()
             async with asyncio.timeout(self._timing.deadline - now):
@@ -220,13 +219,13 @@ class AsyncHTTPXExchange(AsyncBufferedBody):
                         break
                     data = self._unpacker.feed(packed)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            failure = _translated(error, self._call, self._timing, self._monotonic())
+            failure = _convert_error(error, self._call, self._timing, self._monotonic())
         else:
             return data
         raise failure
 
     async def close(self) -> None:
-        """End it; in mid-reply this closes the connection."""
+        """End the exchange; during a reply this closes the connection."""
         await self._response.aclose()
 
 
@@ -240,12 +239,12 @@ def _request(
     """
     Build the request.
 
-    ``read`` may take all that is left: a model that thinks for minutes before it answers is not idle.
+    The timeout of the first read is all that the call has left: a model may reason for minutes before it replies.
     """
     left = check_head_deadline(timing, now)
     timeout = {"connect": min(timing.connect_timeout, left), "read": left, "write": left, "pool": left}
     headers = normalize_headers(call.headers)
-    if not isinstance(body, bytes):  # httpx asks bytes alone for their size
+    if not isinstance(body, bytes):  # httpx knows the size of bytes only
         headers["content-length"] = str(body.size)
     try:
         request = client.build_request(
@@ -254,42 +253,42 @@ def _request(
     except (httpx.InvalidURL, ValueError) as error:
         raise url_error(call, str(error)) from None
     if (request.url.port or 0) > 65535:
-        raise url_error(call, "no port has such a number")
+        raise url_error(call, "its port must be a number from 1 to 65535")
     if request.url.host and not is_valid_host(request.url.raw_host.decode("ascii", "replace").strip("[]")):
         raise url_error(call, "its host is not a valid name or address")
     if request.url.userinfo and "authorization" in headers:
         raise authorization_conflict_error()
-    accepted = request.headers.get("accept-encoding", ACCEPTED)
-    if accepted != ACCEPTED:  # httpx offers what it could unpack, all at once
+    accepted = request.headers.get("accept-encoding", ACCEPT_ENCODING)
+    if accepted != ACCEPT_ENCODING:  # httpx accepts more encodings, and decompresses a chunk at once
         request.headers["accept-encoding"] = supported_encodings(accepted)
     return request
 
 
-def _is_read(response: httpx.Response) -> bool:
-    """Say whether a client of the user's, by a hook or a mock, has read and unpacked the body already."""
+def _is_consumed(response: httpx.Response) -> bool:
+    """Tell whether a hook or a mock has read and decompressed the body already."""
     return response.is_stream_consumed
 
 
-def _unpacker(response: httpx.Response) -> Decompressor:
-    return Decompressor("" if _is_read(response) else response.headers.get("content-encoding", ""))
+def _create_decompressor(response: httpx.Response) -> Decompressor:
+    return Decompressor("" if _is_consumed(response) else response.headers.get("content-encoding", ""))
 
 
 def _set_idle_timeout(response: httpx.Response, timing: Timing, now: float) -> None:
-    """From the head on, silence is bounded by ``idle_timeout``; httpcore looks here when the body begins."""
+    """Apply ``idle_timeout`` from the head on; httpcore reads this timeout when the body starts."""
     timeout = response.request.extensions.get("timeout")
     if isinstance(timeout, dict):
         timeout["read"] = min(timing.idle_timeout, timing.deadline - now)
 
 
-def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
+def _convert_error(error: Exception, call: HTTPCall, timing: Timing, now: float) -> BudwoodError:
     """
-    Say in our own terms what went wrong, chained to what httpx said, but without the request: it holds the key.
+    Return the error of Budwood for one of httpx, which becomes its cause, without the request, which contains the key.
 
-    Where a header cannot be sent nothing went over the wire, and what httpx says shows the header.
+    For an invalid header there is no cause, because httpx's error shows the header. Nothing was sent.
     """
     if isinstance(error, httpx.LocalProtocolError):
         return header_error()
-    failure = _failure(error, call, timing, now)
+    failure = _create_error(error, call, timing, now)
     failure.__cause__ = error
     cause: BaseException | None = error
     while cause is not None:
@@ -299,7 +298,7 @@ def _translated(error: Exception, call: HTTPCall, timing: Timing, now: float) ->
     return failure
 
 
-def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
+def _create_error(error: Exception, call: HTTPCall, timing: Timing, now: float) -> ProviderError:
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return url_error(call, str(error))
     if isinstance(error, TimeoutError | httpx.TimeoutException):

@@ -1,4 +1,4 @@
-"""Make connections to servers, straight or through proxies, as httpcore does."""
+"""Create connections to servers, directly or through proxies, on the pools of httpcore."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ CONNECTION_ERRORS: Final = (
     httpcore.UnsupportedProtocol,
     OSError,
 )
-"""What connections raise, but those by SOCKS."""
+"""What connections raise, except those through SOCKS proxies."""
 
-_MOST_ADDRESSES = 1000
-"""How many addresses are remembered: the memory is bounded, also if every call has a new one."""
+_MAX_TARGETS = 1000
+"""How many URLs are cached: memory stays bounded if every call has a new one."""
 
 
 class Origin(NamedTuple, Generic[P, C]):
     """
-    A server: how connections to it are made, and those that wait.
+    A server and the connections to it.
 
     Attributes:
-        pool: Makes connections; with HTTP/2 it also shares them among requests.
-        origin: The server, as httpcore names it.
-        idle: Connections that wait for their next request.
-        busy: Connections on which a request is under way.
+        pool: Creates connections; with HTTP/2 it also shares them among requests.
+        origin: The server in httpcore's form.
+        idle: Idle connections.
+        busy: Connections with a request in flight.
         proxy: The proxy on the way, if any.
     """
 
@@ -51,21 +51,21 @@ class Origin(NamedTuple, Generic[P, C]):
     proxy: Proxy | None
 
     def remove_all(self) -> list[C]:
-        """Let go of all connections; return them, to be closed."""
+        """Remove all connections, and return them for the caller to close."""
         connections = [*self.idle.clear(), *self.busy]
         self.busy.clear()
         return connections
 
 
-class Place(NamedTuple, Generic[P, C]):
-    """Where a request is under way. Where the server's pool shares connections, none is the request's own."""
+class ActiveConnection(NamedTuple, Generic[P, C]):
+    """The connection of a request in flight; None if the pool of the server shares connections (HTTP/2)."""
 
     server: Origin[P, C]
     connection: C | None
 
 
 class Target(NamedTuple, Generic[P, C]):
-    """An address, ready to be sent to."""
+    """A URL, with what sending a request to it needs."""
 
     server: Origin[P, C]
     url: httpcore.URL
@@ -74,24 +74,25 @@ class Target(NamedTuple, Generic[P, C]):
 
 class Origins(Generic[P, C]):
     """
-    Knows the servers that a transport has spoken to.
+    The servers of a transport.
 
     Args:
-        settings: How connections are made.
-        make: Makes the pool of one server, from the arguments that both kinds of pool share.
+        settings: The settings of connections.
+        create_pool: Creates the pool of one server, from the arguments that both kinds of pool share.
 
     Attributes:
-        failures: What connections raise.
+        connection_errors: What connections raise.
+        targets: The targets of recent calls, by URL.
 
     Raises:
-        ConfigurationError: What the settings or the environment say cannot be done.
+        ConfigurationError: The settings cannot be applied.
     """
 
-    def __init__(self, settings: TransportSettings, make: Callable[..., P]) -> None:
+    def __init__(self, settings: TransportSettings, create_pool: Callable[..., P]) -> None:
         self._settings = settings
-        self._make = make
+        self._create_pool = create_pool
         self._proxies = Proxies(settings)
-        self.failures: tuple[type[Exception], ...] = CONNECTION_ERRORS
+        self.connection_errors: tuple[type[Exception], ...] = CONNECTION_ERRORS
         if self._proxies.configured is not None:
             self._check_proxy(self._proxies.configured)
         if settings.http2:
@@ -100,7 +101,7 @@ class Origins(Generic[P, C]):
         self.targets: dict[str, Target[P, C]] = {}
 
     def target(self, call: HTTPCall) -> Target[P, C]:
-        """Return where a call goes."""
+        """Return the target of a call."""
         return self.targets.get(call.url) or self._new_target(call)
 
     def all(self) -> list[Origin[P, C]]:
@@ -112,7 +113,7 @@ class Origins(Generic[P, C]):
         port = None if address.port == DEFAULT_PORTS[address.scheme] else address.port
         url = httpcore.URL(scheme=address.scheme, host=address.host, port=port, target=address.target)
         target = Target(self._origin(address, url.origin), url, address)
-        if len(self.targets) >= _MOST_ADDRESSES:
+        if len(self.targets) >= _MAX_TARGETS:
             self.targets.clear()
         self.targets[call.url] = target
         return target
@@ -120,7 +121,7 @@ class Origins(Generic[P, C]):
     def _check_proxy(self, proxy: Proxy) -> None:
         if proxy.is_socks:
             _check_package("socksio", f"The proxy of {proxy.source} cannot be used: SOCKS", "budwood[socks]")
-            self.failures = _with_socks()
+            self.connection_errors = _with_socks_errors()
 
     def _origin(self, address: Address, origin: httpcore.Origin) -> Origin[P, C]:
         key = (address.scheme, address.host, address.port)
@@ -128,16 +129,16 @@ class Origins(Generic[P, C]):
             proxy = self._proxies.find(*key)
             if proxy is not None:
                 self._check_proxy(proxy)
-            made = Origin[P, C](
+            created = Origin[P, C](
                 self._pool(address, proxy), origin, IdleConnections(self._settings.max_idle_connections), set(), proxy
             )
-            return self._origins.setdefault(key, made)
+            return self._origins.setdefault(key, created)
         return self._origins[key]
 
     def _pool(self, address: Address, proxy: Proxy | None) -> P:
         settings = self._settings
         secure = address.scheme == "https"
-        return self._make(
+        return self._create_pool(
             ssl_context=ssl_context(settings) if secure else None,
             proxy=None if proxy is None else self._proxy(proxy),
             max_connections=settings.max_connections,
@@ -157,10 +158,10 @@ class Origins(Generic[P, C]):
 
 def count_proxy_handshakes(pool: Mapping[str, Any]) -> int:
     """
-    Tell how often TLS begins on a connection to a proxy before a call can be sent through it.
+    Return how many TLS handshakes a connection through a proxy needs before a request can be sent.
 
     Args:
-        pool: The arguments of the pool that makes the connection.
+        pool: The arguments of the pool that creates the connection.
     """
     proxy: httpcore.Proxy | None = pool["proxy"]
     if proxy is None or pool["ssl_context"] is None:
@@ -168,8 +169,8 @@ def count_proxy_handshakes(pool: Mapping[str, Any]) -> int:
     return 2 if proxy.url.scheme == b"https" else 1
 
 
-def _with_socks() -> tuple[type[Exception], ...]:
-    """Return what connections raise, and what they raise where a SOCKS proxy talks nonsense."""
+def _with_socks_errors() -> tuple[type[Exception], ...]:
+    """Return what connections raise, and what they raise if a SOCKS proxy sends invalid data."""
     from socksio.exceptions import SOCKSError
 
     return (*CONNECTION_ERRORS, SOCKSError)
@@ -177,7 +178,7 @@ def _with_socks() -> tuple[type[Exception], ...]:
 
 def _check_package(module: str, what: str, extra: str) -> None:
     """
-    See that a package is there which httpcore needs for some of its work.
+    Check that an optional package of httpcore is installed.
 
     Raises:
         ConfigurationError: It is not.
@@ -186,5 +187,5 @@ def _check_package(module: str, what: str, extra: str) -> None:
         __import__(module)
     except ImportError as error:
         raise ConfigurationError(
-            f"{what} needs the package {module}.", hint=f"Install {extra}, or leave it out."
+            f"{what} needs the package {module}.", hint=f"Install {extra}, or remove the setting."
         ) from error

@@ -1,8 +1,8 @@
 """
-The default transport, with blocking I/O: on the connections of httpcore, which httpx uses too.
+The default transport, with blocking I/O, on the connections of httpcore, which httpx uses too.
 
-It does what ``httpx.Client`` does, for less: no cookies, no redirects, no parsing of an address for every call, and no
-look at every connection of the pool.
+It costs less than ``httpx.Client``: it has no cookies and redirects, does not parse the URL of every call, and does not
+check every connection of the pool.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
 from budwood.transports.cleanup import close_on_failure
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 from budwood.transports.httpcore_adapter import convert_error, encode_headers, has_trailing_data
-from budwood.transports.origins import CONNECTION_ERRORS, Origin, Origins, Place, Target, count_proxy_handshakes
+from budwood.transports.origins import (
+    CONNECTION_ERRORS,
+    ActiveConnection,
+    Origin,
+    Origins,
+    Target,
+    count_proxy_handshakes,
+)
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import BufferedBody
 from budwood.wire.compression import Decompressor
@@ -32,21 +39,21 @@ from budwood.wire.heads import build_headers, parse_head
 from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import body_size, prepare_body
 
-_Place = Place[httpcore.ConnectionPool, httpcore.ConnectionInterface]
+_Active = ActiveConnection[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 _Server = Origin[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 _Target = Target[httpcore.ConnectionPool, httpcore.ConnectionInterface]
 
 
 class PooledTransport:
     """
-    Carries calls; see `budwood.contracts.Transport`.
+    Sends calls; see `budwood.contracts.Transport`.
 
     Args:
-        settings: How connections are made.
-        monotonic: The clock that deadlines are moments of.
+        settings: The settings of connections.
+        monotonic: The clock of the deadlines.
 
     Raises:
-        ConfigurationError: What the settings or the environment say of proxies cannot be done.
+        ConfigurationError: The settings cannot be applied, such as an invalid proxy.
     """
 
     def __init__(
@@ -56,7 +63,7 @@ class PooledTransport:
         self._monotonic = monotonic
         self._deadline = ThreadDeadline()
         self._waiting = WaitingSockets()
-        self._places = threading.BoundedSemaphore(self._settings.max_connections)
+        self._slots = threading.BoundedSemaphore(self._settings.max_connections)
         self._origins: Origins[httpcore.ConnectionPool, httpcore.ConnectionInterface] = Origins(
             self._settings, self._pool
         )
@@ -77,23 +84,23 @@ class PooledTransport:
         target = self._origins.targets.get(call.url) or self._origins.target(call)
         request = self._request(call, target, timing)
         self._deadline.moment, self._deadline.idle = moment, None
-        if not self._places.acquire(timeout=left):
+        if not self._slots.acquire(timeout=left):
             raise head_timeout_error(timing, self._monotonic())
         try:
-            place, response = self._sent(target, request)
+            active, response = self._send(target, request)
         except BaseException as error:
-            self._places.release()
-            if not isinstance(error, self._origins.failures):
+            self._slots.release()
+            if not isinstance(error, self._origins.connection_errors):
                 raise
             failure = convert_error(error, call, timing, self._monotonic(), target.server.proxy)
         else:
             bounds = timing if timing.head_deadline is None else timing.after_head()
-            exchange = PooledExchange(self, call, bounds, place, response)
+            exchange = PooledExchange(self, call, bounds, active, response)
             if response.status == PROXY_AUTHENTICATION_REQUIRED and target.server.proxy is not None:
                 exchange.close()
                 raise proxy_authentication_error(target.server.proxy)
             return exchange
-        raise failure  # out here, so that what it is not chained to is not its context either
+        raise failure  # outside of `except`, so that it does not get the original error as its context
 
     def _request(self, call: HTTPCall, target: _Target, timing: Timing) -> httpcore.Request:
         body = call.body if type(call.body) is bytes else prepare_body(call.body)
@@ -106,50 +113,50 @@ class PooledTransport:
             extensions={"timeout": {"connect": timing.connect_timeout}},
         )
 
-    def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
+    def _send(self, target: _Target, request: httpcore.Request) -> tuple[_Active, httpcore.Response]:
         """
-        Send a request on a connection of its own, with HTTP/2 too.
+        Send a request on a connection of its own, also with HTTP/2.
 
-        OpenSSL's connections are not safe to read in one thread while another writes, as sharing them would do.
+        A connection of OpenSSL must not be read in one thread while another writes, as it would be if it was shared.
         """
         server = target.server
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
         if connection is not None:
-            return self._sent_on(connection, server, request)
+            return self._send_on(connection, server, request)
         with close_on_failure():
-            return self._sent_on(server.pool.create_connection(server.origin), server, request)
+            return self._send_on(server.pool.create_connection(server.origin), server, request)
 
-    def _sent_on(
+    def _send_on(
         self, connection: httpcore.ConnectionInterface, server: _Server, request: httpcore.Request
-    ) -> tuple[_Place, httpcore.Response]:
+    ) -> tuple[_Active, httpcore.Response]:
         server.busy.add(connection)
         try:
-            return Place(server, connection), connection.handle_request(request)
+            return ActiveConnection(server, connection), connection.handle_request(request)
         except BaseException:
             server.busy.discard(connection)
-            connection.close()  # where a call is cancelled, httpcore leaves it open at some steps
+            connection.close()  # httpcore leaves it open if a call is cancelled at some steps
             raise
 
-    def enter(self, timing: Timing) -> None:
+    def start_read(self, timing: Timing) -> None:
         """
-        Let this thread read until the deadline, as long as the server is not silent.
+        Set the deadline and the idle timeout for reads of this thread.
 
         Raises:
-            RequestTimeoutError: It has passed.
+            RequestTimeoutError: The deadline has passed.
         """
         self._deadline.moment, self._deadline.idle = timing.deadline, timing.idle_timeout
         if self._monotonic() >= timing.deadline:
             raise deadline_error()
 
     def now(self) -> float:
-        """Return the moment by the clock of the deadlines."""
+        """Return the time by the clock of the deadlines."""
         return self._monotonic()
 
-    def leave(self, place: _Place) -> None:
-        """Take a connection back, and another request into its place."""
-        server, connection = place
+    def release(self, active: _Active) -> None:
+        """Return a connection to the pool, and let another request use the slot."""
+        server, connection = active
         try:
             if connection is not None:
                 server.busy.discard(connection)
@@ -157,14 +164,14 @@ class PooledTransport:
                 for each in server.idle.give(connection) if usable else (connection,):
                     each.close()
         finally:
-            self._places.release()  # not before: the next request must find the connection
+            self._slots.release()  # last, so that the next request finds the connection
 
     def interrupt(self, thread: int) -> None:
         """Shut down the socket on which another thread waits."""
         self._waiting.interrupt(thread)
 
     def close(self) -> None:
-        """Close all connections, and end what threads wait for; closing twice is no error."""
+        """Close all connections, and end the waits of threads; closing twice is no error."""
         self._waiting.interrupt_all()
         for server in self._origins.all():
             for connection in server.remove_all():
@@ -172,15 +179,15 @@ class PooledTransport:
 
 
 class PooledExchange(BufferedBody):
-    """One request under way; see `budwood.contracts.Exchange`."""
+    """One request in flight; see `budwood.contracts.Exchange`."""
 
     __slots__ = (
+        "_active",
         "_call",
         "_chunked",
         "_chunks",
         "_closed",
         "_is_begun",
-        "_place",
         "_response",
         "_stream",
         "_timing",
@@ -194,14 +201,14 @@ class PooledExchange(BufferedBody):
         transport: PooledTransport,
         call: HTTPCall,
         timing: Timing,
-        place: _Place,
+        active: _Active,
         response: httpcore.Response,
     ) -> None:
         self.head: ReplyHead = parse_head(response.status, response.headers)
         self._transport = transport
         self._call = call
         self._timing = timing
-        self._place = place
+        self._active = active
         self._response = response
         self._closed = False
         self._chunked: ChunkedBody | None = None
@@ -211,29 +218,29 @@ class PooledExchange(BufferedBody):
         self._is_begun = False
 
     def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
-        self._transport.enter(self._timing)
+        """Wait for the next bytes of the body; empty bytes are its end."""
+        self._transport.start_read(self._timing)
         if not self._is_begun:
-            self._begin()
+            self._start_body()
         unpacker = self._unpacker
         try:
             data = self._receive() if unpacker is None else unpacker.read_next(self._receive)
         except CONNECTION_ERRORS as error:
-            failure = convert_error(error, self._call, self._timing, self._transport.now(), self._place.server.proxy)
+            failure = convert_error(error, self._call, self._timing, self._transport.now(), self._active.server.proxy)
         else:
             return data
         raise failure
 
-    def _begin(self) -> None:
+    def _start_body(self) -> None:
         headers = self.head.headers
         self._is_begun = True
         if encoding := headers.get("content-encoding", ""):
             self._unpacker = Decompressor(encoding)
         if "transfer-encoding" in headers:
-            self._chunked = take_chunked(self._place.connection, self.head)
+            self._chunked = take_chunked(self._active.connection, self.head)
 
     def _receive(self) -> bytes:
-        """Wait for more of the body as it was sent; empty bytes are its end."""
+        """Wait for the next bytes of the body as they were sent; empty bytes are its end."""
         while (chunked := self._chunked) is not None:
             received, chunked.received = chunked.received or self._stream.read(READ_SIZE), b""
             data = chunked.feed(received)
@@ -246,11 +253,11 @@ class PooledExchange(BufferedBody):
         return next(self._chunks, b"")
 
     def close(self) -> None:
-        """End it; in mid-reply this closes the connection."""
+        """End the exchange; during a reply this closes the connection."""
         if self._closed:
             return
         self._closed = True
         try:
             self._response.close()
         finally:
-            self._transport.leave(self._place)
+            self._transport.release(self._active)

@@ -13,7 +13,14 @@ from budwood.errors import BudwoodError
 from budwood.transports.chunked import READ_SIZE, ChunkedBody, take_chunked
 from budwood.transports.cleanup import close_on_failure
 from budwood.transports.httpcore_adapter import convert_error, encode_headers, has_trailing_data
-from budwood.transports.origins import CONNECTION_ERRORS, Origin, Origins, Place, Target, count_proxy_handshakes
+from budwood.transports.origins import (
+    CONNECTION_ERRORS,
+    ActiveConnection,
+    Origin,
+    Origins,
+    Target,
+    count_proxy_handshakes,
+)
 from budwood.transports.sockets import AsyncioBackend
 from budwood.types import HTTPCall, Timing
 from budwood.wire.bodies import AsyncBody
@@ -23,21 +30,21 @@ from budwood.wire.heads import build_headers, parse_head
 from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import AsyncUpload, body_size, prepare_body_async
 
-_Place = Place[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
+_Active = ActiveConnection[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Server = Origin[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 _Target = Target[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface]
 
 
 class AsyncPooledTransport:
     """
-    Carries calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
+    Sends calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
 
     Args:
-        settings: How connections are made.
-        monotonic: The clock that deadlines are moments of.
+        settings: The settings of connections.
+        monotonic: The clock of the deadlines.
 
     Raises:
-        ConfigurationError: What the settings or the environment say of proxies cannot be done.
+        ConfigurationError: The settings cannot be applied, such as an invalid proxy.
     """
 
     def __init__(
@@ -46,7 +53,7 @@ class AsyncPooledTransport:
         self._settings = settings or TransportSettings()
         self.monotonic = monotonic
         self.deadlines = Deadlines()
-        self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._slots = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._origins: Origins[httpcore.AsyncConnectionPool, httpcore.AsyncConnectionInterface] = Origins(
             self._settings, self._pool
         )
@@ -62,50 +69,50 @@ class AsyncPooledTransport:
         try:
             with self.deadlines.within(left):
                 body = await prepare_body_async(call.body)
-                await self._places.acquire()
+                await self._slots.acquire()
                 try:
-                    place, response = await self._sent(target, _request(call, timing, target, body))
+                    active, response = await self._send(target, _request(call, timing, target, body))
                 except BaseException:
-                    self._places.release()
+                    self._slots.release()
                     raise
-        except self._origins.failures as error:
+        except self._origins.connection_errors as error:
             failure = convert_error(error, call, timing, self.monotonic(), target.server.proxy)
         else:
-            exchange = AsyncPooledExchange(self, call, timing.after_head(), place, response)
+            exchange = AsyncPooledExchange(self, call, timing.after_head(), active, response)
             if response.status == PROXY_AUTHENTICATION_REQUIRED and target.server.proxy is not None:
                 await exchange.close()
                 raise proxy_authentication_error(target.server.proxy)
             return exchange
-        raise failure  # out here, so that what it is not chained to is not its context either
+        raise failure  # outside of `except`, so that it does not get the original error as its context
 
-    async def _sent(self, target: _Target, request: httpcore.Request) -> tuple[_Place, httpcore.Response]:
-        """Send a request on a connection of its own; with HTTP/2 the pool shares its connections."""
+    async def _send(self, target: _Target, request: httpcore.Request) -> tuple[_Active, httpcore.Response]:
+        """Send a request on a connection of its own; with HTTP/2 the pool shares connections."""
         server = target.server
         if self._settings.http2:
-            return Place(server, None), await server.pool.handle_async_request(request)
+            return ActiveConnection(server, None), await server.pool.handle_async_request(request)
         connection, stale = server.idle.take()
         for each in stale:
             await each.aclose()
         if connection is not None:
-            return await self._sent_on(connection, server, request)
+            return await self._send_on(connection, server, request)
         with close_on_failure():
-            return await self._sent_on(server.pool.create_connection(server.origin), server, request)
+            return await self._send_on(server.pool.create_connection(server.origin), server, request)
 
-    async def _sent_on(
+    async def _send_on(
         self, connection: httpcore.AsyncConnectionInterface, server: _Server, request: httpcore.Request
-    ) -> tuple[_Place, httpcore.Response]:
+    ) -> tuple[_Active, httpcore.Response]:
         server.busy.add(connection)
         try:
-            return Place(server, connection), await connection.handle_async_request(request)
+            return ActiveConnection(server, connection), await connection.handle_async_request(request)
         except BaseException:
             server.busy.discard(connection)
-            await connection.aclose()  # where a call is cancelled, httpcore leaves it open at some steps
+            await connection.aclose()  # httpcore leaves it open if a call is cancelled at some steps
             raise
 
-    async def leave(self, place: _Place) -> None:
-        """Take a connection back, and another request into its place."""
-        self._places.release()
-        server, connection = place
+    async def release(self, active: _Active) -> None:
+        """Return a connection to the pool, and let another request use the slot."""
+        self._slots.release()
+        server, connection = active
         if connection is None:
             return
         server.busy.discard(connection)
@@ -133,18 +140,18 @@ def _request(call: HTTPCall, timing: Timing, target: _Target, body: bytes | Asyn
 
 
 class AsyncPooledExchange(AsyncBody):
-    """One request under way; see `budwood.contracts.AsyncExchange`."""
+    """One request in flight; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_chunked", "_chunks", "_place", "_response", "_stream", "_transport")
+    __slots__ = ("_active", "_call", "_chunked", "_chunks", "_response", "_stream", "_transport")
 
-    failures: ClassVar[tuple[type[Exception], ...]] = CONNECTION_ERRORS
+    connection_errors: ClassVar[tuple[type[Exception], ...]] = CONNECTION_ERRORS
 
     def __init__(
         self,
         transport: AsyncPooledTransport,
         call: HTTPCall,
         timing: Timing,
-        place: _Place,
+        active: _Active,
         response: httpcore.Response,
     ) -> None:
         super().__init__(
@@ -152,13 +159,13 @@ class AsyncPooledExchange(AsyncBody):
         )
         self._transport = transport
         self._call = call
-        self._place = place
+        self._active = active
         self._response = response
-        self._chunked = take_chunked(place.connection, self.head)
+        self._chunked = take_chunked(active.connection, self.head)
         self._stream: httpcore.AsyncNetworkStream = response.extensions["network_stream"]
         self._chunks: AsyncIterator[bytes] | None = None
 
-    def _at_hand(self) -> bytes:
+    def _take_buffered(self) -> bytes:
         if self._chunked is None or not self._chunked.received:
             return b""
         received, self._chunked.received = self._chunked.received, b""
@@ -170,7 +177,7 @@ class AsyncPooledExchange(AsyncBody):
             self._chunked = None
         return data
 
-    async def _wait(self) -> bytes:
+    async def _receive(self) -> bytes:
         while (chunked := self._chunked) is not None:
             if data := self._feed(chunked, await self._stream.read(READ_SIZE)):
                 return data
@@ -178,14 +185,14 @@ class AsyncPooledExchange(AsyncBody):
             self._chunks = aiter(cast("AsyncIterator[bytes]", self._response.stream))
         return await anext(self._chunks, b"")
 
-    def _failed(self, error: Exception) -> BudwoodError:
-        return convert_error(error, self._call, self._timing, self._monotonic(), self._place.server.proxy)
+    def _convert_error(self, error: Exception) -> BudwoodError:
+        return convert_error(error, self._call, self._timing, self._monotonic(), self._active.server.proxy)
 
-    async def _end(self) -> None:
+    async def _release(self) -> None:
         try:
             await self._response.aclose()
         finally:
-            await self._transport.leave(self._place)
+            await self._transport.release(self._active)
 
     async def _discard(self) -> None:
         await self._stream.aclose()

@@ -1,8 +1,8 @@
 """
-Sockets of asyncio, as httpcore wants them.
+A network backend of httpcore on the sockets of asyncio.
 
-httpcore's own go through anyio, which for every read and write makes a scope and gives way to other tasks: that is half
-of what a call costs.
+httpcore's own backend uses anyio, which creates a scope and yields to other tasks for every read and write: that is
+half of the cost of a call.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from budwood.transports.cleanup import register_opened
 from budwood.wire.event_loops import abort
 from budwood.wire.happy_eyeballs import connect_socket
 
-_MOST_UNREAD: Final = 256 * 1024
-"""So many bytes are taken from the kernel before anyone has read them."""
+_MAX_UNREAD: Final = 256 * 1024
+"""How many unread bytes are buffered before reading from the kernel pauses."""
 
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
     """
-    Connects by the running event loop, whichever it is. Whoever calls bounds the time of reads and writes.
+    Connects with the running event loop. The caller limits the time of reads and writes.
 
     Args:
-        handshakes: How often TLS begins on a connection to a proxy; until then all is part of connecting.
+        handshakes: How many TLS handshakes a connection through a proxy needs; until the last one, everything counts as
+            connecting.
     """
 
     def __init__(self, *, handshakes: int = 0) -> None:
@@ -42,7 +43,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect, to the first of the host's addresses that answers."""
+        """Connect to the first address of the host that answers."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
@@ -63,7 +64,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
 
 
 class _Connection(asyncio.Protocol):
-    """Keeps what arrives until it is read."""
+    """Buffers received bytes until they are read."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         self.loop = loop
@@ -82,7 +83,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        if len(self.received) > _MOST_UNREAD and not self._paused:
+        if len(self.received) > _MAX_UNREAD and not self._paused:
             self._paused = True
             self.transport.pause_reading()
         _wake(self._reader)
@@ -104,8 +105,8 @@ class _Connection(asyncio.Protocol):
         self._full = False
         _wake(self._writer)
 
-    async def read(self, most: int) -> bytes:
-        """Wait for bytes; none are the end."""
+    async def read(self, max_bytes: int) -> bytes:
+        """Wait for bytes; empty bytes are the end."""
         while not self.received and not self.ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -114,15 +115,15 @@ class _Connection(asyncio.Protocol):
                 self._reader = None
         if not self.received and self.error is not None:
             raise httpcore.ReadError(str(self.error)) from self.error
-        data = bytes(self.received[:most])
-        del self.received[:most]
+        data = bytes(self.received[:max_bytes])
+        del self.received[:max_bytes]
         if self._paused and not self.received:
             self._paused = False
             self.transport.resume_reading()
         return data
 
     async def drain(self) -> None:
-        """Wait until the kernel has taken what was written, or most of it."""
+        """Wait until the kernel has accepted most of the written bytes."""
         while self._full and not self.ended:
             self._writer = asyncio.get_running_loop().create_future()
             try:
@@ -146,18 +147,18 @@ class AsyncioStream(httpcore.AsyncNetworkStream):
         self._connection = connection
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Wait for bytes; none are the end."""
+        """Wait for bytes; empty bytes are the end."""
         return await self._connection.read(max_bytes)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write; where the server reads slowly, wait for it."""
+        """Write, and wait if the server reads slowly."""
         if self._transport.is_closing():
             raise httpcore.WriteError("The connection is closed.")
         self._transport.write(buffer)
         await self._connection.drain()
 
     async def aclose(self) -> None:
-        """Close at once: what was not sent is not waited for."""
+        """Close immediately, without waiting for unsent bytes."""
         abort(self._transport, self._connection.sock, self._connection.loop)
 
     async def start_tls(
@@ -166,7 +167,7 @@ class AsyncioStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Shake hands."""
+        """Start TLS."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
@@ -176,41 +177,41 @@ class AsyncioStream(httpcore.AsyncNetworkStream):
         except TimeoutError as error:
             self._transport.abort()
             raise httpcore.ConnectTimeout(str(error)) from error
-        except OSError as error:  # an `ssl.SSLError` is one too
+        except OSError as error:  # also `ssl.SSLError`
             self._transport.abort()
             raise httpcore.ConnectError(str(error)) from error
         if transport is None:  # the connection was lost in the meantime
             raise httpcore.ConnectError("The server closed the connection.")
         self._connection.transport = transport
-        return self._secured(transport)
+        return self._create_stream(transport)
 
-    def _secured(self, transport: asyncio.Transport) -> AsyncioStream:
+    def _create_stream(self, transport: asyncio.Transport) -> AsyncioStream:
         return AsyncioStream(transport, self._connection)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own
-        """Return what httpcore asks for."""
-        if info == "is_readable":  # what nobody asked for: the end, or worse
+        """Return information about the connection."""
+        if info == "is_readable":  # the end of the connection, or bytes without a request
             return self._connection.ended or bool(self._connection.received) or self._transport.is_closing()
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._transport.get_extra_info(names.get(info, info))
 
 
 class _ConnectingStream(AsyncioStream):
-    """A connection to a proxy that has yet to say whether it reaches the server."""
+    """A connection to a proxy that has not reached the server yet."""
 
-    def __init__(self, transport: asyncio.Transport, connection: _Connection, patience: float, handshakes: int) -> None:
+    def __init__(self, transport: asyncio.Transport, connection: _Connection, timeout: float, handshakes: int) -> None:
         super().__init__(transport, connection)
-        self._patience = patience
+        self._timeout = timeout
         self._handshakes = handshakes
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 return await super().read(max_bytes)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
 
-    def _secured(self, transport: asyncio.Transport) -> AsyncioStream:
+    def _create_stream(self, transport: asyncio.Transport) -> AsyncioStream:
         if self._handshakes == 1:
-            return super()._secured(transport)
-        return _ConnectingStream(transport, self._connection, self._patience, self._handshakes - 1)
+            return super()._create_stream(transport)
+        return _ConnectingStream(transport, self._connection, self._timeout, self._handshakes - 1)

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         UsageReported,
         VendorContent,
     )
-    from budwood.types.moderations import ModerationRequest, ModerationResponse, Verdict
+    from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
         AttemptStarted,
@@ -122,7 +122,7 @@ _HOMES = {
     "Turn": "datasets",
     "UsageReported": "events",
     "VendorContent": "events",
-    "Verdict": "moderations",
+    "ModerationResult": "moderations",
 }
 """What a call that waits for a whole reply does not need, by its module: looked up when it is wanted."""
 
@@ -169,6 +169,7 @@ __all__ = [
     "ModelRules",
     "ModerationRequest",
     "ModerationResponse",
+    "ModerationResult",
     "NamedTool",
     "Observation",
     "OutputSchema",
@@ -217,7 +218,6 @@ __all__ = [
     "VendorContent",
     "VendorPart",
     "VendorTool",
-    "Verdict",
 ]
 
 

@@ -1,4 +1,4 @@
-"""What dataset generation hands to strategies, modifiers and storages."""
+"""Records that dataset generation passes to strategies, modifiers and storages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from budwood.types.record import JSON
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePassage:
     """
-    A passage of a document: whole paragraphs of one section, with an empty line between them.
+    A passage of a document: complete paragraphs of one section, separated by an empty line.
 
-    ``id`` is a hash of document, position and text. ``document`` is the document's name relative to the specification,
-    never a path of the machine; ``headings`` the chain of headings above the passage, outermost first.
+    ``id`` is a hash of document, position and text. ``document`` is the name of the document relative to the
+    specification, never an absolute path; ``headings`` are the headings above the passage, outermost first.
     """
 
     id: str
@@ -26,9 +26,9 @@ class SourcePassage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellDraft:
     """
-    What a strategy plans for one cell, before the plan gives it a number, an id and its turns.
+    The content that a strategy plans for one cell, before the plan adds its index, id and turns.
 
-    ``max_turns`` is how many turns the material bears; None for any number.
+    ``max_turns`` is the maximum number of turns for the material; None for no limit.
     """
 
     passage: SourcePassage | None = None
@@ -39,9 +39,9 @@ class CellDraft:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """
-    One planned row: everything that decides what it will be, and nothing of when or where it is made.
+    One planned row: everything that determines its content, independent of when and where it is generated.
 
-    ``id`` is a hash of the cell; ``turns`` how many questions and answers it shall have; ``material`` what the strategy
+    ``id`` is a hash of the cell; ``turns`` is the number of questions and answers; ``material`` is what the strategy
     planned for it (a seed, a persona).
     """
 
@@ -63,9 +63,9 @@ class Turn:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
     """
-    What the user of a conversation says next: the words themselves, or the messages that make a model say them.
+    The next message of the simulated user: its text, or the messages for a model that writes it.
 
-    With neither, the user has nothing more to say and the conversation ends.
+    Without either, the conversation ends.
     """
 
     text: str | None = None
@@ -75,9 +75,9 @@ class Instruction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """
-    One row of a dataset, as it is exported.
+    One exported row of a dataset.
 
-    ``data`` is what the user gets; it holds no clock, no run id and no path.
+    ``data`` is the content for the user; it contains no times, run ids or paths.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""All that is known of a model, put together."""
+"""Everything that is known about a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings: texts in, vectors out."""
+"""Embeddings of texts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Vectors = tuple[tuple[float, ...], ...]
 
 
 def _unless_ours(vectors: object, validate: ValidatorFunctionWrapHandler) -> Vectors:
-    """Take tuples as they are: we made them of a reply. What comes from JSON is validated."""
+    """Accept tuples, which decoders build, without validation. Values from JSON are validated."""
     return vectors if isinstance(vectors, tuple) else validate(vectors)
 
 
 class EmbeddingRequest(Record):
-    """Texts to embed. ``dimensions`` is the length of the vectors, for models that can shorten them."""
+    """Texts to embed. ``dimensions`` is the length of the vectors, for models that support several."""
 
     model: str
     texts: tuple[str, ...]
@@ -29,7 +29,7 @@ class EmbeddingRequest(Record):
 
 
 class EmbeddingResponse(Answer, Record):
-    """One vector for each text, in the order of the texts; ``cost`` as in `ChatResponse`."""
+    """One vector for each text, in order; ``cost`` is as in `ChatResponse`."""
 
     vectors: Annotated[Vectors, WrapValidator(_unless_ours)] = Field(repr=False)
     usage: Usage = Usage.model_construct()
@@ -42,6 +42,6 @@ class EmbeddingResponse(Answer, Record):
     raw: SkipValidation[JSON] = Field(default=None, repr=False)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Yield how many vectors there are, and of what length, in place of all numbers."""
+        """Yield the number of vectors and their length instead of the vectors."""
         yield None, f"{len(self.vectors)} vectors of {len(self.vectors[0]) if self.vectors else 0} numbers"
         yield from super().__repr_args__()

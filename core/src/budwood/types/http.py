@@ -1,4 +1,4 @@
-"""HTTP as data: what a provider encodes and decodes, and what a transport carries."""
+"""HTTP requests and replies as data, which providers encode and decode and transports send."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
-"""The largest reply that is kept in memory: 64 MiB."""
+"""Maximum size of a reply in memory: 64 MiB."""
 
 _SECRET_WORDS = frozenset({"authorization", "auth", "key", "apikey", "token", "secret", "password", "cookie"})
-"""Words in the name of a header that holds a secret: each vendor has a name of its own for the same thing."""
+"""Words in the names of headers that contain secrets; vendors use many different names."""
 
 
 def is_secret_header(name: str) -> bool:
-    """Tell by the name of a header whether it holds a secret."""
+    """Return whether a header contains a secret, by its name."""
     return not _SECRET_WORDS.isdisjoint(name.lower().split("-"))
 
 
@@ -32,7 +32,7 @@ class BodyFile:
     """
     A file, or a range of it, as a part of a request's body.
 
-    Nothing is read here: the transport opens the file for each attempt, and reads it in blocks while it sends.
+    The transport opens the file for each attempt, and reads it in blocks while it sends.
 
     Attributes:
         path: The file.
@@ -46,28 +46,28 @@ class BodyFile:
 
 
 Body = bytes | tuple[bytes | BodyFile, ...]
-"""A request's body: bytes, or parts that are sent one after the other."""
+"""The body of a request: bytes, or parts that are sent one after the other."""
 
 
 @dataclass(slots=True, kw_only=True)
 class HTTPCall:
     """
-    One request, ready to be sent but for its credential.
+    A complete request, except for its credential.
 
-    Do not change one: make another by `with_headers` or `dataclasses.replace`. It is not frozen, since each call makes
-    two of them, and a frozen one costs twice as much.
+    Do not modify a call: create another one by `with_headers` or `dataclasses.replace`. The class is not frozen because
+    each request creates two calls, and a frozen dataclass takes twice the time.
 
     Attributes:
         method: The HTTP method.
-        url: The address.
-        headers: Those that the provider sets; transports add ``host``, ``content-length`` and others.
-        body: Bytes, or parts of which some may be files. Each attempt sends it anew.
-        adaptations: The receipts of the encoder.
-        max_reply_bytes: The limit of a reply that is kept in memory or streamed.
-        reply_to: The file to which a reply of status 2xx is written instead of into memory. It is replaced once the
-            reply is complete, and left as it was if anything fails. Other replies are never written to it. It must be a
-            regular file, or none yet, in a folder that exists: this is checked before anything is sent.
-        max_file_bytes: The limit of a reply that is written to a file; None for no limit.
+        url: The URL.
+        headers: Headers of the provider; transports add ``host``, ``content-length`` and others.
+        body: Bytes, or parts that may be files. Every attempt sends it again.
+        adaptations: Parameters that the encoder did not send as passed.
+        max_reply_bytes: Maximum size of a reply in memory, or of a stream.
+        reply_to: The file for a reply with status 2xx. It is replaced when the reply is complete, and unchanged if
+            anything fails. Other replies are not written to it. It must be a regular file or not exist, and its folder
+            must exist: this is checked before anything is sent.
+        max_file_bytes: Maximum size of a reply that is written to a file; None for no limit.
     """
 
     method: str
@@ -80,7 +80,7 @@ class HTTPCall:
     max_file_bytes: int | None = None
 
     def with_headers(self, headers: Mapping[str, str]) -> HTTPCall:
-        """Return the same call with further headers, which come before its own of the same names."""
+        """Return the same call with further headers, which override its own headers of the same names."""
         return HTTPCall(
             method=self.method,
             url=self.url,
@@ -106,7 +106,7 @@ def _describe_body(body: Body) -> str:
 
 @dataclass(slots=True)
 class ReplyHead:
-    """Status and headers of a reply; the names of headers are in lower case."""
+    """Status and headers of a reply. The names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -137,11 +137,11 @@ class SavedReply:
 @dataclass(slots=True)
 class HTTPReply:
     """
-    A whole reply.
+    A complete reply.
 
     Attributes:
         head: Status and headers.
-        body: The body; empty where it was written to a file.
+        body: The body; empty if it was written to a file.
         saved: The file to which the body was written, if the call asked for it.
     """
 
@@ -156,7 +156,7 @@ class HTTPReply:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers, their names in lower case."""
+        """The headers; names are in lower case."""
         return self.head.headers
 
     def __repr__(self) -> str:
@@ -167,14 +167,14 @@ class HTTPReply:
 @dataclass(slots=True, kw_only=True)
 class Timing:
     """
-    How long one attempt may take. Moments are those of the driver's monotonic clock.
+    The time limits of one attempt. Deadlines are times of the driver's monotonic clock.
 
     Attributes:
-        connect_timeout: Seconds until there is a connection.
-        idle_timeout: Seconds between two pieces of a reply that has begun.
-        deadline: The moment at which the whole call is over; it is not retried after that.
-        head_deadline: The moment by which status and headers must have come, or None. If it passes before
-            ``deadline`` does, the attempt fails with phase ``"head"``, and may be retried.
+        connect_timeout: Seconds to connect.
+        idle_timeout: Maximum seconds between two chunks of a reply.
+        deadline: The deadline of the call, after which nothing is retried.
+        head_deadline: The deadline for status and headers, or None. If it passes before ``deadline``, the attempt fails
+            with phase ``"head"`` and may be retried.
     """
 
     connect_timeout: float
@@ -184,9 +184,9 @@ class Timing:
 
     @property
     def open_deadline(self) -> float:
-        """The moment by which status and headers must have come."""
+        """The deadline for status and headers."""
         return self.deadline if self.head_deadline is None else min(self.deadline, self.head_deadline)
 
     def after_head(self) -> Timing:
-        """Return how long the rest of the reply may take, once its head has come."""
+        """Return the time limits of the rest of the reply, after its head."""
         return self if self.head_deadline is None else replace(self, head_deadline=None)

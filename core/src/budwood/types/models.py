@@ -1,4 +1,4 @@
-"""What is known about models and what can be done with them."""
+"""Capabilities and rules of models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budwood.types.record import JSON, Record
 
 
 class Capability(StrEnum):
-    """What a provider or a model can do."""
+    """A capability of a provider or a model."""
 
     CHAT = "chat"
     STREAM = "stream"
@@ -31,41 +31,41 @@ class Capability(StrEnum):
 ModelKind = Literal[
     "chat", "completion", "embedding", "moderation", "image", "video", "speech", "transcription", "realtime"
 ]
-"""What a model is made for."""
+"""The purpose of a model."""
 
 _ABILITIES: Final[dict[ModelKind, frozenset[Capability]]] = {
     "completion": frozenset({Capability.COMPLETION, Capability.STREAM}),
     "embedding": frozenset({Capability.EMBEDDINGS}),
     "moderation": frozenset({Capability.MODERATION}),
 }
-"""What models can do that are not made for chat."""
+"""Capabilities of models that are not chat models."""
 
 _OF_PROVIDERS: Final = frozenset({Capability.MODELS, Capability.PULL_MODELS})
 """Capabilities that do not depend on the model."""
 
 _NOT_OF_CHAT: Final = frozenset({Capability.COMPLETION, Capability.EMBEDDINGS, Capability.MODERATION})
-"""What models that are made for chat cannot do."""
+"""Capabilities that chat models do not have."""
 
 
 class ModelRules(Record):
     """
-    What the catalog says that a model takes and refuses. An empty set of rules knows nothing and changes nothing.
+    The parameters that a model accepts and rejects, from the catalog. Empty rules change nothing.
 
     Attributes:
-        kind: What it is made for; None if that is not known. A request that a model of this kind cannot answer is not
-            sent.
-        renames: Parameters of `ChatRequest` by the name under which the vendor wants them.
-        refuses: Parameters that the model refuses.
-        refuses_unless_effort_none: Parameters that it refuses while it reasons.
-        refuses_beside: Parameters that it refuses where another is given, by name; the value is that other.
-        default_effort: How much it reasons when nothing is said.
-        efforts: What to send for efforts that it does not know by our names.
-        defaults: Parameters of the vendor that are sent where the caller does not give them.
-        lacks: Capabilities of the provider that this model has not.
-        traits: What else sets it apart, in words of its vendor's plugin.
-        max_output_tokens: Tokens of output.
-        learned: What the server itself said of a parameter, by our name: the source of its rule in place of ``source``.
-        source: Where this is written; ``as_of`` when it was read.
+        kind: The purpose of the model; None if it is not known. Requests that a model of this kind cannot answer are
+            not sent.
+        renames: Parameters of `ChatRequest`, and the names that the vendor uses for them.
+        refuses: Parameters that the model rejects.
+        refuses_unless_effort_none: Parameters that it rejects while it reasons.
+        refuses_beside: Parameters that it rejects together with another one, by name; the value is the other one.
+        default_effort: The effort with which it reasons by default.
+        efforts: The values to send for efforts that the model calls by other names.
+        defaults: Parameters of the vendor that are sent unless the caller passes them.
+        lacks: Capabilities of the provider that this model does not have.
+        traits: Further properties, in the terms of the vendor's plugin.
+        max_output_tokens: Maximum number of output tokens.
+        learned: The server's own message about a parameter, by our name; it replaces ``source`` as the source.
+        source: Where the rules are documented; ``as_of`` is the date of that.
     """
 
     kind: ModelKind | None = None
@@ -84,7 +84,7 @@ class ModelRules(Record):
     as_of: date | None = None
 
     def able(self, capabilities: frozenset[Capability]) -> frozenset[Capability]:
-        """Return which capabilities of a provider this model has; all of them if nothing is known of the model."""
+        """Return the capabilities of the provider that this model has; all of them if the model is not known."""
         if self.kind == "chat":
             capabilities -= _NOT_OF_CHAT
         elif self.kind is not None:

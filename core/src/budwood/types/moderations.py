@@ -1,4 +1,4 @@
-"""Moderations: texts and images in, what a vendor's policy says of them out."""
+"""Moderation: classification of texts and images by the policy of a vendor."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from budwood.types.usage import NO_PRICE, Answer, Attempt, Usage
 
 class ModerationRequest(Record):
     """
-    Contents to be judged, each by itself: its texts and images together.
+    Contents to classify. Each content is classified separately, its texts and images together.
 
-    ``model`` is the vendor's name for it; None leaves it to the vendor.
+    ``model`` is the vendor's name of the model; None means the vendor's default.
     """
 
     model: str | None = None
@@ -23,15 +23,15 @@ class ModerationRequest(Record):
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 
-class Verdict(Record):
+class ModerationResult(Record):
     """
-    What was found in one content.
+    The classification of one content.
 
     Attributes:
-        flagged: Whether it offends against the policy.
-        categories: Whether it does so in each of the vendor's categories; None where a category was not looked at.
-        scores: How sure the model is, from 0 to 1, by category.
-        applied_to: What each category was looked for in: ``"text"``, ``"image"``; empty where the vendor does not say.
+        flagged: Whether the content violates the policy.
+        categories: Whether it violates each of the vendor's categories; None for a category that was not checked.
+        scores: Confidence of the model, from 0 to 1, by category.
+        applied_to: The inputs that each category was checked in: ``"text"``, ``"image"``; empty if not reported.
     """
 
     flagged: bool
@@ -41,9 +41,9 @@ class Verdict(Record):
 
 
 class ModerationResponse(Answer, Record):
-    """One verdict for each content, in their order; ``cost`` as in `ChatResponse`."""
+    """One result for each content, in order; ``cost`` is as in `ChatResponse`."""
 
-    verdicts: tuple[Verdict, ...]
+    results: tuple[ModerationResult, ...]
     usage: Usage = Usage.model_construct()
     provider: str = ""
     model: str = ""
@@ -56,5 +56,5 @@ class ModerationResponse(Answer, Record):
 
     @property
     def flagged(self) -> bool:
-        """Whether any content offends."""
-        return any(verdict.flagged for verdict in self.verdicts)
+        """Whether any content violates the policy."""
+        return any(result.flagged for result in self.results)

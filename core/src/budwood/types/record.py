@@ -1,4 +1,4 @@
-"""What the records that flow through Budwood have in common."""
+"""The base class of records."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What is told besides replies: the models that a server has or fetches, and counts of tokens."""
+"""Lists of models, progress of downloads, and token counts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class ModelInfo(Record):
 @dataclass(frozen=True, slots=True)
 class PullProgress:
     """
-    How far a server has got with a model that it fetches.
+    The progress of a server that downloads a model.
 
     Attributes:
-        status: What it does, in its own words.
-        digest: Which part of the model it speaks of, where it speaks of one.
-        completed: Bytes of that part that it has.
-        total: Bytes of the whole part.
+        status: The status in the server's own words.
+        digest: The part of the model that the status is about, or None.
+        completed: Bytes of that part that are downloaded.
+        total: Size of that part in bytes.
     """
 
     status: str
@@ -40,21 +40,21 @@ class PullProgress:
 
 
 CountSource = Literal["vendor", "tokenizer", "calibrated", "estimate"]
-"""Who counted."""
+"""The source of a token count."""
 
 
 class TokenCount(Record):
     """
-    How many tokens a request has, before it is sent.
+    The number of tokens of a request, before it is sent.
 
     Attributes:
         input_tokens: The count, or the most likely one.
-        exact: Whether it is a count and no estimate.
-        low: It is hardly less than this; ``high`` likewise. Both are ``input_tokens`` where the count is exact.
-        source: The vendor's own count, that of a tokenizer on this machine, an estimate, or an estimate that was
-            calibrated by what the vendor counted before.
-        hint: What would make an estimate exact, where anything would.
-        provider: The instance; ``model`` is the vendor's name.
+        exact: Whether it is a count, and not an estimate.
+        low: Lower bound of the estimate; ``high`` is the upper bound. Both equal ``input_tokens`` if it is exact.
+        source: The vendor, a tokenizer on this machine, an estimate, or an estimate that was calibrated by earlier
+            counts of the vendor.
+        hint: What to do for an exact count, if it is possible.
+        provider: The instance; ``model`` is the vendor's name of the model.
     """
 
     input_tokens: int

@@ -1,4 +1,4 @@
-"""What a call consumed, and what it cost."""
+"""Usage, cost and attempts of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budwood.types.record import JSON, Record, short_repr
 N = TypeVar("N", int, Decimal)
 
 NO_PRICE: Final = "no price known"
-"""Why a cost is unknown, where there is no more to say."""
+"""The reason for an unknown cost, if nothing more specific is known."""
 
 
 class Usage(Record):
@@ -38,7 +38,7 @@ class Usage(Record):
 
     @property
     def total_tokens(self) -> int | None:
-        """Input and output together, or None where either is unknown."""
+        """Input and output together, or None if either is unknown."""
         if self.input_tokens is None or self.output_tokens is None:
             return None
         return self.input_tokens + self.output_tokens
@@ -63,9 +63,9 @@ def _sum(first: N | None, second: N | None) -> N | None:
 
 class RateLimits(Record):
     """
-    What the vendor's headers said about the limits at the time of the reply. Unknown is None.
+    The rate limits that the headers of a reply report. Unknown is None.
 
-    Resets are seconds from the reply on.
+    Resets are in seconds after the reply.
     """
 
     limit_requests: int | None = None
@@ -79,7 +79,7 @@ class RateLimits(Record):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adaptation:
     """
-    A receipt: one parameter that was not sent as it was given.
+    A parameter that was not sent as it was passed.
 
     ``action`` is ``"renamed"``, ``"dropped"`` or ``"changed"``; ``reason`` says why.
     """
@@ -92,11 +92,11 @@ class Adaptation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
-    One line of a call's ledger: one request that was sent, and what became of it.
+    An entry of a call's ledger: one request that was sent, and its outcome.
 
-    ``status`` is the HTTP status, or None if no response headers arrived. ``duration`` and ``waited`` (the delay before
-    this attempt) are seconds; ``error`` is the error's class name; ``cached`` marks a reply from the cache, for which
-    nothing was sent. ``cost`` is US dollars, or None; then ``cost_unknown`` says why.
+    ``status`` is the HTTP status, or None if no response headers arrived. ``duration``, and ``delay`` before the
+    attempt, are in seconds; ``error`` is the class name of the error; ``cached`` marks a reply from the cache, for
+    which nothing was sent. ``cost`` is in US dollars, or None with the reason in ``cost_unknown``.
     """
 
     provider: str
@@ -104,7 +104,7 @@ class Attempt:
     key: str | None
     status: int | None
     duration: float
-    waited: float = 0.0
+    delay: float = 0.0
     error: str | None = None
     request_id: str | None = None
     usage: Usage | None = None
@@ -117,14 +117,14 @@ class Attempt:
 
 
 class Cost(NamedTuple):
-    """US dollars, or None; then ``unknown`` says why."""
+    """US dollars, or None with the reason in ``unknown``."""
 
     dollars: Decimal | None
     unknown: str | None = None
 
 
 class Answer:
-    """What every answer of a model tells of itself: `ChatResponse`, `EmbeddingResponse` and `ModerationResponse`."""
+    """The common base of `ChatResponse`, `EmbeddingResponse` and `ModerationResponse`."""
 
     if TYPE_CHECKING:
         usage: Usage

@@ -1,4 +1,4 @@
-"""Read the bodies of replies: piece by piece, unpacked, bounded in time, and whole no further than a limit."""
+"""Read the bodies of replies: in chunks, decompressed, with timeouts, and in full up to a limit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from budwood.wire.errors import check_deadline, size_error
 
 def check_content_length(headers: Mapping[str, str], limit: int) -> None:
     """
-    Check that a reply does not announce more than is kept.
+    Check that the ``content-length`` of a reply is within the limit.
 
     Raises:
-        ResponseTooLargeError: Its ``content-length`` is above ``limit`` bytes.
+        ResponseTooLargeError: It is above ``limit`` bytes.
     """
     if content_length(headers) > limit:
         raise size_error(limit)
@@ -26,12 +26,12 @@ def check_content_length(headers: Mapping[str, str], limit: int) -> None:
 
 def content_length(headers: Mapping[str, str]) -> int:
     """Return the ``content-length`` of a reply, or 0 if it has none."""
-    announced = headers.get("content-length", "")
-    return int(announced) if announced.isdecimal() else 0
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
 
 
 class BufferedBody(ABC):
-    """What `budwood.contracts.Exchange.read_all` does by `read`."""
+    """Implements `budwood.contracts.Exchange.read_all` by means of `read`."""
 
     __slots__ = ()
 
@@ -39,10 +39,10 @@ class BufferedBody(ABC):
 
     @abstractmethod
     def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Wait for the next bytes of the body; empty bytes are its end."""
 
     def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body, of at most ``limit`` bytes."""
+        """Wait for the full body, of at most ``limit`` bytes."""
         check_content_length(self.head.headers, limit)
         chunks: list[bytes] = []
         size = 0
@@ -55,7 +55,7 @@ class BufferedBody(ABC):
 
 
 class AsyncBufferedBody(ABC):
-    """What `budwood.contracts.AsyncExchange.read_all` does by `read`."""
+    """Implements `budwood.contracts.AsyncExchange.read_all` by means of `read`."""
 
     __slots__ = ()
 
@@ -63,10 +63,10 @@ class AsyncBufferedBody(ABC):
 
     @abstractmethod
     async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Wait for the next bytes of the body; empty bytes are its end."""
 
     async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body, of at most ``limit`` bytes."""
+        """Wait for the full body, of at most ``limit`` bytes."""
         check_content_length(self.head.headers, limit)
         chunks: list[bytes] = []
         size = 0
@@ -80,84 +80,84 @@ class AsyncBufferedBody(ABC):
 
 class AsyncBody(AsyncBufferedBody):
     """
-    The body of an exchange with async I/O: who inherits says how to wait for its pieces as they were sent.
+    The body of an exchange with async I/O. Subclasses implement how to receive its bytes as they were sent.
 
     Attributes:
-        failures: What `_wait` and `_at_hand` raise where the connection fails.
+        connection_errors: What `_receive` and `_take_buffered` raise if the connection fails.
     """
 
-    __slots__ = ("_closed", "_deadlines", "_is_packed", "_monotonic", "_timing", "_unpacker", "head")
+    __slots__ = ("_closed", "_deadlines", "_is_compressed", "_monotonic", "_timing", "_unpacker", "head")
 
-    failures: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+    connection_errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 
     def __init__(self, head: ReplyHead, timing: Timing, deadlines: Deadlines, monotonic: Callable[[], float]) -> None:
         self.head = head
         self._timing = timing
         self._deadlines = deadlines
         self._monotonic = monotonic
-        self._is_packed = "content-encoding" in head.headers
+        self._is_compressed = "content-encoding" in head.headers
         self._unpacker: Decompressor | None = None
         self._closed = False
 
     @abstractmethod
-    async def _wait(self) -> bytes:
-        """Wait for more; empty bytes are the end."""
+    async def _receive(self) -> bytes:
+        """Wait for the next bytes; empty bytes are the end."""
 
     @abstractmethod
-    def _failed(self, error: Exception) -> Exception:
-        """Say in our own terms what went wrong."""
+    def _convert_error(self, error: Exception) -> Exception:
+        """Return the error of Budwood for one of `connection_errors`."""
 
     @abstractmethod
-    async def _end(self) -> None:
-        """Give the connection back, or close it during a reply. Called once, in the event loop of the connection."""
+    async def _release(self) -> None:
+        """Release the connection, or close it during a reply. Called once, in the event loop of the connection."""
 
     @abstractmethod
     async def _discard(self) -> None:
         """Close the socket of a connection whose event loop is closed."""
 
-    def _at_hand(self) -> bytes:
-        """Return what need not be waited for."""
+    def _take_buffered(self) -> bytes:
+        """Return the bytes that were received already."""
         return b""
 
     def _is_at_end(self) -> bool:
-        """Tell whether all has been read, where that is known without waiting."""
+        """Tell whether the end was reached, if that is known without waiting."""
         return False
 
     async def read(self) -> bytes:
-        """Wait for more of the body; empty bytes are its end."""
+        """Wait for the next bytes of the body; empty bytes are its end."""
         now, timing = self._monotonic(), self._timing
         check_deadline(timing, now)
         try:
-            if self._is_packed:
-                return await self._read_packed(now)
-            data = self._at_hand()
+            if self._is_compressed:
+                return await self._read_compressed(now)
+            data = self._take_buffered()
             if not data:
                 with Wait(self._deadlines, min(timing.idle_timeout, timing.deadline - now)):
-                    data = await self._wait()
-        except self.failures as error:
-            failure = self._failed(error)
+                    data = await self._receive()
+        except self.connection_errors as error:
+            failure = self._convert_error(error)
         else:
             return data
-        raise failure  # out here, so that what it is not chained to is not its context either
+        raise failure  # outside of `except`, so that it does not get the original error as its context
 
-    async def _read_packed(self, now: float) -> bytes:
+    async def _read_compressed(self, now: float) -> bytes:
         if self._unpacker is None:
             self._unpacker = Decompressor(self.head.headers["content-encoding"])
         data = self._unpacker.more()
         while not data:
-            packed = self._at_hand()
-            if not packed:
+            compressed = self._take_buffered()
+            if not compressed:
                 with Wait(self._deadlines, min(self._timing.idle_timeout, self._timing.deadline - now)):
-                    packed = await self._wait()
-            if not packed:
+                    compressed = await self._receive()
+            if not compressed:
                 self._unpacker.finish()
                 break
-            data = self._unpacker.feed(packed)
+            data = self._unpacker.feed(compressed)
             now = self._monotonic()
         return data
 
     async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body, of at most ``limit`` bytes; most are here already, with the head."""
+        """Wait for the full body, of at most ``limit`` bytes. Most bodies arrive with the head."""
         check_content_length(self.head.headers, limit)
         chunks: list[bytes] = []
         size = 0
@@ -166,18 +166,18 @@ class AsyncBody(AsyncBufferedBody):
             size += len(chunk)
             if size > limit:
                 raise size_error(limit)
-            if not self._is_packed and self._is_at_end():
+            if not self._is_compressed and self._is_at_end():
                 break
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def close(self) -> None:
-        """End the exchange; during a reply this closes the connection. Called in another event loop, too."""
+        """End the exchange; during a reply this closes the connection. Works in another event loop, too."""
         loop = self._deadlines.loop
         if self._closed:
             return
         if loop is None or loop is asyncio.get_running_loop():
             self._closed = True
-            await self._end()
+            await self._release()
         elif loop.is_closed():
             self._closed = True
             await self._discard()

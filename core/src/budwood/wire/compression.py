@@ -1,7 +1,7 @@
 """
-Unpack compressed replies in steps, so that a small reply cannot fill the memory before its size is checked.
+Decompress replies in blocks, so that a small reply cannot fill the memory before its size is checked.
 
-httpx unpacks each chunk of a reply at once, and offers to servers whatever packages it finds: 1.6 kB in ``br`` became
+httpx decompresses each chunk of a reply at once, and accepts all encodings that are installed: 1.6 kB in ``br`` became
 gigabytes. The two encodings here are of the standard library, and every server of an API supports one or none.
 """
 
@@ -13,26 +13,26 @@ from typing import Final
 
 from budwood.errors import BadResponseError
 
-ACCEPTED: Final = "gzip, deflate"
-"""What is offered to servers."""
+ACCEPT_ENCODING: Final = "gzip, deflate"
+"""The value of ``accept-encoding``."""
 
-_STEP: Final = 64 * 1024
+_BLOCK_SIZE: Final = 64 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _WINDOWS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
-_UNPACKED: Final = frozenset({"", "identity"})
+_UNCOMPRESSED: Final = frozenset({"", "identity"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
-def supported_encodings(said: str) -> str:
-    """Return what is left of an ``accept-encoding`` without what cannot be unpacked here."""
-    codings = [coding.strip() for coding in said.split(",")]
+def supported_encodings(accept_encoding: str) -> str:
+    """Return an ``accept-encoding`` without the encodings that `Decompressor` does not support."""
+    codings = [coding.strip() for coding in accept_encoding.split(",")]
     known = [coding for coding in codings if coding.partition(";")[0].strip().lower() in (_WINDOWS | {"identity": 0})]
     return ", ".join(known) or "identity"
 
 
 class Decompressor:
     """
-    Turns the bytes of a body as sent into the content.
+    Decompresses the body of a reply.
 
     Sources: RFC 1952, section 2.2, for gzip: a body is one member or several; RFC 9110, section 8.4.1.2, for deflate,
     which some servers send without the frame of zlib.
@@ -44,24 +44,24 @@ class Decompressor:
         BadResponseError: The encoding was not offered.
     """
 
-    __slots__ = ("_encoding", "_is_after_member", "_is_at_end", "_packed", "_stream", "_window")
+    __slots__ = ("_compressed", "_encoding", "_is_after_member", "_is_at_end", "_stream", "_window")
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding.strip().lower()
-        if self._encoding not in _UNPACKED and self._encoding not in _WINDOWS:
+        if self._encoding not in _UNCOMPRESSED and self._encoding not in _WINDOWS:
             raise BadResponseError(
-                f"The reply is encoded as {encoding!r}, which was not asked for.",
-                hint=f"Let the server, or the proxy between, send {ACCEPTED} or none.",
+                f"The reply has the content-encoding {encoding!r}, which Budwood did not accept.",
+                hint=f"Configure the server, or the proxy in front of it, to send {ACCEPT_ENCODING} or no encoding.",
             )
         self._window = _WINDOWS.get(self._encoding, 0)
         self._stream: zlib._Decompress | None = None
-        self._packed = b""
+        self._compressed = b""
         self._is_after_member = False  # one is complete, and another may follow
         self._is_at_end = False
 
     def feed(self, data: bytes) -> bytes:
         """
-        Take bytes in, and return the first step of their content; `more` returns the rest.
+        Add compressed bytes, and return the first block of their content; `more` returns the rest.
 
         Raises:
             BadResponseError: They are not valid in this encoding.
@@ -70,41 +70,41 @@ class Decompressor:
             return data
         if self._is_at_end:
             return b""
-        self._packed += data
+        self._compressed += data
         return self.more()
 
     def more(self) -> bytes:
-        """Return the next step of what was taken in; empty bytes if there is none."""
+        """Return the next block of content; empty bytes if there is none."""
         while (stream := self._stream or self._start_member()) is not None:
-            unpacked = self._unpack(stream)
-            if unpacked or not stream.eof:
-                return unpacked
+            decompressed = self._decompress(stream)
+            if decompressed or not stream.eof:
+                return decompressed
         return b""
 
     def read_next(self, receive: Callable[[], bytes]) -> bytes:
         """
-        Return the next step of the content, receiving what is needed; empty bytes are its end.
+        Return the next block of content, and receive what is needed for it; empty bytes are the end.
 
         Raises:
             BadResponseError: See `feed` and `finish`.
         """
         data = self.more()
         while not data:
-            packed = receive()
-            if not packed:
+            compressed = receive()
+            if not compressed:
                 self.finish()
                 break
-            data = self.feed(packed)
+            data = self.feed(compressed)
         return data
 
     def finish(self) -> None:
         """
-        Check that the body is complete, once all of it was taken in and returned.
+        Check that the body is complete, once all of it was added and returned.
 
         Raises:
-            BadResponseError: It ends within the compressed data, or before the checksum after it.
+            BadResponseError: It ends within the compressed data, or before the checksum that follows.
         """
-        if self._stream is not None or (self._packed and not self._is_after_member):
+        if self._stream is not None or (self._compressed and not self._is_after_member):
             raise BadResponseError(
                 f"The reply ended before its {self._encoding} data did.",
                 hint="Ask again. If it happens often, check the server, or a proxy in front of it.",
@@ -112,26 +112,26 @@ class Decompressor:
             )
 
     def _start_member(self) -> zlib._Decompress | None:
-        """Start to unpack a member if there is one; what follows the last one is ignored, as gzip itself does."""
-        packed = self._packed
-        if len(packed) < len(_GZIP_MAGIC) or self._is_at_end:
+        """Start the next member, if any. Bytes after the last one are ignored, as gzip itself does."""
+        compressed = self._compressed
+        if len(compressed) < len(_GZIP_MAGIC) or self._is_at_end:
             return None
         window = self._window
-        if self._is_after_member and (window != _GZIP or not packed.startswith(_GZIP_MAGIC)):
-            self._is_at_end, self._packed = True, b""
+        if self._is_after_member and (window != _GZIP or not compressed.startswith(_GZIP_MAGIC)):
+            self._is_at_end, self._compressed = True, b""
             return None
-        if window == zlib.MAX_WBITS and (packed[0] & 0x0F != zlib.DEFLATED or int.from_bytes(packed[:2]) % 31):
+        if window == zlib.MAX_WBITS and (compressed[0] & 0x0F != zlib.DEFLATED or int.from_bytes(compressed[:2]) % 31):
             window = -zlib.MAX_WBITS  # no header of zlib (RFC 1950, section 2.2)
         self._stream = zlib.decompressobj(window)
         return self._stream
 
-    def _unpack(self, stream: zlib._Decompress) -> bytes:
+    def _decompress(self, stream: zlib._Decompress) -> bytes:
         try:
-            unpacked = stream.decompress(self._packed, _STEP)
+            decompressed = stream.decompress(self._compressed, _BLOCK_SIZE)
         except zlib.error as error:
             raise BadResponseError(f"The reply is no valid {self._encoding}: {error}.") from error
         if stream.eof:
-            self._packed, self._stream, self._is_after_member = stream.unused_data, None, True
+            self._compressed, self._stream, self._is_after_member = stream.unused_data, None, True
         else:
-            self._packed = stream.unconsumed_tail
-        return unpacked
+            self._compressed = stream.unconsumed_tail
+        return decompressed

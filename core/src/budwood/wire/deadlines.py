@@ -1,8 +1,8 @@
 """
-Deadlines of tasks, with one timer for all of them.
+Deadlines of tasks, with one timer for all.
 
-`asyncio.timeout` sets a timer for each wait and takes it back: with three waits a call that is a sixth of what a call
-over a fast connection costs. Nearly no deadline is ever reached.
+`asyncio.timeout` sets and cancels a timer for each wait: with three waits per call, that is a sixth of the cost of a
+call over a fast connection. Hardly any deadline is ever reached.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from budwood.errors import ConfigurationError
 
 class Deadlines:
     """
-    Ends what tasks wait for at their deadlines. Belongs to the event loop in which it is first used.
+    Ends waits of tasks at their deadlines. Belongs to the event loop in which it is first used.
 
     .. code-block:: python
 
@@ -25,8 +25,8 @@ class Deadlines:
 
     Attributes:
         loop: The event loop; None before the first wait.
-        waits: The waits that are under way.
-        next: When the timer goes off, by the loop's clock.
+        waits: The active waits.
+        next: When the timer fires, by the loop's clock.
     """
 
     def __init__(self) -> None:
@@ -37,9 +37,9 @@ class Deadlines:
 
     def within(self, seconds: float) -> Wait:
         """
-        Return what bounds the waiting of this task from now on.
+        Return a context manager that limits how long this task waits, from now on.
 
-        What it stands around raises `TimeoutError` when the time is over, as `asyncio.timeout` has it.
+        Like `asyncio.timeout`, it raises `TimeoutError` when the time is over.
         """
         return Wait(self, seconds)
 
@@ -48,7 +48,7 @@ class Deadlines:
         Note the event loop of the first wait.
 
         Raises:
-            ConfigurationError: It is another one already: its connections and timers do not work here.
+            ConfigurationError: There was one already, and its connections and timers do not work in another.
         """
         if self.loop is not None:
             raise ConfigurationError(
@@ -64,7 +64,7 @@ class Deadlines:
         self._timer, self.next = None, float("inf")
 
     def set_timer(self, moment: float) -> None:
-        """Look at the waits at that moment."""
+        """Check the waits at that time."""
         if self._timer is not None:
             self._timer.cancel()
         self.next = moment
@@ -82,10 +82,10 @@ class Deadlines:
 
 class Wait:
     """
-    One bounded wait of a task.
+    One wait of a task with a deadline.
 
     Attributes:
-        end: When it is over, by the loop's clock.
+        end: The deadline, by the loop's clock.
     """
 
     __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "end")
@@ -103,7 +103,7 @@ class Wait:
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("There is no task whose waiting could be bounded.")
+            raise RuntimeError("A wait with a deadline needs a task.")
         self._task = task
         self._cancelling = task.cancelling()
         deadlines = self._deadlines
@@ -113,7 +113,7 @@ class Wait:
         return self
 
     def expire(self) -> None:
-        """End the waiting."""
+        """End the wait."""
         self._expired = True
         if self._task is not None:
             self._task.cancel()
@@ -122,9 +122,11 @@ class Wait:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._expired:
-            self._deadlines.waits.discard(self)  # the timer stays: to find nothing to do, once in a while, costs less
+            self._deadlines.waits.discard(
+                self
+            )  # the timer stays: cancelling it costs more than one that finds nothing to do
             return
-        # Where others have cancelled the task as well, it stays cancelled.
+        # If the task was also cancelled for another reason, it stays cancelled.
         if (
             self._task is not None
             and self._task.uncancel() <= self._cancelling

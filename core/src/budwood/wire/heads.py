@@ -1,4 +1,4 @@
-"""The heads of HTTP/1.1 messages: what a call sends, and what a reply says."""
+"""The heads of HTTP/1.1 messages: URLs and headers of requests, status and headers of replies."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from budwood.types import HTTPCall, ReplyHead
-from budwood.wire.compression import ACCEPTED
+from budwood.wire.compression import ACCEPT_ENCODING
 from budwood.wire.errors import authorization_conflict_error, header_error, url_error
 from budwood.wire.hosts import is_valid_host
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-"""The schemes of addresses, and their ports."""
+"""The supported schemes of URLs, and their default ports."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
-"""The characters of an address that may be sent as they are (RFC 3986)."""
+"""A URL whose characters can be sent as they are (RFC 3986)."""
 
-DEFAULT_HEADERS: Final = {"accept": "*/*", "accept-encoding": ACCEPTED, "user-agent": "budwood"}
-"""What is sent where a call does not say otherwise."""
+DEFAULT_HEADERS: Final = {"accept": "*/*", "accept-encoding": ACCEPT_ENCODING, "user-agent": "budwood"}
+"""Headers that are sent unless the call sets them."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9\-._~]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9\-._~%]+)?")
-"""A name in ASCII, or an address, that of IPv6 with its zone (RFC 6874)."""
+"""The characters of a name in ASCII or an address; an IPv6 address may have a zone (RFC 6874)."""
 
 
 TRANSPORT_HEADERS: Final = frozenset(
@@ -40,7 +40,7 @@ TRANSPORT_HEADERS: Final = frozenset(
         "upgrade",
     }
 )
-"""Headers that frame a message or its reply: only the transport knows what they must say."""
+"""Headers that frame a message or its reply, which only the transport can set."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """The name of a header (RFC 9110, section 5.6.2)."""
@@ -50,7 +50,7 @@ _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 class Address(NamedTuple):
     """
-    An address, taken apart.
+    The parts of a URL.
 
     Attributes:
         scheme: ``http`` or ``https``.
@@ -58,7 +58,7 @@ class Address(NamedTuple):
         port: The port.
         target: Path and query.
         host_header: The value of the header ``host``.
-        authorization: What the header ``authorization`` says where the address holds user and password.
+        authorization: The value of the header ``authorization`` if the URL contains user and password.
     """
 
     scheme: str
@@ -71,27 +71,27 @@ class Address(NamedTuple):
 
 def parse_address(call: HTTPCall) -> Address:
     """
-    Take the address of a call apart.
+    Parse the URL of a call.
 
     Raises:
-        ConnectionFailedError: Nothing can be sent there.
+        ConnectionFailedError: It is invalid.
     """
-    url = call.url if _PLAIN.fullmatch(call.url) else _encoded(call)
+    url = call.url if _PLAIN.fullmatch(call.url) else _percent_encode(call)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise url_error(call, str(error)) from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise url_error(call, "it does not begin with http:// or https://")
+        raise url_error(call, "it must start with http:// or https://")
     if not parts.hostname:
-        raise url_error(call, "it names no host")
+        raise url_error(call, "it has no host")
     if not _HOST.fullmatch(parts.hostname) or not is_valid_host(parts.hostname):
         raise url_error(call, "its host is not a valid name or address")
-    return _address(parts, parts.hostname, port)
+    return _build_address(parts, parts.hostname, port)
 
 
-def _address(parts: SplitResult, host: str, port: int | None) -> Address:
+def _build_address(parts: SplitResult, host: str, port: int | None) -> Address:
     default = DEFAULT_PORTS[parts.scheme]
     shown = f"[{host}]" if ":" in host else host
     target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
@@ -101,20 +101,20 @@ def _address(parts: SplitResult, host: str, port: int | None) -> Address:
         port=default if port is None else port,
         target=target,
         host_header=shown if port in (None, default) else f"{shown}:{port}",
-        authorization=_basic(parts),
+        authorization=_basic_authorization(parts),
     )
 
 
-def _basic(parts: SplitResult) -> str | None:
+def _basic_authorization(parts: SplitResult) -> str | None:
     if parts.username is None and parts.password is None:
         return None
-    said = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    return f"Basic {base64.b64encode(said.encode()).decode()}"
+    credentials = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
 
 
-def _encoded(call: HTTPCall) -> str:
-    """Bring an address with other characters into ASCII, as httpx does."""
-    import httpx  # most addresses are plain, and importing it is half of a short program's time
+def _percent_encode(call: HTTPCall) -> str:
+    """Return a URL with other characters in ASCII, as httpx does."""
+    import httpx  # rarely needed, and importing it takes half of the time of a short program
 
     try:
         return str(httpx.URL(call.url).copy_with(fragment=None))
@@ -124,10 +124,10 @@ def _encoded(call: HTTPCall) -> str:
 
 def build_headers(call: HTTPCall, address: Address, size: int) -> dict[str, str]:
     """
-    Write all headers of a call, whose body has ``size`` bytes; their names are in lower case.
+    Return all headers of a request whose body has ``size`` bytes, with names in lower case.
 
     Raises:
-        ConfigurationError: A header holds what none can hold, or the address and a header hold different credentials.
+        ConfigurationError: A header is invalid, or the URL and a header contain different credentials.
     """
     headers = {"host": address.host_header, **DEFAULT_HEADERS, **request_headers(call, address)}
     if size or call.method not in _WITHOUT_BODY:
@@ -136,7 +136,7 @@ def build_headers(call: HTTPCall, address: Address, size: int) -> dict[str, str]
 
 
 def request_headers(call: HTTPCall, address: Address) -> dict[str, str]:
-    """Write the headers that a call has of its own, for transports that add the others; see `build_headers`."""
+    """Return the headers of a request without `DEFAULT_HEADERS`, for libraries that add those; see `build_headers`."""
     headers = normalize_headers(call.headers)
     if address.authorization is not None:
         if "authorization" in headers:
@@ -145,19 +145,19 @@ def request_headers(call: HTTPCall, address: Address) -> dict[str, str]:
     return headers
 
 
-def normalize_headers(given: Mapping[str, str]) -> dict[str, str]:
+def normalize_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """
-    Write the names of headers in lower case.
+    Check headers, and return them with names in lower case.
 
     Raises:
-        ConfigurationError: A header holds what none can hold.
+        ConfigurationError: A name or value contains characters that are not allowed there.
     """
-    headers = {}
-    for name, value in given.items():
+    normalized = {}
+    for name, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise header_error()
-        headers[_lower(name)] = value
-    return headers
+        normalized[_lower(name)] = value
+    return normalized
 
 
 @functools.lru_cache(1000)
@@ -168,7 +168,7 @@ def _lower(name: str) -> str:
 
 
 def parse_head(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:
-    """Read the head of a reply: names in lower case, and what comes twice joined by a comma."""
+    """Parse the head of a reply: names become lower case, and values of repeated headers are joined by commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("ascii", "replace").lower(), raw_value.decode("latin-1")

@@ -1,4 +1,4 @@
-"""Connections that wait for their next request."""
+"""A pool of idle connections."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Reusable(Protocol):
-    """What a connection tells of itself."""
+    """A connection that can be reused."""
 
     def has_expired(self) -> bool:
-        """Whether its time is over, or the server has closed it."""
+        """Tell whether it is too old, or was closed by the server."""
         ...
 
 
@@ -19,28 +19,28 @@ C = TypeVar("C", bound=Reusable)
 
 class IdleConnections(Generic[C]):
     """
-    Hands out the connection that was used last, and looks at no other.
+    Returns the connection that was used last, and checks no other.
 
-    httpcore's own pool looks at all of them for every request. Here those that are not needed grow old at the other
-    end. Safe to use from several threads.
+    httpcore's own pool checks all of them for every request. Here those that are not needed expire at the other end.
+    Safe to use from several threads.
 
     Args:
-        most: So many are kept.
+        max_size: The most connections in the pool.
     """
 
-    __slots__ = ("_connections", "_most")
+    __slots__ = ("_connections", "_max_size")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_size: int) -> None:
         self._connections: deque[C] = deque()
-        self._most = most
+        self._max_size = max_size
 
     def take(self) -> tuple[C | None, list[C]]:
-        """Return one that can be used, if there is one, and those that have to be closed."""
+        """Return a usable connection, if any, and the expired ones that the caller must close."""
         stale: list[C] = []
         while self._connections:
             try:
                 connection = self._connections.pop()
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread took it
                 break
             if not connection.has_expired():
                 return connection, stale
@@ -48,8 +48,8 @@ class IdleConnections(Generic[C]):
         return None, stale
 
     def give(self, connection: C) -> list[C]:
-        """Take one back; return those that have to be closed."""
-        if not self._connections and self._most:
+        """Add a connection; return those that the caller must close."""
+        if not self._connections and self._max_size:
             self._connections.append(connection)
             return []
         stale: list[C] = []
@@ -59,14 +59,14 @@ class IdleConnections(Generic[C]):
                 oldest = self._connections.popleft()
             except IndexError:
                 break
-            if len(self._connections) < self._most and not oldest.has_expired():
+            if len(self._connections) < self._max_size and not oldest.has_expired():
                 self._connections.appendleft(oldest)
                 break
             stale.append(oldest)
         return stale
 
     def clear(self) -> list[C]:
-        """Let go of all of them; return them, to be closed."""
+        """Remove all connections, and return them for the caller to close."""
         stale = list(self._connections)
         self._connections.clear()
         return stale

@@ -1,4 +1,4 @@
-"""Make transports of a library that has async I/O only."""
+"""Create transports of a library with async I/O only, and import it when one is created."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ T = TypeVar("T", bound=AsyncTransport)
 
 class AsyncOnlyTransports(Generic[T]):
     """
-    Makes transports with async I/O, and refuses to make others; see `budwood.contracts.Transports`.
+    Creates transports with async I/O, and rejects blocking I/O; see `budwood.contracts.Transports`.
 
     Args:
-        name: What users call the transport.
-        make: Makes one. Import the library in there, so that programs that do not use it do not pay for it.
+        name: The name of the transport.
+        create: Creates one. Import the library inside it, so that programs that do not use it do not load it.
     """
 
-    def __init__(self, name: str, make: Callable[[], T]) -> None:
+    def __init__(self, name: str, create: Callable[[], T]) -> None:
         self._name = name
-        self._make = make
+        self._create = create
 
     def blocking(self) -> NoReturn:
         """
-        Refuse.
+        Reject blocking I/O.
 
         Raises:
             UnsupportedError: Always.
         """
         raise UnsupportedError(
-            f"The transport {self._name} has async I/O only, and Client wants blocking I/O.",
-            hint=f'Use AsyncClient, or transport="auto", which takes {self._name} where it can.',
+            f"The transport {self._name} has async I/O only, and Client needs blocking I/O.",
+            hint='Use AsyncClient, or transport="auto".',
         )
 
     def asynchronous(self) -> T:
         """
-        Make one.
+        Create a transport.
 
         Raises:
-            UnsupportedError: It cannot do what the settings or the environment want.
+            UnsupportedError: It does not support what the settings ask for.
         """
-        return self._make()
+        return self._create()

@@ -1,4 +1,4 @@
-"""Cut a stream of bytes into lines, however the bytes arrive."""
+"""Split a stream of bytes into lines, however the bytes arrive."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final
 from budwood.errors import ResponseTooLargeError
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-"""The longest line that is gathered: 16 MiB, more than any vendor's event with an image in it."""
+"""The longest line: 16 MiB, more than any vendor's event with an image in it."""
 
 
 class LineBuffer:
     """
-    Gathers bytes and gives back whole lines, without their ends.
+    Buffers bytes and returns complete lines, without their ends.
 
-    A line ends with LF, CR LF or CR (the three that server-sent events know). A character of UTF-8 that is cut in two
-    needs no care: its bytes are never taken for a line's end.
+    A line ends with LF, CR LF or CR, as in server-sent events. A UTF-8 character that is split in two is safe, because
+    none of its bytes can end a line.
 
     Args:
-        max_line_bytes: Above this a line is an error rather than a reason to fill the memory.
+        max_line_bytes: The longest line; a longer one raises `ResponseTooLargeError`.
     """
 
     __slots__ = ("_after_cr", "_limit", "_rest", "_size")
@@ -34,11 +34,11 @@ class LineBuffer:
         Return the lines that these bytes complete.
 
         Raises:
-            ResponseTooLargeError: A line is longer than allowed.
+            ResponseTooLargeError: A line is longer than the limit.
         """
         if self._after_cr and data:
             self._after_cr = False
-            if data[0] == 0x0A:  # the second half of a CR LF that was cut
+            if data[0] == 0x0A:  # the second half of a CR LF that was split
                 data = data[1:]
         if not data:
             return []
@@ -46,27 +46,27 @@ class LineBuffer:
         ended = data[-1] in b"\r\n"
         self._after_cr = data[-1] == 0x0D
         if self._rest:
-            self._keep(lines.pop(0))
+            self._buffer(lines.pop(0))
             if ended or lines:
                 lines.insert(0, self.close())
         if not ended and lines:
-            self._keep(lines.pop())
+            self._buffer(lines.pop())
         if len(data) > self._limit and any(len(line) > self._limit for line in lines):
-            raise self._too_long()
+            raise self._size_error()
         return lines
 
     def close(self) -> bytes:
-        """Return the last line where it has no end; otherwise empty bytes."""
+        """Return the last line if it has no end; otherwise empty bytes."""
         last = b"".join(self._rest)
         self._rest.clear()
         self._size = 0
         return last
 
-    def _keep(self, piece: bytes) -> None:
-        self._rest.append(piece)
-        self._size += len(piece)
+    def _buffer(self, part: bytes) -> None:
+        self._rest.append(part)
+        self._size += len(part)
         if self._size > self._limit:
-            raise self._too_long()
+            raise self._size_error()
 
-    def _too_long(self) -> ResponseTooLargeError:
-        return ResponseTooLargeError(f"The reply has a line of more than {self._limit:,} bytes.")
+    def _size_error(self) -> ResponseTooLargeError:
+        return ResponseTooLargeError(f"The reply contains a line of more than {self._limit:,} bytes.")

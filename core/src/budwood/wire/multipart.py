@@ -1,5 +1,5 @@
 """
-Bodies in the form ``multipart/form-data``, without reading the files in them.
+Encode ``multipart/form-data`` bodies, without reading the files in them.
 
 Source: RFC 7578; names are quoted as in WHATWG HTML, section "Multipart form data".
 """
@@ -30,9 +30,10 @@ class FormField:
     Attributes:
         name: Its name; several fields may share one.
         value: Text, bytes or a file.
-        filename: The name that a file is sent under. Bytes without one are an ordinary field; a file without one is
-            sent under its own name.
-        content_type: The media type of bytes or a file; by default, with a file name, that of arbitrary bytes.
+        filename: The file name that is sent. Bytes without one are an ordinary field; a file without one is sent with
+            its own name.
+        content_type: The media type of bytes or a file; with a file name the default is
+            ``application/octet-stream``.
     """
 
     name: str
@@ -43,7 +44,7 @@ class FormField:
 
 class Form(NamedTuple):
     """
-    A form that is ready to be sent.
+    An encoded form.
 
     Attributes:
         content_type: The value of the header ``content-type``.
@@ -56,13 +57,13 @@ class Form(NamedTuple):
 
 def encode_form(fields: Iterable[FormField]) -> Form:
     """
-    Write a form.
+    Encode a form.
 
-    The boundary occurs in no field. It is the same for equal forms within one process, so that a call that is encoded
-    twice is the same call.
+    The boundary does not occur in any field. Equal forms have the same boundary within one process, so encoding a call
+    twice gives the same call.
 
     Raises:
-        ValueError: A content type holds a line break.
+        ValueError: A content type contains a line break.
     """
     parts = [(_head(field), _content(field.value)) for field in fields]
     boundary = _boundary(parts)
@@ -106,11 +107,11 @@ def _content(value: str | bytes | BodyFile) -> bytes | BodyFile:
 
 
 def _boundary(parts: list[tuple[bytes, bytes | BodyFile]]) -> bytes:
-    """Derive a boundary of 128 bits, so that it occurs in no file, and check that it occurs in nothing else."""
+    """Derive a boundary of 128 bits, which will not occur in a file, and check that it does not occur elsewhere."""
     digest = blake2b(key=_KEY, digest_size=16)
     for head, content in parts:
-        said = content if isinstance(content, bytes) else repr(content).encode()
-        digest.update(b"%d %d " % (len(head), len(said)) + head + said)
+        text = content if isinstance(content, bytes) else repr(content).encode()
+        digest.update(b"%d %d " % (len(head), len(text)) + head + text)
     for number in count():
         attempt = digest.copy()
         attempt.update(b"%d" % number)

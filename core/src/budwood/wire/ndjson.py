@@ -1,4 +1,4 @@
-"""Newline-delimited JSON, cut into its values without I/O."""
+"""Split newline-delimited JSON into values, without I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from budwood.wire.lines import MAX_LINE_BYTES, LineBuffer
 
 class NDJSONDecoder:
     """
-    Cuts a stream into the bytes of one JSON value each, however they arrive. Empty lines are passed over.
+    Splits a stream into the bytes of its JSON values, however they arrive. Empty lines are skipped.
 
     Args:
         max_line_bytes: The longest line; a longer one raises `ResponseTooLargeError`.
@@ -23,6 +23,6 @@ class NDJSONDecoder:
         return [line for line in self._lines.feed(data) if line.strip()]
 
     def close(self) -> list[bytes]:
-        """Return the last value, where no newline follows it."""
+        """Return the last value if no newline follows it."""
         last = self._lines.close()
         return [last] if last.strip() else []

@@ -15,7 +15,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class ServerSentEvent(NamedTuple):
-    """One event. ``data`` stays bytes, as JSON parsers want them; lines of a multi-line event are joined by LF."""
+    """One event. ``data`` is bytes, for JSON parsers; lines of a multi-line event are joined by LF."""
 
     data: bytes
     event: str = "message"
@@ -24,14 +24,13 @@ class ServerSentEvent(NamedTuple):
 
 class SSEDecoder:
     """
-    Decodes an event stream, however its bytes are cut.
+    Decodes an event stream, however its bytes are split.
 
-    Comments and unknown fields are passed over. What the specification would discard at the end, an event without the
-    empty line after it, is given back by `close`: servers that forget their last newline are common.
+    Comments and unknown fields are skipped. An event at the end without the empty line after it, which the
+    specification would discard, is returned by `close`: many servers omit their last newline.
 
     Args:
-        max_line_bytes: The longest line; a longer one raises `ResponseTooLargeError`. An event's lines together are
-            bound by the same number.
+        max_line_bytes: The longest line, and the largest event; a longer one raises `ResponseTooLargeError`.
     """
 
     __slots__ = ("_data", "_event", "_id", "_limit", "_lines", "_size", "_started")
@@ -50,12 +49,12 @@ class SSEDecoder:
         Return the events that these bytes complete.
 
         Raises:
-            ResponseTooLargeError: A line, or the lines of one event, are longer than allowed.
+            ResponseTooLargeError: A line or an event is longer than the limit.
         """
         events: list[ServerSentEvent] = []
         for line in self._lines.feed(data):
             if line:
-                self._take(line)
+                self._parse_line(line)
             elif self._data:
                 events.append(self._dispatch())
             else:
@@ -63,13 +62,13 @@ class SSEDecoder:
         return events
 
     def close(self) -> list[ServerSentEvent]:
-        """Return the event that was not ended by an empty line, if there is one."""
+        """Return the last event if no empty line ended it."""
         last = self._lines.close()
         if last:
-            self._take(last)
+            self._parse_line(last)
         return [self._dispatch()] if self._data else []
 
-    def _take(self, line: bytes) -> None:
+    def _parse_line(self, line: bytes) -> None:
         if not self._started:
             self._started = True
             line = line.removeprefix(_BYTE_ORDER_MARK)
@@ -87,9 +86,9 @@ class SSEDecoder:
 
     def _add_data(self, value: bytes) -> None:
         self._data.append(value)
-        self._size += len(value) + 1  # an empty line takes memory too
+        self._size += len(value) + 1  # an empty line uses memory too
         if self._size > self._limit:
-            raise ResponseTooLargeError(f"The reply has an event of more than {self._limit:,} bytes.")
+            raise ResponseTooLargeError(f"The reply contains an event of more than {self._limit:,} bytes.")
 
     def _dispatch(self) -> ServerSentEvent:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)

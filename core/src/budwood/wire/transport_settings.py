@@ -1,4 +1,4 @@
-"""How connections are made, in settings that are the same for every transport."""
+"""The settings of connections, which are the same for every transport."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ class TransportSettings(BaseModel):
     Settings of a transport.
 
     Attributes:
-        proxy: The address of a proxy for all calls, as in ``http://user:password@host:port``; also ``https``,
-            and ``socks5`` where the transport can. By default the environment says: ``HTTPS_PROXY``, ``HTTP_PROXY``,
-            ``ALL_PROXY`` and ``NO_PROXY``.
-        trust_env: Whether the environment is asked for proxies and certificates.
+        proxy: The URL of a proxy for all requests, such as ``http://user:password@host:port``; also ``https``, and
+            ``socks5`` if the transport supports it. By default, the environment variables ``HTTPS_PROXY``,
+            ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` apply.
+        trust_env: Whether proxies and certificates are read from the environment.
         ca_file: Certificates of the authorities to trust, in PEM form, instead of ``SSL_CERT_FILE``,
             ``SSL_CERT_DIR`` or certifi's.
-        client_certificate: A certificate in PEM form that proves who we are, and its key where ``client_key`` is unset.
+        client_certificate: A client certificate in PEM form, which includes its key if ``client_key`` is unset.
         client_key: The key of ``client_certificate``.
-        verify: Whether the server's certificate is checked. False lets anyone between read and change everything.
-        http2: Whether HTTP/2 is offered, by a transport that can.
-        max_connections: So many requests are under way at once; further ones wait.
-        max_idle_connections: So many connections are kept for later.
-        keepalive_expiry: Seconds that an idle connection is kept. Servers close theirs after 60 s or so.
+        verify: Whether the server's certificate is checked. If False, anyone on the network can read and change all
+            data.
+        http2: Whether to offer HTTP/2, if the transport supports it.
+        max_connections: The most requests in flight; further ones wait.
+        max_idle_connections: The most idle connections to reuse.
+        keepalive_expiry: Seconds for which an idle connection is reused. Many servers close theirs after 60 s.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)

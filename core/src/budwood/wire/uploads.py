@@ -1,7 +1,7 @@
 """
-Bodies of requests that hold files: their size is known before anything is sent, and they are read in blocks.
+Request bodies that contain files: their size is known before anything is sent, and files are read in blocks.
 
-Nothing stays open between two blocks, so that a call which is cancelled or retried leaves no file behind.
+No file stays open between two blocks, so a call that is cancelled or retried leaves none open.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from budwood.errors import PromptError
 from budwood.types import Body, BodyFile
 
 BLOCK_SIZE: Final = 256 * 1024
-"""The bytes of a file that are in memory at a time. Async transports start a thread for each block."""
+"""How many bytes of a file are in memory at a time. Async transports use a thread for each block."""
 
 
-class _Found(NamedTuple):
-    """A file as it was when the call began; ``version`` changes when it is written to."""
+class _FileState(NamedTuple):
+    """A file as it was when the call started; ``version`` changes when it is written to."""
 
     file: BodyFile
     size: int
@@ -29,13 +29,13 @@ class _Found(NamedTuple):
 
 class Upload:
     """
-    A body that holds files. Each iteration reads them anew.
+    A body that contains files. Each iteration reads them again.
 
     Attributes:
-        size: The bytes of the whole body.
+        size: The size of the body in bytes.
 
     Raises:
-        PromptError: A file cannot be read, or, during an iteration, has changed since.
+        PromptError: A file cannot be read, or has changed since.
     """
 
     def __init__(self, body: tuple[bytes | BodyFile, ...]) -> None:
@@ -53,11 +53,11 @@ class Upload:
 
 class AsyncUpload:
     """
-    A body that holds files, which are read in threads; see `Upload`.
+    A body that contains files, which are read in threads; see `Upload`.
 
     Attributes:
-        size: The bytes of the whole body.
-        failure: Why a file could not be read, if it could not: HTTP libraries may hide what is raised while they send.
+        size: The size of the body in bytes.
+        failure: The error if a file could not be read: HTTP libraries may hide errors that are raised while they send.
     """
 
     def __init__(self, upload: Upload) -> None:
@@ -80,10 +80,10 @@ class AsyncUpload:
 
 def prepare_body(body: Body) -> bytes | Upload:
     """
-    Find the files of a body; without any it is returned as bytes.
+    Check the files of a body; a body without files is returned as bytes.
 
     Raises:
-        PromptError: A file is missing, cannot be read, or is shorter than the range that is to be sent.
+        PromptError: A file is missing, cannot be read, or is shorter than the range to send.
     """
     if isinstance(body, bytes):
         return body
@@ -93,7 +93,7 @@ def prepare_body(body: Body) -> bytes | Upload:
 
 
 async def prepare_body_async(body: Body) -> bytes | AsyncUpload:
-    """Find the files of a body in a thread; see `prepare_body`."""
+    """Check the files of a body in a thread; see `prepare_body`."""
     if isinstance(body, bytes):
         return body
     prepared = await asyncio.to_thread(prepare_body, body)
@@ -101,13 +101,13 @@ async def prepare_body_async(body: Body) -> bytes | AsyncUpload:
 
 
 def body_size(body: bytes | Upload | AsyncUpload) -> int:
-    """Return the size of a body that was prepared."""
+    """Return the size of a prepared body in bytes."""
     return len(body) if isinstance(body, bytes) else body.size
 
 
 def read_body(body: Body) -> bytes:
     """
-    Read a whole body into memory, for tests and recordings.
+    Read a body into memory, for tests and recordings.
 
     Raises:
         PromptError: See `prepare_body`.
@@ -116,24 +116,24 @@ def read_body(body: Body) -> bytes:
     return prepared if isinstance(prepared, bytes) else b"".join(prepared)
 
 
-def _find(file: BodyFile) -> _Found:
+def _find(file: BodyFile) -> _FileState:
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):  # noqa: PTH116 - opening a pipe waits for its other end
-            raise PromptError(f"{file.path} cannot be sent: it is not a regular file.", hint=_HINT)
+            raise PromptError(f"Cannot send {file.path}: it is not a regular file.", hint=_HINT)
         with open(file.path, "rb", buffering=0) as opened:  # noqa: PTH123 - a path may be text
             found = os.fstat(opened.fileno())
     except OSError as error:
         raise _unreadable(file, error) from error
     size = found.st_size - file.offset if file.size is None else file.size
     if size < 0 or not 0 <= file.offset <= found.st_size - size:
-        wanted = file.offset + (file.size or 0)
+        end = file.offset + (file.size or 0)
         raise PromptError(
-            f"{file.path} has {found.st_size:,} bytes, but {wanted:,} are needed for the range to send.", hint=_HINT
+            f"{file.path} has {found.st_size:,} bytes, but the range to send ends at {end:,}.", hint=_HINT
         )
-    return _Found(file, size, (found.st_size, found.st_mtime_ns))
+    return _FileState(file, size, (found.st_size, found.st_mtime_ns))
 
 
-def _read_block(found: _Found, position: int) -> bytes:
+def _read_block(found: _FileState, position: int) -> bytes:
     count = min(BLOCK_SIZE, found.size - position)
     try:
         with open(found.file.path, "rb") as opened:  # noqa: PTH123 - see `_find`
@@ -144,15 +144,15 @@ def _read_block(found: _Found, position: int) -> bytes:
         raise _unreadable(found.file, error) from error
     if (now.st_size, now.st_mtime_ns) != found.version or len(block) != count:
         raise PromptError(
-            f"{found.file.path} changed while it was being sent: it had {found.version[0]:,} bytes, and now has "
+            f"{found.file.path} changed while it was sent: it had {found.version[0]:,} bytes, and now has "
             f"{now.st_size:,}. The request was not completed.",
-            hint="Send the file once nothing writes to it.",
+            hint="Send the file when no program writes to it.",
         )
     return block
 
 
 def _unreadable(file: BodyFile, error: OSError) -> PromptError:
-    return PromptError(f"{file.path} cannot be read: {error.strerror or error}.", hint=_HINT)
+    return PromptError(f"Cannot read {file.path}: {error.strerror or error}.", hint=_HINT)
 
 
 _HINT: Final = "Check the path of the file and its permissions."

@@ -1,4 +1,4 @@
-"""Carries the HTTP calls of async clients with aiohttp."""
+"""A transport for async clients, with aiohttp."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +19,6 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             settings=lambda: TransportSettings,
             build=build_transports,
             requires_api=(2, 0),
-            summary="For async clients: aiohttp, which costs less CPU than the default.",
+            summary="For async clients, also with HTTP proxies; uses less CPU than the default.",
         )
     ]

@@ -1,7 +1,7 @@
 """
-Say in our own terms what aiohttp says.
+Convert errors of aiohttp.
 
-Its errors hold the request with all its headers, and so the key: none is chained, but the system's error within.
+They contain the request with all its headers, and so the key. The cause is therefore the system error inside, if any.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from budwood.wire.proxies import Proxy
 
 
 def convert_error(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
-    """Say what went wrong."""
-    failure = _failure(error, call, timing, now, proxy)
+    """Return the error of Budwood for one of aiohttp."""
+    failure = _create_error(error, call, timing, now, proxy)
     failure.__cause__ = _system_error(error)
     return failure
 
 
-def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
+def _create_error(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy: Proxy | None) -> BudwoodError:
     if isinstance(error, TimeoutError):
         return timeout_error(call, timing, now, connecting=isinstance(error, aiohttp.ConnectionTimeoutError))
     if isinstance(error, aiohttp.InvalidURL):
-        return url_error(call, "it is no address")
+        return url_error(call, "it is not a valid URL")
     if isinstance(error, aiohttp.ClientHttpProxyError) and proxy is not None:
         return proxy_rejection_error(proxy, f"{error.status} {error.message}")
     if is_client_certificate_error(error):
@@ -46,13 +46,13 @@ def _failure(error: Exception, call: HTTPCall, timing: Timing, now: float, proxy
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return server_certificate_error(call, str(error.certificate_error))
     if isinstance(error, aiohttp.ClientConnectorError):
-        return _not_connected(error, call, proxy)
-    if isinstance(error, ValueError):  # aiohttp's of a header with a line break
+        return _create_connection_error(error, call, proxy)
+    if isinstance(error, ValueError):  # for a header with a line break
         return header_error()
     return broken_connection_error(call, _reason(error))
 
 
-def _not_connected(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: Proxy | None) -> BudwoodError:
+def _create_connection_error(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: Proxy | None) -> BudwoodError:
     reason = error.strerror or str(error.os_error) or type(error.os_error).__name__
     if proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
         return proxy_connection_error(call, proxy, reason)
@@ -60,7 +60,7 @@ def _not_connected(error: aiohttp.ClientConnectorError, call: HTTPCall, proxy: P
 
 
 def _reason(error: Exception) -> str:
-    """Say what happened, in aiohttp's words but for those that show the request."""
+    """Return the message of an error, without the parts that show the request."""
     if isinstance(error, aiohttp.ClientResponseError):
         return error.message.partition("\n")[0].rstrip(".:") or type(error).__name__
     return str(error).rstrip(".") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Make transports; aiohttp is imported when one is wanted."""
+"""Create transports; aiohttp is imported when the first one is created."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncOnlyTransports[AiohttpTransport]:
-    """Make what makes the transports that the settings describe."""
+    """Return the factory of transports with these settings."""
 
-    def make() -> AiohttpTransport:
+    def create() -> AiohttpTransport:
         from budwood_aiohttp.transport import AiohttpTransport
 
         return AiohttpTransport(settings, monotonic=context.clock.monotonic)
 
-    return AsyncOnlyTransports("aiohttp", make)
+    return AsyncOnlyTransports("aiohttp", create)

@@ -1,4 +1,4 @@
-"""Sessions of aiohttp, with what it does beyond carrying (cookies, redirects, unpacking) turned off."""
+"""Sessions of aiohttp without cookies and decompression."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from aiohttp.tracing import Trace
 from budwood.wire.heads import DEFAULT_HEADERS
 from budwood.wire.transport_settings import TransportSettings
 
-_LONGEST_HEADER: Final = 100 * 1024
-"""Some servers send policies of more than aiohttp's 8 kB."""
+_MAX_HEADER: Final = 100 * 1024
+"""Some servers send policies larger than aiohttp's limit of 8 kB."""
 
-_MOST_SPOILT: Final = 3
-"""So many connections on which a server speaks unasked are put away for one call."""
+_MAX_UNSOLICITED: Final = 3
+"""How many connections with unsolicited data are discarded for one call."""
 
 
 def create_session(settings: TransportSettings, owner: object) -> aiohttp.ClientSession:
     """
-    Begin a session on the running event loop.
+    Create a session on the running event loop.
 
     Args:
-        settings: How connections are made.
-        owner: Once it is gone, so is the session. Whoever forgets to close it is not told: neither is one of httpx.
+        settings: The settings of connections.
+        owner: When it is garbage-collected, the session is closed, without a warning, as clients of httpx are.
     """
-    keeping = settings.max_idle_connections > 0
+    reuses_connections = settings.max_idle_connections > 0
     connector = _Connector(
         limit=0,
-        force_close=not keeping,
-        keepalive_timeout=settings.keepalive_expiry if keeping else None,
+        force_close=not reuses_connections,
+        keepalive_timeout=settings.keepalive_expiry if reuses_connections else None,
     )
     session = aiohttp.ClientSession(
         connector=connector,
@@ -41,37 +41,33 @@ def create_session(settings: TransportSettings, owner: object) -> aiohttp.Client
         headers=DEFAULT_HEADERS,
         skip_auto_headers=("Content-Type",),
         auto_decompress=False,
-        max_line_size=_LONGEST_HEADER,
-        max_field_size=_LONGEST_HEADER,
+        max_line_size=_MAX_HEADER,
+        max_field_size=_MAX_HEADER,
     )
     weakref.finalize(owner, _drop, session, asyncio.get_running_loop())
     return session
 
 
 class _Connector(aiohttp.TCPConnector):
-    """
-    Uses no connection on which something came that nobody had asked for.
-
-    aiohttp would take that for the reply to the next request.
-    """
+    """Does not reuse a connection with unsolicited data, which aiohttp would take for the reply to the next request."""
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
-        for _ in range(_MOST_SPOILT):
+        for _ in range(_MAX_UNSOLICITED):
             connection = await super().connect(req, traces, timeout)
             if connection.protocol is None or not connection.protocol.should_close:
                 return connection
             connection.close()
-        raise aiohttp.ServerDisconnectedError("the server speaks before it is asked")
+        raise aiohttp.ServerDisconnectedError("the server sends data without a request")
 
     def __del__(self, _warnings: object = None) -> None:
-        """Do not complain, as aiohttp's does: `_drop` closes what can still be closed."""
+        """Do not warn, as aiohttp does: `_drop` closes what can still be closed."""
 
 
 class _Response(aiohttp.ClientResponse):
     def __del__(self, _warnings: object = None) -> None:
-        if not self._loop.is_closed():  # else aiohttp fails at it, and says so
+        if not self._loop.is_closed():  # otherwise aiohttp fails and prints an error
             super().__del__()
 
 
@@ -94,4 +90,4 @@ async def _closed(connector: aiohttp.BaseConnector) -> None:
 
 
 _closing: Final[set[asyncio.Task[None]]] = set()
-"""The loop itself keeps no task alive."""
+"""The loop itself has weak references to tasks only."""

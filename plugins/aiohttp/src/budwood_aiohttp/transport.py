@@ -1,4 +1,4 @@
-"""Carry HTTP calls with aiohttp."""
+"""Send calls with aiohttp."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from budwood.wire.uploads import AsyncUpload, prepare_body_async
 from budwood_aiohttp.errors import convert_error
 from budwood_aiohttp.sessions import create_session
 
-_MOST_ADDRESSES: Final = 1000
-"""So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+_MAX_TARGETS: Final = 1000
+"""How many URLs are cached: memory stays bounded if every call has a new one."""
 
-_FAILURES: Final = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
-"""What aiohttp raises; a `RuntimeError` where the session is closed in the meantime."""
+_CONNECTION_ERRORS: Final = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
+"""What aiohttp raises; `RuntimeError` if the session is closed in the meantime."""
 
-_LARGE: Final = 1024 * 1024
-"""aiohttp wants larger bodies as files, which it reads in pieces."""
+_MAX_BYTES_BODY: Final = 1024 * 1024
+"""aiohttp warns about larger bodies unless they are files, which it reads in blocks."""
 
 
 class _Target(NamedTuple):
     """
-    An address, ready to be sent to.
+    A URL, with what sending a request to it needs.
 
-    ``arguments`` are those of `aiohttp.ClientSession.request` that are the same for each call to it.
+    ``arguments`` are the arguments of `aiohttp.ClientSession.request` that are the same for each call.
     """
 
     url: URL
@@ -49,11 +49,11 @@ class _Target(NamedTuple):
 
 class AiohttpTransport:
     """
-    Carries calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
+    Sends calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
 
     Args:
-        settings: How connections are made. ``max_idle_connections`` is not aiohttp's to say, but for 0.
-        monotonic: The clock that deadlines are moments of.
+        settings: The settings of connections. aiohttp supports no other ``max_idle_connections`` than 0.
+        monotonic: The clock of the deadlines.
 
     Raises:
         UnsupportedError: The settings ask for HTTP/2 or a SOCKS proxy. A SOCKS proxy of the environment raises it in
@@ -72,14 +72,14 @@ class AiohttpTransport:
         if self._proxies.configured is not None:
             _check_proxy(self._proxies.configured)
         self.deadlines = Deadlines()
-        self._places = asyncio.BoundedSemaphore(self._settings.max_connections)
+        self._slots = asyncio.BoundedSemaphore(self._settings.max_connections)
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
         self.responses: set[aiohttp.ClientResponse] = set()
 
-    def _started(self) -> aiohttp.ClientSession:
-        """Begin a session, which needs a running event loop."""
+    def _start_session(self) -> aiohttp.ClientSession:
+        """Create the session, which needs a running event loop."""
         self._session = create_session(self._settings, self)
         return self._session
 
@@ -88,9 +88,9 @@ class AiohttpTransport:
         left = check_head_deadline(timing, self.monotonic())
         target = self._targets.get(call.url) or self._target(call)
         headers = request_headers(call, target.address)
-        session = self._session or self._started()
+        session = self._session or self._start_session()
         proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
-        if proxied:  # aiohttp sends them with CONNECT alone
+        if proxied:  # aiohttp sends them with CONNECT only
             headers.update(proxied)
         body: bytes | AsyncUpload = b""
         try:
@@ -98,7 +98,7 @@ class AiohttpTransport:
                 body = await prepare_body_async(call.body)
                 if not isinstance(body, bytes):
                     headers["content-length"] = str(body.size)
-                await self._places.acquire()
+                await self._slots.acquire()
                 try:
                     response = await session.request(
                         call.method,
@@ -109,9 +109,9 @@ class AiohttpTransport:
                         **target.arguments,
                     )
                 except BaseException:
-                    self._places.release()
+                    self._slots.release()
                     raise
-        except _FAILURES as error:
+        except _CONNECTION_ERRORS as error:
             failure = _upload_failure(body) or convert_error(error, call, timing, self.monotonic(), target.proxy)
         else:
             exchange = AiohttpExchange(self, call, timing.after_head(), target.proxy, response)
@@ -119,7 +119,7 @@ class AiohttpTransport:
                 await exchange.close()
                 raise proxy_authentication_error(target.proxy)
             return exchange
-        raise failure  # out here, so that what it is not chained to is not its context either
+        raise failure  # outside of `except`, so that it does not get the original error as its context
 
     def _target(self, call: HTTPCall) -> _Target:
         address = parse_address(call)
@@ -138,7 +138,7 @@ class AiohttpTransport:
             scheme=address.scheme, host=address.host, port=address.port, path=path, query_string=query, encoded=True
         )
         target = _Target(url, address, proxy, arguments)
-        if len(self._targets) >= _MOST_ADDRESSES:
+        if len(self._targets) >= _MAX_TARGETS:
             self._targets.clear()
         self._targets[call.url] = target
         return target
@@ -150,9 +150,9 @@ class AiohttpTransport:
             self._timeouts[seconds] = aiohttp.ClientTimeout(connect=seconds, ceil_threshold=float("inf"))
         return self._timeouts[seconds]
 
-    def leave(self) -> None:
-        """Let another request into the place of one that is over."""
-        self._places.release()
+    def release_slot(self) -> None:
+        """Let another request use the slot."""
+        self._slots.release()
 
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
@@ -165,11 +165,11 @@ class AiohttpTransport:
 
 
 class AiohttpExchange(AsyncBody):
-    """One request under way; see `budwood.contracts.AsyncExchange`."""
+    """One request in flight; see `budwood.contracts.AsyncExchange`."""
 
     __slots__ = ("_call", "_proxy", "_response", "_transport")
 
-    failures: ClassVar[tuple[type[Exception], ...]] = _FAILURES
+    connection_errors: ClassVar[tuple[type[Exception], ...]] = _CONNECTION_ERRORS
 
     def __init__(
         self,
@@ -187,36 +187,36 @@ class AiohttpExchange(AsyncBody):
         self._response = response
         transport.responses.add(response)
 
-    def _at_hand(self) -> bytes:
+    def _take_buffered(self) -> bytes:
         return self._response.content.read_nowait()
 
-    async def _wait(self) -> bytes:
+    async def _receive(self) -> bytes:
         return await self._response.content.readany()
 
     def _is_at_end(self) -> bool:
         return self._response.content.at_eof()
 
-    def _failed(self, error: Exception) -> BudwoodError:
+    def _convert_error(self, error: Exception) -> BudwoodError:
         return convert_error(error, self._call, self._timing, self._monotonic(), self._proxy)
 
-    async def _end(self) -> None:
+    async def _release(self) -> None:
         self._transport.responses.discard(self._response)
         self._response.close()
-        self._transport.leave()
+        self._transport.release_slot()
 
     async def _discard(self) -> None:
         self._transport.responses.discard(self._response)
-        self._response.close()  # which closes nothing: aiohttp's connection dies with its loop
+        self._response.close()  # closes nothing: the connection is closed when it is garbage-collected
 
 
 def _content(body: bytes | AsyncUpload) -> bytes | BytesIO | AsyncIterator[bytes] | None:
     if isinstance(body, AsyncUpload):
         return aiter(body)
-    return BytesIO(body) if len(body) > _LARGE else body or None
+    return BytesIO(body) if len(body) > _MAX_BYTES_BODY else body or None
 
 
 def _upload_failure(body: bytes | AsyncUpload) -> BudwoodError | None:
-    """Return why a file could not be sent; aiohttp says only that the connection broke."""
+    """Return the error if a file could not be read; aiohttp reports a lost connection instead."""
     return body.failure if isinstance(body, AsyncUpload) else None
 
 

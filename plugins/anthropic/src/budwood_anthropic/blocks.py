@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from pydantic_core import from_json, to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import require_text
+from budwood.providing import parse_id, require_text
 from budwood.types import (
     ReasoningClosed,
     ReasoningDelta,
@@ -180,7 +180,7 @@ class OpenCall(OpenBlock):
 
     def start(self) -> Iterator[StreamEvent]:
         """Report its id and name."""
-        yield ToolCallDelta(self._number, self._block.get("id") or None, self._block.get("name") or None)
+        yield ToolCallDelta(self._number, parse_id(self._block.get("id")), parse_id(self._block.get("name")))
 
     def add(self, delta: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """Report a fragment of the arguments."""
@@ -204,7 +204,8 @@ class OpenCall(OpenBlock):
 
 def open_block(block: Mapping[str, Any], *, call: int) -> OpenBlock:
     """Start a block; ``call`` is the number of the next tool call."""
-    match block.get("type"):
+    kind = block.get("type")
+    match kind if isinstance(kind, str) else None:
         case "text":
             return OpenText(block)
         case None if "text" in block:

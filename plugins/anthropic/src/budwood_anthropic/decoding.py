@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import parse_count, require_text
+from budwood.providing import parse_count, parse_id, require_text
 from budwood.types import (
     JSON,
     FinishReason,
@@ -76,7 +76,7 @@ def decode_content(blocks: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
 
 def decode_block(block: Mapping[str, Any]) -> Part:
     """Decode a block; one of a kind that Budwood does not model becomes a vendor part."""
-    kind = block.get("type")
+    kind = block.get("type") if isinstance(block.get("type"), str) else None
     if kind == "text" or (kind is None and "text" in block):
         return decode_text(block)
     if kind in THINKING:
@@ -96,8 +96,8 @@ def decode_call(block: Mapping[str, Any], arguments: str) -> ToolCallPart:
     """Decode a tool call; a caller other than the model, such as its code, is in ``data``."""
     others = _other_fields(block, _CALL_FIELDS)
     return ToolCallPart(
-        id=block.get("id") or "",
-        name=block.get("name") or "",
+        id=parse_id(block.get("id")) or "",
+        name=parse_id(block.get("name")) or "",
         arguments=arguments,
         provider=VENDOR if others else None,
         data=others,

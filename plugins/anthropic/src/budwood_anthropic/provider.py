@@ -15,6 +15,7 @@ from budwood.providing import (
     find_tier,
     make_missing_field_error,
     parse_count,
+    parse_id,
     parse_object,
     parse_request_id,
 )
@@ -118,8 +119,8 @@ class Anthropic(BaseProvider):
             finish_reason=finish_reason(raw_reason),
             raw_finish_reason=raw_reason,
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
-            id=body.get("id") or None,
-            model=body.get("model") or "",
+            id=parse_id(body.get("id")),
+            model=parse_id(body.get("model")) or "",
             request_id=parse_request_id(reply.headers),
             rate_limits=self.rate_limits(reply.head),
             metadata=decode_metadata(body),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from budwood.errors import BadResponseError, ProviderError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, make_events, parse_count, parse_request_id
+from budwood.providing import BaseStreamDecoder, make_events, parse_count, parse_id, parse_request_id
 from budwood.types import (
     JSON,
     ChatResponse,
@@ -100,7 +100,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             self._is_finished = False
             yield Restarted("the vendor restarted the reply")
         self._has_message = True
-        yield ResponseStarted(message.get("id") or None, message.get("model") or None)
+        yield ResponseStarted(parse_id(message.get("id")), parse_id(message.get("model")))
         yield ResponseMetadata(decode_metadata(message), self._limits, parse_request_id(self._head.headers))
         self._usage = {}
         self._stop_reason = stop_reason(message.get("stop_reason"))

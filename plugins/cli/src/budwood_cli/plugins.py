@@ -47,8 +47,8 @@ def _state(plugin: InstalledPlugin, registry: Registry) -> str:
 
 def _presets(survey: Survey, registry: Registry) -> list[dict[str, object]]:
     """Return a row for each preset of a provider: a name that works in PROVIDER/MODEL without a section in settings."""
-    from budwood.catalog import presets
     from budwood.hooks import PROVIDER
+    from budwood.plugins import presets
 
     rows = []
     for name, preset in sorted(presets().items()):

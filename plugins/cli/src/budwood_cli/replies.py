@@ -81,7 +81,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
             "model",
             "status",
             "duration",
-            "waited",
+            "delay",
             "error",
             "request_id",
             "cached",

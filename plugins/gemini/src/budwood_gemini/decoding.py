@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
-from budwood.providing import parse_count, require_text
+from budwood.providing import parse_count, parse_id, require_text
 from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
 from budwood_gemini.content import SOURCES, VENDOR
 from budwood_gemini.tool_results import OUR_ID
@@ -127,8 +127,8 @@ def _call(fields: Mapping[str, Any], new_id: str) -> ToolCallPart:
     call = fields["functionCall"]
     arguments = call.get("args")
     return ToolCallPart(
-        id=call.get("id") or new_id,
-        name=call.get("name") or "",
+        id=parse_id(call.get("id")) or new_id,
+        name=parse_id(call.get("name")) or "",
         arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
         provider=VENDOR,
         data=other_fields(fields, "functionCall"),

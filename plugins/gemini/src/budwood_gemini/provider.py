@@ -19,6 +19,7 @@ from budwood.providing import (
     make_missing_field_error,
     parse_body,
     parse_count,
+    parse_id,
     parse_rate_limits,
 )
 from budwood.types import (
@@ -114,7 +115,7 @@ class Gemini(BaseProvider):
             missing = make_missing_field_error(reply, body, "candidates")
             missing.retryable = find_message(body) is None
             raise missing
-        reply_id = body.get("responseId") or None
+        reply_id = parse_id(body.get("responseId"))
         message, *others = (decode_message(candidate, reply_id, count_tool_calls(request)) for candidate in candidates)
         first = candidates[0]
         if not any(one.parts for one in (message, *others)) and (
@@ -129,7 +130,7 @@ class Gemini(BaseProvider):
             raw_finish_reason=raw_reason,
             usage=_decode_usage(body),
             id=reply_id,
-            model=body.get("modelVersion") or "",
+            model=parse_id(body.get("modelVersion")) or "",
             request_id=parse_request_id(reply.headers),
             rate_limits=parse_rate_limits(reply.headers),
             metadata={**reply_metadata(body), **candidate_metadata(first)},

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from budwood.errors import BadResponseError, StreamInterruptedError
-from budwood.providing import BaseStreamDecoder, describe_body, parse_json, parse_rate_limits
+from budwood.providing import BaseStreamDecoder, describe_body, parse_id, parse_json, parse_rate_limits
 from budwood.types import (
     JSON,
     Finished,
@@ -221,8 +221,8 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
 
     def _start_reply(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._has_started = True
-        self._id = chunk.get("responseId") or None
-        yield ResponseStarted(self._id, chunk.get("modelVersion") or None)
+        self._id = parse_id(chunk.get("responseId"))
+        yield ResponseStarted(self._id, parse_id(chunk.get("modelVersion")))
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
     def _decode_candidate(self, candidate: Mapping[str, Any]) -> Iterator[StreamEvent]:

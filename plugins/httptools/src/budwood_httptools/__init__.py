@@ -1,4 +1,4 @@
-"""Carries the HTTP calls of async clients the shortest way: asyncio's connections, and the parser httptools."""
+"""A transport for async clients, on the connections of asyncio and the parser httptools."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +19,6 @@ def budwood_transports() -> Iterable[TransportSpec[Any]]:
             settings=lambda: TransportSettings,
             build=build_transports,
             requires_api=(2, 0),
-            summary="For async clients without a proxy: the least that a call can cost.",
+            summary="For async clients without a proxy; uses the least CPU.",
         )
     ]

@@ -1,7 +1,7 @@
 """
-One connection: what is written to it, and the reply that httptools reads from it.
+One connection: requests that are written to it, and replies that httptools parses.
 
-Source: RFC 9112, HTTP/1.1. httptools is llhttp, the parser of Node.js; which bytes belong to which reply it decides.
+Source: RFC 9112, HTTP/1.1. httptools is llhttp, the parser of Node.js; it decides which bytes belong to which reply.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import httptools
 
 from budwood.wire.event_loops import abort
 
-_MOST_UNREAD: Final = 256 * 1024
-"""So many bytes are taken from the kernel before anyone has read them."""
+_MAX_UNREAD: Final = 256 * 1024
+"""How many unread bytes are buffered before reading from the kernel pauses."""
 
-_LONGEST_HEAD: Final = 256 * 1024
-"""A head is no longer than this."""
+_MAX_HEAD: Final = 256 * 1024
+"""The size limit of a head."""
 
 
 class Connection(asyncio.Protocol):
     """
-    A connection, with one request under way at a time.
+    A connection, with one request at a time.
 
     Attributes:
-        status: The status of the reply, once its head is there.
+        status: The status of the reply, once its head has arrived.
         headers: Its headers, as sent.
-        expires: When it is too old to be used again, by the loop's clock.
-        is_complete: Whether the whole reply has come.
+        expires: When it is too old to be reused, by the loop's clock.
+        is_complete: Whether the full reply has arrived.
         sock: Its socket.
     """
 
@@ -46,72 +46,74 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._unread = 0
         self._head_size = 0
-        self._asked = False
-        self._headless = True
-        self._keeps = False
-        self._bodiless = False
-        self._cut_short = False
-        self._paused = False
-        self._full = False
+        self._is_requested = False
+        self._is_waiting_for_head = True
+        self._is_reusable = False
+        self._is_bodiless = False
+        self._is_upload_incomplete = False
+        self._is_paused = False
+        self._is_write_buffer_full = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    def send(self, request: bytes, *, bodiless: bool) -> None:
-        """Send a request; ``bodiless`` says that no body follows the head of the reply, whatever the head says."""
+    def send(self, request: bytes, *, is_bodiless: bool) -> None:
+        """Send a request; ``is_bodiless`` if no body follows the head of the reply, whatever the head says."""
         self.headers = []
         self._head_size = 0
-        self._asked, self._headless, self.is_complete, self._keeps = True, True, False, False
-        self._bodiless = bodiless
+        self._is_requested, self._is_waiting_for_head, self.is_complete, self._is_reusable = True, True, False, False
+        self._is_bodiless = is_bodiless
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
 
     async def send_blocks(self, blocks: AsyncIterable[bytes]) -> None:
         """
-        Send a body block by block, after its head, as fast as the server reads it.
+        Send a body in blocks, after its head, as fast as the server reads it.
 
-        Where the server replies before it has read all, or closes the connection, the rest is not sent.
+        If the server replies before the end, or closes the connection, the rest is not sent.
         """
         async for block in blocks:
-            if self._error is None and self._headless:
+            if self._error is None and self._is_waiting_for_head:
                 self._transport.write(block)
-            while self._full and self._error is None and self._headless:
+            while self._is_write_buffer_full and self._error is None and self._is_waiting_for_head:
                 await self._next_event()
-            if self._error is not None or not self._headless:
-                self._cut_short = True
+            if self._error is not None or not self._is_waiting_for_head:
+                self._is_upload_incomplete = True
                 return
 
     async def wait_for_head(self) -> None:
         """
-        Wait until the request is sent and the head of the reply is here.
+        Wait until the request is sent and the head of the reply has arrived.
 
         Raises:
-            OSError: The connection broke, or what came is no HTTP.
+            OSError: The connection was lost, or the reply is not valid HTTP.
         """
-        while self._headless or (self._full and not self._cut_short and self._error is None):
+        while self._is_waiting_for_head or (
+            self._is_write_buffer_full and not self._is_upload_incomplete and self._error is None
+        ):
             if self._error is not None:
                 raise self._error
             await self._next_event()
 
-    def take(self) -> bytes:
-        """Return what is here of the body."""
+    def take_received(self) -> bytes:
+        """Return the part of the body that was received."""
         chunks = self._chunks
         if not chunks:
             return b""
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._unread = 0
-        if self._paused:
-            self._paused = False
+        if self._is_paused:
+            self._is_paused = False
             self._transport.resume_reading()
         return data
 
     async def read(self) -> bytes:
         """
-        Wait for more of the body; empty bytes are its end.
+        Wait for the next bytes of the body; empty bytes are its end.
 
         Raises:
-            OSError: The connection broke before that.
+            OSError: The connection was lost before the end.
         """
         while not self._chunks:
             if self.is_complete:
@@ -119,38 +121,38 @@ class Connection(asyncio.Protocol):
             if self._error is not None:
                 raise self._error
             await self._next_event()
-        return self.take()
+        return self.take_received()
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the whole body has been read."""
+        """Whether the full body was read."""
         return self.is_complete and not self._chunks
 
-    def keep(self, seconds: float) -> bool:
-        """Wait for the next request, so many seconds; return whether another may follow at all."""
-        if not (self.is_complete and self._keeps) or self._cut_short or self._error is not None:
+    def prepare_reuse(self, seconds: float) -> bool:
+        """Prepare for the next request within some seconds; return whether the connection can be reused."""
+        if not (self.is_complete and self._is_reusable) or self._is_upload_incomplete or self._error is not None:
             return False
         if self._transport.is_closing():
             return False
-        self._asked = False
+        self._is_requested = False
         self._chunks.clear()
         self.expires = self._loop.time() + seconds
-        if self._bodiless:
+        if self._is_bodiless:
             self._parser = None
         return True
 
     def has_expired(self) -> bool:
-        """Whether its time is over, or the server has closed it."""
+        """Tell whether it is too old, or was closed by the server."""
         return self._error is not None or self._transport.is_closing() or self._loop.time() >= self.expires
 
     def close(self) -> None:
-        """Close it at once."""
-        if not self._loop.is_closed():  # else the task that waits cannot be woken any more
+        """Close it immediately."""
+        if not self._loop.is_closed():  # otherwise a waiting task can no longer be woken
             self._fail(ConnectionAbortedError("The connection is closed."))
         abort(self._transport, self.sock, self._loop)
 
     def _next_event(self) -> asyncio.Future[None]:
-        """Return what is done once something has changed."""
+        """Return a future that is done when the state changes."""
         self._waiter = self._loop.create_future()
         return self._waiter
 
@@ -163,96 +165,105 @@ class Connection(asyncio.Protocol):
             self._error = error
         self._wake()
 
-    # What asyncio calls.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Store the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came."""
-        if not self._asked or self._parser is None:  # nobody asked for it: it must not become the next reply
+        """Parse received bytes."""
+        if not self._is_requested or self._parser is None:  # without a request, it must not become the next reply
             self.close()
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._keeps = False
-            self._fail(ConnectionError(f"what came is no HTTP: {error}"))
-        if self._headless:
+            self._is_reusable = False
+            self._fail(ConnectionError(f"the reply is not valid HTTP: {error}"))
+        if self._is_waiting_for_head:
             self._head_size += len(data)
-            if self._head_size > _LONGEST_HEAD:
-                self._fail(ConnectionError(f"the head of the reply is longer than {_LONGEST_HEAD:,} bytes"))
-        if self._unread > _MOST_UNREAD and not self._paused:
-            self._paused = True
+            if self._head_size > _MAX_HEAD:
+                self._fail(ConnectionError(f"the head of the reply is longer than {_MAX_HEAD:,} bytes"))
+        if self._unread > _MAX_UNREAD and not self._is_paused:
+            self._is_paused = True
             self._transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
-        """Note that nothing more will come."""
-        self._end(None)
+        """Handle the end of the data."""
+        self._handle_end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the connection is gone."""
-        self._end(exc)
+        """Handle the end of the connection."""
+        self._handle_end(exc)
 
-    def _end(self, error: Exception | None) -> None:
-        """Take the end of the connection for that of the body, where the head announces no other."""
-        self._keeps = False
-        if not self._headless and not self.is_complete and error is None and not _announces_its_end(self.headers):
+    def _handle_end(self, error: Exception | None) -> None:
+        """End the reply, if its head has neither a length nor chunks; otherwise it was lost."""
+        self._is_reusable = False
+        if (
+            not self._is_waiting_for_head
+            and not self.is_complete
+            and error is None
+            and not _has_known_length(self.headers)
+        ):
             self.is_complete = True
-        said = "the server closed it before the end of the reply" if not self._headless else "the server sent no reply"
-        self._fail(error if isinstance(error, OSError) else ConnectionResetError(said))
+        reason = (
+            "the server sent no reply"
+            if self._is_waiting_for_head
+            else "the server closed it before the end of the reply"
+        )
+        self._fail(error if isinstance(error, OSError) else ConnectionResetError(reason))
 
     def pause_writing(self) -> None:
-        """Write no more for now."""
-        self._full = True
+        """Stop writing for now."""
+        self._is_write_buffer_full = True
 
     def resume_writing(self) -> None:
-        """Write on."""
-        self._full = False
+        """Continue to write."""
+        self._is_write_buffer_full = False
         self._wake()
 
-    # What httptools calls.
+    # Called by httptools.
 
     def on_message_begin(self) -> None:
-        """Begin a reply."""
+        """Handle the start of a reply."""
         if self.is_complete:  # a second reply to one request
-            self._keeps = False
+            self._is_reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header; those after the body are left."""
-        if self._headless:
+        """Store a header; trailers are ignored."""
+        if self._is_waiting_for_head:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """End the head."""
-        if self._parser is None or not self._headless:
+        """Handle the end of the head."""
+        if self._parser is None or not self._is_waiting_for_head:
             return
         status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101:  # the reply comes after it
+        if 100 <= status < 200 and status != 101:  # the final reply follows
             self.headers = []
             return
         self.status = status
-        self._headless = False
-        if self._bodiless:  # the parser waits for a body all the same: the next reply gets another
+        self._is_waiting_for_head = False
+        if self._is_bodiless:  # the parser still expects a body, so the next reply gets a new parser
             self.is_complete = True
-            self._keeps = self._parser.should_keep_alive()
+            self._is_reusable = self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
-        """Take in a piece of the body."""
-        if self.is_complete:  # nobody asked for it
-            self._keeps = False
+        """Store a part of the body."""
+        if self.is_complete:  # more than the reply
+            self._is_reusable = False
         else:
             self._chunks.append(data)
             self._unread += len(data)
 
     def on_message_complete(self) -> None:
-        """End the reply."""
-        if self._parser is not None and not self._headless and not self.is_complete:
+        """Handle the end of the reply."""
+        if self._parser is not None and not self._is_waiting_for_head and not self.is_complete:
             self.is_complete = True
-            self._keeps = self._parser.should_keep_alive()
+            self._is_reusable = self._parser.should_keep_alive()
 
 
-def _announces_its_end(headers: list[tuple[bytes, bytes]]) -> bool:
+def _has_known_length(headers: list[tuple[bytes, bytes]]) -> bool:
     return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in headers)

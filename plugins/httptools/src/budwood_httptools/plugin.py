@@ -1,4 +1,4 @@
-"""Make transports; httptools is imported when one is wanted."""
+"""Create transports; httptools is imported when the first one is created."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def build_transports(settings: TransportSettings, context: PluginContext) -> AsyncOnlyTransports[HttptoolsTransport]:
-    """Make what makes the transports that the settings describe."""
+    """Return the factory of transports with these settings."""
 
-    def make() -> HttptoolsTransport:
+    def create() -> HttptoolsTransport:
         from budwood_httptools.transport import HttptoolsTransport
 
         return HttptoolsTransport(settings, monotonic=context.clock.monotonic)
 
-    return AsyncOnlyTransports("httptools", make)
+    return AsyncOnlyTransports("httptools", create)

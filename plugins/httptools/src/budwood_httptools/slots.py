@@ -1,4 +1,4 @@
-"""Bound how many requests are under way at once."""
+"""Limit how many requests are in flight."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections import deque
 
 
-class Places:
+class Slots:
     """
-    So many places for requests. Those that find none wait in order. Belongs to one event loop.
+    Slots for requests in flight; further requests wait in order. Belongs to one event loop.
 
-    `asyncio.Semaphore` does the same at six times the cost where a place is free, which is nearly always.
+    `asyncio.Semaphore` costs six times as much if a slot is free, as it nearly always is.
 
     Attributes:
-        free: How many places are free; while requests wait, none is. Whoever takes one counts it down.
+        free: How many slots are free; 0 while requests wait. To take a free slot, decrement it.
     """
 
     __slots__ = ("_waiting", "free")
@@ -23,23 +23,23 @@ class Places:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def wait(self) -> None:
-        """Wait for a place where none is free, and take it."""
-        given = asyncio.get_running_loop().create_future()
-        self._waiting.append(given)
+        """Wait for a slot if none is free, and take it."""
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting.append(slot)
         try:
-            await given
+            await slot
         except asyncio.CancelledError:
-            if not given.cancelled():  # the place was given in the same instant
-                self.give()
-            elif given in self._waiting:
-                self._waiting.remove(given)
+            if not slot.cancelled():  # a slot was given to this task at the same time
+                self.release()
+            elif slot in self._waiting:
+                self._waiting.remove(slot)
             raise
 
-    def give(self) -> None:
-        """Give a place back, to the request that has waited longest."""
+    def release(self) -> None:
+        """Return a slot; the request that has waited longest gets it."""
         while self._waiting:
-            given = self._waiting.popleft()
-            if not given.done():
-                given.set_result(None)
+            slot = self._waiting.popleft()
+            if not slot.done():
+                slot.set_result(None)
                 return
         self.free += 1

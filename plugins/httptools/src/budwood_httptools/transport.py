@@ -1,4 +1,4 @@
-"""Carry HTTP calls straight to their servers."""
+"""Send calls directly to their servers."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from budwood.wire.tls import ssl_context
 from budwood.wire.transport_settings import TransportSettings
 from budwood.wire.uploads import AsyncUpload, body_size, prepare_body_async
 from budwood_httptools.connection import Connection
-from budwood_httptools.slots import Places
+from budwood_httptools.slots import Slots
 
-_MOST_ADDRESSES: Final = 1000
-"""So many addresses are remembered; programs that make up new ones for every call shall not grow."""
+_MAX_TARGETS: Final = 1000
+"""How many URLs are cached: memory stays bounded if every call has a new one."""
 
-_MOST_HEADS: Final = 16
-"""So many heads of requests are remembered for an address: keys and tokens change."""
+_MAX_HEADS: Final = 16
+"""How many heads of requests are cached for each URL: keys and tokens change."""
 
 
 class _Server(NamedTuple):
-    """A server, with the connections to it that wait and those on which a request is under way."""
+    """A server, with its idle connections and those with a request in flight."""
 
     host: str
     port: int
@@ -55,21 +55,21 @@ class _Server(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """An address, ready to be sent to."""
+    """A URL, with what sending a request to it needs."""
 
     server: _Server
     address: Address
     heads: dict[tuple[object, ...], bytes]
-    """The heads of requests, but for the size of the body: most calls to an address send the same one."""
+    """The heads of requests without the size of the body: most calls to a URL send the same one."""
 
 
 class HttptoolsTransport:
     """
-    Carries calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
+    Sends calls; see `budwood.contracts.AsyncTransport`. Belongs to one event loop.
 
     Args:
-        settings: How connections are made.
-        monotonic: The clock that deadlines are moments of.
+        settings: The settings of connections.
+        monotonic: The clock of the deadlines.
 
     Raises:
         UnsupportedError: The settings ask for HTTP/2 or a proxy. A proxy of the environment raises it in `open`, for a
@@ -87,7 +87,7 @@ class HttptoolsTransport:
         if self._proxies.configured is not None:
             raise _unsupported("does not support proxies")
         self.deadlines = Deadlines()
-        self._places = Places(self._settings.max_connections)
+        self._slots = Slots(self._settings.max_connections)
         self._servers: dict[tuple[str, str, int], _Server] = {}
         self._targets: dict[str, _Target] = {}
 
@@ -98,23 +98,25 @@ class HttptoolsTransport:
         try:
             with Wait(self.deadlines, left):
                 body = call.body if isinstance(call.body, bytes) else await prepare_body_async(call.body)
-                if self._places.free:
-                    self._places.free -= 1
+                if self._slots.free:
+                    self._slots.free -= 1
                 else:
-                    await self._places.wait()
+                    await self._slots.wait()
                 try:
-                    connection = await self._sent(call, timing, target, body)
+                    connection = await self._send(call, timing, target, body)
                 except BaseException:
-                    self._places.give()
+                    self._slots.release()
                     raise
         except OSError as error:
             failure = (
-                head_timeout_error(timing, self.monotonic()) if isinstance(error, TimeoutError) else _lost(call, error)
+                head_timeout_error(timing, self.monotonic())
+                if isinstance(error, TimeoutError)
+                else _create_error(call, error)
             )
             failure.__cause__ = error
         else:
             return HttptoolsExchange(self, call, timing.after_head(), target.server, connection)
-        raise failure  # out here, so that what it is not chained to is not its context either
+        raise failure  # outside of `except`, so that it does not get the original error as its context
 
     def _target(self, call: HTTPCall) -> _Target:
         address = parse_address(call)
@@ -126,25 +128,25 @@ class HttptoolsTransport:
             idle = IdleConnections[Connection](self._settings.max_idle_connections)
             self._servers[key] = _Server(address.host, address.port, context, idle, set())
         target = _Target(self._servers[key], address, {})
-        if len(self._targets) >= _MOST_ADDRESSES:
+        if len(self._targets) >= _MAX_TARGETS:
             self._targets.clear()
         self._targets[call.url] = target
         return target
 
-    async def _sent(self, call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> Connection:
+    async def _send(self, call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> Connection:
         server = target.server
         head = _head(call, target, body_size(body))
         connection, stale = server.idle.take()
         for each in stale:
             each.close()
         if connection is None:
-            connection = await self._connected(call, timing, server)
+            connection = await self._connect(call, timing, server)
         server.busy.add(connection)
         try:
             if isinstance(body, bytes):
-                connection.send(head + body, bodiless=call.method == "HEAD")
+                connection.send(head + body, is_bodiless=call.method == "HEAD")
             else:
-                connection.send(head, bodiless=call.method == "HEAD")
+                connection.send(head, is_bodiless=call.method == "HEAD")
                 await connection.send_blocks(body)
             await connection.wait_for_head()
         except BaseException:
@@ -153,20 +155,20 @@ class HttptoolsTransport:
             raise
         return connection
 
-    async def _connected(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
+    async def _connect(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
         try:
             async with asyncio.timeout(timing.connect_timeout):
                 sock = await connect_socket(server.host, server.port, None, ())
-                return await self._on(sock, server)
+                return await self._start_connection(sock, server)
         except TimeoutError as error:
             raise connect_timeout_error(call, timing) from error
         except OSError as error:
             if is_server_certificate_error(error) or is_client_certificate_error(error):
-                raise _lost(call, error) from error
+                raise _create_error(call, error) from error
             raise connection_error(call, error.strerror or str(error)) from error
 
-    async def _on(self, sock: socket.socket, server: _Server) -> Connection:
-        """Speak on a socket, by TLS where the address says so."""
+    async def _start_connection(self, sock: socket.socket, server: _Server) -> Connection:
+        """Use a socket for a connection, with TLS if the URL is https."""
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
                 Connection, sock=sock, ssl=server.context, server_hostname=server.host if server.context else None
@@ -177,11 +179,11 @@ class HttptoolsTransport:
         connection.sock = sock
         return connection
 
-    def leave(self, server: _Server, connection: Connection) -> None:
-        """Take a connection back, and another request into its place."""
-        self._places.give()
+    def release(self, server: _Server, connection: Connection) -> None:
+        """Return a connection to the pool, and let another request use the slot."""
+        self._slots.release()
         server.busy.discard(connection)
-        if not connection.keep(self._settings.keepalive_expiry):
+        if not connection.prepare_reuse(self._settings.keepalive_expiry):
             connection.close()
             return
         for each in server.idle.give(connection):
@@ -198,7 +200,7 @@ class HttptoolsTransport:
 
 
 class HttptoolsExchange(AsyncBody):
-    """One request under way; see `budwood.contracts.AsyncExchange`."""
+    """One request in flight; see `budwood.contracts.AsyncExchange`."""
 
     __slots__ = ("_call", "_connection", "_server", "_transport")
 
@@ -212,43 +214,43 @@ class HttptoolsExchange(AsyncBody):
         self._server = server
         self._connection = connection
 
-    def _at_hand(self) -> bytes:
-        return self._connection.take()
+    def _take_buffered(self) -> bytes:
+        return self._connection.take_received()
 
-    async def _wait(self) -> bytes:
+    async def _receive(self) -> bytes:
         return await self._connection.read()
 
     def _is_at_end(self) -> bool:
         return self._connection.is_at_end
 
     async def read_all(self, limit: int) -> bytes:
-        """Wait for the whole body, of at most ``limit`` bytes. A short one comes with the head."""
+        """Wait for the full body, of at most ``limit`` bytes. A short one arrives with the head."""
         connection = self._connection
-        if self._is_packed or not connection.is_complete:
+        if self._is_compressed or not connection.is_complete:
             return await super().read_all(limit)
         check_deadline(self._timing, self._monotonic())
-        body = connection.take()
+        body = connection.take_received()
         if len(body) > limit:
             raise size_error(limit)
         return body
 
-    def _failed(self, error: Exception) -> BudwoodError:
+    def _convert_error(self, error: Exception) -> BudwoodError:
         if isinstance(error, TimeoutError):
             failure: BudwoodError = timeout_error(self._call, self._timing, self._monotonic())
         else:
-            failure = _lost(self._call, error)
+            failure = _create_error(self._call, error)
         failure.__cause__ = error
         return failure
 
-    async def _end(self) -> None:
-        self._transport.leave(self._server, self._connection)
+    async def _release(self) -> None:
+        self._transport.release(self._server, self._connection)
 
     async def _discard(self) -> None:
         self._connection.close()
 
 
-def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
-    """Say why a connection is gone; in TLS 1.3 a server says only after the handshake that it does not know us."""
+def _create_error(call: HTTPCall, error: Exception) -> ConnectionFailedError:
+    """Create the error for a lost connection. In TLS 1.3, a server rejects a client certificate after the handshake."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if is_server_certificate_error(error):
         return server_certificate_error(call, reason)
@@ -260,7 +262,7 @@ def _lost(call: HTTPCall, error: Exception) -> ConnectionFailedError:
 
 
 def _head(call: HTTPCall, target: _Target, size: int) -> bytes:
-    """Write the head of a request whose body has ``size`` bytes."""
+    """Return the head of a request whose body has ``size`` bytes."""
     key = (call.method, not size, *call.headers.items())
     head = target.heads.get(key)
     if head is None:
@@ -270,7 +272,7 @@ def _head(call: HTTPCall, target: _Target, size: int) -> bytes:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         end = "content-length: " if size else "\r\n"
         head = f"{call.method} {target.address.target} HTTP/1.1\r\n{lines}{end}".encode("ascii")
-        if len(target.heads) >= _MOST_HEADS:
+        if len(target.heads) >= _MAX_HEADS:
             target.heads.clear()
         target.heads[key] = head
     return b"%b%d\r\n\r\n" % (head, size) if size else head

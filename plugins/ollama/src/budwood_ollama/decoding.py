@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from budwood.providing import parse_count, require_text
+from budwood.providing import parse_count, parse_id, require_text
 from budwood.types import (
     FinishReason,
     Message,
@@ -64,8 +64,8 @@ def decode_call(call: Mapping[str, Any], number: int) -> ToolCallPart:
     arguments = function.get("arguments")
     others = _other_fields(call)
     return ToolCallPart(
-        id=call.get("id") or f"call_{number}",
-        name=function.get("name") or "",
+        id=parse_id(call.get("id")) or f"call_{number}",
+        name=parse_id(function.get("name")) or "",
         arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
         provider=VENDOR if others else None,
         data=others or None,

@@ -16,6 +16,7 @@ from budwood.providing import (
     count_tool_calls,
     describe_body,
     make_missing_field_error,
+    parse_id,
     parse_object,
     parse_rate_limits,
     parse_request_id,
@@ -105,7 +106,7 @@ class Ollama(BaseProvider):
             finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
             raw_finish_reason=raw_reason,
             usage=decode_usage(body),
-            model=body.get("model") or "",
+            model=parse_id(body.get("model")) or "",
             request_id=parse_request_id(reply.headers),
             rate_limits=parse_rate_limits(reply.headers),
             metadata=decode_metadata(body),
@@ -148,7 +149,7 @@ class Ollama(BaseProvider):
         return EmbeddingResponse(
             vectors=tuple(map(_decode_vector, vectors)),
             usage=decode_usage(body),
-            model=body.get("model") or "",
+            model=parse_id(body.get("model")) or "",
             request_id=parse_request_id(reply.headers),
             raw=body,
         )

@@ -11,6 +11,7 @@ from budwood.providing import (
     BaseStreamDecoder,
     count_tool_calls,
     describe_body,
+    parse_id,
     parse_json,
     parse_rate_limits,
     parse_request_id,
@@ -81,7 +82,7 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
             raise self._make_error(chunk)
         if not self._has_started:
             self._has_started = True
-            yield ResponseStarted(None, chunk.get("model") or None)
+            yield ResponseStarted(None, parse_id(chunk.get("model")))
             yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._decode_message(chunk.get("message") or {})
         if len(chunk) > len(_COMMON_FIELDS):

@@ -83,7 +83,7 @@ def encode_reasoning_part(part: ReasoningPart) -> dict[str, JSON] | None:
     if not isinstance(received, dict):
         return None
     field = _find_text_field(received)
-    text = [{"type": "text", "text": part.text}] if isinstance(received[field], list) else part.text
+    text: JSON = [{"type": "text", "text": part.text}] if isinstance(received[field], list) else part.text
     return {**received, field: text}
 
 
@@ -134,5 +134,6 @@ def _is_readable(name: str, value: JSON) -> bool:
     if value is None or (name in REASONING_FIELDS and isinstance(value, str)):
         return True
     if name in ("tool_calls", "function_call"):
-        return isinstance(value, list | dict)
+        calls = value if isinstance(value, list) else [value]
+        return all(call is None or isinstance(call, dict) for call in calls)
     return bool(extract_text(value))

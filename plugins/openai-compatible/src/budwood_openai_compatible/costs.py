@@ -44,7 +44,7 @@ def _amount(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, int) and value.bit_length() > 4 * _MAX_DIGITS:
-        return None  # before it is written out, which Python refuses above 4,300 digits
+        return None  # Python cannot format integers above 4,300 digits
     text = str(value).strip()
     try:
         amount = Decimal(text) if len(text) <= _MAX_DIGITS else None

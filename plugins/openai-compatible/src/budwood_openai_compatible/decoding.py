@@ -1,8 +1,7 @@
 """
-Read replies in the form of Chat Completions, and in the forms that servers give it.
+Decode replies of Chat Completions, and of servers that deviate from it.
 
-Source: OpenAI's API description, ``CreateChatCompletionResponse``; what compatible servers do otherwise is noted where
-it is tolerated.
+Source: OpenAI's API description, ``CreateChatCompletionResponse``. Comments name the servers that deviate from it.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from budwood_openai_compatible.content import (
 from budwood_openai_compatible.tool_calls import decode_calls, list_calls
 
 REQUEST_ID_HEADERS: Final = ("apim-request-id", "x-ms-request-id")
-"""Headers of the request id besides the usual ones. They are Azure's; some recorded replies have only the first."""
+"""Azure's headers with the request id. Some recorded replies have only the first."""
 
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -51,7 +50,7 @@ _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "function_call": "tool_calls",
     "content_filter": "content_filter",
     "error": "error",  # OpenRouter, Mistral
-    # Gateways pass on the words of other vendors, in their own spelling.
+    # Gateways pass on the values of other vendors, in upper case or with hyphens.
     "complete": "stop",
     "completed": "stop",
     "end_turn": "stop",
@@ -73,8 +72,8 @@ _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "network_error": "error",  # Zhipu
 }
 
-_NO_REASON: Final = frozenset({"null", "none", "not_finished", "in_progress"})
-"""Words for a reply that has not ended, where OpenAI sends null."""
+_UNFINISHED: Final = frozenset({"null", "none", "not_finished", "in_progress"})
+"""Values for a reply that is not complete, where OpenAI sends null."""
 
 _TEXT_FIELDS: Final = frozenset({"role", "content"})
 _COST_FIELDS: Final = frozenset({"cost", "cost_in_usd_ticks", "estimated_cost"})
@@ -99,32 +98,33 @@ _ERROR_FIELDS: Final = frozenset(
 """Fields of replies that report an error in a form other than OpenAI's."""
 
 _SUCCESS: Final = (0, "0", 200, "200", None)
+"""Codes that report success."""
 
 
 def decode_chat(
     body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, request: ChatRequest | None = None
 ) -> ChatResponse:
     """
-    Read a complete reply that holds no error.
+    Decode a complete reply that is not an error.
 
-    If ``request`` did not ask for several choices, several are one reply: some servers put a tool call into a second.
+    Several choices are joined unless ``request`` asks for several: some servers put a tool call into a second choice.
 
     Raises:
-        BadResponseError: It has no choices.
+        BadResponseError: The reply has no choices.
     """
     choices, headers = get_choices(body), reply.head.headers
     if not choices:
-        raise _no_choices(reply)
+        raise _make_no_choices_error(reply)
     reply_id, raw_reason = text_or_none(body.get("id")), get_finish_reason(choices[0], body)
     messages = [decode_message(get_message(choice), vendor, reply_id, request) for choice in choices]
     if len(messages) > 1 and expects_one_reply(request):
-        messages, raw_reason = [_join(messages)], _first_reason([get_finish_reason(choice, body) for choice in choices])
+        messages, raw_reason = [_join_messages(messages)], _choose_reason(choices, body)
     return ChatResponse(
         message=messages[0],
         alternatives=tuple(messages[1:]),
-        finish_reason=finish_reason(raw_reason, called_tools=_calls_tools(messages[0])),
+        finish_reason=map_finish_reason(raw_reason, called_tools=_calls_tools(messages[0])),
         raw_finish_reason=raw_reason,
-        usage=_usage_of(body, choices[0]),
+        usage=_find_usage(body, choices[0]),
         id=reply_id,
         model=text_or_none(body.get("model")) or "",
         request_id=parse_request_id(headers),
@@ -134,26 +134,26 @@ def decode_chat(
     )
 
 
-def _usage_of(body: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
-    usage = body.get("usage") or choice.get("usage")  # Moonshot puts it into the choice
+def _find_usage(body: Mapping[str, Any], choice: Mapping[str, Any]) -> Usage:
+    usage = body.get("usage") or choice.get("usage")  # Moonshot sends it in the choice
     return decode_usage(usage) if isinstance(usage, dict) else Usage()
 
 
-def _no_choices(reply: HTTPReply) -> BadResponseError:
+def _make_no_choices_error(reply: HTTPReply) -> BadResponseError:
     return BadResponseError(
         f"The reply has no choices. It is {describe_body(reply.body)}.",
-        hint="Check that the model is for chat, and look for the cause in the server's log.",
+        hint="Check that it is a chat model, and look for the cause in the log of the server.",
         request_id=parse_request_id(reply.head.headers),
     )
 
 
 def _calls_tools(message: Message) -> bool:
-    is_text = len(message.parts) == 1 and type(message.parts[0]) is TextPart  # nearly all
+    is_text = len(message.parts) == 1 and type(message.parts[0]) is TextPart  # the usual case
     return not is_text and bool(message.tool_calls)
 
 
 def get_choices(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the choices in the order of their indexes. Some servers send a single one as an object."""
+    """Return the choices in the order of their indexes. Some servers send a single choice as an object."""
     choices = body.get("choices")
     if not isinstance(choices, list):
         return [choices] if isinstance(choices, dict) and choices else []
@@ -166,47 +166,52 @@ def get_choices(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def expects_one_reply(request: ChatRequest | None) -> bool:
-    """Return whether a chat request asks for a single choice, which is the default; without one, it is unknown."""
+    """Return whether a chat request asks for one choice, which is the default. Without a request it is unknown."""
     return request is not None and request.extra.get("n") in (None, 1)
 
 
-def _join(messages: Iterable[Message]) -> Message:
+def _join_messages(messages: Iterable[Message]) -> Message:
     return Message(role="assistant", parts=tuple(part for message in messages for part in message.parts))
 
 
-def _first_reason(reasons: list[str | None]) -> str | None:
-    """Return the first word that says more than ``stop``."""
+def _choose_reason(choices: Iterable[Mapping[str, Any]], body: Mapping[str, Any]) -> str | None:
+    """Return the first finish reason other than ``stop``."""
+    reasons = [get_finish_reason(choice, body) for choice in choices]
     return next((reason for reason in reasons if reason not in (None, "stop")), reasons[0])
 
 
 def get_message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the message of a choice, or what of it came in a chunk; a plain completion has a text in its place."""
+    """Return the message or the delta of a choice. In completions, a text takes its place."""
     if "text" in choice:
         return {"content": choice["text"]}
     message: Any = choice.get("delta") or choice.get("message") or {}
-    return message if isinstance(message, dict) else {"content": message}
+    if isinstance(message, str | list):
+        return {"content": message}
+    if not isinstance(message, dict):
+        raise TypeError(f"expected an object as the message, got {message!r}")
+    return message
 
 
 def get_finish_reason(choice: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:
-    """Return the server's word for why a choice ended; some servers put it beside the choices."""
+    """Return the server's finish reason of a choice. Some servers send it beside the choices."""
     raw = choice.get("finish_reason")
     if raw is None:
         raw = body.get("finish_reason")
     if isinstance(raw, Mapping):
         raw = raw.get("type") or raw.get("reason")
     raw = text_or_none(raw)
-    return None if raw is None or raw.lower() in _NO_REASON else raw
+    return None if raw is None or raw.lower() in _UNFINISHED else raw
 
 
 def text_or_none(value: object) -> str | None:
-    """Return an id or another name, which some servers send as a number; None where there is none."""
+    """Return an id or a name as a text, which some servers send as a number; None if there is none."""
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
-    """Bring the server's word into our form. Some servers say ``stop`` after tool calls."""
+def map_finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
+    """Convert the server's finish reason. Some servers send ``stop`` after tool calls."""
     reason = _FINISH_REASONS.get((raw or "").lower().replace("-", "_"), "other")
     return "tool_calls" if reason == "stop" and called_tools else reason
 
@@ -214,20 +219,18 @@ def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
 def decode_message(
     message: Mapping[str, Any], vendor: str, reply_id: str | None = None, request: ChatRequest | None = None
 ) -> Message:
-    """Read a model's message; fields that Budwood does not model become vendor parts."""
+    """Decode a message. Fields that Budwood does not model become vendor parts."""
     content = message.get("content")
-    if content and isinstance(content, str) and (_TEXT_FIELDS.issuperset(message) or _is_text_alone(message)):
+    if content and isinstance(content, str) and (_TEXT_FIELDS.issuperset(message) or _is_plain_text(message)):
         return Message(role="assistant", parts=(TextPart(text=content),))
     parts: list[Part] = []
     field, reasoning = find_reasoning(message)
     if reasoning:
-        is_returned = not message.get(REASONING_DETAILS)  # structured reasoning goes back in place of the text
+        is_returned = not message.get(REASONING_DETAILS)  # structured reasoning is returned in place of the text
         parts.append(
             ReasoningPart(text=reasoning, provider=vendor, data=field) if is_returned else ReasoningPart(text=reasoning)
         )
-    parts.extend(
-        part for piece in list_content_parts(content) if (part := decode_content_part(piece, vendor)) is not None
-    )
+    parts.extend(part for raw in list_content_parts(content) if (part := decode_content_part(raw, vendor)) is not None)
     if refusal := extract_text(message.get("refusal")):
         parts.append(RefusalPart(text=refusal))
     parts.extend(decode_calls(list_calls(message), vendor, reply_id, request))
@@ -235,37 +238,37 @@ def decode_message(
     return Message(role="assistant", parts=tuple(parts))
 
 
-def _is_text_alone(message: Mapping[str, Any]) -> bool:
-    """Tell whether a message with a text holds nothing else: nearly all do not."""
+def _is_plain_text(message: Mapping[str, Any]) -> bool:
+    """Return whether a message with a text has no other content, which is the usual case."""
     return not [name for name, value in message.items() if name not in _TEXT_FIELDS and value not in EMPTY]
 
 
 def count_uncached(total: int | None, read: int | None) -> int | None:
-    """Return the input that was not cached; Azure's Grok counts more cached input than input: then nobody knows."""
+    """Return the input that was not cached; None if unknown. Azure's Grok reports more cached input than input."""
     return total - read if total is not None and read is not None and read <= total else None
 
 
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
     """
-    Bring usage into our form. OpenAI's totals include cached input and reasoning, and so do ours.
+    Convert usage. The totals include cached input and reasoning, as in Budwood.
 
-    Gateways pass on other names for input and output (``input_tokens``), and counts as texts or decimals.
+    Gateways pass on other names of input and output (``input_tokens``), and counts as texts or decimals.
     """
-    read = nested_count(usage, "prompt_tokens_details", "cached_tokens")
+    read = find_detail(usage, "prompt_tokens_details", "cached_tokens")
     if read is None:
-        read = first_count(usage, "prompt_cache_hit_tokens", "cached_tokens")  # DeepSeek; Moonshot
-    total = first_count(usage, "prompt_tokens", "input_tokens")
-    written = first_count(usage, "completion_tokens", "output_tokens")
-    reasoning = nested_count(usage, "completion_tokens_details", "reasoning_tokens")
-    if reasoning and written is not None and total is not None:
-        # xAI counts it beside `completion_tokens`: its total tells.
-        written += reasoning if parse_count(usage.get("total_tokens")) == total + written + reasoning else 0
+        read = find_count(usage, "prompt_cache_hit_tokens", "cached_tokens")  # DeepSeek; Moonshot
+    total = find_count(usage, "prompt_tokens", "input_tokens")
+    output = find_count(usage, "completion_tokens", "output_tokens")
+    reasoning = find_detail(usage, "completion_tokens_details", "reasoning_tokens")
+    if reasoning and output is not None and total is not None:
+        # xAI does not include it in `completion_tokens`, as the total shows.
+        output += reasoning if parse_count(usage.get("total_tokens")) == total + output + reasoning else 0
     return Usage(
         input_tokens=total,
         uncached_input_tokens=count_uncached(total, read),
         cache_read_tokens=read,
-        cache_write_tokens=nested_count(usage, "prompt_tokens_details", "cache_write_tokens"),
-        output_tokens=written,
+        cache_write_tokens=find_detail(usage, "prompt_tokens_details", "cache_write_tokens"),
+        output_tokens=output,
         reasoning_tokens=reasoning,
         reported_cost=decode_cost(usage),
         raw=dict(usage),
@@ -273,7 +276,7 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def decode_cost(usage: Mapping[str, Any]) -> Decimal | None:
-    """Return the US dollars that the server charges, or None if it does not report them, as most servers."""
+    """Return the cost in US dollars that the server reports; None if it reports none, which is usual."""
     if _COST_FIELDS.isdisjoint(usage):
         return None
     from budwood_openai_compatible.costs import reported_cost
@@ -282,44 +285,44 @@ def decode_cost(usage: Mapping[str, Any]) -> Decimal | None:
 
 
 def merge_usage(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the counts of two reports of one stream. Counts only grow: one of zero does not replace another."""
-    grown = {name: value for name, value in later.items() if value or not earlier.get(name)}
-    inner = {name for name, value in grown.items() if isinstance(value, dict) and isinstance(earlier.get(name), dict)}
-    return {**earlier, **grown, **{name: merge_usage(earlier[name], grown[name]) for name in inner}}
+    """Merge two usage reports of one stream. Counts only increase, so zero does not replace another count."""
+    later = {name: value for name, value in later.items() if value or not earlier.get(name)}
+    inner = {name for name, value in later.items() if isinstance(value, dict) and isinstance(earlier.get(name), dict)}
+    return {**earlier, **later, **{name: merge_usage(earlier[name], later[name]) for name in inner}}
 
 
-def first_count(usage: Mapping[str, Any], *names: str) -> int | None:
-    """Return the first of these counts that there is."""
+def find_count(usage: Mapping[str, Any], *names: str) -> int | None:
+    """Return the first of these counts that is present."""
     return next((found for name in names if (found := parse_count(usage.get(name))) is not None), None)
 
 
-def nested_count(usage: Mapping[str, Any], details: str, name: str) -> int | None:
-    """Return a count that stands one level deeper, or None where there is none."""
+def find_detail(usage: Mapping[str, Any], details: str, name: str) -> int | None:
+    """Return a count inside an object of details; None if it is absent."""
     inner = usage.get(details)
     return parse_count(inner.get(name)) if isinstance(inner, dict) else None
 
 
 def decode_metadata(reply: Mapping[str, Any], choice: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
-    """Return what a reply or a chunk, and its first choice, say besides what has a field of its own."""
-    found: dict[str, Any] = {}
-    if not _REPLY_FIELDS.issuperset(reply):  # nearly all chunks say nothing else
-        found = {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
+    """Return the fields of a reply or a chunk, and of its first choice, that `ChatResponse` has no field for."""
+    metadata: dict[str, Any] = {}
+    if not _REPLY_FIELDS.issuperset(reply):  # the usual case for chunks
+        metadata = {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value is not None}
     if not _CHOICE_FIELDS.issuperset(choice):
-        found |= {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
-    return found
+        metadata |= {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
+    return metadata
 
 
 def is_error(reply: Mapping[str, Any]) -> bool:
-    """Whether a reply or a chunk is an error, in OpenAI's envelope or in that of older vLLM."""
+    """Return whether a reply or a chunk is an error in the form of OpenAI or of older vLLM."""
     return bool(reply.get("error")) or reply.get("object") == "error"
 
 
 def is_unusual_error(reply: Mapping[str, Any]) -> bool:
     """
-    Return whether a reply or a chunk without choices reports an error in a form other than OpenAI's.
+    Return whether a reply or a chunk without choices is an error in another form.
 
-    Seen are ``{"code", "msg"}``, ``{"success": false, "message"}``, ``{"errors"}``, ``{"status": "error", "detail"}``,
-    and ``base_resp`` with a ``status_code`` that is not 0 (MiniMax).
+    Known forms are ``{"code", "msg"}``, ``{"success": false, "message"}``, ``{"errors"}``,
+    ``{"status": "error", "detail"}``, and ``base_resp`` with a ``status_code`` that is not 0 (MiniMax).
     """
     if not _ERROR_FIELDS.isdisjoint(reply) and find_message(reply) is not None:
         inner = reply.get("base_resp")
@@ -329,5 +332,5 @@ def is_unusual_error(reply: Mapping[str, Any]) -> bool:
 
 
 def parse_request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the server's id of the request."""
+    """Return the request id that the server assigned."""
     return providing.parse_request_id(headers, *REQUEST_ID_HEADERS)

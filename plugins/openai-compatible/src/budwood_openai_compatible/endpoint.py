@@ -179,7 +179,7 @@ class OpenAIEndpoint(BaseProvider):
         if len(rows) != len(request.contents):
             raise BadResponseError(f"The reply has {len(rows)} results for {len(request.contents)} inputs.")
         return ModerationResponse(
-            verdicts=tuple(map(decode_moderation_result, rows)),
+            results=tuple(map(decode_moderation_result, rows)),
             model=body.get("model") or "",
             id=body.get("id"),
             request_id=parse_request_id(reply.headers),
@@ -223,6 +223,6 @@ def _complete_error(error: ProviderError, head: ReplyHead) -> ProviderError:
     if is_about_response or error.code == "previous_response_not_found":
         error.hint = (
             "The server no longer has this response, or did not store it (store=False). "
-            "Send the whole conversation without previous_response_id."
+            "Send the full conversation without previous_response_id."
         )
     return error

@@ -133,14 +133,9 @@ def parse_error_body(body: Mapping[str, Any], *, fallback: str) -> VendorError:
         error = body
     found = error.get("message") or error.get("detail") or body.get("message") or find_message(body) or fallback
     message = found if isinstance(found, str) else to_json(found).decode()
-    code, param = (
-        _to_text(error.get("code")),
-        _to_text(error.get("param")) or find_refused_parameter(message, _REFUSALS),
-    )
-    details = {
-        "content_filters": body.get("content_filters"),
-        **error,
-    }  # in Responses, Azure sends them beside the error
+    code = _to_text(error.get("code"))
+    param = _to_text(error.get("param")) or find_refused_parameter(message, _REFUSALS)
+    details = {"content_filters": body.get("content_filters"), **error}  # Azure's Responses has them beside the error
     return VendorError(
         message=message,
         code=code,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from budwood.errors import BadResponseError, UnsupportedError
-from budwood.types import ImagePart, ModelInfo, ModerationRequest, TextPart, Verdict
+from budwood.types import ImagePart, ModelInfo, ModerationRequest, ModerationResult, TextPart
 
 
 def parse_vector(embedding: object) -> tuple[float, ...]:
@@ -71,9 +71,9 @@ def _encode_part(part: TextPart | ImagePart) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": part.data_url}}
 
 
-def decode_moderation_result(row: Mapping[str, Any]) -> Verdict:
+def decode_moderation_result(row: Mapping[str, Any]) -> ModerationResult:
     """Decode one moderation result."""
-    return Verdict(
+    return ModerationResult(
         flagged=row["flagged"],
         categories=row.get("categories") or {},
         scores=row.get("category_scores") or {},

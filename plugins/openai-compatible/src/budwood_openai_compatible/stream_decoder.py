@@ -1,4 +1,4 @@
-"""Read streamed replies in the form of Chat Completions."""
+"""Decode streams of Chat Completions."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from budwood_openai_compatible.decoding import (
     decode_metadata,
     decode_usage,
     expects_one_reply,
-    finish_reason,
     get_finish_reason,
     get_message,
     is_error,
     is_unusual_error,
+    map_finish_reason,
     merge_usage,
     parse_request_id,
     text_or_none,
@@ -54,23 +54,23 @@ from budwood_openai_compatible.event_decoder import ConvertError, DecodeBody, JS
 from budwood_openai_compatible.tool_calls import list_calls
 
 Normalize = Callable[[dict[str, Any]], dict[str, Any]]
-"""Brings a chunk into OpenAI's form."""
+"""Converts a chunk to OpenAI's form."""
 
 
 @dataclass(slots=True)
 class _Choice:
     """
-    What came so far of one choice.
+    The state of one choice.
 
     Attributes:
-        calls: Its tool calls.
-        reasoning: Reasoning that no other content followed yet.
-        origin: The field or the piece of content that the reasoning came in.
+        calls: The tool calls.
+        reasoning: Reasoning that is not followed by other content yet.
+        origin: The field or the content part with the reasoning, for `ReasoningPart.data`.
         logprobs: The log probabilities of all tokens.
-        channel: The channel that was named last.
-        is_started: Whether any of its content came.
-        reason: Why it ended, in the server's word.
-        is_finished: Whether it ended.
+        channel: The channel of the last delta.
+        is_started: Whether content was received.
+        reason: The server's finish reason.
+        is_finished: Whether the choice is complete.
     """
 
     calls: CallFragments
@@ -82,24 +82,24 @@ class _Choice:
     reason: str | None = None
     is_finished: bool = False
 
-    def news(self, delta: Mapping[str, Any]) -> Iterator[tuple[str, JSON]]:
-        """List fields that Budwood does not model. Every delta of gpt-oss names its channel: only changes count."""
+    def find_changes(self, delta: Mapping[str, Any]) -> Iterator[tuple[str, JSON]]:
+        """Return the fields that Budwood does not model. gpt-oss repeats its channel, so only changes count."""
         for kind, data in find_unknown_fields(delta):
             if kind != "channel" or data != self.channel:
                 yield kind, data
         self.channel = delta.get("channel", self.channel)
 
     def add_reasoning(self, text: str, origin: JSON) -> None:
-        """Gather reasoning, of which the vendor wants the complete text back."""
+        """Collect reasoning, which is returned to the server as one text."""
         self.reasoning.append(text)
         self.origin = origin
 
     def add_logprobs(self, logprobs: Mapping[str, JSON]) -> None:
-        """Gather what each chunk says of its own tokens alone."""
+        """Collect log probabilities. Each chunk has those of its own tokens."""
         for name, tokens in logprobs.items():
-            gathered = self.logprobs.setdefault(name, [])
-            if isinstance(gathered, list) and isinstance(tokens, list):
-                gathered.extend(tokens)
+            collected = self.logprobs.setdefault(name, [])
+            if isinstance(collected, list) and isinstance(tokens, list):
+                collected.extend(tokens)
 
 
 class ChatStreamDecoder(JSONEventDecoder):
@@ -107,13 +107,12 @@ class ChatStreamDecoder(JSONEventDecoder):
     Decodes one streamed reply.
 
     Args:
-        head: The reply's head.
-        vendor: To whom vendor parts belong.
-        decode_body: Reads what a server sends that answers a request for a stream with a whole reply, as some do.
-        failure: Makes the error of an error inside the stream.
-        standard: Brings each chunk into OpenAI's form, where the vendor says some things in another place.
-        request: The chat request that the stream answers. Several choices are one reply if it did not ask for several;
-            None for a plain completion.
+        head: Status and headers of the reply.
+        vendor: The provider to which vendor parts are attributed.
+        decode_body: Decodes a complete reply, which some servers send in response to a streaming request.
+        convert_error: Converts an error inside the stream.
+        normalize: Converts each chunk to OpenAI's form, for vendors with fields in other places.
+        request: The chat request, or None for a completion. Several choices are joined unless it asks for several.
     """
 
     def __init__(
@@ -130,26 +129,26 @@ class ChatStreamDecoder(JSONEventDecoder):
         self._normalize = normalize
         self._request = request
         self._is_one_reply = expects_one_reply(request)
-        self._started = False
-        self._done = False
+        self._is_started = False
+        self._has_end_mark = False
         self._id: str | None = None
         self._choices: dict[int, _Choice] = {}
         self._finished: set[int] = set()
         self._sources: set[int] = set()
         self._usage: Mapping[str, JSON] = {}
-        self._early: dict[str, JSON] = {}
-        self._notes: Mapping[str, JSON] = {}
-        self._said: dict[str, JSON] = {}
+        self._early_metadata: dict[str, JSON] = {}
+        self._last_metadata: Mapping[str, JSON] = {}
+        self._sent_metadata: dict[str, JSON] = {}
 
     def _end(self) -> Iterator[StreamEvent]:
         unfinished = self._sources - self._finished
         if self._sources and not unfinished:
             return
-        if not self._done:
+        if not self._has_end_mark:
             raise StreamInterruptedError("The stream ended without a finish reason.")
-        if not self._started:
-            raise StreamInterruptedError("The stream ended before the reply had begun.")
-        # [DONE] alone: complete, but the server did not say why
+        if not self._is_started:
+            raise StreamInterruptedError("The stream ended before the reply started.")
+        # [DONE] without a finish reason: the reply is complete
         for index, choice in sorted(self._choices.items()):
             if not choice.is_finished:
                 yield from self._finish(choice, None, index)
@@ -159,45 +158,47 @@ class ChatStreamDecoder(JSONEventDecoder):
     def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
         chunk = self._parse(frame.data, frame.event)
         if chunk is None:
-            self._done = self._done or is_end_mark(frame.data)
+            self._has_end_mark = self._has_end_mark or is_end_mark(frame.data)
             return
         if self._normalize is not None:
             chunk = self._normalize(chunk)
         choices = chunk.get("choices")
         if is_error(chunk) or frame.event == "error" or (not choices and is_unusual_error(chunk)):
             raise self._convert_error(chunk)
-        if not self._started:
+        if not self._is_started:
             if not (chunk.get("id") or choices or chunk.get("usage")):
-                self._early.update(decode_metadata(chunk))  # Azure's verdict on the prompt comes before id and model
+                # Azure sends the filter results of the prompt before id and model.
+                self._early_metadata.update(decode_metadata(chunk))
                 return
             yield from self._start(chunk)
         for choice in choices if isinstance(choices, list) else (choices,):
             if choice:
                 yield from self._decode_choice(choice, chunk)
         if chunk.get("usage"):
-            yield from self._report(chunk["usage"])
-        yield from self._describe(decode_metadata(chunk))
+            yield from self._report_usage(chunk["usage"])
+        yield from self._report_metadata(decode_metadata(chunk))
 
     def _start(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        self._started = True
+        self._is_started = True
         self._id = text_or_none(chunk.get("id"))
         yield ResponseStarted(self._id, text_or_none(chunk.get("model")))
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
-        yield from self._describe(self._early)
+        yield from self._report_metadata(self._early_metadata)
 
-    def _report(self, usage: JSON) -> Iterator[StreamEvent]:
+    def _report_usage(self, usage: JSON) -> Iterator[StreamEvent]:
         if isinstance(usage, dict):
             self._usage = merge_usage(self._usage, usage)
             yield UsageReported(decode_usage(self._usage))
 
-    def _describe(self, notes: Mapping[str, JSON]) -> Iterable[StreamEvent]:
-        """Tell what is new: most servers repeat the same notes in every chunk, and some add to them later."""
-        if not notes or notes == self._notes:
+    def _report_metadata(self, metadata: Mapping[str, JSON]) -> Iterable[StreamEvent]:
+        """Return an event with new metadata. Most servers repeat it in every chunk, and some extend it later."""
+        if not metadata or metadata == self._last_metadata:
             return ()
-        self._notes = notes
-        whole = {name: _added(self._said.get(name), value) for name, value in notes.items()}
-        new = {name: value for name, value in whole.items() if name not in self._said or self._said[name] != value}
-        self._said.update(new)
+        self._last_metadata = metadata
+        merged = {name: _merge(self._sent_metadata.get(name), value) for name, value in metadata.items()}
+        sent = self._sent_metadata
+        new = {name: value for name, value in merged.items() if name not in sent or sent[name] != value}
+        sent.update(new)
         return (ResponseMetadata(new),) if new else ()
 
     def _decode_choice(self, choice: Mapping[str, Any], chunk: Mapping[str, Any]) -> Iterable[StreamEvent]:
@@ -210,7 +211,7 @@ class ChatStreamDecoder(JSONEventDecoder):
         if state is None:
             tools = self._request.tools if self._request is not None else ()
             state = self._choices[index] = _Choice(CallFragments(frozenset(tool.name for tool in tools)))
-        if (text := _mere_text(choice)) and not state.reasoning:
+        if (text := _get_plain_text(choice)) and not state.reasoning:
             state.is_started = True
             return (TextDelta(text, index),)
         return self._decode_full_choice(choice, state, index, source, chunk)
@@ -218,18 +219,19 @@ class ChatStreamDecoder(JSONEventDecoder):
     def _decode_full_choice(
         self, choice: Mapping[str, Any], state: _Choice, index: int, source: int, chunk: Mapping[str, Any]
     ) -> Iterator[StreamEvent]:
-        if choice.get("delta") or not (state.is_started and choice.get("message")):  # some end with the whole message
+        # Some servers end with the complete message.
+        if choice.get("delta") or not (state.is_started and choice.get("message")):
             yield from self._decode_delta(get_message(choice), state, index, source)
         if isinstance(choice.get("logprobs"), dict):
             state.add_logprobs(choice["logprobs"])
         raw = get_finish_reason(choice, chunk)
-        if index == 0:  # metadata is of the response, whose message is the first choice
-            notes = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
+        if index == 0:  # the metadata of the response is that of the first choice
+            metadata = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}
             if raw and state.logprobs:
-                notes["logprobs"] = state.logprobs
-            yield from self._describe(notes)
+                metadata["logprobs"] = state.logprobs
+            yield from self._report_metadata(metadata)
         if choice.get("usage"):
-            yield from self._report(choice["usage"])
+            yield from self._report_usage(choice["usage"])
         if raw:
             self._finished.add(source)
             yield from self._finish(state, raw, index)
@@ -239,12 +241,12 @@ class ChatStreamDecoder(JSONEventDecoder):
         earlier = count_tool_calls(self._request) if self._request is not None else 0
         yield from state.calls.close(self._id, earlier, self._vendor, index)
         state.is_finished = True
-        if state.reason in (None, "stop"):  # of two choices that are one reply, one may say "stop"
+        if state.reason in (None, "stop"):  # of joined choices, one may have "stop"
             state.reason = raw
-        yield Finished(finish_reason(state.reason, called_tools=bool(state.calls.calls)), state.reason, index)
+        yield Finished(map_finish_reason(state.reason, called_tools=bool(state.calls.calls)), state.reason, index)
 
     def _decode_delta(self, delta: Mapping[str, Any], state: _Choice, index: int, source: int) -> Iterator[StreamEvent]:
-        for kind, data in state.news(delta):
+        for kind, data in state.find_changes(delta):
             if kind != REASONING_DETAILS:
                 yield from self._close_reasoning(state, index)
             yield VendorContent(VendorPart(provider=self._vendor, kind=kind, data=data), index)
@@ -253,8 +255,8 @@ class ChatStreamDecoder(JSONEventDecoder):
             yield ReasoningDelta(reasoning, index)
             if REASONING_DETAILS not in delta:
                 state.add_reasoning(reasoning, name)
-        for piece in list_content_parts(delta.get("content")):
-            yield from self._decode_piece(piece, state, index)
+        for part in list_content_parts(delta.get("content")):
+            yield from self._decode_content_part(part, state, index)
         if refusal := extract_text(delta.get("refusal")):
             yield from self._close_reasoning(state, index)
             yield RefusalDelta(refusal, index)
@@ -263,8 +265,8 @@ class ChatStreamDecoder(JSONEventDecoder):
             yield state.calls.add(call, source, index)
         state.is_started = state.is_started or bool(delta)
 
-    def _decode_piece(self, piece: JSON, state: _Choice, index: int) -> Iterator[StreamEvent]:
-        part = TextPart(text=piece) if isinstance(piece, str) and piece else decode_content_part(piece, self._vendor)
+    def _decode_content_part(self, raw: JSON, state: _Choice, index: int) -> Iterator[StreamEvent]:
+        part = TextPart(text=raw) if isinstance(raw, str) and raw else decode_content_part(raw, self._vendor)
         if isinstance(part, ReasoningPart):
             state.add_reasoning(part.text, part.data)
             yield ReasoningDelta(part.text, index)
@@ -279,7 +281,7 @@ class ChatStreamDecoder(JSONEventDecoder):
                     yield VendorContent(part, index)
 
     def _close_reasoning(self, state: _Choice, index: int) -> Iterator[StreamEvent]:
-        """Complete reasoning with the place that it came in, to which it goes back."""
+        """Complete reasoning, with the place where it was received, so that it can be returned there."""
         if state.reasoning:
             part = ReasoningPart(text="".join(state.reasoning), provider=self._vendor, data=state.origin)
             state.reasoning.clear()
@@ -291,17 +293,17 @@ _CHOICE_FIELDS: Final = frozenset({"index", "delta", "message", "text", "finish_
 _TEXT_FIELDS: Final = frozenset({"index", "delta", "finish_reason", "logprobs"})
 
 
-def _mere_text(choice: Mapping[str, Any]) -> str:
-    """Return the text of a choice that says nothing else, as nearly all of a stream do."""
+def _get_plain_text(choice: Mapping[str, Any]) -> str:
+    """Return the text of a choice without other content, which is the usual case."""
     delta = choice.get("delta")
     if not isinstance(delta, dict) or choice.get("finish_reason") or choice.get("logprobs"):
         return ""
     if not choice.keys() <= _TEXT_FIELDS:
         return ""
     content = delta.get("content")
-    alone = len(delta) == 1 or (len(delta) == 2 and "role" in delta)
-    return content if alone and isinstance(content, str) else ""
+    is_plain = len(delta) == 1 or (len(delta) == 2 and "role" in delta)
+    return content if is_plain and isinstance(content, str) else ""
 
 
-def _added(said: JSON, more: JSON) -> JSON:
-    return {**said, **more} if isinstance(said, dict) and isinstance(more, dict) else more
+def _merge(earlier: JSON, later: JSON) -> JSON:
+    return {**earlier, **later} if isinstance(earlier, dict) and isinstance(later, dict) else later

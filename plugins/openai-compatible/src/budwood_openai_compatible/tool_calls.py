@@ -85,7 +85,7 @@ def get_call_id(call: Mapping[str, Any]) -> str:
 
 
 def get_name(call: Mapping[str, Any]) -> str:
-    """Return the name of the tool, or of what of it came in a fragment."""
+    """Return the name of the tool, or the part of it in a fragment."""
     name = _inner(call).get("name") or call.get("name")
     return name if isinstance(name, str) else ""
 

@@ -14,7 +14,7 @@ import pytest
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import (
-    SIDE_BY_SIDE,
+    MAX_PARALLEL_FLOWS,
     All,
     Close,
     Emit,
@@ -205,15 +205,15 @@ def test_all_has_one_bound_of_its_own(driver):
 
     def flow():
         number = next(started)
-        if number > SIDE_BY_SIDE:
+        if number > MAX_PARALLEL_FLOWS:
             beyond.append(latch.is_set)
-        if number == SIDE_BY_SIDE:
+        if number == MAX_PARALLEL_FLOWS:
             yield Invoke(latch.set)
         yield Wait(latch, math.inf)
 
-    driver.run(gathering(flow() for _ in range(SIDE_BY_SIDE + 5)))
+    driver.run(gathering(flow() for _ in range(MAX_PARALLEL_FLOWS + 5)))
 
-    assert SIDE_BY_SIDE == 32
+    assert MAX_PARALLEL_FLOWS == 32
     assert beyond == [True] * 5
 
 

@@ -57,7 +57,7 @@ def _log_attempt(event: AttemptFinished) -> None:
         status=attempt.status,
         error=attempt.error,
         seconds=round(attempt.duration, 6),
-        waited=attempt.waited,
+        delay=attempt.delay,
         request_id=attempt.request_id,
         input_tokens=attempt.usage.input_tokens if attempt.usage else None,
         output_tokens=attempt.usage.output_tokens if attempt.usage else None,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood.engine.chat.functions import Approval, Tool, format_error, format_result, is_async
-from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, Overdue
+from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, InvokeTimeout
 from budwood.errors import ConfigurationError, ToolLoopError
 from budwood.types import ChatResponse, Message, ResultContent, ToolCallPart, ToolResultPart, Usage
 
@@ -141,7 +141,7 @@ def _call_function(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[Tool
         answer = yield Invoke(function, awaitable=tool.awaitable, timeout=timeout)
         if not inspect.isawaitable(answer):
             return _make_result(tool_call, format_result(answer))
-    except Overdue:
+    except InvokeTimeout:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model receives the error and can correct its call
         return _make_result(tool_call, format_error(error), is_error=True)
@@ -172,7 +172,7 @@ def _ask_approval(call: Call, tool_call: ToolCallPart, approve: Approval | None)
     timeout = call.seconds_left()
     try:
         decision = yield Invoke(lambda: approve(tool_call), awaitable=is_async(approve), timeout=timeout)
-    except Overdue:
+    except InvokeTimeout:
         raise call.deadline_error() from None
     except Exception as error:  # noqa: BLE001 - the model receives the error, and the call does not run
         return f"This call was not allowed, because asking for approval failed: {format_error(error)}"

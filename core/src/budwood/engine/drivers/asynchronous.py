@@ -1,4 +1,4 @@
-"""Drive flows with async I/O, on asyncio."""
+"""Perform flows with async I/O, on asyncio."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
+from budwood.engine.drivers.async_groups import BackgroundTasks, Group, Race
 from budwood.engine.drivers.effects import (
     CLEANUP_SECONDS,
     Abandoned,
@@ -24,16 +25,15 @@ from budwood.engine.drivers.effects import (
     First,
     Flow,
     Invoke,
+    InvokeTimeout,
     Open,
-    Overdue,
     Read,
     ReadAll,
     Save,
     Sleep,
     Wait,
-    refuse_emit,
+    reject_emit,
 )
-from budwood.engine.drivers.tasks import BackgroundTasks, Group, Race
 from budwood.engine.drivers.transport_faults import convert
 from budwood.plugins.faults import PluginSource
 
@@ -46,14 +46,14 @@ T = TypeVar("T")
 
 class AsyncDriver:
     """
-    Performs effects on the event loop.
+    Performs effects on the running event loop. Safe to use from several loops and threads.
 
     Args:
-        transport: Makes the transport when the first call is sent.
-        clock: Sleeps.
+        transport: Returns the transport of the running loop; called for each request.
+        clock: Sleeps and waits.
 
     Attributes:
-        background: The flows that were abandoned and have yet to end.
+        background: The tasks of abandoned flows that have not ended.
         transport_source: The plugin that the transport comes from; None before there is one, or if it was supplied.
     """
 
@@ -62,7 +62,7 @@ class AsyncDriver:
         self._clock = clock
         self.transport_source: PluginSource | None = None
         self.background: Final = BackgroundTasks()
-        self._perform: Final[dict[type[Effect], Callable[[Any], Coroutine[Any, Any, Any]]]] = {
+        self._handlers: Final[dict[type[Effect], Callable[[Any], Coroutine[Any, Any, Any]]]] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
@@ -73,15 +73,15 @@ class AsyncDriver:
             Wait: self._wait,
             All: self._run_all,
             First: self._run_first,
-            Emit: _refuse_emit,
+            Emit: _reject_emit,
         }
 
     def stream(self, flow: Flow[T]) -> AsyncFlowEvents[Any, T]:
-        """Perform a flow, event by event as the caller reads them."""
+        """Return an async iterator that performs a flow as its events are read."""
         return AsyncFlowEvents(self, flow)
 
     async def run(self, flow: Flow[T], error: BaseException | None = None) -> T:
-        """Perform a flow to its end, and return its result; ``error`` is thrown in first."""
+        """Perform a flow to its end, and return its result; ``error`` is thrown into it first."""
         while True:
             outcome = await self.advance(flow, error)
             if isinstance(outcome, Ended):
@@ -90,10 +90,10 @@ class AsyncDriver:
             error = None
 
     def as_completed(self, flows: Iterable[Flow[T]], limit: int) -> AsyncGenerator[tuple[int, T], None]:
-        """Perform flows side by side; yield each result with its place, in the order in which the flows end."""
+        """Perform flows in parallel; yield the index and result of each, in the order in which they end."""
         return Group(self).completed(flows, limit)
 
-    async def finish_side(self, flow: Flow[T]) -> T:
+    async def run_member(self, flow: Flow[T]) -> T:
         """Perform a flow of `All` or `First` to its end."""
         result: T = cast("Ended", await self.advance(flow, until=None)).result
         return result
@@ -104,17 +104,17 @@ class AsyncDriver:
         error: BaseException | None = None,
         until: type[Emit] | None = Emit,
     ) -> Emit | Ended:
-        """Perform effects until there are events to hand out, or the flow has ended."""
-        perform = self._perform
-        leaving = error is not None
+        """Perform effects until the flow emits events or ends."""
+        handlers = self._handlers
+        is_ending = error is not None
         try:
             effect = flow.send(None) if error is None else flow.throw(error)
             while type(effect) is not until:
                 try:
-                    pending = perform[type(effect)](effect)
-                    result = await (_shield(pending) if leaving else pending)
+                    pending = handlers[type(effect)](effect)
+                    result = await (_shield(pending) if is_ending else pending)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
-                    leaving = leaving or isinstance(failure, asyncio.CancelledError)
+                    is_ending = is_ending or isinstance(failure, asyncio.CancelledError)
                     effect = flow.throw(convert(failure, effect, self.transport_source))
                 else:
                     effect = flow.send(result)
@@ -123,7 +123,7 @@ class AsyncDriver:
         return effect
 
     async def close(self) -> None:
-        """Wait until the flows that were abandoned have ended, but no longer than for their cleaning up."""
+        """Wait until abandoned flows of this event loop have ended, at most `CLEANUP_SECONDS`."""
         await self.background.wait()
 
     async def _wait(self, effect: Wait) -> bool:
@@ -134,7 +134,7 @@ class AsyncDriver:
         woken: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: no task waits
+            with contextlib.suppress(RuntimeError):  # the loop was closed, so no task waits
                 loop.call_soon_threadsafe(_resolve, woken)
 
         latch.add_waker(wake)
@@ -148,18 +148,18 @@ class AsyncDriver:
         flows = iter(effect.flows)
         first = list(islice(flows, 2))
         if len(first) < 2:
-            return [await self.finish_side(flow) for flow in first]
+            return [await self.run_member(flow) for flow in first]
         return await Group(self).run(chain(first, flows), effect.limit)
 
-    async def _run_first(self, effect: First) -> Any:  # noqa: ANN401 - whatever the winner returns
+    async def _run_first(self, effect: First) -> Any:  # noqa: ANN401 - any result of a flow
         flows = list(effect.flows)
         if len(flows) == 1:
-            return await self.finish_side(flows[0])
-        return await Race(self, effect.release).win(flows)
+            return await self.run_member(flows[0])
+        return await Race(self, effect.release).run_race(flows)
 
 
-async def _refuse_emit(effect: Emit) -> None:
-    refuse_emit(effect)
+async def _reject_emit(effect: Emit) -> None:
+    reject_emit(effect)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
@@ -168,19 +168,19 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 async def _shield(pending: Coroutine[Any, Any, T]) -> T:
-    """Perform an effect to its end although the task was cancelled, for at most `CLEANUP_SECONDS`."""
+    """Perform an effect although the task was cancelled, for at most `CLEANUP_SECONDS`."""
 
     async def run_bounded() -> T:
         async with asyncio.timeout(CLEANUP_SECONDS):
             return await pending
 
     task = asyncio.ensure_future(run_bounded())
-    task.add_done_callback(lambda _: pending.close())  # a loop that ends cancels it, maybe before its first step
+    task.add_done_callback(lambda _: pending.close())  # a loop that shuts down cancels it, maybe before its first step
     return await asyncio.shield(task)
 
 
 async def _save(effect: Save) -> SavedReply:
-    from budwood.engine.drivers.saving import save_reply_async  # not above: few programs save replies
+    from budwood.engine.drivers.reply_files import save_reply_async  # imported late: few programs save replies
 
     exchange = cast("AsyncExchange", effect.exchange)
     return await save_reply_async(exchange, effect.path, effect.limit)
@@ -195,7 +195,7 @@ async def _invoke(effect: Invoke) -> object:
             return await _call_function(effect)
     except TimeoutError:
         if bound.expired():
-            raise Overdue from None
+            raise InvokeTimeout from None
         raise
 
 
@@ -207,7 +207,7 @@ async def _call_function(effect: Invoke) -> object:
 
 
 def _call_in_thread(function: Callable[[], object]) -> object:
-    """Call a function in a thread. A future takes no `StopIteration`: awaiting it would never end."""
+    """Call a function in a thread. A future rejects `StopIteration`, and awaiting it would never end."""
     try:
         return function()
     except StopIteration as stop:
@@ -219,8 +219,8 @@ class AsyncFlowEvents(Generic[E, T]):
     An async iterator over the events of a flow.
 
     Attributes:
-        ready: Events that have come and were not read yet. Taking one from here is as good as awaiting it.
-        result: What the flow returned, once it is at its end.
+        ready: Events that were emitted and not read yet. Taking one from here is the same as awaiting `anext`.
+        result: The result of the flow, once it has ended.
     """
 
     def __init__(self, driver: AsyncDriver, flow: Flow[T]) -> None:
@@ -239,7 +239,7 @@ class AsyncFlowEvents(Generic[E, T]):
         raise StopAsyncIteration
 
     async def more(self) -> bool:
-        """Wait until events are ready, and tell whether any came before the end."""
+        """Wait for events, and return whether there are any before the end."""
         while not self.ready and (flow := self._flow) is not None:
             if self._finalizer is None:
                 self._finalizer = weakref.finalize(self, _end_unread, flow, asyncio.get_running_loop())
@@ -261,7 +261,7 @@ class AsyncFlowEvents(Generic[E, T]):
             self._finalizer.detach()
 
     async def close(self) -> None:
-        """End the flow early, and with it its connection. Closing twice is no error."""
+        """End the flow early, and close its connection. Closing twice is no error."""
         flow = self._flow
         self._end()
         self.ready.clear()
@@ -272,21 +272,21 @@ class AsyncFlowEvents(Generic[E, T]):
 
 
 _closing: Final[set[asyncio.Task[None]]] = set()
-"""The loop itself keeps no task alive."""
+"""The loop itself has weak references to tasks only."""
 
 
 def _end_unread(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
     """
-    End a flow whose reader was garbage-collected.
+    End a flow whose iterator was garbage-collected.
 
-    This may run wherever garbage is collected, also while an observer holds a lock that ending the flow would wait for:
-    so the loop ends it by the way, or this thread where the loop does not run any more.
+    This may run anywhere, also while an observer holds a lock that ending the flow would wait for. So the loop ends it
+    later; if the loop no longer runs, this thread does.
     """
     if loop.is_running():
         loop.call_soon_threadsafe(_end_and_close, flow, loop)
     else:
         _end_flow(flow)
-    warnings.warn("A stream was dropped before its end. Open it by `async with`.", ResourceWarning, stacklevel=2)
+    warnings.warn("A stream was dropped before its end. Open it with `async with`.", ResourceWarning, stacklevel=2)
 
 
 def _end_and_close(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
@@ -295,7 +295,7 @@ def _end_and_close(flow: Flow[Any], loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _end_flow(flow: Flow[Any]) -> list[AsyncExchange]:
-    """End a flow without performing what it asks for, and return what it wanted closed."""
+    """End a flow without performing its effects, and return the exchanges that it would have closed."""
     exchanges: list[AsyncExchange] = []
     with contextlib.suppress(Abandoned, StopIteration):
         effect = flow.throw(Abandoned())

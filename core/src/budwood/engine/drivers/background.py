@@ -1,4 +1,4 @@
-"""What the blocking driver has abandoned, until it has ended."""
+"""End the flows that the blocking driver has abandoned."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from budwood.engine.drivers.effects import CLEANUP_SECONDS
 
 PAUSES: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
 """
-Seconds between interrupts of an abandoned thread; the last one repeats. One interrupt is not enough: a thread that
-connects has no socket yet that could be shut down.
+Seconds between interrupts of an abandoned thread; the last one repeats. One interrupt is not enough, because a thread
+that is connecting has no socket yet that could be shut down.
 """
 
 
 class Interruptible(Protocol):
-    """What `Background` needs of a group of flows."""
+    """A group of flows, as `Background` uses it."""
 
     def interrupt(self) -> bool:
-        """End what its flows wait for, and tell whether no more can be done."""
+        """End the waits of its flows, and tell whether no more can be done."""
         ...
 
 
 class Background:
-    """The abandoned groups of a driver whose flows have yet to end, and the thread that ends them."""
+    """The abandoned groups of a driver whose flows have not ended, and the thread that interrupts them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -42,7 +42,7 @@ class Background:
             self._is_running = True
         try:
             threading.Thread(target=self._run, name="budwood-abandoned", daemon=True).start()
-        except RuntimeError:  # the program ends, and with it all threads
+        except RuntimeError:  # the program is ending, and all threads with it
             with self._changed:
                 self._is_running = False
                 self._groups.clear()
@@ -54,7 +54,7 @@ class Background:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Wait until all flows have ended, but no longer than for their cleaning up."""
+        """Wait until all flows have ended, at most `CLEANUP_SECONDS`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._groups, CLEANUP_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Drive flows with blocking I/O."""
+"""Perform flows with blocking I/O."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from budwood.engine.drivers.effects import (
     Save,
     Sleep,
     Wait,
-    refuse_emit,
+    reject_emit,
 )
-from budwood.engine.drivers.latch import waking
+from budwood.engine.drivers.latch import wake_when_set
 from budwood.engine.drivers.transport_faults import convert
 from budwood.errors import ConfigurationError
 from budwood.plugins.faults import PluginSource
@@ -39,25 +39,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from budwood.contracts import Exchange
-    from budwood.engine.drivers.sides import Side
+    from budwood.engine.drivers.group_member import GroupMember
     from budwood.types import SavedReply
 
 E = TypeVar("E")
 T = TypeVar("T")
 
-_Perform = dict[type[Effect], Callable[[Any], Any]]
+_Handlers = dict[type[Effect], Callable[[Any], Any]]
 
 
 class BlockingDriver:
     """
-    Performs effects in the calling thread, `All` and `First` in threads of its own. Safe to use from several threads.
+    Performs effects in the calling thread, and those of `All` and `First` in other threads.
+
+    Safe to use from several threads.
 
     Args:
-        transport: Makes the transport when the first call is sent.
-        clock: Sleeps.
+        transport: Returns the transport; called for each request.
+        clock: Sleeps and waits.
 
     Attributes:
-        background: The flows that were abandoned and have yet to end.
+        background: The abandoned flows that have not ended.
         transport_source: The plugin that the transport comes from; None before there is one, or if it was supplied.
     """
 
@@ -66,7 +68,7 @@ class BlockingDriver:
         self._clock = clock
         self.transport_source: PluginSource | None = None
         self.background: Final = Background()
-        self._perform: Final[_Perform] = {
+        self._handlers: Final[_Handlers] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
             ReadAll: lambda effect: effect.exchange.read_all(effect.limit),
@@ -74,27 +76,27 @@ class BlockingDriver:
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep(effect.seconds),
             Invoke: _invoke,
-            Emit: refuse_emit,
-            **self._waiting(None),
+            Emit: reject_emit,
+            **self._wait_handlers(None),
         }
 
-    def performers(self, side: Side) -> _Perform:
-        """Return what performs the effects of a flow that runs beside others: abandoning it ends its waiting."""
-        return {**self._perform, Sleep: lambda effect: self._sleep(effect, side), **self._waiting(side)}
+    def effect_handlers(self, member: GroupMember) -> _Handlers:
+        """Return the handlers of effects for a member of a group, whose waits end when it is abandoned."""
+        return {**self._handlers, Sleep: lambda effect: self._sleep(effect, member), **self._wait_handlers(member)}
 
-    def _waiting(self, side: Side | None) -> _Perform:
+    def _wait_handlers(self, member: GroupMember | None) -> _Handlers:
         return {
-            Wait: lambda effect: self._wait(effect, side),
-            All: lambda effect: self._run_all(effect, side),
-            First: lambda effect: self._run_first(effect, side),
+            Wait: lambda effect: self._wait(effect, member),
+            All: lambda effect: self._run_all(effect, member),
+            First: lambda effect: self._run_first(effect, member),
         }
 
     def stream(self, flow: Flow[T]) -> FlowEvents[Any, T]:
-        """Perform a flow, event by event as the caller reads them."""
+        """Return an iterator that performs a flow as its events are read."""
         return FlowEvents(self, flow)
 
     def run(self, flow: Flow[T], error: BaseException | None = None) -> T:
-        """Perform a flow to its end, and return its result; ``error`` is thrown in first."""
+        """Perform a flow to its end, and return its result; ``error`` is thrown into it first."""
         while True:
             outcome = self.advance(flow, error)
             if isinstance(outcome, Ended):
@@ -103,35 +105,35 @@ class BlockingDriver:
             error = None
 
     def as_completed(self, flows: Iterable[Flow[T]], limit: int) -> Generator[tuple[int, T], None, None]:
-        """Perform flows side by side; yield each result with its place, in the order in which the flows end."""
-        from budwood.engine.drivers.groups import Group  # not above: few programs run groups
+        """Perform flows in parallel; yield the index and result of each, in the order in which they end."""
+        from budwood.engine.drivers.groups import Group  # imported late: few programs run groups
 
         return Group(self, None).completed(flows, limit)
 
-    def finish_side(self, flow: Flow[T], side: Side | None) -> T:
-        """Perform a flow of `All` or `First` to its end; ``side`` tells whether it is abandoned."""
-        result: T = cast("Ended", self.advance(flow, side=side, until=None)).result
+    def run_member(self, flow: Flow[T], member: GroupMember | None) -> T:
+        """Perform a flow of `All` or `First` to its end; ``member`` knows whether it was abandoned."""
+        result: T = cast("Ended", self.advance(flow, member=member, until=None)).result
         return result
 
     def advance(
         self,
         flow: Flow[Any],
         error: BaseException | None = None,
-        side: Side | None = None,
+        member: GroupMember | None = None,
         until: type[Emit] | None = Emit,
     ) -> Emit | Ended:
-        """Perform effects until there are events to hand out, or the flow has ended."""
-        perform = self._perform if side is None else side.perform
+        """Perform effects until the flow emits events or ends."""
+        handlers = self._handlers if member is None else member.handlers
         try:
             effect = flow.send(None) if error is None else flow.throw(error)
             while type(effect) is not until:
                 try:
-                    if side is not None:
-                        side.enter(effect)
-                    result = perform[type(effect)](effect)
+                    if member is not None:
+                        member.start_effect(effect)
+                    result = handlers[type(effect)](effect)
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
                     fault = convert(failure, effect, self.transport_source)
-                    effect = flow.throw(fault if side is None else side.fail(fault))
+                    effect = flow.throw(fault if member is None else member.convert_failure(fault))
                 else:
                     effect = flow.send(result)
         except StopIteration as stop:
@@ -139,61 +141,61 @@ class BlockingDriver:
         return effect
 
     def interrupt(self, thread: int) -> None:
-        """End what another thread waits for."""
+        """End the wait of another thread."""
         self._transport().interrupt(thread)
 
     def close(self) -> None:
-        """Wait until the flows that were abandoned have ended, but no longer than for their cleaning up."""
+        """Wait until abandoned flows have ended, at most `CLEANUP_SECONDS`."""
         self.background.wait()
 
-    def _sleep(self, effect: Sleep, side: Side) -> None:
+    def _sleep(self, effect: Sleep, member: GroupMember) -> None:
         wake = threading.Event()
-        with waking(wake.set, side.signal):
+        with wake_when_set(wake.set, member.signal):
             self._clock.sleep(effect.seconds, wake=wake)
-        _check(side)
+        _check_abandoned(member)
 
-    def _wait(self, effect: Wait, side: Side | None) -> bool:
+    def _wait(self, effect: Wait, member: GroupMember | None) -> bool:
         latch = effect.latch
         if latch.is_set:
             return True
         woken = threading.Event()
-        with waking(woken.set, latch, None if side is None else side.signal):
+        with wake_when_set(woken.set, latch, None if member is None else member.signal):
             self._clock.wait(woken, effect.deadline)
         if not latch.is_set:
-            _check(side)
+            _check_abandoned(member)
         return latch.is_set
 
-    def _run_all(self, effect: All, side: Side | None) -> list[Any]:
+    def _run_all(self, effect: All, member: GroupMember | None) -> list[Any]:
         flows = iter(effect.flows)
         first = list(islice(flows, 2))
         if len(first) < 2:
-            return [self.finish_side(flow, side) for flow in first]
-        from budwood.engine.drivers.groups import Group  # not above: few programs run groups
+            return [self.run_member(flow, member) for flow in first]
+        from budwood.engine.drivers.groups import Group  # imported late: few programs run groups
 
-        return Group(self, side).run(chain(first, flows), effect.limit)
+        return Group(self, member).run(chain(first, flows), effect.limit)
 
-    def _run_first(self, effect: First, side: Side | None) -> Any:  # noqa: ANN401 - whatever the winner returns
+    def _run_first(self, effect: First, member: GroupMember | None) -> Any:  # noqa: ANN401 - any result of a flow
         flows = list(effect.flows)
         if len(flows) == 1:
-            return self.finish_side(flows[0], side)
+            return self.run_member(flows[0], member)
         from budwood.engine.drivers.groups import Race
 
-        return Race(self, side, effect.release).win(flows)
+        return Race(self, member, effect.release).run_race(flows)
 
 
-def _check(side: Side | None) -> None:
+def _check_abandoned(member: GroupMember | None) -> None:
     """
-    See whether a flow waits on.
+    Check that the caller of a flow has not left.
 
     Raises:
-        Abandoned: Its caller has left.
+        Abandoned: It has.
     """
-    if side is not None and side.signal is not None and side.signal.is_set:
+    if member is not None and member.signal is not None and member.signal.is_set:
         raise Abandoned
 
 
 def _save(effect: Save) -> SavedReply:
-    from budwood.engine.drivers.saving import save_reply  # not above: few programs save replies
+    from budwood.engine.drivers.reply_files import save_reply  # imported late: few programs save replies
 
     exchange = cast("Exchange", effect.exchange)
     return save_reply(exchange, effect.path, effect.limit)
@@ -213,8 +215,8 @@ class FlowEvents(Generic[E, T]):
     An iterator over the events of a flow.
 
     Attributes:
-        ready: Events that have come and were not read yet. Taking one from here is as good as asking for the next.
-        result: What the flow returned, once it is at its end.
+        ready: Events that were emitted and not read yet. Taking one from here is the same as calling `next`.
+        result: The result of the flow, once it has ended.
     """
 
     def __init__(self, driver: BlockingDriver, flow: Flow[T]) -> None:
@@ -233,7 +235,7 @@ class FlowEvents(Generic[E, T]):
         raise StopIteration
 
     def more(self) -> bool:
-        """Wait until events are ready, and tell whether any came before the end."""
+        """Wait for events, and return whether there are any before the end."""
         while not self.ready and (flow := self._flow) is not None:
             if self._finalizer is None:
                 self._finalizer = weakref.finalize(self, _end_unread, self._driver, flow)
@@ -255,7 +257,7 @@ class FlowEvents(Generic[E, T]):
             self._finalizer.detach()
 
     def close(self) -> None:
-        """End the flow early, and with it its connection. Closing twice is no error."""
+        """End the flow early, and close its connection. Closing twice is no error."""
         flow = self._flow
         self._end()
         self.ready.clear()
@@ -270,10 +272,10 @@ def _leave(driver: BlockingDriver, flow: Flow[Any]) -> None:
 
 def _end_unread(driver: BlockingDriver, flow: Flow[Any]) -> None:
     """
-    End a flow whose reader was garbage-collected.
+    End a flow whose iterator was garbage-collected.
 
-    This may run wherever garbage is collected, also while this thread holds the lock of the connections that are to be
-    closed: so another thread closes them, but for the end of the program, when no thread can be started.
+    This may run anywhere, also while this thread holds the lock of the connections to close. So another thread closes
+    them, except at the end of the program, when no thread can be started.
     """
     try:
         threading.Thread(target=_leave, args=(driver, flow), name="budwood-dropped", daemon=True).start()

@@ -1,12 +1,13 @@
 """
-What the engine asks of its drivers.
+The effects that the engine yields to its drivers.
 
-The engine is generators that yield these effects and receive their results. `budwood.engine.drivers.blocking` performs
-them with blocking I/O, `budwood.engine.drivers.asynchronous` with async I/O; no other module of the engine knows which.
+The engine consists of generators that yield these effects and receive their results. `budwood.engine.drivers.blocking`
+performs them with blocking I/O, `budwood.engine.drivers.asynchronous` with async I/O; no other module of the engine
+depends on which.
 
-A failed effect is raised inside the generator, at its `yield`. Drivers never call ``generator.close()``: to end a flow
-early they throw `Abandoned` (or the cancellation) in and then perform what its ``finally`` clauses yield, for at most
-`CLEANUP_SECONDS`.
+If an effect fails, its error is raised in the generator at the `yield`. Drivers never call ``generator.close()``: to
+end a flow early, they throw in `Abandoned` or the cancellation, and then perform what its ``finally`` clauses yield,
+for at most `CLEANUP_SECONDS`.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SIDE_BY_SIDE: Final = 32
-"""How many flows of an `All` run at once unless it says otherwise, under both drivers."""
+MAX_PARALLEL_FLOWS: Final = 32
+"""How many flows of an `All` run at once by default."""
 
 CLEANUP_SECONDS: Final = 5.0
-"""How long the ``finally`` clauses of an abandoned flow may take. After that, what they wait for is ended as well."""
+"""How long the ``finally`` clauses of an abandoned flow may take. After that, their waits are ended too."""
 
 
 class Abandoned(BaseException):
-    """Thrown into a flow whose caller has left. Not an `Exception`, so that no policy takes it for a failure."""
+    """Thrown into a flow whose caller has left. Not an `Exception`, so that no policy treats it as a failure."""
 
 
-class Overdue(BaseException):
-    """Thrown into a flow whose `Invoke` was not done in time. Not a `TimeoutError`, which functions may raise."""
+class InvokeTimeout(BaseException):
+    """Thrown into a flow whose `Invoke` timed out. Not a `TimeoutError`, which the function itself may raise."""
 
 
 class Open(NamedTuple):
@@ -48,13 +49,13 @@ class Open(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Wait for more of a reply. Result: bytes, empty at its end."""
+    """Wait for the next bytes of a reply. Result: bytes, empty at its end."""
 
     exchange: Exchange | AsyncExchange
 
 
 class ReadAll(NamedTuple):
-    """Wait for a whole reply of at most ``limit`` bytes. Result: bytes."""
+    """Wait for a full reply of at most ``limit`` bytes. Result: bytes."""
 
     exchange: Exchange | AsyncExchange
     limit: int
@@ -64,7 +65,7 @@ class Save(NamedTuple):
     """
     Write a reply to a file of at most ``limit`` bytes, or of any size if that is None. Result: a `SavedReply`.
 
-    The file is replaced once the reply is complete. If anything fails, or the flow is abandoned, it stays as it was.
+    The file is replaced once the reply is complete. If anything fails, or the flow is abandoned, it is unchanged.
     """
 
     exchange: Exchange | AsyncExchange
@@ -86,10 +87,11 @@ class Sleep(NamedTuple):
 
 class Invoke(NamedTuple):
     """
-    Call a function that is not ours: a tool, a cache, a model in the process. Result: what it returns.
+    Call a function of a user or a plugin: a tool, a cache, a model in the process. Result: what it returns.
 
-    Unless ``inline``, async code gives a blocking function a thread. ``awaitable`` says that it returns a coroutine.
-    After ``timeout`` seconds async code raises `Overdue`; blocking code cannot stop a function, and waits for it.
+    The async driver calls a blocking function in a thread, unless ``inline`` is set. ``awaitable`` means that it
+    returns a coroutine. After ``timeout`` seconds the async driver raises `InvokeTimeout`; the blocking driver cannot
+    stop a function, and waits for it.
     """
 
     function: Callable[[], Any]
@@ -107,26 +109,26 @@ class Wait(NamedTuple):
 
 class All(NamedTuple):
     """
-    Run flows side by side, at most ``limit`` at once. Result: their results, in the order of the flows.
+    Run flows in parallel, at most ``limit`` at once. Result: their results, in the order of the flows.
 
-    The first error is raised at once. The other flows are abandoned: they clean up in the background, and their
-    requests end.
+    The first error is raised immediately. The other flows are abandoned: their requests end, and they clean up in the
+    background.
     """
 
     flows: Iterable[Flow[Any]]
-    limit: int = SIDE_BY_SIDE
+    limit: int = MAX_PARALLEL_FLOWS
 
 
 class First(NamedTuple):
     """
-    Run flows side by side. Result: that of the first flow that succeeds.
+    Run flows in parallel. Result: that of the first flow that succeeds.
 
-    The result belongs to the caller, also if it is an open exchange. The other flows are abandoned and clean up in the
-    background; the winner does not wait for them. Of a flow that succeeds all the same, ``release`` makes the flow that
-    gives its result back, such as `close_exchange`; without it the result is dropped.
+    The caller owns the result, also if it is an open exchange. The other flows are abandoned and clean up in the
+    background, without delaying the result. If one of them succeeds nevertheless, ``release`` creates the flow that
+    releases its result, such as `close_exchange`; without ``release`` the result is dropped.
 
-    Only if all flows fail is an error raised: that of the first flow, with the others in its ``__notes__``. An error
-    that is no `Exception`, such as `KeyboardInterrupt`, does not count as a failure and is raised at once.
+    An error is raised only if all flows fail: that of the first flow, with the others in its ``__notes__``. An error
+    that is not an `Exception`, such as `KeyboardInterrupt`, is raised immediately.
 
     To start a flow later than the others, let it yield `Sleep` first.
     """
@@ -137,16 +139,16 @@ class First(NamedTuple):
 
 class Emit(NamedTuple):
     """
-    Hand events to the reader of the stream.
+    Pass events to the reader of the stream.
 
-    Only a main flow can. In a flow of `All` or `First` it raises `RuntimeError`.
+    Only a main flow may yield it. In a flow of `All` or `First` it raises `RuntimeError`.
     """
 
     events: Sequence[StreamEvent] | Sequence[PullProgress]
 
 
 class Ended(NamedTuple):
-    """What a driver finds at the end of a flow: its result. Not an effect."""
+    """The end of a flow, with its result. Not an effect."""
 
     result: Any
 
@@ -158,13 +160,13 @@ Flow = Generator[Effect, Any, T]
 
 
 def close_exchange(exchange: Exchange | AsyncExchange) -> Flow[None]:
-    """End an exchange that was won too late; for `First`."""
+    """End an exchange that is not needed any more; for `First`."""
     yield Close(exchange)
 
 
-def refuse_emit(_: Emit) -> NoReturn:
+def reject_emit(_: Emit) -> NoReturn:
     """
-    Perform `Emit` in a flow of `All` or `First`.
+    Reject `Emit` in a flow of `All` or `First`.
 
     Raises:
         RuntimeError: Always.
@@ -177,7 +179,7 @@ def join_errors(errors: Sequence[Exception]) -> Exception:
     Return the first error of a `First`, with the others in its notes.
 
     Raises:
-        ValueError: There is none, for there was no flow.
+        ValueError: There is none, because there was no flow.
     """
     if not errors:
         raise ValueError("First got no flows. Give it one or more.")

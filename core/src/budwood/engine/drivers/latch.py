@@ -1,4 +1,4 @@
-"""A signal that is given once, and seen by everyone who waits for it."""
+"""A signal that is set once and wakes all waiters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Latch:
     """
     A one-shot signal between flows. Any thread may set it; any number of threads and event loops may wait for it.
 
-    A flow waits by the effect `budwood.engine.drivers.effects.Wait`.
+    A flow waits with the effect `budwood.engine.drivers.effects.Wait`.
 
     Attributes:
-        is_set: Whether it was set. It is never unset.
-        value: What it was set to.
+        is_set: Whether it was set. It is never reset.
+        value: The value that it was set to.
     """
 
     __slots__ = ("_lock", "_wakers", "is_set", "value")
@@ -26,10 +26,10 @@ class Latch:
         self.is_set = False
         self.value: object = None
         self._lock = threading.Lock()
-        self._wakers: dict[Waker, None] = {}  # a dictionary keeps the order, and forgets one of many at once
+        self._wakers: dict[Waker, None] = {}  # a dictionary keeps the order, and removes an entry in constant time
 
     def set(self, value: object = None) -> None:
-        """Set it, and wake everyone who waits, in the order in which they came. A second call does nothing."""
+        """Set it, and wake all waiters in order of arrival. A second call has no effect."""
         with self._lock:
             if self.is_set:
                 return
@@ -40,7 +40,7 @@ class Latch:
             waker()
 
     def add_waker(self, waker: Waker) -> None:
-        """Have a function called once when the latch is set, by the thread that sets it; at once if it is set."""
+        """Call a function when the latch is set, in the thread that sets it; immediately if it is set already."""
         with self._lock:
             if not self.is_set:
                 self._wakers[waker] = None
@@ -48,14 +48,14 @@ class Latch:
         waker()
 
     def remove_waker(self, waker: Waker) -> None:
-        """Forget a function. Removing one that was called, or never added, is no error."""
+        """Remove a function. It is no error if it was called already, or never added."""
         with self._lock:
             self._wakers.pop(waker, None)
 
 
 @contextlib.contextmanager
-def waking(waker: Waker, *latches: Latch | None) -> Iterator[None]:
-    """Have a function called when any of the latches is set, within a ``with`` block."""
+def wake_when_set(waker: Waker, *latches: Latch | None) -> Iterator[None]:
+    """Call a function when any of the latches is set during the ``with`` block."""
     for latch in latches:
         if latch is not None:
             latch.add_waker(waker)

@@ -1,4 +1,4 @@
-"""The fault boundary around the methods of transports, which the drivers call."""
+"""Attribute errors in the code of a transport to its plugin."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _METHODS: Final[dict[type[Effect], str]] = {
 
 def convert(failure: BaseException, effect: Effect, source: PluginSource | None) -> BaseException:
     """
-    Return what to throw into a flow for a failed effect: a fault of the transport's plugin as `PluginFaultError`.
+    Return the error to throw into a flow for a failed effect: `PluginFaultError` for an error in the transport's code.
 
     Args:
-        failure: What performing the effect raised.
+        failure: The error that performing the effect raised.
         effect: The effect.
-        source: The plugin that the transport comes from; None for one that the program supplied, which is left alone.
+        source: The plugin of the transport; None for one that the program supplied, whose errors are not converted.
     """
     method = _METHODS.get(type(effect))
     if source is None or method is None or isinstance(failure, Abandoned):

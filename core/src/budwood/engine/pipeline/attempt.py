@@ -147,7 +147,7 @@ class Attempt:
             key=self.lease.credential.label if self.lease is not None else self.endpoint.key_label,
             status=status,
             duration=call.clock.monotonic() - self.started,
-            waited=self.delay,
+            delay=self.delay,
             error=type(error).__name__ if error is not None else None,
             request_id=request_id,
             usage=reply.usage if reply is not None else None,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from budwood.contracts import TokenSource
 from budwood.engine.chat.functions import is_async
-from budwood.engine.drivers.effects import Flow, Invoke, Overdue, Wait
+from budwood.engine.drivers.effects import Flow, Invoke, InvokeTimeout, Wait
 from budwood.engine.drivers.latch import Latch
 from budwood.errors import BudwoodError, CredentialError, RequestTimeoutError
 from budwood.types import AccessToken, Credential
@@ -83,7 +83,7 @@ class _Fetch:
 
 class TokenCache:
     """
-    The token of one endpoint. Safe to use from several threads and tasks, of which only one at a time asks the source.
+    The token of one endpoint. Safe to use from several threads and tasks; only one of them at a time calls the source.
 
     Args:
         name: The endpoint's name, for errors.
@@ -114,7 +114,7 @@ class TokenCache:
                     token = yield from self._fetch_shared(call, now)
                 else:
                     token = yield Invoke(lambda: self._renew(now), timeout=call.seconds_left())
-            except Overdue:
+            except InvokeTimeout:
                 raise RequestTimeoutError(
                     "The token source took longer than the timeout of the call.",
                     phase="deadline",
@@ -134,7 +134,7 @@ class TokenCache:
             if fetch is not pending:
                 return (yield from self._fetch_own(fetch, call, now))
             if not (yield Wait(fetch.done, call.timing.deadline)):
-                raise Overdue
+                raise InvokeTimeout
             result = fetch.done.value
             if isinstance(result, AccessToken):
                 return result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
 from budwood.engine.drivers.effects import Close, Flow, Invoke, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.errors import ConnectionFailedError, ProviderError, UnsupportedError
+from budwood.errors import BadResponseError, ConnectionFailedError, ProviderError, UnsupportedError
 from budwood.plugins import faults
 from budwood.types import Credential, HTTPCall, HTTPReply
 
@@ -46,7 +46,7 @@ def send(attempt: Attempt) -> Flow[Any]:
 
 
 def _check_target(path: Path) -> Flow[None]:
-    from budwood.engine.drivers.saving import check_target  # not above: few programs save replies
+    from budwood.engine.drivers.reply_files import check_target  # not above: few programs save replies
 
     yield Invoke(lambda: check_target(path))
 
@@ -90,6 +90,11 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
     read = getattr(endpoint.remote, service.decode)
     try:
         result = read(reply) if attempt.request is None else read(attempt.request, reply)
+    except BadResponseError:
+        from budwood.engine.pipeline.unrequested_streams import decode_unrequested_stream  # few servers send these
+
+        if (result := decode_unrequested_stream(attempt, reply)) is None:
+            raise
     except BaseException as error:
         faults.DecodingBoundary(endpoint.source, service.decode, reply.body).convert(error)
         raise
@@ -142,7 +147,7 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
     Raise the error of a response whose status is not 2xx.
 
     Raises:
-        ProviderError: The error that the provider makes of status and body.
+        ProviderError: The error of the provider for this status and body.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
     source = attempt.endpoint.source

@@ -1,4 +1,4 @@
-"""The codec of OpenAI's Responses API: what `OpenAICompatible` speaks besides Chat Completions."""
+"""The codec of OpenAI's Responses API."""
 
 from budwood_openai_compatible.responses.api_choice import Api, choose_api
 from budwood_openai_compatible.responses.decoding import decode_response

@@ -1,4 +1,4 @@
-"""Choose between Chat Completions and Responses: by what a request needs, and by what its model wants."""
+"""Choose between Chat Completions and Responses, by the request and the model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from budwood_openai_compatible.responses.encoding import MISSING_PARAMETERS
 Api = Literal["chat", "responses"]
 
 ONLY_RESPONSES: Final = "responses_only"
-"""Trait in the catalog: the model answers in Responses alone."""
+"""Trait in the catalog: the model supports only Responses."""
 
 TOOLS_IN_RESPONSES: Final = "tools_in_responses"
-"""Trait in the catalog: while it reasons, the model calls tools in Responses alone."""
+"""Trait in the catalog: if it reasons, the model calls tools only in Responses."""
 
 _RESPONSES_FIELDS: Final = frozenset(
     {
@@ -32,7 +32,7 @@ _RESPONSES_FIELDS: Final = frozenset(
         "truncation",
     }
 )
-"""Fields of a request that only Responses knows (``CreateResponse``)."""
+"""Request fields that only Responses has (``CreateResponse``)."""
 
 _CHAT_FIELDS: Final = frozenset(
     {
@@ -51,19 +51,20 @@ _CHAT_FIELDS: Final = frozenset(
         "web_search_options",
     }
 )
-"""Fields that only Chat Completions knows (``CreateChatCompletionRequest``)."""
+"""Request fields that only Chat Completions has (``CreateChatCompletionRequest``)."""
 
 
-_CHAT_PIECES: Final = frozenset({"text", "image_url", "input_audio", "file", "video_url"})
-"""Kinds of content that only Chat Completions knows; the last is vLLM's."""
+_CHAT_CONTENT: Final = frozenset({"text", "image_url", "input_audio", "file", "video_url"})
+"""Types of content parts that only Chat Completions has; ``video_url`` is vLLM's."""
 
 
 def choose_api(request: ChatRequest, rules: ModelRules, *, vendor: str) -> Api:
     """
-    Choose the API for a request. The same request always goes to the same one, so that its reply can be read.
+    Choose the API for a request. The choice depends only on the arguments, so it is the same for the reply.
 
-    What only Responses can express comes first, then a model that knows nothing else, then what only Chat Completions
-    can express, then tools of a model that reasons. All else goes to Chat Completions.
+    Responses is used for features that only it has, and for models that support nothing else. Otherwise Chat
+    Completions is used for features that only it has. Otherwise Responses is used for tools of a reasoning model, and
+    Chat Completions for all other requests.
     """
     if _needs_responses(request, vendor) or ONLY_RESPONSES in rules.traits:
         return "responses"
@@ -91,13 +92,13 @@ def _needs_chat(request: ChatRequest, vendor: str) -> bool:
 
 
 def _is_tool_of_chat(tool: VendorTool) -> bool:
-    """Whether a tool is in the form of Chat Completions, which is one level deeper."""
+    """Return whether a tool is in the form of Chat Completions, which is nested one level deeper."""
     return isinstance(tool.data.get(str(tool.data.get("type"))), dict)
 
 
 def _is_item(part: Part, vendor: str) -> bool:
-    """Whether a part goes back to Responses alone: an item of it, or a piece of its form."""
+    """Return whether a part can only be sent to Responses: an item, or a content part in its form."""
     if not isinstance(part, ReasoningPart | VendorPart) or part.provider != vendor:
         return False
     kind = part.kind if isinstance(part, VendorPart) else "reasoning"
-    return isinstance(part.data, dict) and part.data.get("type") == kind and kind not in _CHAT_PIECES
+    return isinstance(part.data, dict) and part.data.get("type") == kind and kind not in _CHAT_CONTENT

@@ -1,5 +1,5 @@
 """
-Read replies in the form of Responses.
+Decode replies of Responses.
 
 Source: OpenAI's API description, ``Response``.
 """
@@ -21,7 +21,7 @@ from budwood.types import (
     ToolCallPart,
     Usage,
 )
-from budwood_openai_compatible.decoding import count_uncached, decode_cost, nested_count, parse_request_id
+from budwood_openai_compatible.decoding import count_uncached, decode_cost, find_detail, parse_request_id
 from budwood_openai_compatible.responses.items import decode_item
 
 _INCOMPLETE: Final[Mapping[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -52,23 +52,23 @@ ECHOES: Final = frozenset(
         "prompt_cache_retention",
     }
 )
-"""Fields in which a reply repeats its request."""
+"""Fields of a reply that repeat the request."""
 
-_MODELLED: Final = frozenset(
+_DECODED_FIELDS: Final = frozenset(
     {"id", "object", "created_at", "model", "status", "output", "output_text", "usage", "error"}
 )
 
 
 def decode_response(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -> ChatResponse:
     """
-    Read a whole reply that holds no error.
+    Decode a complete reply that is not an error.
 
     Raises:
-        BadResponseError: It has no output.
+        BadResponseError: The reply has no output.
     """
     items = body.get("output")
     if not isinstance(items, list):
-        raise BadResponseError("The reply holds no output.", request_id=parse_request_id(reply.headers))
+        raise BadResponseError("The reply has no output.", request_id=parse_request_id(reply.headers))
     parts = tuple(part for item in items for part in decode_item(item, vendor))
     reason, raw = finish_reason(body, parts)
     usage = body.get("usage")
@@ -87,7 +87,7 @@ def decode_response(body: Mapping[str, Any], reply: HTTPReply, *, vendor: str) -
 
 
 def finish_reason(body: Mapping[str, Any], parts: Iterable[Part]) -> tuple[FinishReason, str | None]:
-    """Say why a reply ended, in our form and in the server's word: its status, or why it is incomplete."""
+    """Return the finish reason, and the server's value: the status, or the reason why the reply is incomplete."""
     status = body.get("status")
     if status == "incomplete":
         raw = (body.get("incomplete_details") or {}).get("reason") or status
@@ -101,25 +101,25 @@ def finish_reason(body: Mapping[str, Any], parts: Iterable[Part]) -> tuple[Finis
 
 
 def decode_usage(usage: Mapping[str, Any]) -> Usage:
-    """Bring usage into our form; the totals include cached input and reasoning, as ours do."""
+    """Convert usage. The totals include cached input and reasoning, as in Budwood."""
     total = parse_count(usage.get("input_tokens"))
-    read = nested_count(usage, "input_tokens_details", "cached_tokens")
+    read = find_detail(usage, "input_tokens_details", "cached_tokens")
     return Usage(
         input_tokens=total,
         uncached_input_tokens=count_uncached(total, read),
         cache_read_tokens=read,
-        cache_write_tokens=nested_count(usage, "input_tokens_details", "cache_write_tokens"),
+        cache_write_tokens=find_detail(usage, "input_tokens_details", "cache_write_tokens"),
         output_tokens=parse_count(usage.get("output_tokens")),
-        reasoning_tokens=nested_count(usage, "output_tokens_details", "reasoning_tokens"),
+        reasoning_tokens=find_detail(usage, "output_tokens_details", "reasoning_tokens"),
         reported_cost=decode_cost(usage),
         raw=dict(usage),
     )
 
 
 def decode_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a reply says besides what has a field of its own, and besides what it repeats of the request."""
+    """Return the fields of a reply that `ChatResponse` has no field for, and that do not repeat the request."""
     return {
         name: value
         for name, value in body.items()
-        if name not in _MODELLED and name not in ECHOES and value not in (None, [], {})
+        if name not in _DECODED_FIELDS and name not in ECHOES and value not in (None, [], {})
     }

@@ -1,5 +1,5 @@
 """
-Write chat requests in the form of Responses.
+Encode requests to Responses.
 
 Source: OpenAI's API description, ``CreateResponse``.
 """
@@ -16,7 +16,7 @@ from budwood_openai_compatible.responses.items import InputEncoder
 from budwood_openai_compatible.schemas import encode_strict_schema, schema_fields
 
 MISSING_PARAMETERS: Final = ("stop", "seed", "frequency_penalty", "presence_penalty")
-"""Parameters of Chat Completions that Responses does not take."""
+"""Parameters of Chat Completions that Responses does not support."""
 
 COUNTED_FIELDS: Final = frozenset(
     {
@@ -34,27 +34,27 @@ COUNTED_FIELDS: Final = frozenset(
         "personality",
     }
 )
-"""The fields of a request that ``/responses/input_tokens`` takes (``TokenCountsBody``)."""
+"""The fields of a request that ``/responses/input_tokens`` accepts (``TokenCountsBody``)."""
 
 
 def encode_response(
     request: ChatRequest, rules: ModelRules, *, vendor: str, system_role: str | None, stream: bool
 ) -> Body:
     """
-    Write the body of a request.
+    Return the body of a request.
 
     Args:
-        request: What is asked.
-        rules: What the model refuses. Its new names of parameters are those of Chat Completions.
-        vendor: The plugin's name: parts of other vendors are left out.
-        system_role: The role of system and developer messages; None leaves each as it is.
-        stream: Whether the reply is to be streamed.
+        request: The request.
+        rules: The catalog's rules for the model. Its renames apply only to Chat Completions.
+        vendor: The receiving provider. Parts of other vendors are not sent.
+        system_role: The role of system and developer messages; None leaves it unchanged.
+        stream: Whether to request a stream.
     """
     parameters = adapt_parameters(
         request, rules.model_copy(update={"renames": {}}), names={"max_tokens": "max_output_tokens"}
     )
     values = parameters.values
-    adaptations = [*parameters.adaptations, *_missing(values), *report_foreign_tools(request, vendor)]
+    adaptations = [*parameters.adaptations, *_remove_unsupported(values), *report_foreign_tools(request, vendor)]
     effort = values.pop("reasoning_effort", None)
     body: dict[str, Any] = {
         "model": request.model,
@@ -69,13 +69,13 @@ def encode_response(
     if stream:
         body["stream"] = True
     for name, value in request.extra.items():
-        written = body.get(name)
-        body[name] = {**written, **value} if isinstance(written, dict) and isinstance(value, dict) else value
+        encoded = body.get(name)
+        body[name] = {**encoded, **value} if isinstance(encoded, dict) and isinstance(value, dict) else value
     return Body(body, tuple(adaptations))
 
 
-def _missing(values: dict[str, Any]) -> list[Adaptation]:
-    """Take out what the API has no parameter for."""
+def _remove_unsupported(values: dict[str, Any]) -> list[Adaptation]:
+    """Remove parameters that the API does not have, and return their adaptations."""
     return [
         Adaptation(parameter=name, action="dropped", reason="the Responses API has no such parameter")
         for name in MISSING_PARAMETERS
@@ -87,54 +87,54 @@ def _encode_messages(
     request: ChatRequest, vendor: str, system_role: str | None, adaptations: list[Adaptation]
 ) -> dict[str, Any]:
     """
-    Write the messages: a system message at the beginning as ``instructions``, all else as items.
+    Encode messages: a system message at the beginning as ``instructions``, the others as items.
 
-    Instructions hold for one request: with ``previous_response_id`` the server would repeat an item, not these.
+    Instructions apply to one request. With ``previous_response_id``, an item would be repeated.
     """
     messages = request.messages
-    written: dict[str, Any] = {}
+    encoded: dict[str, Any] = {}
     if messages and messages[0].role == "system" and all(isinstance(part, TextPart) for part in messages[0].parts):
-        written["instructions"] = messages[0].text
+        encoded["instructions"] = messages[0].text
         messages = messages[1:]
-    writer = InputEncoder(vendor, system_role, stored=request.extra.get("store") is not False)
-    writer.add(messages)
-    if writer.items:
-        written["input"] = writer.items
-    if writer.left_out:
-        reason = "the vendor was told not to keep its replies, and gave no encrypted content to return"
+    encoder = InputEncoder(vendor, system_role, stored=request.extra.get("store") is not False)
+    encoder.add(messages)
+    if encoder.items:
+        encoded["input"] = encoder.items
+    if encoder.omitted:
+        reason = "with store=False, the server needs encrypted reasoning, and it sent none"
         adaptations.append(Adaptation(parameter="reasoning", action="dropped", reason=reason))
     if any(message.name for message in messages):
-        reason = "the Responses API knows no names of those who speak"
+        reason = "the Responses API does not support names of messages"
         adaptations.append(Adaptation(parameter="name", action="dropped", reason=reason))
-    return written
+    return encoded
 
 
 def _encode_tools(request: ChatRequest, vendor: str) -> dict[str, Any]:
-    tools = [*map(_tool, request.tools), *list_own_tools(request, vendor)]
+    tools = [*map(_encode_tool, request.tools), *list_own_tools(request, vendor)]
     if not tools:
         return {}
-    written: dict[str, Any] = {"tools": tools}
+    encoded: dict[str, Any] = {"tools": tools}
     choice = request.tool_choice
     if choice is not None:
-        written["tool_choice"] = {"type": "function", "name": choice.name} if isinstance(choice, NamedTool) else choice
-    return written
+        encoded["tool_choice"] = {"type": "function", "name": choice.name} if isinstance(choice, NamedTool) else choice
+    return encoded
 
 
-def _tool(tool: ToolDefinition) -> dict[str, Any]:
-    """Write a function. Unlike Chat Completions, this API is strict where nothing is said, and refuses most schemas."""
-    written: dict[str, Any] = {
+def _encode_tool(tool: ToolDefinition) -> dict[str, Any]:
+    """Encode a function. Unlike Chat Completions, this API is strict by default and rejects most schemas."""
+    encoded: dict[str, Any] = {
         "type": "function",
         "name": tool.name,
         "parameters": (encode_strict_schema(tool.parameters) if tool.strict else None) or tool.parameters,
         "strict": bool(tool.strict),
     }
     if tool.description:
-        written["description"] = tool.description
-    return written | tool.extra
+        encoded["description"] = tool.description
+    return encoded | tool.extra
 
 
 def _encode_schema(schema: OutputSchema) -> dict[str, Any]:
-    written: dict[str, Any] = {"type": "json_schema", "name": schema.name, **schema_fields(schema)}
+    encoded: dict[str, Any] = {"type": "json_schema", "name": schema.name, **schema_fields(schema)}
     if schema.description:
-        written["description"] = schema.description
-    return written
+        encoded["description"] = schema.description
+    return encoded

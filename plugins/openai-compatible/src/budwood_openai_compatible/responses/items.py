@@ -1,8 +1,8 @@
 """
-Write messages as items of Responses, and read items as parts of messages.
+Encode messages as items of Responses, and decode items into parts of messages.
 
-What came as an item goes back as the same item: its id, its status and whatever else the server said of it stand in
-``data`` of the part. Items that Budwood does not model are vendor parts, whole.
+A received item is returned to the server unchanged: ``data`` of its part has the id, the status and all other fields.
+Items that Budwood does not model are vendor parts.
 
 Source: OpenAI's API description, ``InputItem`` and ``OutputItem``.
 """
@@ -26,86 +26,87 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
 )
+from budwood_openai_compatible.content import extract_text
 from budwood_openai_compatible.tool_calls import serialize_arguments
 
 CALLS: Final[Mapping[str, str]] = {"function_call": "arguments", "custom_tool_call": "input"}
-"""Kinds of items that call a tool, and the field that holds what it is called with."""
+"""Types of items that are tool calls, and the field with the arguments."""
 
 MAX_CALL_ID_LENGTH: Final = 64
-"""How many characters a ``call_id`` may have (``FunctionToolCall``)."""
+"""The maximum length of a ``call_id``, in characters (``FunctionToolCall``)."""
 
-_TEXTS: Final[Mapping[str, str]] = {"output_text": "text", "refusal": "refusal"}
-"""Kinds of content of a message, and the field that holds the text."""
+_TEXT_FIELDS: Final[Mapping[str, str]] = {"output_text": "text", "refusal": "refusal"}
+"""Types of content parts of a message, and the field with the text."""
 
 
 def decode_item(item: Mapping[str, Any], vendor: str) -> list[Part]:
-    """Read one item of a reply."""
+    """Decode one item of a reply."""
     kind = str(item.get("type"))
     if kind == "reasoning":
-        return [ReasoningPart(text=reasoning_text(item), provider=vendor, data=dict(item))]
+        return [ReasoningPart(text=get_reasoning_text(item), provider=vendor, data=dict(item))]
     if kind in CALLS:
         return [_decode_call(item, kind, vendor)]
-    pieces = item.get("content")
-    if kind == "message" and pieces and all(piece.get("type") in _TEXTS for piece in pieces):
-        return [_decode_piece(piece, item, vendor) for piece in pieces]
+    parts = item.get("content")
+    if kind == "message" and parts and all(part.get("type") in _TEXT_FIELDS for part in parts):
+        return [_decode_content_part(part, item, vendor) for part in parts]
     return [VendorPart(provider=vendor, kind=kind, data=dict(item))]
 
 
-def reasoning_text(item: Mapping[str, Any]) -> str:
-    """Return the summaries of a reasoning item; where there is none, the reasoning itself, which open models show."""
-    summaries = [piece.get("text") or "" for piece in item.get("summary") or ()]
-    whole = [piece.get("text") or "" for piece in item.get("content") or ()]
-    return "\n\n".join(summaries) or "".join(whole)
+def get_reasoning_text(item: Mapping[str, Any]) -> str:
+    """Return the summaries of a reasoning item; without summaries, the reasoning itself, which open models return."""
+    summaries = [extract_text(part) for part in item.get("summary") or ()]
+    reasoning = [extract_text(part) for part in item.get("content") or ()]
+    return "\n\n".join(summaries) or "".join(reasoning)
 
 
 def _decode_call(item: Mapping[str, Any], kind: str, vendor: str) -> ToolCallPart:
-    written = CALLS[kind]
-    rest = omit_fields(item, "call_id", "name", written)
+    field_name = CALLS[kind]
+    rest = omit_fields(item, "call_id", "name", field_name)
     return ToolCallPart(
         id=item.get("call_id") or item.get("id") or "",
         name=item.get("name") or "",
-        arguments=serialize_arguments(item.get(written)),
+        arguments=serialize_arguments(item.get(field_name)),
         provider=vendor,
         data=rest,
     )
 
 
-def _decode_piece(piece: Mapping[str, Any], item: Mapping[str, Any], vendor: str) -> TextPart | RefusalPart:
-    written = _TEXTS[piece["type"]]
-    data = {**omit_fields(piece, "type", written), "message": omit_fields(item, "type", "role", "content")}
-    kind = TextPart if written == "text" else RefusalPart
-    return kind(text=piece.get(written) or "", provider=vendor, data=data)
+def _decode_content_part(part: Mapping[str, Any], item: Mapping[str, Any], vendor: str) -> TextPart | RefusalPart:
+    field_name = _TEXT_FIELDS[part["type"]]
+    data = {**omit_fields(part, "type", field_name), "message": omit_fields(item, "type", "role", "content")}
+    kind = TextPart if field_name == "text" else RefusalPart
+    return kind(text=part.get(field_name) or "", provider=vendor, data=data)
 
 
 def omit_fields(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Leave fields out, and those that are null, which say nothing."""
+    """Return the fields without those named, and without null."""
     return {name: value for name, value in fields.items() if name not in names and value is not None}
 
 
 @dataclass
 class InputEncoder:
     """
-    Writes messages as input items.
+    Encodes messages as input items.
 
     Args:
-        vendor: The plugin's name: parts of other vendors are left out.
-        system_role: The role of system and developer messages; None leaves each as it is.
-        stored: Whether the vendor keeps its replies. If not, it knows no reasoning by its id alone.
+        vendor: The receiving provider. Parts of other vendors are not sent.
+        system_role: The role of system and developer messages; None leaves it unchanged.
+        stored: Whether the server stores its replies. If not, reasoning requires its encrypted content.
 
     Attributes:
-        items: What was written.
-        left_out: Kinds of items that could not be sent.
+        items: The encoded items.
+        omitted: Types of items that cannot be sent.
     """
 
     vendor: str
     system_role: str | None
     stored: bool = True
     items: list[Any] = field(default_factory=list)
-    left_out: set[str] = field(default_factory=set)
+    omitted: set[str] = field(default_factory=set)
     _custom_calls: set[str] = field(default_factory=set)
 
     def add(self, messages: Iterable[Message]) -> None:
-        """Write messages after those that are written."""
+        """Encode further messages."""
         for message in messages:
             if message.role in ("assistant", "tool"):
                 reject_parts(message, ImagePart)
@@ -118,84 +119,84 @@ class InputEncoder:
         content = [part for part in own if not _is_item(part)]
         role = message.role if message.role == "user" else self.system_role or message.role
         if content or not own:
-            self.items.append({"role": role, "content": _content(content)})
+            self.items.append({"role": role, "content": _encode_content(content)})
         self.items.extend(part.data for part in own if isinstance(part, VendorPart) and _is_item(part))
 
     def _add_parts(self, message: Message) -> None:
-        begun: dict[str, Any] | None = None
+        current: dict[str, Any] | None = None
         for part in message.parts:
             if isinstance(part, TextPart | RefusalPart):
-                begun = self._add_text(part, begun)
+                current = self._add_text(part, current)
             else:
-                begun = None
-                self.items.extend(self._item(part))
+                current = None
+                self.items.extend(self._encode_part(part))
 
-    def _add_text(self, part: TextPart | RefusalPart, begun: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Write text as it came: pieces of one message into one item, with what the vendor said of it."""
+    def _add_text(self, part: TextPart | RefusalPart, current: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Encode text as it was received: parts of one message as one item, with its other fields."""
         own = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
-        said: Any = own.get("message")
-        if said is None:
-            return self._add_plain(part, begun)
-        piece = {"type": "output_text", "text": part.text} if isinstance(part, TextPart) else _refusal(part)
-        piece |= omit_fields(own, "message")
-        if begun is not None and begun.get("id") == said.get("id"):
-            begun["content"].append(piece)
-            return begun
-        self.items.append({"type": "message", "role": "assistant", **said, "content": [piece]})
-        written: dict[str, Any] = self.items[-1]
-        return written
+        message: Any = own.get("message")
+        if message is None:
+            return self._add_plain(part, current)
+        content = {"type": "output_text", "text": part.text} if isinstance(part, TextPart) else _encode_refusal(part)
+        content |= omit_fields(own, "message")
+        if current is not None and current.get("id") == message.get("id"):
+            current["content"].append(content)
+            return current
+        self.items.append({"type": "message", "role": "assistant", **message, "content": [content]})
+        added: dict[str, Any] = self.items[-1]
+        return added
 
-    def _add_plain(self, part: TextPart | RefusalPart, begun: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Write what another vendor's model said. A refusal goes as its words: as such it needs an id."""
-        if isinstance(part, TextPart) and begun is not None and isinstance(begun["content"], str):
-            begun["content"] += part.text
-            return begun
-        written: dict[str, Any] = {"role": "assistant", "content": part.text}
-        self.items.append(written)
-        return written if isinstance(part, TextPart) else None
+    def _add_plain(self, part: TextPart | RefusalPart, current: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Encode text of another vendor. A refusal is sent as text, because a refusal item requires an id."""
+        if isinstance(part, TextPart) and current is not None and isinstance(current["content"], str):
+            current["content"] += part.text
+            return current
+        added: dict[str, Any] = {"role": "assistant", "content": part.text}
+        self.items.append(added)
+        return added if isinstance(part, TextPart) else None
 
-    def _item(self, part: Part) -> Iterator[Any]:
+    def _encode_part(self, part: Part) -> Iterator[Any]:
         match part:
             case ReasoningPart(provider=self.vendor, data=dict() as data) if data.get("type") == "reasoning":
                 if self.stored or data.get("encrypted_content"):
                     yield data
                 else:
-                    self.left_out.add("reasoning")
+                    self.omitted.add("reasoning")
             case ToolCallPart():
-                yield self._call(part)
+                yield self._encode_call(part)
             case ToolResultPart():
                 kind = "custom_tool_call_output" if part.call_id in self._custom_calls else "function_call_output"
-                yield {"type": kind, "call_id": _call_id(part.call_id), "output": self._output(part)}
+                yield {"type": kind, "call_id": _fit_call_id(part.call_id), "output": self._encode_output(part)}
             case VendorPart(provider=self.vendor) if _is_item(part):
                 yield part.data
             case _:
-                pass  # of other vendors, or reasoning that no vendor wants back
+                pass  # parts of other vendors, or reasoning without data
 
-    def _output(self, result: ToolResultPart) -> str | list[Any]:
+    def _encode_output(self, result: ToolResultPart) -> str | list[Any]:
         """Encode what a tool returned: a text, or a list of ``input_text`` and ``input_image``."""
-        return _content([part for part in result.parts if _is_for(part, self.vendor)])
+        return _encode_content([part for part in result.parts if _is_for(part, self.vendor)])
 
-    def _call(self, part: ToolCallPart) -> dict[str, Any]:
+    def _encode_call(self, part: ToolCallPart) -> dict[str, Any]:
         own: Any = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
         kind = own.get("type")
-        if kind not in CALLS:  # it came by Chat Completions
+        if kind not in CALLS:  # it was received from Chat Completions
             kind, own = "custom_tool_call" if kind == "custom" else "function_call", {}
         if kind == "custom_tool_call":
             self._custom_calls.add(part.id)
-        arguments = part.json_arguments if kind == "function_call" else part.arguments  # a custom tool takes any text
-        return {**own, "type": kind, "call_id": _call_id(part.id), "name": part.name, CALLS[kind]: arguments}
+        arguments = part.json_arguments if kind == "function_call" else part.arguments  # a custom tool accepts any text
+        return {**own, "type": kind, "call_id": _fit_call_id(part.id), "name": part.name, CALLS[kind]: arguments}
 
 
-def _call_id(own: str) -> str:
+def _fit_call_id(own: str) -> str:
     return fit_call_id(own, max_length=MAX_CALL_ID_LENGTH)
 
 
-def _refusal(part: RefusalPart) -> dict[str, Any]:
+def _encode_refusal(part: RefusalPart) -> dict[str, Any]:
     return {"type": "refusal", "refusal": part.text}
 
 
 def _is_item(part: Part) -> bool:
-    """Whether a vendor part is an item of its own; pieces of a user's content have types that begin with ``input_``."""
+    """Return whether a vendor part is an item, and not a content part, whose type starts with ``input_``."""
     return (
         isinstance(part, VendorPart)
         and isinstance(part.data, dict)
@@ -205,18 +206,18 @@ def _is_item(part: Part) -> bool:
 
 
 def _is_for(part: Part, vendor: str) -> bool:
-    """Return whether a vendor understands a part: all but content of other vendors."""
+    """Return whether a part can be sent to a vendor: all parts except vendor parts of others."""
     return not isinstance(part, VendorPart) or part.provider == vendor
 
 
-def _content(parts: list[Part]) -> str | list[Any]:
-    """Write text alone as a text, and all else as a list."""
+def _encode_content(parts: list[Part]) -> str | list[Any]:
+    """Encode texts as one text, and other content as a list."""
     if all(isinstance(part, TextPart) for part in parts):
         return "".join(part.text for part in parts if isinstance(part, TextPart))
-    return [_content_piece(part) for part in parts]
+    return [_encode_content_part(part) for part in parts]
 
 
-def _content_piece(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may be any JSON
+def _encode_content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may be any JSON
     match part:
         case VendorPart():
             return part.data
@@ -225,4 +226,4 @@ def _content_piece(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may
         case ImagePart():
             return {"type": "input_image", "image_url": part.data_url, "detail": part.detail or "auto"}
         case _:
-            raise UnsupportedError(f"A user's message cannot hold {part.type} here.")
+            raise UnsupportedError(f"A user message cannot contain a part of the type {part.type!r}.")

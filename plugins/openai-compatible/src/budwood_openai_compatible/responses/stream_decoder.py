@@ -1,8 +1,9 @@
 """
-Read streamed replies in the form of Responses.
+Decode streams of Responses.
 
-Every event names its type. Deltas are told on as they come; the item that ends each of them holds the whole, and what
-the server wants back. Progress of the server's own tools is passed over: their items say what came of it.
+Every event has a type. Deltas are emitted as they are received; the item at the end has the complete content and the
+fields to return to the server. Events about the progress of the server's own tools are skipped, because their items
+have the results.
 
 Source: OpenAI's API description, ``ResponseStreamEvent``.
 """
@@ -51,15 +52,15 @@ class ResponsesStreamDecoder(JSONEventDecoder):
 
     def __init__(self, head: ReplyHead, *, vendor: str, decode_body: DecodeBody, convert_error: ConvertError) -> None:
         super().__init__(head, vendor=vendor, decode_body=decode_body, convert_error=convert_error)
-        self._started = False
-        self._finished = False
+        self._is_started = False
+        self._is_finished = False
         self._parts: list[Part] = []
         self._closed: set[int] = set()
         self._ids: set[str] = set()
-        self._told: set[int] = set()
+        self._streamed: set[int] = set()
         self._places: dict[str, int] = {}
-        self._reasoned: set[int] = set()
-        self._take: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
+        self._reasoning_items: set[int] = set()
+        self._handlers: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
             "response.output_text.delta": self._text,
             "response.refusal.delta": self._refusal,
             "response.reasoning_summary_part.added": self._summary,
@@ -81,26 +82,26 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         if event is None:
             return
         kind = event.get("type") or ("error" if event.get("error") else frame.event)
-        if kind not in self._take and "response" not in event and is_unusual_error(event):
+        if kind not in self._handlers and "response" not in event and is_unusual_error(event):
             kind = "error"
         response = event.get("response")
-        if not self._started and kind.startswith("response."):
+        if not self._is_started and kind.startswith("response."):
             yield from self._start(response if isinstance(response, Mapping) else {})
-        if take := self._take.get(kind):
-            yield from take(event)
+        if handle := self._handlers.get(kind):
+            yield from handle(event)
 
     def _end(self) -> list[StreamEvent]:
-        if not self._finished:
+        if not self._is_finished:
             raise StreamInterruptedError("The stream ended before the response was complete.")
         return []
 
     def _start(self, response: Event) -> Iterator[StreamEvent]:
-        self._started = True
+        self._is_started = True
         yield ResponseStarted(response.get("id") or None, response.get("model") or None)
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
     def _index(self, event: Event) -> int:
-        """Return the place of the item that an event is about. A server that does not number them names them."""
+        """Return the index of the item of an event. Some servers send only the id of the item."""
         index = parse_count(event.get("output_index"))
         if index is not None:
             return index
@@ -108,20 +109,20 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         return self._places.setdefault(str(event.get("item_id") or item.get("id")), len(self._places))
 
     def _text(self, event: Event) -> Iterator[StreamEvent]:
-        self._told.add(self._index(event))
+        self._streamed.add(self._index(event))
         yield TextDelta(extract_text(event.get("delta")))
 
     def _refusal(self, event: Event) -> Iterator[StreamEvent]:
-        self._told.add(self._index(event))
+        self._streamed.add(self._index(event))
         yield RefusalDelta(extract_text(event.get("delta")))
 
     def _summary(self, event: Event) -> Iterator[StreamEvent]:
-        """Begin a summary; between two there is an empty line."""
-        if self._index(event) in self._reasoned:
+        """Start a summary, after an empty line if it is not the first."""
+        if self._index(event) in self._reasoning_items:
             yield ReasoningDelta("\n\n")
 
     def _reasoning(self, event: Event) -> Iterator[StreamEvent]:
-        self._reasoned.add(self._index(event))
+        self._reasoning_items.add(self._index(event))
         yield ReasoningDelta(extract_text(event.get("delta")))
 
     def _item_added(self, event: Event) -> Iterator[StreamEvent]:
@@ -130,14 +131,14 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             yield ToolCallDelta(self._index(event), item.get("call_id"), item.get("name"))
 
     def _arguments(self, event: Event) -> Iterator[StreamEvent]:
-        self._told.add(self._index(event))
+        self._streamed.add(self._index(event))
         yield ToolCallDelta(self._index(event), arguments=extract_text(event.get("delta")))
 
     def _item_done(self, event: Event) -> Iterator[StreamEvent]:
         yield from self._close(self._index(event), event["item"])
 
     def _close(self, index: int, item: Event) -> Iterator[StreamEvent]:
-        """Tell the whole of an item, once; of what no delta told before also its text."""
+        """Emit a complete item once, and its text if no delta had it."""
         if index in self._closed:
             return
         self._closed.add(index)
@@ -145,35 +146,33 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             self._ids.add(item["id"])
         parts = decode_item(item, self._vendor)
         self._parts.extend(parts)
-        if index not in self._told:
+        if index not in self._streamed:
             yield from (
-                _delta(part, index) for part in parts if isinstance(part, TextPart | RefusalPart | ToolCallPart)
+                _make_delta(part, index) for part in parts if isinstance(part, TextPart | RefusalPart | ToolCallPart)
             )
-        yield from (_closed(part, index) for part in parts)
+        yield from (_make_closing_event(part, index) for part in parts)
 
     def _ended(self, event: Event) -> Iterator[StreamEvent]:
         response: Event = event["response"]
         for index, item in enumerate(response.get("output") or ()):
-            # What was cut off in the middle is told now. Some servers number events otherwise than they list items.
+            # Items without an end are emitted now. Some servers have other indexes in events than in the list of items.
             if index not in self._closed and item.get("id") not in self._ids:
                 yield from self._close(index, item)
         if isinstance(response.get("usage"), Mapping):
             yield UsageReported(decode_usage(response["usage"]))
-        if notes := decode_metadata(response):
-            yield ResponseMetadata(notes)
-        self._finished = True
+        if metadata := decode_metadata(response):
+            yield ResponseMetadata(metadata)
+        self._is_finished = True
         yield Finished(*finish_reason(response, self._parts))
 
     def _raise(self, event: Event) -> Iterator[StreamEvent]:
-        """Raise the error of an event, which stands at its top, in an envelope, or in the response that failed."""
+        """Raise the error of an event, which is the event, in its field ``error``, or in the response."""
         response: Event = event.get("response") or {}
-        said = event.get("error") or response.get("error") or {name: event[name] for name in event if name != "type"}
-        raise self._convert_error(
-            {**response, "error": said}
-        )  # Azure's verdicts stand in the response, beside the error
+        error = event.get("error") or response.get("error") or {name: event[name] for name in event if name != "type"}
+        raise self._convert_error({**response, "error": error})  # Azure sends filter results beside the error
 
 
-def _delta(part: TextPart | RefusalPart | ToolCallPart, index: int) -> StreamEvent:
+def _make_delta(part: TextPart | RefusalPart | ToolCallPart, index: int) -> StreamEvent:
     match part:
         case TextPart():
             return TextDelta(part.text)
@@ -183,7 +182,7 @@ def _delta(part: TextPart | RefusalPart | ToolCallPart, index: int) -> StreamEve
             return ToolCallDelta(index, part.id, part.name, part.arguments)
 
 
-def _closed(part: Part, index: int) -> StreamEvent:
+def _make_closing_event(part: Part, index: int) -> StreamEvent:
     match part:
         case TextPart() | RefusalPart():
             return TextClosed(part)
@@ -194,4 +193,4 @@ def _closed(part: Part, index: int) -> StreamEvent:
         case VendorPart():
             return VendorContent(part)
         case _:
-            raise TypeError(f"a model does not write {type(part).__name__}")
+            raise TypeError(f"an item cannot become a {type(part).__name__}")

@@ -53,8 +53,8 @@ class TestFlagsNothing(Correct):
     class Mutant(OpenAICompatible):
         def decode_moderation(self, request, reply):
             response = super().decode_moderation(request, reply)
-            verdicts = tuple(verdict.model_copy(update={"flagged": False}) for verdict in response.verdicts)
-            return response.model_copy(update={"verdicts": verdicts})
+            results = tuple(verdict.model_copy(update={"flagged": False}) for verdict in response.results)
+            return response.model_copy(update={"verdicts": results})
 
 
 class TestCompletesTrimmed(Correct):

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Transport
-from budwood.engine.drivers.saving import save_reply, save_reply_async
+from budwood.engine.drivers.reply_files import save_reply, save_reply_async
 from budwood.errors import ConnectionFailedError, ResponseTooLargeError
 from budwood.types import HTTPCall, SavedReply
 from budwood_testing.loopback import CHUNKED, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from budwood.contracts import AsyncExchange, AsyncTransport
-from budwood.engine.drivers.saving import save_reply_async
+from budwood.engine.drivers.reply_files import save_reply_async
 from budwood.types import HTTPCall, SavedReply, Timing
 
 _TURNS = 5

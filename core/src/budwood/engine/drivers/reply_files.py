@@ -1,8 +1,8 @@
 """
-Write a reply to a file: in flat memory, and so that the file is either complete or as it was before.
+Write a reply to a file without holding it in memory. The file is either complete afterwards, or unchanged.
 
-With async I/O the blocks are written in a thread. That costs some 0.1 ms for each MiB, and a slow disk or a network
-file system cannot hold up the event loop.
+With async I/O, blocks are written in a thread. That costs some 0.1 ms per MiB, and a slow disk or network file system
+cannot block the event loop.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from budwood.wire.bodies import content_length
 T = TypeVar("T")
 
 BLOCK_SIZE: Final = 1024 * 1024
-"""How many bytes async code gathers before it gives them to a thread."""
+"""How many bytes async code buffers before a thread writes them."""
 
 
 def check_target(path: Path) -> None:
     """
-    Check that a reply could be written to a file, before a request is paid for.
+    Check that a reply can be written to a file, before a request is paid for.
 
     Raises:
-        ConfigurationError: The folder is missing or is not writable, or the path is not that of a regular file, such as
+        ConfigurationError: The folder is missing or not writable, or the path is not a regular file, such as
             ``/dev/null``, which would be replaced.
     """
     target = Path(os.path.realpath(path))
-    with _explain_failure(path):
+    with _convert_errors(path):
         if not stat.S_ISDIR(target.parent.stat().st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(target.parent, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISREG(target.stat().st_mode):
-                raise _unwritable(path, "it is not a regular file")
+                raise _write_error(path, "it is not a regular file")
 
 
 def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
@@ -61,7 +61,7 @@ def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
     try:
         part.create()
         while data := exchange.read():
-            part.gather(data)
+            part.buffer(data)
             part.write()
         return part.replace_target()
     except BaseException:
@@ -76,8 +76,8 @@ async def save_reply_async(exchange: AsyncExchange, path: Path, limit: int | Non
     try:
         await _run_in_thread(part.create)
         while data := await exchange.read():
-            part.gather(data)
-            if part.gathered >= BLOCK_SIZE:
+            part.buffer(data)
+            if part.buffered >= BLOCK_SIZE:
                 await _run_in_thread(part.write)
         return await _run_in_thread(part.replace_target)
     except BaseException:
@@ -87,10 +87,10 @@ async def save_reply_async(exchange: AsyncExchange, path: Path, limit: int | Non
 
 class _PartialFile:
     """
-    A file beside the one that it will replace.
+    A temporary file next to the one that it will replace.
 
     Attributes:
-        gathered: The bytes that were received and not written yet.
+        buffered: How many received bytes are not written yet.
     """
 
     def __init__(self, path: Path, limit: int | None) -> None:
@@ -100,38 +100,38 @@ class _PartialFile:
         self._file: BinaryIO | None = None
         self._blocks: list[bytes] = []
         self._size = 0
-        self.gathered = 0
+        self.buffered = 0
 
     def create(self) -> None:
         check_target(self._path)
-        self._target = Path(os.path.realpath(self._path))  # a symbolic link stays one
+        self._target = Path(os.path.realpath(self._path))  # a symbolic link is not replaced
         self._part = self._target.with_name(f".budwood-{secrets.token_hex(8)}.part")
-        with _explain_failure(self._path):
+        with _convert_errors(self._path):
             self._file = self._part.open("xb")
 
-    def gather(self, data: bytes) -> None:
+    def buffer(self, data: bytes) -> None:
         self._size += len(data)
         self.check(self._size)
         self._blocks.append(data)
-        self.gathered += len(data)
+        self.buffered += len(data)
 
     def check(self, size: int) -> None:
         if self._limit is not None and size > self._limit:
             raise ResponseTooLargeError(
-                f"The reply is larger than the {self._limit:,} bytes that may be written to {self._path}.",
-                hint="Raise the limit, or ask for less.",
+                f"The reply is larger than the limit of {self._limit:,} bytes for {self._path}.",
+                hint="Raise the limit, or request less.",
             )
 
     def write(self) -> None:
-        blocks, self._blocks, self.gathered = self._blocks, [], 0
+        blocks, self._blocks, self.buffered = self._blocks, [], 0
         if self._file is not None:
-            with _explain_failure(self._path):
+            with _convert_errors(self._path):
                 self._file.writelines(blocks)
 
     def replace_target(self) -> SavedReply:
-        """Put the file in the place of the other, whose permissions stay."""
+        """Replace the target, and keep its permissions."""
         self.write()
-        with _explain_failure(self._path):
+        with _convert_errors(self._path):
             if self._file is not None:
                 self._file.close()
             with contextlib.suppress(FileNotFoundError):
@@ -142,29 +142,29 @@ class _PartialFile:
     def discard(self) -> None:
         if self._file is None:
             return
-        with contextlib.suppress(OSError):  # what is raised already tells more
+        with contextlib.suppress(OSError):  # the error that is being raised says more
             self._file.close()
         with contextlib.suppress(OSError):
             self._part.unlink()
 
 
 @contextlib.contextmanager
-def _explain_failure(path: Path) -> Iterator[None]:
+def _convert_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+        raise _write_error(path, error.strerror or str(error)) from error
 
 
-def _unwritable(path: Path, reason: str) -> ConfigurationError:
+def _write_error(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The reply cannot be written to {path}: {reason}.",
-        hint="Name a file in a folder that exists, can be written to and has room.",
+        f"Cannot write the reply to {path}: {reason}.",
+        hint="Choose a file in a folder that exists, is writable and has free space.",
     )
 
 
 async def _run_in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work to its end. If the task is cancelled in the meantime, that is raised after it."""
+    """Run blocking work to its end in a thread. If the task is cancelled, the cancellation is raised afterwards."""
     future = asyncio.get_running_loop().run_in_executor(None, work)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():

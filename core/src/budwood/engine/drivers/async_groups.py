@@ -1,4 +1,4 @@
-"""`All` and `First` under the async driver: each flow runs in a task."""
+"""Run the flows of `All` and `First` with async I/O, each in a task."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class BackgroundTasks:
-    """The background tasks of a driver, until they have ended."""
+    """The background tasks of a driver that have not ended."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
-        """Cancel tasks, and let them clean up."""
+        """Cancel tasks, and let them clean up in the background."""
         for task in tasks:
             task.cancel()
             self._add(task)
@@ -31,7 +31,7 @@ class BackgroundTasks:
         self._add(asyncio.create_task(work))
 
     async def wait(self) -> None:
-        """Wait until the tasks of this event loop have ended, but no longer than for their cleaning up."""
+        """Wait until the tasks of this event loop have ended, at most `CLEANUP_SECONDS`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CLEANUP_SECONDS
         while tasks := [task for task in list(self._tasks) if task.get_loop() is loop]:  # one may start another
@@ -49,11 +49,11 @@ class BackgroundTasks:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # or asyncio reports that it was never retrieved
+            task.exception()  # otherwise asyncio reports that it was never retrieved
 
 
 class Group:
-    """Flows that run side by side: those of an `All`."""
+    """The flows of an `All`, which run in parallel."""
 
     def __init__(self, driver: AsyncDriver) -> None:
         self._driver = driver
@@ -66,12 +66,12 @@ class Group:
         return [results[place] for place in range(len(results))]
 
     async def completed(self, flows: Iterable[Flow[Any]], limit: int) -> AsyncGenerator[tuple[int, Any], None]:
-        """Perform the flows; yield each result with its place, in the order in which the flows end."""
+        """Perform the flows; yield the index and result of each, in the order in which they end."""
         waiting = enumerate(flows)
         try:
             while True:
                 while len(self._running) < limit and (item := next(waiting, None)) is not None:
-                    self._start(item[0], self._driver.finish_side(item[1]))
+                    self._start(item[0], self._driver.run_member(item[1]))
                 if not self._running:
                     return
                 for task in await self._wait():
@@ -80,8 +80,8 @@ class Group:
             await self._leave(error)
             raise
 
-    def _start(self, place: int, work: Coroutine[Any, Any, Any]) -> None:
-        self._running[asyncio.create_task(work)] = place
+    def _start(self, index: int, work: Coroutine[Any, Any, Any]) -> None:
+        self._running[asyncio.create_task(work)] = index
 
     async def _wait(self) -> list[asyncio.Task[Any]]:
         """Wait until flows have ended, and return their tasks in order."""
@@ -89,29 +89,29 @@ class Group:
         return sorted(done, key=self._running.__getitem__)
 
     def _abandon(self) -> None:
-        """Have the flows end, and wait for nothing."""
+        """Tell the flows to end, without waiting."""
         self._driver.background.cancel(self._running)
 
     async def _leave(self, error: BaseException) -> None:
         """
         Abandon the flows.
 
-        A failure waits until they are told to end, so that their requests end. The cancellation of the caller's task
-        waits until they have cleaned up, as it does for a single flow.
+        After a failure it waits until they know that they must end, so that their requests end. If the task of the
+        caller was cancelled, it waits until they have cleaned up, as for a single flow.
         """
         self._abandon()
         if self._running:
-            patience = CLEANUP_SECONDS if isinstance(error, asyncio.CancelledError) else 0
-            await asyncio.wait(self._running, timeout=patience)
+            timeout = CLEANUP_SECONDS if isinstance(error, asyncio.CancelledError) else 0
+            await asyncio.wait(self._running, timeout=timeout)
 
 
 class Race(Group):
     """
-    The flows of a `First`.
+    The flows of a `First`, which run in parallel.
 
     Args:
         driver: Performs them.
-        release: Makes the flow that gives back a result which came too late.
+        release: Creates the flow that releases a result which came too late.
     """
 
     def __init__(self, driver: AsyncDriver, release: Callable[[Any], Flow[None]] | None) -> None:
@@ -120,12 +120,12 @@ class Race(Group):
         self._is_over = False
         self._winner: list[Any] = []
 
-    async def win(self, flows: Iterable[Flow[Any]]) -> Any:  # noqa: ANN401 - whatever the winner returns
+    async def run_race(self, flows: Iterable[Flow[Any]]) -> Any:  # noqa: ANN401 - any result of a flow
         """Perform the flows until one succeeds, and return its result."""
         errors: dict[int, Exception] = {}
         try:
-            for place, flow in enumerate(flows):
-                self._start(place, self._compete(flow))
+            for index, flow in enumerate(flows):
+                self._start(index, self._compete(flow))
             while self._running:
                 done = await self._wait()
                 if self._winner:
@@ -134,17 +134,19 @@ class Race(Group):
                 for task in done:
                     try:
                         task.result()
-                    except Exception as error:  # noqa: BLE001 - it is the caller's only if all fail
+                    except Exception as error:  # noqa: BLE001 - raised in the caller only if all fail
                         errors[self._running.pop(task)] = error
         except BaseException as error:
             await self._leave(error)
             raise
-        raise join_errors([errors[place] for place in sorted(errors)])
+        raise join_errors([errors[index] for index in sorted(errors)])
 
     async def _compete(self, flow: Flow[Any]) -> None:
-        result = await self._driver.finish_side(flow)
+        result = await self._driver.run_member(flow)
         if self._is_over:
-            self._driver.background.start(self._give_back(result))  # a task of its own, which is not cancelled
+            self._driver.background.start(
+                self._release_late_result(result)
+            )  # a task of its own, which is not cancelled
         else:
             self._is_over = True
             self._winner.append(result)
@@ -152,10 +154,10 @@ class Race(Group):
     def _abandon(self) -> None:
         self._is_over = True
         if self._winner:
-            self._driver.background.start(self._give_back(self._winner.pop()))
+            self._driver.background.start(self._release_late_result(self._winner.pop()))
         super()._abandon()
 
-    async def _give_back(self, result: object) -> None:
+    async def _release_late_result(self, result: object) -> None:
         """Release a result that came too late."""
         if self._release is None:
             return
