@@ -130,7 +130,7 @@ def test_a_key_without_a_model_is_refused(make_client):
     """
     A key that belongs to nobody is an error, not a secret for whoever comes first.
     """
-    with pytest.raises(ConfigurationError, match="api_key were given, but no model"):
+    with pytest.raises(ConfigurationError, match="Without a model, api_key cannot be used"):
         make_client(None)
 
 

@@ -37,6 +37,15 @@ def modules_after(code):
     return set(run.stdout.split())
 
 
+def test_blocking_client_loads_no_event_loop():
+    """
+    A program that asks with `Client` does not wait for asyncio to be imported.
+    """
+    loaded = modules_after("import budwood.transports.pooled; from budwood import Client")
+
+    assert "asyncio" not in loaded
+
+
 def test_importing_budwood_is_cheap():
     """
     No public name is looked up before it is used.

@@ -144,7 +144,7 @@ def test_extra_is_a_dictionary(client, scripted, method):
         ({"api_key": 5}, "api_key= must be a text; got int"),
         ({"base_url": 5}, "base_url= must be a text; got int"),
         ({"settings": 5}, "settings= must be a dictionary, a path or Settings; got int"),
-        ({"settings": "nowhere.toml"}, "'nowhere.toml' cannot be read: No such file"),
+        ({"settings": "nowhere.toml"}, "settings file 'nowhere.toml': No such file"),
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
@@ -326,7 +326,7 @@ def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted
 @pytest.mark.parametrize(
     ("tool", "text"),
     [
-        ({"type": "web_search"}, "vendor's own.*vendor_tools="),
+        ({"type": "web_search"}, "runs at its vendor.*vendor_tools="),
         ({"type": "function"}, "needs a name"),
         ({"function": 5}, "needs a name"),
         ({"type": "function", "function": {"name": "get weather"}}, "'get weather' is not valid: name"),

@@ -114,7 +114,7 @@ def test_void_text_is_not_given(client, scripted):
         for event in stream:
             if type(event).__name__ == "Restarted":
                 break
-        with pytest.raises(BudwoodError, match="Nothing of the reply has arrived"):
+        with pytest.raises(BudwoodError, match="No part of the reply has arrived"):
             _ = stream.response
 
 

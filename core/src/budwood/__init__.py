@@ -8,14 +8,14 @@ TYPE_CHECKING = False  # type checkers treat it as true; `import typing` would t
 if TYPE_CHECKING:
     from budwood.chat import AsyncChatSession as AsyncChatSession
     from budwood.chat import ChatSession as ChatSession
-    from budwood.client import AsyncClient as AsyncClient
-    from budwood.client import Client as Client
-    from budwood.client import ask as ask
-    from budwood.client import ask_async as ask_async
-    from budwood.client import run as run
-    from budwood.client import run_async as run_async
-    from budwood.client import session as session
-    from budwood.client import session_async as session_async
+    from budwood.client.asynchronous import AsyncClient as AsyncClient
+    from budwood.client.blocking import Client as Client
+    from budwood.client.shared import ask as ask
+    from budwood.client.shared import ask_async as ask_async
+    from budwood.client.shared import run as run
+    from budwood.client.shared import run_async as run_async
+    from budwood.client.shared import session as session
+    from budwood.client.shared import session_async as session_async
     from budwood.completed import AsyncCompletedReplies as AsyncCompletedReplies
     from budwood.completed import CompletedReplies as CompletedReplies
     from budwood.completed import CompletedReply as CompletedReply
@@ -118,7 +118,9 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "budwood.chat": "AsyncChatSession ChatSession",
-    "budwood.client": "AsyncClient Client ask ask_async run run_async session session_async",
+    "budwood.client.asynchronous": "AsyncClient",
+    "budwood.client.blocking": "Client",
+    "budwood.client.shared": "ask ask_async run run_async session session_async",
     "budwood.completed": "AsyncCompletedReplies CompletedReplies CompletedReply",
     "budwood.engine.chat.options": "AskOptions ClientOptions CompletionOptions",
     "budwood.engine.chat.prompts": "File Prompt",

@@ -1,4 +1,4 @@
-"""Conversations that remember what was said."""
+"""Conversations that store their history."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ T = TypeVar("T")
 
 
 class Asker(Protocol):
-    """What a session needs of `Client`."""
+    """The methods of `Client` that a session uses."""
 
     def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
-        """Ask, and wait for the whole reply."""
+        """Ask, and wait for the complete reply."""
         ...
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatStream:
-        """Ask, and read the reply as it is written."""
+        """Ask, and read the reply as it arrives."""
         ...
 
 
 class AsyncAsker(Protocol):
-    """What a session needs of `AsyncClient`."""
+    """The methods of `AsyncClient` that a session uses."""
 
     async def ask_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> ChatResponse:
-        """Ask, and wait for the whole reply."""
+        """Ask, and wait for the complete reply."""
         ...
 
     def stream_in(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> AsyncChatStream:
-        """Ask, and read the reply as it is written."""
+        """Ask, and read the reply as it arrives."""
         ...
 
 
 class _Session:
-    """What both kinds of session have in common: all but the I/O."""
+    """The common base of both sessions, without I/O."""
 
     def __init__(self, conversation: Conversation, options: AskOptions) -> None:
         self._conversation = conversation
@@ -46,12 +46,12 @@ class _Session:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What was said so far, without the system prompt."""
+        """The messages so far, without the system prompt."""
         return tuple(self._conversation.messages)
 
     @property
     def system(self) -> str | None:
-        """The system prompt; it may be changed at any time."""
+        """The system prompt. You can change it at any time."""
         return self._conversation.system
 
     @system.setter
@@ -60,7 +60,7 @@ class _Session:
 
     @property
     def model(self) -> str | None:
-        """The model that answers, at first the client's; it may be changed at any time, None is the client's."""
+        """The model; None for the client's. You can change it at any time."""
         return self._conversation.model
 
     @model.setter
@@ -68,7 +68,7 @@ class _Session:
         self._conversation.model = address
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write model, system prompt and messages as JSON, in one step."""
+        """Save model, system prompt and messages as JSON. The file is replaced atomically."""
         self._conversation.save(path)
 
     def __repr__(self) -> str:
@@ -82,8 +82,8 @@ class ChatSession(_Session):
     """
     A conversation.
 
-    The history grows only when a reply is complete: after an error or an abandoned stream, the same can be asked again.
-    Not to be shared among threads.
+    Messages are added to the history only when a reply is complete: after an error, or a stream that was left early,
+    the history is unchanged. Threads must not share a session.
     """
 
     def __init__(self, client: Asker, conversation: Conversation, options: AskOptions) -> None:
@@ -97,20 +97,20 @@ class ChatSession(_Session):
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
-        """Say something and wait for the reply; see `Client.ask`."""
+        """Send a message and wait for the reply; see `Client.ask`."""
         return self._client.ask_in(self._conversation, prompt, self._merged(options))
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
-        """Say something and read the reply as it is written; see `Client.stream`."""
+        """Send a message and read the reply as it arrives; see `Client.stream`."""
         return self._client.stream_in(self._conversation, prompt, self._merged(options))
 
     def fork(self) -> ChatSession:
-        """Return a second session with the same past."""
+        """Return a second session with the same history."""
         return ChatSession(self._client, self._conversation.fork(), self._options)
 
 
 class AsyncChatSession(_Session):
-    """A conversation; see `ChatSession`. Not to be used by several tasks at once."""
+    """A conversation; see `ChatSession`. Tasks must not use a session concurrently."""
 
     def __init__(self, client: AsyncAsker, conversation: Conversation, options: AskOptions) -> None:
         super().__init__(conversation, options)
@@ -125,13 +125,13 @@ class AsyncChatSession(_Session):
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
-        """Say something and wait for the reply; see `AsyncClient.ask`."""
+        """Send a message and wait for the reply; see `AsyncClient.ask`."""
         return await self._client.ask_in(self._conversation, prompt, self._merged(options))
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
-        """Say something and read the reply as it is written; see `AsyncClient.stream`."""
+        """Send a message and read the reply as it arrives; see `AsyncClient.stream`."""
         return self._client.stream_in(self._conversation, prompt, self._merged(options))
 
     def fork(self) -> AsyncChatSession:
-        """Return a second session with the same past."""
+        """Return a second session with the same history."""
         return AsyncChatSession(self._client, self._conversation.fork(), self._options)

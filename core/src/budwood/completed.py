@@ -1,4 +1,4 @@
-"""Replies to many prompts, as callers read them one by one."""
+"""Replies to many prompts, in the order in which they complete."""
 
 from __future__ import annotations
 

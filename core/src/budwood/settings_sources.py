@@ -73,8 +73,8 @@ def dotenv_source(path: Path, sections: Collection[str]) -> Iterator[Source]:
     from dotenv import dotenv_values
 
     variables = dotenv_values(stream=StringIO(text), interpolate=False)
-    given = {name: value for name, value in variables.items() if value is not None}
-    yield environment_source(str(path), given, sections)
+    environment = {name: value for name, value in variables.items() if value is not None}
+    yield environment_source(str(path), environment, sections)
 
 
 def file_source(path: Path) -> Iterator[Source]:
@@ -89,7 +89,7 @@ def read_text(path: Path) -> str | None:
     Read a text file in UTF-8, with or without a byte order mark; return None if there is no such file.
 
     Raises:
-        ConfigurationError: The file cannot be read, or is not UTF-8. The error does not hold the file's content.
+        ConfigurationError: The file cannot be read, or is not UTF-8. The error does not contain the file.
     """
     try:
         data = path.read_bytes()
@@ -103,7 +103,7 @@ def read_text(path: Path) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = error.start
-    # Not raised above: the error of the codec holds the whole file, and with it the keys in there.
+    # Not raised inside the handler: the codec's error, which would be its context, contains the file with its keys.
     raise ConfigurationError(f"{path}: not valid UTF-8 at byte {place}.", hint="Save the file as UTF-8.")
 
 
@@ -117,7 +117,7 @@ def parse_toml(text: str, *, where: str) -> Table:
 
     Raises:
         ConfigurationError: It is not valid TOML, is nested too deeply, or has a number that is too large. The error
-            does not hold the document.
+            does not contain the document.
     """
     import tomllib  # not above: most programs have no file
 
@@ -132,7 +132,9 @@ def parse_toml(text: str, *, where: str) -> Table:
     else:
         check_depth(tree, where=where)
         return tree
-    raise ConfigurationError(f"{where} {problem}.")  # not above: newer parsers' errors hold the document
+    raise ConfigurationError(
+        f"{where} {problem}."
+    )  # not inside the handlers: the errors of newer parsers contain the document
 
 
 def check_depth(tree: object, *, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Streamed replies, as callers read them."""
+"""Streamed replies and downloads."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 class ChatStream:
     """
-    A reply that is being written.
+    A streamed reply. Iterating over it yields the events of `budwood.types`.
 
-    Use it in a ``with`` block: leaving the block, also by ``break`` or by an error, closes the connection at once, and
-    the model stops. Iterating over it yields the events of `budwood.types`.
+    Use it in a ``with`` block: leaving the block, also by ``break`` or an error, closes the connection immediately, and
+    the model stops.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ChatStream:
         return self._events
 
     def text_deltas(self) -> Iterator[str]:
-        """Yield the text alone, piece by piece."""
+        """Yield only the text."""
         ready = self._events.ready
         while ready or self._events.more():
             event = ready.popleft()
@@ -66,18 +66,18 @@ class ChatStream:
                 yield event.text
 
     def partial_objects(self) -> Iterator[JSON]:
-        """Yield the structured output as it grows: each value is JSON, and holds what has arrived so far."""
-        growing = _GrowingObject()
+        """Yield structured output as it grows. Each value is the JSON that has arrived so far."""
+        parser = _PartialJSON()
         for event in self._events:
-            yield from growing.take(event)
-        yield from growing.read()
+            yield from parser.add(event)
+        yield from parser.parse()
 
     @property
     def response(self) -> ChatResponse:
         """
-        The complete reply, once all events were read.
+        The complete reply, after all events were read.
 
-        Before that, and after leaving the stream early, it is what has arrived, marked as ``partial``.
+        Before that, or after the stream was left early, it is the partial reply, with ``partial`` set to true.
 
         Raises:
             BudwoodError: Nothing has arrived.
@@ -85,12 +85,12 @@ class ChatStream:
         return self._events.result or _arrived(self._partial())
 
     def close(self) -> None:
-        """Leave; the connection is closed. Closing twice is no error."""
+        """Close the connection. Closing twice is no error."""
         self._events.close()
 
 
 class AsyncChatStream:
-    """A reply that is being written; see `ChatStream`. Use it in an ``async with`` block."""
+    """A streamed reply; see `ChatStream`. Use it in an ``async with`` block."""
 
     def __init__(
         self, events: AsyncFlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
@@ -113,37 +113,37 @@ class AsyncChatStream:
         return self._events
 
     async def text_deltas(self) -> AsyncIterator[str]:
-        """Yield the text alone, piece by piece."""
+        """Yield only the text."""
         ready = self._events.ready
-        while ready or await self._events.more():  # the next of thousands costs less than by awaiting each
+        while ready or await self._events.more():  # faster than awaiting each of thousands of events
             event = ready.popleft()
             if isinstance(event, TextDelta) and event.choice == 0:
                 yield event.text
 
     async def partial_objects(self) -> AsyncIterator[JSON]:
-        """Yield the structured output as it grows; see `ChatStream.partial_objects`."""
-        growing = _GrowingObject()
+        """Yield structured output as it grows; see `ChatStream.partial_objects`."""
+        parser = _PartialJSON()
         async for event in self._events:
-            for value in growing.take(event):
+            for value in parser.add(event):
                 yield value
-        for value in growing.read():
+        for value in parser.parse():
             yield value
 
     @property
     def response(self) -> ChatResponse:
-        """The complete reply, once all events were read; see `ChatStream.response`."""
+        """The complete reply, after all events were read; see `ChatStream.response`."""
         return self._events.result or _arrived(self._partial())
 
     async def close(self) -> None:
-        """Leave; the connection is closed. Closing twice is no error."""
+        """Close the connection. Closing twice is no error."""
         await self._events.close()
 
 
 class PullStream:
     """
-    A model that a server fetches; iterating over it yields `budwood.types.PullProgress`.
+    A download of a model by a server. Iterating over it yields `budwood.types.PullProgress`.
 
-    Use it in a ``with`` block: leaving the block closes the connection at once, and the server keeps what it has.
+    Use it in a ``with`` block: leaving the block closes the connection, and the server keeps the downloaded part.
     """
 
     def __init__(self, events: FlowEvents[PullProgress, None]) -> None:
@@ -161,12 +161,12 @@ class PullStream:
         return self._events
 
     def close(self) -> None:
-        """Leave; the connection is closed. Closing twice is no error."""
+        """Close the connection. Closing twice is no error."""
         self._events.close()
 
 
 class AsyncPullStream:
-    """A model that a server fetches; see `PullStream`. Use it in an ``async with`` block."""
+    """A download of a model by a server; see `PullStream`. Use it in an ``async with`` block."""
 
     def __init__(self, events: AsyncFlowEvents[PullProgress, None]) -> None:
         self._events = events
@@ -183,7 +183,7 @@ class AsyncPullStream:
         return self._events
 
     async def close(self) -> None:
-        """Leave; the connection is closed. Closing twice is no error."""
+        """Close the connection. Closing twice is no error."""
         await self._events.close()
 
 
@@ -195,15 +195,15 @@ def _state(response: ChatResponse | None, partial: ChatResponse | None) -> str:
 
 def _arrived(response: ChatResponse | None) -> ChatResponse:
     if response is None:
-        raise BudwoodError("Nothing of the reply has arrived.", hint="Read the events of the stream first.")
+        raise BudwoodError("No part of the reply has arrived.", hint="Read the events of the stream first.")
     return response
 
 
-class _GrowingObject:
+class _PartialJSON:
     """
-    JSON in the making: what of it can be read so far.
+    Parses JSON that is incomplete.
 
-    It is read whenever it has grown by a sixteenth: to read it all at each piece would take the square of its length.
+    It is parsed whenever its length has grown by a sixteenth: parsing it for every chunk would take quadratic time.
     """
 
     def __init__(self) -> None:
@@ -213,28 +213,28 @@ class _GrowingObject:
         self._output_call: int | None = None
         self._last: JSON = None
 
-    def take(self, event: StreamEvent) -> Iterator[JSON]:
-        """Yield the value that the event makes, where it changes what can be read."""
-        if piece := self._piece(event):
-            self._text.append(piece)
-            self._length += len(piece)
+    def add(self, event: StreamEvent) -> Iterator[JSON]:
+        """Add an event; yield the new value if it has changed."""
+        if text := self._text_of(event):
+            self._text.append(text)
+            self._length += len(text)
         if self._length >= self._due or isinstance(event, Finished):
-            yield from self.read()
+            yield from self.parse()
 
-    def read(self) -> Iterator[JSON]:
-        """Yield the value of all that came, where it is another than the last."""
+    def parse(self) -> Iterator[JSON]:
+        """Yield the current value if it has changed."""
         self._due = self._length + max(1, self._length // 16)
         value = next(_read_partial("".join(self._text)), None)
         if value is not None and value != self._last:
             self._last = value
             yield value
 
-    def _piece(self, event: StreamEvent) -> str:
+    def _text_of(self, event: StreamEvent) -> str:
         match event:
             case TextDelta(text=text, choice=0):
                 return text
             case ToolCallDelta(index=index, name=name, arguments=arguments, choice=0):
-                if name is not None and name.partition("<|")[0] == OUTPUT_TOOL:  # some models add a special token
+                if name is not None and name.partition("<|")[0] == OUTPUT_TOOL:  # some models append a special token
                     self._output_call = index
                 return arguments if index == self._output_call else ""
             case Restarted() | ToolExecuted():
@@ -248,7 +248,7 @@ class _GrowingObject:
 
 
 def _read_partial(text: str) -> Iterator[JSON]:
-    """Yield the objects and arrays that a text begins to write, best first."""
+    """Yield the objects and arrays in an incomplete text, best first."""
     for found in find_json(text):
         with contextlib.suppress(ValueError):
             value: JSON = from_json(found.encode("utf-8", "replace"), allow_partial="trailing-strings")

@@ -1,7 +1,1 @@
-"""The clients, and one line to ask without making one."""
-
-from budwood.client.asynchronous import AsyncClient
-from budwood.client.blocking import Client
-from budwood.client.shared import ask, ask_async, run, run_async, session, session_async
-
-__all__ = ["AsyncClient", "Client", "ask", "ask_async", "run", "run_async", "session", "session_async"]
+"""The clients, each in its own module, so that a program imports only the one that it uses."""

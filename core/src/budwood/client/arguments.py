@@ -1,4 +1,4 @@
-"""What both clients make of what they are given."""
+"""Arguments of both clients: check them, and create the engine from them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from budwood.engine.chat.conversation import Conversation
 
 PULL_SECONDS: Final = 24 * 3600.0
-"""A whole pull may take a day by default: models have many gigabytes."""
+"""Default timeout of a pull, in seconds: one day, because models have many gigabytes."""
 
 PULL_IDLE_SECONDS: Final = 600.0
-"""How long a server may be silent while it checks what it has fetched."""
+"""Default idle timeout of a pull, in seconds: servers are silent while they verify a download."""
 
 DEFAULT_CONCURRENCY: Final = 32
-"""How many requests `ask_many` has under way at once where it is not told."""
+"""How many requests `ask_many` sends concurrently by default."""
 
 
 def make_engine(
@@ -46,7 +46,7 @@ def make_engine(
     observers: Sequence[str | Observer] | None = None,
     options: ClientOptions,
 ) -> Engine:
-    """Make a client's engine; the arguments are those of `Client`."""
+    """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
     _check_texts(model=model, api_key=api_key, base_url=base_url)
     _check_cache(cache, cache_ttl)
@@ -54,13 +54,13 @@ def make_engine(
     instances = Instances(settings, registry, clock)
     model = model or settings.model
     endpoints = Endpoints(instances, _provider_overrides(model, api_key=api_key, base_url=base_url))
-    chosen = settings.cache if cache is None else cache
+    cache = settings.cache if cache is None else cache
     engine = Engine(
         instances=instances,
         endpoints=endpoints,
         options=override(settings.options, dict(options)),
         model=model,
-        cache=None if isinstance(chosen, bool) else reply_cache(instances, chosen, cache_ttl),
+        cache=None if isinstance(cache, bool) else reply_cache(instances, cache, cache_ttl),
         clock=clock,
         blocking=blocking,
     )
@@ -96,7 +96,7 @@ def _check_cache(cache: object, ttl: object) -> None:
 
 
 def _read_settings(settings: object) -> Mapping[str, Any] | None:
-    """Return settings as a dictionary; a path is that of a file in the form of ``budwood.toml``."""
+    """Return settings as a dictionary. A path is read as a file in the form of ``budwood.toml``."""
     if settings is None or isinstance(settings, Mapping):
         return settings
     if not isinstance(settings, str | os.PathLike):
@@ -107,29 +107,30 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
     path = Path(settings)
     text = read_text(path)
     if text is None:
-        raise ConfigurationError(f"The settings file {str(path)!r} cannot be read: No such file or directory.")
+        raise ConfigurationError(f"Cannot read the settings file {str(path)!r}: No such file or directory.")
     return parse_toml(text, where=str(path))
 
 
-def _provider_overrides(model: str | None, **given: str | None) -> dict[str, dict[str, Any]]:
-    """Give a client's own key and address to the provider of its model."""
-    said = {name: value for name, value in given.items() if value is not None}
-    if said and model is None:
+def _provider_overrides(model: str | None, **arguments: str | None) -> dict[str, dict[str, Any]]:
+    """Return the settings of the model's provider that a client overrides: key and address."""
+    overrides = {name: value for name, value in arguments.items() if value is not None}
+    if overrides and model is None:
         raise ConfigurationError(
-            f"{' and '.join(said)} were given, but no model.", hint='Pass a model: Client("provider/model", …).'
+            f"Without a model, {' and '.join(overrides)} cannot be used.",
+            hint='Pass a model: Client("provider/model", …).',
         )
-    return {normalise(model.partition("/")[0].strip()): said} if said and model else {}
+    return {normalise(model.partition("/")[0].strip()): overrides} if overrides and model else {}
 
 
 def start_conversation(model: str | None, options: AskOptions) -> Conversation:
-    """Begin a conversation with the client's model, by its name, so that another client continues with the same."""
+    """Start a conversation. It stores the name of the model, so that another client continues with the same model."""
     from budwood.engine.chat.conversation import Conversation
 
     return Conversation(options.pop("model", None) or model, options.pop("system", None))
 
 
 def load_conversation(path: str | os.PathLike[str], options: AskOptions) -> Conversation:
-    """Read a saved conversation; a model or a system prompt among the options takes the place of the saved one."""
+    """Load a saved conversation. A model or a system prompt among the options overrides the saved one."""
     from budwood.engine.chat.conversation import Conversation
 
     conversation = Conversation.load(path)
@@ -139,13 +140,13 @@ def load_conversation(path: str | os.PathLike[str], options: AskOptions) -> Conv
 
 
 def list_texts(texts: str | Iterable[str]) -> tuple[str, ...]:
-    """Take a single text for a list of one."""
+    """Return the texts as a tuple; a single text becomes a tuple of one."""
     _check_iterable("texts", texts)
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def list_contents(contents: Content | Iterable[Content]) -> tuple[Content, ...]:
-    """Take a single content for a list of one."""
+    """Return the contents as a tuple; a single content becomes a tuple of one."""
     _check_iterable("contents", contents)
     return (contents,) if isinstance(contents, str | Message) else tuple(contents)
 
@@ -156,10 +157,10 @@ def _check_iterable(name: str, value: object) -> None:
 
 
 def count_prompts(prompts: object) -> int | None:
-    """Return how many prompts there are; None for an iterator, which does not know."""
+    """Return the number of prompts; None for an iterator."""
     return len(prompts) if isinstance(prompts, Sized) else None
 
 
 def closed_error() -> BudwoodError:
-    """Say that a client can no longer be used."""
+    """Return the error for a client that was closed."""
     return BudwoodError("This client is closed.", hint="Create a new one.")

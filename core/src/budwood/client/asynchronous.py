@@ -1,4 +1,4 @@
-"""The client with async I/O: the same thin face over the engine as the blocking one, awaited."""
+"""The client with async I/O: the same thin layer over the engine as the blocking client."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 class AsyncClient:
     """
-    Asks models, with async I/O; the same as `Client`, awaited. Tasks may share it.
+    Asks models, with async I/O. Methods and options are those of `Client`. Tasks can share a client.
 
     It works in several event loops, one after the other or in threads of their own: each loop gets its own connections.
     A stream must be read in the loop that opened it, and an `httpx.AsyncClient` that you pass ties the client to the
@@ -102,13 +102,13 @@ class AsyncClient:
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
     async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
-        """Ask a model and wait for the whole reply; see `Client.ask`."""
+        """Ask a model and wait for the complete reply; see `Client.ask`."""
         return await self._driver.run(self._engine.ask(prompt, options))
 
     run = ask
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncChatStream:
-        """Ask a model and read the reply as it is written; see `Client.stream`."""
+        """Ask a model and read the reply as it arrives; see `Client.stream`."""
         from budwood.streams import AsyncChatStream
 
         reply = self._engine.stream(prompt, options)
@@ -130,7 +130,7 @@ class AsyncClient:
         return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
-        """Begin a conversation; see `Client.chat`."""
+        """Start a conversation; see `Client.chat`."""
         from budwood.chat import AsyncChatSession
 
         return AsyncChatSession(self, start_conversation(self._engine.model, options), options)
@@ -170,15 +170,15 @@ class AsyncClient:
         model: str | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> ModerationResponse:
-        """Have contents judged by the vendor's policy; see `Client.moderate`."""
+        """Classify contents by the vendor's policy; see `Client.moderate`."""
         return await self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
-        """Let a model continue a text; see `Client.complete`."""
+        """Continue a text; see `Client.complete`."""
         return await self._driver.run(self._engine.complete(prompt, options).flow)
 
     def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> AsyncChatStream:
-        """Let a model continue a text, and read the reply as it is written; see `Client.stream_completion`."""
+        """Continue a text, and read the reply as it arrives; see `Client.stream_completion`."""
         from budwood.streams import AsyncChatStream
 
         reply = self._engine.complete(prompt, options, streamed=True)
@@ -195,25 +195,25 @@ class AsyncClient:
     def pull(
         self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
     ) -> AsyncPullStream:
-        """Have a server fetch a model, and read how far it has got; see `Client.pull`."""
+        """Have a server download a model, and read the progress; see `Client.pull`."""
         from budwood.streams import AsyncPullStream
 
         return AsyncPullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
-        """Say what a model can do; see `Client.capabilities`."""
+        """Return what a model can do; see `Client.capabilities`."""
         return self._engine.capabilities(model)
 
     def model(self, model: str | None = None) -> ModelDetails:
-        """Say what the catalog knows of a model; see `Client.model`."""
+        """Return what is known about a model; see `Client.model`."""
         return self._engine.model_details(model)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
-        """See that a call could be made, without sending anything; see `Client.check`."""
+        """Check that a call can be sent; see `Client.check`."""
         self._engine.check(options)
 
     async def close(self) -> None:
-        """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
+        """Close connections and caches, after waiting up to 5 s for abandoned calls. Closing twice is no error."""
         await self._driver.close()
         self._closed = True
         await self._transports.close()

@@ -1,8 +1,8 @@
 """
-The client with blocking I/O: a thin face over the engine.
+The client with blocking I/O: a thin layer over the engine.
 
-What a call that waits for a whole reply does not need (streams, conversations, other services) is imported by the
-methods that do: a short program pays for what it uses.
+Modules that `Client.ask` does not need (streams, conversations, other services) are imported by the methods that use
+them, to keep short programs fast.
 """
 
 from __future__ import annotations
@@ -50,30 +50,29 @@ T = TypeVar("T")
 
 class Client:
     """
-    Asks models, with blocking I/O. Safe to share among threads. Close it, or use it in a ``with`` block.
+    Asks models, with blocking I/O. Threads can share a client. Close it, or use it in a ``with`` block.
 
-    A process that was forked gets connections of its own; a ``transport`` that you pass must do so itself.
+    A forked process gets new connections; a ``transport`` that you pass must provide that itself.
 
     Args:
-        model: ``provider/model``, asked where a call names none; by default what the settings say.
+        model: ``provider/model``, the default model of calls; by default the one in the settings.
         settings: A dictionary, or the path of a file, in the form of ``budwood.toml``: it takes precedence over all
             other files and the environment. A `Settings` object replaces all of them.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
-        cache: Keeps replies: the name of a cache, or an object that is one, which the caller closes. False for none,
-            whatever the settings say.
-        cache_ttl: Seconds that a reply is kept; by default without a limit.
-        transport: Carries the calls: ``"default"``, the name of another transport that is installed, or ``"auto"``, the
-            default, for the fastest of them; a client of httpx with settings of your own; or an object that is a
-            transport. A client or object that you pass is yours to close.
+        cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
+            the settings have one.
+        cache_ttl: Seconds for which a reply is cached; by default without a limit.
+        transport: Sends the requests: ``"auto"`` (the default) for the fastest transport that is installed, the name of
+            a transport, a client of httpx, or a `Transport`. You close a client or a transport that you pass.
         registry: Finds plugins; by default those that are installed.
-        clock: The time; for tests.
-        observers: Are told what happens during calls: names of plugins, or objects with a method ``observe``; by
-            default those that the settings name.
+        clock: The clock; for tests.
+        observers: Receive events of calls: names of plugins, or objects with a method ``observe``; by default those in
+            the settings.
         **options: Defaults of all calls; see `budwood.settings.Options`.
 
     Raises:
-        ConfigurationError: An argument or the settings are wrong.
+        ConfigurationError: An argument or the settings are invalid.
         PluginError: The provider of the model or the cache cannot be used.
     """
 
@@ -123,21 +122,21 @@ class Client:
 
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
         """
-        Ask a model and wait for the whole reply.
+        Ask a model and wait for the complete reply.
 
         Args:
-            prompt: A text, a message, or a list of messages (also in OpenAI's form).
+            prompt: A text, a message, or a list of messages, which may be dictionaries in OpenAI's form.
             **options: See `budwood.engine.AskOptions`.
 
         Raises:
-            BudwoodError: The tree is drawn in `budwood.errors`.
+            BudwoodError: See the tree of errors in `budwood.errors`.
         """
         return self._driver.run(self._engine.ask(prompt, options))
 
     run = ask
 
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> ChatStream:
-        """Ask a model and read the reply as it is written; nothing is sent before the first event is wanted."""
+        """Ask a model and read the reply as it arrives. The request is sent when you read the first event."""
         from budwood.streams import ChatStream
 
         reply = self._engine.stream(prompt, options)
@@ -192,13 +191,13 @@ class Client:
         return CompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
-        """Begin a conversation; the options are defaults of its calls."""
+        """Start a conversation. The options are defaults of its calls."""
         from budwood.chat import ChatSession
 
         return ChatSession(self, start_conversation(self._engine.model, options), options)
 
     def load_chat(self, path: str | os.PathLike[str], **options: Unpack[AskOptions]) -> ChatSession:
-        """Continue a conversation that `ChatSession.save` wrote."""
+        """Continue a conversation that `ChatSession.save` saved."""
         from budwood.chat import ChatSession
 
         return ChatSession(self, load_conversation(path, options), options)
@@ -222,7 +221,7 @@ class Client:
         dimensions: int | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
-        """Embed texts in one request; a single text counts as a list of one."""
+        """Embed a text, or several texts in one request."""
         return self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
 
     def moderate(
@@ -233,18 +232,18 @@ class Client:
         extra: Mapping[str, Any] | None = None,
     ) -> ModerationResponse:
         """
-        Have contents judged by the vendor's policy, in one request.
+        Classify contents by the vendor's policy, in one request.
 
         Args:
-            contents: A text, a message with texts and images, or several of them; each is judged separately.
-            model: ``provider/model``; by default the model that the vendor of the client's model has for this.
-            extra: The vendor's own parameters, sent as they are.
+            contents: A text, a message with texts and images, or several of them; each is classified separately.
+            model: ``provider/model``; by default the moderation model of the client's vendor.
+            extra: Parameters of the vendor, sent unchanged.
         """
         return self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
 
     def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """
-        Let a model continue a text, without the form of a conversation.
+        Continue a text with a completion model.
 
         Args:
             prompt: The text.
@@ -253,7 +252,7 @@ class Client:
         return self._driver.run(self._engine.complete(prompt, options).flow)
 
     def stream_completion(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatStream:
-        """Let a model continue a text, and read the reply as it is written; the options are those of `complete`."""
+        """Continue a text, and read the reply as it arrives. The options are those of `complete`."""
         from budwood.streams import ChatStream
 
         reply = self._engine.complete(prompt, options, streamed=True)
@@ -263,61 +262,61 @@ class Client:
         """
         Count the tokens of a request before it is sent.
 
-        A tokenizer on this machine counts where it can do so exactly; or else the vendor does where it can, by a
-        request of its own; or else it is an estimate, with bounds.
+        A tokenizer on this machine is used if it can count exactly. Otherwise the vendor counts, by a separate request,
+        if it supports that. Otherwise the result is an estimate with bounds.
 
         Args:
             prompt: As for `ask`.
-            offline: Ask no one; then no key is needed.
+            offline: Send no request; no key is needed.
             **options: As for `ask`.
         """
         return self._driver.run(self._engine.count_tokens(prompt, options, offline=offline))
 
     def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
-        """List the models of a provider, by default of the client's own."""
+        """List the models of a provider; by default that of the client's model."""
         return self._driver.run(self._engine.models(provider))
 
     def pull(
         self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
     ) -> PullStream:
         """
-        Have a server fetch a model that it does not have, and read how far it has got.
+        Have a server download a model, and read the progress.
 
-        Nothing is sent before the first record is wanted. One that is left early, or breaks, can be repeated: the
-        server continues where it was.
+        The request is sent when you read the first record. If the download is left early or interrupted, repeat the
+        call: the server resumes the download.
 
         Args:
-            model: ``provider/model``, by default the client's own.
-            timeout: Seconds for the whole, by default a day.
-            idle_timeout: Seconds of silence, by default ten minutes: a server that checks what it fetched says nothing.
+            model: ``provider/model``; by default the client's model.
+            timeout: Seconds for the download; by default one day.
+            idle_timeout: Maximum seconds between two records; by default ten minutes.
         """
         from budwood.streams import PullStream
 
         return PullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
     def capabilities(self, model: str | None = None) -> frozenset[Capability]:
-        """Say what a model can do. Nothing is sent."""
+        """Return what a model can do. Nothing is sent."""
         return self._engine.capabilities(model)
 
     def model(self, model: str | None = None) -> ModelDetails:
-        """Say what the catalog knows of a model: abilities, rules, limits, prices, end. Nothing is sent."""
+        """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
         return self._engine.model_details(model)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """
-        See that a call could be made, before money is spent on others; the options are those of `ask`.
+        Check that a call can be sent. The options are those of `ask`.
 
-        The model must be named well and have a provider, a key that is needed must be there, and no option may have
-        an impossible value. Nothing is sent: whether the vendor takes key and model is not known.
+        The provider of the model must be installed, its key must be configured, and all options must be valid. Nothing
+        is sent, so it remains unknown whether the vendor accepts the key and the model.
 
         Raises:
-            ConfigurationError: Something is not as it must be; `CredentialError` where it is the key.
+            ConfigurationError: The model or an option is invalid; `CredentialError` if the key is missing.
             PluginError: The provider cannot be used.
         """
         self._engine.check(options)
 
     def close(self) -> None:
-        """Close connections and caches, once abandoned calls have ended (5 s at most). Closing twice is no error."""
+        """Close connections and caches, after waiting up to 5 s for abandoned calls. Closing twice is no error."""
         self._driver.close()
         with self._lock:
             transport, self._closed = self._transport, True
@@ -341,11 +340,11 @@ class Client:
         if transport is not None and not self._closed:
             return transport
         with self._lock:
-            if self._closed:  # looked at inside: a transport that is made after `close` would never be closed
+            if self._closed:  # inside the lock: nothing would close a transport that is created after `close`
                 raise closed_error()
             if self._transport is None:
-                made = transports.create_blocking(self._engine.instances, self._transport_name or "")
-                self._transport, self._driver.transport_source = made
+                created = transports.create_blocking(self._engine.instances, self._transport_name or "")
+                self._transport, self._driver.transport_source = created
             return self._transport
 
     def _after_fork(self) -> None:

@@ -1,4 +1,4 @@
-"""Functions that ask without a client of their own, and the short names of clients in a ``with`` block."""
+"""Functions that ask without creating a client, and short names of the clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _shared_lock = threading.Lock()
 
 
 def _after_fork() -> None:
-    global _shared_lock  # noqa: PLW0603 - a thread that is not here may have held it
+    global _shared_lock  # noqa: PLW0603 - a thread of the parent process may have held it
     _shared_lock = threading.Lock()
 
 
@@ -47,7 +47,7 @@ def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse: ...
 
 def ask(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
     """
-    Ask a model, with one client that all such calls share and that closes at exit.
+    Ask a model. All calls share one client, which is closed when the program ends.
 
     Settings are read at the first call. See `Client.ask`.
     """
@@ -63,7 +63,7 @@ async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatRespon
 
 
 async def ask_async(prompt: Prompt, **options: Unpack[AskOptions]) -> ChatResponse:
-    """Ask a model, with a client for this call; see `AsyncClient.ask`."""
+    """Ask a model with a client for this call only; see `AsyncClient.ask`."""
     async with AsyncClient() as client:
         return await client.ask(prompt, **options)
 
@@ -72,7 +72,7 @@ run = ask
 run_async = ask_async
 
 session = Client
-"""``with budwood.session(model="provider/model") as session:`` is a client whose `ask` and `run` share its settings."""
+"""``with budwood.session(model="provider/model") as session:`` opens a client; `ask` and `run` use its settings."""
 
 session_async = AsyncClient
 """The same with async I/O, in an ``async with`` block."""

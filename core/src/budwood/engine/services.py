@@ -123,54 +123,54 @@ SERVICES: Final = (CHAT, COMPLETION, EMBEDDINGS, MODERATION, TOKEN_COUNT, MODELS
 """All services. A new one needs a row here, a Protocol in `budwood.contracts`, and a method of the clients."""
 
 
-def request(call: Call, service: Service, asked: Any) -> Flow[Any]:  # noqa: ANN401 - each service has its own types
+def send_request(call: Call, service: Service, request: Any) -> Flow[Any]:  # noqa: ANN401 - each service has its own types
     """Send one request to a service, and return what the provider decodes."""
-    return answer_service(Round(call, service, asked))
+    return answer_service(Round(call, service, request))
 
 
-def complete(call: Call, asked: ChatRequest) -> Flow[ChatResponse]:
+def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     """Let a model continue a text."""
     check_service(call.target, COMPLETION)
-    check_messages(asked.messages)
-    return request(call, COMPLETION, asked)
+    check_messages(request.messages)
+    return send_request(call, COMPLETION, request)
 
 
 def pull(call: Call) -> Flow[None]:
     """Have a server download a model, and emit its progress."""
     check_service(call.target, PULL)
     call.target.endpoint.check_credential()
-    return request(call, PULL, call.target.model)
+    return send_request(call, PULL, call.target.model)
 
 
-def embed(call: Call, asked: EmbeddingRequest) -> Flow[EmbeddingResponse]:
+def embed(call: Call, request: EmbeddingRequest) -> Flow[EmbeddingResponse]:
     """Embed texts, in one request."""
     check_service(call.target, EMBEDDINGS)
-    if not asked.texts:
+    if not request.texts:
         raise PromptError("No texts to embed.", hint="Pass a text or a list of texts.")
-    return request(call, EMBEDDINGS, asked)
+    return send_request(call, EMBEDDINGS, request)
 
 
-def moderate(call: Call, asked: ModerationRequest) -> Flow[ModerationResponse]:
+def moderate(call: Call, request: ModerationRequest) -> Flow[ModerationResponse]:
     """Classify texts, or messages with images, by the vendor's policy, in one request."""
     check_service(call.target, MODERATION)
-    if not asked.contents or not all(asked.contents):
+    if not request.contents or not all(request.contents):
         raise PromptError("There is nothing to classify.", hint="Pass a text, a message, or a list of them.")
-    return request(call, MODERATION, asked)
+    return send_request(call, MODERATION, request)
 
 
-def count_tokens(call: Call, asked: ChatRequest, *, offline: bool) -> Flow[TokenCount]:
+def count_tokens(call: Call, request: ChatRequest, *, offline: bool) -> Flow[TokenCount]:
     """Count the tokens of a request: by a local model or tokenizer, else by the vendor, else as an estimate."""
-    check_messages(asked.messages)
+    check_messages(request.messages)
     endpoint = call.target.endpoint
     local = endpoint.local
     if isinstance(local, LocalTokenCountProvider) and TOKEN_COUNT.capability in call.target.capabilities():
         count = faults.guard(endpoint.source, "count_tokens", local.count_tokens)
-        tokens: int = yield Invoke(lambda: count(asked), inline=endpoint.inline)
+        tokens: int = yield Invoke(lambda: count(request), inline=endpoint.inline)
         return _exact(call, tokens)
-    local_count: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, asked))
+    local_count: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, request))
     if local_count.exact or offline or not offers(call.target, TOKEN_COUNT):
         return local_count
-    return _exact(call, (yield from request(call, TOKEN_COUNT, asked)))
+    return _exact(call, (yield from send_request(call, TOKEN_COUNT, request)))
 
 
 def _exact(call: Call, tokens: int) -> TokenCount:
@@ -193,7 +193,7 @@ def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
         list_local = faults.guard(endpoint.source, "models", endpoint.local.models)
         models: tuple[ModelInfo, ...] = yield Invoke(list_local, inline=endpoint.inline)
     else:
-        models = yield from request(call, MODELS, None)
+        models = yield from send_request(call, MODELS, None)
         if offers(call.target, MODEL_DETAIL):
             models = tuple((yield All((_detail(call, model) for model in models), limit=DETAILS_AT_ONCE)))
     return tuple(model.model_copy(update={"provider": endpoint.name}) for model in models)
@@ -207,7 +207,7 @@ def _detail(call: Call, model: ModelInfo) -> Flow[ModelInfo]:
     """
     own = replace(call, id=f"{call.random.getrandbits(64):016x}", ledger=[], numbers=itertools.count(1))
     try:
-        detail: ModelInfo = yield from request(own, MODEL_DETAIL, model)
+        detail: ModelInfo = yield from send_request(own, MODEL_DETAIL, model)
     except NotFoundError:
         return model
     return detail

@@ -23,7 +23,7 @@ from budwood.transports.origins import (
 )
 from budwood.transports.sockets import AsyncioBackend
 from budwood.types import HTTPCall, Timing
-from budwood.wire.bodies import AsyncBody
+from budwood.wire.async_bodies import AsyncBody
 from budwood.wire.deadlines import Deadlines
 from budwood.wire.errors import PROXY_AUTHENTICATION_REQUIRED, check_head_deadline, proxy_authentication_error
 from budwood.wire.heads import build_headers, parse_head

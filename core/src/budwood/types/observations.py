@@ -1,4 +1,4 @@
-"""What observers are told: one small record for each thing that happens during a call."""
+"""Events for observers: one small record for each step of a call."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestStarted:
     """
-    A request of the user begins. It may need several attempts, rounds of tools and repairs.
+    A request of the user has started. It can take several attempts, rounds of tools, and repairs.
 
     Attributes:
-        call: Identifies the call in all its records.
-        service: What is asked for: ``"chat"``, ``"embeddings"`` and so on.
-        provider: The instance that is asked first, with the model.
-        prompt: The last text of the user: content, which must not be logged unless the user wants that.
+        call: Identifies the call in all its events.
+        service: The service: ``"chat"``, ``"embeddings"`` and so on.
+        provider: The first instance that is asked; ``model`` is the model.
+        prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
     """
 
     call: str
@@ -33,11 +33,11 @@ class RequestStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
     """
-    An endpoint is about to be asked: an HTTP request is sent, or a model inside the process begins.
+    An attempt starts: an HTTP request is about to be sent, or a model inside the process is called.
 
     Attributes:
-        number: Counts the attempts of the call, from 1. It tells apart those that run side by side.
-        key: The label of the credential; None where there is none. Never the credential.
+        number: The number of the attempt within the call, from 1. Concurrent attempts have different numbers.
+        key: The label of the credential, or None without one; never the credential itself.
     """
 
     call: str
@@ -50,15 +50,15 @@ class AttemptStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
     """
-    One attempt is over: it succeeded, failed, or was left by its caller.
+    An attempt has ended: it succeeded, failed, or was abandoned by the caller.
 
-    Each `AttemptStarted` has one. An attempt that failed before anything was sent, because no token could be fetched,
-    has this record alone.
+    Every `AttemptStarted` is followed by one. If an attempt fails before anything is sent, because no token could be
+    fetched, there is only this event.
 
     Attributes:
-        number: That of its `AttemptStarted`.
-        attempt: The record that is also in ``response.attempts``.
-        rate_limits: What the headers of the reply say, where there are any.
+        number: The number of its `AttemptStarted`.
+        attempt: The entry that is also in ``response.attempts``.
+        rate_limits: The rate limits in the headers of the reply, or None.
     """
 
     call: str
@@ -69,7 +69,7 @@ class AttemptFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled:
-    """A failed attempt is repeated after ``delay`` seconds; ``error`` is the error's class name."""
+    """A failed attempt is retried after ``delay`` seconds; ``error`` is the class name of the error."""
 
     call: str
     provider: str
@@ -80,7 +80,7 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterLearned:
-    """The server rejected parameters by name; the client remembers that for the model and sends the request anew."""
+    """The server rejected parameters by name. The client remembers them for the model and sends the request again."""
 
     call: str
     provider: str
@@ -99,7 +99,7 @@ class CacheHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheFailed:
-    """A cache could not be read or written, and is not used. ``reason`` is None where it could be content."""
+    """A cache could not be read or written, and is skipped. ``reason`` is None if it could contain content."""
 
     call: str
     operation: Literal["read", "write"]
@@ -109,7 +109,7 @@ class CacheFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstToken:
-    """The first content of a streamed reply has arrived, ``seconds`` after its attempt began."""
+    """The first content of a streamed reply has arrived, ``seconds`` after the start of the attempt."""
 
     call: str
     provider: str
@@ -119,7 +119,7 @@ class FirstToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStarted:
-    """A tool is about to run; ``arguments`` is the JSON that the model wrote: content."""
+    """A tool is about to run. ``arguments`` is the JSON that the model wrote, which is content."""
 
     call: str
     name: str
@@ -129,9 +129,9 @@ class ToolStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFinished:
     """
-    A tool has run, was refused, or was left before its end: then it has ``failed``, and its result is empty.
+    A tool call has ended: it ran, was rejected, or was abandoned. Abandoned calls have ``failed``, without a result.
 
-    ``arguments`` and ``result`` are content. A tool that was refused has this record alone.
+    ``arguments`` and ``result`` are content. If the call was rejected, there is only this event.
     """
 
     call: str
@@ -145,15 +145,14 @@ class ToolFinished:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished:
     """
-    A request of the user is over: answered, failed, or left by its caller. Each `RequestStarted` has one.
+    A request of the user has ended: it succeeded, failed, or was abandoned. Every `RequestStarted` is followed by one.
 
     Attributes:
-        provider: The instance that answered, or the last that was asked.
-        seconds: From start to end.
-        attempts: How many entries the ledger has.
-        response: The reply; None where there is none, or where it is a list of models or a count. It holds content.
-        error: What the request ended with; None where it was answered. A stream that its reader left ends with an
-            error that is no `Exception`. It may hold content.
+        provider: The instance that replied, or the last one that was asked.
+        seconds: Duration of the request.
+        attempts: Number of entries in the ledger.
+        response: The reply, which has content; None without a reply, and for lists of models and token counts.
+        error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
         prompt: As in `RequestStarted`.
     """
 
@@ -181,4 +180,4 @@ Observation = (
     | ToolFinished
     | RequestFinished
 )
-"""All that an observer may be told. Further kinds may be added: an observer ignores those that it does not know."""
+"""Any event for observers. Further types may be added: an observer must ignore types that it does not know."""

@@ -1,4 +1,4 @@
-"""What tokens cost, and what else is known of a model besides what it takes and refuses."""
+"""Prices of tokens, and other facts about models."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _BELONGS_TO: Final = {"cached_input": "input", "cache_write": "input", "cache_wr
 
 class TokenPrices(Record):
     """
-    US dollars per million tokens; None is no price of its own.
+    US dollars per million tokens. None means that there is no separate price.
 
-    Tokens read from or written to a cache that have no price of their own cost what other input costs.
-    ``cache_write_1h`` is for what a cache keeps for an hour.
+    Tokens that are read from or written to a cache have the price of other input unless they have a separate one.
+    ``cache_write_1h`` is the price of cached tokens with a lifetime of one hour.
     """
 
     input: Dollars | None = None
@@ -37,7 +37,7 @@ class TokenPrices(Record):
 
 
 class LongInputPrices(TokenPrices):
-    """Prices of all tokens of a request whose input exceeds a number of tokens; None is as for shorter ones."""
+    """Prices of all tokens of a request with more than ``tokens`` input tokens; None for the usual price."""
 
     tokens: Annotated[int, Field(ge=0)]
 
@@ -48,13 +48,13 @@ def _in_order(steps: tuple[LongInputPrices, ...]) -> tuple[LongInputPrices, ...]
 
 class ModelPrices(TokenPrices):
     """
-    Prices from a date on, at certain hours, or of a tier of service.
+    Prices from a date on, at certain hours, or of a service tier.
 
     Attributes:
-        since: The first day on which they hold, by UTC; None is from the beginning.
-        hours: Between which times of the day they hold, by UTC; None is all day.
-        service_tier: Which tier they are of, such as ``"batch"``; None is the standard one.
-        long_input: What requests with much input cost.
+        since: The first day on which they apply, in UTC; None for no start date.
+        hours: The times of day between which they apply, in UTC; None for all day.
+        service_tier: The tier, such as ``"batch"``; None for the standard tier.
+        long_input: The prices of requests with long input.
     """
 
     since: date | None = None
@@ -65,7 +65,7 @@ class ModelPrices(TokenPrices):
     _ordered = field_validator("long_input")(_in_order)
 
     def holds(self, moment: datetime) -> bool:
-        """Tell whether these are the prices of a moment, which has a time zone."""
+        """Return whether the prices apply at a time, which must have a time zone."""
         moment = moment.astimezone(UTC)
         if self.since is not None and moment.date() < self.since:
             return False
@@ -76,7 +76,7 @@ class ModelPrices(TokenPrices):
         return start <= now < end if start <= end else now >= start or now < end
 
     def cost(self, usage: Usage) -> Cost:
-        """Say what a call cost, from the tokens that it took. What the vendor does not tell apart is plain input."""
+        """Return the cost of a call by its usage. Input without details has the plain input price."""
         if usage.input_tokens is None:
             return Cost(None, "the vendor reported no usage")
         dollars = Decimal(0)
@@ -88,7 +88,7 @@ class ModelPrices(TokenPrices):
         return Cost(dollars / MILLION)
 
     def _price(self, name: str, input_tokens: int) -> Decimal | None:
-        """Return the price of a kind of tokens, or of the kind that it belongs to where it has none of its own."""
+        """Return the price of a kind of tokens; if it has none, the price of the kind that it is part of."""
         price: Decimal | None = getattr(self, name)
         for step in self.long_input:
             own: Decimal | None = getattr(step, name)
@@ -113,21 +113,21 @@ def _counted(usage: Usage) -> dict[str, int]:
 
 
 def _listed(prices: object) -> object:
-    """Take one table of prices for a list of one."""
+    """Return a list of prices; a single table becomes a list of one."""
     return [prices] if isinstance(prices, Mapping) else prices
 
 
 class KnownFacts(Record):
     """
-    What one row of the catalog says of a model besides its `ModelRules`. Unknown is None.
+    The facts of one catalog row about a model, besides its `ModelRules`. Unknown is None.
 
     Attributes:
-        context_window: Tokens of input and output together, as vendors count them.
-        prices: What its tokens cost; of those that hold at a moment the last counts.
-        apart: Kinds of tokens whose prices are not among these, such as ``"audio"``: what calls with such cost is not
-            known.
-        shutdown: The day on which its vendor shuts it down; ``successor`` is the model that takes its place.
-        source: Where this is written; ``as_of`` when it was read.
+        context_window: Maximum number of input and output tokens together.
+        prices: The prices of its tokens. If several apply at a time, the last one is used.
+        apart: Kinds of tokens without a known price, such as ``"audio"``: the cost of calls with such tokens is
+            unknown.
+        shutdown: The day on which the vendor shuts the model down; ``successor`` is its replacement.
+        source: Where the facts are documented; ``as_of`` is the date of that.
     """
 
     context_window: Annotated[int, Field(ge=1)] | None = None
@@ -141,28 +141,27 @@ class KnownFacts(Record):
 
 class ModelFacts(KnownFacts):
     """
-    All that the catalog knows of a model besides its `ModelRules`.
+    All facts of the catalog about a model, besides its `ModelRules`.
 
     Attributes:
-        own: Which of these the user's settings say.
+        own: The names of the facts that come from the user's settings.
     """
 
     own: frozenset[str] = frozenset()
 
     def price(self, moment: datetime, service_tier: str | None = None) -> ModelPrices | None:
-        """Return the prices of a moment, which has a time zone, or None where none are known."""
+        """Return the prices at a time, which must have a time zone; None if they are not known."""
         rows = (prices for prices in reversed(self.prices) if prices.service_tier == service_tier)
-        held = (prices for prices in rows if prices.holds(moment))
-        return next(held, None)
+        return next((prices for prices in rows if prices.holds(moment)), None)
 
     def cost(self, usage: Usage, moment: datetime, service_tier: str | None = None) -> Cost:
         """
-        Say what a call cost. What a vendor charges besides tokens, as for searches or storage, is not in it.
+        Return the cost of the tokens of a call, without other charges such as those for searches or storage.
 
         Args:
-            usage: The tokens that it took.
-            moment: When it was made, with a time zone.
-            service_tier: The tier that it was served with; None for the standard one.
+            usage: The usage of the call.
+            moment: The time of the call, with a time zone.
+            service_tier: The tier of the call; None for the standard tier.
         """
         if not self.prices:
             return Cost(None, NO_PRICE)
@@ -177,7 +176,7 @@ class ModelFacts(KnownFacts):
 
 def _mentions(raw: JSON, kind: str) -> bool:
     """
-    Tell whether a vendor's own usage counts tokens of a kind.
+    Return whether the usage in the vendor's form counts tokens of a kind.
 
     OpenAI names them ``audio_tokens``; Gemini lists ``{"modality": "AUDIO", "tokenCount": 5}``.
     """

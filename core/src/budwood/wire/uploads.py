@@ -6,7 +6,6 @@ No file stays open between two blocks, so a call that is cancelled or retried le
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -66,6 +65,8 @@ class AsyncUpload:
         self.failure: PromptError | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        import asyncio  # not above: a program with a blocking client does without
+
         blocks = iter(self._blocks)
         left = self.size
         try:
@@ -96,6 +97,8 @@ async def prepare_body_async(body: Body) -> bytes | AsyncUpload:
     """Check the files of a body in a thread; see `prepare_body`."""
     if isinstance(body, bytes):
         return body
+    import asyncio  # not above, as in AsyncUpload
+
     prepared = await asyncio.to_thread(prepare_body, body)
     return prepared if isinstance(prepared, bytes) else AsyncUpload(prepared)
 

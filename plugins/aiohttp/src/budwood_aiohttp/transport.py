@@ -13,7 +13,7 @@ from yarl import URL
 
 from budwood.errors import BudwoodError, UnsupportedError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.bodies import AsyncBody
+from budwood.wire.async_bodies import AsyncBody
 from budwood.wire.deadlines import Deadlines
 from budwood.wire.errors import PROXY_AUTHENTICATION_REQUIRED, check_head_deadline, proxy_authentication_error
 from budwood.wire.heads import Address, parse_address, parse_head, request_headers

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from budwood.errors import BudwoodError, ConnectionFailedError, UnsupportedError
 from budwood.types import HTTPCall, Timing
-from budwood.wire.bodies import AsyncBody
+from budwood.wire.async_bodies import AsyncBody
 from budwood.wire.deadlines import Deadlines, Wait
 from budwood.wire.errors import (
     broken_connection_error,

@@ -22,13 +22,13 @@ UNFINISHED: Final = Cost(None, "the attempt was not finished, and its usage is n
 """The cost of a request whose reply was not read to its end."""
 
 
-def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> Cost:
+def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float) -> Cost:
     """
     Return the cost of a reply: what the vendor reports, or else its tokens at the prices of the catalog.
 
     Args:
         endpoint: The provider that answered.
-        asked: The model that was asked.
+        requested: The requested model.
         reply: The reply, with its usage and its service tier.
         now: Seconds since 1970.
     """
@@ -36,7 +36,7 @@ def cost_of_reply(endpoint: Endpoint, asked: str, reply: Answer, now: float) -> 
         return Cost(reply.usage.reported_cost)
     if endpoint.facts is None:
         return Cost(None, endpoint.no_price)
-    facts = _facts_of_answering(endpoint.facts, asked, reply.model)
+    facts = _facts_of_answering(endpoint.facts, requested, reply.model)
     try:
         tier = endpoint.price_tier(reply) if endpoint.price_tier else None
     except PluginFaultError as error:  # the reply is complete and paid for
@@ -70,15 +70,15 @@ def total(ledger: Sequence[Attempt]) -> Cost:
     return Cost(dollars)
 
 
-def _facts_of_answering(known: Callable[[str], ModelFacts], asked: str, answered: str) -> ModelFacts:
+def _facts_of_answering(facts_of: Callable[[str], ModelFacts], requested: str, answered: str) -> ModelFacts:
     """
     Return the facts of the model that answered.
 
     The reply contains the name of the model behind a deployment, an alias or a router. Prices in the user's settings
     apply to the name that the user requested.
     """
-    facts = known(asked)
+    facts = facts_of(requested)
     if "prices" in facts.own or not answered:
         return facts
-    named = known(answered)
-    return named if named.prices else facts
+    answering = facts_of(answered)
+    return answering if answering.prices else facts

@@ -66,7 +66,7 @@ def key_of(endpoint: str, request: ChatRequest) -> str:
     """
     Return the key of a request: equal requests to equal endpoints have equal keys.
 
-    The key is made of canonical JSON. Its fields are in the order of the model; objects within ``extra`` are sorted.
+    The key is a hash of canonical JSON. Its fields have the order of the model; objects within ``extra`` are sorted.
     Schemas of tools and of the output keep their order: models write properties in the order of the schema.
 
     Args:

@@ -121,11 +121,11 @@ class Round:
     One request of a call, in our own terms: the first, or a later one of its tools or repairs.
 
     Attributes:
-        request: What is asked, for any endpoint.
+        request: The request, before it is adapted to an endpoint.
         tools: What may be called.
         output: What the reply must satisfy; None for plain text.
-        is_valid: Tells whether a reply is of use. One that is not is neither cached nor taken from the cache.
-        number: How many rounds of tools came before.
+        is_valid: Tells whether a reply is valid. Others are neither stored in the cache nor loaded from it.
+        number: The number of earlier rounds of tools.
     """
 
     call: Call

@@ -83,7 +83,7 @@ class _Fetch:
 
 class TokenCache:
     """
-    The token of one endpoint. Safe to use from several threads and tasks, of which only one at a time asks the source.
+    The token of one endpoint. Safe to use from several threads and tasks; only one of them at a time calls the source.
 
     Args:
         name: The endpoint's name, for errors.

@@ -84,7 +84,7 @@ class Endpoint(NamedTuple):
         secrets: Returns the secrets in its settings, which errors must not contain.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
-        source: Where the plugin comes from, for `budwood.plugins.faults`.
+        source: The origin of the plugin, for `budwood.plugins.faults`.
     """
 
     name: str
@@ -194,9 +194,9 @@ class Endpoints:
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
-    thing = instance.implementation
+    provider = instance.implementation
     with faults.calling(instance.source, "token_source"):  # a property, which `isinstance` reads as well
-        source = thing.token_source if isinstance(thing, TokenProvider) else None
+        source = provider.token_source if isinstance(provider, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
     credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
@@ -208,18 +208,18 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
 
     def capabilities(model: str) -> frozenset[Capability]:
         with faults.calling(instance.source, "capabilities"):
-            offered = thing.capabilities
+            offered = provider.capabilities
         return rules(model).able(offered)
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
-    is_local = isinstance(thing, LocalProvider)  # what it can do may change, as it does once a model is downloaded
+    is_local = isinstance(provider, LocalProvider)  # its capabilities may change, as when a model is downloaded
     return Endpoint(
         name=instance.name,
         plugin=instance.spec.name,
         source=instance.source,
-        remote=thing if isinstance(thing, RemoteProvider) else None,
-        local=thing if is_local else None,
+        remote=provider if isinstance(provider, RemoteProvider) else None,
+        local=provider if is_local else None,
         rules=rules,
         capabilities=capabilities if is_local else remembered,
         learned_rules=learned_rules,

@@ -22,9 +22,9 @@ def learn_from(error: UnsupportedParameterError, attempt: Attempt) -> bool:
     Record the parameter that the server rejected, for the endpoint and the model.
 
     Returns:
-        Whether the request is now written otherwise than it was sent, and so is worth sending at once. It is not where
-        the caller wants an error, where the parameter is not one that the caller gave or that can be left out, and
-        where the provider does not follow rules.
+        Whether to retry immediately, because the request is now encoded differently. That is not the case if
+        ``on_unsupported`` is ``"error"``, if the caller did not pass the parameter, if it cannot be omitted, or if the
+        provider ignores rules.
     """
     rule = error.rule
     if attempt.encoded is None or rule is None or not _applies(attempt, rule):

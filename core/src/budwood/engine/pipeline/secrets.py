@@ -23,11 +23,11 @@ _REDACTED: Final = "[redacted]"
 MIN_LENGTH: Final = 8
 """Shorter secrets are left in texts: they are dummies such as ``"test"``, and parts of ordinary words."""
 
-_TELLING: Final = 4
-"""A shorter beginning of a secret stays in texts that were cut: all keys of a vendor begin with the same characters."""
+_MIN_BEGINNING: Final = 4
+"""Shorter beginnings of secrets are left in truncated texts, since all keys of a vendor have the same prefix."""
 
 _OWN_FIELDS: Final = frozenset({"provider", "model", "plugin", "distribution", "version", "method", "phase"})
-"""Attributes of errors that hold names of ours, which may equal a dummy key."""
+"""Attributes of errors with names of our own, which may be equal to a dummy key."""
 
 
 def settings_secrets(settings: BaseModel) -> tuple[str, ...]:
@@ -39,11 +39,11 @@ def scrub(error: BudwoodError, secrets: Iterable[str]) -> None:
     """
     Remove secrets from an error, and from the errors that are chained to it.
 
-    A foreign error that still holds one is unchained, as one of a codec, which holds all the bytes.
+    A foreign error that still contains one is removed from the chain, such as one of a codec, which contains all bytes.
 
     Args:
-        error: The error; it is changed.
-        secrets: The secrets as they are configured. Their usual forms are removed as well, and long parts of them.
+        error: The error, which is changed.
+        secrets: The configured secrets. Their usual forms and long parts of them are removed as well.
     """
     forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     if not forms:
@@ -54,9 +54,9 @@ def scrub(error: BudwoodError, secrets: Iterable[str]) -> None:
         link = waiting.pop()
         seen.add(id(link))
         _clean(link, forms)
-        if link.__cause__ is not None and _holds_secret(link.__cause__, forms):
+        if link.__cause__ is not None and _contains_secret(link.__cause__, forms):
             link.__cause__ = None
-        if link.__context__ is not None and _holds_secret(link.__context__, forms):
+        if link.__context__ is not None and _contains_secret(link.__context__, forms):
             link.__context__ = None
         waiting += [each for each in (link.__cause__, link.__context__) if each is not None and id(each) not in seen]
 
@@ -78,11 +78,11 @@ def _secrets_in(value: object) -> Iterator[str]:
 
 
 def _address_secrets(url: str) -> Iterator[str]:
-    """Return the password of an address, and what the header ``authorization`` holds for it."""
+    """Return the password in an address, and its form in the header ``authorization``."""
     try:
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    except ValueError:  # no address, which is reported when it is used
+    except ValueError:  # not an address, which is reported when it is used
         return
     if password:
         yield parts.password or ""
@@ -106,15 +106,15 @@ def _clean(error: BaseException, forms: list[str]) -> None:
         vars(error).update({name: _without(forms, value) for name, value in state.items()})
 
 
-def _holds_secret(error: BaseException, forms: list[str]) -> bool:
-    """Tell whether a foreign error holds a secret in a place where it cannot be replaced."""
+def _contains_secret(error: BaseException, forms: list[str]) -> bool:
+    """Tell whether a foreign error contains a secret that cannot be replaced."""
     if isinstance(error, BudwoodError):
         return False
-    held = [*vars(error).values(), getattr(error, "object", None), getattr(error, "doc", None)]
-    held += [argument for argument in error.args if isinstance(argument, bytes)]
+    values = [*vars(error).values(), getattr(error, "object", None), getattr(error, "doc", None)]
+    values += [argument for argument in error.args if isinstance(argument, bytes)]
     if isinstance(error, ValidationError):
-        held.append(repr(error.errors(include_url=False)))
-    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in held]
+        values.append(repr(error.errors(include_url=False)))
+    texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
     return any(_without(forms, text) != text for text in texts if isinstance(text, str))
 
 
@@ -134,8 +134,8 @@ def _without(forms: list[str], value: object) -> object:
 
 def _without_form(secret: str, text: str) -> str:
     text = text.replace(secret, _REDACTED)
-    if CUT in text:  # what is left where the text was shortened in the middle of the secret
-        for length in range(len(secret) - 1, _TELLING - 1, -1):
+    if CUT in text:  # the text was truncated within the secret
+        for length in range(len(secret) - 1, _MIN_BEGINNING - 1, -1):
             text = text.replace(secret[:length] + CUT, _REDACTED + CUT)
     return _without_parts(secret, text)
 

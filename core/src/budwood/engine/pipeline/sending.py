@@ -147,7 +147,7 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
     Raise the error of a response whose status is not 2xx.
 
     Raises:
-        ProviderError: The error that the provider makes of status and body.
+        ProviderError: The error of the provider for this status and body.
     """
     reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
     source = attempt.endpoint.source

@@ -24,7 +24,7 @@ def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
     Send one request and emit the events of its stream.
 
     Returns:
-        The whole reply; None for a service whose stream is progress alone.
+        The complete reply; None for a service whose stream reports progress only.
     """
     if not attempt.round.service.decode:
         yield from _emit_progress(attempt)
@@ -56,14 +56,14 @@ class EventReader:
         self.builder = ResponseBuilder(count_tool_calls(attempt.request))
         self.is_committed = False
         self._attempt = attempt
-        self._held: list[StreamEvent] = []
+        self._buffer: list[StreamEvent] = []
 
     def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Collect events; return those that can be emitted now."""
         self.builder.add(events)
         if self.is_committed:
             return events
-        self._held.extend(events)
+        self._buffer.extend(events)
         if any(isinstance(event, CONTENT_EVENTS) for event in events):
             self._commit()
             return self.release()
@@ -71,8 +71,8 @@ class EventReader:
 
     def release(self) -> list[StreamEvent]:
         """Return the buffered events."""
-        held, self._held = self._held, []
-        return held
+        buffered, self._buffer = self._buffer, []
+        return buffered
 
     def build(self) -> ChatResponse:
         """Return the reply of all events so far."""

@@ -29,7 +29,7 @@ def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], F
 
     Raises:
         ContextLengthError: It cannot fit. Nothing was sent.
-        UnsupportedError: ``max_tokens`` is too large, and the caller wants that to be an error.
+        UnsupportedError: ``max_tokens`` is too large, and ``on_unsupported`` is ``"error"``.
     """
 
     def run(attempt: Attempt) -> Flow[Any]:
@@ -86,11 +86,11 @@ def _may_truncate(endpoint: Endpoint, request: ChatRequest) -> bool:
 
 def _too_long(attempt: Attempt, least: int, output: int, window: int) -> ContextLengthError:
     address = attempt.target.address
-    asked = f" and asks for up to {output:,} more (max_tokens)" if output else ""
+    requested = f", plus max_tokens of {output:,}" if output else ""
     lower = ", lower max_tokens" if output else ""
     error = ContextLengthError(
-        f"The request has at least {least:,} tokens{asked}; {attempt.model} holds no more than {window:,}.",
-        hint=f"Shorten the messages{lower}, or ask a model with a larger context window. "
+        f"The request has at least {least:,} tokens{requested}; the context window of {attempt.model} is {window:,}.",
+        hint=f"Shorten the messages{lower}, or use a model with a larger context window. "
         f'If that is wrong, set context_window in [models."{address}"].',
         param="messages",
     )

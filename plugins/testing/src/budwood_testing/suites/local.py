@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 import pytest
 
-from budwood.client import AsyncClient, Client
+from budwood import AsyncClient, Client
 from budwood.contracts import LocalProvider
 from budwood.errors import BudwoodError, NotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec

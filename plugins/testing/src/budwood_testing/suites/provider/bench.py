@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import pytest
 
-from budwood.client import AsyncClient, Client
+from budwood import AsyncClient, Client
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.hooks import ProviderSpec
 from budwood.plugins import Instance, Registry
