@@ -1,4 +1,4 @@
-"""`First` over the default transport: the caller gets the exchange of the winner, and the sockets of losers are shut."""
+"""`First` over the default transport: the caller gets the winning exchange, and the sockets of losers are shut down."""
 
 from __future__ import annotations
 
