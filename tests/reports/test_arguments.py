@@ -326,7 +326,7 @@ def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted
 @pytest.mark.parametrize(
     ("tool", "text"),
     [
-        ({"type": "web_search"}, "vendor's own.*vendor_tools="),
+        ({"type": "web_search"}, "runs at its vendor.*vendor_tools="),
         ({"type": "function"}, "needs a name"),
         ({"function": 5}, "needs a name"),
         ({"type": "function", "function": {"name": "get weather"}}, "'get weather' is not valid: name"),

@@ -1,4 +1,4 @@
-"""Parameters are written as the rules of the model want them, with a receipt for each change."""
+"""Parameters are written as the rules of the model want them, with a adaptation for each change."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_only_what_was_said_is_written():
     """
     None and an empty list are the vendor's default, and not sent; zero and False are.
     """
-    written = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
+    encoded = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
 
-    assert written.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
-    assert written.adaptations == ()
+    assert encoded.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
+    assert encoded.adaptations == ()
 
 
 def test_every_listed_parameter_is_encoded():
@@ -50,10 +50,10 @@ def test_a_vendors_own_name_needs_no_receipt():
     """
     A name that the vendor has for all its models is how it is written, and no adaptation.
     """
-    written = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
+    encoded = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
 
-    assert written.values == {"max_output_tokens": 5}
-    assert written.adaptations == ()
+    assert encoded.values == {"max_output_tokens": 5}
+    assert encoded.adaptations == ()
 
 
 def test_a_models_own_name_is_an_adaptation():
@@ -62,10 +62,10 @@ def test_a_models_own_name_is_an_adaptation():
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
-    written = adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
+    encoded = adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
 
-    assert written.values == {"max_completion_tokens": 5}
-    assert written.adaptations == (
+    assert encoded.values == {"max_completion_tokens": 5}
+    assert encoded.adaptations == (
         Adaptation(parameter="max_tokens", action="renamed", reason="m calls it max_completion_tokens"),
     )
 
@@ -85,10 +85,10 @@ def test_a_rejected_parameter_is_dropped():
     """
     rules = ModelRules(refuses=frozenset({"temperature"}), source="https://vendor.example/docs")
 
-    written = adapt_parameters(request(temperature=0.5, seed=1), rules)
+    encoded = adapt_parameters(request(temperature=0.5, seed=1), rules)
 
-    assert written.values == {"seed": 1}
-    assert written.adaptations == (
+    assert encoded.values == {"seed": 1}
+    assert encoded.adaptations == (
         Adaptation(parameter="temperature", action="dropped", reason="m rejects it (https://vendor.example/docs)"),
     )
 
@@ -109,21 +109,21 @@ def test_some_parameters_need_effort_none(effort, default, sent):
     The effort of the request counts, or the model's default.
     """
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
-    said = {"reasoning_effort": effort} if effort else {}
+    fields = {"reasoning_effort": effort} if effort else {}
 
-    assert ("temperature" in adapt_parameters(request(temperature=0.5, **said), rules).values) is sent
+    assert ("temperature" in adapt_parameters(request(temperature=0.5, **fields), rules).values) is sent
 
 
 def test_a_rare_parameter_needs_a_vendors_name():
     """
     A reasoning budget is sent only if the vendor's plugin names it; otherwise it is reported as dropped.
     """
-    asked = request(reasoning_budget=1000)
+    requested = request(reasoning_budget=1000)
 
-    assert adapt_parameters(asked, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
-    values, receipts = adapt_parameters(asked, ModelRules())
+    assert adapt_parameters(requested, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
+    values, adaptations = adapt_parameters(requested, ModelRules())
     assert values == {}
-    assert [(one.parameter, one.action) for one in receipts] == [("reasoning_budget", "dropped")]
+    assert [(one.parameter, one.action) for one in adaptations] == [("reasoning_budget", "dropped")]
 
 
 def test_an_unsupported_effort_is_changed():
@@ -134,7 +134,9 @@ def test_an_unsupported_effort_is_changed():
 
     changed = adapt_parameters(request(reasoning_effort="minimal"), rules)
     assert changed.values == {"reasoning_effort": "low"}
-    assert [(receipt.parameter, receipt.action) for receipt in changed.adaptations] == [("reasoning_effort", "changed")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in changed.adaptations] == [
+        ("reasoning_effort", "changed")
+    ]
     assert adapt_parameters(request(reasoning_effort="high"), rules).adaptations == ()
 
 
@@ -175,7 +177,9 @@ def test_the_order_of_defaults():
     rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
     mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
 
-    written = adapt_parameters(request(seed=2), rules, defaults=mine)
+    encoded = adapt_parameters(request(seed=2), rules, defaults=mine)
 
-    assert written.values == {"verbosity": "low", "seed": 2, "user": "me"}
-    assert [(receipt.parameter, receipt.action) for receipt in written.adaptations] == [("temperature", "dropped")]
+    assert encoded.values == {"verbosity": "low", "seed": 2, "user": "me"}
+    assert [(adaptation.parameter, adaptation.action) for adaptation in encoded.adaptations] == [
+        ("temperature", "dropped")
+    ]

@@ -86,7 +86,7 @@ def test_a_refusal_becomes_a_rule(parameter, message, rule):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "taken", "nearest"),
+    ("call", "taken", "nearest"),
     [
         ("xhigh", ["low", "medium", "high"], "high"),
         ("minimal", ["none", "low", "medium"], "low"),
@@ -98,8 +98,8 @@ def test_a_refusal_becomes_a_rule(parameter, message, rule):
         ("low", ["default"], None),
     ],
 )
-def test_the_nearest_effort(wanted, taken, nearest):
+def test_the_nearest_effort(call, taken, nearest):
     """
     Of two equally near efforts the lower one; `none` only if it is the only one.
     """
-    assert find_nearest_effort(wanted, taken) == nearest
+    assert find_nearest_effort(call, taken) == nearest

@@ -20,17 +20,17 @@ HEAD = ReplyHead(200, {})
 class Lines(BaseStreamDecoder[bytes]):
     """Reads one text a line; ``{"stop": true}`` is the end, ``{"oops": …}`` an error."""
 
-    def __init__(self, **whole):
-        super().__init__(HEAD, NDJSONDecoder(), **whole)
+    def __init__(self, **assembled):
+        super().__init__(HEAD, NDJSONDecoder(), **assembled)
         self.ended = False
 
     def _decode(self, frame):
-        said = parse_chunk(frame)
-        if "oops" in said:
-            raise ServerError(said["oops"])
-        self.ended = self.ended or "stop" in said
-        if "text" in said:
-            yield TextDelta(said["text"])
+        payload = parse_chunk(frame)
+        if "oops" in payload:
+            raise ServerError(payload["oops"])
+        self.ended = self.ended or "stop" in payload
+        if "text" in payload:
+            yield TextDelta(payload["text"])
 
     def _end(self):
         if not self.ended:
@@ -64,17 +64,17 @@ def texts(events):
 
 
 @given(st.lists(st.text(min_size=1), max_size=5), st.lists(st.integers(0, 60), max_size=8))
-def test_any_split_gives_the_same_events(said, cuts):
+def test_any_split_gives_the_same_events(payload, splits):
     """
     However the bytes are split, the texts and the final events are the same.
     """
-    written = b"".join(line(text=text) for text in said) + line(stop=True)
-    places = sorted({0, *(min(cut, len(written)) for cut in cuts), len(written)})
+    encoded = b"".join(line(text=text) for text in payload) + line(stop=True)
+    places = sorted({0, *(min(cut, len(encoded)) for cut in splits), len(encoded)})
     decoder = Lines()
 
-    events = [event for a, b in pairwise(places) for event in decoder.feed(written[a:b])]
+    events = [event for a, b in pairwise(places) for event in decoder.feed(encoded[a:b])]
 
-    assert texts([*events, *decoder.close()]) == [*said, "(the end)"]
+    assert texts([*events, *decoder.close()]) == [*payload, "(the end)"]
 
 
 def test_what_came_before_an_error_is_told_first():

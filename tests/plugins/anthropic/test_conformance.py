@@ -30,11 +30,11 @@ class AnthropicExamples(WireExamples):
         """
         return message([{"type": "text", "text": text}], usage, finish)
 
-    def stream(self, pieces, usage, finish="stop"):
+    def stream(self, chunks, usage, finish="stop"):
         """
         A text that grows.
         """
-        deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
+        deltas = [{"type": "text_delta", "text": chunk} for chunk in chunks]
         return streamed([({"type": "text", "text": ""}, deltas)], usage, finish)
 
     def error(self, status, message):
@@ -105,17 +105,17 @@ class AnthropicExamples(WireExamples):
         """
         return self.error(500, message)
 
-    def stream_error(self, pieces, message):
+    def stream_error(self, chunks, message):
         """
         An event of its own name.
         """
-        return [*self.stream(pieces, None)[: 2 + len(pieces)], *server_sent(self.error(529, message), name="error")]
+        return [*self.stream(chunks, None)[: 2 + len(chunks)], *server_sent(self.error(529, message), name="error")]
 
-    def other_stream_errors(self, pieces, message):
+    def other_stream_errors(self, chunks, message):
         """
         An envelope without its type, and an event that is an error only by its name.
         """
-        grown = self.stream(pieces, None)[: 2 + len(pieces)]
+        grown = self.stream(chunks, None)[: 2 + len(chunks)]
         error = {"type": "api_error", "message": message}
         return [[*grown, *server_sent({"error": error})], [*grown, *server_sent({"message": message}, name="error")]]
 
@@ -216,9 +216,9 @@ def counts_of_input(usage):
     """
     Create input counts, in which cached tokens are separate.
     """
-    read, written = usage.cache_read_tokens, usage.cache_write_tokens
-    cached = {"cache_read_input_tokens": read, "cache_creation_input_tokens": written}
-    return {"input_tokens": usage.input_tokens - (read or 0) - (written or 0)} | known(cached)
+    read, encoded = usage.cache_read_tokens, usage.cache_write_tokens
+    cached = {"cache_read_input_tokens": read, "cache_creation_input_tokens": encoded}
+    return {"input_tokens": usage.input_tokens - (read or 0) - (encoded or 0)} | known(cached)
 
 
 def counts_of_output(usage):

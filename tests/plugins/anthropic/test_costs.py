@@ -31,7 +31,7 @@ def test_caching_for_an_hour_costs_more():
 
 
 @pytest.mark.parametrize(
-    ("said", "tier"),
+    ("payload", "tier"),
     [
         ({}, None),
         ({"inference_geo": "us"}, "us"),
@@ -41,11 +41,11 @@ def test_caching_for_an_hour_costs_more():
         ({"speed": "fast"}, "fast"),
     ],
 )
-def test_place_speed_and_tier_have_prices_of_their_own(speaker, said, tier):
+def test_place_speed_and_tier_have_prices_of_their_own(speaker, payload, tier):
     """
     They are read from the usage of a reply; standard prices have none.
     """
-    reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw={**USAGE, **said}))
+    reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw={**USAGE, **payload}))
 
     assert speaker().price_tier(reply) == tier
 

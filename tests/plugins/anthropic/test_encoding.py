@@ -83,12 +83,12 @@ def test_a_later_system_message_stays_if_the_model_takes_it():
     For other models it moves to the system prompt, with an adaptation.
     """
     messages = (Message.system("A"), Message.user("Hi"), Message.system("B"))
-    moved, kept = turns(*messages), turns(*messages, inline_system=True)
+    moved, stored = turns(*messages), turns(*messages, inline_system=True)
 
     assert moved.system == [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]
     assert [(one.parameter, one.action) for one in moved.adaptations] == [("messages", "changed")]
-    assert kept.messages[-1] == {"role": "system", "content": "B"}
-    assert kept.adaptations == ()
+    assert stored.messages[-1] == {"role": "system", "content": "B"}
+    assert stored.adaptations == ()
 
 
 def test_results_of_one_turn_are_one_message():
@@ -100,10 +100,10 @@ def test_results_of_one_turn_are_one_message():
         Message.tool(ToolResultPart(call_id=name, name="f", content=name, is_error=name == "b")) for name in "ab"
     ]
 
-    written = turns(Message.user("Hi"), calls, *results).messages
+    encoded = turns(Message.user("Hi"), calls, *results).messages
 
-    assert [turn["role"] for turn in written] == ["user", "assistant", "user"]
-    assert written[2]["content"] == [
+    assert [turn["role"] for turn in encoded] == ["user", "assistant", "user"]
+    assert encoded[2]["content"] == [
         {"type": "tool_result", "tool_use_id": "a", "content": "a"},
         {"type": "tool_result", "tool_use_id": "b", "content": "b", "is_error": True},
     ]
@@ -117,10 +117,10 @@ def test_ids_of_other_vendors_become_valid_ids():
         Message(role="assistant", parts=(ToolCallPart(id="call.0", name="f"),)),
         Message.tool(ToolResultPart(call_id="call.0", name="f", content="x")),
     ]
-    written = turns(*turn, *turn).messages
+    encoded = turns(*turn, *turn).messages
 
-    assert [message["content"][0].get("id") for message in written[::2]] == ["call_0", "call_0_2"]
-    assert [message["content"][0].get("tool_use_id") for message in written[1::2]] == ["call_0", "call_0_2"]
+    assert [message["content"][0].get("id") for message in encoded[::2]] == ["call_0", "call_0_2"]
+    assert [message["content"][0].get("tool_use_id") for message in encoded[1::2]] == ["call_0", "call_0_2"]
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=6))
@@ -136,22 +136,22 @@ def test_ids_stay_different(ids):
             Message.tool(ToolResultPart(call_id=given_id, name="f", content="x")),
         )
     ]
-    written = turns(*messages).messages
-    called = [message["content"][0]["id"] for message in written[::2]]
+    encoded = turns(*messages).messages
+    called = [message["content"][0]["id"] for message in encoded[::2]]
 
     assert len(set(called)) == len(ids)
     assert all(one and one.replace("_", "a").replace("-", "a").isalnum() and one.isascii() for one in called)
-    assert [message["content"][0]["tool_use_id"] for message in written[1::2]] == called
+    assert [message["content"][0]["tool_use_id"] for message in encoded[1::2]] == called
 
 
 def test_arguments_that_are_no_json_object_are_wrapped():
     """
     A truncated call is sent in the wrapper that the vendor recommends, with an adaptation.
     """
-    written = turns(Message(role="assistant", parts=(ToolCallPart(id="a", name="f", arguments='{"x": '),)))
+    encoded = turns(Message(role="assistant", parts=(ToolCallPart(id="a", name="f", arguments='{"x": '),)))
 
-    assert written.messages[0]["content"][0]["input"] == {"INVALID_JSON": '{"x": '}
-    assert written.adaptations[0].action == "changed"
+    assert encoded.messages[0]["content"][0]["input"] == {"INVALID_JSON": '{"x": '}
+    assert encoded.adaptations[0].action == "changed"
 
 
 def test_thinking_is_sent_back_unchanged():
@@ -210,14 +210,14 @@ def test_images_are_sent_as_bytes_or_as_a_url():
         ImagePart(url="data:image/gif;base64,YWJj"),
         ImagePart(url="https://example.com/cat.png", detail="high"),
     )
-    written = turns(Message(role="user", parts=images))
-    first, second, third = written.messages[0]["content"]
+    encoded = turns(Message(role="user", parts=images))
+    first, second, third = encoded.messages[0]["content"]
 
     source = {"type": "base64", "media_type": "image/png", "data": "YWJj"}
     assert first == {"type": "image", "source": source, "cache_control": {"type": "ephemeral"}}
     assert second["source"] == {"type": "base64", "media_type": "image/gif", "data": "YWJj"}
     assert third["source"] == {"type": "url", "url": "https://example.com/cat.png"}
-    assert [one.parameter for one in written.adaptations] == ["image.detail"]
+    assert [one.parameter for one in encoded.adaptations] == ["image.detail"]
 
 
 def test_unsupported_parts_are_an_error():
@@ -234,13 +234,13 @@ def test_empty_texts_and_messages_are_left_out():
     """
     The vendor rejects empty texts.
     """
-    written = turns(Message.user("Hi"), Message.assistant(""), Message(role="user", parts=(TextPart(text=""),)))
+    encoded = turns(Message.user("Hi"), Message.assistant(""), Message(role="user", parts=(TextPart(text=""),)))
 
-    assert written.messages == [{"role": "user", "content": "Hi"}]
+    assert encoded.messages == [{"role": "user", "content": "Hi"}]
 
 
 @pytest.mark.parametrize(
-    ("choice", "written"),
+    ("choice", "encoded"),
     [
         ("auto", {"type": "auto"}),
         ("none", {"type": "none"}),
@@ -248,15 +248,15 @@ def test_empty_texts_and_messages_are_left_out():
         (NamedTool(name="weather"), {"type": "tool", "name": "weather"}),
     ],
 )
-def test_the_tool_choice(speaker, choice, written):
+def test_the_tool_choice(speaker, choice, encoded):
     """
     Each choice has the vendor's name; calls one at a time are an option of it, except with `none`.
     """
     alone = {} if choice == "none" else {"disable_parallel_tool_use": True}
 
-    assert body_of(speaker(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == written
+    assert body_of(speaker(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == encoded
     body = body_of(speaker(), tools=(WEATHER,), tool_choice=choice, parallel_tool_calls=False)
-    assert body["tool_choice"] == written | alone
+    assert body["tool_choice"] == encoded | alone
     assert "tool_choice" not in body_of(speaker(), tool_choice=choice)
 
 
@@ -268,11 +268,11 @@ def test_tools_keep_their_marks_and_options(speaker):
     search = {"type": "web_search_20250305", "name": "web_search"}
     own = [VendorTool(provider=name, data=search) for name in ("anthropic", "openai")]
 
-    written = body_of(speaker(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})["tools"]
+    encoded = body_of(speaker(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})["tools"]
 
-    assert written[0]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
-    assert (written[0]["defer_loading"], written[0]["description"]) == (True, "Tells it.")
-    assert written[1:] == [search, {"name": "x"}]
+    assert encoded[0]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
+    assert (encoded[0]["defer_loading"], encoded[0]["description"]) == (True, "Tells it.")
+    assert encoded[1:] == [search, {"name": "x"}]
 
 
 def test_a_mark_on_the_request_is_the_vendors_automatic_caching(speaker):

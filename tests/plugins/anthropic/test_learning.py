@@ -12,11 +12,11 @@ BOTH = "`temperature` and `top_p` cannot both be specified for this model. Pleas
 LEVEL = "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium."
 
 
-def refusal(said):
+def refusal(payload):
     """
     Create the body of an error that rejects a parameter.
     """
-    return {"type": "error", "error": {"type": "invalid_request_error", "message": said}}
+    return {"type": "error", "error": {"type": "invalid_request_error", "message": payload}}
 
 
 @pytest.fixture
@@ -29,18 +29,18 @@ def unknown(scripted, clock):
 
 
 @pytest.mark.parametrize(
-    "said", ["temperature: Extra inputs are not permitted", "`temperature` is deprecated for this model."]
+    "payload", ["temperature: Extra inputs are not permitted", "`temperature` is deprecated for this model."]
 )
-def test_a_rejected_parameter_is_dropped(unknown, scripted, said):
+def test_a_rejected_parameter_is_dropped(unknown, scripted, payload):
     """
     A parameter that the model rejects is dropped, also in later requests.
     """
-    scripted.reply(400, refusal(said)).reply(200, message("Hi")).reply(200, message("Hi"))
+    scripted.reply(400, refusal(payload)).reply(200, message("Hi")).reply(200, message("Hi"))
 
     replies = [unknown.ask("Hello", temperature=0.5, stop="x") for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]
-    assert [receipt.parameter for receipt in replies[1].adaptations] == ["temperature"]
+    assert [adaptation.parameter for adaptation in replies[1].adaptations] == ["temperature"]
     assert "temperature" not in scripted.sent()
     assert scripted.sent()["stop_sequences"] == ["x"]
 
@@ -57,8 +57,8 @@ def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
     again = unknown.ask("Hello", temperature=0.5, top_p=0.9)
     alone = unknown.ask("Hello", top_p=0.9)
 
-    (receipt,) = both.adaptations
-    assert receipt.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
+    (adaptation,) = both.adaptations
+    assert adaptation.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
     assert again.adaptations == both.adaptations
     assert ("top_p" in scripted.sent(1), "top_p" in scripted.sent(2)) == (False, False)
     assert (scripted.sent()["top_p"], alone.adaptations) == (0.9, ())
@@ -75,7 +75,7 @@ def test_an_effort_is_replaced_by_the_nearest(unknown, scripted):
     low = unknown.ask("Hello", reasoning_effort="low")
 
     assert [scripted.sent(number)["output_config"]["effort"] for number in range(3)] == ["xhigh", "high", "low"]
-    assert [receipt.action for receipt in stream.response.adaptations] == ["changed"]
+    assert [adaptation.action for adaptation in stream.response.adaptations] == ["changed"]
     assert low.adaptations == ()
 
 
@@ -88,11 +88,13 @@ def test_a_model_without_effort_gets_none(unknown, scripted):
     reply = unknown.ask("Hello", reasoning_effort="low")
 
     assert not {"thinking", "output_config"} & set(scripted.sent())
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("reasoning_effort", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [
+        ("reasoning_effort", "dropped")
+    ]
 
 
 @pytest.mark.parametrize(
-    ("said", "param"),
+    ("payload", "param"),
     [
         ("thinking.budget_tokens: Extra inputs are not permitted", "reasoning_budget"),
         ("output_config.effort: Extra inputs are not permitted", "reasoning_effort"),
@@ -100,11 +102,11 @@ def test_a_model_without_effort_gets_none(unknown, scripted):
         (BOTH, "top_p"),
     ],
 )
-def test_our_name_of_the_parameter(unknown, scripted, said, param):
+def test_our_name_of_the_parameter(unknown, scripted, payload, param):
     """
     Nested parameters of the vendor have a name of ours.
     """
-    scripted.reply(400, refusal(said))
+    scripted.reply(400, refusal(payload))
 
     with pytest.raises(UnsupportedParameterError) as caught:
         unknown.ask("Hello")
@@ -121,5 +123,5 @@ def test_the_catalog_lists_exclusive_parameters(claude, scripted, model):
 
     reply = claude.ask("Hello", model=f"anthropic/{model}", temperature=0.5, top_p=0.9)
 
-    assert [receipt.parameter for receipt in reply.adaptations] == ["top_p"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["top_p"]
     assert scripted.sent()["temperature"] == 0.5

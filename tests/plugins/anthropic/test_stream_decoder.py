@@ -62,12 +62,12 @@ def text_block(index, *texts, citation=None):
     return block(index, {"type": "text", "text": ""}, *deltas, *cited)
 
 
-def play(provider, pieces, head=HEAD):
+def play(provider, chunks, head=HEAD):
     """
     Decode a stream that is complete.
     """
     decoder = provider.decoder(REQUEST, head)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
     return [*events, *decoder.close()]
 
 
@@ -181,9 +181,9 @@ def test_unknown_content_becomes_vendor_parts(speaker):
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search"}
     found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"url": "https://example.com"}]}
     news = {"type": "compaction", "content": None}
-    pieces = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
+    chunks = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
 
-    parts = parts_of(speaker(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *pieces))
+    parts = parts_of(speaker(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *chunks))
 
     assert parts == (
         VendorPart(provider="anthropic", kind="server_tool_use", data={**search, "input": {"query": "sky"}}),
@@ -265,8 +265,8 @@ def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
     An error event has the class of its type; events before it are returned first.
     """
     decoder = speaker().decoder(REQUEST, HEAD)
-    pieces = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
-    events = decoder.feed(b"".join(pieces))
+    chunks = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
+    events = decoder.feed(b"".join(chunks))
 
     assert TextDelta("Hi") in events
     with pytest.raises(kind) as caught:
@@ -282,8 +282,8 @@ def test_a_stream_without_its_end_was_interrupted(speaker, length):
     Without a stop reason or the end's own event, the reply is not finished.
     """
     decoder = speaker().decoder(REQUEST, HEAD)
-    for piece in sse(START, *text_block(0, "Hi"))[:length]:
-        decoder.feed(piece)
+    for chunk in sse(START, *text_block(0, "Hi"))[:length]:
+        decoder.feed(chunk)
 
     with pytest.raises(StreamInterruptedError):
         decoder.close()
@@ -349,11 +349,11 @@ def test_splits_change_nothing(texts, data):
     body = b"".join(sse(START, *text_block(0, *texts), *STOP))
     place = data.draw(st.integers(0, len(body)))
 
-    def decoded(pieces):
+    def decoded(chunks):
         decoder = MessageStreamDecoder(
             HEAD, limits=None, decode_body=lambda _reply: None, make_error=lambda _said: None
         )
-        return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+        return [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.close()
 
     assert decoded([body[:place], body[place:]]) == decoded([body])
 
@@ -369,13 +369,13 @@ def test_a_reply_and_its_stream_agree(speaker):
     ]
     usage = {"input_tokens": 3, "output_tokens": 5}
     message = {"id": "m", "model": "claude", "content": content, "stop_reason": "tool_use", "usage": usage}
-    whole = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
+    assembled = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
     start = {"type": "message_start", "message": {**message, "content": []}}
     end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": usage}
     blocks = [event for index, begun in enumerate(content) for event in block(index, begun)]
     streamed = built(play(speaker(), sse(start, *blocks, end)))
 
-    assert streamed.model_dump(exclude={"raw"}) == whole.model_dump(exclude={"raw"})
+    assert streamed.model_dump(exclude={"raw"}) == assembled.model_dump(exclude={"raw"})
     assert not any(isinstance(event, ResponseMetadata) and event.data for event in play(speaker(), sse(start, end)))
 
 

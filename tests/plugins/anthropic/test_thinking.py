@@ -31,10 +31,10 @@ def test_an_adaptive_model_gets_an_effort(speaker):
     """
     Newer models decide themselves how much to think.
     """
-    body, receipts = encode(speaker(with_traits("adaptive", "effort")), reasoning_effort="high")
+    body, adaptations = encode(speaker(with_traits("adaptive", "effort")), reasoning_effort="high")
 
     assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "high"})
-    assert receipts == []
+    assert adaptations == []
 
 
 def test_an_unsupported_effort_becomes_the_nearest(speaker):
@@ -42,10 +42,10 @@ def test_an_unsupported_effort_becomes_the_nearest(speaker):
     The catalog has the replacement, which is reported.
     """
     rules = with_traits("adaptive", "effort", efforts={"xhigh": "high"})
-    body, receipts = encode(speaker(rules), reasoning_effort="xhigh")
+    body, adaptations = encode(speaker(rules), reasoning_effort="xhigh")
 
     assert body["output_config"] == {"effort": "high"}
-    assert receipts == [("reasoning_effort", "changed")]
+    assert adaptations == [("reasoning_effort", "changed")]
 
 
 @pytest.mark.parametrize(("bound", "budget"), [(None, 16384), (100_000, 16384), (4000, 2000), (1500, 1024)])
@@ -53,33 +53,33 @@ def test_a_model_with_budgets_gets_tokens(speaker, bound, budget):
     """
     The budget leaves room in ``max_tokens`` for the answer.
     """
-    body, receipts = encode(speaker(), reasoning_effort="high", max_tokens=bound)
+    body, adaptations = encode(speaker(), reasoning_effort="high", max_tokens=bound)
 
     assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}
     assert body["max_tokens"] > budget
-    assert receipts == [("reasoning_effort", "changed")]
+    assert adaptations == [("reasoning_effort", "changed")]
 
 
 def test_no_room_for_thinking_is_reported(speaker):
     """
     If ``max_tokens`` is not larger than the minimum budget, thinking is dropped.
     """
-    body, receipts = encode(speaker(), reasoning_effort="low", max_tokens=1024)
+    body, adaptations = encode(speaker(), reasoning_effort="low", max_tokens=1024)
 
     assert "thinking" not in body
-    assert receipts == [("reasoning_effort", "dropped")]
+    assert adaptations == [("reasoning_effort", "dropped")]
 
 
 def test_a_budget_is_sent_unchanged(speaker):
     """
     Models without budgets use adaptive thinking.
     """
-    body, receipts = encode(speaker(), reasoning_budget=2000)
-    assert (body["thinking"], receipts) == ({"type": "enabled", "budget_tokens": 2000}, [])
+    body, adaptations = encode(speaker(), reasoning_budget=2000)
+    assert (body["thinking"], adaptations) == ({"type": "enabled", "budget_tokens": 2000}, [])
     assert body["max_tokens"] > 2000
 
-    body, receipts = encode(speaker(with_traits("adaptive", "no_budget")), reasoning_budget=2000)
-    assert (body["thinking"], receipts) == ({"type": "adaptive"}, [("reasoning_budget", "dropped")])
+    body, adaptations = encode(speaker(with_traits("adaptive", "no_budget")), reasoning_budget=2000)
+    assert (body["thinking"], adaptations) == ({"type": "adaptive"}, [("reasoning_budget", "dropped")])
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_thinking_is_turned_off_in_the_models_own_way(speaker, traits, config):
     """
     Models that think by default get the value that turns it off; others get nothing.
     """
-    body, receipts = encode(speaker(with_traits(*traits)), reasoning_effort="none")
+    body, adaptations = encode(speaker(with_traits(*traits)), reasoning_effort="none")
 
-    assert (body.get("thinking"), receipts) == (config, [])
+    assert (body.get("thinking"), adaptations) == (config, [])
 
 
 @pytest.mark.parametrize(
@@ -103,45 +103,45 @@ def test_unsupported_thinking_is_dropped(speaker, rules, effort):
     """
     A model that always thinks, or never does, cannot be changed; it is reported.
     """
-    body, receipts = encode(speaker(rules), reasoning_effort=effort)
+    body, adaptations = encode(speaker(rules), reasoning_effort=effort)
 
     assert "thinking" not in body
-    assert receipts == [("reasoning_effort", "dropped")]
+    assert adaptations == [("reasoning_effort", "dropped")]
 
 
 def test_a_model_that_nobody_knows_counts_as_one_of_the_newest(speaker):
     """
     A name that is not in the catalog is a new one, which decides itself how much it thinks.
     """
-    body, receipts = encode(speaker(ModelRules()), reasoning_effort="minimal")
+    body, adaptations = encode(speaker(ModelRules()), reasoning_effort="minimal")
 
     assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "low"})
-    assert receipts == [("reasoning_effort", "changed")]
+    assert adaptations == [("reasoning_effort", "changed")]
 
 
 def test_parameters_that_thinking_excludes_are_dropped(speaker):
     """
     The temperature must be 1 and ``top_p`` high; with a budget no tool can be forced.
     """
-    wanted = {"temperature": 0.2, "top_p": 0.5, "tools": (WEATHER,), "tool_choice": NamedTool(name="weather")}
-    body, receipts = encode(speaker(), reasoning_budget=2000, **wanted)
+    tool_call = {"temperature": 0.2, "top_p": 0.5, "tools": (WEATHER,), "tool_choice": NamedTool(name="weather")}
+    body, adaptations = encode(speaker(), reasoning_budget=2000, **tool_call)
 
     assert not {"temperature", "top_p"} & set(body)
     assert body["tool_choice"] == {"type": "auto"}
-    assert sorted(receipts) == [("temperature", "dropped"), ("tool_choice", "changed"), ("top_p", "dropped")]
+    assert sorted(adaptations) == [("temperature", "dropped"), ("tool_choice", "changed"), ("top_p", "dropped")]
     assert encode(speaker(), temperature=1, top_p=0.95, reasoning_budget=2000)[1] == []
-    assert encode(speaker(), **wanted)[1] == []
+    assert encode(speaker(), **tool_call)[1] == []
 
 
 def test_an_adaptive_model_can_be_made_to_call_a_tool(speaker):
     """
     Only budgets forbid a forced tool, but for the models that refuse it at all.
     """
-    wanted = {"tools": (WEATHER,), "tool_choice": "required", "reasoning_effort": "high"}
+    tool_call = {"tools": (WEATHER,), "tool_choice": "required", "reasoning_effort": "high"}
     free, bound = with_traits("adaptive", "effort"), with_traits("adaptive", "effort", "no_forced_tools")
 
-    assert encode(speaker(free), **wanted)[0]["tool_choice"] == {"type": "any"}
-    assert encode(speaker(bound), **wanted)[0]["tool_choice"] == {"type": "auto"}
+    assert encode(speaker(free), **tool_call)[0]["tool_choice"] == {"type": "any"}
+    assert encode(speaker(bound), **tool_call)[0]["tool_choice"] == {"type": "auto"}
 
 
 def test_strict_tools_need_structured_output(speaker):
@@ -152,9 +152,9 @@ def test_strict_tools_need_structured_output(speaker):
     old = KNOWN.model_copy(update={"lacks": {Capability.JSON_SCHEMA}})
 
     assert encode(speaker(), tools=(strict,))[0]["tools"][0]["strict"] is True
-    body, receipts = encode(speaker(old), tools=(strict,))
+    body, adaptations = encode(speaker(old), tools=(strict,))
     assert "strict" not in body["tools"][0]
-    assert receipts == [("tools.strict", "dropped")]
+    assert adaptations == [("tools.strict", "dropped")]
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_the_catalog_lists_models_that_reject_sampling(speaker, model):
     Models from Opus 4.7 on reject temperature and ``top_p``.
     """
     rules = Catalog().rules("anthropic", "anthropic", model)
-    body, receipts = encode(speaker(rules), temperature=0.5, top_p=0.9)
+    body, adaptations = encode(speaker(rules), temperature=0.5, top_p=0.9)
 
     assert not {"temperature", "top_p"} & set(body)
-    assert receipts == [("temperature", "dropped"), ("top_p", "dropped")]
+    assert adaptations == [("temperature", "dropped"), ("top_p", "dropped")]
     earlier = Catalog().rules("anthropic", "anthropic", "claude-opus-4-6")
     assert encode(speaker(earlier), temperature=0.5)[0]["temperature"] == 0.5

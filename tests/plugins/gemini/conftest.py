@@ -19,7 +19,7 @@ SECRET = "AIza-very-secret"
 @pytest.fixture
 def gemini(tmp_path):
     """
-    Make a provider, with rules of the test's own.
+    Create a provider with the test's own rules.
     """
 
     def make(rules=None, **settings):
@@ -36,15 +36,15 @@ def gemini(tmp_path):
 
 
 @pytest.fixture
-def written(gemini):
+def encode(gemini):
     """
-    Write a request, and return its body and what its receipts are about.
+    Encode a request; return its body and the parameters of its adaptations.
     """
 
     def write(*messages, rules=None, settings=None, **fields):
         request = ChatRequest(model="gemini-9", messages=messages or (Message.user("Hello"),), **fields)
         call = gemini(rules, **(settings or {})).encode(request, stream=False)
-        return json.loads(call.body), [(receipt.parameter, receipt.action) for receipt in call.adaptations]
+        return json.loads(call.body), [(adaptation.parameter, adaptation.action) for adaptation in call.adaptations]
 
     return write
 
@@ -52,7 +52,7 @@ def written(gemini):
 @pytest.fixture
 def read(gemini):
     """
-    Read a whole reply of these candidates.
+    Decode a complete reply of these candidates.
     """
 
     def reading(*candidates, **fields):
@@ -65,7 +65,7 @@ def read(gemini):
 @pytest.fixture
 def streamed(gemini):
     """
-    Read a stream of these chunks, and put the response together.
+    Decode a stream of these chunks, and assemble the response.
     """
 
     def reading(*chunks):
@@ -82,7 +82,7 @@ def streamed(gemini):
 @pytest.fixture
 def asking(scripted, clock):
     """
-    A blocking client of a model that takes levels, over the scripted transport.
+    A blocking client of a model with thinking levels, over the scripted transport.
     """
     with Client("gemini/gemini-3-flash", api_key=SECRET, transport=scripted, clock=clock, cache=False) as made:
         yield made

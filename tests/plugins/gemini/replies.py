@@ -7,7 +7,7 @@ USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 7, "totalTokenCount": 12
 
 def candidate(*parts, finish="STOP", **fields):
     """
-    Make one candidate.
+    Create a candidate.
     """
     ended = {"finishReason": finish} if finish else {}
     return {"content": {"role": "model", "parts": list(parts)}, **ended, **fields}
@@ -15,22 +15,22 @@ def candidate(*parts, finish="STOP", **fields):
 
 def reply(*parts, **fields):
     """
-    Make a reply, or a chunk of one.
+    Create a reply, or a chunk.
     """
-    said = candidate(*parts, **fields)
-    return {"candidates": [said], "usageMetadata": USAGE, "modelVersion": "gemini-9", "responseId": "r1"}
+    payload = candidate(*parts, **fields)
+    return {"candidates": [payload], "usageMetadata": USAGE, "modelVersion": "gemini-9", "responseId": "r1"}
 
 
 def text(words, **fields):
     """
-    Make a part of text.
+    Create a text part.
     """
     return {"text": words, **fields}
 
 
 def call(name="weather", args=None, signature=None, **fields):
     """
-    Make a call of a function.
+    Create a function call.
     """
     signed = {"thoughtSignature": signature} if signature else {}
     return {"functionCall": {"name": name, "args": args or {}, **fields}, **signed}

@@ -28,7 +28,7 @@ def weather(city: str) -> str:
 
 def answer(client, prompt, *, streaming, **options):
     """
-    Ask, whole or streamed.
+    Ask, streamed or not.
     """
     if not streaming:
         return client.ask(prompt, **options)
@@ -39,7 +39,7 @@ def answer(client, prompt, *, streaming, **options):
 
 def refusal(status, word, message, **info):
     """
-    Make the body of an error.
+    Create the body of an error.
     """
     details = [{"@type": f"type.googleapis.com/google.rpc.{kind}", **fields} for kind, fields in info.items()]
     return {"error": {"code": status, "message": message, "status": word, "details": details}}
@@ -47,7 +47,7 @@ def refusal(status, word, message, **info):
 
 def test_ask(asking, scripted):
     """
-    A question goes out with the key in its header, and comes back with usage, finish reason and id.
+    The key is in its header; the reply has usage, finish reason and id.
     """
     scripted.reply(200, reply(text("Hi")))
     response = asking.ask("Hello", temperature=0.5)
@@ -62,14 +62,14 @@ def test_ask(asking, scripted):
 
 def test_stream(asking, scripted):
     """
-    A stream hands over its text as it comes, and then the whole.
+    Texts arrive as events, and the response is complete at the end.
     """
     chunk = {"candidates": [{"content": {"parts": [text("Hel")]}}]}
     scripted.reply(200, chunks=sse(chunk, reply(text("lo")), done=False))
     with asking.stream("Hi") as stream:
-        pieces = list(stream.text_deltas())
+        fragments = list(stream.text_deltas())
 
-    assert pieces == ["Hel", "lo"]
+    assert fragments == ["Hel", "lo"]
     assert (stream.response.text, stream.response.usage.output_tokens) == ("Hello", 7)
     assert scripted.calls[0].url.endswith(":streamGenerateContent?alt=sse")
 
@@ -89,13 +89,13 @@ def test_async_client(scripted, clock):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_the_loop_of_tools_returns_signatures(asking, scripted, streaming):
+def test_the_tool_loop_returns_signatures(asking, scripted, streaming):
     """
-    Functions run, their results go back, and with them the call as it came: signed, and without an id of ours.
+    The second request has the results and the call with its signature, without an id of ours.
     """
     first, last = reply(text("Hm.", thought=True), call(args={"city": "Oslo"}, signature="S")), reply(text("Sunny."))
-    for said in (first, last):
-        scripted.reply(200, chunks=sse(said, done=False) if streaming else [json.dumps(said).encode()])
+    for payload in (first, last):
+        scripted.reply(200, chunks=sse(payload, done=False) if streaming else [json.dumps(payload).encode()])
     response = answer(asking, "Weather?", streaming=streaming, tools=[weather])
 
     assert response.text == "Sunny."
@@ -118,11 +118,11 @@ def test_the_loop_of_tools_returns_signatures(asking, scripted, streaming):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_equal_calls_of_replies_without_ids_have_two_ids(asking, scripted, streaming):
     """
-    A proxy that leaves ``responseId`` out: what the conversation held before tells its replies apart.
+    If a proxy leaves out ``responseId``, the number of earlier calls distinguishes replies.
     """
     for parts in ([call()], [call()], [text("Sunny.")]):
-        said = {name: value for name, value in reply(*parts).items() if name != "responseId"}
-        scripted.reply(200, chunks=sse(said, done=False) if streaming else [json.dumps(said).encode()])
+        payload = {name: value for name, value in reply(*parts).items() if name != "responseId"}
+        scripted.reply(200, chunks=sse(payload, done=False) if streaming else [json.dumps(payload).encode()])
 
     response = answer(asking, "Weather?", streaming=streaming, tools=[weather])
 
@@ -143,14 +143,14 @@ def test_a_schema_is_asked_for_and_satisfied(asking, scripted):
 
 def test_a_schema_and_tools_with_an_older_model(scripted, clock):
     """
-    A model that takes no schema beside functions is asked in words, and the response says so.
+    The schema is sent in words, which the response reports.
     """
     scripted.reply(200, reply(text('{"name":"Oslo","inhabitants":700000}')))
     with Client("gemini/gemini-2.5-flash", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
         response = client.ask("A city.", schema=City, tools=[weather])
 
     assert response.parsed == City(name="Oslo", inhabitants=700000)
-    assert [receipt.parameter for receipt in response.adaptations] == ["output_schema"]
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["output_schema"]
     assert "generationConfig" not in scripted.sent()
 
 
@@ -165,23 +165,23 @@ def test_a_schema_and_tools_with_an_older_model(scripted, clock):
         ("gemini-2.0-flash", "low", None),
     ],
 )
-def test_the_catalog_knows_how_models_think(scripted, clock, model, effort, thinking):
+def test_the_catalog_adapts_thinking(scripted, clock, model, effort, thinking):
     """
-    What a model cannot do as asked is sent as near as it can, with a receipt.
+    If a model does not support a value, the nearest is sent, with an adaptation.
     """
     scripted.reply(200, reply(text("Hi")))
     with Client(f"gemini/{model}", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
         response = client.ask("Hello", reasoning_effort=effort)
 
     assert scripted.sent().get("generationConfig", {}).get("thinkingConfig") == thinking
-    changed = [(receipt.parameter, receipt.action) for receipt in response.adaptations]
+    changed = [(adaptation.parameter, adaptation.action) for adaptation in response.adaptations]
     as_asked = thinking == {"thinkingBudget": 0}
     assert changed == ([] if as_asked else [("reasoning_effort", "changed" if thinking else "dropped")])
 
 
 def test_a_wrong_key(asking, scripted):
     """
-    A wrong key is refused once, and the error says what to do.
+    It is not retried, and the error has a hint.
     """
     scripted.reply(400, refusal(400, "INVALID_ARGUMENT", "API key not valid.", ErrorInfo={"reason": "API_KEY_INVALID"}))
     with pytest.raises(AuthenticationError, match=r"gemini: .*API key not valid.*Check the API key"):
@@ -204,7 +204,7 @@ def test_no_key(scripted, clock):
 @pytest.mark.parametrize("variable", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
 def test_the_vendors_own_variables(scripted, clock, monkeypatch, variable):
     """
-    Key and address come from the variables that Google's own library reads.
+    Key and URL come from the environment variables of Google's own library.
     """
     monkeypatch.setenv(variable, SECRET)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "https://proxy.example.org/v1beta/")
@@ -217,9 +217,9 @@ def test_the_vendors_own_variables(scripted, clock, monkeypatch, variable):
     assert sent.headers["x-goog-api-key"] == SECRET
 
 
-def test_a_rate_limit_is_waited_for(asking, scripted, clock):
+def test_a_rate_limit_is_retried_after_its_delay(asking, scripted, clock):
     """
-    A 429 is repeated after as long as its body asks for.
+    A 429 is retried after the delay in its body.
     """
     refused = refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "7s"})
     scripted.reply(429, refused).reply(200, reply(text("Hi")))
@@ -239,9 +239,9 @@ def test_a_long_wait_goes_to_the_caller(asking, scripted):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_a_blocked_prompt_is_not_repeated(asking, scripted, streaming):
+def test_a_blocked_prompt_is_not_retried(asking, scripted, streaming):
     """
-    A filter's refusal is an error with its categories, and is not asked for again.
+    The error has the categories of the filter.
     """
     ratings = [{"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH"}]
     blocked = {"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": ratings}}
@@ -267,7 +267,7 @@ def test_a_conversation_that_was_saved_goes_on(asking, scripted):
 
 def test_tokens_embeddings_and_models(asking, scripted):
     """
-    Counts, vectors and the list of models come by the client's own methods.
+    Counts, vectors and the list of models have methods of the client.
     """
     scripted.reply(200, {"totalTokens": 31})
     count = asking.count_tokens("Hello")
@@ -280,9 +280,9 @@ def test_tokens_embeddings_and_models(asking, scripted):
     assert [(model.provider, model.id) for model in asking.models()] == [("gemini", "gemini-9")]
 
 
-def test_what_a_model_lacks_is_said_before_sending(scripted, clock):
+def test_a_missing_capability_is_an_error_before_sending(scripted, clock):
     """
-    A schema that was named as the way is refused for a model that takes none, and nothing is sent.
+    A native schema is rejected for a model that takes none.
     """
     with (
         Client("gemini/gemini-2.5-flash-image", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client,

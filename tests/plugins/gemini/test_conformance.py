@@ -31,11 +31,11 @@ class GeminiExamples(WireExamples):
         """
         return chunk([{"text": text}], usage, finish)
 
-    def stream(self, pieces, usage, finish="stop"):
+    def stream(self, chunks, usage, finish="stop"):
         """
         A candidate a chunk; the last has the reason and the counts.
         """
-        return server_sent(*(chunk([{"text": piece}]) for piece in pieces), chunk([{"text": ""}], usage, finish))
+        return server_sent(*(chunk([{"text": piece}]) for piece in chunks), chunk([{"text": ""}], usage, finish))
 
     def error(self, status, message):
         """
@@ -51,13 +51,13 @@ class GeminiExamples(WireExamples):
 
     def tool_call_stream(self, calls):
         """
-        A call comes whole.
+        A call is in one chunk.
         """
         return server_sent(*(chunk([called(one)]) for one in calls), chunk([], None, "stop"))
 
     def reasoning(self, thought, text):
         """
-        A thought is a part that says that it is one.
+        A thought is a part with ``thought``.
         """
         return chunk([{"text": thought, "thought": True}, {"text": text}], None, "stop")
 
@@ -69,27 +69,27 @@ class GeminiExamples(WireExamples):
 
     def content_filter_error(self, message):
         """
-        A prompt that is blocked comes with 200, and with no word of why but the category.
+        A blocked prompt has status 200, and only the category.
         """
         return WireReply(body={"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": []}})
 
     def error_with_status_200(self, message):
         """
-        Some errors come with 200.
+        Some errors have status 200.
         """
         return self.error(500, message)
 
-    def stream_error(self, pieces, message):
+    def stream_error(self, chunks, message):
         """
         An error in place of a chunk.
         """
-        return [*self.stream(pieces, None)[: len(pieces)], *server_sent(self.error(503, message))]
+        return [*self.stream(chunks, None)[: len(chunks)], *server_sent(self.error(503, message))]
 
-    def other_stream_errors(self, pieces, message):
+    def other_stream_errors(self, chunks, message):
         """
         An error wrapped in a list, and one that is a text.
         """
-        grown = self.stream(pieces, None)[: len(pieces)]
+        grown = self.stream(chunks, None)[: len(chunks)]
         forms = [self.error(503, message)], {"error": message}
         return [[*grown, *server_sent(form)] for form in forms]
 
@@ -120,14 +120,14 @@ class GeminiExamples(WireExamples):
 
     def signed_reasoning(self, signature):
         """
-        The signature of a thought stands beside the text that follows it.
+        The signature of a thought is in the text that follows.
         """
         thought = {"text": "Hm.", "thought": True}
         return chunk([thought, {"text": "Hello.", "thoughtSignature": signature}], None, "stop")
 
     def signed_reasoning_stream(self, signature):
         """
-        The signature comes last, beside an empty text.
+        The signature comes last, with an empty text.
         """
         thought = chunk([{"text": "Hm.", "thought": True}])
         last = chunk([{"text": "", "thoughtSignature": signature}], None, "stop")
@@ -148,14 +148,16 @@ class GeminiExamples(WireExamples):
 
     def unsupported_parameter(self, parameter):
         """
-        The error of a field that the API does not know.
+        The error for an unknown field.
         """
-        said = f"Invalid JSON payload received. Unknown name \"{parameter}\" at 'generation_config': Cannot find field."
-        return WireReply(status=400, body=self.error(400, said))
+        fields = (
+            f"Invalid JSON payload received. Unknown name \"{parameter}\" at 'generation_config': Cannot find field."
+        )
+        return WireReply(status=400, body=self.error(400, fields))
 
     def ignored_events(self):
         """
-        A comment, and a chunk that holds nothing of the reply.
+        A comment, and a chunk without content.
         """
         return [b": keep-alive\r\n\r\n", *server_sent({"ofALaterKind": {"progress": 1}, "responseId": "r1"})]
 
@@ -173,21 +175,21 @@ class GeminiExamples(WireExamples):
 
     def token_count(self, tokens):
         """
-        The whole request's count.
+        The count of a request.
         """
         return {"totalTokens": tokens}
 
 
 def called(call):
     """
-    Make a part that calls a function.
+    Create a part with a function call.
     """
     return {"functionCall": {"name": call.name, "args": call.parse_arguments()}}
 
 
 def chunk(parts, usage=None, finish=None):
     """
-    Make a reply, or a chunk of one.
+    Create a reply, or a chunk.
     """
     candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
     if finish is not None:

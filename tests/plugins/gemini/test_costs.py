@@ -6,7 +6,7 @@ from budwood.types import ChatResponse, Message, Usage
 
 
 @pytest.mark.parametrize(
-    ("said", "tier"),
+    ("payload", "tier"),
     [
         ({}, None),
         ({"trafficType": "ON_DEMAND"}, None),
@@ -15,10 +15,10 @@ from budwood.types import ChatResponse, Message, Usage
         ({"serviceTier": "FLEX"}, "flex"),
     ],
 )
-def test_tiers_have_prices_of_their_own(gemini, said, tier):
+def test_tiers_have_prices_of_their_own(gemini, payload, tier):
     """
     Service tiers and throughput that was paid beforehand are read from the usage of a reply.
     """
-    reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw=said))
+    reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw=payload))
 
     assert gemini().price_tier(reply) == tier

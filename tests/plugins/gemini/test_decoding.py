@@ -12,7 +12,7 @@ from tests.plugins.gemini.replies import call, candidate, text
 
 def test_text_thoughts_and_signatures(read):
     """
-    Thoughts are no text, and a signature stays with the part that it came with.
+    Thoughts are not text, and a signature stays with its part.
     """
     response = read(candidate(text("Hm.", thought=True), text("Hi", thoughtSignature="S"), text("")))
 
@@ -25,15 +25,15 @@ def test_text_thoughts_and_signatures(read):
 
 def test_an_empty_text_that_is_signed_is_kept(read):
     """
-    Gemini signs empty texts, and wants them back.
+    Gemini signs empty texts, and requires them back.
     """
     (part,) = read(candidate(text("", thoughtSignature="S"))).message.parts
     assert part == TextPart(text="", provider="gemini", data={"thoughtSignature": "S"})
 
 
-def test_calls_of_functions(read):
+def test_function_calls(read):
     """
-    Arguments become JSON text; ``STOP`` after a call means that tools are wanted.
+    Arguments become JSON text; ``STOP`` after a call is the finish reason ``tool_calls``.
     """
     response = read(
         candidate(call(args={"city": "Oslo"}, signature="S"), call(id="x"), {"functionCall": {"name": "c"}})
@@ -55,7 +55,7 @@ def test_calls_of_functions(read):
 
 def test_ids_differ_among_replies_and_candidates(read):
     """
-    No two calls of a conversation have the same id, though the vendor gives none.
+    Calls without ids get ids that differ within a conversation.
     """
     first = read(candidate(call()), candidate(call(), index=1))
     second = read(candidate(call()), responseId="r2")
@@ -64,9 +64,9 @@ def test_ids_differ_among_replies_and_candidates(read):
     assert len(set(ids)) == 3
 
 
-def test_what_is_not_modelled_is_kept_whole(read):
+def test_unknown_content_becomes_vendor_parts(read):
     """
-    Code, its results, media and whatever comes one day are parts of the vendor, each with all that stood in it.
+    Code, its output, media and unknown kinds keep all fields.
     """
     parts = [
         {"executableCode": {"code": "1"}, "thoughtSignature": "S"},
@@ -84,9 +84,9 @@ def test_what_is_not_modelled_is_kept_whole(read):
     assert all(isinstance(part, VendorPart) and part.provider == "gemini" for part in response.message.parts)
 
 
-def test_text_stays_text_whatever_comes_with_it(read):
+def test_unknown_fields_of_a_text_are_kept(read):
     """
-    A field that nobody knows is kept beside the text, and goes back with it.
+    They are sent back with the text.
     """
     (part,) = read(candidate(text("Hello", somethingNew={"x": 1}))).message.parts
 
@@ -109,7 +109,7 @@ def test_text_stays_text_whatever_comes_with_it(read):
 )
 def test_finish_reasons(read, raw, reason):
     """
-    Each word has its place in our form, and is kept beside it.
+    Each reason has a value of ours, next to the raw one.
     """
     response = read(candidate(text("Hi"), finish=raw))
     assert (response.finish_reason, response.raw_finish_reason) == (reason, raw)
@@ -117,7 +117,7 @@ def test_finish_reasons(read, raw, reason):
 
 def test_usage_counts_thoughts_and_tools(read):
     """
-    Thoughts are part of the output and results of Google's tools part of the input; what is not said is unknown.
+    Thoughts are output and results of Google's tools input; missing counts are unknown.
     """
     counts = {
         "promptTokenCount": 100,
@@ -137,9 +137,9 @@ def test_usage_counts_thoughts_and_tools(read):
     assert read(candidate(text("Hi"))).usage.input_tokens is None
 
 
-def test_alternatives_and_notes(read):
+def test_alternatives_and_metadata(read):
     """
-    Further candidates are alternatives; what else is said of the reply and of its first candidate is metadata.
+    Further candidates are alternatives; other fields of the reply and its first candidate are metadata.
     """
     ratings = [{"category": "HARM_CATEGORY_HARASSMENT", "probability": "LOW"}]
     response = read(
@@ -154,7 +154,7 @@ def test_alternatives_and_notes(read):
 
 def test_a_blocked_prompt_is_an_error(gemini):
     """
-    A prompt that the filter refuses comes back with 200 and without candidates: an error with what it found.
+    A reply with status 200 and without candidates; the error has the categories.
     """
     feedback = {
         "blockReason": "SAFETY",
@@ -181,18 +181,18 @@ def test_a_reply_that_was_held_back_is_an_error(read, reason):
     assert caught.value.categories == {"HARM_CATEGORY_HATE_SPEECH": {"probability": "MEDIUM"}}
 
 
-def test_of_a_reply_that_was_cut_off_the_beginning_is_kept(read):
+def test_a_blocked_reply_keeps_its_text(read):
     """
-    What the filter let through is worth having: the finish reason tells that it is not all.
+    The finish reason shows that the reply is incomplete.
     """
     response = read(candidate(text("Once upon"), finish="SAFETY"))
     assert (response.text, response.finish_reason) == ("Once upon", "content_filter")
 
 
 @pytest.mark.parametrize("body", [{}, {"candidates": []}, {"usageMetadata": {}}])
-def test_a_reply_without_candidates_is_none(gemini, body):
+def test_a_reply_without_candidates_is_an_error(gemini, body):
     """
-    Without candidates and without a reason there is no reply; asking again may bring one.
+    Without a reason, a retry may succeed.
     """
     with pytest.raises(BadResponseError, match="no candidates") as caught:
         decode(gemini, body)
@@ -210,6 +210,6 @@ def test_an_error_inside_a_200_is_raised(gemini):
 
 def decode(gemini, body):
     """
-    Decode a whole reply.
+    Decode a complete reply.
     """
     return gemini().decode(REQUEST, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))

@@ -29,16 +29,16 @@ SCHEMA = OutputSchema(json_schema={"type": "object", "properties": {"city": {"ty
 
 def assistant(*parts):
     """
-    Make a model's message.
+    Create an assistant message.
     """
     return Message(role="assistant", parts=parts)
 
 
-def test_roles_and_the_instruction(written):
+def test_roles_and_the_instruction(encode):
     """
     System messages become the one instruction, the model's role is ``model``, and everyone else is a user.
     """
-    body, receipts = written(Message.system("Be brief."), Message.user("Hello"), Message.assistant("Hi"))
+    body, adaptations = encode(Message.system("Be brief."), Message.user("Hello"), Message.assistant("Hi"))
 
     assert body == {
         "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -47,24 +47,24 @@ def test_roles_and_the_instruction(written):
             {"role": "model", "parts": [{"text": "Hi"}]},
         ],
     }
-    assert receipts == []
+    assert adaptations == []
 
 
-def test_a_late_instruction_leaves_a_receipt(written):
+def test_a_late_system_message_is_an_adaptation(encode):
     """
-    An instruction in mid-conversation moves to its beginning, and the response will say so.
+    It moves to the start of the conversation.
     """
-    body, receipts = written(Message.user("Hello"), Message.system("Be brief."), Message.user("Again"))
+    body, adaptations = encode(Message.user("Hello"), Message.system("Be brief."), Message.user("Again"))
 
     assert body["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
-    assert receipts == [("messages", "changed")]
+    assert adaptations == [("messages", "changed")]
 
 
-def test_parameters_go_by_the_vendors_names(written):
+def test_parameters_have_the_vendors_names(encode):
     """
-    Parameters stand in ``generationConfig`` under Gemini's names.
+    They are in ``generationConfig``.
     """
-    body, receipts = written(
+    body, adaptations = encode(
         temperature=0.5, top_p=0.9, max_tokens=10, stop=("x",), seed=7, frequency_penalty=0.1, presence_penalty=0.2
     )
 
@@ -77,7 +77,7 @@ def test_parameters_go_by_the_vendors_names(written):
         "frequencyPenalty": 0.1,
         "presencePenalty": 0.2,
     }
-    assert receipts == []
+    assert adaptations == []
 
 
 @pytest.mark.parametrize(
@@ -90,54 +90,54 @@ def test_parameters_go_by_the_vendors_names(written):
         (OLD, {"reasoning_budget": 300}, {"thinkingBudget": 300, "includeThoughts": True}),
     ],
 )
-def test_thinking_is_a_level_or_a_budget(written, rules, fields, thinking):
+def test_thinking_is_a_level_or_a_budget(encode, rules, fields, thinking):
     """
-    Models think on a level, older ones for a number of tokens; the reply shows thoughts where they are asked for.
+    Newer models take a level, older ones a number of tokens; the reply includes thoughts if requested.
     """
-    body, receipts = written(rules=rules, **fields)
+    body, adaptations = encode(rules=rules, **fields)
 
     assert body["generationConfig"] == {"thinkingConfig": thinking}
-    assert receipts == []
+    assert adaptations == []
 
 
-def test_of_effort_and_budget_one_is_sent(written):
+def test_of_effort_and_budget_one_is_sent(encode):
     """
-    The API refuses both together: the budget goes, and the effort leaves a receipt.
+    The API rejects both together: the budget is sent, and the effort is an adaptation.
     """
-    body, receipts = written(reasoning_effort="low", reasoning_budget=300)
+    body, adaptations = encode(reasoning_effort="low", reasoning_budget=300)
 
     assert body["generationConfig"]["thinkingConfig"] == {"thinkingBudget": 300, "includeThoughts": True}
-    assert receipts == [("reasoning_effort", "dropped")]
+    assert adaptations == [("reasoning_effort", "dropped")]
 
 
 @pytest.mark.parametrize(("include", "thinking"), [(True, {"includeThoughts": True}), (False, None), (None, None)])
-def test_thoughts_are_shown_as_the_settings_say(written, include, thinking):
+def test_a_setting_includes_thoughts(encode, include, thinking):
     """
-    The settings may ask for thoughts always, or never.
+    Always, or never.
     """
-    body, _ = written(settings={"include_thoughts": include})
+    body, _ = encode(settings={"include_thoughts": include})
     assert body.get("generationConfig", {}).get("thinkingConfig") == thinking
 
-    body, _ = written(settings={"include_thoughts": False}, reasoning_effort="low")
+    body, _ = encode(settings={"include_thoughts": False}, reasoning_effort="low")
     assert body["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "LOW"}
 
 
-def test_a_model_that_does_not_think_is_not_asked_to(written):
+def test_rejected_thinking_is_dropped(encode):
     """
-    What a rule refuses is left out with a receipt, budgets too.
+    Budgets too, with an adaptation.
     """
     rules = ModelRules(refuses=frozenset({"reasoning_effort", "reasoning_budget"}))
-    body, receipts = written(rules=rules, reasoning_effort="low", reasoning_budget=5)
+    body, adaptations = encode(rules=rules, reasoning_effort="low", reasoning_budget=5)
 
     assert "generationConfig" not in body
-    assert receipts == [("reasoning_effort", "dropped"), ("reasoning_budget", "dropped")]
+    assert adaptations == [("reasoning_effort", "dropped"), ("reasoning_budget", "dropped")]
 
 
-def test_tools_and_their_choice(written):
+def test_tools_and_their_choice(encode):
     """
     Functions carry their JSON schema as it is, and each choice has its mode.
     """
-    body, _ = written(tools=(WEATHER,))
+    body, _ = encode(tools=(WEATHER,))
     assert body["tools"] == [
         {
             "functionDeclarations": [
@@ -153,77 +153,77 @@ def test_tools_and_their_choice(written):
 
     modes = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
     for choice, mode in modes.items():
-        body, _ = written(tools=(WEATHER,), tool_choice=choice)
+        body, _ = encode(tools=(WEATHER,), tool_choice=choice)
         assert body["toolConfig"] == {"functionCallingConfig": {"mode": mode}}
-    body, _ = written(tools=(WEATHER,), tool_choice=NamedTool(name="weather"))
+    body, _ = encode(tools=(WEATHER,), tool_choice=NamedTool(name="weather"))
     assert body["toolConfig"] == {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["weather"]}}
 
 
-def test_strict_tools_are_validated(written):
+def test_strict_tools_are_validated(encode):
     """
-    A strict tool makes the API see to it that calls satisfy their schema.
+    For a strict tool the API enforces the schema of calls.
     """
-    body, _ = written(tools=(WEATHER.model_copy(update={"strict": True}),))
+    body, _ = encode(tools=(WEATHER.model_copy(update={"strict": True}),))
     assert body["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
 
 
-def test_calls_cannot_be_kept_apart(written):
+def test_parallel_calls_cannot_be_disabled(encode):
     """
-    There is no parameter against parallel calls: to forbid them leaves a receipt, to allow them needs none.
+    Disabling them is an adaptation; enabling them is none.
     """
-    assert written(tools=(WEATHER,), parallel_tool_calls=False)[1] == [("parallel_tool_calls", "dropped")]
-    assert written(tools=(WEATHER,), parallel_tool_calls=True)[1] == []
+    assert encode(tools=(WEATHER,), parallel_tool_calls=False)[1] == [("parallel_tool_calls", "dropped")]
+    assert encode(tools=(WEATHER,), parallel_tool_calls=True)[1] == []
 
 
-def test_the_vendors_own_tools_stand_beside_functions(written):
+def test_the_vendors_own_tools_stand_beside_functions(encode):
     """
     Tools that run at Google are sent as they are, with the flag that both together need; others' stay away.
     """
     own = VendorTool(provider="gemini", data={"googleSearch": {}})
     other = VendorTool(provider="anthropic", data={"type": "web_search"})
 
-    body, receipts = written(tools=(WEATHER,), vendor_tools=(own, other))
+    body, adaptations = encode(tools=(WEATHER,), vendor_tools=(own, other))
     assert body["tools"][0] == {"googleSearch": {}}
     assert body["toolConfig"] == {"includeServerSideToolInvocations": True}
-    assert receipts == [("vendor_tools", "dropped")]
+    assert adaptations == [("vendor_tools", "dropped")]
 
-    body, _ = written(tools=(WEATHER,), vendor_tools=(own,), rules=OLD)
+    body, _ = encode(tools=(WEATHER,), vendor_tools=(own,), rules=OLD)
     assert "toolConfig" not in body
 
 
-def test_the_schema_of_the_reply(written):
+def test_the_schema_of_the_reply(encode):
     """
-    A schema is asked for natively.
+    The schema is sent natively.
     """
-    body, receipts = written(output_schema=SCHEMA)
+    body, adaptations = encode(output_schema=SCHEMA)
 
     assert body["generationConfig"] == {
         "responseMimeType": "application/json",
         "responseJsonSchema": SCHEMA.json_schema,
     }
-    assert receipts == []
+    assert adaptations == []
 
 
-def test_a_schema_beside_tools_goes_in_words_where_it_must(written):
+def test_a_schema_with_tools_is_sent_in_words(encode):
     """
-    Models before 3 refuse a schema beside functions: they are asked in words, and the response will say so.
+    Models before 3 reject both together; it is an adaptation.
     """
-    body, receipts = written(output_schema=SCHEMA, tools=(WEATHER,), rules=OLD)
+    body, adaptations = encode(output_schema=SCHEMA, tools=(WEATHER,), rules=OLD)
     assert "generationConfig" not in body
     assert '"city"' in body["systemInstruction"]["parts"][0]["text"]
-    assert receipts == [("output_schema", "changed")]
+    assert adaptations == [("output_schema", "changed")]
 
-    body, receipts = written(output_schema=SCHEMA, tools=(WEATHER,))
+    body, adaptations = encode(output_schema=SCHEMA, tools=(WEATHER,))
     assert "responseJsonSchema" in body["generationConfig"]
-    assert receipts == []
+    assert adaptations == []
 
 
-def test_signatures_go_back_with_their_parts(written):
+def test_signatures_go_back_with_their_parts(encode):
     """
-    What Gemini said beside a text, a thought or a call goes back in the same part.
+    Gemini's fields of a text, a thought or a call are sent back in the same part.
     """
     signed = {"provider": "gemini", "data": {"thoughtSignature": "S"}}
-    body, _ = written(
+    body, _ = encode(
         Message.user("Hello"),
         assistant(
             ReasoningPart(text="Hm.", **signed),
@@ -239,25 +239,25 @@ def test_signatures_go_back_with_their_parts(written):
     ]
 
 
-def test_calls_of_other_models_are_excused_from_signatures(written):
+def test_calls_of_other_models_skip_the_signature(encode):
     """
-    The first call that no Gemini model made bears the word for "do not look"; older models do not look anyway.
+    The first call without a signature gets the value that skips the check; older models do not check.
     """
     foreign = assistant(*(ToolCallPart(id=f"call_{number}", name="weather") for number in range(2)))
-    body, _ = written(Message.user("Hello"), foreign)
+    body, _ = encode(Message.user("Hello"), foreign)
     first, second = body["contents"][1]["parts"]
     assert first["thoughtSignature"] == "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
     assert "thoughtSignature" not in second
 
-    body, _ = written(Message.user("Hello"), foreign, rules=OLD)
+    body, _ = encode(Message.user("Hello"), foreign, rules=OLD)
     assert "thoughtSignature" not in body["contents"][1]["parts"][0]
 
 
-def test_ids_of_our_own_are_not_sent(written):
+def test_ids_of_our_own_are_not_sent(encode):
     """
-    Most models give calls no ids: those that we gave stay with us, and those of others go along.
+    Most models give calls no ids; ours are not sent, those of others are.
     """
-    body, _ = written(
+    body, _ = encode(
         assistant(ToolCallPart(id="budwood-r1-0", name="a", provider="gemini")),
         Message.tool(ToolResultPart(call_id="budwood-r1-0", name="a", content="1")),
         assistant(ToolCallPart(id="x", name="b", provider="gemini")),
@@ -282,35 +282,35 @@ def test_ids_of_our_own_are_not_sent(written):
         ("it broke", True, {"error": "it broke"}),
     ],
 )
-def test_results_are_objects(written, content, is_error, response):
+def test_results_are_objects(encode, content, is_error, response):
     """
-    A result that is a JSON object is the answer, any other stands under ``output``, and a failure under ``error``.
+    A JSON object is sent unchanged; other results are under ``output``, errors under ``error``.
     """
     result = ToolResultPart(call_id="1", name="weather", content=content, is_error=is_error)
-    body, _ = written(Message.tool(result))
+    body, _ = encode(Message.tool(result))
 
     assert body["contents"][0]["parts"][0]["functionResponse"]["response"] == response
 
 
-def test_results_of_one_turn_stand_together(written):
+def test_results_of_one_turn_are_one_content(encode):
     """
-    Results that come in several messages are one content, since the API wants as many answers as there were calls.
+    The API requires as many results as there were calls.
     """
     results = [Message.tool(ToolResultPart(call_id=name, name=name, content=name)) for name in "ab"]
-    body, _ = written(*results, Message.user("And?"), *results)
+    body, _ = encode(*results, Message.user("And?"), *results)
 
     assert [len(content["parts"]) for content in body["contents"]] == [2, 1, 2]
 
 
-def test_arguments_that_are_no_json(written):
+def test_arguments_that_are_no_json(encode):
     """
-    What another model wrote in place of JSON is not lost.
+    Invalid arguments of another model are wrapped in an object.
     """
-    body, _ = written(assistant(ToolCallPart(id="1", name="a", arguments="{oops", provider="gemini")))
+    body, _ = encode(assistant(ToolCallPart(id="1", name="a", arguments="{oops", provider="gemini")))
     assert body["contents"][0]["parts"][0]["functionCall"]["args"] == {"INVALID_JSON": "{oops"}
 
 
-def test_images_as_bytes_and_by_address(written):
+def test_images_as_bytes_and_by_address(encode):
     """
     Bytes and ``data:`` addresses are sent inline, other addresses for Gemini to fetch.
     """
@@ -320,7 +320,7 @@ def test_images_as_bytes_and_by_address(written):
         ImagePart(url="https://example.org/a.jpg", media_type="image/jpeg"),
         ImagePart(url="https://example.org/a"),
     )
-    body, receipts = written(Message.user("Look", *images))
+    body, adaptations = encode(Message.user("Look", *images))
 
     assert body["contents"][0]["parts"] == [
         {"text": "Look"},
@@ -329,37 +329,37 @@ def test_images_as_bytes_and_by_address(written):
         {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://example.org/a.jpg"}},
         {"fileData": {"fileUri": "https://example.org/a"}},
     ]
-    assert receipts == []
+    assert adaptations == []
 
 
-def test_an_image_of_no_known_kind_is_refused(written):
+def test_an_image_needs_a_media_type(encode):
     """
-    The API wants to know the kind: without it nothing is sent.
+    Without it nothing is sent.
     """
     with pytest.raises(PromptError, match="media_type"):
-        written(Message.user("Look", ImagePart(data=b"png")))
+        encode(Message.user("Look", ImagePart(data=b"png")))
 
 
-def test_the_resolution_of_images(written):
+def test_the_resolution_of_images(encode):
     """
-    One resolution counts for the whole request; where images want several, a receipt tells.
+    One resolution applies to the request; several are an adaptation.
     """
     images = [ImagePart(data=b"", media_type="image/png", detail=detail) for detail in ("low", "high")]
-    body, receipts = written(Message.user("Look", images[0]))
+    body, adaptations = encode(Message.user("Look", images[0]))
     assert body["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_LOW"}
-    assert receipts == []
+    assert adaptations == []
 
-    body, receipts = written(Message.user("Look", *images))
+    body, adaptations = encode(Message.user("Look", *images))
     assert body["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_HIGH"}
-    assert receipts == [("detail", "changed")]
+    assert adaptations == [("detail", "changed")]
 
 
-def test_parts_go_back_to_their_vendor_alone(written):
+def test_vendor_parts_are_sent_back_only_to_their_vendor(encode):
     """
-    Gemini's own parts go back as they came, what it said about its sources does not, and other vendors' stay away.
+    Gemini's own parts are unchanged, except its sources, which are not sent.
     """
     code = {"executableCode": {"code": "1"}, "thoughtSignature": "S"}
-    body, receipts = written(
+    body, adaptations = encode(
         assistant(
             VendorPart(provider="gemini", kind="executableCode", data=code),
             VendorPart(provider="gemini", kind="groundingMetadata", data={"webSearchQueries": ["x"]}),
@@ -370,33 +370,33 @@ def test_parts_go_back_to_their_vendor_alone(written):
     )
 
     assert body["contents"] == [{"role": "model", "parts": [code, {"text": "No."}]}]
-    assert receipts == [("messages", "changed")]
+    assert adaptations == [("messages", "changed")]
 
 
-def test_a_message_that_holds_nothing_is_left_out(written):
+def test_a_message_that_holds_nothing_is_left_out(encode):
     """
     The API refuses a content without parts.
     """
-    body, _ = written(Message.user("Hello"), assistant(ReasoningPart(text="Hm.")), Message.user("Well?"))
+    body, _ = encode(Message.user("Hello"), assistant(ReasoningPart(text="Hm.")), Message.user("Well?"))
     assert [content["parts"] for content in body["contents"]] == [[{"text": "Hello"}], [{"text": "Well?"}]]
 
 
-def test_extra_completes_objects(written):
+def test_extra_completes_objects(encode):
     """
     Gemini's own parameters join those that are set already.
     """
     extra = {"generationConfig": {"topK": 3}, "cachedContent": "cachedContents/1"}
-    body, _ = written(temperature=0.5, extra=extra)
+    body, _ = encode(temperature=0.5, extra=extra)
 
     assert body["generationConfig"] == {"temperature": 0.5, "topK": 3}
     assert body["cachedContent"] == "cachedContents/1"
 
 
-def test_safety_settings_come_from_the_settings(written):
+def test_safety_settings_come_from_the_settings(encode):
     """
-    What an instance shall block is sent with every request.
+    They are sent with every request.
     """
-    body, _ = written(settings={"safety_settings": {"HARM_CATEGORY_HARASSMENT": "BLOCK_NONE"}})
+    body, _ = encode(settings={"safety_settings": {"HARM_CATEGORY_HARASSMENT": "BLOCK_NONE"}})
     assert body["safetySettings"] == [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
 
 
@@ -420,10 +420,10 @@ def test_the_model_stands_in_the_address(gemini, model, path):
     assert gemini().encode(request, stream=True).url == f"{base}/{path}:streamGenerateContent?alt=sse"
 
 
-def test_names_of_speakers_leave_a_receipt(written):
+def test_names_of_speakers_are_dropped(encode):
     """
-    Gemini has no names for who speaks.
+    The API has no field for them.
     """
-    body, receipts = written(Message(role="user", parts=(TextPart(text="Hello"),), name="Ada"))
+    body, adaptations = encode(Message(role="user", parts=(TextPart(text="Hello"),), name="Ada"))
     assert "Ada" not in json.dumps(body)
-    assert receipts == [("name", "dropped")]
+    assert adaptations == [("name", "dropped")]

@@ -23,7 +23,7 @@ RPC = "type.googleapis.com/google.rpc."
 
 def detail(kind, **fields):
     """
-    Make one of an error's details.
+    Create a detail of an error.
     """
     return {"@type": RPC + kind, **fields}
 
@@ -58,7 +58,7 @@ def error_of(gemini):
 )
 def test_each_status_has_its_class(error_of, status, word, kind, retryable):
     """
-    Status and word decide, also where the error comes in a list of one.
+    HTTP status and Google's status determine the class, also if the error is in a list of one.
     """
     for wrapped in (False, True):
         error = error_of(status, word, wrapped=wrapped)
@@ -67,9 +67,9 @@ def test_each_status_has_its_class(error_of, status, word, kind, retryable):
         assert "It is so." in str(error)
 
 
-def test_a_wrong_key_is_a_bad_request_there(error_of):
+def test_a_wrong_key_has_status_400(error_of):
     """
-    Google answers 400 to a key that is none; the reason tells.
+    The reason in the details identifies it.
     """
     error = error_of(400, "INVALID_ARGUMENT", "API key not valid.", detail("ErrorInfo", reason="API_KEY_INVALID"))
 
@@ -87,17 +87,17 @@ def test_the_wait_stands_in_the_body(error_of, delay, seconds):
     assert error.retry_after == seconds
 
 
-def test_a_header_that_asks_to_wait_comes_first(error_of):
+def test_retry_after_takes_precedence(error_of):
     """
-    Where a proxy asks to wait, it is obeyed.
+    A proxy's header overrides the delay in the body.
     """
     info = detail("RetryInfo", retryDelay="34s")
     assert error_of(429, "RESOURCE_EXHAUSTED", "Slow.", info, headers={"retry-after": "2"}).retry_after == 2.0
 
 
-def test_a_quota_of_the_day_is_not_waited_for(error_of):
+def test_a_daily_quota_is_not_retried(error_of):
     """
-    A quota of the day comes back tomorrow, whatever the delay beside it says; one of the minute is waited for.
+    Its delay is ignored; a quota per minute is retried.
     """
 
     def refused(quota):
@@ -131,9 +131,9 @@ def test_a_quota_of_the_day_is_not_waited_for(error_of):
         ("Please use another prompt than: The input token count exceeds the maximum.", InvalidRequestError),
     ],
 )
-def test_bad_requests_are_told_apart_by_their_first_words(error_of, message, kind):
+def test_the_start_of_a_message_identifies_the_error(error_of, message, kind):
     """
-    What has no code of its own is known by how the message begins, not by what it quotes.
+    Quoted words do not.
     """
     assert type(error_of(400, "INVALID_ARGUMENT", message)) is kind
 
@@ -151,18 +151,18 @@ def test_bad_requests_are_told_apart_by_their_first_words(error_of, message, kin
         ("something_new", None),
     ],
 )
-def test_the_parameter_is_named_as_ours(error_of, field, param):
+def test_our_name_of_the_parameter(error_of, field, param):
     """
-    The field at which Google took offence is named as the field of our request.
+    Google's field is converted to the field of our request.
     """
     violation = detail("BadRequest", fieldViolations=[{"field": field, "description": "Wrong."}])
     assert error_of(400, "INVALID_ARGUMENT", "Wrong.", violation).param == param
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><title>Bad Gateway</title>", b"[]", b"null", b'{"error":{}}', b'"no"'])
-def test_a_body_that_says_nothing(gemini, body):
+def test_a_body_without_an_error(gemini, body):
     """
-    Where the body is none of Google's, the status decides.
+    The status determines the class.
     """
     error = gemini().error(HTTPReply(ReplyHead(502, {}), body))
     assert type(error) is ServerError

@@ -15,7 +15,7 @@ OTHER_CONFIG = "Function calling with a response mime type: 'application/json' i
 
 def refusal(message, *violations):
     """
-    Make the body of a refusal.
+    Create the body of an error that rejects a parameter.
     """
     details = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": list(violations)}]
     return {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT", "details": details}}
@@ -23,7 +23,7 @@ def refusal(message, *violations):
 
 def unknown_name(name, at="generation_config"):
     """
-    Make the refusal of a name that the API does not know.
+    Create the error for an unknown field.
     """
     message = f"Invalid JSON payload received. Unknown name \"{name}\" at '{at}': Cannot find field."
     return refusal(message, {"field": at, "description": message})
@@ -53,9 +53,9 @@ def unknown(scripted, clock):
         (refusal("Thinking is not enabled for models/newest"), {"reasoning_budget": 99}, ["reasoning_budget"]),
     ],
 )
-def test_a_refused_parameter_is_left_out(unknown, scripted, body, options, parameters):
+def test_a_rejected_parameter_is_dropped(unknown, scripted, body, options, parameters):
     """
-    What the refusal names, in its details or in its text, is left out, and known from then on; streamed as well.
+    A parameter named in the details or the message is dropped, also in later requests and streams.
     """
     scripted.reply(400, body).reply(200, reply(text("Hi"))).reply(200, chunks=sse(reply(text("Hi")), done=False))
 
@@ -65,13 +65,13 @@ def test_a_refused_parameter_is_left_out(unknown, scripted, body, options, param
 
     for response, attempts in (first, 2), (stream.response, 1):
         assert len(response.attempts) == attempts
-        assert [receipt.parameter for receipt in response.adaptations] == parameters
+        assert [adaptation.parameter for adaptation in response.adaptations] == parameters
     assert scripted.sent()["generationConfig"] == {"temperature": 0.5}
 
 
-def test_a_schema_beside_tools_is_asked_for_in_words(unknown, scripted):
+def test_a_schema_with_tools_is_learned(unknown, scripted):
     """
-    A model that takes no schema beside functions is asked in words from then on, with a receipt.
+    If a model rejects both, later schemas are sent in words, with an adaptation.
     """
 
     def act() -> str:
@@ -88,9 +88,9 @@ def test_a_schema_beside_tools_is_asked_for_in_words(unknown, scripted):
     assert ("output_schema", "changed") in {(one.parameter, one.action) for one in response.adaptations}
 
 
-def test_a_model_without_levels_is_given_a_budget(unknown, scripted):
+def test_a_model_without_levels_gets_a_budget(unknown, scripted):
     """
-    A model that knows no levels of thinking is told a number of tokens.
+    The rejected level becomes a number of tokens.
     """
     scripted.reply(400, refusal("Thinking level is not supported for this model.")).reply(200, reply(text("Hi")))
 
@@ -111,9 +111,9 @@ def test_a_model_without_levels_is_given_a_budget(unknown, scripted):
         unknown_name("role", at="contents[0]"),
     ],
 )
-def test_one_value_tells_nothing_of_the_parameter(unknown, scripted, body):
+def test_a_rejected_value_is_not_learned(unknown, scripted, body):
     """
-    Where only a value is refused, or something that was not given, the error is the caller's.
+    If only a value is rejected, or a parameter that was not sent, the error is raised.
     """
     scripted.reply(400, body)
 

@@ -13,7 +13,7 @@ BASE = "https://generativelanguage.googleapis.com/v1beta"
 
 def reply(body):
     """
-    Make a reply of 200.
+    Create a reply with status 200.
     """
     return HTTPReply(HEAD, json.dumps(body).encode())
 
@@ -46,8 +46,8 @@ def test_several_texts_are_embedded_together(gemini):
     assert call.url == f"{BASE}/models/embed-1:batchEmbedContents"
     assert [row["content"]["parts"] for row in json.loads(call.body)["requests"]] == [[{"text": "a"}], [{"text": "b"}]]
 
-    said = {"embeddings": [{"values": [1.0]}, {"values": [2.0]}], "usageMetadata": {"promptTokenCount": 2}}
-    response = gemini().decode_embedding(request, reply(said))
+    payload = {"embeddings": [{"values": [1.0]}, {"values": [2.0]}], "usageMetadata": {"promptTokenCount": 2}}
+    response = gemini().decode_embedding(request, reply(payload))
     assert response.vectors == ((1.0,), (2.0,))
     assert (response.usage.input_tokens, response.model) == (2, "embed-1")
     with pytest.raises(BadResponseError, match="1 vectors for 2 texts"):
@@ -82,13 +82,13 @@ def test_models_are_listed_by_their_short_names(gemini):
     assert (model.id, model.owned_by, model.context_window, model.raw) == ("gemini-9", "google", 1000, row)
 
 
-@pytest.mark.parametrize("said", [[1], "no", None])
-def test_what_is_no_object_is_no_reply(gemini, said):
+@pytest.mark.parametrize("payload", [[1], "no", None])
+def test_a_reply_must_be_an_object(gemini, payload):
     """
-    A reply that is JSON, but no object, is not what the API promises.
+    Other JSON raises BadResponseError.
     """
     with pytest.raises(BadResponseError, match="not a JSON object"):
-        gemini().decode_models(reply(said))
+        gemini().decode_models(reply(payload))
 
 
 def test_errors_inside_a_200_are_raised_here_too(gemini):

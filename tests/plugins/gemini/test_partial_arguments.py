@@ -19,40 +19,40 @@ VALUES = st.recursive(
 KINDS = {str: "stringValue", float: "numberValue", bool: "boolValue", type(None): "nullValue"}
 
 
-def pieces_of(value, path="$"):
+def partials_of(value, path="$"):
     """
-    Take a value apart, texts letter by letter.
+    Split a value into partial arguments, texts by letter.
     """
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from pieces_of(inner, f"{path}.{name}")
+            yield from partials_of(inner, f"{path}.{name}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from pieces_of(inner, f"{path}[{index}]")
+            yield from partials_of(inner, f"{path}[{index}]")
     else:
         kind = KINDS[type(value)]
-        for piece in (value or [""]) if isinstance(value, str) else [value]:
-            yield {"jsonPath": path, kind: "NULL_VALUE" if piece is None else piece}
+        for chunk in (value or [""]) if isinstance(value, str) else [value]:
+            yield {"jsonPath": path, kind: "NULL_VALUE" if chunk is None else chunk}
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
-def test_pieces_make_the_whole(arguments):
+def test_partial_arguments_are_joined(arguments):
     """
-    What is taken apart comes together again, whatever its form.
+    A value that was split is assembled again.
     """
-    whole = {}
-    for piece in pieces_of(arguments):
-        add_partial_argument(whole, piece)
-    assert whole == arguments
+    complete = {}
+    for chunk in partials_of(arguments):
+        add_partial_argument(complete, chunk)
+    assert complete == arguments
 
 
 def test_names_in_brackets():
     """
-    A path may quote names that hold dots and quotes.
+    A path may quote names with dots and quotes.
     """
-    whole = {}
-    add_partial_argument(whole, {"jsonPath": '$[\'a.b\']["it\\"s"][0]', "numberValue": 1})
-    assert whole == {"a.b": {'it"s': [1]}}
+    complete = {}
+    add_partial_argument(complete, {"jsonPath": '$[\'a.b\']["it\\"s"][0]', "numberValue": 1})
+    assert complete == {"a.b": {'it"s': [1]}}
 
 
 @pytest.mark.parametrize("path", ["$..a", "$.a[", "$.a[*]", "$[0]", "$.list.name", "$.text.name", "$.list[999999999]"])
@@ -65,13 +65,13 @@ def test_a_path_that_leads_nowhere_is_an_error(path):
 
 
 @given(st.text(max_size=20))
-def test_any_path_is_understood_or_refused(path):
+def test_any_path_is_valid_or_an_error(path):
     """
-    Whatever stands for a path, nothing else is raised.
+    No path raises another exception.
     """
-    whole = {}
+    complete = {}
     try:
-        add_partial_argument(whole, {"jsonPath": path, "stringValue": "a"})
+        add_partial_argument(complete, {"jsonPath": path, "stringValue": "a"})
     except BadResponseError:
         return
-    json.dumps(whole)
+    json.dumps(complete)

@@ -24,7 +24,7 @@ def test_a_schema_that_gemini_knows_is_left_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("schema", "written"),
+    ("schema", "expected"),
     [
         ({"const": "a"}, {"enum": ["a"], "type": "string"}),
         ({"const": True}, {"enum": [True], "type": "boolean"}),
@@ -39,12 +39,12 @@ def test_a_schema_that_gemini_knows_is_left_as_it_is():
         ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
     ],
 )
-def test_keywords_that_gemini_does_not_know(schema, written):
+def test_unsupported_keywords(schema, expected):
     """
-    Constants become the only choice, unknown formats words; what else is unknown is left out at any depth.
+    Constants become enums and formats words; other keywords are removed, at any depth.
     """
-    assert convert_schema(schema) == written
-    assert convert_schema({"properties": {"a": schema}}) == {"properties": {"a": written}}
+    assert convert_schema(schema) == expected
+    assert convert_schema({"properties": {"a": schema}}) == {"properties": {"a": expected}}
 
 
 @given(st.sampled_from(["const", "examples", "$schema", "discriminator", "format", "enum"]))
@@ -56,9 +56,9 @@ def test_properties_may_have_the_names_of_keywords(name):
     assert convert_schema(schema) == schema
 
 
-def test_values_are_not_taken_for_schemas():
+def test_values_are_not_converted():
     """
-    Defaults and choices are data, whatever they look like.
+    Defaults and enums are data, whatever they look like.
     """
     schema = {"type": "object", "default": {"const": 1, "examples": 2}}
     assert convert_schema(schema) == schema

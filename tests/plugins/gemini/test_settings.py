@@ -28,7 +28,7 @@ def test_the_key_is_in_the_header_alone(gemini):
 
 def test_settings_do_not_show_the_key():
     """
-    The key is in no text that settings give of themselves.
+    No text form of the settings contains the key.
     """
     settings = GeminiSettings(api_key=SECRET)
     assert SECRET not in f"{settings} {settings!r} {settings.model_dump_json()}"
@@ -37,9 +37,9 @@ def test_settings_do_not_show_the_key():
 @pytest.mark.parametrize(
     "url", ["example.org", "https://example.org/v1beta?key=1", "https://example.org/v1beta/models/gemini-9"]
 )
-def test_an_address_is_checked(url):
+def test_the_base_url_is_checked(url):
     """
-    What is no address before ``/models`` is refused at once.
+    An invalid URL is rejected when the settings are read.
     """
     with pytest.raises(ValidationError):
         GeminiSettings(base_url=url)
@@ -54,9 +54,9 @@ def test_address_and_headers_of_a_proxy(gemini):
     assert call.headers["x-team"] == "a"
 
 
-def test_what_it_says_of_itself():
+def test_the_spec():
     """
-    The spec names the variables of Google's own library, and promises no more than the class can.
+    It lists the variables of Google's own library, and the capabilities of the class.
     """
     (spec,) = budwood_providers()
     assert (spec.name, spec.needs_credential) == ("gemini", True)

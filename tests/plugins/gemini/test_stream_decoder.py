@@ -17,17 +17,17 @@ HEAD = ReplyHead(200, {})
 
 def chunk(*parts, **fields):
     """
-    Make a chunk that is not the last.
+    Create a chunk that is not the last.
     """
     return {"candidates": [candidate(*parts, finish=None)], "responseId": "r1", "modelVersion": "gemini-9", **fields}
 
 
-def events_of(*pieces):
+def decode(*fragments):
     """
-    Decode pieces of bytes.
+    Decode bytes in several reads.
     """
     decoder = GeminiStreamDecoder(HEAD)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
+    events = [event for fragment in fragments for event in decoder.feed(fragment)]
     return [*events, *decoder.close()]
 
 
@@ -38,9 +38,9 @@ def sent(*chunks):
     return b"".join(b"data: " + json.dumps(one).encode() + b"\r\n\r\n" for one in chunks)
 
 
-def test_text_and_thoughts_grow(streamed):
+def test_text_and_thoughts_are_joined(streamed):
     """
-    Pieces of text are one text, and pieces of thought one thought, closed where something else begins.
+    A thought is closed when a part of another kind follows.
     """
     response = streamed(
         chunk(text("Let ", thought=True)),
@@ -56,7 +56,7 @@ def test_text_and_thoughts_grow(streamed):
 
 def test_a_signed_text_is_not_joined_to_others(streamed):
     """
-    A signature belongs to the piece that it came with, be it empty: to join pieces would void it.
+    A signature belongs to its own part, even an empty one.
     """
     signed = TextPart(text="b", provider="gemini", data={"thoughtSignature": "S"})
     response = streamed(
@@ -93,7 +93,7 @@ def test_a_signed_thought_is_not_joined_to_others(streamed):
 
 def test_calls_in_several_chunks(streamed):
     """
-    Calls come whole, each is one of its own, and the signature of the first stays with it.
+    Each call is complete and separate, and the signature stays with the first.
     """
     response = streamed(
         chunk(text("Hm.", thought=True), call(args={"city": "Oslo"}, signature="S")), reply(call(args={"city": "Rome"}))
@@ -113,22 +113,22 @@ def test_calls_in_several_chunks(streamed):
     assert response.finish_reason == "tool_calls"
 
 
-def test_arguments_in_pieces(streamed):
+def test_partial_arguments(streamed):
     """
-    Arguments that come piece by piece are put together, two calls after each other, the last one unended.
+    Partial arguments of two consecutive calls are assembled, also if the last one has no end.
     """
 
-    def piece(path, value, **fields):
+    def fragment(path, value, **fields):
         return {"functionCall": {"partialArgs": [{"jsonPath": path, "stringValue": value}], "willContinue": True}}
 
     begin = {"functionCall": {"name": "cook", "willContinue": True}, "thoughtSignature": "S"}
     response = streamed(
         chunk(begin),
-        chunk(piece("$.dish", "las")),
-        chunk(piece("$.dish", "agne")),
+        chunk(fragment("$.dish", "las")),
+        chunk(fragment("$.dish", "agne")),
         chunk({"functionCall": {}}),
         chunk({"functionCall": {"name": "eat", "willContinue": True}}),
-        chunk(piece("$.with", "fork")),
+        chunk(fragment("$.with", "fork")),
         reply(text("")),
     )
 
@@ -139,7 +139,7 @@ def test_arguments_in_pieces(streamed):
 
 def test_vendor_parts_keep_their_place(streamed):
     """
-    Code stands between the texts around it; sources come at the end, each but once, and split no text.
+    Code stays between the texts around it; sources follow once, at the end.
     """
     sources = {"webSearchQueries": ["x"]}
     first = {"candidates": [candidate(text("He"), finish=None, groundingMetadata=sources)], "responseId": "r1"}
@@ -156,7 +156,7 @@ def test_vendor_parts_keep_their_place(streamed):
 
 def test_the_last_counts_are_the_usage(streamed):
     """
-    Later counts replace earlier ones whole; a chunk that names only the traffic replaces none.
+    Later counts replace earlier ones; a chunk with only the traffic type replaces none.
     """
     first = {"promptTokenCount": 9, "toolUsePromptTokenCount": 21, "totalTokenCount": 30}
     last = {"promptTokenCount": 87, "thoughtsTokenCount": 78, "totalTokenCount": 165}
@@ -173,7 +173,7 @@ def test_the_last_counts_are_the_usage(streamed):
 
 def test_candidates_are_alternatives(streamed):
     """
-    Chunks of several candidates are kept apart.
+    Chunks of several candidates are separate.
     """
     response = streamed(
         {"candidates": [candidate(text("a"), finish=None), candidate(text("x"), finish=None, index=1)]},
@@ -184,16 +184,16 @@ def test_candidates_are_alternatives(streamed):
 
 def test_a_blocked_prompt_is_an_error(streamed):
     """
-    The first chunk tells that the prompt was refused.
+    The first chunk reports it.
     """
     with pytest.raises(ContentFilterError) as caught:
         streamed({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": USAGE})
     assert (caught.value.stage, caught.value.code) == ("prompt", "PROHIBITED_CONTENT")
 
 
-def test_a_reply_that_is_held_back_is_an_error(streamed):
+def test_a_blocked_reply_is_an_error(streamed):
     """
-    A stream that the filter ends before it has said anything is an error; after that its finish reason says it.
+    If the filter stops a stream before its first content; later the finish reason shows it.
     """
     blocked = {"candidates": [{"finishReason": "SAFETY", "safetyRatings": [{"category": "C", "probability": "HIGH"}]}]}
     with pytest.raises(ContentFilterError) as caught:
@@ -204,9 +204,9 @@ def test_a_reply_that_is_held_back_is_an_error(streamed):
     assert (response.text, response.finish_reason, response.raw_finish_reason) == ("Once", "content_filter", "SAFETY")
 
 
-def test_an_error_in_the_stream_comes_after_what_was_before_it():
+def test_an_error_in_the_stream_follows_earlier_events():
     """
-    An error inside a 200 is raised with its own status, and what came in the same read is not lost.
+    It is raised with its own status, and events in the same read are returned first.
     """
     failed = {"error": {"code": 503, "message": "Overloaded", "status": "UNAVAILABLE"}}
     decoder = GeminiStreamDecoder(HEAD)
@@ -216,25 +216,25 @@ def test_an_error_in_the_stream_comes_after_what_was_before_it():
     assert (caught.value.status, caught.value.retryable) == (503, True)
 
     with pytest.raises(ServerError):
-        events_of(sent({"error": {"message": "Oh no"}}))
+        decode(sent({"error": {"message": "Oh no"}}))
 
 
 @pytest.mark.parametrize("body", [b"", sent(chunk(text("Once"))), sent({"usageMetadata": USAGE})])
 def test_a_stream_without_finish_reason_was_interrupted(body):
     """
-    A stream that does not say why it ended was cut.
+    Without a finish reason the reply is incomplete.
     """
     with pytest.raises(StreamInterruptedError):
-        events_of(body)
+        decode(body)
 
 
 @pytest.mark.parametrize("body", [b"data: [1]\n\n", b"data: {oops\n\n", b"<html></html>", b'{"a":', b"[1]"])
-def test_what_is_no_stream_is_said_to_be_none(body):
+def test_a_reply_that_is_no_stream_is_described(body):
     """
-    HTML, half a JSON and other values are not what the API promises.
+    HTML, truncated JSON and other values raise BadResponseError.
     """
     with pytest.raises(BadResponseError):
-        events_of(body)
+        decode(body)
 
 
 def test_the_list_that_comes_without_sse_is_read():
@@ -242,12 +242,12 @@ def test_the_list_that_comes_without_sse_is_read():
     Proxies that drop the query get a JSON list of chunks, or one reply: both are read.
     """
     chunks = [chunk(text("a")), reply(text("b"))]
-    expected = events_of(sent(*chunks))
+    expected = decode(sent(*chunks))
 
-    assert events_of(b" ", json.dumps(chunks).encode()) == expected
-    assert events_of(json.dumps(reply(text("b"))).encode()) == events_of(sent(reply(text("b"))))
+    assert decode(b" ", json.dumps(chunks).encode()) == expected
+    assert decode(json.dumps(reply(text("b"))).encode()) == decode(sent(reply(text("b"))))
     with pytest.raises(ServerError):
-        events_of(json.dumps([{"error": {"code": 500, "message": "Oh no"}}]).encode())
+        decode(json.dumps([{"error": {"code": 500, "message": "Oh no"}}]).encode())
 
 
 @given(st.lists(st.integers(0, 400), max_size=8))
@@ -258,4 +258,4 @@ def test_bytes_may_be_cut_anywhere(places):
     body = sent(chunk(text("Grüße", thought=True)), chunk(text("a")), reply(text("ü", thoughtSignature="S"), call()))
     edges = [0, *sorted(min(place, len(body)) for place in places), len(body)]
 
-    assert events_of(*(body[start:end] for start, end in pairwise(edges))) == events_of(body)
+    assert decode(*(body[start:end] for start, end in pairwise(edges))) == decode(body)

@@ -23,7 +23,7 @@ DURATIONS = {
 @pytest.fixture
 def ollama(tmp_path):
     """
-    Make the provider of a server on this machine.
+    Create the provider of a local server.
     """
 
     def make(rules=None, **settings):
@@ -42,7 +42,7 @@ def ollama(tmp_path):
 @pytest.fixture
 def make_client(scripted, clock):
     """
-    Make blocking clients over the scripted transport, by default of ollama/qwen3.
+    Create blocking clients over the scripted transport, by default for ollama/qwen3.
     """
 
     def make(model="ollama/qwen3", **changes):
@@ -54,7 +54,7 @@ def make_client(scripted, clock):
 @pytest.fixture
 def answer():
     """
-    Make a whole reply, as Ollama writes it.
+    Create a complete reply.
     """
 
     def make(content="", *, done_reason="stop", message=None, **changes):
@@ -76,11 +76,11 @@ def answer():
 @pytest.fixture
 def lines(answer):
     """
-    Make the lines of a streamed reply: one for each message, then the last one with the counts.
+    Create the lines of a streamed reply: one for each message, then the last one with the counts.
     """
 
     def make(*messages, last=None):
-        pieces = [
+        chunks = [
             {
                 "model": "qwen3",
                 "created_at": "t",
@@ -89,6 +89,6 @@ def lines(answer):
             }
             for message in messages
         ]
-        return [json.dumps(line).encode() + b"\n" for line in (*pieces, answer() if last is None else last)]
+        return [json.dumps(line).encode() + b"\n" for line in (*chunks, answer() if last is None else last)]
 
     return make

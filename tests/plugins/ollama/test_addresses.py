@@ -8,7 +8,7 @@ from budwood_ollama.addresses import parse_address
 
 
 @pytest.mark.parametrize(
-    ("written", "url"),
+    ("address", "url"),
     [
         ("1.2.3.4", "http://1.2.3.4:11434"),
         ("box", "http://box:11434"),
@@ -37,15 +37,15 @@ from budwood_ollama.addresses import parse_address
         ("http://", "http://127.0.0.1"),
     ],
 )
-def test_every_form_of_an_address_is_read(written, url):
+def test_every_form_of_an_address_is_parsed(address, url):
     """
-    What people write into OLLAMA_HOST becomes the URL that Ollama itself would ask.
+    Each form of OLLAMA_HOST becomes the URL that Ollama's own client uses.
     """
-    assert parse_address(written) == url
+    assert parse_address(address) == url
 
 
 @pytest.mark.parametrize(
-    ("written", "cause"),
+    ("address", "cause"),
     [
         ("ftp://box", "http:// or https://"),
         ("box:eleven", "port"),
@@ -57,24 +57,24 @@ def test_every_form_of_an_address_is_read(written, url):
         ("[::1", "bracket"),
     ],
 )
-def test_what_is_no_address_is_refused(written, cause):
+def test_invalid_addresses_are_rejected(address, cause):
     """
-    What Ollama has no use for is an error that says what to write instead, and repeats no password.
+    The error says what to write instead, and does not contain a password.
     """
     with pytest.raises(ValueError, match=cause) as raised:
-        parse_address(written)
+        parse_address(address)
     assert "secret" not in str(raised.value)
 
 
 @given(st.text(max_size=40))
 @example("#[")
 @example("host?x")
-def test_any_text_is_an_address_or_refused(written):
+def test_any_text_is_a_url_or_an_error(address):
     """
-    No text makes anything but a URL or a ValueError, and a URL is read as itself.
+    No text raises anything but ValueError, and parsing a URL again does not change it.
     """
     try:
-        url = parse_address(written)
+        url = parse_address(address)
     except ValueError:
         return
     assert url.startswith(("http://", "https://"))

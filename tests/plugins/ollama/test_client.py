@@ -28,7 +28,7 @@ def weather(city: str) -> str:
 
 def test_ask(make_client, scripted, answer):
     """
-    A question is answered, and the reply says by whom.
+    The reply names the provider and the model.
     """
     scripted.reply(body=answer("Blue."))
     with make_client() as client:
@@ -40,7 +40,7 @@ def test_ask(make_client, scripted, answer):
 
 def test_stream(make_client, scripted, lines):
     """
-    A streamed reply comes in pieces and is whole at its end.
+    Texts arrive as events, and the response is complete at the end.
     """
     scripted.reply(chunks=lines({"content": "Bl"}, {"content": "ue."}))
     with make_client() as client, client.stream("What colour is the sky?") as stream:
@@ -68,14 +68,14 @@ def test_tools_are_run_until_the_model_answers(make_client, scripted, answer, li
 
     assert response.text == "Rain."
     assert response.usage.output_tokens == 14
-    _, wanted, result = scripted.sent()["messages"]
-    assert wanted["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
+    _, tool_call, result = scripted.sent()["messages"]
+    assert tool_call["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
     assert result == {"role": "tool", "content": "rain in Oslo", "tool_name": "weather", "tool_call_id": "call_0"}
 
 
 def test_schema(make_client, scripted, answer):
     """
-    Structured output is asked for by the format, and comes back as an instance.
+    Structured output uses ``format``, and the reply is an instance.
     """
     scripted.reply(body=answer('{"name": "Oslo"}'))
     with make_client() as client:
@@ -86,9 +86,9 @@ def test_schema(make_client, scripted, answer):
     assert response.adaptations == ()
 
 
-def test_receipts_are_an_error_for_those_who_want_it(make_client, scripted):
+def test_adaptations_can_be_errors(make_client, scripted):
     """
-    With on_unsupported="error" nothing is sent that is not sent as given.
+    With on_unsupported="error" nothing is sent.
     """
     with make_client() as client, pytest.raises(UnsupportedError, match="reasoning_effort"):
         client.ask("Hello", reasoning_effort="high", on_unsupported="error")
@@ -107,9 +107,9 @@ def test_without_a_server_the_hint_says_how_to_start_one(scripted, make_client):
     assert "http://127.0.0.1:11434" in str(raised.value)
 
 
-def test_a_closed_port_is_no_server(clock):
+def test_a_closed_port_has_a_hint(clock):
     """
-    Over the real transport too, asked, streamed and listed.
+    Over the real transport, for a call, a stream and a list.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -138,9 +138,9 @@ def test_the_async_client_says_the_same(scripted, clock):
         asyncio.run(ask())
 
 
-def test_nobody_is_told_to_start_the_cloud(make_client, scripted):
+def test_the_cloud_has_the_general_hint(make_client, scripted):
     """
-    For the cloud the general hint stands.
+    Users cannot start the cloud.
     """
     scripted.fail(ConnectionFailedError("No connection.", hint="Is the server running?"))
     with make_client(base_url="ollama.com", api_key="k") as client, pytest.raises(ConnectionFailedError) as raised:
@@ -158,9 +158,9 @@ def test_a_missing_model_says_how_to_fetch_it(make_client, scripted):
         client.ask("Hello")
 
 
-def test_a_wrong_key_is_not_repeated(make_client, scripted):
+def test_a_wrong_key_is_not_retried(make_client, scripted):
     """
-    A refused key is an error that does not hold it, though the server says it back.
+    The error does not contain the key, although the server echoes it.
     """
     scripted.reply(401, {"error": "invalid key very-secret"})
     with make_client(api_key="very-secret") as client, pytest.raises(AuthenticationError) as raised:

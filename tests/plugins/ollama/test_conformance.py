@@ -20,11 +20,11 @@ class OllamaExamples(WireExamples):
         """
         return ended({"content": text}, usage, finish)
 
-    def stream(self, pieces, usage, finish="stop"):
+    def stream(self, chunks, usage, finish="stop"):
         """
         A message a line; the last line has the counts.
         """
-        return json_lines(*(line({"content": piece}) for piece in pieces), ended({"content": ""}, usage, finish))
+        return json_lines(*(line({"content": piece}) for piece in chunks), ended({"content": ""}, usage, finish))
 
     def error(self, status, message):
         """
@@ -40,7 +40,7 @@ class OllamaExamples(WireExamples):
 
     def tool_call_stream(self, calls):
         """
-        A call comes whole.
+        A call is in one line.
         """
         lines = [line({"content": "", "tool_calls": [called(one)]}) for one in calls]
         return json_lines(*lines, ended({"content": ""}, None, "stop"))
@@ -53,28 +53,28 @@ class OllamaExamples(WireExamples):
 
     def reasoning_stream(self, thought, text):
         """
-        Thoughts come first.
+        Thinking comes first.
         """
         thinking = line({"content": "", "thinking": thought})
         return json_lines(thinking, line({"content": text}), ended({"content": ""}, None, "stop"))
 
     def error_with_status_200(self, message):
         """
-        Some errors come with 200.
+        Some errors have status 200.
         """
         return {"error": message}
 
-    def stream_error(self, pieces, message):
+    def stream_error(self, chunks, message):
         """
-        A line that holds an error.
+        A line with an error.
         """
-        return json_lines(*(line({"content": piece}) for piece in pieces), {"error": message})
+        return json_lines(*(line({"content": piece}) for piece in chunks), {"error": message})
 
-    def other_stream_errors(self, pieces, message):
+    def other_stream_errors(self, chunks, message):
         """
         An object in place of the text, as OpenAI has it.
         """
-        lines = [line({"content": piece}) for piece in pieces]
+        lines = [line({"content": chunk}) for chunk in chunks]
         return [json_lines(*lines, {"error": {"message": message, "type": "api_error"}})]
 
     def reply_with_finish_reason(self, word):
@@ -91,7 +91,7 @@ class OllamaExamples(WireExamples):
 
     def vendor_content(self, text):
         """
-        A field that only Ollama knows.
+        A field that Budwood does not model.
         """
         return ended({"content": "Hello.", "tool_name": text}, None, "stop")
 
@@ -116,7 +116,7 @@ class OllamaExamples(WireExamples):
 
     def ignored_events(self):
         """
-        An empty line, and one that says nothing.
+        An empty line, and one without content.
         """
         return [b"\n", *json_lines(line({"content": ""}))]
 
@@ -128,27 +128,27 @@ class OllamaExamples(WireExamples):
 
     def models(self, names):
         """
-        The list, which tells little.
+        The list, without details.
         """
         return {"models": [{"name": name, "model": name} for name in names]}
 
     def model(self, name):
         """
-        What is told of one.
+        The details of a model.
         """
         return {"model_info": {"llama.context_length": 4096}, "capabilities": ["completion"]}
 
 
 def called(call):
     """
-    Make a call.
+    Create a call.
     """
     return {"function": {"name": call.name, "arguments": call.parse_arguments()}}
 
 
 def signed(calls, signature):
     """
-    Make calls, the first with a field that Budwood does not model.
+    Create calls, the first with a field that Budwood does not model.
     """
     first, *others = (called(one) for one in calls)
     return [{**first, "signature": signature}, *others]
@@ -156,7 +156,7 @@ def signed(calls, signature):
 
 def line(message, **fields):
     """
-    Make a line of a stream.
+    Create a line of a stream.
     """
     return {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", **message}} | {
         "done": False,
@@ -166,7 +166,7 @@ def line(message, **fields):
 
 def ended(message, usage, finish):
     """
-    Make a whole reply, or the last line of a stream.
+    Create a complete reply, or the last line of a stream.
     """
     counts = {} if usage is None else {"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens}
     return line(message, done=True, done_reason=finish, **counts)

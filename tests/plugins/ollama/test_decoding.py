@@ -23,19 +23,19 @@ REQUEST = ChatRequest(model="qwen3", messages=(Message.user("Hello"),))
 @pytest.fixture
 def read(ollama):
     """
-    Read a whole reply.
+    Decode a complete reply.
     """
 
     def decode(body, request=REQUEST, **headers):
-        written = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return ollama().decode(request, HTTPReply(ReplyHead(200, headers), written))
+        encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return ollama().decode(request, HTTPReply(ReplyHead(200, headers), encoded))
 
     return decode
 
 
-def test_a_reply_says_all_that_it_holds(read, answer):
+def test_all_fields_of_a_reply(read, answer):
     """
-    Text, thoughts, usage, durations, time and model are where they are for every vendor.
+    Text, thinking, usage, durations, time and model have the same attributes as for every vendor.
     """
     body = answer("Blue.", message={"thinking": "Rayleigh."})
     response = read(body, **{"x-request-id": "r1"})
@@ -63,9 +63,9 @@ def test_what_the_server_does_not_count_is_unknown(read, answer):
 @pytest.mark.parametrize(
     ("raw", "reason"), [("stop", "stop"), ("length", "length"), ("load", "other"), ("unload", "other"), (None, "other")]
 )
-def test_why_it_ended(read, answer, raw, reason):
+def test_finish_reasons(read, answer, raw, reason):
     """
-    Ollama's word is kept beside ours; a model that was only loaded has not answered.
+    The raw reason is kept; a model that was only loaded did not answer.
     """
     response = read(answer("Hi", done_reason=raw))
 
@@ -74,7 +74,7 @@ def test_why_it_ended(read, answer, raw, reason):
 
 def test_calls_without_ids_get_numbers(read, answer):
     """
-    Each call of a conversation gets an id of its own, also where earlier rounds had calls.
+    The ids differ within a conversation.
     """
     calls = [{"function": {"name": "weather", "arguments": {"city": city}}} for city in ("Oslo", "Rome")]
     earlier = Message(role="assistant", parts=(ToolCallPart(id="call_0", name="clock"),))
@@ -103,9 +103,9 @@ def test_an_id_of_the_server_is_kept(read, answer):
     assert (second.id, second.parse_arguments()) == ("call_y", {"zone": "UTC"})
 
 
-def test_what_is_not_modelled_is_kept_and_goes_back(read, answer, ollama):
+def test_unknown_fields_are_sent_back(read, answer, ollama):
     """
-    Fields of a message or a call that Budwood does not know come back to Ollama as they were.
+    Unknown fields of a message or a call are sent back unchanged.
     """
     call = {"id": "1", "mark": "m", "function": {"name": "clock", "arguments": {}, "thought_signature": "s"}}
     message = read(answer(message={"images": ["aGk="], "tool_calls": [call]})).message
@@ -118,7 +118,7 @@ def test_what_is_not_modelled_is_kept_and_goes_back(read, answer, ollama):
 
 def test_remote_models_and_log_probabilities_are_metadata(read, answer):
     """
-    What else the server says is in the metadata under its own name.
+    Other fields of a reply are metadata under their own names.
     """
     response = read(answer("Hi", remote_model="gpt-oss:120b", logprobs=[{"token": "Hi", "logprob": -0.1}]))
 
@@ -127,9 +127,9 @@ def test_remote_models_and_log_probabilities_are_metadata(read, answer):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b"[]", {"done": True}, {"message": "Hi"}])
-def test_what_is_no_reply_is_the_servers_fault(read, body):
+def test_an_invalid_reply_is_described(read, body):
     """
-    A reply without a message, or no JSON object at all, is an error that says what came.
+    A reply without a message, or that is no JSON object, raises BadResponseError.
     """
     with pytest.raises(BadResponseError):
         read(body)
@@ -140,7 +140,7 @@ def test_what_is_no_reply_is_the_servers_fault(read, body):
 )
 def test_an_error_inside_a_200_is_raised(read, text, expected):
     """
-    The status is not all: a reply that holds an error is one.
+    A reply with status 200 may contain an error.
     """
     with pytest.raises(expected, match=text):
         read({"error": text})

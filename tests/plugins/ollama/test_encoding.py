@@ -30,32 +30,32 @@ HELLO = Message.user("Hello")
 
 
 @pytest.fixture
-def written(ollama):
+def encode(ollama):
     """
-    Write a request, and return its body and the receipts.
+    Encode a request; return its body and its adaptations.
     """
 
     def write(*messages, rules=None, stream=False, settings=None, **parameters):
         request = ChatRequest(model="qwen3", messages=messages or (HELLO,), **parameters)
         call = ollama(rules, **(settings or {})).encode(request, stream=stream)
-        return json.loads(call.body), [(receipt.parameter, receipt.action) for receipt in call.adaptations]
+        return json.loads(call.body), [(adaptation.parameter, adaptation.action) for adaptation in call.adaptations]
 
     return write
 
 
-def test_whether_to_stream_is_always_said(written):
+def test_stream_is_always_set(encode):
     """
-    Ollama streams unless it is told not to.
+    Ollama streams by default.
     """
-    assert written(stream=False)[0]["stream"] is False
-    assert written(stream=True)[0]["stream"] is True
+    assert encode(stream=False)[0]["stream"] is False
+    assert encode(stream=True)[0]["stream"] is True
 
 
-def test_parameters_are_options(written):
+def test_parameters_are_options(encode):
     """
-    Parameters have Ollama's names and stand under ``options``.
+    They have Ollama's names and are in ``options``.
     """
-    body, receipts = written(
+    body, adaptations = encode(
         temperature=0.5, top_p=0.9, max_tokens=5, stop=("x",), seed=1, frequency_penalty=0.1, presence_penalty=0.2
     )
 
@@ -68,38 +68,38 @@ def test_parameters_are_options(written):
         "frequency_penalty": 0.1,
         "presence_penalty": 0.2,
     }
-    assert receipts == []
+    assert adaptations == []
 
 
-def test_options_of_the_call_come_before_those_of_the_settings(written):
+def test_options_of_the_call_come_before_those_of_the_settings(encode):
     """
     Settings, then parameters, then the vendor's own options of the call: each adds to those before it.
     """
     settings = {"options": {"num_ctx": 8192, "temperature": 0.1, "top_k": 10}, "keep_alive": -1}
-    body, _ = written(temperature=0.5, extra={"options": {"top_k": 20}, "truncate": False}, settings=settings)
+    body, _ = encode(temperature=0.5, extra={"options": {"top_k": 20}, "truncate": False}, settings=settings)
 
     assert body["options"] == {"num_ctx": 8192, "temperature": 0.5, "top_k": 20}
     assert (body["keep_alive"], body["truncate"]) == ("-1s", False)
 
 
-def test_nothing_is_sent_unasked(written):
+def test_a_plain_request_has_no_options(encode):
     """
-    A bare request holds neither options nor tools, and leaves time and thinking to the server.
+    No options, no tools, no ``keep_alive`` and no ``think``.
     """
-    assert set(written()[0]) == {"model", "messages", "stream"}
+    assert set(encode()[0]) == {"model", "messages", "stream"}
 
 
-def test_what_ollama_has_nothing_for_leaves_a_receipt(written):
+def test_unsupported_fields_are_adaptations(encode):
     """
-    Parallel calls cannot be asked for, messages have no names, and other vendors' tools are theirs.
+    Parallel calls, names of speakers and tools of other vendors.
     """
     named = Message(role="user", parts=(TextPart(text="Hello"),), name="ada")
-    body, receipts = written(
+    body, adaptations = encode(
         named, parallel_tool_calls=False, reasoning_budget=5, vendor_tools=(VendorTool(provider="openai", data={}),)
     )
 
     assert set(body) == {"model", "messages", "stream"}
-    assert sorted(receipts) == [
+    assert sorted(adaptations) == [
         ("name", "dropped"),
         ("parallel_tool_calls", "dropped"),
         ("reasoning_budget", "dropped"),
@@ -108,34 +108,34 @@ def test_what_ollama_has_nothing_for_leaves_a_receipt(written):
 
 
 @pytest.mark.parametrize(
-    ("effort", "think", "receipts"),
+    ("effort", "think", "adaptations"),
     [("none", False, []), ("low", True, ["changed"]), ("max", True, ["changed"])],
 )
-def test_most_models_are_told_whether_to_think(written, effort, think, receipts):
+def test_most_models_take_thinking_on_or_off(encode, effort, think, adaptations):
     """
-    Levels are not for every model: where the catalog names none, thinking is on or off, with a receipt.
+    Without levels in the catalog, an effort becomes true or false, with an adaptation.
     """
-    body, made = written(reasoning_effort=effort)
+    body, made = encode(reasoning_effort=effort)
 
     assert body["think"] is think
-    assert made == [("reasoning_effort", action) for action in receipts]
+    assert made == [("reasoning_effort", action) for action in adaptations]
 
 
 @pytest.mark.parametrize(("effort", "think"), [("none", "low"), ("low", "low"), ("high", "high"), ("xhigh", "high")])
-def test_models_with_levels_are_told_how_long_to_think(written, effort, think):
+def test_some_models_take_a_thinking_level(encode, effort, think):
     """
-    A row of the catalog says which levels a model takes; what it takes for another leaves a receipt.
+    The catalog lists the levels of a model; a replaced level is an adaptation.
     """
     rules = ModelRules(traits=frozenset({"thinking_levels"}), efforts={"none": "low", "xhigh": "high"})
-    body, receipts = written(reasoning_effort=effort, rules=rules)
+    body, adaptations = encode(reasoning_effort=effort, rules=rules)
 
     assert body["think"] == think
-    assert receipts == ([] if effort == think else [("reasoning_effort", "changed")])
+    assert adaptations == ([] if effort == think else [("reasoning_effort", "changed")])
 
 
-def test_the_catalog_knows_who_takes_levels(make_client, scripted, answer):
+def test_the_catalog_lists_models_with_levels(make_client, scripted, answer):
     """
-    gpt-oss takes levels, and means nothing by true and false.
+    gpt-oss takes levels, and ignores true and false.
     """
     for model in ("gpt-oss:20b", "qwen3"):
         scripted.reply(body=answer("Hi"))
@@ -145,23 +145,23 @@ def test_the_catalog_knows_who_takes_levels(make_client, scripted, answer):
     assert [scripted.sent(number)["think"] for number in (0, 1)] == ["low", True]
 
 
-def test_a_schema_is_the_format(written):
+def test_a_schema_is_the_format(encode):
     """
-    The JSON schema stands there bare, without a name; what it is for stands inside.
+    ``format`` is the JSON schema itself, including its description.
     """
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     described = OutputSchema(json_schema=schema, description="A number.")
 
-    assert written(output_schema=described)[0]["format"] == schema | {"description": "A number."}
-    assert written(output_schema=OutputSchema(json_schema=schema))[0]["format"] == schema
+    assert encode(output_schema=described)[0]["format"] == schema | {"description": "A number."}
+    assert encode(output_schema=OutputSchema(json_schema=schema))[0]["format"] == schema
 
 
-def test_tools_are_functions(written):
+def test_tools_are_functions(encode):
     """
     Tools have the form of OpenAI; a tool of Ollama's own goes as it is.
     """
     own = {"type": "function", "function": {"name": "web_search", "parameters": {}}}
-    body, _ = written(tools=(WEATHER, CLOCK), vendor_tools=(VendorTool(provider="ollama", data=own),))
+    body, _ = encode(tools=(WEATHER, CLOCK), vendor_tools=(VendorTool(provider="ollama", data=own),))
 
     assert body["tools"] == [
         {
@@ -174,7 +174,7 @@ def test_tools_are_functions(written):
 
 
 @pytest.mark.parametrize(
-    ("choice", "offered", "receipts"),
+    ("choice", "offered", "adaptations"),
     [
         ("auto", ["weather", "clock"], []),
         ("none", [], [("tool_choice", "changed")]),
@@ -182,28 +182,28 @@ def test_tools_are_functions(written):
         (NamedTool(name="clock"), ["clock"], [("tool_choice", "changed")]),
     ],
 )
-def test_the_choice_of_a_tool_is_made_by_leaving_tools_out(written, choice, offered, receipts):
+def test_the_tool_choice_selects_the_tools(encode, choice, offered, adaptations):
     """
-    Ollama has no tool_choice: what can be had is had by offering fewer tools, and the receipt says so.
+    Ollama has no tool_choice: fewer tools are sent, with an adaptation.
     """
-    body, made = written(tools=(WEATHER, CLOCK), tool_choice=choice)
+    body, made = encode(tools=(WEATHER, CLOCK), tool_choice=choice)
 
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == offered
     assert "tool_choice" not in body
-    assert made == receipts
+    assert made == adaptations
 
 
-def test_calls_and_results_go_back(written):
+def test_calls_and_results_go_back(encode):
     """
     Arguments are an object, thoughts go back with the call, and a result bears the name of its tool.
     """
-    wanted = ToolCallPart(id="call_0", name="weather", arguments='{"city": "Oslo"}')
-    said = Message(role="assistant", parts=(ReasoningPart(text="Look."), TextPart(text="Well."), wanted))
+    tool_call = ToolCallPart(id="call_0", name="weather", arguments='{"city": "Oslo"}')
+    payload = Message(role="assistant", parts=(ReasoningPart(text="Look."), TextPart(text="Well."), tool_call))
     results = Message.tool(
         ToolResultPart(call_id="call_0", name="weather", content="rain"),
         ToolResultPart(call_id="call_0", name="", content="snow"),
     )
-    _, assistant, first, second = written(HELLO, said, results)[0]["messages"]
+    _, assistant, first, second = encode(HELLO, payload, results)[0]["messages"]
 
     assert assistant == {
         "role": "assistant",
@@ -215,22 +215,22 @@ def test_calls_and_results_go_back(written):
     assert (second["content"], second["tool_name"]) == ("snow", "weather")
 
 
-def test_arguments_that_are_no_object_leave_a_receipt(written):
+def test_invalid_arguments_are_an_adaptation(encode):
     """
-    What a model wrote badly is sent all the same, inside an object, since Ollama refuses all else.
+    They are sent in an object, since Ollama rejects anything else.
     """
-    wanted = ToolCallPart(id="1", name="weather", arguments='{"city": ')
-    body, receipts = written(HELLO, Message(role="assistant", parts=(wanted,)))
+    tool_call = ToolCallPart(id="1", name="weather", arguments='{"city": ')
+    body, adaptations = encode(HELLO, Message(role="assistant", parts=(tool_call,)))
 
     assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == {"INVALID_JSON": '{"city": '}
-    assert receipts == [("messages", "changed")]
+    assert adaptations == [("messages", "changed")]
 
 
-def test_thoughts_and_content_of_other_vendors_stay_with_them(written):
+def test_content_of_other_vendors_is_not_sent(encode):
     """
-    Only what is Ollama's, or nobody's, goes back.
+    Only Ollama's own content, or content without a vendor.
     """
-    said = Message(
+    payload = Message(
         role="assistant",
         parts=(
             ReasoningPart(text="signed", provider="anthropic", data="…"),
@@ -241,66 +241,66 @@ def test_thoughts_and_content_of_other_vendors_stay_with_them(written):
         ),
     )
 
-    assert written(HELLO, said)[0]["messages"][1] == {"role": "assistant", "content": "No.", "images": ["aa", "bb"]}
+    assert encode(HELLO, payload)[0]["messages"][1] == {"role": "assistant", "content": "No.", "images": ["aa", "bb"]}
 
 
-def test_instructions_have_one_role(written):
+def test_instructions_have_one_role(encode):
     """
-    Ollama knows no developer.
+    Ollama has no developer role.
     """
     instruction = Message(role="developer", parts=(TextPart(text="Be brief."),))
 
-    assert written(instruction, HELLO)[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert encode(instruction, HELLO)[0]["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
-def test_images_are_sent_in_base64(written):
+def test_images_are_sent_in_base64(encode):
     """
-    Bytes and addresses that hold them are the same to Ollama; it looks in one resolution.
+    From bytes and from data URLs; the resolution is an adaptation.
     """
     picture = base64.b64encode(b"\x89PNG").decode()
     images = (
         ImagePart(data=b"\x89PNG", media_type="image/png"),
         ImagePart(url=f"data:image/png;base64,{picture}", detail="high"),
     )
-    body, receipts = written(Message.user("What is it?", *images))
+    body, adaptations = encode(Message.user("What is it?", *images))
 
     assert body["messages"] == [{"role": "user", "content": "What is it?", "images": [picture, picture]}]
-    assert receipts == [("detail", "dropped")]
+    assert adaptations == [("detail", "dropped")]
 
 
-def test_text_after_an_image_leaves_a_receipt(written):
+def test_text_after_an_image_is_an_adaptation(encode):
     """
-    Ollama has images beside the text: that one stood before its text cannot be sent.
+    Ollama has images beside the text, without positions.
     """
     image = ImagePart(data=b"png", media_type="image/png")
 
-    assert written(Message.user("Before.", image))[1] == []
-    assert written(Message.user("Before.", image, TextPart(text="After.")))[1] == [("messages", "changed")]
+    assert encode(Message.user("Before.", image))[1] == []
+    assert encode(Message.user("Before.", image, TextPart(text="After.")))[1] == [("messages", "changed")]
 
 
-def test_options_of_a_tool_are_sent_or_leave_a_receipt(written):
+def test_options_of_a_tool(encode):
     """
-    What only the vendor knows goes as it is; that arguments must follow their schema is no option of Ollama's.
+    The vendor's own fields are sent; ``strict`` is an adaptation.
     """
     tool = WEATHER.model_copy(update={"strict": True, "extra": {"x_cache": True}})
-    body, receipts = written(tools=(tool,))
+    body, adaptations = encode(tools=(tool,))
 
     assert body["tools"][0]["function"]["x_cache"] is True
     assert "strict" not in body["tools"][0]["function"]
-    assert receipts == [("tools.strict", "dropped")]
+    assert adaptations == [("tools.strict", "dropped")]
 
 
-def test_images_from_addresses_are_refused(written):
+def test_images_from_urls_are_rejected(encode):
     """
-    Ollama fetches nothing, and the hint says what to give instead.
+    Ollama does not fetch them, and the hint says what to pass instead.
     """
     with pytest.raises(UnsupportedError, match="files="):
-        written(Message.user("?", ImagePart(url="https://example.org/a.png")))
+        encode(Message.user("?", ImagePart(url="https://example.org/a.png")))
 
 
-def test_what_it_can_do(ollama):
+def test_capabilities(ollama):
     """
-    Ollama counts no tokens before it is asked.
+    Ollama cannot count tokens.
     """
     assert ollama().capabilities == {
         Capability.CHAT, Capability.STREAM, Capability.TOOLS, Capability.JSON_SCHEMA, Capability.IMAGE_INPUT,

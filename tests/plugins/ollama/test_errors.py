@@ -25,8 +25,8 @@ def failed(ollama):
     """
 
     def read(status, body, headers=None):
-        written = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return ollama().error(HTTPReply(ReplyHead(status, headers or {}), written))
+        encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return ollama().error(HTTPReply(ReplyHead(status, headers or {}), encoded))
 
     return read
 
@@ -44,9 +44,9 @@ def failed(ollama):
         (503, CapacityError, True),
     ],
 )
-def test_the_status_decides(failed, status, expected, retryable):
+def test_the_status_determines_the_class(failed, status, expected, retryable):
     """
-    Ollama has no codes: the status gives the class and says whether to try again.
+    Ollama has no error codes.
     """
     error = failed(status, {"error": "no"}, {"retry-after": "7", "x-request-id": "r1"})
 
@@ -70,9 +70,9 @@ def test_a_missing_model_is_to_be_pulled(failed, text):
 
 
 @pytest.mark.parametrize("name", ["x; rm -rf ~", "$(reboot)", "a`b`"])
-def test_a_hint_is_no_command_of_the_servers(failed, name):
+def test_a_hint_contains_no_text_of_the_server(failed, name):
     """
-    What a server writes for a name is not offered as a command.
+    A name from the server is not part of a suggested command unless it is valid.
     """
     assert "ollama pull" not in str(failed(404, {"error": f"model '{name}' not found"}).hint)
 
@@ -87,9 +87,9 @@ def test_a_hint_is_no_command_of_the_servers(failed, name):
         (400, "prompt too long; exceeded max context length by 1119046 tokens (ref: 96164522)"),
     ],
 )
-def test_a_text_that_is_too_long_is_known_by_its_words(failed, status, text):
+def test_the_message_identifies_a_long_input(failed, status, text):
     """
-    Servers say so under several statuses, and to ask again is of no use under any.
+    Servers use several statuses, none of which is retried.
     """
     error = failed(status, {"error": text})
 
@@ -107,9 +107,9 @@ def test_a_text_that_is_too_long_is_known_by_its_words(failed, status, text):
         ('"all-minilm" does not support chat', None),
     ],
 )
-def test_what_a_model_cannot_do_names_our_parameter(failed, text, param):
+def test_a_missing_capability_names_our_parameter(failed, text, param):
     """
-    The field of our request that asks for it is named.
+    The field of our request that needs the capability.
     """
     error = failed(400, {"error": text})
 
@@ -117,9 +117,9 @@ def test_what_a_model_cannot_do_names_our_parameter(failed, text, param):
     assert error.param == param
 
 
-def test_words_in_the_middle_decide_nothing(failed):
+def test_words_within_a_message_do_not_decide(failed):
     """
-    Texts are matched at their beginning or end: a message that repeats the prompt is not taken for another error.
+    Messages are matched at the start or end, since they may quote the prompt.
     """
     for text in ("failed: model 'x' not found, he said", "he said it does not support tools, really"):
         assert type(failed(400, {"error": text})) is InvalidRequestError
@@ -135,9 +135,9 @@ def test_a_model_that_does_not_fit_is_not_asked_again(failed):
     assert "ollama ps" in str(error)
 
 
-def test_a_refused_key_says_where_keys_come_from(failed):
+def test_a_rejected_key_has_a_hint(failed):
     """
-    The cloud wants a key, and a local server that asks the cloud wants its user signed in.
+    The cloud needs a key, and a local server needs its user signed in for cloud models.
     """
     error = failed(401, {"error": "unauthorized", "signin_url": "https://ollama.com/connect"})
 
@@ -146,7 +146,7 @@ def test_a_refused_key_says_where_keys_come_from(failed):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "payload"),
     [
         (b"", "empty"),
         (b"<html><title>502 Bad Gateway</title></html>", "502 Bad Gateway"),
@@ -155,11 +155,11 @@ def test_a_refused_key_says_where_keys_come_from(failed):
         ({"error": 7}, "HTTP 502"),
     ],
 )
-def test_every_body_says_what_came(failed, body, said):
+def test_every_body_is_described(failed, body, payload):
     """
-    A proxy's page, nothing at all, or OpenAI's envelope still makes an error that says what came.
+    A proxy's page, an empty body, or OpenAI's envelope.
     """
     error = failed(502, body)
 
     assert type(error) is ServerError
-    assert said in error.message
+    assert payload in error.message

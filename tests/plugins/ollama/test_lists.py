@@ -33,7 +33,7 @@ def reply(body, status=200):
 @pytest.fixture
 def shows():
     """
-    Answer what is asked about a model, whichever comes first.
+    Answer requests for details of models, in any order.
     """
 
     def show(call):
@@ -46,7 +46,7 @@ def shows():
 
 def test_models_are_listed_with_their_context_windows(make_client, scripted, shows):
     """
-    The list is asked for, then each model, since only that tells how much it reads; one that has gone stays unknown.
+    Each model is requested for its details; a model that was removed in between has none.
     """
     scripted.reply(body=TAGS).answer(shows).answer(shows)
     with make_client() as client:
@@ -62,7 +62,7 @@ def test_models_are_listed_with_their_context_windows(make_client, scripted, sho
 
 def test_models_are_listed_by_the_async_client_too(scripted, clock, shows):
     """
-    Both clients ask the same.
+    It sends the same requests.
     """
     scripted.reply(body=TAGS).answer(shows).answer(shows)
 
@@ -75,7 +75,7 @@ def test_models_are_listed_by_the_async_client_too(scripted, clock, shows):
 
 def test_a_server_without_models_has_none(make_client, scripted):
     """
-    An empty list is no error, and nothing more is asked.
+    An empty list is not an error.
     """
     scripted.reply(body={"models": []})
     with make_client() as client:
@@ -92,9 +92,9 @@ def test_a_server_without_models_has_none(make_client, scripted):
         (None, None),
     ],
 )
-def test_the_context_window_stands_under_the_architecture(ollama, info, window):
+def test_the_key_of_the_context_window(ollama, info, window):
     """
-    The key begins with the model's architecture; where it is missing the window is unknown.
+    It starts with the model's architecture; if it is missing, the window is unknown.
     """
     details = ollama().decode_model(ModelInfo(id="m"), reply({"model_info": info}))
 
@@ -102,9 +102,9 @@ def test_the_context_window_stands_under_the_architecture(ollama, info, window):
 
 
 @pytest.mark.parametrize("body", [{}, {"models": 7}, []])
-def test_what_is_no_list_of_models_is_the_servers_fault(ollama, body):
+def test_an_invalid_list_is_described(ollama, body):
     """
-    The error says what came.
+    The error describes the body.
     """
     with pytest.raises(BadResponseError):
         ollama().decode_models(reply(body))
@@ -128,7 +128,7 @@ def test_texts_are_embedded_at_once(make_client, scripted):
 
 def test_older_servers_embed_one_text(ollama):
     """
-    /api/embeddings takes a prompt and answers with one vector; several texts are refused before sending.
+    /api/embeddings takes one text and returns one vector; several texts are rejected before sending.
     """
     provider = ollama(embeddings_endpoint="embeddings", keep_alive=60)
     one = EmbeddingRequest(model="m", texts=("a",))
@@ -154,6 +154,6 @@ def test_an_error_inside_a_200_is_raised(ollama):
     """
     Lists and vectors are looked through for errors as chats are.
     """
-    for decode in (ollama().decode_models, lambda said: ollama().decode_model(ModelInfo(id="m"), said)):
+    for decode in (ollama().decode_models, lambda payload: ollama().decode_model(ModelInfo(id="m"), payload)):
         with pytest.raises(NotFoundError):
             decode(reply({"error": "model 'm' not found"}))

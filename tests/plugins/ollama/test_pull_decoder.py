@@ -44,18 +44,18 @@ STEPS = [
 ]
 
 
-def written(*records):
+def encode_lines(*records):
     """
     Records as the server writes them, one a line.
     """
     return [json.dumps(record).encode() + b"\n" for record in records]
 
 
-def test_a_pull_tells_how_far_it_is(make_client, scripted):
+def test_a_pull_reports_progress(make_client, scripted):
     """
-    Each line is a record; where a part has a size and no count of what is there, nothing is there yet.
+    Each line is a record; with a size but no count, nothing was downloaded yet.
     """
-    scripted.reply(chunks=written(*RECORDS))
+    scripted.reply(chunks=encode_lines(*RECORDS))
 
     with make_client() as client, client.pull("ollama/llama3.2") as steps:
         assert list(steps) == STEPS
@@ -66,9 +66,9 @@ def test_a_pull_tells_how_far_it_is(make_client, scripted):
 
 def test_an_async_client_pulls_as_well(scripted, clock):
     """
-    The async client yields what the blocking one yields.
+    It yields the same records.
     """
-    scripted.reply(chunks=written(*RECORDS))
+    scripted.reply(chunks=encode_lines(*RECORDS))
 
     async def pull():
         client = AsyncClient("ollama/llama3.2", transport=scripted.asynchronous, clock=clock, cache=False)
@@ -80,9 +80,9 @@ def test_an_async_client_pulls_as_well(scripted, clock):
 
 def test_a_pull_may_take_long(make_client, scripted, clock):
     """
-    It has a day and may be silent for ten minutes, whatever the client's calls may take, unless it is told otherwise.
+    By default a day, with ten minutes between two lines, whatever the limits of other calls.
     """
-    scripted.reply(chunks=written(*RECORDS)).reply(chunks=written(*RECORDS))
+    scripted.reply(chunks=encode_lines(*RECORDS)).reply(chunks=encode_lines(*RECORDS))
     now = clock.monotonic()
 
     with make_client(timeout=5, idle_timeout=5) as client:
@@ -97,11 +97,11 @@ def test_a_pull_may_take_long(make_client, scripted, clock):
 
 def test_a_pull_of_any_length_is_read(make_client, scripted):
     """
-    No limit of replies holds here, for nothing is kept: a big model brings more lines than a reply may have.
+    The size limit of replies does not apply, since lines are not stored.
     """
-    line = written({"status": "pulling", "digest": LAYER, "total": 9, "completed": 1})[0]
-    piece = line * (1024 * 1024 // len(line))
-    scripted.reply(chunks=[piece] * 70 + written({"status": "success"}))
+    line = encode_lines({"status": "pulling", "digest": LAYER, "total": 9, "completed": 1})[0]
+    chunk = line * (1024 * 1024 // len(line))
+    scripted.reply(chunks=[chunk] * 70 + encode_lines({"status": "success"}))
 
     with make_client() as client, client.pull() as steps:
         last = [step for step in steps if step.digest is None]
@@ -109,12 +109,12 @@ def test_a_pull_of_any_length_is_read(make_client, scripted):
     assert last == [PullProgress("success")]
 
 
-def test_a_broken_connection_is_taken_up_again(make_client, scripted):
+def test_a_broken_connection_is_resumed(make_client, scripted):
     """
-    The same request is sent again, also after records were seen: the server goes on where it was.
+    The same request is sent again, also after records were received.
     """
-    scripted.reply(chunks=written(*RECORDS[:3]), failure=ConnectionFailedError("It broke."))
-    scripted.reply(chunks=written(*RECORDS[2:]))
+    scripted.reply(chunks=encode_lines(*RECORDS[:3]), failure=ConnectionFailedError("It broke."))
+    scripted.reply(chunks=encode_lines(*RECORDS[2:]))
 
     with make_client(retries=1) as client, client.pull() as steps:
         assert list(steps) == STEPS[:3] + STEPS[2:]
@@ -123,25 +123,25 @@ def test_a_broken_connection_is_taken_up_again(make_client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("said", "error", "hint"),
+    ("payload", "error", "hint"),
     [
         ("pull model manifest: file does not exist", NotFoundError, "library"),
         ("pull model manifest: 412: a newer version of Ollama is required", InvalidRequestError, None),
         ("max retries exceeded: EOF", ServerError, None),
     ],
 )
-def test_an_error_inside_a_pull_is_an_error(make_client, scripted, said, error, hint):
+def test_an_error_inside_a_pull_is_an_error(make_client, scripted, payload, error, hint):
     """
-    The status is 200 and a line holds the error; what came before it is not lost.
+    A line with an error raises it, after the records before it.
     """
-    scripted.reply(chunks=[b"".join(written(RECORDS[0], {"error": said}))])
+    scripted.reply(chunks=[b"".join(encode_lines(RECORDS[0], {"error": payload}))])
     seen = []
 
     with make_client() as client, pytest.raises(error) as caught:
         seen.extend(client.pull("ollama/nobody"))
 
     assert seen == STEPS[:1]
-    assert said in caught.value.message
+    assert payload in caught.value.message
     assert hint is None or hint in caught.value.hint
 
 
@@ -159,9 +159,9 @@ def test_a_name_that_the_server_refuses_is_an_error(make_client, scripted):
     ("body", "error"),
     [(b"", StreamInterruptedError), (b'{"status":"x"}\n', StreamInterruptedError), (b"<html>\n", BadResponseError)],
 )
-def test_a_pull_that_does_not_say_success_was_none(make_client, scripted, body, error):
+def test_a_pull_without_success_is_an_error(make_client, scripted, body, error):
     """
-    A connection that ends early, or a reply in no known form, is no model.
+    A connection that ends early, or a reply in another form.
     """
     scripted.reply(chunks=[body])
 
@@ -181,9 +181,9 @@ def test_who_fetches_no_models_says_so_before_sending(make_client, scripted):
     assert scripted.calls == []
 
 
-def test_where_no_server_runs_the_hint_says_how_to_start_one(loopback_server):
+def test_a_missing_server_has_a_hint(loopback_server):
     """
-    Nobody answers: the cure is Ollama's own.
+    The hint is how to start Ollama.
     """
     url = loopback_server.url
     loopback_server.__exit__()
@@ -196,9 +196,9 @@ def test_where_no_server_runs_the_hint_says_how_to_start_one(loopback_server):
 
 def test_leaving_a_pull_closes_its_connection(loopback_server):
     """
-    By `break`, out of a reply that would go on: the server sees that nobody listens.
+    By `break`, during the reply.
     """
-    loopback_server.play(head(), written(RECORDS[0])[0], WAIT_FOR_CLOSE)
+    loopback_server.play(head(), encode_lines(RECORDS[0])[0], WAIT_FOR_CLOSE)
 
     with Client("ollama/x", base_url=loopback_server.url) as client:
         with client.pull() as steps:
@@ -213,7 +213,7 @@ def test_progress_is_shown_while_the_server_works(loopback_server):
     A record is there as soon as its line is, and not at the end of the reply.
     """
     seen, sent = threading.Event(), threading.Event()
-    loopback_server.play(head(), written(RECORDS[0])[0], signal(sent), seen, *written(*RECORDS[1:]))
+    loopback_server.play(head(), encode_lines(RECORDS[0])[0], signal(sent), seen, *encode_lines(*RECORDS[1:]))
 
     with Client("ollama/x", base_url=loopback_server.url) as client, client.pull() as steps:
         first = next(iter(steps))
@@ -221,13 +221,13 @@ def test_progress_is_shown_while_the_server_works(loopback_server):
         assert [first, *steps] == STEPS
 
 
-@given(cuts=st.lists(st.integers(0, 400), max_size=12))
-def test_any_cut_of_the_bytes_gives_the_same_records(cuts):
+@given(splits=st.lists(st.integers(0, 400), max_size=12))
+def test_any_cut_of_the_bytes_gives_the_same_records(splits):
     """
     However the network cuts the lines, the records are the same.
     """
-    data = b"".join(written(*RECORDS))
-    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    data = b"".join(encode_lines(*RECORDS))
+    places = [0, *sorted(min(cut, len(data)) for cut in splits), len(data)]
     decoder = PullDecoder(make_error=lambda line: make_error_in_success(None, line))
 
     steps = [step for begin, end in pairwise(places) for step in decoder.feed(data[begin:end])]

@@ -22,15 +22,15 @@ from budwood_ollama import OllamaSettings
 )
 def test_a_time_is_sent_as_a_duration(given, sent):
     """
-    Seconds get their unit: a number in a text is no duration to Ollama, and /api/embed takes texts alone.
+    Seconds get a unit: Ollama rejects numbers in texts, and /api/embed takes only texts.
     """
     assert OllamaSettings(keep_alive=given).keep_alive == sent
 
 
 @pytest.mark.parametrize("given", ["1d", "soon", "", True, [1]])
-def test_what_is_no_time_is_refused(given):
+def test_invalid_times_are_rejected(given):
     """
-    What Ollama would take for its default is an error here.
+    Ollama would use its default instead.
     """
     with pytest.raises(ValidationError, match="must be seconds"):
         OllamaSettings(keep_alive=given)
@@ -38,7 +38,7 @@ def test_what_is_no_time_is_refused(given):
 
 def test_the_address_comes_from_the_environment(make_client, scripted, answer, monkeypatch):
     """
-    OLLAMA_HOST says where the server is, OLLAMA_API_KEY with which key; the key shows nowhere.
+    OLLAMA_HOST sets the URL and OLLAMA_API_KEY the key, which no repr contains.
     """
     monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0:8080")
     monkeypatch.setenv("OLLAMA_API_KEY", "very-secret")
@@ -52,9 +52,9 @@ def test_the_address_comes_from_the_environment(make_client, scripted, answer, m
     assert "very-secret" not in repr(call)
 
 
-def test_an_argument_comes_before_the_environment(make_client, scripted, answer, monkeypatch):
+def test_an_argument_takes_precedence(make_client, scripted, answer, monkeypatch):
     """
-    base_url wins over OLLAMA_HOST, and takes the same forms.
+    base_url overrides OLLAMA_HOST, and has the same forms.
     """
     monkeypatch.setenv("OLLAMA_HOST", "elsewhere")
     scripted.reply(body=answer("Hi"))
@@ -64,17 +64,17 @@ def test_an_argument_comes_before_the_environment(make_client, scripted, answer,
     assert scripted.calls[0].url == "http://box:1234/api/chat"
 
 
-def test_a_bad_address_says_where_it_stands(make_client):
+def test_an_invalid_address_names_its_setting(make_client):
     """
-    The error names the key and what to write.
+    The error names the key and the valid forms.
     """
     with pytest.raises(ConfigurationError, match=r"base_url.*ollama-v1"):
         make_client(base_url="http://box/v1")
 
 
-def test_neither_key_nor_server_is_needed_to_start(make_client, scripted, answer):
+def test_the_defaults_need_no_settings(make_client, scripted, answer):
     """
-    Without any setting the server of this machine is asked, without a key.
+    Requests go to the local server, without a key.
     """
     scripted.reply(body=answer("Hi"))
     with make_client() as client:

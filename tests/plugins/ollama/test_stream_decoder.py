@@ -35,14 +35,14 @@ REQUEST = ChatRequest(model="qwen3", messages=(Message.user("Hello"),))
 
 
 @pytest.fixture
-def play(ollama):
+def decode(ollama):
     """
-    Decode a stream; its events, and the response that they make.
+    Decode a stream; return its events and the response.
     """
 
-    def playing(pieces, request=REQUEST, **headers):
+    def playing(chunks, request=REQUEST, **headers):
         decoder = ollama().decoder(request, ReplyHead(200, headers))
-        events = [event for piece in pieces for event in decoder.feed(piece)]
+        events = [event for chunk in chunks for event in decoder.feed(chunk)]
         events += decoder.close()
         builder = ResponseBuilder()
         builder.add(events)
@@ -51,11 +51,11 @@ def play(ollama):
     return playing
 
 
-def test_a_stream_is_told_as_it_comes(play, lines):
+def test_a_stream_is_told_as_it_comes(decode, lines):
     """
     Thoughts, text, the end, then usage and the durations.
     """
-    events, response = play(lines({"thinking": "Ray"}, {"thinking": "leigh."}, {"content": "Bl"}, {"content": "ue."}))
+    events, response = decode(lines({"thinking": "Ray"}, {"thinking": "leigh."}, {"content": "Bl"}, {"content": "ue."}))
 
     assert [event for event in events if isinstance(event, ReasoningDelta | TextDelta)] == [
         ReasoningDelta("Ray"), ReasoningDelta("leigh."), TextDelta("Bl"), TextDelta("ue.")
@@ -66,65 +66,65 @@ def test_a_stream_is_told_as_it_comes(play, lines):
     assert response.metadata["total_duration"] == 2685412125
 
 
-def test_a_stream_ends_as_the_whole_reply_would(play, ollama, answer, lines):
+def test_a_reply_and_its_stream_agree(decode, ollama, answer, lines):
     """
-    Whole and streamed, the same words make the same response, but for ``raw``.
+    The same message, complete and streamed, gives the same response, except for ``raw``.
     """
     call = {"function": {"name": "clock", "arguments": {}, "thought_signature": "s"}}
     body = answer("Hi", message={"thinking": "Greet.", "tool_calls": [call]}, remote_host="h")
-    whole = ollama().decode(REQUEST, HTTPReply(ReplyHead(200, {"x-request-id": "r1"}), json.dumps(body).encode()))
+    assembled = ollama().decode(REQUEST, HTTPReply(ReplyHead(200, {"x-request-id": "r1"}), json.dumps(body).encode()))
 
     last = answer(remote_host="h")
-    _, streamed = play(
+    _, streamed = decode(
         lines({"thinking": "Greet."}, {"content": "Hi"}, {"tool_calls": [call]}, last=last), **{"x-request-id": "r1"}
     )
-    _, at_once = play([json.dumps(body).encode()], **{"x-request-id": "r1"})
+    _, at_once = decode([json.dumps(body).encode()], **{"x-request-id": "r1"})
 
-    assert streamed == at_once == whole.model_copy(update={"raw": None})
+    assert streamed == at_once == assembled.model_copy(update={"raw": None})
 
 
-def test_calls_come_whole_and_get_numbers(play, lines):
+def test_calls_get_numbers(decode, lines):
     """
-    Every call is another, though servers write the same index for each; numbers go on over lines and rounds.
+    Each call is separate, although servers send the same index; numbers continue over lines and rounds.
     """
     call = {"function": {"index": 0, "name": "clock", "arguments": {}}}
     earlier = Message(role="assistant", parts=(ToolCallPart(id="call_0", name="clock"),))
     request = ChatRequest(model="qwen3", messages=(*REQUEST.messages, earlier))
-    events, response = play(lines({"tool_calls": [call, call]}, {"tool_calls": [call]}), request)
+    events, response = decode(lines({"tool_calls": [call, call]}, {"tool_calls": [call]}), request)
 
     assert [event.index for event in events if isinstance(event, ToolCallDelta)] == [0, 1, 2]
-    assert [wanted.id for wanted in response.tool_calls] == ["call_1", "call_2", "call_3"]
+    assert [tool_call.id for tool_call in response.tool_calls] == ["call_1", "call_2", "call_3"]
     assert response.finish_reason == "tool_calls"
 
 
-def test_a_line_of_tool_calls_alone_is_not_passed_over(play):
+def test_a_line_of_tool_calls_alone_is_not_passed_over(decode):
     """
     Lines may leave empty content out.
     """
     line = {"message": {"role": "assistant", "tool_calls": [{"function": {"name": "clock"}}]}, "done": True}
-    _, response = play([json.dumps(line).encode()])
+    _, response = decode([json.dumps(line).encode()])
 
-    assert [wanted.name for wanted in response.tool_calls] == ["clock"]
+    assert [tool_call.name for tool_call in response.tool_calls] == ["clock"]
 
 
-def test_log_probabilities_are_gathered(play, lines, answer):
+def test_log_probabilities_are_joined(decode, lines, answer):
     """
-    Each line holds those of its own tokens; together they are what a whole reply says.
+    Each line has those of its own tokens.
     """
     made = [
         json.loads(line) for line in lines({"content": "a"}, {"content": "b"}, last=answer(logprobs=[{"token": "c"}]))
     ]
     made[0]["logprobs"], made[1]["logprobs"] = [{"token": "a"}], [{"token": "b"}]
-    _, response = play([json.dumps(line).encode() + b"\n" for line in made])
+    _, response = decode([json.dumps(line).encode() + b"\n" for line in made])
 
     assert [one["token"] for one in response.metadata["logprobs"]] == ["a", "b", "c"]
 
 
-def test_usage_comes_after_the_end(play, lines):
+def test_usage_comes_after_the_end(decode, lines):
     """
-    The last line holds the counts.
+    The last line has the counts.
     """
-    events, _ = play(lines({"content": "Hi"}))
+    events, _ = decode(lines({"content": "Hi"}))
 
     (usage,) = [event.usage for event in events if isinstance(event, UsageReported)]
     assert (usage.input_tokens, usage.output_tokens) == (21, 7)
@@ -138,39 +138,37 @@ def test_usage_comes_after_the_end(play, lines):
         ('"x" does not support tools', UnsupportedParameterError, 400),
     ],
 )
-def test_an_error_inside_the_stream_comes_after_what_was_said(ollama, lines, text, expected, status):
+def test_an_error_in_the_stream_follows_earlier_events(ollama, lines, text, expected, status):
     """
-    Status 200 is no success: the line with the error raises it, once what stood before it has been told.
-
-    It has the status that Ollama gives such an error elsewhere.
+    A line with an error raises it after the events before it, with the status of such an error reply.
     """
     decoder = ollama().decoder(REQUEST, ReplyHead(200, {}))
     first, _ = lines({"content": "Hi"})
-    told = decoder.feed(first + json.dumps({"error": text}).encode() + b"\n")
+    reported = decoder.feed(first + json.dumps({"error": text}).encode() + b"\n")
 
-    assert TextDelta("Hi") in told
+    assert TextDelta("Hi") in reported
     with pytest.raises(expected, match=text) as raised:
         decoder.close()
     assert raised.value.status == status
 
 
-def test_a_stream_without_its_last_line_was_interrupted(play, lines):
+def test_a_stream_without_its_last_line_was_interrupted(decode, lines):
     """
-    Only ``done`` says that the reply is complete.
+    Only ``done`` completes a reply.
     """
     with pytest.raises(StreamInterruptedError):
-        play(lines({"content": "Hi"})[:-1])
+        decode(lines({"content": "Hi"})[:-1])
     with pytest.raises(StreamInterruptedError):
-        play([])
+        decode([])
 
 
 @pytest.mark.parametrize("body", [b"<html>\n", b"[]\n", b'{"model": \n'])
-def test_lines_that_are_no_objects_are_the_servers_fault(play, body):
+def test_lines_that_are_no_objects_are_an_error(decode, body):
     """
-    A proxy's page is not the end of a stream, but an error that says what came.
+    A proxy's page is described, and is not the end of a stream.
     """
     with pytest.raises(BadResponseError):
-        play([body])
+        decode([body])
 
 
 LINES = st.lists(
@@ -190,18 +188,18 @@ LINES = st.lists(
 
 
 @given(LINES, st.data())
-def test_the_cut_changes_nothing(made, data):
+def test_splits_change_nothing(made, data):
     """
-    However the bytes arrive, the same events come in the same order, and the same error ends them.
+    However the bytes are split, the events and the final error are the same.
     """
     body = b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in made)
     places = sorted(data.draw(st.sets(st.integers(0, len(body)), max_size=8)))
-    pieces = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
+    chunks = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
-    assert played_out(pieces) == played_out([body])
+    assert played_out(chunks) == played_out([body])
 
 
-def played_out(pieces):
+def played_out(chunks):
     """
     List the events of a stream, and the error with which it ended.
     """
@@ -209,8 +207,8 @@ def played_out(pieces):
     decoder = ChatStreamDecoder(REQUEST, head, make_error=lambda line: make_error_in_success(head, line))
     events = []
     try:
-        for piece in pieces:
-            events += decoder.feed(piece)
+        for chunk in chunks:
+            events += decoder.feed(chunk)
         events += decoder.close()
     except ProviderError as error:
         events.append((type(error), error.message))

@@ -1,4 +1,4 @@
-"""Ask many prompts side by side."""
+"""Ask many prompts concurrently."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = ChatResponse | BudwoodError
 
 def check_many(prompts: Iterable[Prompt], concurrency: object) -> None:
     """
-    Check the arguments of `Client.ask_many` that concern all prompts.
+    Check the arguments of `Client.ask_many` that apply to all prompts.
 
     Raises:
-        ConfigurationError: There is one prompt and no list of them, or the concurrency is not a positive integer.
+        ConfigurationError: The prompts are not a list, or the concurrency is not a positive integer.
     """
     if isinstance(prompts, str | bytes | Mapping | Message) or not isinstance(prompts, Iterable):
         raise ConfigurationError(
@@ -28,18 +28,18 @@ def check_many(prompts: Iterable[Prompt], concurrency: object) -> None:
 
 
 def error_as_result(ask: Callable[[], Flow[ChatResponse]]) -> Flow[Result]:
-    """Ask one prompt, and return an error in place of the reply."""
+    """Ask one prompt, and return an error instead of raising it."""
     try:
         return (yield from ask())
     except BudwoodError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - a fault of a plugin in one item must not lose the others
+    except Exception as error:  # noqa: BLE001 - an error of a plugin in one item must not lose the others
         failure = BudwoodError(f"The call failed with {type(error).__name__}: {str(error).rstrip('.')}.")
         failure.__cause__ = error
         return failure
 
 
 def run_all(flows: Iterable[Flow[Result]], concurrency: int) -> Flow[list[Result]]:
-    """Run the flows side by side; return their results in order."""
+    """Run the flows concurrently; return their results in order."""
     results: list[Result] = yield All(flows, limit=concurrency)
     return results

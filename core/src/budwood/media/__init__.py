@@ -1,4 +1,4 @@
-"""The built-in plugin for files in messages. It registers like anyone's."""
+"""The built-in plugin for files in messages. It is registered like any other plugin."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Files as parts of messages: text and images."""
+"""Media handlers of the core: text and images."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _SIGNATURES: Final = {
     "image/gif": re.compile(rb"GIF8[79]a"),
     "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
-"""How a file of each kind begins. Source: the formats' own specifications."""
+"""The first bytes of each file format. Source: the specifications of the formats."""
 
 
 class NoSettings(BaseModel):
-    """A plugin that has nothing to set."""
+    """Settings of a plugin without settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TextHandler:
-    """Reads text, and puts its name beside it so that a model can tell several files apart."""
+    """Reads text files. The name of the file is part of the text, so that a model can distinguish several files."""
 
     def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Read a file of UTF-8."""
+        """Read a UTF-8 file."""
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise PromptError(
-                f"{name} is {media_type} but no UTF-8: byte {error.start} cannot be read.", hint="Convert it to UTF-8."
+                f"{name} is not valid UTF-8 at byte {error.start}.", hint="Convert it to UTF-8."
             ) from None
         return (TextPart(text=f'<document name="{name}">\n{text}\n</document>\n'),)
 
 
 class ImageHandler:
-    """Reads the images that vendors take."""
+    """Reads images in the formats that vendors support."""
 
     def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
         """

@@ -124,7 +124,7 @@ _HOMES = {
     "VendorContent": "events",
     "ModerationResult": "moderations",
 }
-"""What a call that waits for a whole reply does not need, by its module: looked up when it is wanted."""
+"""Names that `Client.ask` does not need, by module. They are imported when they are used."""
 
 __all__ = [
     "CONTENT_EVENTS",

@@ -1,4 +1,4 @@
-"""Read JSON as models write it: with raw line breaks in strings, and with reasoning, words and fences around it."""
+"""Parse JSON that models write: with raw line breaks in strings, and inside reasoning, words or fences."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _STRING_OR_BRACKET: Final = re.compile(rf"{_STRING}|[{{}}\[\]]", re.DOTALL)
 
 _SURROGATE: Final = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 _IN_STRING: Final = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair, which is valid
-    rf"|{_SURROGATE}(?!\\?u?[0-9a-fA-F]{{0,3}}\Z)"  # half of one; at the end of the text the other may follow
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a valid pair
+    rf"|{_SURROGATE}(?!\\?u?[0-9a-fA-F]{{0,3}}\Z)"  # unpaired; at the end of the text the second half may follow
     r"|\\.|[\x00-\x1f\ud800-\udfff]",
     re.DOTALL,
 )
@@ -32,7 +32,7 @@ _MARK: Final = re.compile(
 _CLOSE: Final = re.compile(
     rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷|<\|(?:end|channel)\|>(?:final[^<{{]*<\|message\|>)?", re.IGNORECASE
 )
-"""How reasoning begins and ends in the text of open models: Qwen and DeepSeek, Mistral, Kimi, gpt-oss."""
+"""Marks of reasoning in the text of open models: Qwen and DeepSeek, Mistral, Kimi, gpt-oss."""
 
 _LIKE_JSON: Final = re.compile(r'\{\s*["}]|\[\s*["{\[\]]')
 _FENCE: Final = re.compile(r"```\w*\s*\Z")
@@ -40,17 +40,17 @@ _FENCED: Final = re.compile(r"```\w*[^\S\n]*\n(.*?)\n?\s*```", re.DOTALL)
 _SPECIAL_TOKENS: Final = re.compile(r"(?:\s*<\|[^|<>\s]{1,40}\|>|\s*</s>)+\s*\Z")
 
 _MAX_SCANS: Final = 32
-"""How many times its own length is scanned of a text with brackets that never close."""
+"""Limit of scanning a text with unclosed brackets, in multiples of its length."""
 
 
 class _Span(NamedTuple):
     """
-    A place in a text that is JSON, or was meant to be.
+    A part of a text that is JSON, or looks like JSON.
 
     Attributes:
-        start: Where it begins.
-        text: Its text.
-        is_fenced: Whether it directly follows the beginning of a fence.
+        start: Its position in the text.
+        text: The part.
+        is_fenced: Whether it directly follows the opening of a fence.
     """
 
     start: int
@@ -60,26 +60,26 @@ class _Span(NamedTuple):
 
 def repair_json(text: str) -> str:
     r"""
-    Correct what is not JSON and has one meaning.
+    Repair errors in JSON that have one possible meaning.
 
-    That is: control characters and half surrogate pairs in strings, ``\'``, and a comma before a closing bracket.
+    These are control characters and unpaired surrogates in strings, ``\'``, and a comma before a closing bracket.
 
     Args:
-        text: JSON, or the beginning of some.
+        text: JSON, which may be incomplete.
     """
     return _STRING_OR_COMMA.sub(lambda match: _IN_STRING.sub(_escape, match[1]) if match[1] else "", text)
 
 
 def parse_json(text: str) -> JSON:
     """
-    Parse JSON, repaired where it must be.
+    Parse JSON, and repair it if necessary.
 
     Raises:
         ValueError: It is not JSON.
     """
     try:
         value: JSON = from_json(text)
-    except (ValueError, TypeError):  # TypeError for a half surrogate pair
+    except (ValueError, TypeError):  # TypeError for unpaired surrogates
         value = from_json(repair_json(text).encode("utf-8", "replace"))
     return value
 
@@ -88,10 +88,10 @@ def parse_object(text: str) -> dict[str, JSON]:
     """
     Parse the arguments of a tool call. Empty text, ``null`` and ``[]`` count as an empty object.
 
-    Models and servers write them twice, as JSON within a string, or with a special token after them.
+    Some models and servers repeat the arguments, encode them as a JSON string, or append a special token.
 
     Raises:
-        ValueError: They are no JSON object, or several different ones.
+        ValueError: They are not a JSON object, or several different ones.
     """
     try:
         value = parse_json(text) if text.strip() else {}
@@ -110,13 +110,13 @@ def parse_object(text: str) -> dict[str, JSON]:
 
 def find_json(text: str) -> list[str]:
     """
-    Find JSON in the reply of a model, best first. What is inside reasoning (``<think>…</think>``) is not the answer.
+    Find JSON in the reply of a model, and return the candidates, best first. Reasoning is ignored.
 
-    A reply that begins with JSON has given its answer: what follows is more of the same, or words. A reply that begins
-    with words comes to its answer: fenced JSON takes precedence, and the last one.
+    If the reply begins with JSON, the first candidate is best, because models may continue after their answer. If it
+    begins with words, the last one is best, and fenced JSON comes before other JSON.
 
     Returns:
-        Texts that are JSON or look as if they were meant to be; without any, all text that may be an answer.
+        Parts that are JSON or look like JSON; without any, the complete text after the reasoning.
     """
     start, spans = _scan(text)
     if not spans:
@@ -140,7 +140,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _only_object(text: str) -> dict[str, JSON] | None:
-    """Return the one object in a text, which may be repeated or follow an empty one; None if there are several."""
+    """Return the only object in a text, which may be repeated; None if there are several different objects."""
     objects: list[dict[str, JSON]] = []
     for found in find_json(text):
         try:
@@ -153,7 +153,7 @@ def _only_object(text: str) -> dict[str, JSON] | None:
 
 
 def _scan(text: str) -> tuple[int, list[_Span]]:
-    """Return where the answer begins, after all reasoning, and what looks like JSON from there on."""
+    """Return the position after all reasoning, and the parts after it that look like JSON."""
     answer = position = scanned = 0
     spans: list[_Span] = []
     while (mark := _MARK.search(text, position)) and scanned <= _MAX_SCANS * len(text):
@@ -161,7 +161,7 @@ def _scan(text: str) -> tuple[int, list[_Span]]:
             close = _CLOSE.search(text, mark.end())
             position = close.end() if close else len(text)
             answer = answer if spans else position
-        elif mark["close"]:  # the tag that opens it may be in the prompt: all before was reasoning
+        elif mark["close"]:  # the opening tag may be in the prompt: everything before is reasoning
             spans.clear()
             answer = position = mark.end()
         else:
@@ -178,7 +178,7 @@ def _scan(text: str) -> tuple[int, list[_Span]]:
 
 
 def _end_of_value(text: str, start: int) -> int | None:
-    """Return the end of the object or array that begins at ``start``; None if it does not end."""
+    """Return the end of the object or array that begins at ``start``; None if it is not closed."""
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(text, start):
         if token[0] in "{[":
@@ -199,6 +199,6 @@ def _is_json(text: str) -> bool:
 
 
 def _plain_answer(text: str) -> str:
-    """Return a text without fences and special tokens around it."""
+    """Remove the fence or the special tokens around a text."""
     fenced = _FENCED.search(text)
     return repair_json(fenced[1] if fenced else _SPECIAL_TOKENS.sub("", text)).strip()

@@ -1,8 +1,8 @@
 """
-Read messages that are dictionaries in the form of Chat Completions.
+Parse messages that are dictionaries in the form of Chat Completions.
 
-What a message cannot hold is an error: nothing of a dictionary is left out without a word. The only exception is
-``annotations``, which describe a reply's text to people.
+A field that a message cannot contain is an error, so that nothing is dropped silently. The only exception is
+``annotations``, which are meant for the display of a reply.
 
 Source: ``ChatCompletionRequestMessage`` in the description of that API. ``cache_control``, ``reasoning_content`` and
 ``reasoning`` are additions of other services, which many programs use in this form.
@@ -44,11 +44,11 @@ _KNOWN: Final[Mapping[str, frozenset[str]]] = {
 }
 _KNOWN_IN_CALLS: Final = frozenset({"id", "index", "type", "function", _MARK})
 
-_RETURNED_BY_THE_MESSAGE: Final = "Pass the Message of the reply (reply.message): it keeps what the vendor needs back."
+_USE_REPLY_MESSAGE: Final = "Pass reply.message instead of a dictionary: it contains what the vendor needs back."
 _HINTS: Final = {
     "audio": "Give its transcript as the content.",
-    "reasoning_details": _RETURNED_BY_THE_MESSAGE,
-    "thinking_blocks": _RETURNED_BY_THE_MESSAGE,
+    "reasoning_details": _USE_REPLY_MESSAGE,
+    "thinking_blocks": _USE_REPLY_MESSAGE,
 }
 _AnyPart = TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | VendorPart
 
@@ -64,27 +64,27 @@ class _UnknownFormError(Exception):
         self.hint = hint
 
 
-def read_message(given: object, number: int, names: Mapping[str, str]) -> Message:
+def parse_message(source: object, number: int, names: Mapping[str, str]) -> Message:
     """
-    Read one message.
+    Parse one message.
 
     Args:
-        given: The dictionary, or an object of a vendor's SDK that can be turned into one.
-        number: Its place in the prompt, from 0, for errors.
-        names: The names of the tools that earlier messages called, by the ids of the calls.
+        source: The dictionary, or an object of a vendor's SDK with a method ``model_dump``.
+        number: Its index in the prompt, from 0, for errors.
+        names: The names of the tools that earlier messages called, by call id.
 
     Raises:
-        PromptError: It is not a message, or holds what a message cannot hold.
+        PromptError: It is not a message, or a field is not supported.
     """
-    if not isinstance(given, Mapping):
-        dump = getattr(given, "model_dump", None)
-        if not callable(dump) or isinstance(given, type):
+    if not isinstance(source, Mapping):
+        dump = getattr(source, "model_dump", None)
+        if not callable(dump) or isinstance(source, type):
             raise PromptError(
-                f"Message {number} is of the type {type(given).__name__}.", hint="Pass a Message or a dictionary."
+                f"Message {number} is of the type {type(source).__name__}.", hint="Pass a Message or a dictionary."
             )
-        given = cast("Mapping[str, Any]", dump(exclude_none=True))
+        source = cast("Mapping[str, Any]", dump(exclude_none=True))
     try:
-        return Message.model_validate(given) if "parts" in given else _read(given, number, names)
+        return Message.model_validate(source) if "parts" in source else _parse(source, number, names)
     except _UnknownFormError as error:
         raise PromptError(f"Message {number}: {error}.", hint=error.hint) from None
     except ValidationError as error:
@@ -93,165 +93,168 @@ def read_message(given: object, number: int, names: Mapping[str, str]) -> Messag
         raise PromptError(f"Message {number}: {location}: {detail['msg']}.") from None
 
 
-def _read(given: Mapping[str, Any], number: int, names: Mapping[str, str]) -> Message:
-    role = _field(given, "role")
+def _parse(source: Mapping[str, Any], number: int, names: Mapping[str, str]) -> Message:
+    role = _get_field(source, "role")
     if role not in _ROLES:
         raise _UnknownFormError(f"the role is {role!r}", f"Use one of {', '.join(_ROLES)}.")
-    _refuse_unknown(given, _KNOWN.get(role, _COMMON))
-    parts = _read_content(given.get("content"))
+    _reject_unknown(source, _KNOWN.get(role, _COMMON))
+    parts = _parse_content(source.get("content"))
     if role in ("tool", "function"):
-        return Message.tool(_mark(_read_result(given, parts, names), given))
+        return Message.tool(_apply_mark(_parse_result(source, parts, names), source))
     if role == "assistant":
-        parts = (*_reasoning(given), *parts, *_refusal(given), *_calls(given, number))
+        parts = (*_parse_reasoning(source), *parts, *_parse_refusal(source), *_parse_calls(source, number))
     if parts:
-        parts = (*parts[:-1], _mark(parts[-1], given))
-    return Message(role=role, parts=parts, name=given.get("name") or None)
+        parts = (*parts[:-1], _apply_mark(parts[-1], source))
+    return Message(role=role, parts=parts, name=source.get("name") or None)
 
 
-def _refuse_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
-    for name, value in given.items():
+def _reject_unknown(source: Mapping[str, Any], known: frozenset[str]) -> None:
+    for name, value in source.items():
         if name not in known and value not in (None, "", [], {}, False):
             raise _UnknownFormError(
-                f"the field {name!r} is not supported", _HINTS.get(name, "Remove it, or say it in the content.")
+                f"the field {name!r} is not supported", _HINTS.get(name, "Remove it, or put its content into the text.")
             )
 
 
-def _field(given: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON
-    if name not in given:
+def _get_field(source: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON
+    if name not in source:
         raise _UnknownFormError(f"the field {name!r} is missing")
-    return given[name]
+    return source[name]
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = _field(given, name)
-    return value if isinstance(value, str) else _wrong_type(name, value, "a text")
+def _get_text(source: Mapping[str, Any], name: str) -> str:
+    value = _get_field(source, name)
+    return value if isinstance(value, str) else _raise_wrong_type(name, value, "a text")
 
 
-def _wrong_type(name: str, value: object, expected: str) -> NoReturn:
+def _raise_wrong_type(name: str, value: object, expected: str) -> NoReturn:
     raise _UnknownFormError(f"{name} is of the type {type(value).__name__}, not {expected}")
 
 
-def _read_content(content: object) -> tuple[Part, ...]:
+def _parse_content(content: object) -> tuple[Part, ...]:
     if content is None:
         return ()
     if isinstance(content, str):
         return (TextPart(text=content),)
     if not isinstance(content, Sequence) or isinstance(content, bytes):
-        _wrong_type("the content", content, "a text or a list of parts")
-    return tuple(_read_part(part) for part in content)
+        _raise_wrong_type("the content", content, "a text or a list of parts")
+    return tuple(_parse_part(part) for part in content)
 
 
-def _read_part(given: object) -> Part:
-    if isinstance(given, str):
-        return TextPart(text=given)
-    if isinstance(given, _AnyPart):
-        return given
-    if not isinstance(given, Mapping):
-        _wrong_type("a part of the content", given, "a dictionary")
+def _parse_part(source: object) -> Part:
+    if isinstance(source, str):
+        return TextPart(text=source)
+    if isinstance(source, _AnyPart):
+        return source
+    if not isinstance(source, Mapping):
+        _raise_wrong_type("a part of the content", source, "a dictionary")
     part: TextPart | ImagePart | RefusalPart
-    match kind := given.get("type"):
+    match kind := source.get("type"):
         case "text" | "input_text" | "output_text":
-            _refuse_unknown(given, frozenset({"type", "text", "annotations", _MARK}))
-            part = TextPart(text=_text(given, "text"))
+            _reject_unknown(source, frozenset({"type", "text", "annotations", _MARK}))
+            part = TextPart(text=_get_text(source, "text"))
         case "refusal":
-            _refuse_unknown(given, frozenset({"type", "refusal"}))
-            part = RefusalPart(text=_text(given, "refusal"))
+            _reject_unknown(source, frozenset({"type", "refusal"}))
+            part = RefusalPart(text=_get_text(source, "refusal"))
         case "image_url" | "input_image":
-            part = _read_image(given)
+            part = _parse_image(source)
         case _:
             hint = "Texts and images are. Pass other files by files=[…]."
             raise _UnknownFormError(f"content of the type {kind!r} is not supported", hint)
-    return _mark(part, given)
+    return _apply_mark(part, source)
 
 
-def _read_image(given: Mapping[str, Any]) -> ImagePart:
-    """Read an image; its address is inside an object, or in its place."""
-    _refuse_unknown(given, frozenset({"type", "image_url", "detail", _MARK}))
-    image = _field(given, "image_url")
+def _parse_image(source: Mapping[str, Any]) -> ImagePart:
+    """Parse an image. Its URL is inside an object, or replaces the object."""
+    _reject_unknown(source, frozenset({"type", "image_url", "detail", _MARK}))
+    image = _get_field(source, "image_url")
     if isinstance(image, str):
-        return ImagePart(url=image, detail=given.get("detail"))
+        return ImagePart(url=image, detail=source.get("detail"))
     if not isinstance(image, Mapping):
-        _wrong_type("image_url", image, "a dictionary with a url")
-    _refuse_unknown(image, frozenset({"url", "detail"}))
-    return ImagePart(url=_text(image, "url"), detail=image.get("detail") or given.get("detail"))
+        _raise_wrong_type("image_url", image, "a dictionary with a url")
+    _reject_unknown(image, frozenset({"url", "detail"}))
+    return ImagePart(url=_get_text(image, "url"), detail=image.get("detail") or source.get("detail"))
 
 
-def _read_result(given: Mapping[str, Any], parts: tuple[Part, ...], names: Mapping[str, str]) -> ToolResultPart:
-    """Read what a tool returned. The older role ``function`` names the function and not the call."""
-    name = given.get("name")
-    if given["role"] == "function":
-        own = next((own for own, called in reversed([*names.items()]) if called == _text(given, "name")), None)
+def _parse_result(source: Mapping[str, Any], parts: tuple[Part, ...], names: Mapping[str, str]) -> ToolResultPart:
+    """Parse the result of a tool. The older role ``function`` has the name of the function and no call id."""
+    name = source.get("name")
+    if source["role"] == "function":
+        own = next((own for own, called in reversed([*names.items()]) if called == _get_text(source, "name")), None)
         if own is None:
             raise _UnknownFormError(f"no earlier message calls the function {name!r}")
     else:
-        own = _text(given, "tool_call_id")
+        own = _get_text(source, "tool_call_id")
     return ToolResultPart(call_id=own, name=name or names.get(own, "tool"), content=_result_content(parts))
 
 
 def _result_content(parts: tuple[Part, ...]) -> ResultContent:
-    """Return what a tool returned: texts as one text, unless an image is among them."""
+    """Join the texts of a result, unless it also contains images."""
     if all(isinstance(part, TextPart) and part.cache is None for part in parts):
         return "".join(part.text for part in parts if isinstance(part, TextPart))
     content = tuple(part for part in parts if isinstance(part, TextPart | ImagePart | VendorPart))
     if len(content) < len(parts):
-        raise _UnknownFormError("a tool's result holds more than texts and images")
+        raise _UnknownFormError("a tool's result contains more than texts and images")
     return content
 
 
-def _reasoning(given: Mapping[str, Any]) -> list[Part]:
-    """Read reasoning, with the name of its field: servers that take it back know it by that."""
-    field = next((name for name in _REASONING if given.get(name)), None)
-    return [ReasoningPart(text=_text(given, field), data=field)] if field else []
+def _parse_reasoning(source: Mapping[str, Any]) -> list[Part]:
+    """Parse reasoning. The part stores the name of the field in which servers expect it back."""
+    field = next((name for name in _REASONING if source.get(name)), None)
+    return [ReasoningPart(text=_get_text(source, field), data=field)] if field else []
 
 
-def _refusal(given: Mapping[str, Any]) -> list[Part]:
-    return [RefusalPart(text=_text(given, "refusal"))] if given.get("refusal") else []
+def _parse_refusal(source: Mapping[str, Any]) -> list[Part]:
+    return [RefusalPart(text=_get_text(source, "refusal"))] if source.get("refusal") else []
 
 
-def _calls(given: Mapping[str, Any], number: int) -> list[Part]:
-    calls = given.get("tool_calls") or []
+def _parse_calls(source: Mapping[str, Any], number: int) -> list[Part]:
+    calls = source.get("tool_calls") or []
     if not isinstance(calls, Sequence) or isinstance(calls, str):
-        _wrong_type("tool_calls", calls, "a list")
-    parts: list[Part] = [_read_call(call) for call in calls]
-    if function := given.get("function_call"):  # the older form, which has no ids
+        _raise_wrong_type("tool_calls", calls, "a list")
+    parts: list[Part] = [_parse_call(call) for call in calls]
+    if function := source.get("function_call"):  # the older form without ids
         if not isinstance(function, Mapping):
-            _wrong_type("function_call", function, "a dictionary")
-        name, arguments = _text(function, "name"), _arguments(function)
+            _raise_wrong_type("function_call", function, "a dictionary")
+        name, arguments = _get_text(function, "name"), _encode_arguments(function)
         parts.append(
             ToolCallPart(id=make_call_id(f"message {number}", 0, name, arguments), name=name, arguments=arguments)
         )
     return parts
 
 
-def _read_call(call: object) -> ToolCallPart:
-    """Read a tool call. What else a vendor said of it goes back to a server that takes it."""
+def _parse_call(call: object) -> ToolCallPart:
+    """Parse a tool call. Further fields are stored, for servers that need them back."""
     if isinstance(call, ToolCallPart):
         return call
     if not isinstance(call, Mapping):
-        _wrong_type("a tool call", call, "a dictionary")
+        _raise_wrong_type("a tool call", call, "a dictionary")
     if call.get("type", "function") != "function":
-        hint = "Only calls of the type 'function' are. " + _RETURNED_BY_THE_MESSAGE
+        hint = "Only calls of the type 'function' are. " + _USE_REPLY_MESSAGE
         raise _UnknownFormError(f"a tool call of the type {call['type']!r} is not supported", hint)
-    function = _field(call, "function")
+    function = _get_field(call, "function")
     if not isinstance(function, Mapping):
-        _wrong_type("function", function, "a dictionary")
+        _raise_wrong_type("function", function, "a dictionary")
     data = {name: value for name, value in call.items() if name not in _KNOWN_IN_CALLS and value is not None}
     if more := {name: value for name, value in function.items() if name not in ("name", "arguments")}:
         data["function"] = more
     part = ToolCallPart(
-        id=_text(call, "id"), name=_text(function, "name"), arguments=_arguments(function), data=data or None
+        id=_get_text(call, "id"),
+        name=_get_text(function, "name"),
+        arguments=_encode_arguments(function),
+        data=data or None,
     )
-    return _mark(part, call)
+    return _apply_mark(part, call)
 
 
-def _arguments(function: Mapping[str, Any]) -> str:
+def _encode_arguments(function: Mapping[str, Any]) -> str:
     arguments = function.get("arguments") or {}
     return arguments if isinstance(arguments, str) else to_json(arguments).decode()
 
 
-def _mark(part: P, given: Mapping[str, Any]) -> P:
-    """Mark a part whose dictionary says that all up to it comes again; see `CacheLifetime`."""
-    mark = given.get(_MARK)
+def _apply_mark(part: P, source: Mapping[str, Any]) -> P:
+    """Apply the mark ``cache_control`` of a dictionary to its part; see `CacheLifetime`."""
+    mark = source.get(_MARK)
     if mark is None:
         return part
     lifetime = (mark.get("ttl") or "default") if isinstance(mark, Mapping) and mark.get("type") == "ephemeral" else None

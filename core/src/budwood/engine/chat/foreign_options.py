@@ -1,11 +1,11 @@
-"""What other libraries call the options of a call, and what to write here instead."""
+"""Names of options in other libraries, and what to use instead."""
 
 from __future__ import annotations
 
 from typing import Final
 
 _OF_CLIENTS: Final = "api_key base_url cache_ttl clock observers registry settings transport".split()
-"""Arguments of clients. `extra` is never advised for them: a key would go into the body of the request."""
+"""Arguments of clients. The hints never suggest `extra` for them, which would send a key in the request body."""
 
 _ELSEWHERE: Final = {
     "max_tokens": "max_completion_tokens max_output_tokens max_new_tokens max_gen_len num_predict",
@@ -22,28 +22,28 @@ _ELSEWHERE: Final = {
     "model": "engine deployment deployment_id model_name model_id",
     "extra": "extra_body additional_model_request_fields",
 }
-"""Our options, and their names elsewhere."""
+"""Our options, and their names in other libraries."""
 
 _HINTS: Final = {
-    "stream": "Call client.stream(…) to read a reply as it is written.",
-    "stream_options": "Streams report usage without being asked: see stream.response.usage.",
+    "stream": "Call client.stream(…) to read a reply as it arrives.",
+    "stream_options": "Streams always report usage: see stream.response.usage.",
     "response_format": "Pass schema=… for structured output: a Pydantic model, another type, or a JSON schema.",
     "response_model": "Pass schema=…; the value is response.parsed.",
-    "json_mode": "Pass schema=dict, or a schema that says what the JSON must hold.",
+    "json_mode": "Pass schema=dict, or a schema of the JSON.",
     "messages": "Messages are the prompt: client.ask(messages, …).",
     "input": "The prompt is the first argument: client.ask(prompt, …).",
     "history": "Earlier messages are part of the prompt: client.ask([*history, message]), or use client.chat().",
     "thinking": "Pass reasoning_effort=… or reasoning_budget=….",
     "thinking_budget": "Pass reasoning_budget=….",
-    "n": 'Pass extra={"n": …} to vendors that take it; the further replies are response.alternatives.',
+    "n": 'Pass extra={"n": …} if the vendor supports it; the further replies are response.alternatives.',
     "provider": 'The provider is part of the model: model="provider/model".',
     "custom_llm_provider": 'The provider is part of the model: model="provider/model".',
-    "fallbacks": "There are no fallbacks yet. Catch the error and ask another model.",
+    "fallbacks": "Fallbacks are not supported yet. Catch the error and ask another model.",
     "callbacks": "Pass observers=[…] to Client.",
     "http_client": "Pass transport=… to Client.",
     "headers": "Set `headers` in the section of the provider in budwood.toml, or transport=httpx.Client(headers=…).",
     "max_tokens_to_sample": "Pass max_tokens=….",
-    "caching": "Pass cache=… to Client; cache=False to a call asks the vendor all the same.",
+    "caching": "Pass cache=… to Client; cache=False for a call bypasses it.",
     "ttl": "Pass cache_ttl=… to Client.",
     "verbose": "Call budwood.configure_logging().",
 }
@@ -52,19 +52,19 @@ _OF_VENDORS: Final = frozenset(
     "top_k top_a min_p typical_p repetition_penalty logit_bias logprobs top_logprobs user metadata store "
     "safety_settings num_ctx options keep_alive modalities prediction verbosity prompt_cache_key best_of echo".split()
 )
-"""Parameters that only some vendors take."""
+"""Parameters that only some vendors support."""
 
 _NAMES_OF_CLIENTS: Final = {
     "base_url": "url api_base endpoint host server api_url base_uri",
     "api_key": "key apikey token api_token access_token",
     "transport": "http_client proxy proxies",
 }
-"""Arguments of clients, and their names elsewhere."""
+"""Arguments of clients, and their names in other libraries."""
 
 
 def hint_for(name: str, *, for_client: bool) -> str | None:
     """
-    Return what to write instead of an unknown option; None for a name that is not known from elsewhere.
+    Return what to use instead of an unknown option; None if the name is not known from other libraries.
 
     Args:
         name: The option.
@@ -73,7 +73,7 @@ def hint_for(name: str, *, for_client: bool) -> str | None:
     if not for_client and name in _OF_CLIENTS:
         return f"It is an argument of Client, AsyncClient and session: Client(…, {name}=…)."
     if name in _OF_VENDORS and not for_client:
-        return f'Only some vendors take it: pass extra={{"{name}": …}}.'
+        return f'Only some vendors support it: pass extra={{"{name}": …}}.'
     if name in _HINTS:
         return _HINTS[name]
     ours = next((own for own, names in _NAMES_OF_CLIENTS.items() if name in names.split()), None)

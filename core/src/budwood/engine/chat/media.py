@@ -1,4 +1,4 @@
-"""Read files into parts of messages, by the media handlers."""
+"""Convert files into parts of messages with media handlers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from budwood.types import Part
 
 def read_file(instances: Instances, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
     """
-    Make parts of a file's content.
+    Convert the content of a file into parts of a message.
 
     Raises:
-        PromptError: No handler can read it, or it is not what its name promises.
+        PromptError: No handler supports the file, or its content does not match its type.
         PluginFaultError: The handler failed.
     """
     handler = find_media_handler(instances, name, media_type)

@@ -1,4 +1,4 @@
-"""Correct the names of tools that models write wrongly."""
+"""Correct invalid names of tools in the replies of models."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NUMBER: Final = re.compile(r":\d+$")
 
 def correct_tool_names(response: ChatResponse, tools: Sequence[ToolDefinition]) -> ChatResponse:
     """
-    Replace names of tools that are not those of the request, in all choices of a reply.
+    Correct names that are not those of the request's tools, in all choices of a reply.
 
-    Open models add a special token (``weather<|channel|>commentary``) or a namespace (``functions.weather:0``). Where
-    that leaves the name of one tool, it is called. All other names become valid ones, because servers refuse a
-    conversation that holds others.
+    Open models append a special token (``weather<|channel|>commentary``) or add a namespace (``functions.weather:0``).
+    If the rest is the name of a tool, that tool is called. Other invalid names become valid ones, because servers
+    reject a conversation with invalid names.
     """
     known = {tool.name for tool in tools}
     if not response.tool_calls:
@@ -29,7 +29,7 @@ def correct_tool_names(response: ChatResponse, tools: Sequence[ToolDefinition]) 
 
 
 def correct_tool_name(name: str, known: set[str]) -> str:
-    """Return the name of the tool that is meant, or a valid name."""
+    """Return the name of the intended tool, or a valid name."""
     if name in known:
         return name
     cleaned = _NUMBER.sub("", name.partition("<|")[0].strip(" \t\r\n\"'`()"))
