@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from budwood_cli.scaffold.kinds import Family, KindOfPlugin
-from budwood_cli.scaffold.names import LONGEST, Names
+from budwood_cli.scaffold.names import MAX_LENGTH, Names
 from budwood_cli.scaffold.packages import Package
 
 NEW = {
@@ -99,7 +99,9 @@ def test_types_are_right(written, tmp_path_factory, name):
     run(sys.executable, "-m", "mypy", "--cache-dir", cache, folder=written / f"budwood-{name}")
 
 
-@pytest.mark.parametrize("name", ["a", "acme", "a" + "-b" * (LONGEST // 2 - 1) + "c"], ids=["short", "usual", "long"])
+@pytest.mark.parametrize(
+    "name", ["a", "acme", "a" + "-b" * (MAX_LENGTH // 2 - 1) + "c"], ids=["short", "usual", "long"]
+)
 def test_style_is_right_whatever_the_name(tmp_path, name):
     """
     By its own configuration of ruff: an author's first check is clean, and so is the format.

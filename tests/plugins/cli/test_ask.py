@@ -126,7 +126,7 @@ def test_a_reply_that_was_cut_off_is_remarked_on(budwood, vendor):
     run = budwood("ask", "Hi")
 
     assert (run.returncode, run.stdout) == (0, "Hello there.\n")
-    assert run.stderr == "note: the reply was cut off at the most tokens of output.\n"
+    assert run.stderr == "note: the reply reached max_tokens and was truncated.\n"
 
 
 def test_a_pipe_gets_the_text_as_it_is(started, vendor):
@@ -180,5 +180,5 @@ def test_a_prompt_that_is_no_text_is_refused(started, vendor):
     _, errors = process.communicate(b"\xff\xfe\x00")
 
     assert process.returncode == 2
-    assert b"hint: Give a file that is an image with --file." in errors
+    assert b"hint: To send an image, use --file." in errors
     assert vendor.requests == []

@@ -102,7 +102,7 @@ def test_a_line_that_is_no_text_is_refused(started, vendor):
     output, errors = process.communicate(b"One\nc\xe9dille\nTwo\n")
 
     assert (process.returncode, output) == (2, b"Hello there.\n")
-    assert errors.startswith(b"error: The line is no UTF-8 text.\nhint: `iconv")
+    assert errors.startswith(b"error: The line is not valid UTF-8.\nhint: Convert it with `iconv")
     assert vendor.prompts == ["One"]
 
 

@@ -69,14 +69,14 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "run_folder": str(tmp_path / "talks.jsonl.run"),
         "complete": True,
         "rows": 4,
-        "rows_wanted": 4,
+        "rows_requested": 4,
         "rows_reused": 0,
         "calls": 4,
         "input_tokens": 20,
         "output_tokens": 12,
         "cost": None,
         "failures": [],
-        "passed_over": {},
+        "skipped_files": {},
     }
 
 
@@ -127,9 +127,9 @@ def test_documents_that_give_nothing_are_named(budwood, vendor, spec, tmp_path):
 
     plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
     told = budwood("generate", "spec.toml", "--dry-run").stderr
-    left_out = "note: 3 files of other kinds left out: 2 .pdf, 1 no ending\n"
+    left_out = "note: skipped 3 files of an unsupported type: 2 .pdf, 1 no suffix\n"
 
-    assert (plan["without_passages"], plan["passed_over"]) == (["docs/empty.md"], {".pdf": 2, "no ending": 1})
+    assert (plan["without_passages"], plan["skipped_files"]) == (["docs/empty.md"], {".pdf": 2, "no suffix": 1})
     assert told == f"note: no passages in docs/empty.md\n{left_out}"
     assert left_out in budwood("generate", "spec.toml").stderr
 
@@ -201,7 +201,7 @@ def test_an_interrupted_run_goes_on(started, budwood, vendor, spec, tmp_path):
 
     assert process.returncode == 130
     assert "Traceback" not in errors.decode()
-    (command,) = re.findall(r"^hint: `budwood (.*)` goes on\.$", errors.decode(), re.MULTILINE)
+    (command,) = re.findall(r"^hint: `budwood (.*)` continues the run\.$", errors.decode(), re.MULTILINE)
     assert command == f"runs resume {tmp_path / 'talks.jsonl.run'}"
     shown = json.loads(budwood("runs", "show", "talks.jsonl", "--json").stdout)
     assert (shown["state"], shown["rows_done"], shown["rows"]) == ("unfinished", 2, 4)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood_cli.hints import in_words_of_commands
+from budwood_cli.hints import to_command_line
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,10 @@ from budwood_cli.hints import in_words_of_commands
             "Leave them out, or set BUDWOOD_OPTIONS__ON_UNSUPPORTED=adapt.",
         ),
         ("Raise max_tokens=….", "Raise --max-tokens."),
-        ('Pass model="PROVIDER/MODEL", or set `model`.', "Give -m PROVIDER/MODEL, or set `model`."),
+        ('Pass model="PROVIDER/MODEL", or set `model`.', "Pass -m PROVIDER/MODEL, or set `model`."),
         (
             "Set X_API_KEY, or pass api_key=….",
-            "Set X_API_KEY, or write `api_key` into the provider's section of budwood.toml.",
+            "Set X_API_KEY, or set `api_key` in the provider's section of budwood.toml.",
         ),
         ("A vendor's own parameters go into extra={…}.", "A vendor's own parameters go into extra={…}."),
         ("Is the server running, and base_url right?", "Is the server running, and base_url right?"),
@@ -27,7 +27,7 @@ def test_arguments_of_calls_become_what_a_user_can_type(hint, told):
     """
     What the core words for programs is said in options, variables and settings; all else stays as it is.
     """
-    assert in_words_of_commands(hint) == told
+    assert to_command_line(hint) == told
 
 
 def test_an_error_is_told_in_words_of_the_command_line(budwood, vendor):
@@ -39,4 +39,4 @@ def test_an_error_is_told_in_words_of_the_command_line(budwood, vendor):
     assert run.returncode == 4
     assert "OPENROUTER_API_KEY" in run.stderr
     assert "=…" not in run.stderr
-    assert "or write `api_key` into the provider's section of budwood.toml." in run.stderr
+    assert "or set `api_key` in the provider's section of budwood.toml." in run.stderr

@@ -48,7 +48,7 @@ def test_a_model_is_shown(budwood):
     assert "context window  200,000 tokens\n" in shown
     assert "prices          input $3, cached input $0.3, " in shown
     assert "over 200,000 tokens of input: input $6" in shown
-    assert "shut down on    2026-11-30\n" in shown
+    assert "shutdown date   2026-11-30\n" in shown
     assert "source          genai-prices " in shown
 
 
@@ -77,4 +77,4 @@ def test_without_any_provider_the_hint_says_how_to_name_one(budwood):
     run = budwood("models", "list")
 
     assert run.returncode == 3
-    assert "hint: Name a provider: budwood models list PROVIDER" in run.stderr
+    assert "hint: Name a provider: `budwood models list PROVIDER`" in run.stderr

@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 
 from budwood.hooks import API_VERSION, KINDS
 from budwood.names import normalise
-from budwood_cli.failures import ArgumentError
+from budwood_cli.errors import ArgumentError
 from budwood_cli.scaffold import steps
 from budwood_cli.scaffold.kinds import SECTIONS, Family, KindOfPlugin, group_of
-from budwood_cli.scaffold.names import LONGEST, Names
+from budwood_cli.scaffold.names import MAX_LENGTH, Names
 from budwood_cli.scaffold.packages import Package
 
 ROOT = Path(__file__).parents[3]
@@ -112,7 +112,7 @@ def test_printed_commands_name_a_checkout_that_is_not_known(tmp_path, monkeypatc
     printed = steps.next_steps(package("acme"), tmp_path)
 
     assert "install CHECKOUT/core CHECKOUT/plugins/cli CHECKOUT/plugins/testing\n" in printed
-    assert "CHECKOUT is a checkout" in printed
+    assert "Replace CHECKOUT by" in printed
 
 
 def test_nothing_is_overwritten(budwood, tmp_path):
@@ -126,7 +126,7 @@ def test_nothing_is_overwritten(budwood, tmp_path):
     run = budwood("plugins", "new", "acme", "-k", "cache", "--folder", folder)
 
     assert run.returncode == 2
-    assert "not empty, and nothing is overwritten" in run.stderr
+    assert "is not empty. No file is overwritten" in run.stderr
     assert "--folder" in run.stderr
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
     assert budwood("plugins", "new", "acme", "-k", "cache", "--folder", folder, "--force").returncode == 2
@@ -155,16 +155,16 @@ def test_file_in_the_place_of_the_folder_is_an_error(budwood, tmp_path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("My_Vendor", "'my-vendor' would do"),
-        ("budwood-acme", "without budwood: 'acme'"),
-        ("3d", "begin with a letter"),
+        ("My_Vendor", "For example: 'my-vendor'"),
+        ("budwood-acme", "must not start with budwood: use 'acme'"),
+        ("3d", "Start with a letter"),
         ("a--b", "single hyphens"),
-        ("../acme", "no name of a plugin"),
-        ("openai", "Budwood's own"),
-        ("memory", "Budwood's own"),
-        ("sqlite-cache", "Budwood's own"),
-        ("base", "Budwood's own"),
-        ("a" * (LONGEST + 1), f"{LONGEST} at most"),
+        ("../acme", "not a valid plugin name"),
+        ("openai", "Budwood already"),
+        ("memory", "Budwood already"),
+        ("sqlite-cache", "Budwood already"),
+        ("base", "Budwood already"),
+        ("a" * (MAX_LENGTH + 1), f"at most {MAX_LENGTH}"),
     ],
 )
 def test_name_that_cannot_be_used_is_refused(name, said):
@@ -180,7 +180,7 @@ def test_name_of_our_own_distribution_is_refused(folder):
     """
     Nobody begins a second budwood-groq.
     """
-    with pytest.raises(ArgumentError, match="Budwood's own"):
+    with pytest.raises(ArgumentError, match="Budwood already"):
         Names.of(folder)
 
 
@@ -236,7 +236,7 @@ def test_every_kind_of_plugin_can_be_begun():
 
 
 @every_package
-@pytest.mark.parametrize("name", ["a", "a" + "-b" * (LONGEST // 2 - 1) + "c"], ids=["short", "long"])
+@pytest.mark.parametrize("name", ["a", "a" + "-b" * (MAX_LENGTH // 2 - 1) + "c"], ids=["short", "long"])
 def test_rendered_files_are_whole(kind, family, name):
     """
     No placeholder is left, Python is Python, and no line is too long, whatever the length of the name.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from budwood_cli.progress import SECONDS_BETWEEN_LINES, Lines, line
+from budwood_cli.progress import SECONDS_BETWEEN_LINES, ProgressLines, format_progress
 from budwood_generation import Progress
 
 
@@ -33,16 +33,16 @@ def test_what_is_unknown_is_never_a_number():
     """
     nothing = progress(input_tokens=None, output_tokens=None)
 
-    assert line(progress()) == "0/2,000 rows, 1 call, 15 tokens, cost unknown, 0 errors"
-    assert line(nothing) == "0/2,000 rows, 1 call, tokens unknown, cost unknown, 0 errors"
-    assert line(progress(calls=0, errors=1)) == "0/2,000 rows, 0 calls, 1 error"
+    assert format_progress(progress()) == "0/2,000 rows, 1 call, 15 tokens, cost unknown, 0 errors"
+    assert format_progress(nothing) == "0/2,000 rows, 1 call, tokens unknown, cost unknown, 0 errors"
+    assert format_progress(progress(calls=0, errors=1)) == "0/2,000 rows, 0 calls, 1 error"
 
 
 def test_what_is_known_is_told():
     """
     Rows, rate, calls, tokens, cost, errors and the time that is left stand in one line.
     """
-    told = line(
+    told = format_progress(
         progress(
             rows_done=1000, calls=2500, errors=1, cost=Decimal("0.12345"), rows_per_second=12.345, seconds_left=81.04
         )
@@ -56,7 +56,7 @@ def test_lines_come_every_few_seconds(clock):
     However often there is progress, a log gets a line at once and then one in `SECONDS_BETWEEN_LINES`.
     """
     written = []
-    lines = Lines(written.append, clock.monotonic)
+    lines = ProgressLines(written.append, clock.monotonic)
 
     for rows_done in range(8):
         lines(progress(rows_done=rows_done))

@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_cli.terminal import escaped, write_json, write_table
+from budwood_cli.terminal import escape, write_json, write_table
 
 
 @given(st.text())
@@ -14,7 +14,7 @@ def test_nothing_that_rules_a_terminal_is_left(text):
     """
     After escaping there is no control character but tab and newline, and no character that turns the direction.
     """
-    left = set(escaped(text)) - {"\t", "\n"}
+    left = set(escape(text)) - {"\t", "\n"}
 
     assert not [character for character in left if unicodedata.category(character) == "Cc"]
     assert not [character for character in left if unicodedata.bidirectional(character) in _TURNING]
@@ -28,7 +28,7 @@ def test_plain_text_is_left_alone(text):
     """
     Text without control characters is shown as it is.
     """
-    assert escaped(text) == text
+    assert escape(text) == text
 
 
 @given(st.text(), st.integers(0))
@@ -38,7 +38,7 @@ def test_escaping_works_piece_by_piece(text, cut):
     """
     cut %= len(text) + 1
 
-    assert escaped(text[:cut]) + escaped(text[cut:]) == escaped(text)
+    assert escape(text[:cut]) + escape(text[cut:]) == escape(text)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -46,7 +46,7 @@ def test_escaped_json_is_still_json(text):
     """
     What `--json` writes means the same on a terminal as in a pipe.
     """
-    assert json.loads(escaped(json.dumps([text], ensure_ascii=False))) == [text]
+    assert json.loads(escape(json.dumps([text], ensure_ascii=False))) == [text]
 
 
 def test_json_is_one_line(capsys):

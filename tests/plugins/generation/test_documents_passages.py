@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents import Document, Section, passages
+from budwood_generation.documents import Document, Section, split_document
 from budwood_generation.documents.sentences import has_sentence
 
 SENTENCE = "The leaves of the tea plant are picked by hand in spring."  # 57 characters
@@ -18,7 +18,7 @@ def document(*sections: tuple[str, ...], name: str = "tea.md") -> Document:
 
 def texts(*sections: tuple[str, ...], target_chars: int = 1200) -> list[str]:
     """List the texts of the passages of such a document."""
-    return [passage.text for passage in passages(document(*sections), target_chars=target_chars)]
+    return [passage.text for passage in split_document(document(*sections), target_chars=target_chars)]
 
 
 def letters(parts: list[str]) -> str:
@@ -40,7 +40,7 @@ def test_a_passage_never_crosses_a_section():
     """
     Each passage stands under one chain of headings and names it.
     """
-    found = passages(document((SENTENCE * 2,), (SENTENCE * 2,)))
+    found = split_document(document((SENTENCE * 2,), (SENTENCE * 2,)))
 
     assert [(passage.headings, passage.document) for passage in found] == [
         (("Tea", "0"), "tea.md"),
@@ -141,11 +141,11 @@ def test_ids_tell_document_position_and_text_apart():
     """
     twice = document((SENTENCE * 2,), (SENTENCE * 2,))
     elsewhere = document((SENTENCE * 2,), name="other.md")
-    found = [*passages(twice), *passages(elsewhere)]
+    found = [*split_document(twice), *split_document(elsewhere)]
 
     assert len({passage.id for passage in found}) == 3
     assert found[0].id == "1a25c12e2cc260f1"
-    assert passages(twice) == passages(twice)
+    assert split_document(twice) == split_document(twice)
 
 
 def test_a_target_below_the_smallest_section_is_refused():
@@ -153,7 +153,7 @@ def test_a_target_below_the_smallest_section_is_refused():
     A mistaken setting is an error with the least that is possible.
     """
     with pytest.raises(ConfigurationError, match="80 or more"):
-        passages(document(), target_chars=79)
+        split_document(document(), target_chars=79)
 
 
 paragraph = st.text(alphabet='abcXYZ  .!?,)"\u3002\u8336', max_size=400) | st.sampled_from(["Label", SENTENCE])

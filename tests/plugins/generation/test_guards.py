@@ -84,8 +84,8 @@ def test_plans_are_made_with_guarded_plugins(tmp_path):
     """
     All plugins of a run are inside the boundary.
     """
-    chosen = make_plan(conversation_spec(tmp_path, job={"modifiers": ["persona"]})).chosen
+    plugins = make_plan(conversation_spec(tmp_path, job={"modifiers": ["persona"]})).plugins
 
-    assert isinstance(chosen.strategy, GuardedStrategy)
-    assert isinstance(chosen.storage, GuardedStorage)
-    assert all(isinstance(modifier, GuardedModifier) for modifier in chosen.modifiers)
+    assert isinstance(plugins.strategy, GuardedStrategy)
+    assert isinstance(plugins.storage, GuardedStorage)
+    assert all(isinstance(modifier, GuardedModifier) for modifier in plugins.modifiers)

@@ -8,27 +8,27 @@ import threading
 
 import pytest
 
-from budwood_generation.runs.interrupts import patient
+from budwood_generation.runs.interrupts import graceful_interrupts
 
 PROGRAM = """
 import asyncio, signal
 from budwood_testing import FakeClock
-from budwood_generation.runs.interrupts import SECONDS_TO_CLEAN_UP, patient
+from budwood_generation.runs.interrupts import CLEANUP_SECONDS, graceful_interrupts
 
 clock = FakeClock()
 
-async def work(be_patient):
-    be_patient()
+async def work(install_handler):
+    install_handler()
     signal.raise_signal(signal.SIGINT)
-    clock.sleep(SECONDS_TO_CLEAN_UP - 0.1)
+    clock.sleep(CLEANUP_SECONDS - 0.1)
     signal.raise_signal(signal.SIGINT)
     print("cleaning up", flush=True)
     clock.sleep(0.1)
     signal.raise_signal(signal.SIGINT)
     print("still here", flush=True)
 
-with patient(clock.monotonic) as be_patient:
-    asyncio.run(work(be_patient))
+with graceful_interrupts(clock.monotonic) as install_handler:
+    asyncio.run(work(install_handler))
 """
 
 
@@ -38,8 +38,8 @@ def test_two_interrupts_are_one(clock):
     """
     cleaned = []
 
-    async def work(be_patient):
-        be_patient()
+    async def work(install_handler):
+        install_handler()
         try:
             signal.raise_signal(signal.SIGINT)
             await asyncio.Event().wait()
@@ -49,8 +49,8 @@ def test_two_interrupts_are_one(clock):
             cleaned.append(True)
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), patient(clock.monotonic) as be_patient:
-        asyncio.run(work(be_patient))
+    with pytest.raises(KeyboardInterrupt), graceful_interrupts(clock.monotonic) as install_handler:
+        asyncio.run(work(install_handler))
 
     assert cleaned == [True]
     assert signal.getsignal(signal.SIGINT) is before
@@ -73,8 +73,8 @@ def test_other_threads_are_left_alone():
     handlers = []
 
     def work():
-        with patient() as be_patient:
-            be_patient()
+        with graceful_interrupts() as install_handler:
+            install_handler()
             handlers.append(signal.getsignal(signal.SIGINT))
 
     before = signal.getsignal(signal.SIGINT)

@@ -223,9 +223,9 @@ def test_entries_of_one_commit_are_kept_together_or_not_at_all(path):
     Where one of them cannot be kept, none is, whoever waits is told why, and the next commit is written.
     """
     with opened(path) as journal:
-        with pytest.raises(JournalError, match="A CallDone cannot be kept"):
+        with pytest.raises(JournalError, match="A CallDone cannot be stored"):
             journal.commit(call("good"), call("bad", input_tokens=2**70)).result()
-        with pytest.raises(JournalError, match="A CallDone cannot be kept"):
+        with pytest.raises(JournalError, match="A CallDone cannot be stored"):
             journal.commit(call("bad", text="\ud800")).result()
         journal.commit(call("next")).result()
 
@@ -288,7 +288,7 @@ def test_a_truncated_file_is_damaged(path, size):
     whole = filled(path)
     path.write_bytes(whole[:size])
 
-    with pytest.raises(JournalError, match=r"is damaged.*Restore journal\.sqlite from a copy, or delete"):
+    with pytest.raises(JournalError, match=r"is damaged.*Restore journal\.sqlite from a backup, or start a new run"):
         use(path)
 
 
@@ -331,7 +331,7 @@ def test_a_database_of_something_else_is_no_journal(path):
         connection.execute("CREATE TABLE things (name TEXT)")
         connection.commit()
 
-    with pytest.raises(JournalError, match="is damaged: it is empty, or no journal"):
+    with pytest.raises(JournalError, match="is damaged: the file is empty, or is not a journal"):
         use(path)
 
 
@@ -359,7 +359,7 @@ def test_another_format_asks_for_its_version(path, read):
         connection.execute(f"PRAGMA user_version = {sqlite.FORMAT + 1}")
     before = path.read_bytes()
 
-    with pytest.raises(JournalError, match=r"has form 2, and this version reads form 1\. Go on with the version"):
+    with pytest.raises(JournalError, match=r"format version 2, but version 1 is expected\. Use the version"):
         read(path)
     assert path.read_bytes() == before
 
@@ -418,7 +418,7 @@ def test_a_journal_on_a_networks_filesystem_is_refused(path, monkeypatch):
     """
     monkeypatch.setattr(sqlite, "network_filesystem", lambda _: "nfs4")
 
-    with pytest.raises(JournalError, match=r"network's filesystem \(nfs4\).*local disk"):
+    with pytest.raises(JournalError, match=r"network file system \(nfs4\).*local disk"):
         SQLiteJournal(path, HEADER)
     assert list(path.parent.iterdir()) == []
 

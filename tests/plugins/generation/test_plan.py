@@ -300,7 +300,7 @@ def test_a_specification_holds_no_secrets(tmp_path):
     told = {"plugin": "guarded", "api_key": "sk-plainly-readable"}
     settings = {"instruction_strategies": {"guarded": {"api_key": "sk-plainly-readable"}}}
 
-    with pytest.raises(ConfigurationError, match=r"a secret, 'api_key'.*\[instruction_strategies\.guarded\]") as raised:
+    with pytest.raises(ConfigurationError, match=r"a secret: 'api_key'.*\[instruction_strategies\.guarded\]") as raised:
         make_plan(conversation_spec(tmp_path, job={"strategy": told}))
     plan = make_plan(conversation_spec(tmp_path, job={"strategy": "guarded"}), settings=settings)
 

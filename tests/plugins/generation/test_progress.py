@@ -19,9 +19,9 @@ def test_rows_that_were_begun_before_make_no_rate(clock):
     meter = Meter(before, rows=10, turns=40, report=seen.append, monotonic=clock.monotonic)
 
     clock.sleep(2.0)
-    meter.kept(TURN, ROW)
+    meter.count(TURN, ROW)
     clock.sleep(2.0)
-    meter.kept(TURN)
+    meter.count(TURN)
 
     assert [(step.rows_done, step.turns_done) for step in seen] == [(3, 14), (3, 15)]
     assert [step.rows_per_second for step in seen] == [pytest.approx(0.125)] * 2

@@ -213,7 +213,7 @@ def test_there_has_to_be_a_run_to_resume(tmp_path):
         ({"seed": 8}, "differs in seed."),
         ({"rows": 7, "concurrency": 2}, "differs in rows."),
         ({"job": {"turns": 4}}, "differs in conversation."),
-        ({"documents": {"paths": ["docs/tea.md"]}}, "its documents were other ones"),
+        ({"documents": {"paths": ["docs/tea.md"]}}, "the documents differ"),
     ],
 )
 def test_another_specification_leaves_the_output_alone(tmp_path, changes, difference):
@@ -227,7 +227,7 @@ def test_another_specification_leaves_the_output_alone(tmp_path, changes, differ
         generate(conversation_spec(tmp_path, **changes))
 
     assert difference in str(raised.value)
-    assert "Choose another output, or delete data.jsonl.run and data.jsonl" in str(raised.value)
+    assert "The finished work of the other run is in data.jsonl.run" in str(raised.value)
     assert report.output.read_bytes() == before
     assert resume(report.output).calls == 0
 
@@ -240,7 +240,7 @@ def test_other_settings_of_a_plugin_are_another_run(tmp_path):
     generate(spec)
     section = {"instruction_strategies": {"persona": {"personas": ["a nurse"]}}}
 
-    with pytest.raises(OtherRunError, match="its strategy or its modifiers had other settings"):
+    with pytest.raises(OtherRunError, match="the strategy or modifiers have other settings"):
         generate(spec.model_copy(update={"concurrency": 3}), settings=section)
 
 
@@ -253,7 +253,7 @@ def test_changed_documents_are_another_run(tmp_path, act):
     report = generate(spec)
     (tmp_path / "docs" / "tea.md").write_text("# Tea\n\nTea is black. It is strong. It is hot.\n")
 
-    with pytest.raises(OtherRunError, match=r"its documents were other ones \(docs/tea\.md\)"):
+    with pytest.raises(OtherRunError, match=r"the documents differ \(docs/tea\.md\)"):
         act(spec if act is generate else report.run_folder)
 
 
@@ -263,7 +263,7 @@ def test_an_output_that_no_run_made_is_left_alone(tmp_path):
     """
     (tmp_path / "data.jsonl").write_text("precious")
 
-    with pytest.raises(OtherRunError, match="exists, and no run made it"):
+    with pytest.raises(OtherRunError, match="exists, and was not created by a run"):
         generate(conversation_spec(tmp_path))
     assert (tmp_path / "data.jsonl").read_text() == "precious"
     assert not (tmp_path / "data.jsonl.run").exists()
@@ -341,7 +341,7 @@ def test_within_an_event_loop_the_async_form_is_wanted(tmp_path):
 
     async def work():
         for act, argument in ((generate, spec), (resume, tmp_path / "data.jsonl")):
-            with pytest.raises(ConfigurationError, match=r"within an event loop.*_async"):
+            with pytest.raises(ConfigurationError, match=r"in an event loop.*_async"):
                 act(argument)
         return await generate_async(spec), await resume_async(spec.output_path)
 
@@ -356,7 +356,7 @@ def test_an_output_that_cannot_be_written_costs_no_call(tmp_path):
     spec = conversation_spec(tmp_path)
     (tmp_path / ".data.jsonl.part").mkdir()
 
-    with pytest.raises(OutputError, match=r"data\.jsonl cannot be written.*no call is made again") as raised:
+    with pytest.raises(OutputError, match=r"Cannot write the output data\.jsonl.*no call is repeated") as raised:
         generate(spec)
     assert "budwood runs resume" in raised.value.__notes__[0]
 

@@ -21,7 +21,7 @@ from budwood.errors import (
 from budwood.types import Instruction, Message
 from budwood_generation import RunBusyError, generate, generate_async, make_plan, resume
 from budwood_generation.journal import read_counts
-from budwood_generation.runs import starting
+from budwood_generation.runs import run
 from tests.chat_server import ChatServer, completion, echo, failure
 from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
@@ -51,7 +51,7 @@ def test_a_row_that_fails_is_a_shortfall_that_says_why(tmp_path):
 
     bad = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
     assert 0 < len(bad) < 6
-    assert (report.complete, report.rows, report.rows_wanted) == (False, 6 - len(bad), 6)
+    assert (report.complete, report.rows, report.rows_requested) == (False, 6 - len(bad), 6)
     assert {failed.index for failed in report.failures} == bad
     assert all(
         failed.reason.startswith("InvalidRequestError: local: HTTP 400: Not about bridges.")
@@ -114,7 +114,7 @@ def test_what_would_fail_every_row_stops_the_run_at_once(tmp_path, fault, error)
         generate(spec, settings=server.settings)
 
     assert len(server.requests) == 6
-    assert raised.value.__notes__ == [f"What was finished is kept. Go on with: budwood runs resume {spec.run_folder}"]
+    assert raised.value.__notes__ == [f"Finished work is saved. To continue: budwood runs resume {spec.run_folder}"]
     assert (counted(spec).rows, counted(spec).calls, counted(spec).failures) == (1, 5, {})
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).complete
@@ -290,8 +290,8 @@ class Ending:
 def with_strategy(spec, strategy, settings):
     """Perform a plan with a strategy that no distribution brings."""
     plan = make_plan(spec, settings=settings)
-    plan = dataclasses.replace(plan, chosen=dataclasses.replace(plan.chosen, strategy=strategy))
-    return starting._run(lambda: starting._perform(plan, starting.Settings.load(settings), None))
+    plan = dataclasses.replace(plan, plugins=dataclasses.replace(plan.plugins, strategy=strategy))
+    return run._run(lambda: run._run_plan(plan, run.Settings.load(settings), None))
 
 
 def test_a_strategy_may_end_a_conversation_early(tmp_path):
@@ -314,7 +314,9 @@ def test_a_strategy_that_asks_nothing_makes_no_row(tmp_path):
         spec = conversation_spec(tmp_path, job=LOCAL, rows=1)
         report = with_strategy(spec, Ending(0), server.settings)
 
-    assert report.failures[0].reason.startswith("BadResponseError: The strategy 'document-questions' asks nothing.")
+    assert report.failures[0].reason.startswith(
+        "BadResponseError: The strategy 'document-questions' returned no question."
+    )
 
 
 class Held:
@@ -377,14 +379,14 @@ def test_a_task_cancelled_while_the_output_is_written_waits_for_it(tmp_path, mon
     """
     spec = conversation_spec(tmp_path)
     begun, go_on = threading.Event(), threading.Event()
-    write = starting._write
+    write = run._write_output
 
     def slow_write(plan, journal):
         begun.set()
         go_on.wait()
         return write(plan, journal)
 
-    monkeypatch.setattr(starting, "_write", slow_write)
+    monkeypatch.setattr(run, "_write_output", slow_write)
 
     async def cancel():
         task = asyncio.create_task(generate_async(spec))
@@ -435,7 +437,7 @@ def test_a_second_process_is_kept_out(tmp_path, held, start):
         process = start("generate", path, server.settings)
         assert [process.stdout.readline() for _ in range(5)] == ["1\n", "2\n", "3\n", "4\n", "5\n"]
         for act, argument in ((generate, spec), (resume, spec.run_folder)):
-            with pytest.raises(RunBusyError, match=r"Another process is at work on data\.jsonl\.run"):
+            with pytest.raises(RunBusyError, match=r"Another process is running data\.jsonl\.run"):
                 act(argument, settings=server.settings)
         process.kill()
         process.wait()

@@ -13,8 +13,8 @@ from budwood.hooks import INSTRUCTION_STRATEGY
 from budwood.plugins import Instances
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, SourcePassage, Turn
+from budwood_generation.strategies.cycles import shuffled_cycle
 from budwood_generation.strategies.persona import PERSONAS
-from budwood_generation.strategies.spreading import evenly
 from budwood_testing import FakeClock
 
 LONG = SourcePassage(id="long", document="a.md", headings=(), text="Tea is green. It is old. It is hot. It is good.")
@@ -50,18 +50,18 @@ def test_things_are_spread_evenly(things, count, seed):
     """
     However many are taken, none comes twice more often than another, and the seed decides the order.
     """
-    taken = list(islice(evenly(range(things), Random(seed)), count))
+    taken = list(islice(shuffled_cycle(range(things), Random(seed)), count))
 
     counts = Counter(taken)
     assert max(counts.values(), default=0) - min(counts[thing] for thing in range(things)) <= 1
-    assert taken == list(islice(evenly(range(things), Random(seed)), count))
+    assert taken == list(islice(shuffled_cycle(range(things), Random(seed)), count))
 
 
 def test_nothing_can_be_spread_to_no_end():
     """
     Without things there is nothing to take.
     """
-    assert list(evenly((), Random(1))) == []
+    assert list(shuffled_cycle((), Random(1))) == []
 
 
 def test_questions_are_asked_about_passages_that_say_enough():

@@ -1,1 +1,1 @@
-"""Budwood on the command line."""
+"""The command line of Budwood."""

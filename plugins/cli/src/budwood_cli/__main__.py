@@ -1,4 +1,4 @@
-"""Let ``python -m budwood_cli`` be what ``budwood`` is."""
+"""Run the command ``budwood`` as ``python -m budwood_cli``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``budwood chat``: a conversation, typed by a person or read from a pipe."""
+"""``budwood chat``: a conversation at a terminal or through a pipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from budwood_cli import options, terminal
-from budwood_cli.failures import ArgumentError
+from budwood_cli.errors import ArgumentError
 from budwood_cli.replies import write_stream
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ def chat(
     model: options.Model = None,
     system: options.System = None,
     load: Annotated[
-        Path | None, typer.Option("--load", metavar="FILE", help="Go on with a conversation that /save wrote.")
+        Path | None, typer.Option("--load", metavar="FILE", help="Continue a conversation saved with /save.")
     ] = None,
 ) -> None:
-    """Talk with a model; /help tells what can be typed, Ctrl-D leaves."""
+    """Chat with a model. /help lists the commands."""
     from budwood import Client
     from budwood_cli.clients import client_for
 
     with client_for(model) if load is None else Client(model) as client:
         session = _session(client, model, system, load)
-        client.capabilities(session.model)  # that the model is usable shows now, and not after the first question
+        client.capabilities(session.model)  # raises now, not after the first question, if the model cannot be used
         talk = Talk(session, interactive=terminal.is_terminal(sys.stdin), file=load)
         talk.run()
 
@@ -55,12 +55,12 @@ class Talk:
     """
     The loop of a conversation.
 
-    With a person an error ends one turn; with a pipe it ends the chat, since the next line may build on the reply.
+    At a terminal, an error ends the turn. Through a pipe it ends the chat: the next line may depend on the reply.
 
     Args:
         session: The conversation.
-        interactive: Whether a person types the lines.
-        file: The file that the conversation was loaded from; ``/save`` may replace it.
+        interactive: Whether input comes from a terminal.
+        file: The file that the conversation was loaded from, which ``/save`` may replace.
     """
 
     def __init__(self, session: ChatSession, *, interactive: bool, file: Path | None = None) -> None:
@@ -69,14 +69,14 @@ class Talk:
         self._file = file
 
     def run(self) -> None:
-        """Read lines and answer them until there are no more, or until one says /quit."""
+        """Read and answer lines until the input ends or a line is ``/quit``."""
         if self._interactive:
             _prepare_line_editing()
-            terminal.note("/help tells what can be typed; Ctrl-D leaves.")
+            terminal.note("/help lists the commands; Ctrl-D leaves.")
         while (line := self._next_line()) is not None:
             if line.split()[:1] in (["/quit"], ["/exit"]):
                 return
-            self._take(line)
+            self._handle(line)
 
     def _next_line(self) -> str | None:
         """Return the next line, or None at the end."""
@@ -86,24 +86,24 @@ class Talk:
             try:
                 return _typed_line()
             except KeyboardInterrupt:
-                terminal.note("")  # the line that was begun is dropped, as in a shell
+                terminal.note("")  # discards the current line, as in a shell
             except EOFError:
                 terminal.note("")
                 return None
 
-    def _take(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
         from budwood import BudwoodError
-        from budwood_cli.failures import report
+        from budwood_cli.errors import report
 
         try:
             _check(line)
-            self._command(line) if line.startswith("/") else self._say(line)
+            self._run_command(line) if line.startswith("/") else self._send(line)
         except (BudwoodError, OSError) as error:
             if not self._interactive:
                 raise
             report(error)
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if not line.strip():
             return
         try:
@@ -111,7 +111,7 @@ class Talk:
         except KeyboardInterrupt:
             terminal.note("(stopped)")
 
-    def _command(self, line: str) -> None:
+    def _run_command(self, line: str) -> None:
         name, _, argument = line.partition(" ")
         match name, argument.strip():
             case (("/save" | "/save!"), ""):
@@ -119,7 +119,7 @@ class Talk:
             case (("/save" | "/save!"), path):
                 self._save(Path(path), replace=name == "/save!")
             case "/system", "":
-                terminal.note(self._session.system or "There is no system prompt.")
+                terminal.note(self._session.system or "No system prompt is set.")
             case "/system", text:
                 self._session.system = text
             case "/history", _:
@@ -139,9 +139,9 @@ class Talk:
 
 
 def _prepare_line_editing() -> None:
-    """Let `input` have a history and editing keys, where Python has them."""
+    """Give `input` a history and editing keys, if this Python supports them."""
     with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - being imported is all that it takes
+        import readline  # noqa: F401 - importing it is enough
 
 
 def _typed_line() -> str:
@@ -159,9 +159,9 @@ def _piped_line() -> str | None:
 
 
 def _check(line: str) -> None:
-    """Refuse a line that is no text."""
+    """Check that a line is valid text."""
     from budwood.errors import PromptError
     from budwood_cli.prompts import is_text
 
     if not is_text(line):
-        raise PromptError("The line is no UTF-8 text.", hint="`iconv -t UTF-8` turns other encodings into it.")
+        raise PromptError("The line is not valid UTF-8.", hint="Convert it with `iconv -t UTF-8`.")

@@ -1,4 +1,4 @@
-"""The client behind a command."""
+"""The client that a command uses."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from budwood import Client, Settings
 from budwood.errors import ConfigurationError
 
 MODEL_HINT: Final = (
-    "Give -m PROVIDER/MODEL, or set `model` in budwood.toml or BUDWOOD_MODEL; "
+    "Pass -m PROVIDER/MODEL, or set `model` in budwood.toml or BUDWOOD_MODEL. "
     "`budwood plugins list` shows the providers."
 )
 
 
 def client_for(model: str | None, *, hint: str = MODEL_HINT) -> Client:
     """
-    Make a client of a model, or of the one that the settings name.
+    Create a client for a model, by default the one in the settings.
 
     Raises:
-        ConfigurationError: Neither names one; the hint says how, in words of the command line.
+        ConfigurationError: No model is given. The hint names the option of the command.
     """
     settings = Settings.load()
     if model is None and settings.model is None:

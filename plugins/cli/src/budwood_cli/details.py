@@ -1,4 +1,4 @@
-"""What is known of a model, in words for people."""
+"""Descriptions of models: limits, abilities, rules and prices."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model of a provider's list, with what the catalog knows of it; where they differ, the provider is right."""
+    """A model that a provider lists, with its entry in the catalog. The provider's values take precedence."""
 
     info: ModelInfo
     details: ModelDetails
 
     @property
     def address(self) -> str:
-        """How the model is asked for."""
+        """The name that selects the model: ``provider/model``."""
         return f"{self.info.provider}/{self.info.id}"
 
     @property
     def context_window(self) -> int | None:
-        """Tokens of input and output together."""
+        """Maximum tokens of input and output together."""
         return self.info.context_window or self.details.facts.context_window
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is known, for programs."""
+        """Return the model as JSON."""
         price = self.details.price
         return {
             **self.info.model_dump(mode="json", exclude={"raw"}),
@@ -39,23 +39,23 @@ class KnownModel:
         }
 
 
-def known(client: Client, info: ModelInfo) -> KnownModel:
-    """Look up what the catalog knows of a model."""
+def look_up(client: Client, info: ModelInfo) -> KnownModel:
+    """Look up a model in the catalog."""
     return KnownModel(info, client.model(f"{info.provider}/{info.id}"))
 
 
 def as_row(model: KnownModel) -> tuple[object, ...]:
-    """Return a line of the list; prices are US dollars per million tokens."""
+    """Return a row of the table of models; prices are US dollars per million tokens."""
     price, window = model.details.price, model.context_window
     prices = (None, None, None) if price is None else (price.input, price.cached_input, price.output)
-    return model.address, f"{window:,}" if window else "-", *("-" if known is None else known for known in prices)
+    return model.address, f"{window:,}" if window else "-", *("-" if value is None else value for value in prices)
 
 
-def lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
-    """Yield what is known of a model, as names and values; what is unknown is left out."""
+def description_lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
+    """Yield names and values that describe a model; unknown values are left out."""
     facts, rules = details.facts, details.rules
     yield "model", f"{details.provider}/{details.model}"
-    yield "made for", rules.kind or "not known"
+    yield "purpose", rules.kind or "unknown"
     if not details.is_known:
         yield "", f"The catalog does not know this model. The abilities are those of {details.provider}."
     if facts.context_window:
@@ -63,54 +63,54 @@ def lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
     if rules.max_output_tokens:
         yield "output limit", f"{rules.max_output_tokens:,} tokens"
     yield "abilities", ", ".join(sorted(details.capabilities)) or "none"
-    yield from _rules(rules)
+    yield from _rule_lines(rules)
     if details.price is None:
-        yield "prices", details.price_unknown or "not known"
+        yield "prices", details.price_unknown or "unknown"
     for prices in facts.prices:
-        yield _title(prices), _tokens(prices)
+        yield _price_label(prices), _format_prices(prices)
         for step in prices.long_input:
-            yield "", f"over {step.tokens:,} tokens of input: {_tokens(step)}"
+            yield "", f"over {step.tokens:,} tokens of input: {_format_prices(step)}"
     if facts.apart:
         yield "not priced", f"{', '.join(sorted(facts.apart))} tokens"
     if facts.shutdown:
-        successor = f"; {facts.successor} takes its place" if facts.successor else ""
-        yield "shut down on", f"{facts.shutdown}{successor}"
-    yield from _sources(details)
+        successor = f"; replaced by {facts.successor}" if facts.successor else ""
+        yield "shutdown date", f"{facts.shutdown}{successor}"
+    yield from _source_lines(details)
 
 
-def _rules(rules: ModelRules) -> Iterator[tuple[str, str]]:
-    for name, wanted in sorted(rules.renames.items()):
-        yield "renamed", f"{name} is sent as {wanted}"
+def _rule_lines(rules: ModelRules) -> Iterator[tuple[str, str]]:
+    for name, sent_as in sorted(rules.renames.items()):
+        yield "renamed", f"{name} is sent as {sent_as}"
     if rules.refuses:
-        yield "refused", ", ".join(sorted(rules.refuses))
+        yield "rejected", ", ".join(sorted(rules.refuses))
     if rules.refuses_unless_effort_none:
-        yield "refused", f"{', '.join(sorted(rules.refuses_unless_effort_none))}, while it reasons"
+        yield "rejected", f"{', '.join(sorted(rules.refuses_unless_effort_none))}, unless reasoning_effort is none"
     for effort, sent in sorted(rules.efforts.items()):
         yield "effort", f"{effort} is sent as {sent}"
 
 
-def _title(prices: ModelPrices) -> str:
+def _price_label(prices: ModelPrices) -> str:
     return "prices" if prices.service_tier is None else f"tier {prices.service_tier}"
 
 
-def _tokens(prices: TokenPrices) -> str:
-    """Write prices in US dollars per million tokens."""
+def _format_prices(prices: TokenPrices) -> str:
+    """Format prices, in US dollars per million tokens."""
     names = {
         "input": "input",
         "cached_input": "cached input",
         "cache_write": "cache write",
-        "cache_write_1h": "cache write for an hour",
+        "cache_write_1h": "cache write (1 hour)",
         "output": "output",
     }
     values = ((label, getattr(prices, name)) for name, label in names.items())
-    said = ", ".join(f"{label} ${value}" for label, value in values if value is not None)
+    text = ", ".join(f"{label} ${value}" for label, value in values if value is not None)
     since = getattr(prices, "since", None)
     hours = getattr(prices, "hours", None)
-    said += f", since {since}" if since else ""
-    return said + (f", from {hours[0]:%H:%M} to {hours[1]:%H:%M} UTC" if hours else "")
+    text += f", since {since}" if since else ""
+    return text + (f", from {hours[0]:%H:%M} to {hours[1]:%H:%M} UTC" if hours else "")
 
 
-def _sources(details: ModelDetails) -> Iterator[tuple[str, str]]:
+def _source_lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
     for source, as_of in (
         (details.rules.source, details.rules.as_of),
         (details.facts.source, details.facts.as_of),

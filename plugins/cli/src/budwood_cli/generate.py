@@ -1,4 +1,4 @@
-"""``budwood generate``: make a dataset from its description."""
+"""``budwood generate``: create a dataset from a specification."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from budwood_cli import options
 
 
 def generate(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="The description of the dataset.")],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="The specification of the dataset.")],
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where the rows go, instead of SPEC's output."),
+        typer.Option("--output", "-o", metavar="FILE", help="The output file, instead of the one in SPEC."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and how many calls it takes; send nothing.")
+        bool, typer.Option("--dry-run", help="Print the plan and the number of calls. Nothing is sent.")
     ] = False,
-    json_wanted: options.AsJSON = False,
+    json_output: options.AsJSON = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make a dataset; the path of its file goes to standard output. A run that was stopped goes on where it was."""
+    """Create a dataset, and print the path of its file. A run that was interrupted continues."""
     from budwood_cli import datasets, progress
 
-    datasets.need_generation()
+    datasets.require_generation()
     import budwood_generation
 
-    described = budwood_generation.load_spec(spec)
+    dataset = budwood_generation.load_spec(spec)
     if output is not None:
-        described = described.model_copy(update={"output": output.absolute()})
+        dataset = dataset.model_copy(update={"output": output.absolute()})
     if dry_run:
-        datasets.write_plan(budwood_generation.make_plan(described), json_wanted=json_wanted)
+        datasets.write_plan(budwood_generation.make_plan(dataset), json_output=json_output)
         return
-    with datasets.interruptible(described.run_folder), progress.shown(quiet=quiet) as on_progress:
-        report = budwood_generation.generate(described, on_progress=on_progress)
-    datasets.finish(report, json_wanted=json_wanted, quiet=quiet)
+    with datasets.interruptible(dataset.run_folder), progress.show_progress(quiet=quiet) as on_progress:
+        report = budwood_generation.generate(dataset, on_progress=on_progress)
+    datasets.write_report(report, json_output=json_output, quiet=quiet)

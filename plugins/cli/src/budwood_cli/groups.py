@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from budwood_cli import terminal
-from budwood_cli.failures import USAGE
+from budwood_cli.errors import USAGE
 
 
 def new_group(text: str) -> typer.Typer:
-    """Make a group that shows its help where none of its commands is given."""
+    """Create a group of commands that prints its help if no command is given."""
     group = typer.Typer(help=text, rich_markup_mode=None)
     group.callback(invoke_without_command=True)(_show_help)
     return group

@@ -1,4 +1,4 @@
-"""Where the command begins. What costs nothing to answer is answered before anything is imported."""
+"""The entry point of the command. ``--version`` is answered without importing the other modules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run the command line of this process, and return its exit status."""
+    """Run the command with the arguments of this process, and return its exit status."""
     arguments = sys.argv[1:]
     try:
         if arguments[:1] in (["--version"], ["-V"]):
@@ -23,6 +23,6 @@ def _write_version() -> int:
 
     try:
         terminal.write(f"budwood {budwood.__version__}\n")
-    except terminal.ReaderLeftError:
-        return terminal.leave()
+    except terminal.OutputClosedError:
+        return terminal.silence_output()
     return 0

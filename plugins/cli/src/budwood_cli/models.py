@@ -1,4 +1,4 @@
-"""``budwood models``: what the providers offer."""
+"""``budwood models``: list, show and pull models."""
 
 from __future__ import annotations
 
@@ -12,29 +12,27 @@ from budwood_cli.groups import new_group
 
 COLUMNS: Final = ("model", "context", "input", "cached", "output")
 
-app = new_group("Look at the models of a provider.")
+app = new_group("List, show and pull models.")
 
 
 @app.command("list")
 def list_models(
     provider: Annotated[
-        str | None, typer.Argument(help="A provider, as in PROVIDER/MODEL; by default that of the settings' model.")
+        str | None, typer.Argument(help="A provider, as in PROVIDER/MODEL. Default: that of the model in the settings.")
     ] = None,
     *,
-    details: Annotated[
-        bool, typer.Option("--long", "-l", help="With context window and prices, as far as the catalog knows them.")
-    ] = False,
-    json_wanted: options.AsJSON = False,
+    details: Annotated[bool, typer.Option("--long", "-l", help="Add context window and prices, if known.")] = False,
+    json_output: options.AsJSON = False,
 ) -> None:
-    """List the models of a provider, one a line."""
+    """List the models of a provider, one per line."""
     from budwood import Client
     from budwood_cli.clients import client_for
-    from budwood_cli.details import as_row, known
+    from budwood_cli.details import as_row, look_up
 
-    hint = "Name a provider: budwood models list PROVIDER; `budwood plugins list` shows which there are."
+    hint = "Name a provider: `budwood models list PROVIDER`. `budwood plugins list` lists the providers."
     with Client() if provider else client_for(None, hint=hint) as client:
-        models = [known(client, model) for model in client.models(provider)]
-    if json_wanted:
+        models = [look_up(client, model) for model in client.models(provider)]
+    if json_output:
         terminal.write_json([model.as_json() for model in models])
     elif details:
         terminal.write_table(COLUMNS, [as_row(model) for model in models])
@@ -46,21 +44,21 @@ def list_models(
 @app.command("show")
 def show_model(
     model: Annotated[
-        str | None, typer.Argument(metavar="PROVIDER/MODEL", help="By default the settings' model.")
+        str | None, typer.Argument(metavar="PROVIDER/MODEL", help="The model. Default: the one in the settings.")
     ] = None,
     *,
-    json_wanted: options.AsJSON = False,
+    json_output: options.AsJSON = False,
 ) -> None:
-    """Say what is known of a model: limits, abilities, rules, prices, end. Nothing is sent."""
+    """Show limits, abilities and prices of a model. Nothing is sent."""
     from budwood_cli.clients import client_for
-    from budwood_cli.details import lines
+    from budwood_cli.details import description_lines
 
-    with client_for(model, hint="Name one: budwood models show PROVIDER/MODEL.") as client:
+    with client_for(model, hint="Name a model: `budwood models show PROVIDER/MODEL`.") as client:
         details = client.model(model)
-    if json_wanted:
+    if json_output:
         terminal.write_json(details.model_dump(mode="json"))
         return
-    for name, value in lines(details):
+    for name, value in description_lines(details):
         terminal.write(f"{name:<16}{value}\n")
 
 
@@ -68,23 +66,22 @@ def show_model(
 def pull_model(
     model: Annotated[str, typer.Argument(metavar="PROVIDER/MODEL", help="The model, as in ollama/llama3.2.")],
     *,
-    json_wanted: Annotated[
-        bool, typer.Option("--json", help="Write every step as a line of JSON, for programs.")
-    ] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print every step as a line of JSON.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Have a server fetch a model; its name goes to standard output. A pull that was stopped goes on where it was."""
+    """Make a server download a model, and print its name. A download that was interrupted continues."""
     from budwood import Client
-    from budwood_cli import pulling
+    from budwood_cli import pull_progress
 
-    with Client() as client, client.pull(model) as steps, pulling.shown(quiet=quiet or json_wanted) as show:
+    show_progress = pull_progress.show_progress(quiet=quiet or json_output)
+    with Client() as client, client.pull(model) as steps, show_progress as show:
         try:
             for step in steps:
                 show(step)
-                if json_wanted:
+                if json_output:
                     terminal.write_json(asdict(step))
         except KeyboardInterrupt:
-            terminal.note("stopped: the server keeps what it has, and the same command goes on from there.")
+            terminal.note("stopped: the server keeps what it downloaded. Run the same command to continue.")
             raise
-    if not json_wanted:
+    if not json_output:
         terminal.write(f"{model}\n")

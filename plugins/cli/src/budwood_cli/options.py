@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+Prompt = Annotated[str | None, typer.Argument(help="The prompt. Standard input, if any, is appended to it.")]
 Model = Annotated[
     str | None,
-    typer.Option("-m", "--model", metavar="PROVIDER/MODEL", help="The model; by default what the settings say."),
+    typer.Option("-m", "--model", metavar="PROVIDER/MODEL", help="The model. Default: the one in the settings."),
 ]
 System = Annotated[str | None, typer.Option("-s", "--system", metavar="TEXT", help="The system prompt.")]
-AsJSON = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write no progress and no summary.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]

@@ -1,4 +1,4 @@
-"""``budwood plugins``: what is installed, whether it works, and how to begin one."""
+"""``budwood plugins``: list, check and create plugins."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 SECONDS_PER_PLUGIN: Final = 10.0
 COLUMNS: Final = ("kind", "name", "distribution", "version", "state")
 
-app = new_group("Look at the installed plugins, or begin one of your own.")
+app = new_group("List, check and create plugins.")
 
 
 @app.command("list")
-def list_plugins(*, json_wanted: options.AsJSON = False) -> None:
-    """List the installed plugins, and the presets that use them. No plugin is imported."""
+def list_plugins(*, json_output: options.AsJSON = False) -> None:
+    """List installed plugins and presets. No plugin is imported."""
     survey, registry = _survey()
     rows = [_row(plugin, _state(plugin, registry), survey.copy_of(plugin)) for plugin in registry.inventory.all()]
     for copy in survey.shadowed():
         rows += [_row(plugin, "shadowed", copy) for plugin in copy.plugins]
     rows += _presets(survey, registry)
-    if json_wanted:
+    if json_output:
         terminal.write_json(rows)
     else:
         terminal.write_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
@@ -46,7 +46,7 @@ def _state(plugin: InstalledPlugin, registry: Registry) -> str:
 
 
 def _presets(survey: Survey, registry: Registry) -> list[dict[str, object]]:
-    """Return a row for each preset of a provider: a name that works in PROVIDER/MODEL without a section in settings."""
+    """Return a row for each preset: a provider that needs no section in the settings."""
     from budwood.hooks import PROVIDER
     from budwood.plugins import presets
 
@@ -76,11 +76,11 @@ def _row(plugin: InstalledPlugin, state: str, copy: Copy | None) -> dict[str, ob
 def doctor(
     *,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="How long one plugin may take.")
+        float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit for each plugin.")
     ] = SECONDS_PER_PLUGIN,
-    json_wanted: options.AsJSON = False,
+    json_output: options.AsJSON = False,
 ) -> None:
-    """Import and build every plugin, each in a process of its own, and say what is wrong with it."""
+    """Check that every plugin works. Each is imported and built in a process of its own."""
     from dataclasses import asdict
 
     from budwood.errors import PluginError
@@ -88,7 +88,7 @@ def doctor(
 
     survey, registry = _survey()
     findings = list(examine(registry, survey, timeout=timeout))
-    if json_wanted:
+    if json_output:
         terminal.write_json([asdict(finding) for finding in findings])
     else:
         columns = (*COLUMNS, "problem")
@@ -98,36 +98,36 @@ def doctor(
                 terminal.note(f"hint: {finding.name}: {finding.hint}")
     failed = [finding.name for finding in findings if finding.problem]
     if failed:
-        raise PluginError(f"The doctor found {len(failed)} problems, of {', '.join(failed)}.")
+        raise PluginError(f"{terminal.format_count(len(failed), 'plugin')} failed: {', '.join(failed)}.")
 
 
 @app.command("new")
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What users will type, as in NAME/model.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that users type, as in NAME/model.")],
     *,
-    kind: Annotated[KindOfPlugin, typer.Option("--kind", "-k", help="What kind of plugin it is.")],
+    kind: Annotated[KindOfPlugin, typer.Option("--kind", "-k", help="The kind of plugin.")],
     family: Annotated[
-        Family, typer.Option(help="Of a provider: an API of its own, that of OpenAI, or models inside the process.")
+        Family, typer.Option(help="For providers: an API of its own, an OpenAI-compatible API, or local models.")
     ] = Family.OWN,
     module: Annotated[
-        str | None, typer.Option(metavar="MODULE", help="What is imported; by default budwood_NAME.")
+        str | None, typer.Option(metavar="MODULE", help="The Python module. Default: budwood_NAME.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where to write; by default budwood-NAME, here.")
+        Path | None, typer.Option(metavar="FOLDER", help="The folder to create. Default: ./budwood-NAME.")
     ] = None,
-    json_wanted: options.AsJSON = False,
+    json_output: options.AsJSON = False,
 ) -> None:
-    """Write the package of a new plugin, which works, and has tests that prove it. Nothing is overwritten."""
+    """Create the package of a new plugin, with tests. No file is overwritten."""
     from budwood_cli.scaffold.names import Names
     from budwood_cli.scaffold.packages import Package
     from budwood_cli.scaffold.steps import next_steps
 
     if family is not Family.OWN and kind is not KindOfPlugin.PROVIDER:
-        raise typer.BadParameter("only a provider has a family", param_hint="--family")
+        raise typer.BadParameter("only providers have a family", param_hint="--family")
     package = Package(names=Names.of(name, module), kind=kind, family=family)
     target = Path(package.names.distribution) if folder is None else folder
     written = package.write(target)
-    if json_wanted:
+    if json_output:
         terminal.write_json(
             {
                 "name": package.names.name,
@@ -145,7 +145,7 @@ def new(
 
 
 def _survey() -> tuple[Survey, Registry]:
-    """Read the metadata of all distributions, and make the registry of those that Python imports."""
+    """Read the metadata of all distributions, and return the registry of those that Python would import."""
     from budwood import Settings
     from budwood.plugins import Registry
     from budwood.plugins.survey import take_survey

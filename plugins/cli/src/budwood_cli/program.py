@@ -1,4 +1,4 @@
-"""All commands in one program, and what becomes of the errors that they raise."""
+"""The program: all commands, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import typer
 from typer.main import get_command
 
 from budwood_cli import ask, chat, generate, models, plugins, runs, terminal, tokens
-from budwood_cli.failures import INTERRUPTED, USAGE, ArgumentError, report
+from budwood_cli.errors import INTERRUPTED, USAGE, ArgumentError, report
 
 app = typer.Typer(
-    help="Work with any language model: ask, chat, make datasets.",
-    epilog="`budwood COMMAND --help` says more of each command. Exit statuses: 0 fine, 1 general, 2 usage, "
+    help="Use any language model: ask, chat, create datasets.",
+    epilog="`budwood COMMAND --help` describes each command. Exit statuses: 0 success, 1 general error, 2 usage, "
     "3 configuration, 4 credentials, 5 limit or budget, 6 vendor or network, 7 part of a batch failed, "
     "130 interrupted.",
     rich_markup_mode=None,
@@ -33,12 +33,12 @@ app.add_typer(models.app, name="models")
 def budwood(
     context: typer.Context,
     *,
-    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show where an error came from; also BUDWOOD_DEBUG=1.")
+        bool, typer.Option("--debug", help="Print tracebacks of errors. Same as BUDWOOD_DEBUG=1.")
     ] = False,
 ) -> None:
-    """Take the options that stand before a command; show the help where none is given."""
+    """Handle the options before the command. Print the help if no command is given."""
     if debug:
         os.environ["BUDWOOD_DEBUG"] = "1"
     if version:
@@ -52,8 +52,8 @@ def budwood(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command, and return the exit status; errors are written to standard error."""
-    terminal.prepare()
+    """Run a command, print its error if there is one, and return the exit status."""
+    terminal.configure_streams()
     program = get_command(app)
     try:
         _check_completion(arguments)
@@ -61,15 +61,15 @@ def run(arguments: Sequence[str]) -> int:
         terminal.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except terminal.ReaderLeftError:
-        return terminal.leave()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets an error and not a traceback
+    except terminal.OutputClosedError:
+        return terminal.silence_output()
+    except Exception as error:  # noqa: BLE001 - the user gets an error message, not a traceback
         return report(error, command=_command_path(program, arguments))
     return status if isinstance(status, int) else 0
 
 
 def _check_completion(arguments: Sequence[str]) -> None:
-    """Refuse the name of a shell, which would be ignored: the script is always that of the shell that runs."""
+    """Reject the name of a shell, which would be ignored: the script is always for the shell that is running."""
     if len(arguments) > 1 and arguments[0] in ("--show-completion", "--install-completion"):
         raise ArgumentError(
             f"{arguments[0]} takes no value: it detects the shell.",

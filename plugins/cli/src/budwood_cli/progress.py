@@ -1,4 +1,4 @@
-"""The progress of a run, on standard error: live on a terminal, a line every few seconds elsewhere."""
+"""Progress of a run, on standard error: a bar at a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ OnProgress = Callable[["Progress"], None]
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[OnProgress | None]:
-    """Give what shows the progress, in the form that fits standard error; None where it shall be quiet."""
+def show_progress(*, quiet: bool) -> Iterator[OnProgress | None]:
+    """Yield the function that shows progress, or None if ``quiet``."""
     if quiet:
         yield None
     elif terminal.is_live():
-        with _live() as show:
+        with _progress_bar() as show:
             yield show
     else:
-        yield Lines()
+        yield ProgressLines()
 
 
-class Lines:
+class ProgressLines:
     """
-    Writes a line for the first progress, and then one every few seconds.
+    Writes a line at once, and then one every few seconds.
 
     Args:
-        write: Takes a line.
-        monotonic: The time.
+        write: Called with each line.
+        monotonic: Returns the time in seconds.
     """
 
     def __init__(
@@ -47,49 +47,49 @@ class Lines:
         self._due = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
-        """Take note of how far the run is."""
+        """Write a line if one is due."""
         now = self._monotonic()
         if now >= self._due:
             self._due = now + SECONDS_BETWEEN_LINES
-            self._write(line(progress))
+            self._write(format_progress(progress))
 
 
-def line(progress: Progress) -> str:
-    """Say in one line how far a run is."""
+def format_progress(progress: Progress) -> str:
+    """Return the progress of a run in one line."""
     parts = [f"{progress.rows_done:,}/{progress.rows:,} rows", *_details(progress)]
     return ", ".join(parts)
 
 
-def spent(done: Progress | RunReport) -> list[str]:
-    """Say how many calls were made and what they took; what is unknown is said to be."""
-    calls = terminal.counted(done.calls, "call")
+def usage_parts(done: Progress | RunReport) -> list[str]:
+    """Return the number of calls, tokens and US dollars, each as a text; unknown values are named as unknown."""
+    calls = terminal.format_count(done.calls, "call")
     if not done.calls:
         return [calls]
     tokens = "tokens unknown"
     if done.input_tokens is not None and done.output_tokens is not None:
-        tokens = terminal.counted(done.input_tokens + done.output_tokens, "token")
+        tokens = terminal.format_count(done.input_tokens + done.output_tokens, "token")
     return [calls, tokens, "cost unknown" if done.cost is None else f"${done.cost:.4f}"]
 
 
 def _details(progress: Progress) -> list[str]:
-    parts = spent(progress)
+    parts = usage_parts(progress)
     if progress.rows_per_second is not None:
         parts.insert(0, f"{progress.rows_per_second:.3g} rows/s")
-    parts.append(terminal.counted(progress.errors, "error"))
+    parts.append(terminal.format_count(progress.errors, "error"))
     if progress.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
     return parts
 
 
 @contextmanager
-def _live() -> Iterator[OnProgress]:
+def _progress_bar() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bars
     from rich.table import Column
 
-    said = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
-    columns = (BarColumn(bar_width=16), MofNCompleteColumn(), said)  # on a narrow terminal the text takes two lines
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
+    columns = (BarColumn(bar_width=16), MofNCompleteColumn(), text)  # on a narrow terminal the text takes two lines
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("rows", total=None)
 

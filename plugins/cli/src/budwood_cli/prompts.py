@@ -1,4 +1,4 @@
-"""The prompt: what the command line says, and what comes through standard input."""
+"""The prompt: the argument of a command, and standard input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budwood.errors import PromptError
 from budwood_cli import terminal
 
 
-def prompt_of(argument: str | None) -> str:
+def build_prompt(argument: str | None) -> str:
     """
     Build the prompt: the argument, then standard input unless it is a terminal. The argument ``-`` is standard input.
 
@@ -25,14 +25,14 @@ def prompt_of(argument: str | None) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Tell whether all of it is text: Python hands bytes that are none over as lone surrogates."""
+    """Tell whether a text is valid: Python decodes invalid bytes as lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _checked(argument: str | None) -> str | None:
-    """Refuse bytes that are no text, which no vendor takes."""
+    """Check that the argument is valid text."""
     if argument is not None and not is_text(argument):
-        raise typer.BadParameter("it is no UTF-8 text.", param_hint="PROMPT")
+        raise typer.BadParameter("it is not valid UTF-8.", param_hint="PROMPT")
     return argument
 
 
@@ -42,6 +42,4 @@ def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise PromptError(
-            "Standard input is no UTF-8 text.", hint="Give a file that is an image with --file."
-        ) from None
+        raise PromptError("Standard input is not valid UTF-8.", hint="To send an image, use --file.") from None

@@ -1,4 +1,4 @@
-"""Replies of a model: as text, as JSON, and what is to be remarked on."""
+"""Printing replies of a model: as text, as JSON, and notes about them."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
 
 
 def write_stream(stream: ChatStream) -> None:
-    """Write the text of a reply as it comes, then what is to be remarked on."""
+    """Write the text of a reply as it arrives, then the notes."""
     last = ""
     with stream:
         try:
             for text in stream.text_deltas():
-                last = text or last  # before it is written: an interrupt may come between the two
+                last = text or last  # before the write, which an interrupt may stop
                 terminal.write(text)
         finally:
             _end_line(last)
-        write_remarks(stream.response)
+        write_notes(stream.response)
 
 
 def write_text(text: str) -> None:
-    """Write a whole text, ended by a newline."""
+    """Write a text that ends with a newline."""
     terminal.write(text)
     _end_line(text)
 
 
-def write_remarks(response: ChatResponse) -> None:
-    """Say on standard error why a reply may not be what was hoped for."""
+def write_notes(response: ChatResponse) -> None:
+    """Note on standard error if a reply was refused, truncated or filtered, or if parameters were adapted."""
     refusal = "".join(part.text for part in response.message.parts if part.type == "refusal")
     if refusal:
         terminal.note(f"note: the model refused: {refusal}")
     elif response.finish_reason == "length":
-        terminal.note("note: the reply was cut off at the most tokens of output.")
+        terminal.note("note: the reply reached max_tokens and was truncated.")
     elif response.finish_reason == "content_filter":
-        terminal.note("note: the vendor's filter cut the reply off.")
+        terminal.note("note: the vendor's content filter stopped the reply.")
     for adaptation in response.adaptations:
         terminal.note(f"note: {adaptation.parameter} was {adaptation.action}: {adaptation.reason}")
 
 
 def as_json(response: ChatResponse) -> dict[str, Any]:
-    """Return what is known of a reply, without the vendor's own form of it."""
-    known = response.model_dump(
+    """Return a reply as JSON, without the vendor's raw reply."""
+    details = response.model_dump(
         mode="json",
         include={
             "finish_reason",
@@ -61,11 +61,11 @@ def as_json(response: ChatResponse) -> dict[str, Any]:
     )
     return {
         "text": response.text,
-        "model": known.pop("model"),
-        "provider": known.pop("provider"),
+        "model": details.pop("model"),
+        "provider": details.pop("provider"),
         "usage": response.usage.model_dump(mode="json", exclude={"raw"}),
         "cost": response.cost,
-        **known,
+        **details,
         "parsed": response.parsed,
         "reasoning": response.reasoning,
         "attempts": [_attempt(attempt) for attempt in response.attempts],

@@ -1,4 +1,4 @@
-"""``budwood runs``: the runs that made datasets, or shall go on making them."""
+"""``budwood runs``: list, show and resume runs of ``budwood generate``."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ FIELDS: Final = (
     *("calls", "models", "problem"),
 )
 
-app = new_group("Look at the runs of `budwood generate`, and go on with one.")
+app = new_group("List, show and resume runs of `budwood generate`.")
 
-Run = Annotated[Path, typer.Argument(metavar="PATH", help="The run's folder, or the file that it writes.")]
+Run = Annotated[Path, typer.Argument(metavar="PATH", help="The folder of the run, or its output file.")]
 
 
 @app.command("list")
 def list_runs(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look; by default here.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The folder to search.")] = Path(),
     *,
-    json_wanted: options.AsJSON = False,
+    json_output: options.AsJSON = False,
 ) -> None:
     """List the runs in a folder."""
     from budwood_cli import datasets
 
-    datasets.need_generation()
+    datasets.require_generation()
     import budwood_generation
 
     runs = budwood_generation.list_runs(folder)
-    if json_wanted:
+    if json_output:
         terminal.write_json([_as_json(run) for run in runs])
     else:
         rows = [
@@ -54,15 +54,15 @@ def list_runs(
 
 
 @app.command("show")
-def show(path: Run, *, json_wanted: options.AsJSON = False) -> None:
+def show(path: Run, *, json_output: options.AsJSON = False) -> None:
     """Show one run."""
     from budwood_cli import datasets
 
-    datasets.need_generation()
+    datasets.require_generation()
     import budwood_generation
 
     run = budwood_generation.show_run(path)
-    if json_wanted:
+    if json_output:
         terminal.write_json(_as_json(run))
         return
     terminal.write(
@@ -75,26 +75,26 @@ def show(path: Run, *, json_wanted: options.AsJSON = False) -> None:
         f"output        {run.output}\n"
         f"run folder    {run.run_folder}\n"
     )
-    datasets.write_reasons(run.failures)
+    datasets.write_failures(run.failures)
     if run.problem:
         terminal.write(f"problem       {run.problem}\n")
 
 
 @app.command("resume")
-def resume(path: Run, *, json_wanted: options.AsJSON = False, quiet: options.Quiet = False) -> None:
-    """Go on with a run where it stopped, and try again what failed."""
+def resume(path: Run, *, json_output: options.AsJSON = False, quiet: options.Quiet = False) -> None:
+    """Continue a run, and retry failed rows."""
     from budwood_cli import datasets, progress
 
-    datasets.need_generation()
+    datasets.require_generation()
     import budwood_generation
 
     run_folder = budwood_generation.show_run(path).run_folder
-    with datasets.interruptible(run_folder), progress.shown(quiet=quiet) as on_progress:
+    with datasets.interruptible(run_folder), progress.show_progress(quiet=quiet) as on_progress:
         report = budwood_generation.resume(path, on_progress=on_progress)
-    datasets.finish(report, json_wanted=json_wanted, quiet=quiet)
+    datasets.write_report(report, json_output=json_output, quiet=quiet)
 
 
 def _as_json(run: RunInfo) -> dict[str, Any]:
-    from budwood_cli.datasets import fields, reasons
+    from budwood_cli.datasets import failures_json, pick_fields
 
-    return fields(run, FIELDS) | {"failures": reasons(run.failures)}
+    return pick_fields(run, FIELDS) | {"failures": failures_json(run.failures)}

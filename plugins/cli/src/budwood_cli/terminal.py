@@ -1,4 +1,4 @@
-"""Standard output for data, standard error for people, and nothing that could take hold of a terminal."""
+"""Output: data to standard output, messages to standard error, control characters escaped at a terminal."""
 
 from __future__ import annotations
 
@@ -14,68 +14,68 @@ from pathlib import Path
 from typing import Final, TextIO
 
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""All control characters but tab and newline, and those that turn the direction of writing around."""
+"""All control characters except tab and newline, and those that change the direction of text."""
 
-_READER_LEFT: Final = (errno.EPIPE, errno.EINVAL)
-"""What a write to a closed pipe fails with; the second on Windows."""
-
-
-class ReaderLeftError(Exception):
-    """Whoever read our standard output has closed it, as ``head`` does."""
+_CLOSED_PIPE: Final = (errno.EPIPE, errno.EINVAL)
+"""Errors of a write to a closed pipe; the second on Windows."""
 
 
-def prepare() -> None:
-    """See to it that no character fails to be written, whatever the encoding of the streams."""
+class OutputClosedError(Exception):
+    """The reader of standard output closed it, as ``head`` does."""
+
+
+def configure_streams() -> None:
+    """Escape characters that the encoding of a stream does not have, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person sees the stream; a closed one is None."""
+    """Tell whether a stream is a terminal; a closed stream may be None."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def is_live() -> bool:
-    """Tell whether standard error can show what moves: a terminal that can move its cursor."""
+    """Tell whether standard error is a terminal that can redraw a line."""
     return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     r"""
-    Make control characters visible, as ``\u001b``: a model's text could otherwise rule the terminal.
+    Make control characters visible, as ``\u001b``, so that the text of a model cannot control the terminal.
 
-    Carriage returns, which only move the cursor, go.
+    Carriage returns are removed.
     """
     return _CONTROLS.sub(lambda found: "" if found[0] == "\r" else f"\\u{ord(found[0]):04x}", text)
 
 
 def write(text: str) -> None:
     """
-    Write data to standard output, at once; on a terminal with its control characters escaped.
+    Write data to standard output and flush it; at a terminal, control characters are escaped.
 
     Raises:
-        ReaderLeftError: Nobody reads it any more.
+        OutputClosedError: The reader has closed it.
     """
     if sys.stdout is None:
-        raise ReaderLeftError
+        raise OutputClosedError
     try:
-        sys.stdout.write(escaped(text) if is_terminal(sys.stdout) else text)
+        sys.stdout.write(escape(text) if is_terminal(sys.stdout) else text)
         sys.stdout.flush()
     except OSError as error:
-        if error.errno in _READER_LEFT:
-            raise ReaderLeftError from None
+        if error.errno in _CLOSED_PIPE:
+            raise OutputClosedError from None
         raise
 
 
 def write_json(value: object) -> None:
-    """Write one JSON value on a line of its own."""
+    """Write a JSON value on one line."""
     write(json.dumps(value, ensure_ascii=False, default=_as_json) + "\n")
 
 
 def write_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows in columns that are as wide as their longest cell."""
-    cells = [list(titles), *([_cell(value) for value in row] for row in rows)]
+    """Write rows in columns as wide as their longest cell."""
+    cells = [list(titles), *([_format_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -83,47 +83,47 @@ def write_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 
 def note(text: str, *, end: str = "\n") -> None:
-    """Write a line for people to standard error; that nobody reads it is no error."""
-    with contextlib.suppress(OSError, AttributeError):  # closed, or None where the process began without one
-        sys.stderr.write(escaped(text) + end)
+    """Write a message to standard error, if it is open."""
+    with contextlib.suppress(OSError, AttributeError):  # closed, or None if the process started without it
+        sys.stderr.write(escape(text) + end)
         sys.stderr.flush()
 
 
-def counted(number: int, noun: str) -> str:
-    """Write how many there are of something."""
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``2 rows``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def short_path(path: Path) -> Path:
-    """Return a path relative to the current folder if it is inside, so that it can be typed."""
+    """Return a path relative to the current folder if it is inside that folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def flush() -> None:
-    """Write what is left of standard output, so that a closed pipe shows here and not at exit."""
+    """Flush standard output, so that a closed pipe raises here and not at exit."""
     if sys.stdout is not None:
         write("")
 
 
-def leave() -> int:
-    """Let the end of the process be quiet although standard output is closed; that its reader has enough is fine."""
+def silence_output() -> int:
+    """Redirect the closed standard output, so that Python reports no error at exit, and return the exit status."""
     if sys.stdout is not None:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     return " ".join(str("" if value is None else value).split())
 
 
 def _as_json(value: object) -> object:
     match value:
         case Decimal():
-            return format(value, "f")  # as text: a float would change the last digits of an amount
+            return format(value, "f")  # as text: a float would change the last digits
         case Path():
             return str(value)
         case set() | frozenset():
             return sorted(value)
         case _:
-            raise TypeError(f"{type(value).__name__} has no form in JSON")
+            raise TypeError(f"{type(value).__name__} cannot be converted to JSON")

@@ -1,4 +1,4 @@
-"""``budwood tokens``: how long a prompt is for a model, and what it costs to send."""
+"""``budwood tokens``: count the tokens of a prompt, and estimate its cost."""
 
 from __future__ import annotations
 
@@ -15,41 +15,39 @@ if TYPE_CHECKING:
 
 
 def tokens(
-    prompt: Annotated[
-        str | None, typer.Argument(help="The text; standard input is appended to it, or stands for it.")
-    ] = None,
+    prompt: options.Prompt = None,
     *,
     model: options.Model = None,
     system: options.System = None,
     files: Annotated[
-        list[str] | None, typer.Option("-f", "--file", metavar="FILE", help="A text or an image; may be repeated.")
+        list[str] | None, typer.Option("-f", "--file", metavar="FILE", help="A text or image file. Can be repeated.")
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no one; needs no key.")] = False,
-    json_wanted: options.AsJSON = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Count locally. Needs no key.")] = False,
+    json_output: options.AsJSON = False,
 ) -> None:
-    """Count the tokens of a prompt, without asking the model."""
+    """Count the tokens of a prompt."""
     from budwood_cli.clients import client_for
-    from budwood_cli.prompts import prompt_of
+    from budwood_cli.prompts import build_prompt
 
-    said: AskOptions = {}
+    ask_options: AskOptions = {}
     if system is not None:
-        said["system"] = system
+        ask_options["system"] = system
     if files:
-        said["files"] = files
-    text = prompt_of(prompt)
+        ask_options["files"] = files
+    text = build_prompt(prompt)
     with client_for(model) as client:
-        count = client.count_tokens(text, offline=offline, **said)
+        count = client.count_tokens(text, offline=offline, **ask_options)
         details = client.model()
-    dollars = _dollars(count.input_tokens, details)
-    if json_wanted:
+    dollars = _input_cost(count.input_tokens, details)
+    if json_output:
         terminal.write_json({**count.model_dump(), "cost": dollars, "context_window": details.facts.context_window})
         return
     terminal.write(f"{count.input_tokens}\n")
-    terminal.note(_remark(count, dollars))
+    terminal.note(_describe_count(count, dollars))
 
 
-def _dollars(tokens: int, details: ModelDetails) -> Decimal | None:
-    """Say what the input costs, or None where no price is known."""
+def _input_cost(tokens: int, details: ModelDetails) -> Decimal | None:
+    """Return the cost of the input in US dollars, or None if no price is known."""
     from budwood.types import Usage
 
     if details.price is None:
@@ -57,9 +55,9 @@ def _dollars(tokens: int, details: ModelDetails) -> Decimal | None:
     return details.price.cost(Usage(input_tokens=tokens, output_tokens=0)).dollars
 
 
-def _remark(count: TokenCount, dollars: Decimal | None) -> str:
-    """Say how the count came about, for people."""
-    by = {"vendor": "counted by the vendor", "tokenizer": "counted by a tokenizer here"}.get(count.source)
+def _describe_count(count: TokenCount, dollars: Decimal | None) -> str:
+    """Return how the tokens were counted, and the cost."""
+    by = {"vendor": "counted by the vendor", "tokenizer": "counted by a local tokenizer"}.get(count.source)
     how = by if count.exact and by else f"estimated: {count.low:,} to {count.high:,}"
     cost = "" if dollars is None else f"; ${dollars:.6f} to send"
     hint = "" if count.hint is None else f"\n{count.hint}"

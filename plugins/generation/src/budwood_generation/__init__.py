@@ -1,7 +1,7 @@
 """
-Make datasets with language models: conversations and structured rows, from documents, seeds and personas.
+Create datasets with language models: conversations and structured rows, from documents, seeds and personas.
 
-`generate` takes a specification; what was finished outlasts the death of the process, and `resume` goes on from there.
+`generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
 from budwood_generation.errors import JournalError, OtherRunError, OutputError, RunBusyError

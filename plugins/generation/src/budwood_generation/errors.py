@@ -1,4 +1,4 @@
-"""What can go wrong with a run, besides what the core's errors say."""
+"""Errors of runs, in addition to the core's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from budwood.errors import BudwoodError, ConfigurationError
 
 
 class JournalError(BudwoodError):
-    """The journal cannot be read or written. What it held before is kept."""
+    """The journal cannot be read or written. Entries that were committed earlier are safe."""
 
 
 class OutputError(BudwoodError):
-    """The rows are all in the journal, but the output cannot be written."""
+    """The output cannot be written. All rows are in the journal."""
 
 
 class RunBusyError(BudwoodError):
-    """Another process is at work on the same run."""
+    """Another process is running the same run."""
 
 
 class OtherRunError(ConfigurationError):
-    """The output belongs to a run of another specification or of other documents, or to no run at all."""
+    """The output belongs to another run, with another specification or other documents, or to no run."""

@@ -1,4 +1,4 @@
-"""Files that a specification names in place of values."""
+"""Paths, and files that a specification names in place of values."""
 
 from __future__ import annotations
 
@@ -30,47 +30,50 @@ def check_path(path: object) -> Path:
     return Path(path)
 
 
-def resolved(table: Mapping[str, Any], root: Path, *, where: str) -> dict[str, Any]:
+def insert_files(table: Mapping[str, Any], root: Path, *, where: str) -> dict[str, Any]:
     """
-    Put the content of files where a specification names them.
+    Replace the names of files in a specification by the content of the files.
 
     Raises:
         ConfigurationError: A file cannot be read.
     """
-    whole = dict(table)
+    result = dict(table)
     if isinstance(row := table.get("row"), dict) and isinstance(name := row.get("schema"), str):
-        whole["row"] = row | {"schema": _json(root / name, where)}
+        result["row"] = row | {"schema": _read_json(root / name, where)}
     for job in ("conversation", "row"):
-        if isinstance(whole.get(job), dict):
-            whole[job] = {key: _with_lines(value, root, where) for key, value in whole[job].items()}
-    return whole
+        if isinstance(result.get(job), dict):
+            result[job] = {key: _insert_lines(value, root, where) for key, value in result[job].items()}
+    return result
 
 
-def _with_lines(value: object, root: Path, where: str) -> object:
+def _insert_lines(value: object, root: Path, where: str) -> object:
     """Replace each ``{ file = "…" }`` in the settings of plugins by the lines of the file."""
     if isinstance(value, list):
-        return [_with_lines(item, root, where) for item in value]
+        return [_insert_lines(item, root, where) for item in value]
     if not isinstance(value, dict) or "plugin" not in value:
         return value
-    return {key: _lines(root / inner["file"], where) if _names_a_file(inner) else inner for key, inner in value.items()}
+    return {
+        key: _read_lines(root / inner["file"], where) if _is_file_table(inner) else inner
+        for key, inner in value.items()
+    }
 
 
-def _names_a_file(value: object) -> bool:
+def _is_file_table(value: object) -> bool:
     return isinstance(value, dict) and value.keys() == {"file"} and isinstance(value["file"], str)
 
 
-def _lines(path: Path, where: str) -> list[str]:
-    return [line.strip() for line in _text(path, where).splitlines() if line.strip()]
+def _read_lines(path: Path, where: str) -> list[str]:
+    return [line.strip() for line in _read_text(path, where).splitlines() if line.strip()]
 
 
-def _json(path: Path, where: str) -> object:
+def _read_json(path: Path, where: str) -> object:
     try:
-        return from_json(_text(path, where))
+        return from_json(_read_text(path, where))
     except ValueError as error:
-        raise ConfigurationError(f"{where}: {path.name} is no valid JSON: {error}.") from error
+        raise ConfigurationError(f"{where}: {path.name} is not valid JSON: {error}.") from error
 
 
-def _text(path: Path, where: str) -> str:
+def _read_text(path: Path, where: str) -> str:
     try:
         return path.read_text("utf-8-sig")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The fault boundary around strategies, modifiers and storages: what they raise stops the run and names the plugin."""
+"""Wrappers around strategies, modifiers and storages that turn their exceptions into `PluginFaultError`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from budwood.types import Cell, CellDraft, Instruction, Message, Row, SourcePass
 
 
 class GuardedStrategy:
-    """An `InstructionStrategy` whose faults are `PluginFaultError`."""
+    """An `InstructionStrategy` that raises `PluginFaultError` if the plugin fails."""
 
     def __init__(self, instance: Instance[Any]) -> None:
         self._strategy: InstructionStrategy = instance.implementation
         self._source = instance.source
 
     def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> list[CellDraft]:
-        """Draft all cells: a generator runs inside the boundary."""
-        with faults.calling(self._source, "plan"):
+        """Draft all cells. If the plugin returns a generator, it runs here."""
+        with faults.call_boundary(self._source, "plan"):
             return list(self._strategy.plan(passages, count, random))
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
-        """Say what the user asks next."""
-        with faults.calling(self._source, "instruct"):
+        """Return the next instruction."""
+        with faults.call_boundary(self._source, "instruct"):
             instruction: object = self._strategy.instruct(cell, turns, random)
         if not isinstance(instruction, Instruction):
             raise faults.wrong_result(self._source, "instruct", instruction, Instruction)
@@ -33,7 +33,7 @@ class GuardedStrategy:
 
 
 class GuardedModifier:
-    """A `PromptModifier` whose faults are `PluginFaultError`."""
+    """A `PromptModifier` that raises `PluginFaultError` if the plugin fails."""
 
     def __init__(self, instance: Instance[Any]) -> None:
         self._modifier: PromptModifier = instance.implementation
@@ -41,21 +41,21 @@ class GuardedModifier:
 
     def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
         """Return the messages to send."""
-        with faults.calling(self._source, "modify"):
+        with faults.call_boundary(self._source, "modify"):
             return tuple(self._modifier.modify(messages, cell))
 
 
 class GuardedStorage:
-    """A `Storage` whose faults are `PluginFaultError`. A full disk, or another `OSError`, is none of them."""
+    """A `Storage` that raises `PluginFaultError` if the plugin fails. An `OSError`, such as a full disk, passes."""
 
     def __init__(self, instance: Instance[Any]) -> None:
         self._storage: Storage = instance.implementation
         self._source = instance.source
 
     def write(self, rows: Iterable[Row]) -> int:
-        """Replace the output by these rows."""
+        """Replace the output with these rows."""
         failure: OSError
-        with faults.calling(self._source, "write"):
+        with faults.call_boundary(self._source, "write"):
             try:
                 return self._storage.write(rows)
             except OSError as error:

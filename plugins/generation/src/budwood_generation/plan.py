@@ -1,4 +1,4 @@
-"""From a specification to cells: what will be made, before anything is asked."""
+"""Planning a run: from a specification to cells, before any model is called."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, ModelDetails, SourcePassage
 from budwood.types.record import JSON
-from budwood_generation.chance import chance
-from budwood_generation.documents import Document, find_files, passages, passed_over, read_document
-from budwood_generation.estimates import Estimate, estimate
+from budwood_generation.documents import Document, count_skipped_files, find_files, read_document, split_document
+from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.journal import Header
-from budwood_generation.plugins import Chosen, choose
+from budwood_generation.plugins import RunPlugins, build_plugins
+from budwood_generation.randomness import seeded_random
 from budwood_generation.spec import (
     ConversationSpec,
     Documents,
@@ -32,98 +32,98 @@ from budwood_generation.spec import (
     to_spec,
 )
 
-_FORM: Final = 3
-"""Raised whenever the same specification makes other cells or asks otherwise than before."""
+_PLAN_VERSION: Final = 3
+"""Incremented when the same specification leads to other cells or other requests than before."""
 
-UNDECISIVE: Final = {"output", "storage", "concurrency"}
-"""What decides where rows go and how fast, not what they are."""
+IDENTITY_EXCLUDES: Final = {"output", "storage", "concurrency"}
+"""Keys of a specification that do not change the content of the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    What a run will do.
+    The plan of a run.
 
     Attributes:
-        spec: What it was made from.
-        chosen: The plugins that it works with.
-        cells: One a row, in the order of the rows.
+        spec: The specification.
+        plugins: The plugins of the run.
+        cells: One for each row, in the order of the rows.
         digests: The SHA-256 of each document, by name.
-        passages: How many passages the documents have.
-        without_passages: The names of documents that have none.
-        passed_over: How many files the patterns of the documents match that cannot be read, by ending.
-        estimate: How many calls that takes, about how many tokens, and about what they cost.
+        passages: Number of passages in the documents.
+        without_passages: Names of documents without a passage.
+        skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
+        estimate: Estimated calls, tokens and cost.
     """
 
     spec: GenerationSpec
-    chosen: Chosen
+    plugins: RunPlugins
     cells: tuple[Cell, ...]
     digests: Mapping[str, str]
     passages: int
     without_passages: tuple[str, ...]
-    passed_over: Mapping[str, int]
+    skipped_files: Mapping[str, int]
     estimate: Estimate
 
     @property
     def documents(self) -> int:
-        """How many documents are read."""
+        """Number of documents."""
         return len(self.digests)
 
     @property
     def turns(self) -> int:
-        """How many questions and answers there will be."""
+        """Number of turns, each a question and an answer."""
         return sum(cell.turns for cell in self.cells)
 
     @property
     def calls(self) -> int:
-        """How many calls of models that takes, where none has to be repeated."""
+        """Number of calls, without retries."""
         return self.estimate.calls
 
     @property
     def input_tokens(self) -> int:
-        """About how many tokens will be sent."""
+        """Estimated tokens that are sent."""
         return self.estimate.input_tokens
 
     @property
     def output_tokens(self) -> int:
-        """About how many tokens will come back."""
+        """Estimated tokens that are received."""
         return self.estimate.output_tokens
 
     @property
     def cost(self) -> Decimal | None:
-        """About how many US dollars these tokens will cost, or None; then ``cost_unknown`` says why."""
+        """Estimated US dollars, or None if a price is unknown."""
         return self.estimate.cost
 
     @property
     def cost_unknown(self) -> str | None:
-        """Why it is not known what they will cost."""
+        """Why the cost is unknown."""
         return self.estimate.cost_unknown
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models that are asked, each once."""
+        """The models that are called, each once."""
         return models_of(self.spec)
 
     @property
     def output(self) -> Path:
-        """Where the rows go."""
+        """The output file."""
         return self.spec.output_path
 
     @property
     def run_folder(self) -> Path:
-        """Where the journal lies."""
+        """The folder of the journal."""
         return self.spec.run_folder
 
     def header(self) -> Header:
-        """Describe the run for its journal."""
+        """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-        decides = {key: value for key, value in saved.items() if key not in UNDECISIVE}
-        identity = [_FORM, decides, self.chosen.identity, dict(self.digests)]
+        content = {key: value for key, value in saved.items() if key not in IDENTITY_EXCLUDES}
+        identity = [_PLAN_VERSION, content, self.plugins.identity, dict(self.digests)]
         return Header(
             fingerprint=_digest(identity),
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            plugins=self.chosen.identity,
+            plugins=self.plugins.identity,
             documents=dict(self.digests),
             models=self.models,
             rows=len(self.cells),
@@ -134,50 +134,50 @@ class Plan:
 
 def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None = None) -> Plan:
     """
-    Plan a run: read the documents, draft the cells, count the calls. Nothing is sent and nothing written.
+    Plan a run: read the documents, draft the cells, count the calls. Nothing is sent, and no file is written.
 
-    What would stop a run half-way is found here: models without a provider or a key, impossible options.
+    Errors that would stop every call are found here: models without a provider or a key, invalid options.
 
     Args:
         spec: The specification, a dictionary in the form of its file, or the path of the file.
         settings: As for `budwood.Client`.
 
     Raises:
-        ConfigurationError: Something in the specification or the documents is not as it must be.
-        PluginError: A plugin that it names cannot be used.
+        ConfigurationError: The specification or a document is not valid.
+        PluginError: A plugin cannot be used.
     """
     spec = to_spec(spec)
     if spec.row is not None:
         _check_schema(spec.row)
-    known = settings if isinstance(settings, Settings) else Settings.load(settings)
-    chosen = choose(spec, known)
-    models = _checked_models(spec.job, known)
-    documents = _documents(spec.documents, spec.root) if spec.documents else []
-    read = {document.name: _passages(document, spec.documents) for document in documents}
-    sources = [passage for found in read.values() for passage in found]
-    cells = tuple(_cells(spec, chosen, sources))
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    plugins = build_plugins(spec, settings)
+    models = _check_models(spec.job, settings)
+    documents = _read_documents(spec.documents, spec.root) if spec.documents else []
+    passages = {document.name: _passages(document, spec.documents) for document in documents}
+    all_passages = [passage for found in passages.values() for passage in found]
+    cells = tuple(_cells(spec, plugins, all_passages))
     return Plan(
         spec=spec,
-        chosen=chosen,
+        plugins=plugins,
         cells=cells,
         digests={document.name: document.digest for document in documents},
-        passages=len(sources),
-        without_passages=tuple(name for name, found in read.items() if not found),
-        passed_over=passed_over(spec.documents.paths, spec.root) if spec.documents else {},
-        estimate=estimate(spec, chosen, cells, models),
+        passages=len(all_passages),
+        without_passages=tuple(name for name, found in passages.items() if not found),
+        skipped_files=count_skipped_files(spec.documents.paths, spec.root) if spec.documents else {},
+        estimate=estimate_run(spec, plugins, cells, models),
     )
 
 
 def models_of(spec: GenerationSpec) -> tuple[str, ...]:
-    """List the models that a run asks, each once."""
+    """Return the models that a run calls, each once."""
     job = spec.job
-    named = (job.model,) if isinstance(job, RowSpec) else (job.asker or job.answerer, job.answerer)
-    return tuple(dict.fromkeys(named))
+    names = (job.model,) if isinstance(job, RowSpec) else (job.asker or job.answerer, job.answerer)
+    return tuple(dict.fromkeys(names))
 
 
-def _checked_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[str, ModelDetails]:
-    """See that all models can be asked, before anything is paid for; return what is known of each."""
-    asked = (
+def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[str, ModelDetails]:
+    """Check that all models can be called, and return their details."""
+    models = (
         {"row.model": (job.model, job.options)}
         if isinstance(job, RowSpec)
         else {
@@ -186,9 +186,9 @@ def _checked_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict
         }
     )
     with Client(settings=settings, cache=False) as client:
-        for where, (model, options) in asked.items():
+        for where, (model, options) in models.items():
             _check_model(client, where, model, options)
-        return {model: client.model(model) for model, _ in asked.values()}
+        return {model: client.model(model) for model, _ in models.values()}
 
 
 def _check_model(client: Client, where: str, model: str, options: ModelOptions) -> None:
@@ -198,37 +198,37 @@ def _check_model(client: Client, where: str, model: str, options: ModelOptions) 
         raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _documents(named: Documents, root: Path) -> list[Document]:
-    return [read_document(path, folder) for path, folder in find_files(named.paths, root)]
+def _read_documents(documents: Documents, root: Path) -> list[Document]:
+    return [read_document(path, folder) for path, folder in find_files(documents.paths, root)]
 
 
-def _passages(document: Document, named: Documents | None) -> list[SourcePassage]:
-    return passages(document, target_chars=named.passage_chars) if named else []
+def _passages(document: Document, documents: Documents | None) -> list[SourcePassage]:
+    return split_document(document, target_chars=documents.passage_chars) if documents else []
 
 
-def _cells(spec: GenerationSpec, chosen: Chosen, sources: Sequence[SourcePassage]) -> Iterable[Cell]:
-    drafts = list(chosen.strategy.plan(sources, spec.rows, chance(spec.seed, "plan")))
+def _cells(spec: GenerationSpec, plugins: RunPlugins, passages: Sequence[SourcePassage]) -> Iterable[Cell]:
+    drafts = list(plugins.strategy.plan(passages, spec.rows, seeded_random(spec.seed, "plan")))
     if len(drafts) != spec.rows:
         raise ConfigurationError(
-            f"The strategy {spec.job.strategy.plugin!r} planned {len(drafts)} rows, not {spec.rows}.",
-            hint="Ask for fewer rows, or give it more to work with.",
+            f"The strategy {spec.job.strategy.plugin!r} planned {len(drafts)} rows instead of {spec.rows}.",
+            hint="Lower rows, or add documents, seeds or personas.",
         )
-    return [_cell(spec, chosen, index, draft) for index, draft in enumerate(drafts)]
+    return [_cell(spec, plugins, index, draft) for index, draft in enumerate(drafts)]
 
 
-def _cell(spec: GenerationSpec, chosen: Chosen, index: int, draft: CellDraft) -> Cell:
+def _cell(spec: GenerationSpec, plugins: RunPlugins, index: int, draft: CellDraft) -> Cell:
     turns = _turns(spec, index, draft)
     passage = draft.passage.id if draft.passage else None
-    identity = _digest([spec.seed, index, turns, passage, draft.material, chosen.identity])[:32]
+    identity = _digest([spec.seed, index, turns, passage, draft.material, plugins.identity])[:32]
     return Cell(id=identity, index=index, turns=turns, passage=draft.passage, material=draft.material)
 
 
 def _turns(spec: GenerationSpec, index: int, draft: CellDraft) -> int:
     if not isinstance(spec.job, ConversationSpec):
         return 1
-    least, most = spec.job.turns
-    drawn = chance(spec.seed, "turns", index).randint(least, most)
-    return drawn if draft.max_turns is None else min(drawn, max(least, draft.max_turns))
+    minimum, maximum = spec.job.turns
+    turns = seeded_random(spec.seed, "turns", index).randint(minimum, maximum)
+    return turns if draft.max_turns is None else min(turns, max(minimum, draft.max_turns))
 
 
 def _check_schema(job: RowSpec) -> None:
@@ -239,14 +239,13 @@ def _check_schema(job: RowSpec) -> None:
 
 
 def _digest(value: JSON | Mapping[str, Any] | Sequence[Any]) -> str:
-    return hashlib.sha256(to_json(_sorted(value))).hexdigest()
+    return hashlib.sha256(to_json(_sort_keys(value))).hexdigest()
 
 
-def _sorted(value: object) -> object:
-    """Bring the keys of tables into one order."""
+def _sort_keys(value: object) -> object:
     if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _sort_keys(value[key]) for key in sorted(value)}
+    return [_sort_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _relative(folder: Path, start: Path) -> str:

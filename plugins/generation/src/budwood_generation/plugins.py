@@ -1,4 +1,4 @@
-"""The plugins that a specification names, made."""
+"""The plugins that a specification names: loading and checking them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from budwood_generation.spec import Choice, GenerationSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class RunPlugins:
     """
-    What a run works with.
+    The plugins of a run.
 
     Attributes:
-        strategy: Decides what is asked.
-        modifiers: Change what the answering model sees, in this order.
+        strategy: Plans the rows and writes or requests the questions.
+        modifiers: Change the messages for the answering model, in this order.
         storage: Writes the rows.
-        identity: The names and settings of strategy and modifiers: what decides about the rows.
+        identity: Names and settings of the strategy and the modifiers, which determine the rows.
     """
 
     strategy: InstructionStrategy
@@ -36,21 +36,20 @@ class Chosen:
     identity: dict[str, JSON]
 
 
-def choose(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) -> Chosen:
+def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) -> RunPlugins:
     """
-    Make the plugins of a specification.
+    Build the plugins of a specification.
 
     Raises:
-        PluginError: One is not installed, or cannot be used.
-        ConfigurationError: Its settings are wrong.
+        PluginError: A plugin is not installed, or cannot be used.
+        ConfigurationError: The settings of a plugin are not valid.
     """
-    known = settings if isinstance(settings, Settings) else Settings.load(settings)
-    instances = Instances(known)
-    strategy = _made(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
-    modifiers = [_made(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
+    instances = Instances(settings if isinstance(settings, Settings) else Settings.load(settings))
+    strategy = _build(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
+    modifiers = [_build(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
     storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "path": spec.output_path})
     _refuse_secrets(STORAGE, spec.storage, storage)
-    return Chosen(
+    return RunPlugins(
         strategy=GuardedStrategy(strategy),
         modifiers=tuple(map(GuardedModifier, modifiers)),
         storage=GuardedStorage(storage),
@@ -58,21 +57,21 @@ def choose(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) 
     )
 
 
-def _made(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[Any]:
+def _build(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[Any]:
     instance = instances.build(kind, choice.plugin, choice.settings)
     _refuse_secrets(kind, choice, instance)
     return instance
 
 
 def _refuse_secrets(kind: Kind[Any], choice: Choice, instance: Instance[Any]) -> None:
-    """See that a specification, which journals keep and people share, holds no secret."""
-    known = instance.settings.model_dump() | instance.settings.model_dump(by_alias=True)
+    """Check that the specification, which is saved in the journal and shared, contains no secret."""
+    values = instance.settings.model_dump() | instance.settings.model_dump(by_alias=True)
     for name in choice.settings:
-        if _holds_secret(known.get(name)):
+        if _holds_secret(values.get(name)):
             section = f"{kind.section}.{choice.plugin}"
             raise ConfigurationError(
-                f"The specification holds a secret, {name!r} of {choice.plugin!r}, which the journal would keep.",
-                hint=f"Put it into budwood.toml, below [{section}], and leave it out here.",
+                f"The specification contains a secret: {name!r} of {choice.plugin!r}. The journal would store it.",
+                hint=f"Move it to budwood.toml, into [{section}].",
             )
 
 

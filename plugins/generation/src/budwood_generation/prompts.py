@@ -1,4 +1,4 @@
-"""What the models of a run are asked: pure functions of the specification, the cell and the turns before."""
+"""The requests of a run: pure functions of the specification, the cell and the earlier turns."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from budwood.types import Cell, Instruction, Message, Turn
-from budwood_generation.chance import chance
-from budwood_generation.plugins import Chosen
+from budwood_generation.plugins import RunPlugins
+from budwood_generation.randomness import seeded_random
 from budwood_generation.spec import ConversationSpec, GenerationSpec, ModelOptions, RowSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One call to be made: of which model, with what."""
+class ModelRequest:
+    """One call: its purpose, model, messages and options."""
 
     purpose: str
     model: str
@@ -23,36 +23,38 @@ class Question:
     schema: dict[str, Any] | None = None
 
 
-def instruction(spec: GenerationSpec, chosen: Chosen, cell: Cell, turns: Sequence[Turn]) -> Instruction:
-    """Let the strategy say what comes next."""
-    return chosen.strategy.instruct(cell, turns, chance(spec.seed, cell.id, "instruct", len(turns)))
+def next_instruction(spec: GenerationSpec, plugins: RunPlugins, cell: Cell, turns: Sequence[Turn]) -> Instruction:
+    """Return the strategy's instruction for the next turn."""
+    return plugins.strategy.instruct(cell, turns, seeded_random(spec.seed, cell.id, "instruct", len(turns)))
 
 
-def asking(job: ConversationSpec, ask: tuple[Message, ...]) -> Question:
-    """Have the asker write the question."""
-    return Question("ask", job.asker or job.answerer, ask, job.asker_options)
+def ask_request(job: ConversationSpec, ask: tuple[Message, ...]) -> ModelRequest:
+    """Return the request that makes the asker write a question."""
+    return ModelRequest("ask", job.asker or job.answerer, ask, job.asker_options)
 
 
-def answering(job: ConversationSpec, chosen: Chosen, cell: Cell, turns: Sequence[Turn], question: str) -> Question:
-    """Have the answerer answer, as the modifiers want it."""
-    said = [message for turn in turns for message in (Message.user(turn.question), Message.assistant(turn.answer))]
-    messages = _modified((*_system(job.system), *said, Message.user(question)), chosen, cell)
-    return Question("answer", job.answerer, messages, job.answerer_options)
+def answer_request(
+    job: ConversationSpec, plugins: RunPlugins, cell: Cell, turns: Sequence[Turn], question: str
+) -> ModelRequest:
+    """Return the request that makes the answerer answer, after the modifiers changed its messages."""
+    history = [message for turn in turns for message in (Message.user(turn.question), Message.assistant(turn.answer))]
+    messages = _apply_modifiers((*_system(job.system), *history, Message.user(question)), plugins, cell)
+    return ModelRequest("answer", job.answerer, messages, job.answerer_options)
 
 
-def valuing(spec: GenerationSpec, job: RowSpec, chosen: Chosen, cell: Cell) -> Question:
-    """Have the model write a value; words that the strategy gives (a seed) stand below the instruction."""
-    words = instruction(spec, chosen, cell, ()).text
-    text = f"{job.instruction}\n\n{words}" if words else job.instruction
-    messages = _modified((*_system(job.system), Message.user(text)), chosen, cell)
-    return Question("value", job.model, messages, job.options, job.json_schema)
+def value_request(spec: GenerationSpec, job: RowSpec, plugins: RunPlugins, cell: Cell) -> ModelRequest:
+    """Return the request for a structured value. A text from the strategy, such as a seed, follows the instruction."""
+    seed = next_instruction(spec, plugins, cell, ()).text
+    text = f"{job.instruction}\n\n{seed}" if seed else job.instruction
+    messages = _apply_modifiers((*_system(job.system), Message.user(text)), plugins, cell)
+    return ModelRequest("value", job.model, messages, job.options, job.json_schema)
 
 
 def _system(text: str | None) -> tuple[Message, ...]:
     return (Message.system(text),) if text else ()
 
 
-def _modified(messages: tuple[Message, ...], chosen: Chosen, cell: Cell) -> tuple[Message, ...]:
-    for modifier in chosen.modifiers:
+def _apply_modifiers(messages: tuple[Message, ...], plugins: RunPlugins, cell: Cell) -> tuple[Message, ...]:
+    for modifier in plugins.modifiers:
         messages = modifier.modify(messages, cell)
     return messages

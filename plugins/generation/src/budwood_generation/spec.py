@@ -1,4 +1,4 @@
-"""What a dataset shall be: the specification, as a file or from Python."""
+"""The specification of a dataset, from a TOML file or from Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pydantic import (
 
 from budwood.errors import ConfigurationError
 from budwood.settings_sources import parse_toml, read_text
-from budwood_generation.files import check_path, resolved
+from budwood_generation.files import check_path, insert_files
 from budwood_generation.spec_errors import spec_error
 
 MAX_TURNS: Final = 100
@@ -75,9 +75,9 @@ class _Table(_Part):
 
 class Choice(_Part):
     """
-    A plugin with the settings that the specification gives it; in a file a name, or a table with the key ``plugin``.
+    A plugin and its settings. In a file it is a name, or a table with the key ``plugin``.
 
-    The name may also be an instance of the settings.
+    The name can also be that of an instance in the settings.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -91,15 +91,15 @@ class Choice(_Part):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What is set besides the name."""
+        """The settings: all keys except the name."""
         return dict(self.model_extra or {})
 
 
 class ModelOptions(_Table):
     """
-    Parameters that a model gets with every call; see `budwood.types.ChatRequest`.
+    Parameters of every call of a model; see `budwood.types.ChatRequest`.
 
-    With ``keep_truncated``, a reply that was cut off at ``max_tokens`` is taken; otherwise its row fails.
+    With ``keep_truncated``, a reply that reached ``max_tokens`` is used; otherwise its row fails.
     """
 
     temperature: _Number | None = None
@@ -115,17 +115,17 @@ class ModelOptions(_Table):
     keep_truncated: bool = False
 
     def parameters(self) -> dict[str, Any]:
-        """List what is set, as options of `budwood.Client.ask`."""
+        """Return the parameters that are set, as options of `budwood.Client.ask`."""
         return self.model_dump(exclude_none=True, exclude={"keep_truncated"})
 
 
 class Documents(_Table):
     """
-    What the rows are about.
+    The documents that rows are created from.
 
     Attributes:
         paths: Files and patterns, relative to the specification.
-        passage_chars: How long passages are, about.
+        passage_chars: Approximate length of a passage, in characters.
     """
 
     paths: Annotated[tuple[_PathText, ...], Field(min_length=1)]
@@ -151,15 +151,18 @@ def _is_turns(value: object) -> bool:
 
 class ConversationSpec(_Table):
     """
-    Rows that are conversations.
+    A dataset of conversations.
 
     Attributes:
         turns: Number of questions and answers: a number, or the minimum and the maximum.
-        strategy: Decides what is asked; by default ``document-questions``.
-        modifiers: Change what the answering model sees; by default ``document-context`` where there are documents.
-        asker: The model that asks, ``provider/model``; by default the one that answers.
-        answerer: The model that answers.
-        system: The system message of every conversation; part of the rows.
+        strategy: Plugin that decides what is asked.
+        modifiers: Plugins that change the messages for the answerer. By default ``document-context`` if there are
+            documents.
+        asker: The model that writes questions, as ``provider/model``. By default the answerer.
+        answerer: The model that writes answers.
+        system: The system message of every conversation, which is part of the rows.
+        asker_options: Parameters of the asker's calls.
+        answerer_options: Parameters of the answerer's calls.
     """
 
     turns: Annotated[tuple[int, int], BeforeValidator(_parse_turns)] = (1, 1)
@@ -184,16 +187,15 @@ def _schema_of(value: object) -> object:
 
 class RowSpec(_Table):
     """
-    Rows that are single values of a JSON schema.
+    A dataset of structured values, one for each row.
 
     Attributes:
-        model: The model that makes them.
+        model: The model that writes the values.
         json_schema: The schema (``schema`` in a file, there also the name of a JSON file). In Python it may be any type
             that Pydantic can validate, such as a model.
-        instruction: What the model is told.
-        strategy: Spreads documents, personas or seeds over the rows; by default ``document-questions``. A seed stands
-            below the instruction.
-        modifiers: Change what the model sees; by default ``document-context`` where there are documents.
+        instruction: The user message.
+        strategy: Plugin that distributes documents, personas or seeds over the rows. A seed follows the instruction.
+        modifiers: Plugins that change the messages. By default ``document-context`` if there are documents.
         system: The system message.
         options: Parameters of the calls.
     """
@@ -209,17 +211,18 @@ class RowSpec(_Table):
 
 class GenerationSpec(_Table):
     """
-    A dataset to be made.
+    The specification of a dataset. Exactly one of ``conversation`` and ``row`` is set.
 
     Attributes:
-        rows: How many rows.
-        seed: All chance comes from it.
-        output: Where the rows go, relative to ``root``; the journal lies beside it in ``OUTPUT.run``.
-        storage: The form of the output.
-        concurrency: How many rows are worked on at once.
-        documents: What the rows are about.
-        conversation: Makes the rows conversations; ``row`` makes them structured values. One of both is given.
-        root: The folder that all paths are relative to: that of the specification, or else the current one.
+        rows: Number of rows.
+        seed: Seed of all random choices.
+        output: The file for the rows, relative to ``root``. The journal is next to it, in ``OUTPUT.run``.
+        storage: Plugin that writes the output.
+        concurrency: Number of rows created in parallel.
+        documents: The documents that rows are created from.
+        conversation: Rows are conversations.
+        row: Rows are structured values.
+        root: The folder that paths are relative to: that of the specification, otherwise the current folder.
     """
 
     rows: Annotated[int, Field(ge=1, le=MAX_ROWS)]
@@ -235,19 +238,19 @@ class GenerationSpec(_Table):
     @model_validator(mode="after")
     def _one_kind_of_row(self) -> Self:
         if (self.conversation is None) == (self.row is None):
-            raise ValueError("give one of [conversation] and [row]")
+            raise ValueError("set exactly one of [conversation] and [row]")
         return self
 
     @property
     def job(self) -> ConversationSpec | RowSpec:
-        """What the rows are."""
+        """The conversation or row specification, whichever is set."""
         job = self.conversation or self.row
         assert job is not None  # noqa: S101 - validated above
         return job
 
     @property
     def modifiers(self) -> tuple[Choice, ...]:
-        """The modifiers, with the default."""
+        """The modifiers, or the default ones."""
         if self.job.modifiers is not None:
             return self.job.modifiers
         return (Choice(plugin="document-context"),) if self.documents else ()
@@ -259,7 +262,7 @@ class GenerationSpec(_Table):
 
     @property
     def run_folder(self) -> Path:
-        """Where the journal lies."""
+        """The folder of the journal."""
         return self.output_path.with_name(f"{self.output_path.name}.run")
 
 
@@ -271,8 +274,8 @@ def load_spec(path: str | Path) -> GenerationSpec:
     """
     Read a specification from a TOML file.
 
-    A table ``{ file = "seeds.txt" }`` in the settings of a strategy or a modifier stands for the lines of that file; a
-    text as ``schema`` names a JSON file.
+    In the settings of a strategy or a modifier, ``{ file = "seeds.txt" }`` is replaced by the lines of the file. If
+    ``schema`` is a text, it is the name of a JSON file.
 
     Raises:
         ConfigurationError: The file cannot be read, has an unknown key, or a value that is not valid.
@@ -286,7 +289,7 @@ def load_spec(path: str | Path) -> GenerationSpec:
         )
     table = parse_toml(text, where=f"The specification {str(path)!r}")
     root = path.absolute().parent
-    return make_spec(resolved(table, root, where=path.name), root, where=path.name)
+    return make_spec(insert_files(table, root, where=path.name), root, where=path.name)
 
 
 def to_spec(source: SpecSource) -> GenerationSpec:
@@ -306,12 +309,12 @@ def to_spec(source: SpecSource) -> GenerationSpec:
         return load_spec(source)
     root = check_path(source.get("root", Path.cwd())).absolute()
     table = {key: value for key, value in source.items() if key != "root"}
-    return make_spec(resolved(table, root, where="specification"), root)
+    return make_spec(insert_files(table, root, where="specification"), root)
 
 
 def make_spec(table: Mapping[str, Any], root: Path, *, where: str = "specification") -> GenerationSpec:
     """
-    Make a specification from a table, as a file or a journal holds it.
+    Create a specification from a table that was read from a file or a journal.
 
     Raises:
         ConfigurationError: It has an unknown key or a value that is not valid.

@@ -1,4 +1,4 @@
-"""The kinds of plugin that can be begun, and where the templates of each are."""
+"""The kinds of plugins that can be created, and their templates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class KindOfPlugin(StrEnum):
-    """The kinds of `budwood.hooks.KINDS`, by the words that users type."""
+    """The kinds in `budwood.hooks.KINDS`, by the names that users type."""
 
     PROVIDER = "provider"
     CACHE = "cache"
@@ -22,7 +22,7 @@ class KindOfPlugin(StrEnum):
 
 
 class Family(StrEnum):
-    """What a provider speaks: an API of its vendor's own, or that of OpenAI; or it holds its models itself."""
+    """The family of a provider: an API of its own, an OpenAI-compatible API, or local models."""
 
     OWN = "own"
     OPENAI = "openai"
@@ -40,30 +40,30 @@ SECTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.TRANSPORT: "transports",
     KindOfPlugin.OBSERVER: "observer",
 }
-"""The table of the settings that holds instances of a kind."""
+"""The section of the settings for each kind."""
 
 _PLURALS: Final[Mapping[KindOfPlugin, str]] = {KindOfPlugin.OBSERVER: "observers"}
-"""The word in the name of the entry-point group, where it is not that of the table."""
+"""The name in the entry-point group, if it differs from that of the section."""
 
 DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.PROVIDER: "Models of {title}",
     KindOfPlugin.CACHE: "A cache in a folder",
     KindOfPlugin.STORAGE: "Datasets as CSV",
-    KindOfPlugin.MEDIA: "Tables for models to read",
+    KindOfPlugin.MEDIA: "Tables as input for models",
     KindOfPlugin.STRATEGY: "Fixed questions about passages",
     KindOfPlugin.MODIFIER: "Answers of a few sentences",
-    KindOfPlugin.TOKENIZER: "Tokens of models that read words",
-    KindOfPlugin.TRANSPORT: "HTTP calls over asyncio",
-    KindOfPlugin.OBSERVER: "Tokens counted by model",
+    KindOfPlugin.TOKENIZER: "Tokens of models that count words",
+    KindOfPlugin.TRANSPORT: "HTTP requests over asyncio",
+    KindOfPlugin.OBSERVER: "Token counts by model",
 }
-"""What the plugin is, as it is begun."""
+"""The description of the plugin that the templates create."""
 
 
 PATTERNS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MEDIA: "text/csv text/tab-separated-values",
     KindOfPlugin.TOKENIZER: "*/words-*",
 }
-"""What follows the name in the entry point: the media types, or the models, of the spec."""
+"""The patterns after the name in the entry point: media types or models of the spec."""
 
 
 def group_of(kind: KindOfPlugin) -> str:
@@ -72,6 +72,6 @@ def group_of(kind: KindOfPlugin) -> str:
 
 
 def template_folders(kind: KindOfPlugin, family: Family) -> tuple[str, ...]:
-    """Name the folders whose templates make up a package."""
+    """Return the template folders for a package."""
     own = f"{kind}-{family}" if family is not Family.OWN else str(kind)
     return "every", own

@@ -1,4 +1,4 @@
-"""A new package: its files, made of templates, and written where there is nothing yet."""
+"""Packages of new plugins: their files, created from templates."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from budwood_cli.failures import ArgumentError
+from budwood_cli.errors import ArgumentError
 from budwood_cli.scaffold.kinds import DESCRIPTIONS, PATTERNS, Family, KindOfPlugin, group_of, template_folders
 from budwood_cli.scaffold.names import Names
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-_ENDING: Final = ".template"
+_SUFFIX: Final = ".template"
 _VERBATIM: Final = frozenset({"LICENSE"})
 
 _DEVELOPMENT: Final = """
@@ -28,22 +28,22 @@ $ pytest
 $ ruff check && ruff format --check && mypy
 ```
 
-`grep -rn Change: pyproject.toml README.md src tests` lists what the package was begun with and waits for its author.
+`grep -rn Change: pyproject.toml README.md src tests` lists the places that still need changes.
 """
 
 _ABOUT_PATTERNS: Final = """
-# Change: the patterns after the name are those of the spec. They are read without importing the module."""
+# Change: the patterns after the name are those of the spec. Budwood reads them without importing the module."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """
-    A package that brings one plugin.
+    A package with one plugin.
 
     Attributes:
-        names: What its parts are called.
-        kind: What kind of plugin it is.
-        family: What a provider speaks.
+        names: The names of its parts.
+        kind: The kind of plugin.
+        family: The family of a provider.
     """
 
     names: Names
@@ -57,7 +57,7 @@ class Package:
 
     @property
     def requirements(self) -> list[str]:
-        """What it requires: no Budwood before the present one, and none that may be another."""
+        """The requirements: Budwood from the present version up to the next incompatible one."""
         bounds = _bounds()
         family = [f"budwood-openai-compatible{bounds}"] if self.family is Family.OPENAI else []
         library = "h11>=0.16" if self.kind is KindOfPlugin.TRANSPORT else "pydantic>=2.11"
@@ -66,23 +66,23 @@ class Package:
     def files(self) -> dict[str, str]:
         """Return the text of each file, by its path in the package."""
         values = self._values()
-        made = {}
+        rendered = {}
         for folder in template_folders(self.kind, self.family):
             for path, text in _templates(files("budwood_cli.scaffold") / "templates" / folder):
                 name = Template(path).substitute(values)
-                made[name] = text if name in _VERBATIM else Template(text).substitute(values)
-        return dict(sorted(made.items()))
+                rendered[name] = text if name in _VERBATIM else Template(text).substitute(values)
+        return dict(sorted(rendered.items()))
 
     def write(self, folder: Path) -> list[Path]:
         """
-        Write the package into a folder that does not exist, or holds nothing but a new repository of git.
+        Write the package to a folder that does not exist, or has only a ``.git`` folder.
 
         Returns:
             The files that were written.
 
         Raises:
-            ArgumentError: There is something; nothing is overwritten.
-            OSError: It cannot be written.
+            ArgumentError: The folder is not empty. No file is overwritten.
+            OSError: A file cannot be written.
         """
         _check_empty(folder)
         written = []
@@ -119,24 +119,24 @@ def _templates(folder: Traversable, path: str = "") -> Iterator[tuple[str, str]]
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _templates(entry, f"{path}{entry.name}/")
-        elif entry.name.endswith(_ENDING):
-            yield f"{path}{entry.name.removesuffix(_ENDING)}", entry.read_text("utf-8")
+        elif entry.name.endswith(_SUFFIX):
+            yield f"{path}{entry.name.removesuffix(_SUFFIX)}", entry.read_text("utf-8")
 
 
 def _check_empty(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ArgumentError(f"{folder} is a file.", hint="Name another folder with --folder.")
+        raise ArgumentError(f"{folder} is a file.", hint="Choose another folder with --folder.")
     if any(entry.name != ".git" for entry in folder.iterdir()):
         raise ArgumentError(
-            f"{folder} is not empty, and nothing is overwritten.",
-            hint="Name another folder with --folder, or remove what is there.",
+            f"{folder} is not empty. No file is overwritten.",
+            hint="Choose another folder with --folder.",
         )
 
 
 def _bounds() -> str:
-    """Bound Budwood's version: from the present one on, up to the next that may break what plugins see."""
+    """Return the version bounds: from the present version up to the next one that may be incompatible."""
     from packaging.version import Version
 
     from budwood import __version__

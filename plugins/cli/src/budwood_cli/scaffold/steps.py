@@ -1,4 +1,4 @@
-"""What an author does next with a new package."""
+"""The next steps after a package is created."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budwood_cli.scaffold.packages import Package
 
 
 def next_steps(package: Package, folder: Path) -> str:
-    """Write the commands that install, prove, lint and build the package."""
+    """Return the commands that install, test and lint the package."""
     activate = r".venv\Scripts\activate" if sys.platform == "win32" else ". .venv/bin/activate"
     family = ["budwood-openai-compatible"] if package.family is Family.OPENAI else []
     needed = ["budwood", "budwood-cli", "budwood-testing", *family]
@@ -29,22 +29,22 @@ def next_steps(package: Package, folder: Path) -> str:
         "budwood plugins doctor",
     ]
     notes = [
-        "`grep -rn Change: pyproject.toml README.md src tests` lists what waits for you.",
-        "The guide docs/plugin-author-guide.md of Budwood's repository leads through all of it.",
+        "`grep -rn Change: pyproject.toml README.md src tests` lists the places to change.",
+        "The guide is docs/plugin-author-guide.md in Budwood's repository.",
     ]
     if any(source.startswith("CHECKOUT") for source in sources):
-        notes.insert(0, "CHECKOUT is a checkout of Budwood's repository: no index has its distributions.")
+        notes.insert(0, "Replace CHECKOUT by the path of a checkout of Budwood's repository: it is not on an index.")
     return "\n".join(["Next:", *(f"  {line}" for line in lines), *notes])
 
 
 def _source(name: str) -> str:
-    """Return what pip can install one of Budwood's distributions from: where it was installed from, or the checkout."""
+    """Return the path from which pip can install a distribution: its origin, or its folder in the checkout."""
     path = _origin(name) or _beside_core(name)
     return shlex.quote(str(path)) if path else f"CHECKOUT/{_folder(name)}"
 
 
 def _beside_core(name: str) -> Path | None:
-    """Return the folder of a distribution in the checkout that the core was installed from."""
+    """Return the folder of a distribution in the checkout from which the core was installed."""
     core = _origin("budwood")
     path = core.parent / _folder(name) if core else None
     return path if path and path.is_dir() else None
@@ -56,7 +56,7 @@ def _folder(name: str) -> str:
 
 
 def _origin(name: str) -> Path | None:
-    """Return the file or folder that a distribution was installed from, as PEP 610 records it."""
+    """Return the file or folder from which a distribution was installed, as recorded by PEP 610."""
     from importlib_metadata import PackageNotFoundError, distribution  # reads the origin on every Python
 
     try:

@@ -1,4 +1,4 @@
-"""Which files the patterns of a specification mean, and what they are called."""
+"""Finding and naming the files that the patterns of a specification match."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """A format that can be read."""
+    """A supported format."""
 
     PLAIN = "plain text"
     MARKDOWN = "Markdown"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 KINDS: Final[dict[str, Kind]] = {
-    ".rst.txt": Kind.RESTRUCTURED,  # before ".txt": this is how Sphinx publishes its sources
+    ".rst.txt": Kind.RESTRUCTURED,  # before ".txt": Sphinx publishes sources with this suffix
     ".rst": Kind.RESTRUCTURED,
     ".md": Kind.MARKDOWN,
     ".markdown": Kind.MARKDOWN,
@@ -40,29 +40,30 @@ KINDS: Final[dict[str, Kind]] = {
 
 def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
     """
-    Find the files that the patterns mean, each once, in the order of their names.
+    Find the files that match the patterns, each once, sorted by name.
 
-    With each comes the folder that it is named relative to, which says nothing of where the machine keeps things:
-    ``root``, or for files outside of it what of their pattern holds no wildcard.
+    A pattern is a path relative to ``root``. Its parts can contain ``*``, ``?`` and ``[...]``; the part ``**`` matches
+    any number of folders. Wildcards match only files with a suffix in `KINDS` (`count_skipped_files` counts the others)
+    and no hidden files or folders; ``**`` does not follow symbolic links. `glob` is not used: it silently skips folders
+    that it cannot read, and loops if a link points to a parent folder.
 
-    A pattern is a path relative to ``root`` whose parts may hold ``*``, ``?`` and ``[...]``; the part ``**`` stands for
-    any number of folders. Wildcards take only files of the kinds in `KINDS` (`passed_over` counts the others), leave
-    out hidden files and folders, and ``**`` follows no symbolic links. `glob` is not used because it passes over
-    folders that it may not read in silence, and runs in circles where a link leads upwards.
+    Returns:
+        Each file with the folder that its name is relative to: ``root``, or for files outside of it the part of the
+        pattern before the first wildcard.
 
     Raises:
-        ConfigurationError: A pattern matches nothing, a file of an unknown kind is named, a folder cannot be read, or
-            two files outside of ``root`` would have one name.
+        ConfigurationError: A pattern matches nothing, a named file has an unsupported suffix, a folder cannot be read,
+            or two files outside of ``root`` would have the same name.
     """
     found: dict[str, tuple[Path, Path]] = {}
     for pattern in patterns:
         try:
-            for path in _matches(pattern, root):
-                _add(found, path, _named_from(path, pattern, root))
+            for path in _match(pattern, root):
+                _add(found, path, _base_folder(path, pattern, root))
         except OSError as error:
             raise ConfigurationError(
-                f"The document pattern {pattern!r} cannot be followed: {error}.",
-                hint="Make the folder readable, or narrow the pattern so that it leaves the folder out.",
+                f"Cannot search for the document pattern {pattern!r}: {error}.",
+                hint="Make the folder readable, or change the pattern to exclude it.",
             ) from error
     targets: dict[Path, tuple[Path, Path]] = {}
     for name in sorted(found):
@@ -70,94 +71,94 @@ def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
     return list(targets.values())
 
 
-def passed_over(patterns: Sequence[str], root: Path) -> dict[str, int]:
-    """Count the files that wildcards match and nothing here can read, by ending, in small letters."""
+def count_skipped_files(patterns: Sequence[str], root: Path) -> dict[str, int]:
+    """Count the files with an unsupported suffix that wildcards match, by suffix in lower case."""
     matched = {
-        path.resolve() for pattern in patterns if not (root / pattern).is_file() for path in _found(pattern, root)
+        path.resolve() for pattern in patterns if not (root / pattern).is_file() for path in _search(pattern, root)
     }
-    kinds = Counter(path.suffix.lower() or "no ending" for path in matched if ending_of(path.name) is None)
+    kinds = Counter(path.suffix.lower() or "no suffix" for path in matched if find_suffix(path.name) is None)
     return dict(sorted(kinds.items()))
 
 
 def document_name(path: Path, root: Path) -> str:
     """
-    Name a file by its path relative to ``root``, with forward slashes.
+    Return the path of a file relative to ``root``, with forward slashes.
 
     Raises:
-        ConfigurationError: There is no such path, or it is not Unicode, so that no dataset could hold it.
+        ConfigurationError: There is no relative path, or it is not valid Unicode and cannot be part of a dataset.
     """
     try:
         name = Path(os.path.relpath(path, root)).as_posix()
     except ValueError as error:  # on Windows, when they lie on different drives
         raise ConfigurationError(
-            f"The document {path} lies on another drive than the specification.",
-            hint="Move either, so that the one can be named relative to the other.",
+            f"The document {path} is on another drive than the specification.",
+            hint="Move one of them to the drive of the other.",
         ) from error
     try:
         name.encode()
     except UnicodeEncodeError as error:
         raise ConfigurationError(
-            f"The name of the document {name!r} is not UTF-8.", hint="Rename the file, or leave it out."
+            f"The name of the document {name!r} is not valid UTF-8.", hint="Rename the file, or exclude it."
         ) from error
     return name
 
 
 def document_kind(name: str) -> Kind:
     """
-    Tell a file's format by the ending of its name, whatever its case.
+    Return the format of a file by its suffix, in any case.
 
     Raises:
-        ConfigurationError: The ending is none of `KINDS`.
+        ConfigurationError: The suffix is not in `KINDS`.
     """
-    ending = ending_of(name)
-    if ending is None:
+    suffix = find_suffix(name)
+    if suffix is None:
         raise ConfigurationError(
-            f"The document {name!r} is of no kind that can be read.",
-            hint=f"Convert it to one of {', '.join(KINDS)}, or leave it out.",
+            f"The document {name!r} has an unsupported type.",
+            hint=f"Convert it to one of {', '.join(KINDS)}, or exclude it.",
         )
-    return KINDS[ending]
+    return KINDS[suffix]
 
 
-def ending_of(name: str) -> str | None:
-    """Find the ending of a name among `KINDS`; None for any other."""
+def find_suffix(name: str) -> str | None:
+    """Return the suffix of a name if it is in `KINDS`, otherwise None."""
     lowered = name.lower()
-    return next((ending for ending in KINDS if lowered.endswith(ending)), None)
+    return next((suffix for suffix in KINDS if lowered.endswith(suffix)), None)
 
 
-def _matches(pattern: str, root: Path) -> list[Path]:
+def _match(pattern: str, root: Path) -> list[Path]:
     named = root / pattern
-    if named.is_file():  # also when its name holds brackets
+    if named.is_file():  # also if its name has brackets
         document_kind(pattern)
         return [named]
     if not _has_wildcard(pattern):
-        raise _nothing_at(named, pattern, root)
-    matched = list(_found(pattern, root))
-    readable = [path for path in matched if ending_of(path.name)]
+        raise _missing_file(named, pattern, root)
+    matched = list(_search(pattern, root))
+    readable = [path for path in matched if find_suffix(path.name)]
     if readable:
         return readable
     if matched:
         raise ConfigurationError(
-            f"The document pattern {pattern!r} matches only files of kinds that cannot be read, searched in {root}.",
-            hint=f"These can be read: {', '.join(KINDS)}.",
+            f"The document pattern {pattern!r} matches only files of unsupported types, in {root}.",
+            hint=f"Supported types: {', '.join(KINDS)}.",
         )
     raise ConfigurationError(
-        f"The document pattern {pattern!r} matches no file, searched in {root}.",
-        hint="Correct it or leave it out; patterns are relative to the folder of the specification.",
+        f"The document pattern {pattern!r} matches no file in {root}.",
+        hint="Correct or remove it. Patterns are relative to the folder of the specification.",
     )
 
 
-def _found(pattern: str, root: Path) -> Iterator[Path]:
+def _search(pattern: str, root: Path) -> Iterator[Path]:
     return _expand(*_split(pattern, root))
 
 
-def _named_from(path: Path, pattern: str, root: Path) -> Path:
-    """Choose the folder that a file is named relative to: the first that it lies in."""
+def _base_folder(path: Path, pattern: str, root: Path) -> Path:
+    """Return the folder that the name of a file is relative to: the first candidate that contains it."""
     start, parts = _split(pattern, root)
     fixed = start.joinpath(*takewhile(lambda part: not _has_wildcard(part), parts))
-    return next((folder for folder in (root, fixed) if _inside(path, folder)), path.parent)
+    return next((folder for folder in (root, fixed) if _is_inside(path, folder)), path.parent)
 
 
-def _inside(path: Path, folder: Path) -> bool:
+def _is_inside(path: Path, folder: Path) -> bool:
     below, above = (Path(os.path.abspath(each)) for each in (path, folder))  # noqa: PTH100 - `resolve` follows links
     return above in below.parents
 
@@ -167,28 +168,30 @@ def _add(found: dict[str, tuple[Path, Path]], path: Path, folder: Path) -> None:
     other, _ = found.setdefault(name, (path, folder))
     if other.resolve() != path.resolve():
         raise ConfigurationError(
-            f"Two documents would be called {name!r}: {other} and {path}.",
-            hint="Name them by one pattern that begins in a folder above both.",
+            f"Two documents have the same name {name!r}: {other} and {path}.",
+            hint="Use one pattern that starts in a common parent folder.",
         )
 
 
-def _nothing_at(named: Path, pattern: str, root: Path) -> ConfigurationError:
+def _missing_file(named: Path, pattern: str, root: Path) -> ConfigurationError:
     if named.is_dir():
         return ConfigurationError(
-            f"The document path {pattern!r} is a folder, searched in {root}.",
-            hint=f"Write {(PurePath(pattern) / '**').as_posix()!r} to take the files in it.",
+            f"The document path {pattern!r} is a folder, in {root}.",
+            hint=f"Use {(PurePath(pattern) / '**').as_posix()!r} to select the files in it.",
         )
     if named.exists():
-        return ConfigurationError(f"The document {pattern!r} is no regular file.", hint="Copy its content to one.")
+        return ConfigurationError(
+            f"The document {pattern!r} is not a regular file.", hint="Copy its content to a regular file."
+        )
     return ConfigurationError(
-        f"The document {pattern!r} does not exist, searched in {root}.",
-        hint="Correct it or leave it out; paths are relative to the folder of the specification.",
+        f"The document {pattern!r} does not exist in {root}.",
+        hint="Correct or remove it. Paths are relative to the folder of the specification.",
     )
 
 
 def _split(pattern: str, root: Path) -> tuple[Path, tuple[str, ...]]:
-    """Split a pattern into the folder where the search starts and the parts to be matched below it."""
-    pure = PurePath(re.sub(r"(?<![^/])(\*\*/)+", "**/", pattern))  # a further ** finds no more, slowly
+    """Split a pattern into the folder where the search starts and the parts to match below it."""
+    pure = PurePath(re.sub(r"(?<![^/])(\*\*/)+", "**/", pattern))  # repeated ** match the same files, slowly
     if pure.anchor:
         return Path(pure.anchor), pure.parts[1:]
     return root, pure.parts
@@ -202,13 +205,13 @@ def _expand(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                 yield from _expand(folder / entry.name, parts)
     elif rest:
-        for path in _named(folder, part):
+        for path in _match_part(folder, part):
             yield from _expand(path, rest)
     else:
-        yield from (path for path in _named(folder, part) if path.is_file())
+        yield from (path for path in _match_part(folder, part) if path.is_file())
 
 
-def _named(folder: Path, part: str) -> list[Path]:
+def _match_part(folder: Path, part: str) -> list[Path]:
     if not _has_wildcard(part):
         return [folder / part]
     return [

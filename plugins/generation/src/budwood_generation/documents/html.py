@@ -1,4 +1,4 @@
-"""HTML: the prose of a page without its furniture."""
+"""HTML: the prose of a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
 
-from budwood_generation.documents.outline import Outline, normalised
+from budwood_generation.documents.outline import Outline, normalize
 from budwood_generation.documents.sentences import has_sentence
 
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
@@ -31,16 +31,16 @@ def read_html(text: str) -> Outline:
     """
     Read the prose of a page: paragraphs, list items, definitions, quotations, captions.
 
-    Text that stands straight in another block, as in pages older than ``<p>``, is taken where it holds a sentence.
-    Scripts, navigation, headers, footers, code blocks and tables of data are left out. Where a page says which part is
-    its main one, only that is read.
+    Text directly inside another block, as in old pages without ``<p>``, is included if it contains a sentence. Scripts,
+    navigation, headers, footers, code blocks and data tables are excluded. If the page has a main part, only that is
+    read.
     """
-    # Beautiful Soup warns of an XML declaration, and of markup that could be a file's name, but not with a line break.
+    # Beautiful Soup warns about XML declarations, and about markup without a line break that looks like a file name.
     page = BeautifulSoup(_XML_DECLARATION.sub("", text) + "\n", "html.parser")
     outline = Outline()
     _Reader(outline).read(page.find("main") or page.find(None, {"role": "main"}) or page)
     if not outline.title and isinstance(page.title, Tag):
-        outline.title = normalised(page.title.get_text())
+        outline.title = normalize(page.title.get_text())
     return outline
 
 
@@ -50,7 +50,7 @@ class _End:
 
 
 class _Reader:
-    """Walks a page in reading order, without recursion: unclosed tags nest as deep as the page is long."""
+    """Reads a page in order. It does not recurse, since unclosed tags can be nested very deeply."""
 
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
@@ -70,7 +70,7 @@ class _Reader:
                     pending.extend(reversed(tag.contents))
                 case Tag(name=name) if name in _BLOCKS:
                     self._end_run()
-                case NavigableString() as string if type(string) is NavigableString:  # and no comment, no script
+                case NavigableString() as string if type(string) is NavigableString:  # not a comment or script
                     self._run.append(string)
         self._end_run()
 
@@ -90,13 +90,13 @@ class _Reader:
             self._heading = 0
 
     def _end_run(self) -> None:
-        text = normalised("".join(self._run))
+        text = normalize("".join(self._run))
         self._run = []
         if not text:
             return
         if self._heading:
             self._outline.heading(self._heading, text)
-            self._heading = 0  # what follows in the same element is no heading: it was not closed
+            self._heading = 0  # the element was not closed: the next text is not a heading
         elif self._prose or has_sentence(text):
             self._outline.paragraph(text)
 
@@ -112,7 +112,7 @@ def _is_dropped(tag: Tag) -> bool:
 
 
 def _is_permalink(tag: Tag) -> bool:
-    """Tell the marks that documentation generators hang on headings: a link that holds a pilcrow or the like alone."""
+    """Tell whether a tag is the permalink of a heading: a link that contains only a symbol such as a pilcrow."""
     match tag:
         case Tag(name="a", contents=[NavigableString() as mark]):
             return not any(map(str.isalnum, mark))
@@ -121,5 +121,5 @@ def _is_permalink(tag: Tag) -> bool:
 
 
 def _is_data_table(tag: Tag) -> bool:
-    """Tell a table of data by its header cells: one without may be the layout of an old page."""
+    """Tell whether a table has header cells. Tables without them may be the layout of an old page."""
     return tag.name == "table" and any(cell.find_parent("table") is tag for cell in tag.find_all("th"))

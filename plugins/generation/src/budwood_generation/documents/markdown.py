@@ -1,4 +1,4 @@
-"""Markdown: CommonMark with the tables, the task lists and the strikethrough of GitHub, and front matter."""
+"""Markdown: CommonMark with front matter, and GitHub's tables, task lists and strikethrough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_NESTING: Final = 200  # at this depth, by default at 20, markdown-it begins to leave out text without a word
+_NESTING: Final = 200  # markdown-it silently drops text that is nested more deeply; its default is 20
 _WORDS: Final = {"text", "text_special", "code_inline"}
 _FIRST_KEY: Final = re.compile(r"(?:#.*\n)*(?:[\w\"'.-]+ ?[:=](?:\s|$)|\[)")
 _TASK: Final = re.compile(r"^\[[ xX]\][ \t]+")
@@ -26,8 +26,8 @@ def read_markdown(text: str) -> Outline:
     """
     Read the prose of a Markdown text: paragraphs, list items, quotations.
 
-    Of an image within a text the description is kept. Images that stand alone, code blocks, HTML blocks, tables and
-    front matter are left out, except that front matter may give the title.
+    The description of an image within a text is included. Images on their own, code blocks, HTML blocks, tables and
+    front matter are excluded; front matter can set the title.
     """
     outline = Outline()
     front_matter, body = _split_front_matter(text)
@@ -38,23 +38,23 @@ def read_markdown(text: str) -> Outline:
     in_table = False
     tokens = parser.parse(body)
     if any(token.level >= _NESTING - 1 for token in tokens):
-        raise RecursionError  # as the parsers do that know no such bound
+        raise RecursionError  # like the other parsers
     for place, token in enumerate(tokens):
         match token.type:
             case "table_open" | "table_close":
                 in_table = token.nesting > 0
-            case "heading_open" if token.level == 0:  # those inside lists and quotations divide nothing
+            case "heading_open" if token.level == 0:  # headings in lists and quotations do not start sections
                 level = int(token.tag[1:])
             case "inline" if level:
                 outline.heading(level, _text(token))
                 level = 0
             case "inline" if not in_table:
-                boxed = _begins_item(tokens, place) and _TASK.match(token.content)
-                outline.paragraph(_TASK.sub("", _text(token)) if boxed else _text(token))
+                is_task = _is_item_start(tokens, place) and _TASK.match(token.content)
+                outline.paragraph(_TASK.sub("", _text(token)) if is_task else _text(token))
     return outline
 
 
-def _begins_item(tokens: Sequence[Token], place: int) -> bool:
+def _is_item_start(tokens: Sequence[Token], place: int) -> bool:
     return [token.type for token in tokens[max(0, place - 2) : place]] == ["list_item_open", "paragraph_open"]
 
 
@@ -78,7 +78,7 @@ def _text(inline: Token) -> str:
 
 def _inline_text(token: Token) -> str:
     match token.type:
-        case "text" | "text_special" | "code_inline" | "image":  # what an image shows is part of the sentence
+        case "text" | "text_special" | "code_inline" | "image":  # the description of an image is part of the sentence
             return token.content
         case "softbreak" | "hardbreak":
             return " "

@@ -1,4 +1,4 @@
-"""The form in which every reader hands over what it found."""
+"""The outline of a document: the common result of all readers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from budwood_generation.documents.records import Section
 
 class Outline:
     """
-    Collect headings and paragraphs in reading order and make sections of them.
+    Collects headings and paragraphs in reading order, and builds sections.
 
     Attributes:
-        title: The first heading of level 1, unless a reader knows better; empty where there is none.
+        title: The first heading of level 1, unless the reader sets another title. Empty if there is none.
     """
 
     def __init__(self) -> None:
@@ -20,21 +20,21 @@ class Outline:
         self._paragraphs: list[str] = []
 
     def heading(self, level: int, text: str) -> None:
-        """Begin a section below the nearest earlier heading of a lower level; level 1 is the outermost."""
+        """Start a section below the nearest earlier heading of a lower level; level 1 is the outermost."""
         self._end_section()
-        text = normalised(text)
+        text = normalize(text)
         self._headings = [above for above in self._headings if above[0] < level]
         self._headings.append((level, text))
         if level == 1 and not self.title:
             self.title = text
 
     def paragraph(self, text: str) -> None:
-        """Add a paragraph to the section; white space alone adds nothing."""
-        if text := normalised(text):
+        """Add a paragraph to the section, unless it is blank."""
+        if text := normalize(text):
             self._paragraphs.append(text)
 
     def sections(self) -> tuple[Section, ...]:
-        """Hand over the sections that have paragraphs."""
+        """Return the sections that have paragraphs."""
         self._end_section()
         return tuple(self._sections)
 
@@ -45,6 +45,6 @@ class Outline:
             self._paragraphs = []
 
 
-def normalised(text: str) -> str:
-    """Turn runs of white space into one space, and lone surrogates, which no file could hold, into question marks."""
+def normalize(text: str) -> str:
+    """Collapse white space, and replace lone surrogates, which cannot be encoded, with question marks."""
     return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")

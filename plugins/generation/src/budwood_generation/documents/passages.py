@@ -1,4 +1,4 @@
-"""From a document to passages: whole paragraphs of one section, up to a size."""
+"""Splitting a document into passages: complete paragraphs of one section, up to a target length."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from budwood_generation.documents.sentences import has_sentence, sentence_ends
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SECTION_CHARS: Final = 80  # a section with less, and without a sentence, says nothing that could be asked about
-_FRAGMENT_CHARS: Final = 40  # a paragraph with less is a label, not a statement
+_SECTION_CHARS: Final = 80  # a shorter section without a sentence has no content to ask about
+_FRAGMENT_CHARS: Final = 40  # a shorter paragraph is a label
 
 
-def passages(document: Document, *, target_chars: int = 1200) -> list[SourcePassage]:
+def split_document(document: Document, *, target_chars: int = 1200) -> list[SourcePassage]:
     """
-    Cut a document into passages, in reading order and always in the same way.
+    Split a document into passages, in reading order. The result is deterministic.
 
-    Whole paragraphs of a section are joined up to ``target_chars``; one that exceeds twice that is cut, at ends of
-    sentences where it has them. Fragments, which are shorter than 40 characters or hold no sentence, stay with the
-    paragraph that they lead to, or else with the one before. Sections of less than 80 characters without a sentence are
-    left out. Apart from these nothing is lost. No passage exceeds twice the target by more than a short fragment at
+    Paragraphs of a section are joined up to ``target_chars``. A paragraph longer than twice that is split, if possible
+    at the end of a sentence. Fragments, which are shorter than 40 characters or have no sentence, are joined to the
+    next paragraph, or at the end of a section to the previous one. Sections of less than 80 characters without a
+    sentence are dropped; nothing else is lost. A passage is at most twice the target long, plus a short fragment at
     either end.
 
     Raises:
@@ -33,7 +33,7 @@ def passages(document: Document, *, target_chars: int = 1200) -> list[SourcePass
     """
     if target_chars < _SECTION_CHARS:
         raise ConfigurationError(
-            f"Passages of {target_chars} characters are too short.", hint=f"Ask for {_SECTION_CHARS} or more."
+            f"passage_chars is {target_chars}, which is too short.", hint=f"Set it to {_SECTION_CHARS} or more."
         )
     texts = [
         (section.headings, text)
@@ -56,24 +56,24 @@ def _section_texts(paragraphs: Sequence[str], target: int) -> list[str]:
     texts = [text for paragraph in paragraphs if (text := paragraph.strip())]
     if sum(map(len, texts)) < _SECTION_CHARS and not any(map(has_sentence, texts)):
         return []
-    pieces = [piece for text in texts for piece in _pieces(text, target)]
-    return _packed(_with_fragments(pieces, target), target)
+    parts = [part for text in texts for part in _split_paragraph(text, target)]
+    return _join_short(_join_fragments(parts, target), target)
 
 
-def _pieces(paragraph: str, target: int) -> list[str]:
-    """Cut a paragraph that exceeds twice the target; none of the pieces does."""
+def _split_paragraph(paragraph: str, target: int) -> list[str]:
+    """Split a paragraph longer than twice the target into parts that are not."""
     ends = sentence_ends(paragraph) if len(paragraph) > 2 * target else []
-    pieces = []
+    parts = []
     start = 0
     while len(paragraph) - start > 2 * target:
-        cut = _cut(paragraph, ends, start, target)
-        pieces.append(paragraph[start:cut].strip())
+        cut = _find_cut(paragraph, ends, start, target)
+        parts.append(paragraph[start:cut].strip())
         start = cut
-    return [*pieces, paragraph[start:].strip()]
+    return [*parts, paragraph[start:].strip()]
 
 
-def _cut(text: str, ends: Sequence[int], start: int, target: int) -> int:
-    """Choose the sentence end that comes nearest to the target, else a space, else the target itself."""
+def _find_cut(text: str, ends: Sequence[int], start: int, target: int) -> int:
+    """Return the sentence end nearest to the target, or a space before it, or the target."""
     first = start + _FRAGMENT_CHARS
     last = min(start + 2 * target, len(text) - _FRAGMENT_CHARS)
     candidates = ends[bisect_left(ends, first) : bisect_right(ends, last)]
@@ -83,35 +83,35 @@ def _cut(text: str, ends: Sequence[int], start: int, target: int) -> int:
     return space if space >= 0 else start + target
 
 
-def _with_fragments(pieces: Sequence[str], target: int) -> list[str]:
-    """Join each run of fragments to the piece that follows, or at the end of the section to the one before."""
+def _join_fragments(parts: Sequence[str], target: int) -> list[str]:
+    """Join fragments to the next part, or at the end of the section to the previous one."""
     joined: list[str] = []
-    waiting = ""
-    for piece in pieces:
-        fragment = len(piece) < _FRAGMENT_CHARS or not has_sentence(piece)
-        limit = target if fragment else 2 * target
-        if len(waiting) >= _FRAGMENT_CHARS and len(waiting) + len(piece) > limit:
-            joined.append(waiting)
-            waiting = ""
-        waiting = _join(waiting, piece)
-        if not fragment:
-            joined.append(waiting)
-            waiting = ""
-    if joined and (len(waiting) < _FRAGMENT_CHARS or len(joined[-1]) + len(waiting) <= 2 * target):
-        waiting = _join(joined.pop(), waiting)
-    return [*joined, waiting]
+    pending = ""
+    for part in parts:
+        is_fragment = len(part) < _FRAGMENT_CHARS or not has_sentence(part)
+        limit = target if is_fragment else 2 * target
+        if len(pending) >= _FRAGMENT_CHARS and len(pending) + len(part) > limit:
+            joined.append(pending)
+            pending = ""
+        pending = _join(pending, part)
+        if not is_fragment:
+            joined.append(pending)
+            pending = ""
+    if joined and (len(pending) < _FRAGMENT_CHARS or len(joined[-1]) + len(pending) <= 2 * target):
+        pending = _join(joined.pop(), pending)
+    return [*joined, pending]
 
 
-def _packed(texts: Sequence[str], target: int) -> list[str]:
-    """Join neighbours for as long as they stay within the target."""
-    packed = [texts[0]]
+def _join_short(texts: Sequence[str], target: int) -> list[str]:
+    """Join neighbors up to the target length."""
+    joined = [texts[0]]
     for text in texts[1:]:
-        longer = _join(packed[-1], text)
+        longer = _join(joined[-1], text)
         if len(longer) <= target:
-            packed[-1] = longer
+            joined[-1] = longer
         else:
-            packed.append(text)
-    return packed
+            joined.append(text)
+    return joined
 
 
 def _join(first: str, second: str) -> str:

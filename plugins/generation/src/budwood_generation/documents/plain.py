@@ -1,4 +1,4 @@
-"""Plain text: paragraphs are what stands between empty lines."""
+"""Plain text: paragraphs are separated by blank lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from budwood_generation.documents.outline import Outline
 
 
 def read_plain(text: str) -> Outline:
-    """Read the paragraphs of a plain text, all in one section without heading."""
+    """Read the paragraphs of a plain text, as one section without a heading."""
     outline = Outline()
     for _, lines in groupby(text.split("\n"), key=_is_blank):
         outline.paragraph(" ".join(lines))

@@ -1,4 +1,4 @@
-"""What reading makes of a file. Nothing here holds an absolute path, so that it may go into a dataset."""
+"""Documents and their sections. They contain no absolute path, so that they can be part of a dataset."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Section:
     """
-    Hold the prose under one heading.
+    The prose below one heading.
 
     Attributes:
-        headings: The chain of headings that leads here, outermost first; empty before the first heading.
-        paragraphs: Paragraphs, list items and the like, in reading order, with single spaces and no line breaks.
+        headings: The headings above, outermost first. Empty before the first heading.
+        paragraphs: Paragraphs, list items and similar, in reading order, with single spaces and no line breaks.
     """
 
     headings: tuple[str, ...]
@@ -22,12 +22,12 @@ class Section:
 @dataclass(frozen=True, slots=True)
 class Document:
     """
-    Hold one file's prose.
+    The prose of a file.
 
     Attributes:
-        name: The file's path relative to the folder of the specification, with forward slashes.
-        title: What the document calls itself, or else the file's name without its ending.
-        sections: Its sections that have prose, in reading order.
+        name: The path relative to the folder of the specification, with forward slashes.
+        title: The title of the document, or the file name without its suffix.
+        sections: Sections with prose, in reading order.
         digest: The SHA-256 of the file's bytes, in hexadecimal.
     """
 

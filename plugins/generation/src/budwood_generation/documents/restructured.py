@@ -1,8 +1,8 @@
 """
-reStructuredText, also as Sphinx has it, which knows hundreds of roles and directives that docutils does not.
+reStructuredText, including that of Sphinx, which has many roles and directives that docutils does not know.
 
-Nothing is registered with docutils, whose registries belong to the whole process: roles are taken as text where they
-stand, and what docutils could not parse is taken from its system messages, which quote the source.
+Nothing is registered with docutils, because its registries are global to the process. Roles are read as text, and
+blocks that docutils cannot parse are read from its system messages, which quote the source.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _SKIPPED: Final = (
     nodes.table,
     nodes.target,
 )
-_LOSS: Final = 3  # what docutils calls an error: the block is not in its result
-_SILENCE: Final = 6  # above the severest message, which is 5
+_LOSS: Final = 3  # the level of an error: the block is missing from the result
+_SILENCE: Final = 6  # above the highest level, which is 5
 _SILENT: Final = (nodes.citation_reference, nodes.footnote_reference, nodes.image, nodes.raw)
 
 _DIRECTIVE: Final = re.compile(r"\.\.[ ]+(?P<name>[\w:.+-]+?)[ ]?::(?:[ ]+(?P<argument>.*)|$)")
@@ -62,8 +62,8 @@ def read_restructured(text: str) -> Outline:
     """
     Read the prose of a reStructuredText: paragraphs, list items, definitions, quotations, admonitions.
 
-    Comments, code, tables, images and the fields at the top are left out. No file is included, no address opened, no
-    configuration of docutils read, and nothing printed.
+    Comments, code, tables, images and the fields at the top are excluded. No file is included, no URL is opened, no
+    configuration of docutils is read, and nothing is printed.
     """
     document = _parse(text)
     _remove_metadata(document)
@@ -80,18 +80,18 @@ def _parse(text: str) -> nodes.document:
     settings.halt_level = _SILENCE
     settings.warning_stream = ""
     settings.syntax_highlight = "none"
-    settings.line_length_limit = sys.maxsize  # beyond it docutils drops the whole text
+    settings.line_length_limit = sys.maxsize  # with a longer line, docutils drops the text
     document = new_document("", settings)
     inliner = Inliner()
-    # A subclass would not do: docutils builds its patterns from the attributes of the object's very class.
+    # A subclass does not work: docutils builds its patterns from the attributes of the object's exact class.
     inliner.interpreted = _interpreted  # type: ignore[assignment, method-assign] # on purpose
-    # In docutils `class` gives its content a style; in the documentation of Python it describes a class.
+    # In docutils, `class` sets the style of its content. In the documentation of Python, it describes a class.
     Parser(inliner=inliner).parse(_PYTHON_CLASS.sub(r"\1py:", text), document)
     return document
 
 
 def _remove_metadata(document: nodes.document) -> None:
-    """Remove the fields at the top of the document, or right below its title."""
+    """Remove the fields at the top of the document, or directly below its title."""
     for fields in list(document.findall(nodes.field_list)):
         above = fields.parent
         if above is document or (above.parent is document and above.index(fields) == 1):
@@ -101,7 +101,7 @@ def _remove_metadata(document: nodes.document) -> None:
 def _interpreted(
     rawsource: str, text: str, role: str, _lineno: int
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-    """Take any role, known or not, as the text that a reader would see."""
+    """Read any role as the text that Sphinx would render."""
     return [nodes.inline(rawsource, _role_text(role, text))], []
 
 
@@ -122,7 +122,7 @@ def _role_text(role: str | None, escaped: str) -> str:
 
 
 class _Reader:
-    """Walks a parsed text, and parses again what docutils could not."""
+    """Reads a parsed text, and parses again the blocks that docutils rejected."""
 
     def __init__(self, document: nodes.document) -> None:
         self.outline = Outline()
@@ -158,17 +158,17 @@ class _Reader:
         return "".join(map(self._text, node.children))
 
     def _substitution(self, reference: nodes.substitution_reference) -> str:
-        """Substitute once only: what refers to itself, or doubles with each step, must not be followed."""
+        """Substitute without recursion: definitions can refer to themselves, or grow exponentially."""
         name = reference["refname"]
         definition = self._document.substitution_defs.get(name)
         if definition is None:
             return reference.astext()
-        if "date::" in definition.rawsource:  # would make the text depend on the day
+        if "date::" in definition.rawsource:  # the text would depend on the day
             return ""
-        return "".join(text.astext() for text in definition.findall(nodes.Text))  # a picture has none
+        return "".join(text.astext() for text in definition.findall(nodes.Text))  # empty for an image
 
     def _recover(self, message: nodes.system_message, depth: int) -> None:
-        """Read what docutils could only quote: an unknown or wrongly used directive, or a misplaced title."""
+        """Read a block that docutils only quotes: an unknown or invalid directive, or a misplaced title."""
         if message["level"] < _LOSS:
             return
         source = "".join(quoted.astext() for quoted in message.findall(nodes.literal_block))
@@ -185,7 +185,7 @@ class _Reader:
             argument = _VERSION.sub("", argument, count=1)
         if "`" in argument or has_sentence(argument):
             body = f"{argument}\n\n{body}"
-        elif name not in _BODY_ONLY:  # the signature of what the body describes: its asterisks are no markup
+        elif name not in _BODY_ONLY:  # a signature, in which asterisks are not markup
             self.outline.paragraph(unescape(escape2null(argument)))
         self.read(_parse(body).children, depth)
 
@@ -201,7 +201,7 @@ def _is_skipped(node: nodes.Node) -> bool:
 
 
 def _split_directive(argument: str, lines: list[str]) -> tuple[str, str]:
-    """Split a directive's lines at the first empty one: the argument without the options, and the body."""
+    """Split the lines of a directive at the first blank one; return the argument without options, and the body."""
     head = [line.strip() for line in lines]
     length = head.index("") if "" in head else len(head)
     arguments = [argument, *(line for line in head[:length] if not _OPTION.match(line))]

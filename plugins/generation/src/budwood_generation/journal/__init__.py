@@ -1,4 +1,4 @@
-"""What was finished, kept: the truth of a run."""
+"""The journal of a run: all finished work, from which outputs are written."""
 
 from budwood_generation.journal.contract import Journal
 from budwood_generation.journal.records import CallDone, Counts, Entry, Header, RowDone, RowFailed, TurnDone

@@ -1,4 +1,4 @@
-"""What a runner needs of a journal."""
+"""The protocol of journals."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from budwood_generation.journal.records import CallDone, Counts, Entry
 
 
 class Journal(Protocol):
-    """Keeps all that was finished. It is the truth of a run: outputs are made from it."""
+    """Stores the finished work of a run. Outputs are written from it."""
 
     def commit(self, *entries: Entry) -> Future[None]:
         """
-        Keep these entries, all or none; done once they outlast the death of the process and of the machine.
+        Store entries in one transaction. The future is done once they are durable on the disk.
 
         Raises:
-            JournalError: From the future: they could not be written.
+            JournalError: Raised by the future: the entries could not be written.
         """
         ...
 
     def counts(self) -> Counts:
-        """Count what there is."""
+        """Return counts of all entries."""
         ...
 
     def finished(self) -> frozenset[int]:
-        """List the rows that are done, by index."""
+        """Return the indexes of finished rows."""
         ...
 
     def turns(self, row_id: str) -> tuple[Turn, ...]:
-        """List the turns of a row that are done."""
+        """Return the finished turns of a row."""
         ...
 
     def call(self, row_id: str, turn: int, purpose: str, digest: str) -> CallDone | None:
-        """Return a finished call, if it asked the same."""
+        """Return a finished call with this digest, or None."""
         ...
 
     def rows(self) -> Iterator[Row]:
-        """Read the rows, in the order of the cells."""
+        """Yield the rows in the order of the cells."""
         ...
 
     def close(self) -> None:
-        """Commit what is under way, and let go. Closing twice is no error."""
+        """Commit pending entries, and close. Can be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""Tell a network's filesystem from a local one."""
+"""Detection of network file systems."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _ESCAPE: Final = re.compile(r"\\([0-7]{3})")
 
 def network_filesystem(path: Path, mounts: Path = _MOUNTS) -> str | None:
     """
-    Name the kind of network filesystem that a path lies on, or None: for a local one, and where nothing can be told.
+    Return the type of the network file system that contains a path, or None if it is local or unknown.
 
-    Only Linux tells. Source: proc_pid_mountinfo(5): the fifth field is the mount point, the one after ``-`` the kind.
+    Only Linux is supported. Source: proc_pid_mountinfo(5): the fifth field is the mount point, the field after ``-``
+    the type.
     """
     try:
         lines = mounts.read_text("utf-8", "surrogateescape").splitlines()

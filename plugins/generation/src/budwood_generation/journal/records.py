@@ -1,4 +1,4 @@
-"""What a journal holds."""
+"""The records in a journal."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from budwood.types.record import JSON
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """
-    What a run is: the same header, the same rows.
+    The identity of a run.
 
     Attributes:
-        fingerprint: A hash of all that decides what the rows will be.
-        spec: The specification, as it was validated.
-        root: Its folder, relative to the folder of the run, so that both can be moved together.
-        plugins: The settings of the strategy and the modifiers.
+        fingerprint: A hash of everything that determines the rows.
+        spec: The validated specification.
+        root: The folder of the specification, relative to the folder of the run, so that both can be moved together.
+        plugins: Settings of the strategy and the modifiers.
         documents: The SHA-256 of each document.
-        models: The models that are asked.
-        rows: How many rows are wanted; ``turns`` and ``calls`` are what that takes.
+        models: The models that are called.
+        rows: Number of rows.
+        turns: Number of turns.
+        calls: Number of calls.
     """
 
     fingerprint: str
@@ -38,9 +40,18 @@ class Header:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDone:
     """
-    A finished call: the ``purpose`` ("ask" or "answer") of one turn of one row.
+    A finished call.
 
-    ``digest`` is a hash of what was asked. Unknown tokens and costs are None.
+    Attributes:
+        row_id: The row.
+        turn: The number of the turn.
+        purpose: "ask", "answer" or "value".
+        digest: A hash of the request.
+        text: The text of the reply.
+        value: The structured value, if there is one.
+        input_tokens: Tokens sent, or None if unknown.
+        output_tokens: Tokens received, or None if unknown.
+        cost: US dollars, or None if unknown.
     """
 
     row_id: str
@@ -56,7 +67,7 @@ class CallDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDone:
-    """A finished turn, number ``number`` of its row."""
+    """A finished turn, and its number in the row."""
 
     row_id: str
     number: int
@@ -72,7 +83,7 @@ class RowDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFailed:
-    """A row that could not be made, and why; it is tried again when the run is resumed."""
+    """A row that failed, with the reason. It is tried again when the run is resumed."""
 
     row_id: str
     index: int
@@ -84,7 +95,12 @@ Entry = CallDone | TurnDone | RowDone | RowFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a journal holds, counted. Sums of tokens and costs are of what is known, and None where nothing is."""
+    """
+    Counts of the entries in a journal.
+
+    Sums of tokens and costs cover known values, and are None if no value is known. ``failures`` are reasons by row
+    index.
+    """
 
     rows: int = 0
     turns: int = 0

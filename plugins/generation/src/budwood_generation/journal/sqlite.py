@@ -1,4 +1,4 @@
-"""A journal in one SQLite file: for one machine and its own disk."""
+"""A journal in an SQLite file, for one machine and its local disk."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from budwood_generation.journal.filesystems import network_filesystem
 from budwood_generation.journal.records import CallDone, Counts, Entry, Header, RowDone, RowFailed, TurnDone
 
 FORMAT: Final = 1
-"""The form of the file, kept as its ``user_version``."""
+"""The version of the file format, stored as ``user_version``."""
 
-_MOST_AT_ONCE: Final = 1000
+_MAX_BATCH: Final = 1000
 _SCHEMA: Final = """
     CREATE TABLE header (value TEXT NOT NULL);
     CREATE TABLE calls (
@@ -42,59 +42,60 @@ _Batch = list[tuple[tuple[Entry, ...], "Future[None]"]]
 
 class SQLiteJournal:
     """
-    Keeps a run in SQLite's write-ahead log; see `budwood_generation.journal.Journal`.
+    Stores a run in SQLite's write-ahead log; see `budwood_generation.journal.Journal`.
 
-    One thread writes: what is handed over while it waits for the disk goes into its next transaction. All other methods
-    are for the thread of the run.
+    One thread writes: entries that arrive while it waits for the disk go into its next transaction. All other methods
+    must be called from the thread of the run.
 
     Args:
-        path: The file; made where there is none, in a folder that exists.
-        header: Kept in a new file.
+        path: The file. It is created if it does not exist; its folder must exist.
+        header: The header of a new file.
 
     Raises:
-        JournalError: The file cannot be opened, is damaged, or lies on a network's filesystem.
+        JournalError: The file cannot be opened, is damaged, or is on a network file system.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self._path = path
-        _refuse_network(path)
-        with _translated(path):
-            self._reader = _opened(path, header)
+        _reject_network(path)
+        with _convert_errors(path):
+            self._reader = _open(path, header)
         self._queue: SimpleQueue[tuple[tuple[Entry, ...], Future[None]] | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="budwood-journal", daemon=True)
         self._thread.start()
 
     def commit(self, *entries: Entry) -> Future[None]:
-        """Keep these entries; see `Journal.commit`."""
+        """Store entries; see `Journal.commit`."""
         future: Future[None] = Future()
-        future.set_running_or_notify_cancel()  # whoever waits may leave, the entries are written all the same
+        future.set_running_or_notify_cancel()  # entries are written also if the waiting task is cancelled
         self._queue.put((entries, future))
         return future
 
     def counts(self) -> Counts:
-        """Count what there is."""
-        with _translated(self._path):
+        """Return counts of all entries."""
+        with _convert_errors(self._path):
             return _counts(self._reader)
 
     def finished(self) -> frozenset[int]:
-        """List the rows that are done, by index."""
-        with _translated(self._path):
+        """Return the indexes of finished rows."""
+        with _convert_errors(self._path):
             return frozenset(place for (place,) in self._reader.execute("SELECT place FROM rows"))
 
     def turns(self, row_id: str) -> tuple[Turn, ...]:
-        """List the turns of a row that are done."""
+        """Return the finished turns of a row."""
         query = "SELECT question, answer FROM turns WHERE row_id = ? ORDER BY number"
-        with _translated(self._path):
-            return tuple(Turn(question=asked, answer=said) for asked, said in self._reader.execute(query, (row_id,)))
+        with _convert_errors(self._path):
+            found = self._reader.execute(query, (row_id,))
+            return tuple(Turn(question=question, answer=answer) for question, answer in found)
 
     def call(self, row_id: str, turn: int, purpose: str, digest: str) -> CallDone | None:
-        """Return a finished call, if it asked the same."""
+        """Return a finished call with this digest, or None."""
         query = (
             "SELECT text, value, input_tokens, output_tokens, cost FROM calls "
             "WHERE row_id = ? AND turn = ? AND purpose = ? AND digest = ?"
         )
-        with _translated(self._path):
+        with _convert_errors(self._path):
             found = self._reader.execute(query, (row_id, turn, purpose, digest)).fetchone()
             if found is None:
                 return None
@@ -112,13 +113,13 @@ class SQLiteJournal:
             )
 
     def rows(self) -> Iterator[Row]:
-        """Read the rows, in the order of the cells."""
-        with _translated(self._path):
+        """Yield the rows in the order of the cells."""
+        with _convert_errors(self._path):
             for place, row_id, data in self._reader.execute("SELECT place, id, data FROM rows ORDER BY place"):
                 yield Row(id=row_id, index=place, data=from_json(data))
 
     def close(self) -> None:
-        """Commit what is under way, and let go of the file."""
+        """Commit pending entries, and close the file."""
         if self._closed:
             return
         self._closed = True
@@ -130,23 +131,23 @@ class SQLiteJournal:
         connection: sqlite3.Connection | None = None
         while batch := self._next_batch():
             try:
-                with _translated(self._path):
-                    connection = connection or _connected(self._path)
+                with _convert_errors(self._path):
+                    connection = connection or _connect(self._path)
                     self._commit(connection, batch)
-            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
+            except Exception as error:  # noqa: BLE001 - the waiting tasks receive it
                 for _, future in batch:
                     future.set_exception(error)
             else:
                 for _, future in batch:
                     future.set_result(None)
         if connection is not None:
-            with contextlib.suppress(sqlite3.Error):  # a full disk may forbid the checkpoint; the log stays
+            with contextlib.suppress(sqlite3.Error):  # the checkpoint may fail on a full disk; the log remains
                 connection.close()
 
     def _next_batch(self) -> _Batch:
-        """Wait for entries, and take all that are there; nothing is the end."""
+        """Wait for entries, and return all that are queued; an empty batch is the end."""
         batch: _Batch = []
-        while not batch or (len(batch) < _MOST_AT_ONCE and not self._queue.empty()):
+        while not batch or (len(batch) < _MAX_BATCH and not self._queue.empty()):
             item = self._queue.get()
             if item is None:
                 self._queue.put(None)
@@ -159,36 +160,36 @@ class SQLiteJournal:
         with connection:
             for entries, _ in batch:
                 for entry in entries:
-                    _keep(connection, entry)
+                    _store(connection, entry)
 
 
 def read_header(path: Path) -> Header:
     """
-    Read what a run is.
+    Read the header of a journal.
 
     Raises:
-        JournalError: The file cannot be read, or is no journal of this form.
+        JournalError: The file cannot be read, is not a journal, or has another version.
     """
-    with _translated(path), contextlib.closing(_connected(path, "ro")) as connection:
-        return _header(connection, path)
+    with _convert_errors(path), contextlib.closing(_connect(path, "ro")) as connection:
+        return _read_header(connection, path)
 
 
 def read_counts(path: Path) -> Counts:
     """
-    Count what a journal holds, while another process may be writing it.
+    Return counts of a journal, also while another process is writing it.
 
     Raises:
         JournalError: The file cannot be read.
     """
-    with _translated(path), contextlib.closing(_connected(path, "ro")) as connection:
+    with _convert_errors(path), contextlib.closing(_connect(path, "ro")) as connection:
         _check_format(connection, path)
         return _counts(connection)
 
 
-def _opened(path: Path, header: Header) -> sqlite3.Connection:
+def _open(path: Path, header: Header) -> sqlite3.Connection:
     if not path.exists():
         _create(path, header)
-    connection = _connected(path)
+    connection = _connect(path)
     try:
         _check_format(connection, path)
         _check_pages(connection)
@@ -199,9 +200,9 @@ def _opened(path: Path, header: Header) -> sqlite3.Connection:
 
 
 def _create(path: Path, header: Header) -> None:
-    """Make the file under another name, so that no torn one is ever found."""
+    """Create the file under a temporary name, so that an incomplete file is never opened."""
     part = path.with_suffix(".part")
-    for remnant in (part, *_companions(part), *_companions(path)):  # SQLite would play an old log into the new file
+    for remnant in (part, *_companions(part), *_companions(path)):  # SQLite would apply an old log to the new file
         remnant.unlink(missing_ok=True)
     with replace_file(path, part), contextlib.closing(sqlite3.connect(part, isolation_level=None)) as connection:
         connection.executescript(f"PRAGMA journal_mode = DELETE; BEGIN; {_SCHEMA}")
@@ -211,25 +212,25 @@ def _create(path: Path, header: Header) -> None:
 
 
 def _companions(path: Path) -> Iterator[Path]:
-    """Name the files that SQLite keeps beside a database."""
+    """Yield the files that SQLite creates next to a database."""
     return (path.with_name(f"{path.name}-{ending}") for ending in ("journal", "wal", "shm"))
 
 
-def _connected(path: Path, mode: str = "rw") -> sqlite3.Connection:
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30, check_same_thread=False
     )
     if mode == "rw":
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a commit outlasts a loss of power
+            connection.execute("PRAGMA synchronous = FULL")  # commits survive a power failure
         except sqlite3.Error:
             connection.close()
             raise
     return connection
 
 
-def _header(connection: sqlite3.Connection, path: Path) -> Header:
+def _read_header(connection: sqlite3.Connection, path: Path) -> Header:
     _check_format(connection, path)
     table = from_json(connection.execute("SELECT value FROM header").fetchone()[0])
     return Header(**table | {"models": tuple(table["models"])})
@@ -237,12 +238,12 @@ def _header(connection: sqlite3.Connection, path: Path) -> Header:
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:  # what SQLite itself writes, and reads out of an empty file
-        raise sqlite3.DatabaseError("it is empty, or no journal")
+    if version == 0:  # the default of SQLite, also for an empty file
+        raise sqlite3.DatabaseError("the file is empty, or is not a journal")
     if version != FORMAT:
         raise JournalError(
-            f"{path.parent.name}: the journal has form {version}, and this version reads form {FORMAT}.",
-            hint="Go on with the version of budwood-generation that began the run.",
+            f"{path.parent.name}: the journal has format version {version}, but version {FORMAT} is expected.",
+            hint="Use the version of budwood-generation that started the run.",
         )
 
 
@@ -269,22 +270,22 @@ def _counts(connection: sqlite3.Connection) -> Counts:
     )
 
 
-def _keep(connection: sqlite3.Connection, entry: Entry) -> None:
+def _store(connection: sqlite3.Connection, entry: Entry) -> None:
     try:
-        _put(connection, entry)
-    except (OverflowError, TypeError, ValueError) as error:  # the entry is to blame, not what the journal holds
-        raise JournalError(f"A {type(entry).__name__} cannot be kept: {error}.") from error
+        _insert(connection, entry)
+    except (OverflowError, TypeError, ValueError) as error:  # the entry is not valid; the journal is intact
+        raise JournalError(f"A {type(entry).__name__} cannot be stored: {error}.") from error
 
 
-def _put(connection: sqlite3.Connection, entry: Entry) -> None:
+def _insert(connection: sqlite3.Connection, entry: Entry) -> None:
     match entry:
         case CallDone():
             cost = None if entry.cost is None else str(entry.cost)
             value = to_json(entry.value).decode()
-            what = (entry.row_id, entry.turn, entry.purpose, entry.digest, entry.text, value)
+            columns = (entry.row_id, entry.turn, entry.purpose, entry.digest, entry.text, value)
             connection.execute(
                 "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*what, entry.input_tokens, entry.output_tokens, cost),
+                (*columns, entry.input_tokens, entry.output_tokens, cost),
             )
         case TurnDone():
             connection.execute(
@@ -302,28 +303,28 @@ def _put(connection: sqlite3.Connection, entry: Entry) -> None:
             )
 
 
-def _refuse_network(path: Path) -> None:
+def _reject_network(path: Path) -> None:
     kind = network_filesystem(path.parent)
     if kind is not None:
         raise JournalError(
-            f"{path.parent} lies on a network's filesystem ({kind}), where SQLite's journal can be torn.",
-            hint="Put the output on a local disk, and copy it when it is done.",
+            f"{path.parent} is on a network file system ({kind}), which can corrupt the journal.",
+            hint="Write the output to a local disk, and copy it after the run.",
         )
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Say what SQLite complains about, and what helps."""
+def _convert_errors(path: Path) -> Iterator[None]:
+    """Convert errors of SQLite to `JournalError`."""
     name = path.parent.name
     try:
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise JournalError(
             f"{name}: the journal cannot be used: {error}.",
-            hint="Make room on the disk, or see that the folder can be written, and resume; what was finished is kept.",
+            hint="Free disk space, or make the folder writable. Then resume: finished work is saved.",
         ) from error
     except (sqlite3.DatabaseError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise JournalError(
             f"{name}: the journal is damaged: {error}.",
-            hint=f"Restore {path.name} from a copy, or delete the folder {name} and begin anew.",
+            hint=f"Restore {path.name} from a backup, or start a new run with another output.",
         ) from error

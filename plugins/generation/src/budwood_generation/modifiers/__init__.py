@@ -1,4 +1,4 @@
-"""The built-in prompt modifiers. They register like anyone's."""
+"""The built-in prompt modifiers, registered like those of other plugins."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,20 +18,20 @@ __all__ = [
 
 @hookimpl
 def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
-    """Describe the modifiers."""
+    """Return the specs of the modifiers."""
     return [
         PromptModifierSpec(
             name="document-context",
             settings=lambda: DocumentContextSettings,
             build=DocumentContext,
             requires_api=(2, 0),
-            summary="Give the answering model the passage.",
+            summary="Add the passage to the system message.",
         ),
         PromptModifierSpec(
             name="persona",
             settings=lambda: PersonaModifierSettings,
             build=PersonaModifier,
             requires_api=(2, 0),
-            summary="Tell the answering model who asks.",
+            summary="Add the persona to the system message.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The passage, for the model that answers."""
+"""A modifier that adds the passage to the system message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class DocumentContextSettings(BaseModel):
     Settings of the modifier.
 
     Attributes:
-        request: Stands before the passage.
+        request: The text before the passage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ class DocumentContextSettings(BaseModel):
 
 
 class DocumentContext:
-    """Gives the model the passage. A cell without one is left as it is."""
+    """Adds the passage to the system message. Without a passage, messages do not change."""
 
     def __init__(self, settings: DocumentContextSettings, _context: PluginContext) -> None:
         self._request = settings.request

@@ -1,4 +1,4 @@
-"""Who asks, for the model that answers."""
+"""A modifier that adds the persona to the system message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class PersonaModifierSettings(BaseModel):
     Settings of the modifier.
 
     Attributes:
-        request: What is said of the persona; ``{persona}`` stands for it.
+        request: The text to add, with the placeholder ``{persona}``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ class PersonaModifierSettings(BaseModel):
 
 
 class PersonaModifier:
-    """Tells the model with whom it speaks. A cell without a persona is left as it is."""
+    """Adds the persona to the system message. Without a persona, messages do not change."""
 
     def __init__(self, settings: PersonaModifierSettings, _context: PluginContext) -> None:
         self._request = settings.request

@@ -1,9 +1,9 @@
-"""Runs: begun, gone on with, looked at."""
+"""Runs: start, resume, list and show them."""
 
-from budwood_generation.runs.listing import RunInfo, list_runs, show_run
+from budwood_generation.runs.info import RunInfo, list_runs, show_run
 from budwood_generation.runs.progress import Progress
 from budwood_generation.runs.report import Failure, RunReport
-from budwood_generation.runs.starting import generate, generate_async, resume, resume_async
+from budwood_generation.runs.run import generate, generate_async, resume, resume_async
 
 __all__ = [
     "Failure",

@@ -1,4 +1,4 @@
-"""The folder of a run: its journal, and the lock that keeps a second process out."""
+"""The folder of a run: its journal, and the lock that excludes other processes."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ from filelock import FileLock, Timeout
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
 from budwood_generation.journal import Header, Journal, SQLiteJournal, read_counts, read_header
-from budwood_generation.plan import UNDECISIVE
+from budwood_generation.plan import IDENTITY_EXCLUDES
 
-ENDING: Final = ".run"
+SUFFIX: Final = ".run"
 JOURNAL: Final = "journal.sqlite"
 LOCK: Final = "lock"
-LOOKING: Final = 1.0
-"""Seconds after which a lock is held by work, and not by someone who only looks whether it is free."""
+LOCK_TIMEOUT: Final = 1.0
+"""Seconds to wait for the lock. A process that only checks whether it is free holds it for less time."""
 
 
 @contextlib.contextmanager
-def opened(folder: Path, output: Path, header: Header) -> Iterator[Journal]:
+def open_journal(folder: Path, output: Path, header: Header) -> Iterator[Journal]:
     """
-    Open the journal of a run, and keep other processes out. A run that never finished a call gives way to another.
+    Lock a run and open its journal. The journal of another run is replaced if it has no finished call.
 
     Raises:
         OtherRunError: The output belongs to another run, or to none.
-        RunBusyError: Another process is at work on it.
+        RunBusyError: Another process is running it.
         JournalError: The journal cannot be used.
-        ConfigurationError: The folder cannot be made.
+        ConfigurationError: The folder cannot be created.
     """
     path = folder / JOURNAL
     if output.exists() and not path.exists():
         raise OtherRunError(
-            f"The output {output.name} exists, and no run made it.",
-            hint="Choose another output, or move the file away.",
+            f"The output {output.name} exists, and was not created by a run.",
+            hint="Choose another output, or move the file.",
         )
-    _make(folder)
-    with _locked(folder):
+    _create_folder(folder)
+    with _lock(folder):
         if path.exists():
-            _check(path, output, header)
+            _check_header(path, output, header)
         with contextlib.closing(SQLiteJournal(path, header)) as journal:
             yield journal
 
 
 def run_folder_at(path: Path) -> Path:
     """
-    Find the folder of a run by its own path or by that of its output.
+    Find the folder of a run from the path of the folder or of the output.
 
     Raises:
         ConfigurationError: There is no run.
     """
-    for folder in (path, path.with_name(f"{path.name}{ENDING}")):
+    for folder in (path, path.with_name(f"{path.name}{SUFFIX}")):
         if (folder / JOURNAL).is_file():
             return folder.absolute()
     raise ConfigurationError(
-        f"There is no run at {str(path)!r}.", hint="`budwood runs list FOLDER` shows the runs of a folder."
+        f"There is no run at {str(path)!r}.", hint="`budwood runs list FOLDER` lists the runs in a folder."
     )
 
 
-def in_use(folder: Path) -> bool:
-    """Tell whether a process is at work on the run. Where no process ever was, no lock is made."""
+def is_running(folder: Path) -> bool:
+    """Tell whether a process is running the run. No lock file is created."""
     if not (folder / LOCK).exists():
         return False
     try:
@@ -74,62 +74,61 @@ def in_use(folder: Path) -> bool:
         return False
 
 
-def _make(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"The folder {str(folder)!r} cannot be made: {error.strerror}.", hint="Choose another output."
+            f"Cannot create the folder {str(folder)!r}: {error.strerror}.", hint="Choose another output."
         ) from error
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / LOCK, timeout=LOOKING)
+def _lock(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT)
     try:
         lock.acquire()
     except Timeout:
         raise RunBusyError(
-            f"Another process is at work on {folder.name}.", hint="Wait for it, or end it; its work is kept."
+            f"Another process is running {folder.name}.",
+            hint="Wait until it ends, or stop it: its finished work is saved.",
         ) from None
     except OSError as error:
-        raise JournalError(
-            f"{folder.name} cannot be locked: {error}.", hint="See that the folder can be written."
-        ) from error
+        raise JournalError(f"Cannot lock {folder.name}: {error}.", hint="Make the folder writable.") from error
     try:
         yield
     finally:
         lock.release()
 
 
-def _check(path: Path, output: Path, header: Header) -> None:
-    found = read_header(path)
-    if found.fingerprint == header.fingerprint:
+def _check_header(path: Path, output: Path, header: Header) -> None:
+    saved = read_header(path)
+    if saved.fingerprint == header.fingerprint:
         return
     if not read_counts(path).calls and not output.exists():
         path.unlink()
         return
     raise OtherRunError(
-        f"The output {output.name} belongs to another run: {_difference(found, header)}.",
-        hint=f"Choose another output, or delete {path.parent.name} and {output.name} to begin anew.",
+        f"The output {output.name} belongs to another run: {_difference(saved, header)}.",
+        hint=f"Choose another output. The finished work of the other run is in {path.parent.name}.",
     )
 
 
-def _difference(found: Header, wanted: Header) -> str:
-    if found.documents != wanted.documents:
+def _difference(saved: Header, new: Header) -> str:
+    if saved.documents != new.documents:
         names = sorted(
             name
-            for name in found.documents.keys() | wanted.documents.keys()
-            if found.documents.get(name) != wanted.documents.get(name)
+            for name in saved.documents.keys() | new.documents.keys()
+            if saved.documents.get(name) != new.documents.get(name)
         )
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"its documents were other ones ({', '.join(names[:3])}{more})"
+        return f"the documents differ ({', '.join(names[:3])}{more})"
     keys = sorted(
         key
-        for key in (found.spec.keys() | wanted.spec.keys()) - UNDECISIVE
-        if found.spec.get(key) != wanted.spec.get(key)
+        for key in (saved.spec.keys() | new.spec.keys()) - IDENTITY_EXCLUDES
+        if saved.spec.get(key) != new.spec.get(key)
     )
     if keys:
-        return f"its specification differs in {', '.join(keys)}"
-    plugins = "its strategy or its modifiers had other settings"
-    return plugins if found.plugins != wanted.plugins else "it was made by another version"
+        return f"the specification differs in {', '.join(keys)}"
+    plugins = "the strategy or modifiers have other settings"
+    return plugins if saved.plugins != new.plugins else "another version created it"

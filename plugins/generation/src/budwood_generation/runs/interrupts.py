@@ -1,4 +1,4 @@
-"""Ctrl-C: it cancels a run, and is not in the way of the cleaning up."""
+"""Ctrl-C: cancels a run, without interrupting the cleanup."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-SECONDS_TO_CLEAN_UP: Final = 2.0
+CLEANUP_SECONDS: Final = 2.0
 """
-Further interrupts within this time are taken for the same one: wrappers pass on what the terminal has sent already, and
-people press twice. A later one ends the process at once, which the journal bears.
+Further interrupts within this time are ignored: wrappers forward a signal that the terminal also sends, and people
+press Ctrl-C twice. A later one ends the process at once; the journal is safe.
 """
 
 
 @contextmanager
-def patient(monotonic: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], None]]:
+def graceful_interrupts(monotonic: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], None]]:
     """
-    Let one interrupt be one: give a function that the event loop calls once it is there.
+    Yield a function that installs the handler; call it from the running event loop.
 
-    asyncio cancels the main task at the first SIGINT, and raises `KeyboardInterrupt` at the second, wherever the loop
-    is: tasks that were about to end cleanly then fail, and tell so, or wait for ever for what will not come. Outside
-    the main thread nothing is done.
+    asyncio cancels the main task at the first SIGINT. At the second it raises `KeyboardInterrupt` wherever the loop
+    is, so that tasks fail or hang during their cleanup. Outside the main thread nothing is installed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
@@ -42,13 +41,13 @@ def _install(monotonic: Callable[[], float]) -> None:
         return
     first: float | None = None
 
-    def interrupted(number: int, frame: FrameType | None) -> None:
+    def handle_interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal first
         if first is None:
             first = monotonic()
             cancel(number, frame)
-        elif monotonic() >= first + SECONDS_TO_CLEAN_UP:
+        elif monotonic() >= first + CLEANUP_SECONDS:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             signal.raise_signal(signal.SIGINT)
 
-    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGINT, handle_interrupt)

@@ -1,4 +1,4 @@
-"""How far a run is."""
+"""Progress of a run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,22 @@ from budwood_generation.journal import CallDone, Counts, Entry, RowDone, RowFail
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """
-    How far a run is. Rows and turns count what was done before as well, the rest counts this time alone.
+    Progress of a run.
 
-    Rates and times are None as long as there is nothing to tell them from, sums of tokens and costs as long as nothing
-    is known of them. They are told from the turns that were made this time: a row may have been begun before.
+    Rows and turns include those of earlier sessions; all other values are of this session. Rates and times are computed
+    from the turns of this session, since a row may have been started earlier.
+
+    Attributes:
+        rows_done: Number of finished rows, of ``rows``.
+        turns_done: Number of finished turns, of ``turns``.
+        calls: Number of calls.
+        errors: Number of failed rows.
+        input_tokens: Tokens sent, or None if unknown.
+        output_tokens: Tokens received, or None if unknown.
+        cost: US dollars, or None if unknown.
+        seconds: Time since the start.
+        rows_per_second: Rate, or None before the first turn.
+        seconds_left: Estimated remaining time, or None before the first turn.
     """
 
     rows_done: int
@@ -35,13 +47,14 @@ class Progress:
 
 class Meter:
     """
-    Counts what is done, and tells whoever wants to know.
+    Counts finished work, and reports progress.
 
     Args:
-        before: What was done before.
-        rows: How many rows there will be; ``turns`` how many turns.
+        before: Counts of earlier sessions.
+        rows: Total number of rows.
+        turns: Total number of turns.
         report: Called after every change.
-        monotonic: The time.
+        monotonic: Returns the time in seconds.
     """
 
     def __init__(
@@ -68,15 +81,15 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken."""
+        """Seconds since the start."""
         return self._monotonic() - self._started
 
-    def kept(self, *entries: Entry) -> None:
-        """Count what was committed."""
+    def count(self, *entries: Entry) -> None:
+        """Count committed entries, and report."""
         for entry in entries:
             match entry:
                 case CallDone():
-                    self._call(entry)
+                    self._count_call(entry)
                 case TurnDone():
                     self.turns += 1
                 case RowDone():
@@ -86,7 +99,7 @@ class Meter:
         if self._report is not None:
             self._report(self.progress())
 
-    def _call(self, done: CallDone) -> None:
+    def _count_call(self, done: CallDone) -> None:
         self.calls += 1
         if done.input_tokens is not None:
             self.input_tokens = (self.input_tokens or 0) + done.input_tokens
@@ -96,7 +109,7 @@ class Meter:
             self.cost = (self.cost or Decimal(0)) + done.cost
 
     def progress(self) -> Progress:
-        """Say how far it is."""
+        """Return the current progress."""
         seconds = self.seconds
         turns = self.turns - self.before.turns
         return Progress(

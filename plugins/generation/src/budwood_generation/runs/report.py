@@ -1,4 +1,4 @@
-"""What came of a run."""
+"""The report of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A row that could not be made: its number, from 0, and why."""
+    """
+    A row that failed.
+
+    Attributes:
+        index: The number of the row, from 0.
+        reason: The error.
+    """
 
     index: int
     reason: str
@@ -19,24 +25,27 @@ class Failure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """
-    What came of a run.
+    The result of a run. Calls, tokens, cost and time are those of this session.
 
     Attributes:
-        output: Where the rows are.
-        run_folder: Where the journal is.
-        rows: How many rows there are; ``rows_wanted`` how many there should be.
-        failures: Why there are fewer. Resuming the run tries these rows again.
-        calls: How many calls were made this time; ``rows_reused`` is how many rows were done before.
-        input_tokens: Sent this time, as far as it is known; ``output_tokens`` received. None where nothing is known.
-        cost: US dollars this time, or None where no price is known.
-        seconds: How long it took.
-        passed_over: How many files the patterns of the documents match that cannot be read, by ending.
+        output: The output file.
+        run_folder: The folder of the journal.
+        rows: Number of rows in the output.
+        rows_requested: Number of rows in the specification.
+        failures: The rows that failed. Resuming the run tries them again.
+        calls: Number of calls.
+        rows_reused: Number of rows that were finished in earlier sessions.
+        input_tokens: Tokens sent, or None if unknown.
+        output_tokens: Tokens received, or None if unknown.
+        cost: US dollars, or None if no price is known.
+        seconds: Duration.
+        skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
     """
 
     output: Path
     run_folder: Path
     rows: int
-    rows_wanted: int
+    rows_requested: int
     failures: tuple[Failure, ...]
     calls: int
     rows_reused: int
@@ -44,9 +53,9 @@ class RunReport:
     output_tokens: int | None
     cost: Decimal | None
     seconds: float
-    passed_over: Mapping[str, int]
+    skipped_files: Mapping[str, int]
 
     @property
     def complete(self) -> bool:
-        """Whether all rows are there."""
-        return self.rows == self.rows_wanted
+        """Whether the output has all rows."""
+        return self.rows == self.rows_requested

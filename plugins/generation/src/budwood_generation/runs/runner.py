@@ -1,4 +1,4 @@
-"""Make all rows of a plan, several at once."""
+"""Creating all rows of a plan, in parallel."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from budwood.errors import (
 from budwood.types import Cell
 from budwood_generation.errors import JournalError
 from budwood_generation.journal import Journal, RowFailed
-from budwood_generation.runs.making import RowMaker
 from budwood_generation.runs.progress import Meter
+from budwood_generation.runs.rows import RowGenerator
 
-HOPELESS: Final = (
+FATAL_ERRORS: Final = (
     AuthenticationError,
     ConfigurationError,
     JournalError,
@@ -32,36 +32,38 @@ HOPELESS: Final = (
     QuotaExhaustedError,
     UnsupportedError,
 )
-"""What would fail every further row in the same way, so that the run stops."""
+"""Errors that would fail every row in the same way. They stop the run."""
 
-FAILURES_IN_A_ROW: Final = 10
-"""So many failed rows without a success between them, and as many as are worked on at once, stop the run as well."""
+MAX_CONSECUTIVE_FAILURES: Final = 10
+"""
+Failed rows without a success between them that stop the run. If more rows are created in parallel, their number counts.
+"""
 
 
 class Runner:
     """
-    Works on cells until all are done, failed, or nothing more can succeed.
+    Creates the rows of all cells, or stops at a fatal error.
 
     Args:
-        maker: Makes one row.
-        journal: Gets the failures.
-        meter: Counts them.
-        concurrency: How many cells are worked on at once.
+        generator: Creates one row.
+        journal: Stores the failures.
+        meter: Counts the failures.
+        concurrency: Number of rows created in parallel.
     """
 
-    def __init__(self, maker: RowMaker, journal: Journal, meter: Meter, concurrency: int) -> None:
-        self._maker = maker
+    def __init__(self, generator: RowGenerator, journal: Journal, meter: Meter, concurrency: int) -> None:
+        self._generator = generator
         self._journal = journal
         self._meter = meter
         self._concurrency = concurrency
-        self._failed_in_a_row = 0
+        self._consecutive_failures = 0
 
     async def run(self, cells: Iterator[Cell]) -> None:
         """
-        Work on cells, in their order.
+        Create the rows of cells, in their order.
 
         Raises:
-            BudwoodError: What stopped the run.
+            BudwoodError: The error that stopped the run.
         """
         try:
             async with asyncio.TaskGroup() as workers:
@@ -73,18 +75,18 @@ class Runner:
     async def _work(self, cells: Iterator[Cell]) -> None:
         for cell in cells:
             try:
-                await self._maker.make(cell)
-            except HOPELESS:
+                await self._generator.create(cell)
+            except FATAL_ERRORS:
                 raise
             except BudwoodError as error:
-                await self._fail(cell, error)
+                await self._record_failure(cell, error)
             else:
-                self._failed_in_a_row = 0
+                self._consecutive_failures = 0
 
-    async def _fail(self, cell: Cell, error: BudwoodError) -> None:
+    async def _record_failure(self, cell: Cell, error: BudwoodError) -> None:
         failure = RowFailed(row_id=cell.id, index=cell.index, reason=f"{type(error).__name__}: {error}")
         await asyncio.wrap_future(self._journal.commit(failure))
-        self._meter.kept(failure)
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= max(FAILURES_IN_A_ROW, self._concurrency):
+        self._meter.count(failure)
+        self._consecutive_failures += 1
+        if self._consecutive_failures >= max(MAX_CONSECUTIVE_FAILURES, self._concurrency):
             raise error

@@ -1,4 +1,4 @@
-"""The built-in storage. It registers like anyone's."""
+"""The built-in storage, registered like those of other plugins."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,13 +11,13 @@ __all__ = ["JSONLStorage", "JSONLStorageSettings", "budwood_storages"]
 
 @hookimpl
 def budwood_storages() -> Iterable[StorageSpec[Any]]:
-    """Describe the storage."""
+    """Return the spec of the storage."""
     return [
         StorageSpec(
             name="jsonl",
             settings=lambda: JSONLStorageSettings,
             build=JSONLStorage,
             requires_api=(2, 0),
-            summary="JSON lines: a row a line.",
+            summary="JSON lines: one row per line.",
         )
     ]

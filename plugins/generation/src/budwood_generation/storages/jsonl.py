@@ -18,7 +18,7 @@ class JSONLStorageSettings(BaseModel):
     Settings of the storage.
 
     Attributes:
-        path: The file that is written.
+        path: The output file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,29 +27,29 @@ class JSONLStorageSettings(BaseModel):
 
 
 class JSONLStorage:
-    """Writes one JSON object a line, in UTF-8. The file is replaced in one step, once all rows are on the disk."""
+    """Writes one JSON object per line, in UTF-8. The file is replaced atomically once all rows are on the disk."""
 
     def __init__(self, settings: JSONLStorageSettings, _context: PluginContext) -> None:
         self._path = settings.path
 
     def write(self, rows: Iterable[Row]) -> int:
         """
-        Replace the file by these rows.
+        Replace the file with these rows.
 
         Raises:
-            OSError: It cannot be written; then the old file is as it was.
+            OSError: The file cannot be written. The old file is unchanged.
         """
         count = 0
         part = self._path.with_name(f".{self._path.name}.part")
         with replace_file(self._path, part), part.open("wb") as file:
             for row in rows:
-                file.write(_line(row))
+                file.write(_format_line(row))
                 count += 1
         return count
 
 
-def _line(row: Row) -> bytes:
-    """Write one row. U+2028 and its like, which many readers take for the end of a line, are escaped."""
+def _format_line(row: Row) -> bytes:
+    """Return a row as a line. Line separators of Unicode, which many readers treat as line ends, are escaped."""
     line = to_json(row.data)
     for separator in ("\u0085", "\u2028", "\u2029"):
         line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())

@@ -1,4 +1,4 @@
-"""The built-in instruction strategies. They register like anyone's."""
+"""The built-in instruction strategies, registered like those of other plugins."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +21,7 @@ __all__ = [
 
 @hookimpl
 def budwood_instruction_strategies() -> Iterable[InstructionStrategySpec[Any]]:
-    """Describe the strategies."""
+    """Return the specs of the strategies."""
     return [
         InstructionStrategySpec(
             name="document-questions",
@@ -35,13 +35,13 @@ def budwood_instruction_strategies() -> Iterable[InstructionStrategySpec[Any]]:
             settings=lambda: PersonaSettings,
             build=PersonaStrategy,
             requires_api=(2, 0),
-            summary="Ask as many kinds of people would.",
+            summary="Ask from the perspective of different personas.",
         ),
         InstructionStrategySpec(
             name="seed-list",
             settings=lambda: SeedListSettings,
             build=SeedList,
             requires_api=(2, 0),
-            summary="Begin with given words.",
+            summary="Start with questions from a list.",
         ),
     ]

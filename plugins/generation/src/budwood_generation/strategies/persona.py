@@ -1,4 +1,4 @@
-"""Questions of many kinds of people."""
+"""Questions from the perspective of personas."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from budwood.contracts import PluginContext
 from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
-from budwood_generation.strategies.prompting import asking
-from budwood_generation.strategies.spreading import evenly
+from budwood_generation.strategies.cycles import shuffled_cycle
+from budwood_generation.strategies.prompts import ask_messages
 
 PERSONAS: Final = (
     "a newcomer who has never heard of the subject",
@@ -24,7 +24,7 @@ PERSONAS: Final = (
     "a writer who wants to explain the subject to the public",
     "someone for whom something has just gone wrong",
 )
-"""Who asks where the settings name nobody."""
+"""The default personas."""
 
 
 class PersonaSettings(BaseModel):
@@ -32,8 +32,8 @@ class PersonaSettings(BaseModel):
     Settings of the strategy.
 
     Attributes:
-        personas: Who asks, as in "You are …".
-        request: What the asking model is asked for.
+        personas: Descriptions that complete "You are …".
+        request: The request to the asker.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,20 +43,20 @@ class PersonaSettings(BaseModel):
 
 
 class PersonaStrategy:
-    """Has each persona ask, about the passages where there are documents."""
+    """Asks from the perspective of each persona, about passages if there are documents."""
 
     def __init__(self, settings: PersonaSettings, _context: PluginContext) -> None:
         self._settings = settings
 
     def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
-        """Draft cells: each persona and each passage as often as any other."""
-        personas = evenly(self._settings.personas, random)
-        sources = evenly(passages, random)
+        """Draft cells that use each persona, and each passage, equally often."""
+        personas = shuffled_cycle(self._settings.personas, random)
+        sources = shuffled_cycle(passages, random)
         return (
             CellDraft(passage=next(sources, None), material={"persona": persona}) for persona in islice(personas, count)
         )
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
-        """Have the model ask as the persona would."""
+        """Return messages that ask for a question from the persona."""
         role = f"You are {cell.material['persona']}. You speak with an assistant."
-        return Instruction(ask=asking(role, cell, turns, self._settings.request))
+        return Instruction(ask=ask_messages(role, cell, turns, self._settings.request))

@@ -1,4 +1,4 @@
-"""Conversations that begin with given words."""
+"""Conversations that start with a question from a list."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from budwood.contracts import PluginContext
 from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
-from budwood_generation.strategies.prompting import asking
-from budwood_generation.strategies.spreading import evenly
+from budwood_generation.strategies.cycles import shuffled_cycle
+from budwood_generation.strategies.prompts import ask_messages
 
 _ROLE: Final = "You are the user in a conversation with an assistant, and go on with it."
 
@@ -22,8 +22,8 @@ class SeedListSettings(BaseModel):
     Settings of the strategy.
 
     Attributes:
-        seeds: What the users say first.
-        request: What the asking model is asked for from the second turn on.
+        seeds: The first questions.
+        request: The request to the asker, from the second turn on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,19 +33,19 @@ class SeedListSettings(BaseModel):
 
 
 class SeedList:
-    """Takes the seeds in turn; a model asks what follows."""
+    """Starts with a seed; from the second turn on, the asker writes the questions."""
 
     def __init__(self, settings: SeedListSettings, _context: PluginContext) -> None:
         self._settings = settings
 
     def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
-        """Draft cells: each seed as often as any other, with a passage where there are documents."""
-        seeds = evenly(self._settings.seeds, random)
-        sources = evenly(passages, random)
+        """Draft cells that use each seed equally often, with a passage if there are documents."""
+        seeds = shuffled_cycle(self._settings.seeds, random)
+        sources = shuffled_cycle(passages, random)
         return (CellDraft(passage=next(sources, None), material={"seed": seed}) for seed in islice(seeds, count))
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
-        """Say the seed, then have the model ask on."""
+        """Return the seed, or messages that ask for the next question."""
         if not turns:
             return Instruction(text=str(cell.material["seed"]))
-        return Instruction(ask=asking(_ROLE, cell, turns, self._settings.request))
+        return Instruction(ask=ask_messages(_ROLE, cell, turns, self._settings.request))

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents.files import Kind, document_kind, document_name, ending_of
+from budwood_generation.documents.files import Kind, document_kind, document_name, find_suffix
 from budwood_generation.documents.records import Document
 
 if TYPE_CHECKING:
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from budwood_generation.documents.outline import Outline
 
 SIZE_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of the largest file that is read."""
+"""Maximum size of a file, in bytes."""
 
 
 def read_document(path: Path, root: Path) -> Document:
     """
-    Read one file; the ending of its name tells the format.
+    Read a file in the format of its suffix.
 
     Args:
-        path: The file, in UTF-8, with or without a byte-order mark.
-        root: The folder that the document is named relative to.
+        path: The file, in UTF-8, with or without a byte order mark.
+        root: The folder that the name of the document is relative to.
 
     Raises:
-        ConfigurationError: The file cannot be opened, is of an unknown kind, larger than `SIZE_LIMIT`, not UTF-8,
-            binary, or nested too deeply.
+        ConfigurationError: The file cannot be opened, has an unsupported type, is larger than `SIZE_LIMIT`, is not
+            UTF-8, is binary, or is nested too deeply.
     """
     name = document_name(path, root)
     kind = document_kind(name)
@@ -38,7 +38,7 @@ def read_document(path: Path, root: Path) -> Document:
     except RecursionError as error:
         raise ConfigurationError(
             f"The document {name!r} is nested too deeply to be read as {kind}.",
-            hint="Flatten its lists, quotations or elements, or leave it out.",
+            hint="Flatten its lists, quotations or elements, or exclude it.",
         ) from error
     return Document(name, outline.title or _stem(path.name), outline.sections(), sha256(data).hexdigest())
 
@@ -49,12 +49,12 @@ def _load(path: Path, name: str) -> bytes:
             data = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise ConfigurationError(
-            f"The document {name!r} cannot be read: {error.strerror}.",
-            hint="Check that it is a file and that you may read it, or leave it out.",
+            f"Cannot read the document {name!r}: {error.strerror}.",
+            hint="Make it readable, or exclude it.",
         ) from error
     if len(data) > SIZE_LIMIT:
         raise ConfigurationError(
-            f"The document {name!r} is larger than {SIZE_LIMIT // 1024**2} MiB.", hint="Split it, or leave it out."
+            f"The document {name!r} is larger than {SIZE_LIMIT // 1024**2} MiB.", hint="Split it, or exclude it."
         )
     return data
 
@@ -63,14 +63,14 @@ def _decode(data: bytes, name: str) -> str:
     if (offset := data.find(0)) >= 0:
         raise ConfigurationError(
             f"The document {name!r} is binary: byte {offset} is NUL.",
-            hint="Leave it out; or, where it is text in UTF-16, save it as UTF-8.",
+            hint="Exclude it. If it is text in UTF-16, save it as UTF-8.",
         )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigurationError(
-            f"The document {name!r} is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) is misplaced.",
-            hint=f"Save it as UTF-8, for instance with iconv -f ISO-8859-1 -t UTF-8 {name!r}, or leave it out.",
+            f"The document {name!r} is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) is not valid.",
+            hint=f"Save it as UTF-8, for example with iconv -f ISO-8859-1 -t UTF-8 {name!r}, or exclude it.",
         ) from error
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
@@ -96,4 +96,4 @@ def _parse(kind: Kind, text: str) -> Outline:
 
 
 def _stem(name: str) -> str:
-    return name[: len(name) - len(ending_of(name) or "")] or name
+    return name[: len(name) - len(find_suffix(name) or "")] or name

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from budwood import errors
-from budwood_cli.failures import STATUSES, PartialError, status_of
+from budwood_cli.errors import STATUSES, PartialError, status_of
 
 EXPECTED = {
     1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
@@ -123,7 +123,7 @@ def test_no_model_is_told_with_the_options_of_the_command(budwood):
     run = budwood("ask", "Hi")
 
     assert run.returncode == 3
-    assert run.stderr.startswith("error: No model given.\nhint: Give -m PROVIDER/MODEL")
+    assert run.stderr.startswith("error: No model given.\nhint: Pass -m PROVIDER/MODEL")
 
 
 @pytest.mark.parametrize(("flags", "environment"), [(["--debug"], {}), ([], {"BUDWOOD_DEBUG": "1"})])

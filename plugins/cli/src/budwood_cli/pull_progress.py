@@ -1,4 +1,4 @@
-"""How far a server is with a model, on standard error: bars on a terminal, a line for each part elsewhere."""
+"""Progress of a download by a server, on standard error: bars at a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Show = Callable[["PullProgress"], None]
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[Show]:
-    """Give what shows the progress, in the form that fits standard error."""
+def show_progress(*, quiet: bool) -> Iterator[Show]:
+    """Yield the function that shows progress."""
     if quiet:
         yield lambda _: None
     elif terminal.is_live():
-        with _bars() as show:
+        with _progress_bars() as show:
             yield show
     else:
         yield PullLines()
@@ -31,11 +31,11 @@ def shown(*, quiet: bool) -> Iterator[Show]:
 
 class PullLines:
     """
-    Writes a line whenever the server does something else, and one every few seconds in between.
+    Writes a line whenever the step changes, and one every few seconds during a step.
 
     Args:
-        write: Takes a line.
-        monotonic: The time.
+        write: Called with each line.
+        monotonic: Returns the time in seconds.
     """
 
     def __init__(
@@ -43,27 +43,27 @@ class PullLines:
     ) -> None:
         self._write = write
         self._monotonic = monotonic
-        self._doing: tuple[str, str | None] | None = None
+        self._step: tuple[str, str | None] | None = None
         self._due = 0.0
 
     def __call__(self, step: PullProgress) -> None:
-        """Take note of how far the server is."""
-        doing = (step.status, step.digest)
+        """Write a line if the step changed, or if one is due."""
+        key = (step.status, step.digest)
         now = self._monotonic()
-        if doing != self._doing or now >= self._due:
-            self._doing, self._due = doing, now + SECONDS_BETWEEN_LINES
-            self._write(line(step))
+        if key != self._step or now >= self._due:
+            self._step, self._due = key, now + SECONDS_BETWEEN_LINES
+            self._write(format_step(step))
 
 
-def line(step: PullProgress) -> str:
-    """Say in one line how far the server is."""
+def format_step(step: PullProgress) -> str:
+    """Return the progress of a download in one line."""
     if not step.total or step.completed is None:
         return step.status
-    return f"{step.status}: {step.completed / step.total:.0%} of {_size(step.total)}"
+    return f"{step.status}: {step.completed / step.total:.0%} of {_format_size(step.total)}"
 
 
-def _size(count: int) -> str:
-    """Write a number of bytes as people read it, in powers of 1000."""
+def _format_size(count: int) -> str:
+    """Format a number of bytes, in powers of 1000."""
     size = float(count)
     for unit in ("B", "kB", "MB"):
         if size < 999.5:
@@ -73,7 +73,7 @@ def _size(count: int) -> str:
 
 
 @contextmanager
-def _bars() -> Iterator[Show]:
+def _progress_bars() -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
@@ -82,7 +82,7 @@ def _bars() -> Iterator[Show]:
         tasks: dict[str, TaskID] = {}
 
         def show(step: PullProgress) -> None:
-            status = terminal.escaped(step.status)
+            status = terminal.escape(step.status)
             if step.digest is None or step.total is None:
                 bars.console.print(status, markup=False, highlight=False)
                 return

@@ -9,7 +9,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation.documents import Section, read_document
-from budwood_generation.documents.reading import SIZE_LIMIT
+from budwood_generation.documents.reader import SIZE_LIMIT
 
 
 def written(folder: Path, name: str, content: bytes) -> Path:
@@ -99,9 +99,9 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
     """
     (tmp_path / "folder.md").mkdir()
 
-    with pytest.raises(ConfigurationError, match=r"'gone\.md' cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"Cannot read the document 'gone\.md': No such file"):
         read_document(tmp_path / "gone.md", tmp_path)
-    with pytest.raises(ConfigurationError, match=r"'folder\.md' cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"'folder\.md': Is a directory"):
         read_document(tmp_path / "folder.md", tmp_path)
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", refuse)
 
-    with pytest.raises(ConfigurationError, match=r"'a\.md' cannot be read: Permission denied.*may read it"):
+    with pytest.raises(ConfigurationError, match=r"'a\.md': Permission denied.*Make it readable"):
         read_document(tmp_path / "a.md", tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_a_file_of_an_unknown_kind_is_refused(tmp_path):
     """
     No reader guesses: the error lists the kinds.
     """
-    with pytest.raises(ConfigurationError, match=r"'a\.pdf' is of no kind.*\.rst"):
+    with pytest.raises(ConfigurationError, match=r"'a\.pdf' has an unsupported type.*\.rst"):
         read_document(written(tmp_path, "a.pdf", b"text"), tmp_path)
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from budwood.types import PullProgress
-from budwood_cli.pulling import SECONDS_BETWEEN_LINES, PullLines, line
+from budwood_cli.pull_progress import SECONDS_BETWEEN_LINES, PullLines, format_step
 from tests.servers import WAIT_FOR_CLOSE, head
 
 LAYER = {"status": "pulling 6a07", "digest": "sha256:6a07", "total": 2_019_377_376}
@@ -127,7 +127,7 @@ def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
 
     told = interrupt(process, process.stderr)
 
-    assert told.decode() == "stopped: the server keeps what it has, and the same command goes on from there.\n"
+    assert told.decode() == "stopped: the server keeps what it downloaded. Run the same command to continue.\n"
     assert (process.communicate(), process.returncode) == ((b"", b""), 130)
     assert ollama.closed_by_client.wait(60)
 
@@ -161,4 +161,4 @@ def test_a_step_is_a_line(step, text):
     """
     Sizes are written as people read them; what is unknown is left out.
     """
-    assert line(step) == text
+    assert format_step(step) == text

@@ -1,4 +1,4 @@
-"""Errors: their exit statuses, and how they are told."""
+"""Errors of commands: exit statuses and messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from budwood import errors
 from budwood_cli import terminal
-from budwood_cli.hints import in_words_of_commands
+from budwood_cli.hints import to_command_line
 
 GENERAL: Final = 1
 USAGE: Final = 2
@@ -32,15 +32,15 @@ STATUSES: Final[Mapping[type[errors.BudwoodError], int]] = {
     errors.QuotaExhaustedError: LIMIT,
     errors.ProviderError: VENDOR,
 }
-"""The exit status of each branch of the error tree; a class without a row has that of the nearest one above it."""
+"""Exit statuses by class of error; a class that is not listed has the status of its nearest base class."""
 
 
 class PartialError(errors.BudwoodError):
-    """Part of a batch failed; what was finished is kept."""
+    """Part of a batch failed. The finished part is saved."""
 
 
 class ArgumentError(errors.BudwoodError):
-    """An argument of a command cannot be used as it is."""
+    """An argument of a command is not valid."""
 
 
 def status_of(error: Exception) -> int:
@@ -66,38 +66,38 @@ def report(error: Exception, *, command: str = "budwood") -> int:
     """
     if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
         terminal.note("".join(traceback.format_exception(error)).rstrip())
-    message, hint = _told(error, command)
+    message, hint = _message_and_hint(error, command)
     terminal.note(f"error: {message}")
-    for cure in (hint, *getattr(error, "__notes__", ())):
-        if cure:
-            terminal.note(f"hint: {cure}")
+    for line in (hint, *getattr(error, "__notes__", ())):
+        if line:
+            terminal.note(f"hint: {line}")
     request_id = getattr(error, "request_id", None)
     if request_id:
         terminal.note(f"request: {request_id}")
     return status_of(error)
 
 
-def _told(error: Exception, command: str) -> tuple[str, str | None]:
+def _message_and_hint(error: Exception, command: str) -> tuple[str, str | None]:
     """Return the message of an error, and its hint if there is one."""
     if isinstance(error, errors.BudwoodError):
         provider = error.provider if isinstance(error, errors.ProviderError) else None
-        hint = in_words_of_commands(error.hint) if error.hint else None
+        hint = to_command_line(error.hint) if error.hint else None
         return (f"{provider}: {error.message}" if provider else error.message), hint
     if isinstance(error, _UsageError):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else command
         message = error.format_message().replace("Value error, ", "")  # Pydantic's prefix, in newer versions of typer
-        return message, f"`{command} --help` shows what it takes."
+        return message, f"`{command} --help` lists the arguments and options."
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}.", None
-    said = f": {error}" if str(error) else ""
-    return f"{type(error).__name__}{said}", "This is a fault of the program. BUDWOOD_DEBUG=1 shows where it is."
+    text = f": {error}" if str(error) else ""
+    return f"{type(error).__name__}{text}", "This is a bug in Budwood. Set BUDWOOD_DEBUG=1 to see the traceback."
 
 
 @runtime_checkable
 class _UsageError(Protocol):
-    """What typer raises for wrong arguments; newer versions have click's exceptions in a private module."""
+    """What typer raises for invalid arguments. Newer versions have click's exceptions in a private module."""
 
     exit_code: int
 

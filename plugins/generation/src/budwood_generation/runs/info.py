@@ -1,4 +1,4 @@
-"""Look at runs without touching them."""
+"""Information about runs, read without changing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.files import check_path
 from budwood_generation.journal import Counts, Header, read_counts, read_header
-from budwood_generation.runs.folder import ENDING, JOURNAL, in_use, run_folder_at
+from budwood_generation.runs.folder import JOURNAL, SUFFIX, is_running, run_folder_at
 from budwood_generation.runs.report import Failure
 
 State = Literal["complete", "unfinished", "running", "damaged"]
@@ -19,15 +19,18 @@ State = Literal["complete", "unfinished", "running", "damaged"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """
-    What a run is and how far it is.
+    A run and its state.
 
     Attributes:
-        run_folder: Where its journal is; ``output`` where its rows go.
-        state: "damaged" where the journal cannot be read; then ``problem`` says why and the numbers are 0.
-        rows_done: Of ``rows``, and so on.
-        calls: How many calls were made.
-        failures: Rows that could not be made, and why.
-        models: The models that are asked.
+        run_folder: The folder of the journal.
+        output: The output file.
+        state: "damaged" if the journal cannot be read; then all numbers are 0.
+        rows_done: Number of finished rows, of ``rows``.
+        turns_done: Number of finished turns, of ``turns``.
+        calls: Number of finished calls.
+        failures: Rows that failed, with the reason.
+        models: The models that are called.
+        problem: Why the journal cannot be read.
     """
 
     run_folder: Path
@@ -45,20 +48,23 @@ class RunInfo:
 
 def list_runs(folder: str | Path = ".") -> list[RunInfo]:
     """
-    List the runs of a folder, by name.
+    List the runs in a folder, sorted by name.
 
     Raises:
         ConfigurationError: There is no such folder.
     """
     folder = check_path(folder)
     if not folder.is_dir():
-        raise ConfigurationError(f"There is no folder {str(folder)!r}.")
-    return [_info(path.parent.absolute()) for path in sorted(folder.glob(f"*{ENDING}/{JOURNAL}"))]
+        raise ConfigurationError(f"The folder {str(folder)!r} does not exist.")
+    return [_info(path.parent.absolute()) for path in sorted(folder.glob(f"*{SUFFIX}/{JOURNAL}"))]
 
 
 def show_run(path: str | Path) -> RunInfo:
     """
-    Look at one run, by its folder or its output.
+    Return information about one run.
+
+    Args:
+        path: The folder of the run, or its output.
 
     Raises:
         ConfigurationError: There is no run.
@@ -67,7 +73,7 @@ def show_run(path: str | Path) -> RunInfo:
 
 
 def _info(folder: Path) -> RunInfo:
-    output = folder.with_name(folder.name.removesuffix(ENDING))
+    output = folder.with_name(folder.name.removesuffix(SUFFIX))
     try:
         header, counts = read_header(folder / JOURNAL), read_counts(folder / JOURNAL)
     except JournalError as error:
@@ -87,6 +93,6 @@ def _info(folder: Path) -> RunInfo:
 
 
 def _state(folder: Path, output: Path, header: Header, counts: Counts) -> State:
-    if in_use(folder):
+    if is_running(folder):
         return "running"
     return "complete" if counts.rows == header.rows and output.exists() else "unfinished"
