@@ -26,7 +26,7 @@ class Reading:
 
 def read_message(message):
     """
-    Read a whole message.
+    Read a complete message.
     """
     reading = Reading(finish=message["stop_reason"], usage=message["usage"])
     for block in message["content"]:
@@ -58,7 +58,7 @@ def make_events(body):
 
 def streams_of(path):
     """
-    Write events that were kept one a line as the streams that they came in: each ends with ``message_stop``.
+    Split recorded events, one per line, into their streams; each ends with ``message_stop``.
     """
     streams = [b""]
     for line in filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())):
@@ -71,9 +71,7 @@ def streams_of(path):
 
 def read_stream(events):
     """
-    Put the message of a stream together, as it would stand in a reply that is not streamed.
-
-    A second beginning makes the first void.
+    Assemble the message of a stream in the form of a reply that is not streamed. A second start replaces the first.
     """
     message, blocks, inputs = {}, {}, {}
     for event in events:

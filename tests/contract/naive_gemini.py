@@ -1,7 +1,7 @@
 """
-Read Gemini's traffic as a reader would who knows nothing of the codec: straight from the JSON, both ways.
+Convert Gemini's recorded traffic directly from its JSON, without the code of the plugin.
 
-What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+The differences between Budwood's requests and the recorded ones are listed here, with reasons; all else must be equal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from budwood.types import (
 )
 
 ABOUT_THE_REPLY = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
-"""What a candidate says of its content."""
+"""The fields of a candidate about its content."""
 
 GENERATION = {
     "temperature": "temperature",
@@ -37,13 +37,16 @@ GENERATION = {
     "frequencyPenalty": "frequency_penalty",
     "presencePenalty": "presence_penalty",
 }
-"""Gemini's names of the parameters that we have too."""
+"""Our names of parameters by Gemini's."""
 
 RENAMED = {
-    "responseSchema": ("responseJsonSchema", "the API takes a JSON schema under this name, its own dialect under that"),
+    "responseSchema": (
+        "responseJsonSchema",
+        "the API takes JSON schemas here, its own dialect there",
+    ),
     "parameters": ("parametersJsonSchema", "the same, of functions"),
 }
-"""Fields that are written under another name, and why."""
+"""Fields that are sent under another name, with the reason."""
 
 MEANS_NOTHING = {
     "generationConfig": ({}, "no parameters"),
@@ -53,20 +56,20 @@ MEANS_NOTHING = {
     "args": ({}, "no arguments"),
     "description": ("", "no description"),
 }
-"""Fields whose value says no more than their absence, and why."""
+"""Fields whose value is equivalent to their absence, with the reason."""
 
 NO_PLACE = {
     "topK": "a parameter of few vendors",
-    "includeServerSideToolInvocations": "where the vendor's tools are the only ones: a flag of Gemini's alone",
-    "responseMimeType": "JSON without a schema, which is no request of ours",
+    "includeServerSideToolInvocations": "a flag of Gemini, sent without functions",
+    "responseMimeType": "JSON without a schema, which our requests do not have",
 }
-"""What a user has to give as ``extra``, and why."""
+"""Fields that users pass in ``extra``, with the reason."""
 
 
 @dataclass
 class Reading:
     """
-    What one candidate says.
+    The content of one candidate.
     """
 
     text: str = ""
@@ -125,7 +128,7 @@ def _add(reading, part):
 
 def _put(arguments, path, text):
     """
-    Put a piece of text at ``$.a.b[0].c``.
+    Add a text at ``$.a.b[0].c``.
     """
     steps = path.removeprefix("$.").replace("[", ".[").split(".")
     place, key = {"": arguments}, ""
@@ -151,9 +154,9 @@ def usage_of(chunks):
     return counted[-1]
 
 
-def parts_said(chunks, *, streamed):
+def parts_of(chunks, *, streamed):
     """
-    List what the first candidate's content consists of, as it must go back; a stream's unsigned texts in a row are one.
+    List the parts of the first candidate as they must be sent back; consecutive unsigned texts of a stream are one.
     """
     parts = []
     for chunk in chunks:
@@ -172,7 +175,7 @@ def parts_said(chunks, *, streamed):
 
 def camel(value):
     """
-    Write all names of fields in one of the two ways that the API takes, but for names that users chose.
+    Convert the names of fields to camel case, except names that users chose.
     """
     if isinstance(value, list):
         return [camel(one) for one in value]
@@ -199,7 +202,7 @@ def _camel(name):
 
 def read_request(model, body):
     """
-    Read a recorded body into a request and the settings of an instance; returns what is given as ``extra`` as well.
+    Convert a recorded body to a request and settings; also return what goes into ``extra``.
     """
     body = camel(body)
     config = body.get("generationConfig", {})
@@ -261,7 +264,7 @@ def _tool(one, *, strict):
 
 def _json_schema(schema):
     """
-    Read a schema in Gemini's dialect, whose types may stand in capitals.
+    Convert a schema in Gemini's dialect, whose types may be in capitals.
     """
     if isinstance(schema, list):
         return [_json_schema(one) for one in schema]
@@ -318,7 +321,7 @@ def _id(call):
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal.
+    Convert a body to a form in which equivalent requests are equal.
     """
     body = _without_nothing(camel(body))
     instruction = body.get("systemInstruction", {})
@@ -341,7 +344,7 @@ def canonical(body):
 
 def _joined(contents):
     """
-    Answers of functions that follow each other are one content: the API wants all to one turn together.
+    Join consecutive function responses into one content, as the API requires.
     """
     joined = []
     for content in contents:

@@ -81,7 +81,7 @@ def lines_of(body):
 
 def read_request(body):
     """
-    Read a recorded body; what has no field of its own goes into ``extra``, as a user would send it.
+    Convert a recorded body to a request; fields without a parameter of ours go into ``extra``.
     """
     said = canonical(body)
     options = dict(said.pop("options", {}))
@@ -129,7 +129,7 @@ def _read_message(message):
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal: without null, and without what means nothing.
+    Convert a body to a form in which equivalent requests are equal, without null and empty values.
     """
     return {
         name: value

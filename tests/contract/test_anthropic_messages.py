@@ -54,7 +54,7 @@ def is_refused(entry):
 
 def reading_of(response):
     """
-    Say of a response what the naive reader says of the same reply.
+    Convert a response to what the naive reader returns for the same reply.
     """
     parts = response.message.parts
     thoughts = [part for part in parts if isinstance(part, ReasoningPart)]
@@ -97,7 +97,7 @@ def assert_same_usage(usage, said):
 
 def assert_stream(claude, head, body):
     """
-    Decode a stream, compare it with the JSON of its events, and see that no cut changes its events.
+    Decode a stream, compare it with the JSON of its events, and check that no split changes the events.
     """
     events = play(claude.decoder(REQUEST, head), [body])
     assert_same(built(events), reader.read_stream(reader.make_events(body)))
@@ -107,7 +107,7 @@ def assert_stream(claude, head, body):
 
 def assert_reply(claude, head, body):
     """
-    Decode a whole reply and compare it with its JSON.
+    Decode a complete reply and compare it with its JSON.
     """
     assert_same(claude.decode(REQUEST, HTTPReply(head, body)), json.loads(body))
 
@@ -115,7 +115,7 @@ def assert_reply(claude, head, body):
 @pytest.mark.parametrize("file", recorded.files(is_answered))
 def test_recorded_replies_lose_nothing(ledger, claude, file):
     """
-    A recorded reply, whole or streamed and however cut, decodes into what a naive reading of its JSON finds.
+    A recorded reply, streamed or not and however split, decodes to the content of its JSON.
     """
     for one in recorded.of(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_reply
@@ -135,7 +135,7 @@ def test_recorded_bodies_lose_nothing(ledger, claude, path):
 @pytest.mark.parametrize("path", recorded.fixtures("anthropic", suffix=".chunks.txt"))
 def test_recorded_streams_lose_nothing(ledger, claude, path):
     """
-    Streams that were recorded without their requests decode like all others, also one that begins twice.
+    Streams recorded without their requests decode like others, including one that starts twice.
     """
     for body in reader.streams_of(path):
         assert_stream(claude, ReplyHead(200, {}), body)
@@ -143,9 +143,9 @@ def test_recorded_streams_lose_nothing(ledger, claude, path):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_recorded_headers_are_read(shared_folder, claude, file):
+def test_recorded_headers_are_parsed(shared_folder, claude, file):
     """
-    The id of the request and what is left of the limits are those that the headers tell.
+    Request id and rate limits are those of the headers.
     """
     for one in recorded.of(file, is_answered):
         head = parse_head(one.response)
@@ -178,9 +178,9 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, claude, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_count))
-def test_recorded_counts_are_read(ledger, claude, file):
+def test_recorded_counts_are_decoded(ledger, claude, file):
     """
-    A recorded count of tokens is the number that it says.
+    A recorded token count is decoded unchanged.
     """
     for one in recorded.of(file, is_count):
         reply = HTTPReply(parse_head(one.response), one.response.body)

@@ -27,35 +27,35 @@ from tests.contract.test_anthropic_messages import is_message
 VENDOR = "anthropic"
 
 PASSED_THROUGH = {
-    "container": "names a machine of the vendor; nothing like it is known of others",
-    "output_config": "an effort for all the model does, without a word on thinking: our effort asks it to think too",
-    "thinking.display": "how much of the thoughts is shown; sent with `thinking` itself",
-    "thinking": "adaptive without an effort: our request says that it thinks only by how much",
+    "container": "refers to a container at the vendor; other vendors have none",
+    "output_config": "an effort without thinking, whereas our effort turns thinking on",
+    "thinking.display": "how much thinking is returned; sent with `thinking` itself",
+    "thinking": "adaptive without an effort, whereas our request turns thinking on by an effort",
 }
-"""What a recorded request holds that goes into ``extra``, and why."""
+"""The fields of recorded requests that go into ``extra``, with the reason."""
 
 WRITTEN_OTHERWISE = {
-    "a text alone": "as a text or as a list of one: the vendor takes both for the same",
+    "a single text": "as a string or as a list of one block, which are equivalent",
     "content of a tool's result": "the same",
-    "users' turns one after the other": "the vendor reads them as one",
-    "output_format": "the older name of output_config.format, with a header for features under test",
-    "tools": "those of the vendor come after the functions; a function needs no `type`",
-    "texts of white space alone": "left out: the vendor rejects most of them",
-    "null, false and empty": "a mark of null is none; no error, no stream, no description are what is meant anyway",
+    "consecutive user messages": "the API joins them",
+    "output_format": "the older name of output_config.format, with a beta header",
+    "tools": "the vendor's tools follow the functions; a function needs no `type`",
+    "blank texts": "left out: the API rejects most of them",
+    "null, false and empty": "they are the defaults",
 }
-"""In what our bodies differ from recorded ones that mean the same."""
+"""The differences between our bodies and equivalent recorded ones."""
 
 
-def is_asked_count(entry):
+def is_token_count(entry):
     """
-    Whether an interaction asks for a count of tokens, answered or not.
+    Return whether an interaction counts tokens, whatever its status.
     """
     return recorded.ends_with(entry["url"], "/v1/messages/count_tokens")
 
 
 def read_request(body):
     """
-    Read a recorded body as a reader would who knows nothing of the codec.
+    Convert a recorded body to a request, without the code of the plugin.
     """
     tools, choice = body.get("tools") or (), body.get("tool_choice") or {}
     schema = (body.get("output_config") or {}).get("format") or body.get("output_format")
@@ -151,7 +151,7 @@ def _only_text(content):
 
 def canonical(body):
     """
-    Bring a body into the form in which requests that mean the same are equal; see `WRITTEN_OTHERWISE`.
+    Convert a body to a form in which equivalent requests are equal; see `WRITTEN_OTHERWISE`.
     """
     body = _without_null(body)
     body.pop("stream", None)
@@ -200,9 +200,9 @@ def _canonical_block(block):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_message))
-def test_recorded_requests_are_written_again(ledger, claude, file):
+def test_recorded_requests_are_encoded_again(ledger, claude, file):
     """
-    A recorded request that is read into ours is written as it was, but for what is listed above with a reason.
+    A recorded request that is converted to ours is encoded as it was, except for the differences listed above.
     """
     for one in recorded.of(file, is_message):
         said = one.request.json()
@@ -219,12 +219,12 @@ def test_recorded_requests_are_written_again(ledger, claude, file):
         ledger.has_written(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_asked_count))
-def test_recorded_requests_for_a_count_are_written_again(ledger, claude, file):
+@pytest.mark.parametrize("file", recorded.files(is_token_count))
+def test_recorded_token_counts_are_encoded_again(ledger, claude, file):
     """
-    What is asked to be counted is written as it was.
+    A request to count tokens is encoded as it was.
     """
-    for one in recorded.of(file, is_asked_count):
+    for one in recorded.of(file, is_token_count):
         said = one.request.json()
         request = read_request(said)
         call = claude.encode_token_count(request)

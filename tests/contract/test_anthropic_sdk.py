@@ -57,7 +57,7 @@ def asked(served):
 
 def read_by(client, *, streamed):
     """
-    Ask with the vendor's own client, and say what is compared.
+    Ask with the vendor's own client, and return what is compared.
     """
     if streamed:
         with client.messages.stream(**QUESTION) as stream:
@@ -82,9 +82,9 @@ def read_by(client, *, streamed):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_both_read_the_same(ledger, served, theirs, asked, case):
+def test_both_clients_read_the_same(ledger, served, theirs, asked, case):
     """
-    Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    Text, thinking, calls, usage and finish reason are equal, streamed or not.
     """
     for said in sdk.replies(case, is_answered, streams_of=naive_anthropic.streams_of):
         if reason := sdk.first(NO_ORACLE, said.source):
@@ -97,9 +97,9 @@ def test_both_read_the_same(ledger, served, theirs, asked, case):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_both_are_refused(shared_folder, served, theirs, asked, file):
+def test_both_clients_raise_an_error(shared_folder, served, theirs, asked, file):
     """
-    What is an error to the vendor's own client is one to ours, with the same status, words and request.
+    Status, message and request id are equal.
     """
     for said in sdk.replies(file, is_refused):
         sdk.play(served, said)
@@ -113,18 +113,18 @@ def test_both_are_refused(shared_folder, served, theirs, asked, file):
         assert their.value.body["error"]["message"] in str(our.value)
 
 
-def test_every_type_of_error_that_the_vendor_names_has_a_status():
+def test_every_error_type_of_the_sdk_has_a_status():
     """
-    The types that the SDK knows of are those that an error inside a 200 is told by, but for those of memory stores.
+    All types except those of memory stores are known for errors inside a 200.
     """
     named = set(get_args(ErrorType))
 
     assert {name for name in named - set(STATUSES) if not name.startswith("memory_")} == set()
 
 
-def test_every_limit_of_spending_that_the_vendor_names_is_a_quota():
+def test_every_spend_limit_of_the_sdk_is_a_quota():
     """
-    The codes of the SDK for what may be spent are ours too: none is taken for a limit of rates.
+    None of the SDK's codes for spend limits is treated as a rate limit.
     """
     named = {
         get_args(details.model_fields["error_code"].annotation)[0] for details in get_args(get_args(ErrorDetails)[0])

@@ -24,7 +24,7 @@ OF_ONE_TEXT = {
 
 def is_generation(entry):
     """
-    Whether an interaction is a chat, whole or streamed.
+    Return whether an interaction is a chat, streamed or not.
     """
     return entry["url"].partition("?")[0].endswith(("enerateContent",))
 
@@ -59,14 +59,14 @@ def model_of(one):
 
 def is_stream(one):
     """
-    Whether a stream was asked for.
+    Return whether an interaction is streamed.
     """
     return urlsplit(one.request.url).path.endswith(":streamGenerateContent")
 
 
 def signatures_of(message):
     """
-    List the signatures that a message keeps, in their order.
+    List the signatures in a message, in order.
     """
     kept = [part.data for part in message.parts if getattr(part, "provider", None) == "gemini"]
     return [data["thoughtSignature"] for data in kept if data and "thoughtSignature" in data]
@@ -74,7 +74,7 @@ def signatures_of(message):
 
 def reading_of(message, finish):
     """
-    Say of a message what the naive reader says of the same candidate.
+    Convert a message to what the naive reader returns for the same candidate.
     """
     vendor = [part for part in message.parts if isinstance(part, VendorPart)]
     return naive_gemini.Reading(
@@ -107,7 +107,7 @@ def assert_lost_nothing(response, chunks):
 
 def assert_same_usage(usage, said):
     """
-    Compare usage with the vendor's own numbers: its total is the sum of ours, and what it does not say is unknown.
+    Compare usage with the vendor's counts: the total is the sum of ours, and missing counts are unknown.
     """
     assert usage.raw == said
     assert usage.total_tokens == said["totalTokenCount"]
@@ -116,13 +116,13 @@ def assert_same_usage(usage, said):
     assert usage.reasoning_tokens == said.get("thoughtsTokenCount")
 
 
-def assert_goes_back(response, chunks, *, streamed):
+def assert_is_sent_back(response, chunks, *, streamed):
     """
-    Write the model's message into the next request, and find its content there as it came, signatures and all.
+    Encode the message in the next request, and compare its content, including signatures.
     """
     written = encode_contents([response.message], signed=True)
     parts = written[0]["parts"] if written else []
-    said = naive_gemini.parts_said(chunks, streamed=streamed)
+    said = naive_gemini.parts_of(chunks, streamed=streamed)
     if any("partialArgs" in part.get("functionCall", {}) for part in said):
         return  # it goes back whole; its arguments were compared already
     for part in said:
@@ -134,7 +134,7 @@ def assert_goes_back(response, chunks, *, streamed):
 @pytest.mark.parametrize("file", recorded.files(is_answered))
 def test_recorded_replies_lose_nothing(ledger, gemini, file):
     """
-    A recorded reply decodes into what a naive reading finds, no value is lost, and its content goes back as it came.
+    A recorded reply decodes to the content of its JSON, and its message is sent back unchanged.
     """
     for one in recorded.of(file, is_answered):
         head, body = parse_head(one.response), one.response.body
@@ -144,7 +144,7 @@ def test_recorded_replies_lose_nothing(ledger, gemini, file):
         else:
             response = gemini().decode(REQUEST, HTTPReply(head, body))
         assert_lost_nothing(response, chunks)
-        assert_goes_back(response, naive_gemini.chunks_of(body), streamed=is_stream(one))
+        assert_is_sent_back(response, naive_gemini.chunks_of(body), streamed=is_stream(one))
         ledger.has_decoded(one)
 
 
@@ -163,13 +163,13 @@ def test_recorded_streams_may_be_cut_anywhere(gemini, file):
 @pytest.mark.parametrize("path", recorded.fixtures("gemini", suffix=".chunks.txt"))
 def test_recorded_chunks_lose_nothing(ledger, gemini, path):
     """
-    Chunks that were recorded one a line decode as the stream that they were, arguments in pieces among them.
+    Chunks recorded one per line decode as a stream, including partial arguments.
     """
     head, lines = ReplyHead(200, {}), path.read_bytes().splitlines()
     body = b"".join(b"data: " + line + b"\r\n\r\n" for line in lines if line)
     whole = play(gemini().decoder(REQUEST, head), [body])
     assert_lost_nothing(built(whole), naive_gemini.chunks_of(body))
-    assert_goes_back(built(whole), naive_gemini.chunks_of(body), streamed=True)
+    assert_is_sent_back(built(whole), naive_gemini.chunks_of(body), streamed=True)
     assert play(gemini().decoder(REQUEST, head), cut(body, 0)) == whole
     ledger.has_decoded(path)
 
@@ -182,7 +182,7 @@ def test_recorded_bodies_lose_nothing(ledger, gemini, path):
     body = path.read_bytes()
     response = gemini().decode(REQUEST, HTTPReply(ReplyHead(200, {}), body))
     assert_lost_nothing(response, naive_gemini.chunks_of(body))
-    assert_goes_back(response, naive_gemini.chunks_of(body), streamed=False)
+    assert_is_sent_back(response, naive_gemini.chunks_of(body), streamed=False)
     ledger.has_decoded(path)
 
 
@@ -194,9 +194,9 @@ def is_refused(entry):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_recorded_errors_say_what_the_vendor_said(ledger, gemini, file):
+def test_recorded_errors_have_the_vendors_message(ledger, gemini, file):
     """
-    A recorded error has the vendor's words, its reason as the code, and the wait that the vendor asks for.
+    The code is the vendor's reason, and the delay the one in the body.
     """
     for one in recorded.of(file, is_refused):
         error = gemini().error(HTTPReply(parse_head(one.response), one.response.body))
@@ -212,9 +212,9 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, gemini, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_generation))
-def test_recorded_requests_are_written_again(ledger, gemini, file):
+def test_recorded_requests_are_encoded_again(ledger, gemini, file):
     """
-    A recorded request that is read into ours is written as it was, but for what `naive_gemini` lists with a reason.
+    A recorded request that is converted to ours is encoded as it was, except for the differences in `naive_gemini`.
     """
     for one in recorded.of(file, is_generation):
         said = one.request.json()

@@ -63,7 +63,7 @@ def asked(served):
 
 def read_by(client, *, streamed):
     """
-    Ask with the vendor's own client, and say what is compared.
+    Ask with the vendor's own client, and return what is compared.
     """
     question = {"model": "recorded", "contents": "Hello"}
     if streamed:
@@ -92,9 +92,9 @@ def read_by(client, *, streamed):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_both_read_the_same(ledger, served, theirs, asked, case):
+def test_both_clients_read_the_same(ledger, served, theirs, asked, case):
     """
-    Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    Text, thinking, calls, usage and finish reason are equal, streamed or not.
     """
     for said in sdk.replies(case, is_answered, streams_of=streams_of):
         reason = A_LIST if said.body.startswith(b"[") else sdk.first(NO_ORACLE, said.source)
@@ -108,9 +108,9 @@ def test_both_read_the_same(ledger, served, theirs, asked, case):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_both_are_refused(shared_folder, served, theirs, asked, file):
+def test_both_clients_raise_an_error(shared_folder, served, theirs, asked, file):
     """
-    What is an error to the vendor's own client is one to ours, with the same status and words.
+    Status and message are equal.
     """
     for said in sdk.replies(file, is_refused):
         sdk.play(served, said)

@@ -17,7 +17,7 @@ FINISH = {"stop": "stop", "length": "length"}
 
 def of_endpoint(*endings):
     """
-    Make a test of whether a recorded interaction is one of these endpoints.
+    Return a predicate for recorded interactions of these endpoints.
     """
     return lambda entry: any(recorded.ends_with(entry["url"], ending) for ending in endings)
 
@@ -50,7 +50,7 @@ def ollama_schemas(shared_folder):
 
 def assert_nothing_lost(response, lines):
     """
-    Compare a response with a naive reading of the same lines; each but the last line has a time that is not kept.
+    Compare a response with the content of its lines, except the times of all lines but the last.
     """
     reading = naive_ollama.read(lines)
     assert (response.text, response.reasoning) == (reading.text, reading.reasoning)
@@ -71,7 +71,7 @@ def assert_nothing_lost(response, lines):
 @pytest.mark.parametrize("file", recorded.files(is_answered))
 def test_recorded_replies_lose_nothing(ledger, ollama, file):
     """
-    A recorded reply, whole or streamed, decodes into what a naive reading of its JSON finds, and no value is lost.
+    A recorded reply, streamed or not, decodes to the content of its JSON.
     """
     for one in recorded.of(file, is_answered):
         reply, lines = reply_of(one), naive_ollama.lines_of(one.response.body)
@@ -82,9 +82,9 @@ def test_recorded_replies_lose_nothing(ledger, ollama, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_recorded_streams_may_be_cut_anywhere(shared_folder, ollama, file):
+def test_recorded_streams_may_be_split_anywhere(shared_folder, ollama, file):
     """
-    However the bytes of a recorded reply arrive, the events are the same; a whole one is a stream of one line.
+    However the bytes of a recorded reply are split, the events are the same; a complete reply is a stream of one line.
     """
     for one in recorded.of(file, is_answered):
         reply = reply_of(one)
@@ -96,7 +96,7 @@ def test_recorded_streams_may_be_cut_anywhere(shared_folder, ollama, file):
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_chat(entry) and entry["status"] == 404))
 def test_a_recorded_missing_model_is_not_found(ledger, ollama, file):
     """
-    The recorded 404 says what Ollama said, and how to fetch the model.
+    The error has Ollama's message, and a hint to pull the model.
     """
     (one,) = recorded.interactions(file)
     error = ollama().error(reply_of(one))
@@ -125,11 +125,9 @@ def test_recorded_embeddings_are_read_and_asked_for_again(ledger, ollama, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_chat))
-def test_recorded_requests_are_written_again(ledger, ollama, ollama_schemas, file):
+def test_recorded_requests_are_encoded_again(ledger, ollama, ollama_schemas, file):
     """
-    A recorded request that is read into ours, with nothing passed through, is written as it was, but for nulls.
-
-    What is written fits Ollama's description of its API.
+    A recorded request is encoded as it was, except for nulls, and matches Ollama's description of its API.
     """
     for one in recorded.of(file, is_chat):
         said = one.request.json()

@@ -20,16 +20,16 @@ CHATS = strategies.chats(strategies.messages(strategies.pictures))
 @pytest.fixture(scope="module")
 def problems(shared_folder):
     """
-    Hold a body against Ollama's own description, relaxed to what clients really send.
+    Validate a body with Ollama's own description, relaxed to what clients really send.
     """
     return descriptions.load(shared_folder / "specs" / "ollama" / "openapi.yaml").problems
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=CHATS, stream=st.booleans(), keep_alive=KEEP_ALIVE, rules=st.sampled_from([ModelRules(), LEVELS]))
-def test_chats_fit_the_description(ollama, problems, *, request, stream, keep_alive, rules):
+def test_chats_match_the_description(ollama, problems, *, request, stream, keep_alive, rules):
     """
-    Whatever is asked, the body of /api/chat is one that Ollama describes.
+    Any request becomes a body of /api/chat that Ollama describes.
     """
     call = ollama(rules, keep_alive=keep_alive, options={"num_ctx": 8192}).encode(request, stream=stream)
 
@@ -42,9 +42,9 @@ def test_chats_fit_the_description(ollama, problems, *, request, stream, keep_al
     dimensions=st.one_of(st.none(), st.integers(1)),
     keep_alive=KEEP_ALIVE,
 )
-def test_embeddings_fit_the_description(ollama, problems, words, dimensions, keep_alive):
+def test_embeddings_match_the_description(ollama, problems, words, dimensions, keep_alive):
     """
-    Whatever is embedded, the body of /api/embed is one that Ollama describes.
+    Any request becomes a body of /api/embed that Ollama describes.
     """
     request = EmbeddingRequest(model="m", texts=tuple(words), dimensions=dimensions)
     call = ollama(keep_alive=keep_alive, options={"num_ctx": 8192}).encode_embedding(request)

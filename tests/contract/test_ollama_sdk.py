@@ -40,9 +40,9 @@ def asked(loopback_server, clock):
 
 
 @pytest.mark.parametrize("file", chats(200))
-def test_both_read_the_same(ledger, loopback_server, asked, file):
+def test_both_clients_read_the_same(ledger, loopback_server, asked, file):
     """
-    Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    Text, thinking, calls, usage and finish reason are equal, streamed or not.
     """
     one = played(loopback_server, file, times=2)
     said = one.request.json()
@@ -71,9 +71,9 @@ def test_both_read_the_same(ledger, loopback_server, asked, file):
 
 
 @pytest.mark.parametrize("file", chats(404))
-def test_both_miss_the_same_model(shared_folder, loopback_server, asked, file):
+def test_both_clients_report_a_missing_model(shared_folder, loopback_server, asked, file):
     """
-    What is an error to Ollama's client is one to ours, in the same words.
+    The message is the same.
     """
     played(loopback_server, file, times=2)
     with pytest.raises(ollama.ResponseError) as theirs:

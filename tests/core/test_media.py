@@ -112,7 +112,7 @@ def test_a_byte_order_mark_is_no_text(client, scripted, write):
 @pytest.mark.parametrize(
     ("name", "data", "complaint"),
     [
-        ("a.txt", b"\xff\xfeH\x00i\x00", "a.txt is text/plain but no UTF-8: byte 0"),
+        ("a.txt", b"\xff\xfeH\x00i\x00", "a.txt is not valid UTF-8 at byte 0"),
         ("a.png", b"", "a.png is not a valid image/png"),
         ("a.webp", b"RIFF\x0a\x00\x00\x00WAVEfmt ", "a.webp is not a valid image/webp"),
         (

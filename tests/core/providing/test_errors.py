@@ -44,8 +44,8 @@ def classify(status: int, headers: dict[str, str] | None = None, **fields: objec
     """
     Classify an error reply.
     """
-    payload = VendorError(**({"message": "it failed"} | fields))
-    return classify_error(HTTPReply(ReplyHead(status, headers or {}), b""), payload, CODES)
+    vendor_error = VendorError(**({"message": "it failed"} | fields))
+    return classify_error(HTTPReply(ReplyHead(status, headers or {}), b""), vendor_error, CODES)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ def test_the_type_replaces_a_missing_code():
 
 
 @pytest.mark.parametrize(
-    ("payload", "status", "retryable"), [("true", 400, True), ("false", 503, False), ("x", 503, True)]
+    ("header", "status", "retryable"), [("true", 400, True), ("false", 503, False), ("x", 503, True)]
 )
-def test_the_server_may_say_whether_to_retry(payload, status, retryable):
+def test_the_server_may_say_whether_to_retry(header, status, retryable):
     """
     `x-should-retry` overrules the status.
     """
-    assert classify(status, {"x-should-retry": payload}).retryable is retryable
+    assert classify(status, {"x-should-retry": header}).retryable is retryable
 
 
 @pytest.mark.parametrize("word", ["insufficient_quota", "content_filter", "invalid_api_key"])
@@ -213,7 +213,7 @@ def test_parsed_json_is_handed_over():
 
 
 @pytest.mark.parametrize(
-    ("body", "payload"),
+    ("body", "description"),
     [
         (b"", "empty"),
         (b" \n", "empty"),
@@ -223,14 +223,14 @@ def test_parsed_json_is_handed_over():
         (b"\xff\xfe", "text that starts with"),
     ],
 )
-def test_a_body_that_is_not_json_is_described(body, payload):
+def test_a_body_that_is_not_json_is_described(body, description):
     """
     The error describes the body, has status and request id, and suggests the likely cause.
     """
     with pytest.raises(BadResponseError) as caught:
         parse_body(HTTPReply(ReplyHead(200, {"x-request-id": "r"}), body))
 
-    assert payload in caught.value.message
+    assert description in caught.value.message
     assert (caught.value.status, caught.value.request_id) == (200, "r")
     assert "base_url" in caught.value.hint
 
@@ -240,10 +240,10 @@ def test_any_body_is_described_on_one_printable_line(body):
     """
     A description is short and cannot steer a terminal.
     """
-    payload = describe_body(body)
+    description = describe_body(body)
 
-    assert payload.isprintable()
-    assert len(payload) < 500
+    assert description.isprintable()
+    assert len(description) < 500
 
 
 @given(st.text(), st.integers(1, 20))

@@ -109,9 +109,9 @@ def test_some_parameters_need_effort_none(effort, default, sent):
     The effort of the request counts, or the model's default.
     """
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
-    payload = {"reasoning_effort": effort} if effort else {}
+    fields = {"reasoning_effort": effort} if effort else {}
 
-    assert ("temperature" in adapt_parameters(request(temperature=0.5, **payload), rules).values) is sent
+    assert ("temperature" in adapt_parameters(request(temperature=0.5, **fields), rules).values) is sent
 
 
 def test_a_rare_parameter_needs_a_vendors_name():

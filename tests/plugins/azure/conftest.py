@@ -1,4 +1,4 @@
-"""Azure's provider object, and clients that ask it over the scripted transport."""
+"""Azure's provider, and clients that use it over the scripted transport."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "azure-very-secret"
 @pytest.fixture
 def azure(tmp_path):
     """
-    Make Azure's provider object, with the catalog's own rules.
+    Return a function that creates Azure's provider with the catalog's rules.
     """
 
     def make(kind=Azure, **settings):
@@ -35,9 +35,9 @@ def azure(tmp_path):
 
 
 @pytest.fixture
-def asking(scripted, clock):
+def make_client(scripted, clock):
     """
-    Make a client of the deployment ``chat`` over the scripted transport; without settings it has a key.
+    Return a function that creates a client of the deployment ``chat``; without settings it has a key.
     """
 
     def make(model="azure/chat", *, asynchronous=False, options=None, **settings):

@@ -38,9 +38,9 @@ REQUEST = ChatRequest(model="my chat", messages=(Message.user("Hello"),))
         ),
     ],
 )
-def test_the_endpoint_tells_the_form(azure, base_url, version, address):
+def test_base_url_determines_the_form(azure, base_url, version, address):
     """
-    An endpoint, the target of Azure's portal or something between lead to the same operation.
+    An endpoint, the target of Azure's portal and parts of it result in the same URL.
     """
     provider = azure(base_url=base_url, api_version=version)
 
@@ -55,9 +55,9 @@ def test_the_endpoint_tells_the_form(azure, base_url, version, address):
         ("foundry", f"{HOST}/models/embeddings?api-version=v"),
     ],
 )
-def test_embeddings_have_addresses_of_the_same_form(azure, form, address):
+def test_embedding_urls(azure, form, address):
     """
-    Embeddings stand where chats do.
+    Embeddings have URLs in the same form as chats.
     """
     request = EmbeddingRequest(model="my chat", texts=("a",))
 
@@ -67,41 +67,41 @@ def test_embeddings_have_addresses_of_the_same_form(azure, form, address):
 @pytest.mark.parametrize(
     ("form", "address"), [("deployments", f"{HOST}/openai/models?api-version=v"), ("v1", f"{HOST}/openai/v1/models")]
 )
-def test_the_list_of_models_belongs_to_the_resource(azure, form, address):
+def test_models_url(azure, form, address):
     """
-    The list stands beside the deployments, not below one.
+    The list of models belongs to the resource, not to a deployment.
     """
     assert azure(form=form, api_version="v").encode_models().url == address
 
 
 def test_foundry_lists_no_models(azure):
     """
-    Foundry's inference addresses tell of one model only.
+    Foundry's own addresses have no list of models.
     """
     assert Capability.MODELS not in azure(form="foundry", api_version="v").capabilities
 
 
 @pytest.mark.parametrize("form", ["deployments", "foundry"])
-def test_a_missing_version_is_said(azure, form):
+def test_missing_version(azure, form):
     """
-    The forms that need a version name the variable.
+    The forms that require a version name the variable in the error.
     """
     with pytest.raises(ConfigurationError, match="OPENAI_API_VERSION"):
         azure(form=form)
 
 
-def test_a_missing_endpoint_is_said(azure):
+def test_missing_endpoint(azure):
     """
-    Without an endpoint the error names the variable.
+    Without an endpoint, the error names the variable.
     """
     with pytest.raises(ConfigurationError, match="AZURE_OPENAI_ENDPOINT"):
         azure(base_url="")
 
 
 @given(st.text(min_size=1).filter(lambda name: "/" not in name and name.isprintable()))
-def test_any_deployment_survives_its_address(name):
+def test_deployment_names_are_escaped(name):
     """
-    What is written into an address is what is read out of it again.
+    A deployment name is the same after it is written into a URL and parsed.
     """
     try:
         url = parse_address(HOST).url("/chat/completions", name, "deployments", "v")

@@ -1,4 +1,4 @@
-"""Azure's plugin, proved by the kit, with each form of its addresses."""
+"""The conformance suite for Azure's plugin, with each form of its addresses."""
 
 from budwood_testing import OpenAIChatExamples, ProviderSuite, WireReply
 
@@ -8,7 +8,7 @@ class AzureExamples(OpenAIChatExamples):
 
     def content_filter_error(self, message):
         """
-        Azure's filter says what it found.
+        Return an error of Azure's content filter.
         """
         found = {"violence": {"filtered": True, "severity": "high"}}
         inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": found}
@@ -23,7 +23,7 @@ class TestAzure(ProviderSuite):
 
     def settings(self, folder):
         """
-        An endpoint whose addresses need no version.
+        Return settings of an endpoint without a version.
         """
         return {"base_url": "https://acme.openai.azure.com", "offers": ["count_tokens", "moderation"]}
 
@@ -35,7 +35,7 @@ class TestAzureDeployments(ProviderSuite):
 
     def settings(self, folder):
         """
-        An endpoint with a version, whose addresses name deployments.
+        Return settings of an endpoint with a version and deployments.
         """
         return {"base_url": "https://acme.openai.azure.com", "api_version": "2024-10-21"}
 
@@ -47,6 +47,6 @@ class TestFoundry(ProviderSuite):
 
     def settings(self, folder):
         """
-        An endpoint of Foundry's own form.
+        Return settings of a Foundry endpoint.
         """
         return {"base_url": "https://acme.services.ai.azure.com/models", "api_version": "2024-05-01-preview"}

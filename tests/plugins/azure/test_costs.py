@@ -11,31 +11,31 @@ COST = Decimal("0.0035")
 
 
 @pytest.mark.parametrize("family", ["gpt-4o", {"chat": "gpt-4o"}])
-def test_deployment_costs_what_its_family_costs(asking, scripted, family):
+def test_deployment_costs_what_its_family_costs(make_client, scripted, family):
     """
-    Whatever it is called, and before it has answered.
+    A deployment has the prices of its model family, also before its first reply.
     """
     scripted.reply(body=chat_reply("Hi", usage=USAGE) | {"model": ""})
 
-    with asking(api_key="k", model_family=family) as client:
+    with make_client(api_key="k", model_family=family) as client:
         assert client.model("azure/chat").price.input == Decimal("2.5")
         assert client.ask("Hello").cost == COST
 
 
-def test_deployment_is_known_by_its_reply(asking, scripted):
+def test_model_of_the_reply_determines_the_price(make_client, scripted):
     """
-    Where no family is given, the model that the reply names is charged.
+    Without a model family, the model of the reply determines the price.
     """
     scripted.reply(body=chat_reply("Hi", usage=USAGE) | {"model": "gpt-4o-2024-08-06"})
 
-    with asking() as client:
+    with make_client() as client:
         assert client.model("azure/chat").price is None
         assert client.ask("Hello").cost == COST
 
 
-def test_ends_at_the_maker_are_none_of_azures(asking):
+def test_shutdown_dates_of_openai_do_not_apply(make_client):
     """
-    Azure shuts models down on days of its own.
+    OpenAI's shutdown dates do not apply to Azure.
     """
-    with asking(api_key="k", model_family="gpt-4o") as client:
+    with make_client(api_key="k", model_family="gpt-4o") as client:
         assert client.model("azure/chat").facts.shutdown is None

@@ -1,7 +1,7 @@
 """
-A deployment that wants ``max_completion_tokens`` and refuses ``temperature``: as a row, and learned.
+Rules for a deployment that requires ``max_completion_tokens`` and rejects ``temperature``, configured or learned.
 
-No page of the vendor says so of GPT-4.1 mini; users report it of some deployments. So there is no row for all of them.
+Users report this of some deployments of GPT-4.1 mini. Microsoft does not document it, so the catalog has no rule.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ ASKED = {"max_tokens": 50, "temperature": 0.2}
 ADAPTED = {"max_tokens": "renamed", "temperature": "dropped"}
 
 
-def refusal(message, param, code=None):
+def make_rejection(message, param, code=None):
     """
-    Make the body of a refusal; some deployments send no code.
+    Return the body of an error that rejects a parameter; some deployments send no code.
     """
     return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
 
 
-def told(reply):
+def list_adaptations(reply):
     """
-    Return what was done to each parameter.
+    Return the action for each adapted parameter.
     """
     return {receipt.parameter: receipt.action for receipt in reply.adaptations}
 
 
-def test_a_row_tells_it_of_a_deployment(scripted, clock):
+def test_rules_of_the_settings(scripted, clock):
     """
-    A row of the settings for the deployment is all that it takes: the first request is right.
+    With rules in the settings, the first request to the deployment is correct.
     """
     settings = {
         "providers": {"azure": {"base_url": "https://res.openai.azure.com", "api_key": "azure-very-secret"}},
@@ -53,50 +53,55 @@ def test_a_row_tells_it_of_a_deployment(scripted, clock):
 
     assert scripted.sent(0)["max_completion_tokens"] == 50
     assert not {"max_tokens", "temperature"} & set(scripted.sent(0))
-    assert told(reply) == ADAPTED
-    assert (told(other), scripted.sent()["temperature"]) == ({}, 0.2)
+    assert list_adaptations(reply) == ADAPTED
+    assert (list_adaptations(other), scripted.sent()["temperature"]) == ({}, 0.2)
 
 
 @pytest.mark.parametrize("code", [None, "unsupported_parameter"])
 @pytest.mark.parametrize("family", [None, "gpt-4.1-mini", {"my-mini": "gpt-4.1-mini"}])
-def test_without_a_row_it_is_learned_by_deployment(asking, scripted, code, family):
+def test_rules_are_learned_for_each_deployment(make_client, scripted, code, family):
     """
-    Two refusals teach it, with and without their code, whatever the family; another deployment of it is not concerned.
+    Two errors teach the rules, with and without their code; another deployment of the family is not affected.
     """
-    scripted.reply(400, refusal(NEWER, "max_tokens", code)).reply(400, refusal(DEFAULT, "temperature", code))
+    scripted.reply(400, make_rejection(NEWER, "max_tokens", code)).reply(
+        400, make_rejection(DEFAULT, "temperature", code)
+    )
     for _ in range(3):
         scripted.reply(body=chat_reply("Hi"))
-    with asking("azure/my-mini", api_key="azure-very-secret", model_family=family) as client:
+    with make_client("azure/my-mini", api_key="azure-very-secret", model_family=family) as client:
         replies = [client.ask("Hello", **ASKED) for _ in range(2)]
         other = client.ask("Hello", model="azure/my-other", **ASKED)
 
     assert [len(reply.attempts) for reply in replies] == [3, 1]
-    assert [told(reply) for reply in replies] == [ADAPTED, ADAPTED]
+    assert [list_adaptations(reply) for reply in replies] == [ADAPTED, ADAPTED]
     assert scripted.sent(3)["max_completion_tokens"] == 50
-    assert (told(other), scripted.sent()["max_tokens"]) == ({}, 50)
+    assert (list_adaptations(other), scripted.sent()["max_tokens"]) == ({}, 50)
 
 
-def test_it_is_learned_from_a_stream_too(asking, scripted):
+def test_rules_are_learned_from_a_stream(make_client, scripted):
     """
-    An async stream of such a deployment begins as if nothing had been refused.
+    An async stream of such a deployment starts after the rules are learned.
     """
-    scripted.reply(400, refusal(NEWER, "max_tokens")).reply(400, refusal(DEFAULT, "temperature"))
+    scripted.reply(400, make_rejection(NEWER, "max_tokens")).reply(400, make_rejection(DEFAULT, "temperature"))
     scripted.reply(chunks=sse(*chat_chunks(["Hi"])))
 
     async def talk():
-        async with asking("azure/my-mini", asynchronous=True) as client, client.stream("Hello", **ASKED) as stream:
+        async with make_client("azure/my-mini", asynchronous=True) as client, client.stream("Hello", **ASKED) as stream:
             assert [text async for text in stream.text_deltas()] == ["Hi"]
         return stream.response
 
-    assert told(asyncio.run(talk())) == ADAPTED
+    assert list_adaptations(asyncio.run(talk())) == ADAPTED
 
 
-def test_who_wants_an_error_gets_it(asking, scripted):
+def test_rejection_with_on_unsupported_error(make_client, scripted):
     """
-    With `on_unsupported="error"` the first refusal is raised, and names the parameter as ours.
+    With `on_unsupported="error"` the first rejection is raised, with the name of the parameter in `ChatRequest`.
     """
-    scripted.reply(400, refusal(NEWER, "max_tokens", "unsupported_parameter"))
-    with asking("azure/my-mini") as client, pytest.raises(UnsupportedParameterError, match="max_completion") as caught:
+    scripted.reply(400, make_rejection(NEWER, "max_tokens", "unsupported_parameter"))
+    with (
+        make_client("azure/my-mini") as client,
+        pytest.raises(UnsupportedParameterError, match="max_completion") as caught,
+    ):
         client.ask("Hello", on_unsupported="error", **ASKED)
 
     assert caught.value.param == "max_tokens"

@@ -35,9 +35,9 @@ VERDICTS = [
 ]
 
 
-def failed(provider, status, body, headers=None):
+def convert(provider, status, body, headers=None):
     """
-    Read a reply that is not 2xx.
+    Convert a reply whose status is not 2xx.
     """
     return provider.error(HTTPReply(ReplyHead(status, headers or {}), json.dumps(body).encode()))
 
@@ -56,11 +56,11 @@ def failed(provider, status, body, headers=None):
         ({"error": {"message": "No.", "code": "content_filter"}, "content_filters": VERDICTS}, "output"),
     ],
 )
-def test_every_shape_of_a_filtered_request(azure, body, stage):
+def test_forms_of_filtered_prompts(azure, body, stage):
     """
-    However Azure writes it, a refusal of the filter is one error, with its categories, and is never tried again.
+    Azure's errors of the content filter, in every form, have their categories and are not retried.
     """
-    error = failed(azure(), 400, body)
+    error = convert(azure(), 400, body)
 
     assert type(error) is ContentFilterError
     assert error.categories == CATEGORIES
@@ -68,22 +68,22 @@ def test_every_shape_of_a_filtered_request(azure, body, stage):
 
 
 @pytest.mark.parametrize("inner", [None, "text", [], {"code": ["odd"]}, {"content_filter_result": "text"}])
-def test_strange_verdicts_do_no_harm(azure, inner):
+def test_invalid_filter_results(azure, inner):
     """
-    A refusal without categories is a refusal all the same.
+    A content filter error without valid categories is still a content filter error.
     """
-    error = failed(azure(), 400, {"error": {**REFUSED, "innererror": inner}, "content_filters": [None, "x"]})
+    error = convert(azure(), 400, {"error": {**REFUSED, "innererror": inner}, "content_filters": [None, "x"]})
 
     assert type(error) is ContentFilterError
     assert error.categories == {}
 
 
-def test_a_filtered_prompt_is_not_sent_again(asking, scripted):
+def test_filtered_prompt_is_not_retried(make_client, scripted):
     """
-    Through the client: one request, one error with categories.
+    A client sends a filtered prompt once, and raises an error with categories.
     """
     scripted.reply(400, {"error": {**REFUSED, "innererror": INNER}}, headers={"apim-request-id": "r1"})
-    with asking() as client, pytest.raises(ContentFilterError, match="refused the prompt") as caught:
+    with make_client() as client, pytest.raises(ContentFilterError, match="refused the prompt") as caught:
         client.ask("Hello")
 
     assert caught.value.categories == CATEGORIES
@@ -91,14 +91,14 @@ def test_a_filtered_prompt_is_not_sent_again(asking, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_a_reply_that_was_cut_off_says_so(asking, scripted):
+def test_filtered_reply(make_client, scripted):
     """
-    A filtered reply is billed, and a reply: what is left of it, why, and what was found.
+    A filtered reply is returned and billed, with its partial text and the filter results.
     """
     body = chat_reply("Once upon", finish_reason="content_filter")
     body["choices"][0]["content_filter_results"] = CATEGORIES
     scripted.reply(200, body)
-    with asking() as client:
+    with make_client() as client:
         reply = client.ask("Hello")
 
     assert (reply.text, reply.finish_reason) == ("Once upon", "content_filter")
@@ -106,16 +106,16 @@ def test_a_reply_that_was_cut_off_says_so(asking, scripted):
     assert reply.usage.output_tokens == 7
 
 
-def test_verdicts_on_good_replies_are_kept(asking, scripted):
+def test_filter_results_of_other_replies(make_client, scripted):
     """
-    What the filter found in prompt and reply is metadata; so is that it was down.
+    Filter results of prompt and reply are metadata, also if the filter was unavailable.
     """
     down = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
     body = chat_reply("Hi")
     body["choices"][0]["content_filter_results"] = down
     body["prompt_filter_results"] = [{"prompt_index": 0, "content_filter_results": CATEGORIES}]
     scripted.reply(200, body)
-    with asking() as client:
+    with make_client() as client:
         reply = client.ask("Hello")
 
     assert (reply.text, reply.finish_reason) == ("Hi", "stop")
@@ -123,31 +123,31 @@ def test_verdicts_on_good_replies_are_kept(asking, scripted):
     assert reply.metadata["prompt_filter_results"][0]["content_filter_results"] == CATEGORIES
 
 
-def streamed(asking, scripted, *chunks, done=True):
+def stream(make_client, scripted, *chunks, done=True):
     """
-    Play a stream through a client; return its response.
+    Stream a reply through a client, and return the response.
     """
     scripted.reply(200, chunks=sse(*chunks, done=done))
-    with asking() as client, client.stream("Hello") as stream:
+    with make_client() as client, client.stream("Hello") as stream:
         list(stream)
     return stream.response
 
 
 def chunk(**choice):
     """
-    Make a chunk with one choice.
+    Return a chunk with one choice.
     """
     return {"id": "c1", "model": "gpt-4o", "choices": [{"index": 0, "finish_reason": None, **choice}]}
 
 
-def test_verdicts_in_a_stream(asking, scripted):
+def test_filter_results_in_a_stream(make_client, scripted):
     """
-    The prompt's verdict comes first and without id; the reply's come without a delta, and even after the end.
+    Filter results of the prompt come first and without an id; those of the reply without a delta, also after the end.
     """
     prompt = [{"prompt_index": 0, "content_filter_results": CATEGORIES}]
     offsets = {"check_offset": 44, "start_offset": 44, "end_offset": 198}
-    response = streamed(
-        asking,
+    response = stream(
+        make_client,
         scripted,
         {"id": "", "model": "", "object": "", "choices": [], "prompt_filter_results": prompt},
         chunk(delta={"role": "assistant", "content": ""}),
@@ -162,28 +162,28 @@ def test_verdicts_in_a_stream(asking, scripted):
     assert response.metadata["content_filter_offsets"] == offsets
 
 
-def test_a_stream_that_the_filter_stops(asking, scripted):
+def test_filtered_stream(make_client, scripted):
     """
-    The last choice has no delta, and the filter as its reason.
+    The last choice of a filtered stream has no delta, and the finish reason of the filter.
     """
     last = chunk(finish_reason="content_filter", content_filter_results=CATEGORIES)
-    response = streamed(asking, scripted, chunk(delta={"content": "Once"}), last)
+    response = stream(make_client, scripted, chunk(delta={"content": "Once"}), last)
 
     assert (response.text, response.finish_reason) == ("Once", "content_filter")
     assert response.metadata["content_filter_results"] == CATEGORIES
 
 
-def test_a_filter_error_inside_a_stream(asking, scripted):
+def test_filter_error_in_a_stream(make_client, scripted):
     """
-    Before any content it is the error itself, after it the interruption, with what had arrived.
+    Before any content the error is raised itself; after content the stream is interrupted, with the partial text.
     """
     error = {"error": {**REFUSED, "innererror": INNER}}
     with pytest.raises(ContentFilterError) as caught:
-        streamed(asking, scripted, error, done=False)
+        stream(make_client, scripted, error, done=False)
     assert caught.value.categories == CATEGORIES
 
     with pytest.raises(StreamInterruptedError, match="content filter") as interrupted:
-        streamed(asking, scripted, chunk(delta={"content": "Once"}), error, done=False)
+        stream(make_client, scripted, chunk(delta={"content": "Once"}), error, done=False)
     assert interrupted.value.response.text == "Once"
     assert isinstance(interrupted.value.__cause__, ContentFilterError)
 
@@ -198,12 +198,12 @@ def test_a_filter_error_inside_a_stream(asking, scripted):
         ("Rate limit is exceeded, though the system is currently experiencing high demand.", RateLimitError),
     ],
 )
-def test_a_429_is_ones_own_quota_or_lack_of_capacity(azure, message, expected):
+def test_429_is_quota_or_capacity(azure, message, expected):
     """
-    Only the beginning of the message tells the two apart; waiting is the same.
+    The start of the message distinguishes the caller's quota from Azure's capacity.
     """
     body = {"error": {"code": "429", "message": message}}
-    error = failed(azure(), 429, body, {"retry-after-ms": "1500", "x-request-id": "r1"})
+    error = convert(azure(), 429, body, {"retry-after-ms": "1500", "x-request-id": "r1"})
 
     assert type(error) is expected
     assert (error.status, error.code, error.retry_after) == (429, "429", 1.5)
@@ -217,73 +217,75 @@ def test_a_429_is_ones_own_quota_or_lack_of_capacity(azure, message, expected):
         (403, "403", PermissionDeniedError, "may use"),
         (404, "DeploymentNotFound", NotFoundError, "azure/DEPLOYMENT"),
         (404, "404", NotFoundError, "api_version"),
-        (400, "OperationNotSupported", InvalidRequestError, "complains"),
+        (400, "OperationNotSupported", InvalidRequestError, "Correct the request"),
         (503, None, CapacityError, "another model"),
     ],
 )
-def test_errors_say_what_helps_on_azure(azure, status, code, expected, hint):
+def test_errors_have_hints_for_azure(azure, status, code, expected, hint):
     """
-    Each status has its class, and a hint in Azure's own terms.
+    Each status has a class, and a hint for Azure.
     """
-    error = failed(azure(), status, {"error": {"code": code, "message": "No."}})
+    error = convert(azure(), status, {"error": {"code": code, "message": "No."}})
 
     assert type(error) is expected
     assert hint in error.hint
 
 
-def test_rate_limits_are_read(asking, scripted):
+def test_rate_limits(make_client, scripted):
     """
-    Azure writes resets as plain seconds.
+    Azure sends resets as seconds without a unit.
     """
     limits = {"x-ratelimit-remaining-tokens": "99998", "x-ratelimit-reset-tokens": "60", "x-request-id": "r2"}
     scripted.reply(200, chat_reply("Hi"), headers=limits)
-    with asking() as client:
+    with make_client() as client:
         reply = client.ask("Hello")
 
     assert (reply.rate_limits.remaining_tokens, reply.rate_limits.reset_tokens) == (99998, 60.0)
     assert reply.request_id == "r2"
 
 
-def test_more_cached_input_than_input_is_no_negative_number(asking, scripted):
+def test_more_cached_input_than_input(make_client, scripted):
     """
-    Grok on Azure says so: how much was not cached is unknown then.
+    If Grok on Azure reports more cached input than input, the uncached input is unknown.
     """
     usage = {"prompt_tokens": 208, "completion_tokens": 27, "prompt_tokens_details": {"cached_tokens": 314}}
     scripted.reply(200, chat_reply("Hi", usage=usage))
-    with asking() as client:
+    with make_client() as client:
         reply = client.ask("Hello")
 
     assert (reply.usage.input_tokens, reply.usage.cache_read_tokens) == (208, 314)
     assert reply.usage.uncached_input_tokens is None
 
 
-def test_tools_and_schemas(asking, scripted):
+def test_tools_and_schemas(make_client, scripted):
     """
-    The loop of tools and native schemas work as with OpenAI.
+    The tool loop and native schemas work as with OpenAI.
     """
 
     def weather(city: str) -> str:
-        """Tell the weather."""
+        """
+        Return the weather.
+        """
         return f"rain in {city}"
 
     call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     scripted.reply(200, chat_reply("", tool_calls=[call], finish_reason="tool_calls"))
     scripted.reply(200, chat_reply('{"rain": true}'))
     schema = {"type": "object", "properties": {"rain": {"type": "boolean"}}, "required": ["rain"]}
-    with asking() as client:
+    with make_client() as client:
         assert client.ask("Does it rain in Oslo?", tools=[weather], schema=schema).parsed == {"rain": True}
 
     assert scripted.sent()["messages"][-1]["content"] == "rain in Oslo"
     assert scripted.sent()["response_format"]["type"] == "json_schema"
 
 
-def test_embeddings_and_models(asking, scripted):
+def test_embeddings_and_models(make_client, scripted):
     """
-    Both come from the same resource, with the same key.
+    Embeddings and the list of models are requested from the same resource, with the same key.
     """
     scripted.reply(200, {"data": [{"index": 0, "embedding": [0.5]}], "model": "e", "usage": {"prompt_tokens": 1}})
     scripted.reply(200, {"data": [{"id": "gpt-4o", "object": "model"}]})
-    with asking() as client:
+    with make_client() as client:
         assert client.embed(["a"]).vectors == ((0.5,),)
         assert [model.id for model in client.models()] == ["gpt-4o"]
 

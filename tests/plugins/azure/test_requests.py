@@ -12,17 +12,17 @@ from budwood_openai_compatible import Body
 from budwood_testing import chat_reply
 
 
-def body_of(provider, model="chat", **fields):
+def encode(provider, model="chat", **fields):
     """
-    Encode a request; return its body and its receipts.
+    Encode a request, and return its body and adaptations.
     """
     call = provider.encode(ChatRequest(model=model, messages=(Message.user("Hello"),), **fields), stream=False)
     return json.loads(call.body), {(receipt.parameter, receipt.action) for receipt in call.adaptations}
 
 
-def test_the_vendors_own_variables(scripted, clock, monkeypatch):
+def test_environment_variables(scripted, clock, monkeypatch):
     """
-    Endpoint, key and version come from the variables that OpenAI's own library reads for Azure.
+    Endpoint, key and version are read from the variables of OpenAI's library for Azure.
     """
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://res.openai.azure.com/")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "the-key")
@@ -38,11 +38,11 @@ def test_the_vendors_own_variables(scripted, clock, monkeypatch):
     assert "the-key" not in repr(call)
 
 
-def test_nothing_is_sent_without_a_credential(asking, scripted):
+def test_nothing_is_sent_without_a_credential(make_client, scripted):
     """
-    Without key or token the error names the variable.
+    Without a key or token, the error names the variable.
     """
-    with asking(api_version="v") as client, pytest.raises(CredentialError, match="AZURE_OPENAI_API_KEY"):
+    with make_client(api_version="v") as client, pytest.raises(CredentialError, match="AZURE_OPENAI_API_KEY"):
         client.ask("Hello")
     assert scripted.calls == []
 
@@ -50,9 +50,9 @@ def test_nothing_is_sent_without_a_credential(asking, scripted):
 @pytest.mark.parametrize(
     ("kind", "header"), [("key", ("api-key", "s3cret")), ("token", ("authorization", "Bearer s3cret"))]
 )
-def test_keys_and_tokens_have_headers_of_their_own(azure, kind, header):
+def test_headers_of_keys_and_tokens(azure, kind, header):
     """
-    A key goes into ``api-key``, a token into ``Authorization``.
+    A key is sent as ``api-key``, a token as ``Authorization``.
     """
     call = azure().encode(ChatRequest(model="m", messages=(Message.user("Hello"),)), stream=False)
     sent = azure().authorize(call, Credential(secret="s3cret", kind=kind)).headers
@@ -71,32 +71,32 @@ def test_keys_and_tokens_have_headers_of_their_own(azure, kind, header):
         ({"fast": "gpt-5-mini"}, "my-chat", False),
     ],
 )
-def test_the_family_tells_the_rules(azure, family, model, adapted):
+def test_model_family_determines_the_rules(azure, family, model, adapted):
     """
-    The catalog's rules are those of the model behind the deployment, as far as it is known.
+    The catalog's rules are those of the model family of the deployment.
     """
-    body, receipts = body_of(azure(model_family=family), model, max_tokens=5, temperature=0.5)
+    body, receipts = encode(azure(model_family=family), model, max_tokens=5, temperature=0.5)
 
     assert body["model"] == model
     assert ("max_completion_tokens" in body, "temperature" not in body) == (adapted, adapted)
     assert receipts == ({("max_tokens", "renamed"), ("temperature", "dropped")} if adapted else set())
 
 
-def test_the_family_holds_for_a_client_too(asking, scripted):
+def test_model_family_in_a_client(make_client, scripted):
     """
-    Through the public client, rules of OpenAI's models hold for deployments of that family.
+    In a client, the rules of OpenAI's models apply to deployments of the family.
     """
     scripted.reply(200, chat_reply("Hi"))
-    with asking(api_key="k", model_family={"chat": "o3"}) as client:
+    with make_client(api_key="k", model_family={"chat": "o3"}) as client:
         reply = client.ask("Hello", max_tokens=5)
 
     assert scripted.sent()["max_completion_tokens"] == 5
     assert [receipt.parameter for receipt in reply.adaptations] == ["max_tokens"]
 
 
-def test_a_row_of_ones_own_comes_first(scripted, clock):
+def test_rules_of_the_settings_take_precedence(scripted, clock):
     """
-    A deployment that wants what no model of its family wants is a row of the user's.
+    Rules of the settings for a deployment take precedence over those of the family.
     """
     row = {"renames": {"max_tokens": "max_completion_tokens"}, "refuses": ["temperature"]}
     settings = {
@@ -111,9 +111,9 @@ def test_a_row_of_ones_own_comes_first(scripted, clock):
     assert "temperature" not in scripted.sent()
 
 
-def test_there_is_one_kind_of_instruction(azure):
+def test_role_of_instructions(azure):
     """
-    Azure's reasoning models refuse system and developer messages together.
+    System and developer messages have one role, because Azure's reasoning models reject both together.
     """
     messages = (Message.system("a"), Message(role="developer", parts=Message.user("b").parts), Message.user("c"))
     call = azure().encode(ChatRequest(model="m", messages=messages), stream=False)
@@ -122,7 +122,9 @@ def test_there_is_one_kind_of_instruction(azure):
 
 
 class Renaming(AzureBase):
-    """A family with a bound of its own name, whose replies have their text in another place."""
+    """
+    A provider for models with another name of max_tokens, and the text of replies in another field.
+    """
 
     def chat_body(self, request, *, stream):
         values, receipts = super().chat_body(request, stream=stream)
@@ -133,9 +135,9 @@ class Renaming(AzureBase):
         return {**said, "choices": [{"message": {"content": said["output"]}, "finish_reason": "stop"}]}
 
 
-def test_what_is_sent_and_what_comes_back_can_be_overridden(azure):
+def test_derived_provider(azure):
     """
-    Those who add a model override a transform or two.
+    A derived provider can change requests and replies.
     """
     from budwood.types import HTTPReply, ReplyHead
 
@@ -149,7 +151,7 @@ def test_what_is_sent_and_what_comes_back_can_be_overridden(azure):
 
 def test_settings_do_not_show_secrets():
     """
-    Neither key nor token is in any text that settings give of themselves, nor a source of tokens.
+    The repr and the dump of settings do not contain a key, a token or a token source.
     """
     for settings in (
         AzureSettings(api_key="very-secret"),

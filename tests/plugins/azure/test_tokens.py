@@ -19,7 +19,7 @@ ENDPOINT = "https://res.openai.azure.com"
 
 class Source:
     """
-    Returns one token after the other, each for an hour of the test's clock.
+    Returns one token after the other, each valid for an hour of the test's clock.
     """
 
     def __init__(self, clock, *, seconds=3600.0):
@@ -45,21 +45,21 @@ class Credential:
         return SimpleNamespace(token="of-azure", expires_on=2_000_000_000)
 
 
-def bearers(scripted):
+def list_tokens(scripted):
     """
-    List the tokens that were sent.
+    Return the tokens that were sent.
     """
     return [call.headers["authorization"].removeprefix("Bearer ") for call in scripted.calls]
 
 
-def test_a_token_is_kept_until_shortly_before_its_end(asking, scripted, clock):
+def test_token_is_cached_until_shortly_before_it_expires(make_client, scripted, clock):
     """
-    The source is asked once, and again five minutes before the token expires.
+    The source is called once, and again five minutes before the token expires.
     """
     source = Source(clock)
     for _ in range(4):
         scripted.reply(200, chat_reply("Hi"))
-    with asking(token_source=source) as client:
+    with make_client(token_source=source) as client:
         client.ask("Hello")
         clock.now += 3299
         client.ask("Hello")
@@ -67,41 +67,41 @@ def test_a_token_is_kept_until_shortly_before_its_end(asking, scripted, clock):
         client.ask("Hello")
         reply = client.ask("Hello")
 
-    assert bearers(scripted) == ["token-1", "token-1", "token-2", "token-2"]
+    assert list_tokens(scripted) == ["token-1", "token-1", "token-2", "token-2"]
     assert "api-key" not in scripted.calls[0].headers
     assert [attempt.key for attempt in reply.attempts] == ["token"]
 
 
-def test_a_function_that_returns_text_is_asked_for_each_request(asking, scripted):
+def test_token_without_expiry_is_fetched_for_each_request(make_client, scripted):
     """
-    Of a bare text nobody knows how long it lasts.
+    A source that returns a text is called for each request, because its expiry is unknown.
     """
     tokens = iter(["one", "two"])
     for _ in range(2):
         scripted.reply(200, chat_reply("Hi"))
-    with asking(token_source=lambda: next(tokens)) as client:
+    with make_client(token_source=lambda: next(tokens)) as client:
         client.ask("Hello")
         client.ask("Hello")
 
-    assert bearers(scripted) == ["one", "two"]
+    assert list_tokens(scripted) == ["one", "two"]
 
 
-def test_a_credential_of_azure_identity_is_asked_for_the_scope(asking, scripted):
+def test_credential_of_azure_identity(make_client, scripted):
     """
-    Credentials in the form of azure-identity are sources too.
+    Credentials in the form of azure-identity are called with the scope.
     """
     credential = Credential()
     scripted.reply(200, chat_reply("Hi"))
-    with asking(token_source=credential, scope="https://example.org/.default") as client:
+    with make_client(token_source=credential, scope="https://example.org/.default") as client:
         client.ask("Hello")
 
-    assert bearers(scripted) == ["of-azure"]
+    assert list_tokens(scripted) == ["of-azure"]
     assert credential.scopes == ["https://example.org/.default"]
 
 
-def test_azure_identity_is_imported_at_the_first_call(asking, scripted, monkeypatch):
+def test_azure_identity_is_imported_at_the_first_call(make_client, scripted, monkeypatch):
     """
-    With ``identity = true`` the credential that azure-identity finds is made once, when it is wanted.
+    With ``identity = true``, azure-identity is imported and its credential created at the first call.
     """
     made = []
     module = ModuleType("azure.identity")
@@ -111,27 +111,27 @@ def test_azure_identity_is_imported_at_the_first_call(asking, scripted, monkeypa
     monkeypatch.setitem(sys.modules, "azure.identity", module)
     for _ in range(2):
         scripted.reply(200, chat_reply("Hi"))
-    with asking(identity=True) as client:
+    with make_client(identity=True) as client:
         assert made == []
         client.ask("Hello")
         client.ask("Hello")
 
     assert [credential.scopes for credential in made] == [["https://ai.azure.com/.default"]]
-    assert bearers(scripted) == ["of-azure", "of-azure"]
+    assert list_tokens(scripted) == ["of-azure", "of-azure"]
 
 
-def test_azure_identity_that_is_missing_is_named(asking, monkeypatch):
+def test_missing_azure_identity(make_client, monkeypatch):
     """
-    Without the library the error says what to install, before anything is asked.
+    Without azure-identity, the error has the command to install it.
     """
     monkeypatch.setitem(sys.modules, "azure", None)
     with pytest.raises(ConfigurationError, match="pip install azure-identity"):
-        asking(identity=True)
+        make_client(identity=True)
 
 
-def test_a_token_may_be_fetched_asynchronously(asking, scripted, clock):
+def test_async_source(make_client, scripted, clock):
     """
-    An async source is awaited by the async client, and kept in the same way.
+    The async client awaits an async source, and caches its token.
     """
     source = Source(clock)
 
@@ -139,7 +139,7 @@ def test_a_token_may_be_fetched_asynchronously(asking, scripted, clock):
         return source()
 
     async def main():
-        async with asking(asynchronous=True, token_source=fetch) as client:
+        async with make_client(asynchronous=True, token_source=fetch) as client:
             await client.ask("Hello")
             await client.ask("Hello")
 
@@ -147,77 +147,77 @@ def test_a_token_may_be_fetched_asynchronously(asking, scripted, clock):
         scripted.reply(200, chat_reply("Hi"))
     asyncio.run(main())
 
-    assert bearers(scripted) == ["token-1", "token-1"]
+    assert list_tokens(scripted) == ["token-1", "token-1"]
 
 
-def test_a_blocking_source_serves_the_async_client(asking, scripted, clock):
+def test_blocking_source_in_the_async_client(make_client, scripted, clock):
     """
-    A blocking source gets a thread.
+    The async client calls a blocking source in a thread.
     """
 
     async def main():
-        async with asking(asynchronous=True, token_source=Source(clock)) as client:
+        async with make_client(asynchronous=True, token_source=Source(clock)) as client:
             await client.ask("Hello")
 
     scripted.reply(200, chat_reply("Hi"))
     asyncio.run(main())
 
-    assert bearers(scripted) == ["token-1"]
+    assert list_tokens(scripted) == ["token-1"]
 
 
-def test_the_blocking_client_refuses_an_async_source(asking, scripted):
+def test_async_source_in_the_blocking_client(make_client, scripted):
     """
-    A client that cannot await says so, and nothing is sent.
+    The blocking client rejects an async source, and sends nothing.
     """
 
     async def fetch():
         return "token"
 
-    with asking(token_source=fetch) as client, pytest.raises(ConfigurationError, match="AsyncClient"):
+    with make_client(token_source=fetch) as client, pytest.raises(ConfigurationError, match="AsyncClient"):
         client.ask("Hello")
     assert scripted.calls == []
 
 
 @pytest.mark.parametrize("given", ["", "  ", None, 5])
-def test_a_source_without_a_token_is_an_error(asking, scripted, given):
+def test_a_source_without_a_token_is_an_error(make_client, scripted, given):
     """
-    Whatever is no token is not sent.
+    A value that is not a token is an error.
     """
-    with asking(token_source=lambda: given) as client, pytest.raises(CredentialError, match="azure: "):
+    with make_client(token_source=lambda: given) as client, pytest.raises(CredentialError, match="azure: "):
         client.ask("Hello")
     assert scripted.calls == []
 
 
-def test_a_source_that_fails_is_an_error(asking, scripted):
+def test_a_source_that_fails_is_an_error(make_client, scripted):
     """
-    What a source raises is chained to an error that says whose it is.
+    The exception of a source is chained to an error that names the source.
     """
 
     def fail():
         raise OSError("no metadata service")
 
-    with asking(token_source=fail) as client, pytest.raises(CredentialError, match="OSError") as caught:
+    with make_client(token_source=fail) as client, pytest.raises(CredentialError, match="OSError") as caught:
         client.ask("Hello")
     assert str(caught.value.__cause__) == "no metadata service"
     assert scripted.calls == []
 
 
-def test_a_source_cannot_end_the_program(asking, scripted):
+def test_a_source_cannot_end_the_program(make_client, scripted):
     """
-    Libraries of vendors were written for command lines, and some of them exit.
+    A source that exits, as libraries for command lines do, raises an error.
     """
 
     def leave():
         raise SystemExit(3)
 
-    with asking(token_source=leave) as client, pytest.raises(CredentialError, match="SystemExit"):
+    with make_client(token_source=leave) as client, pytest.raises(CredentialError, match="SystemExit"):
         client.ask("Hello")
     assert scripted.calls == []
 
 
-def test_an_old_token_serves_while_it_lasts(asking, scripted, clock):
+def test_cached_token_is_used_if_the_source_fails(make_client, scripted, clock):
     """
-    A source that fails in the last minutes does no harm until the token has expired.
+    If the source fails before the token expires, the cached token is used.
     """
     source = Source(clock)
     state = SimpleNamespace(broken=False)
@@ -229,7 +229,7 @@ def test_an_old_token_serves_while_it_lasts(asking, scripted, clock):
 
     for _ in range(2):
         scripted.reply(200, chat_reply("Hi"))
-    with asking(token_source=fetch) as client:
+    with make_client(token_source=fetch) as client:
         client.ask("Hello")
         state.broken = True
         clock.now += 3500
@@ -238,28 +238,28 @@ def test_an_old_token_serves_while_it_lasts(asking, scripted, clock):
         with pytest.raises(CredentialError):
             client.ask("Hello")
 
-    assert bearers(scripted) == ["token-1", "token-1"]
+    assert list_tokens(scripted) == ["token-1", "token-1"]
 
 
-def test_a_kept_token_that_is_refused_is_replaced(asking, scripted, clock):
+def test_rejected_token_is_replaced(make_client, scripted, clock):
     """
-    Azure may take a token back: one that was kept is got anew, one that is new is not.
+    A cached token that Azure rejects is replaced once; a new one is not.
     """
     refused = {"error": {"code": "401", "message": "Unauthorized."}}
     scripted.reply(200, chat_reply("Hi")).reply(401, refused).reply(200, chat_reply("Hi again"))
     scripted.reply(401, refused).reply(401, refused)
-    with asking(token_source=Source(clock)) as client:
+    with make_client(token_source=Source(clock)) as client:
         client.ask("Hello")
         assert client.ask("Hello").text == "Hi again"
         with pytest.raises(AuthenticationError):
             client.ask("Hello")
 
-    assert bearers(scripted) == ["token-1", "token-1", "token-2", "token-2", "token-3"]
+    assert list_tokens(scripted) == ["token-1", "token-1", "token-2", "token-2", "token-3"]
 
 
-def test_many_threads_ask_the_source_once(asking, scripted, clock):
+def test_concurrent_calls_fetch_one_token(make_client, scripted, clock):
     """
-    Calls side by side wait for one token.
+    Concurrent calls wait for one token.
     """
     source = Source(clock)
     second = threading.Barrier(2)
@@ -271,22 +271,22 @@ def test_many_threads_ask_the_source_once(asking, scripted, clock):
 
     for _ in range(8):
         scripted.reply(200, chat_reply("Hi"))
-    with asking(token_source=fetch) as client:
+    with make_client(token_source=fetch) as client:
         replies = client.ask_many(["Hello"] * 8, concurrency=8)
 
     assert [reply.text for reply in replies] == ["Hi"] * 8
     assert source.asked == 1
 
 
-def test_tokens_do_not_show(asking, scripted, caplog):
+def test_tokens_are_redacted(make_client, scripted, caplog):
     """
-    A token that a server repeats is in neither the error nor the log nor the call's repr.
+    A token that a server echoes is not in the error, the log or the repr of the request.
     """
     caplog.set_level(logging.DEBUG)
     token = "token-of-the-test"
     scripted.reply(400, {"error": {"message": f"You sent {token}."}})
     with (
-        asking(token_source=lambda: AccessToken(secret=token)) as client,
+        make_client(token_source=lambda: AccessToken(secret=token)) as client,
         pytest.raises(Exception, match="redacted") as caught,
     ):
         client.ask("Hello")
@@ -294,9 +294,9 @@ def test_tokens_do_not_show(asking, scripted, caplog):
     assert token not in f"{caught.value} {caught.value!r} {scripted.calls[0]!r} {caplog.text}"
 
 
-def test_the_token_of_the_environment_wins_over_its_key(scripted, clock, monkeypatch):
+def test_token_takes_precedence_over_the_key(scripted, clock, monkeypatch):
     """
-    As in OpenAI's own library; a key that the program gives wins over both.
+    In the environment the token takes precedence over the key; a key of the program over both.
     """
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", ENDPOINT)
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key")
@@ -312,18 +312,18 @@ def test_the_token_of_the_environment_wins_over_its_key(scripted, clock, monkeyp
     assert "authorization" not in scripted.calls[1].headers
 
 
-def test_one_way_to_prove_it_is_enough(asking):
+def test_key_and_token_are_mutually_exclusive(make_client):
     """
-    Key and token together in one place are a mistake.
+    Key and token in the same source are an error.
     """
     with pytest.raises(ConfigurationError, match="mutually exclusive"):
-        asking(api_key="key", token="token")
+        make_client(api_key="key", token="token")
 
 
-def test_a_source_is_a_function_or_a_credential(asking):
+def test_a_source_is_a_function_or_a_credential(make_client):
     """
-    A text in its place is refused, and not repeated: it may be a token.
+    A text as token source is rejected, and not repeated in the error, because it may be a token.
     """
     with pytest.raises(ConfigurationError, match="function") as caught:
-        asking(token_source="very-secret")
+        make_client(token_source="very-secret")
     assert "very-secret" not in str(caught.value)

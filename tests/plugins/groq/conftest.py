@@ -1,4 +1,4 @@
-"""Groq's provider object, and clients that ask it over the scripted transport."""
+"""Groq's provider, and clients that use it over the scripted transport."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET = "gsk_very_secret"
 @pytest.fixture
 def groq(tmp_path):
     """
-    Make Groq's provider object, with the catalog's own rules.
+    Return a function that creates Groq's provider with the catalog's rules.
     """
 
     def make(**settings):
@@ -33,9 +33,9 @@ def groq(tmp_path):
 
 
 @pytest.fixture
-def asking(scripted, clock):
+def make_client(scripted, clock):
     """
-    Make a client of one of Groq's models over the scripted transport.
+    Return a function that creates a client of a model of Groq.
     """
 
     def make(model="openai/gpt-oss-20b", settings=None, **options):

@@ -1,4 +1,4 @@
-"""Groq's plugin, proved by the kit."""
+"""The conformance suite for Groq's plugin."""
 
 from budwood_testing import OpenAIChatExamples, ProviderSuite
 

@@ -1,4 +1,4 @@
-"""What Groq's refusals teach."""
+"""Rules that are learned when Groq rejects a parameter."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from budwood_testing import chat_reply
     "message",
     ["property 'seed' is unsupported, did you mean 'stop'?", "`seed` is not supported with this model"],
 )
-def test_a_refused_parameter_is_left_out(asking, scripted, message):
+def test_rejected_parameter_is_dropped(make_client, scripted, message):
     """
-    Groq names the parameter in its text alone; it is left out, and known from then on.
+    Groq names a rejected parameter only in its message; it is not sent again.
     """
     scripted.reply(400, {"error": {"message": message, "type": "invalid_request_error"}})
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
-    with asking() as client:
+    with make_client() as client:
         replies = [client.ask("Hello", seed=3, top_p=0.5) for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]

@@ -32,28 +32,28 @@ USAGE = {
 
 def chunk(delta=None, **fields):
     """
-    Make a chunk; without a delta it has no choice.
+    Return a chunk; without a delta it has no choice.
     """
     finish = fields.pop("finish_reason", None)
     choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m", "choices": choices, **fields}
 
 
-def failed(provider, status, error, headers=None):
+def convert(provider, status, error, headers=None):
     """
-    Read a reply that is not 2xx.
+    Convert a reply whose status is not 2xx.
     """
     return provider.error(HTTPReply(ReplyHead(status, headers or {}), json.dumps({"error": error}).encode()))
 
 
-def test_usage_of_a_stream_is_in_x_groq(asking, scripted):
+def test_usage_of_a_stream_is_in_x_groq(make_client, scripted):
     """
-    The last chunk has usage in ``x_groq``, whether or not it was asked for.
+    The last chunk of a stream has usage in ``x_groq``, whether it was requested or not.
     """
     first = chunk({"role": "assistant", "content": ""}, x_groq={"id": "req_1"})
     last = chunk({}, finish_reason="stop", x_groq={"id": "req_1", "usage": USAGE, "seed": 7})
     scripted.reply(200, chunks=sse(first, chunk({"reasoning": "Well"}), chunk({"content": "Hi"}), last))
-    with asking() as client, client.stream("Hello") as stream:
+    with make_client() as client, client.stream("Hello") as stream:
         assert "".join(stream.text_deltas()) == "Hi"
     usage = stream.response.usage
 
@@ -64,62 +64,66 @@ def test_usage_of_a_stream_is_in_x_groq(asking, scripted):
     assert stream.response.metadata["x_groq"]["seed"] == 7
 
 
-def test_x_groq_of_a_whole_reply_is_not_its_usage(asking, scripted):
+def test_x_groq_of_a_complete_reply_is_not_its_usage(make_client, scripted):
     """
-    In a whole reply ``x_groq.usage`` counts Groq's own caches, and stays what it is.
+    In a complete reply, ``x_groq.usage`` has the counts of Groq's caches, and remains metadata.
     """
     caches = {"dram_cached_tokens": 1, "sram_cached_tokens": 2}
     scripted.reply(200, {**chat_reply("Hi", usage=USAGE), "x_groq": {"id": "req_1", "usage": caches}})
-    with asking() as client:
+    with make_client() as client:
         reply = client.ask("Hello")
 
     assert reply.usage.input_tokens == 40
     assert reply.metadata["x_groq"]["usage"] == caches
 
 
-def test_an_unknown_usage_is_unknown(asking, scripted):
+def test_missing_usage(make_client, scripted):
     """
-    A reply without usage has none, though ``x_groq`` has numbers.
+    A reply without usage has none, although ``x_groq`` has counts.
     """
     scripted.reply(200, {**chat_reply("Hi", usage=None), "x_groq": {"usage": {"dram_cached_tokens": 1}}})
-    with asking() as client:
+    with make_client() as client:
         usage = client.ask("Hello").usage
 
     assert (usage.input_tokens, usage.raw) == (None, None)
 
 
 @pytest.mark.parametrize("said", ["over_capacity", "The model ran out of time."])
-def test_an_error_in_x_groq_is_raised(asking, scripted, said):
+def test_an_error_in_x_groq_is_raised(make_client, scripted, said):
     """
-    A stream that stops early says why in ``x_groq.error``; what had arrived is kept.
+    The error in ``x_groq.error`` of a stream is raised, with the partial text.
     """
     stopped = chunk({}, x_groq={"id": "req_1", "error": said})
     scripted.reply(200, chunks=sse(chunk({"content": "Half"}), stopped))
-    with asking(retries=0) as client, client.stream("Hello") as stream, pytest.raises(StreamInterruptedError) as caught:
+    with (
+        make_client(retries=0) as client,
+        client.stream("Hello") as stream,
+        pytest.raises(StreamInterruptedError) as caught,
+    ):
         list(stream)
 
     assert said in str(caught.value)
     assert caught.value.response.text == "Half"
 
 
-def test_an_error_in_x_groq_before_any_content_is_tried_again(asking, scripted):
+def test_error_in_x_groq_before_content_is_retried(make_client, scripted):
     """
-    Before the first content, a stopped stream is the server's failure, and unseen.
+    Before the first content, the error in ``x_groq`` is a server error, which is retried.
     """
     scripted.reply(200, chunks=sse(chunk({}, x_groq={"error": "over_capacity"})))
     scripted.reply(200, chunks=sse(chunk({"content": "Hi"}, finish_reason="stop")))
-    with asking() as client, client.stream("Hello") as stream:
+    with make_client() as client, client.stream("Hello") as stream:
         assert "".join(stream.text_deltas()) == "Hi"
     assert [attempt.error for attempt in stream.response.attempts] == ["ServerError", None]
 
 
-def test_a_full_flex_tier_is_tried_again(asking, scripted, clock):
+def test_flex_tier_without_capacity_is_retried(make_client, scripted, clock):
     """
-    The flex tier without room answers 498: capacity, not a fault of the caller.
+    Status 498 of the flex tier is a capacity error, which is retried.
     """
     scripted.reply(498, {"error": {"message": "flex tier capacity exceeded", "code": "capacity_exceeded"}})
     scripted.reply(200, {**chat_reply("Hi"), "service_tier": "flex"})
-    with asking(settings={"service_tier": "flex"}) as client:
+    with make_client(settings={"service_tier": "flex"}) as client:
         reply = client.ask("Hello")
 
     assert reply.attempts[0].error == "CapacityError"
@@ -149,28 +153,28 @@ def test_a_full_flex_tier_is_tried_again(asking, scripted, clock):
 )
 def test_errors(groq, status, code, expected, retryable):
     """
-    Each status and code has its class; what the model itself wrote wrongly may be tried again.
+    Each status and code has a class; errors about the model's own output are retryable.
     """
-    error = failed(groq(), status, {"message": "No.", "type": "some_type", "code": code})
+    error = convert(groq(), status, {"message": "No.", "type": "some_type", "code": code})
 
     assert type(error) is expected
     assert (error.status, error.retryable) == (status, retryable)
 
 
-def test_what_the_model_wrote_is_shown(groq):
+def test_failed_generation_is_in_the_hint(groq):
     """
-    The hint of a failed generation shows it, clipped.
+    The hint of a failed generation shows the output of the model, shortened.
     """
     wrote = '{"name": "f"} ' + "x" * 1000
-    error = failed(groq(), 400, {"message": "No.", "code": "tool_use_failed", "failed_generation": wrote})
+    error = convert(groq(), 400, {"message": "No.", "code": "tool_use_failed", "failed_generation": wrote})
 
     assert 'Its output: {"name": "f"}' in str(error)
     assert len(str(error)) < 500
 
 
-def test_rate_limits_and_retry_after(asking, scripted, clock):
+def test_rate_limits_and_retry_after(make_client, scripted, clock):
     """
-    Requests a day and tokens a minute are read, with durations as Groq writes them; a 429 waits as long as it says.
+    Requests per day and tokens per minute are parsed, with Groq's durations; a 429 waits as long as requested.
     """
     limits = {
         "x-ratelimit-limit-requests": "14400",
@@ -182,7 +186,7 @@ def test_rate_limits_and_retry_after(asking, scripted, clock):
     }
     scripted.reply(429, {"error": {"message": "Slow down."}}, headers={"retry-after": "2"})
     scripted.reply(200, chat_reply("Hi"), headers={**limits, "x-request-id": "req_9"})
-    with asking() as client:
+    with make_client() as client:
         reply = client.ask("Hello")
 
     assert clock.slept == [2.0]
@@ -192,29 +196,31 @@ def test_rate_limits_and_retry_after(asking, scripted, clock):
     assert reply.request_id == "req_9"
 
 
-def test_a_wrong_key(asking, scripted):
+def test_invalid_key(make_client, scripted):
     """
-    A refused key is not tried again, and no error shows it.
+    An invalid key is not retried, and not in the error.
     """
     scripted.reply(401, {"error": {"message": "Invalid API Key gsk_very_secret", "code": "invalid_api_key"}})
-    with asking() as client, pytest.raises(AuthenticationError, match="Check the API key") as caught:
+    with make_client() as client, pytest.raises(AuthenticationError, match="Check the API key") as caught:
         client.ask("Hello")
     assert "gsk_very_secret" not in repr(caught.value) + str(caught.value)
 
 
-def test_tools_are_called(asking, scripted):
+def test_tools_are_called(make_client, scripted):
     """
-    A tool that the model calls is run, and its result goes back.
+    A tool is called, and its result is sent.
     """
 
     def weather(city: str) -> str:
-        """Tell the weather."""
+        """
+        Return the weather.
+        """
         return f"rain in {city}"
 
     call = {"id": "fc_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     scripted.reply(200, chat_reply("", tool_calls=[call], reasoning="Hm", finish_reason="tool_calls"))
     scripted.reply(200, chat_reply("It rains."))
-    with asking() as client:
+    with make_client() as client:
         assert client.ask("How is Oslo?", tools=[weather]).text == "It rains."
 
     result = scripted.sent()["messages"][-1]
@@ -222,21 +228,21 @@ def test_tools_are_called(asking, scripted):
 
 
 @pytest.mark.parametrize(("model", "native"), [("openai/gpt-oss-20b", True), ("llama-3.3-70b-versatile", False)])
-def test_structured_output(asking, scripted, model, native):
+def test_structured_output(make_client, scripted, model, native):
     """
-    Models with schemas get one; for the others the output is a tool's arguments.
+    Models with native schemas get the schema; for others, the output is the arguments of a tool.
     """
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
     call = {"id": "1", "type": "function", "function": {"name": "return_output", "arguments": '{"age": 3}'}}
     scripted.reply(200, chat_reply('{"age": 3}') if native else chat_reply("", tool_calls=[call]))
-    with asking(model) as client:
+    with make_client(model) as client:
         assert client.ask("Ada is 3.", schema=schema).parsed == {"age": 3}
     assert ("response_format" in scripted.sent()) is native
 
 
-def test_what_compound_systems_did_is_kept(groq):
+def test_tools_of_compound_systems(groq):
     """
-    Tools that ran at Groq are content of its own, and go nowhere else.
+    Tools that ran at Groq are vendor parts, which are not sent to other vendors.
     """
     body = chat_reply("Hi", executed_tools=[{"index": 0, "type": "search"}])
     body["usage_breakdown"] = {"models": [{"model": "a", "usage": USAGE}]}
@@ -249,13 +255,13 @@ def test_what_compound_systems_did_is_kept(groq):
     assert response.metadata["usage_breakdown"]["models"][0]["model"] == "a"
 
 
-def test_the_list_of_models(asking, scripted):
+def test_models(make_client, scripted):
     """
-    The list tells the context window.
+    The list of models has context windows.
     """
     row = {"id": "llama-3.1-8b-instant", "object": "model", "created": 1, "owned_by": "Meta", "context_window": 131072}
     scripted.reply(200, {"object": "list", "data": [row]})
-    with asking() as client:
+    with make_client() as client:
         (model,) = client.models()
 
     assert (model.id, model.context_window, model.provider) == ("llama-3.1-8b-instant", 131072, "groq")

@@ -13,18 +13,18 @@ from budwood_testing import chat_reply
 TOOL = ToolDefinition(name="weather", parameters={"type": "object", "properties": {}})
 
 
-def body_of(provider, model="openai/gpt-oss-20b", **fields):
+def encode(provider, model="openai/gpt-oss-20b", **fields):
     """
-    Encode a request; return its body and its receipts.
+    Encode a request, and return its body and adaptations.
     """
     fields = {"messages": (Message.user("Hello"),), **fields}
     call = provider.encode(ChatRequest(model=model, **fields), stream=False)
     return json.loads(call.body), {(receipt.parameter, receipt.action) for receipt in call.adaptations}
 
 
-def test_the_vendors_own_variables(scripted, clock, monkeypatch):
+def test_environment_variables(scripted, clock, monkeypatch):
     """
-    Key and address come from the variables that Groq's own library reads, whose address has no path.
+    Key and address are read from the variables of Groq's library, whose address has no path.
     """
     from budwood import Client
 
@@ -42,7 +42,7 @@ def test_the_vendors_own_variables(scripted, clock, monkeypatch):
 
 def test_nothing_is_sent_without_a_key(scripted, clock):
     """
-    Without a key the error names the variable.
+    Without a key, the error names the variable.
     """
     from budwood import Client
 
@@ -62,18 +62,18 @@ def test_nothing_is_sent_without_a_key(scripted, clock):
         ("https://gateway.example.org/groq/v1/", "https://gateway.example.org/groq/v1"),
     ],
 )
-def test_an_address_without_a_path_is_completed(given, used):
+def test_base_url_without_a_path(given, used):
     """
-    Groq's own library takes the host alone; an address with a path is taken as it is.
+    A base URL without a path gets one, as in Groq's library; one with a path is unchanged.
     """
     assert GroqSettings(base_url=given).base_url == used
 
 
-def test_the_bound_of_the_output_has_its_new_name(groq):
+def test_max_tokens(groq):
     """
-    Groq prefers ``max_completion_tokens`` for all its models: that is no adaptation.
+    max_tokens is sent as ``max_completion_tokens``, without an adaptation.
     """
-    body, receipts = body_of(groq(), max_tokens=5)
+    body, receipts = encode(groq(), max_tokens=5)
 
     assert body["max_completion_tokens"] == 5
     assert receipts == set()
@@ -92,44 +92,44 @@ def test_the_bound_of_the_output_has_its_new_name(groq):
         ({"presence_penalty": 0.5}, "presence_penalty"),
     ],
 )
-def test_what_groq_refuses_is_left_out(groq, given, parameter):
+def test_rejected_parameters_are_dropped(groq, given, parameter):
     """
-    What Groq answers with 400, or passes over, is not sent, with a receipt; all else is.
+    Parameters that Groq rejects or ignores are not sent, and reported as adaptations.
     """
     given = {"temperature": 0.5, **given}
-    body, receipts = body_of(groq(), **given)
+    body, receipts = encode(groq(), **given)
 
     assert parameter not in body
     assert body["temperature"] == 0.5
     assert receipts == {(parameter, "dropped")}
 
 
-def test_names_of_messages_are_left_out(groq):
+def test_message_names_are_dropped(groq):
     """
-    Groq refuses names; the messages themselves are kept.
+    Names of messages are not sent; the messages are.
     """
     named = Message(role="user", name="Ada", parts=(TextPart(text="Hello"),))
-    body, receipts = body_of(groq(), messages=(named,))
+    body, receipts = encode(groq(), messages=(named,))
 
     assert body["messages"] == [{"role": "user", "content": "Hello"}]
     assert receipts == {("name", "dropped")}
 
 
-def test_one_choice_may_be_asked_for(groq):
+def test_one_choice(groq):
     """
-    An ``n`` of 1 is what Groq takes.
+    An ``n`` of 1 is sent.
     """
-    body, receipts = body_of(groq(), extra={"n": 1})
+    body, receipts = encode(groq(), extra={"n": 1})
 
     assert body["n"] == 1
     assert receipts == set()
 
 
-def test_a_refused_parameter_is_an_error_where_the_caller_wants_that(asking, scripted):
+def test_on_unsupported_error(make_client, scripted):
     """
     With ``on_unsupported="error"`` nothing is sent.
     """
-    with asking(on_unsupported="error") as client, pytest.raises(UnsupportedError, match="logprobs"):
+    with make_client(on_unsupported="error") as client, pytest.raises(UnsupportedError, match="logprobs"):
         client.ask("Hello", extra={"logprobs": True})
     assert scripted.calls == []
 
@@ -149,11 +149,11 @@ def test_a_refused_parameter_is_an_error_where_the_caller_wants_that(asking, scr
         ("some/new-model", "xhigh", "xhigh"),
     ],
 )
-def test_the_effort_is_one_that_the_model_knows(groq, model, effort, sent):
+def test_unsupported_effort(groq, model, effort, sent):
     """
-    An effort that a model does not know becomes the nearest that it does, with a receipt.
+    An unsupported effort is replaced by the nearest one, and reported as an adaptation.
     """
-    body, receipts = body_of(groq(), model, reasoning_effort=effort)
+    body, receipts = encode(groq(), model, reasoning_effort=effort)
 
     assert body.get("reasoning_effort") == sent
     action = "dropped" if sent is None else "changed"
@@ -175,75 +175,75 @@ def test_the_effort_is_one_that_the_model_knows(groq, model, effort, sent):
         ({"reasoning_format": "parsed"}, "some/new-model", {}, {"reasoning_format": "parsed"}),
     ],
 )
-def test_the_form_of_thoughts(groq, settings, model, fields, sent):
+def test_reasoning_format(groq, settings, model, fields, sent):
     """
-    The call's own word wins over the settings, these over the catalog; format and inclusion are never sent together.
+    Options of the call take precedence over settings, and settings over the catalog; only one of both is sent.
     """
-    body, _ = body_of(groq(**settings), model, **fields)
+    body, _ = encode(groq(**settings), model, **fields)
 
     assert {name: body[name] for name in ("reasoning_format", "include_reasoning") if name in body} == sent
 
 
-def test_contradicting_words_leave_a_receipt(groq):
+def test_both_reasoning_options_in_a_call(groq):
     """
-    Where a call itself gives both, the format is left out, and that is said.
+    If a call has both options, the format is not sent, and reported as an adaptation.
     """
     extra = {"reasoning_format": "parsed", "include_reasoning": True}
-    body, receipts = body_of(groq(), extra=extra)
+    body, receipts = encode(groq(), extra=extra)
 
     assert "reasoning_format" not in body
     assert receipts == {("reasoning_format", "dropped")}
 
 
-def test_raw_thoughts_beside_json_leave_a_receipt(groq):
+def test_raw_reasoning_with_json(groq):
     """
-    Raw thoughts beside JSON would be a 400.
+    Raw reasoning with JSON output is sent as ``parsed``, and reported as an adaptation.
     """
     extra = {"reasoning_format": "raw", "response_format": {"type": "json_object"}}
-    body, receipts = body_of(groq(), "qwen/qwen3-32b", extra=extra)
+    body, receipts = encode(groq(), "qwen/qwen3-32b", extra=extra)
 
     assert body["reasoning_format"] == "parsed"
     assert receipts == {("reasoning_format", "changed")}
 
 
-def test_settings_say_one_thing_of_reasoning():
+def test_both_reasoning_settings_are_rejected():
     """
-    Groq refuses the two parameters together, and so do the settings.
+    Settings with both options are rejected, as Groq rejects both parameters.
     """
     with pytest.raises(ValidationError, match="mutually exclusive"):
         GroqSettings(reasoning_format="parsed", include_reasoning=True)
 
 
-def test_the_service_tier(groq):
+def test_service_tier(groq):
     """
-    The tier is the instance's, unless the call says another.
+    The tier is that of the settings, unless the call sets another.
     """
     provider = groq(service_tier="flex")
 
-    assert body_of(provider)[0]["service_tier"] == "flex"
-    assert body_of(provider, extra={"service_tier": "auto"})[0]["service_tier"] == "auto"
-    assert "service_tier" not in body_of(groq())[0]
+    assert encode(provider)[0]["service_tier"] == "flex"
+    assert encode(provider, extra={"service_tier": "auto"})[0]["service_tier"] == "auto"
+    assert "service_tier" not in encode(groq())[0]
 
 
 @pytest.mark.parametrize(
     ("model", "strict"), [("openai/gpt-oss-20b", True), ("meta-llama/llama-4-scout-17b-16e-instruct", None)]
 )
-def test_strict_schemas_are_for_models_that_have_them(groq, model, strict):
+def test_strict_schemas(groq, model, strict):
     """
-    Models with schemas at best effort refuse ``strict``; it is left out, with a receipt.
+    ``strict`` is not sent to models that do not support it, and reported as an adaptation.
     """
     schema = OutputSchema(json_schema={"type": "object"}, strict=True)
-    body, receipts = body_of(groq(), model, output_schema=schema)
+    body, receipts = encode(groq(), model, output_schema=schema)
 
     assert body["response_format"]["json_schema"].get("strict") == strict
     assert receipts == (set() if strict else {("strict", "dropped")})
 
 
-def test_capabilities_are_those_of_groq(asking):
+def test_capabilities(make_client):
     """
-    Groq makes no embeddings, and what a model lacks is a row of the catalog.
+    Groq has no embeddings, and the catalog lists what a model lacks.
     """
-    with asking() as client:
+    with make_client() as client:
         assert Capability.EMBEDDINGS not in client.capabilities()
         assert Capability.IMAGE_INPUT not in client.capabilities("groq/openai/gpt-oss-20b")
         assert Capability.IMAGE_INPUT in client.capabilities("groq/meta-llama/llama-4-scout-17b-16e-instruct")
@@ -252,17 +252,17 @@ def test_capabilities_are_those_of_groq(asking):
 
 def test_images_are_sent(groq):
     """
-    An image goes as a data address.
+    An image is sent as a data URL.
     """
     message = Message(role="user", parts=(ImagePart(data=b"x", media_type="image/png"), TextPart(text="What?")))
-    body, _ = body_of(groq(), "meta-llama/llama-4-scout-17b-16e-instruct", messages=(message,))
+    body, _ = encode(groq(), "meta-llama/llama-4-scout-17b-16e-instruct", messages=(message,))
 
     assert body["messages"][0]["content"][0]["image_url"]["url"] == "data:image/png;base64,eA=="
 
 
 def test_settings_do_not_show_the_key(groq):
     """
-    The key is in no text that settings or provider give of themselves.
+    The repr and the dump of settings and provider do not contain the key.
     """
     settings = GroqSettings(api_key="gsk_very_secret")
 

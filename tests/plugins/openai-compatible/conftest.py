@@ -1,4 +1,4 @@
-"""The provider object, which does no I/O, with settings and model rules of the test's own."""
+"""The provider with settings and model rules of the test. It does no I/O."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from budwood_testing import FakeClock
 
 
 @pytest.fixture
-def speaker(tmp_path):
+def new_provider(tmp_path):
     """
-    Make a provider of a server on this machine.
+    Return a function that creates a provider for a local server.
     """
 
     def make(rules=None, **settings):

@@ -1,4 +1,4 @@
-"""The plugin for any server that speaks OpenAI's API, proved by the kit."""
+"""The conformance suite, for the plugin that supports any server with OpenAI's API."""
 
 from budwood_testing import OpenAIChatExamples, ProviderSuite
 
@@ -12,7 +12,7 @@ class TestOpenAICompatible(ProviderSuite):
 
     def settings(self, folder):
         """
-        A server that can do all that any can.
+        A server with all optional features.
         """
         return {**ADDRESS, "offers": ["count_tokens", "moderation"]}
 
@@ -24,7 +24,7 @@ class TestPoorServer(ProviderSuite):
 
     def settings(self, folder):
         """
-        A server that can do little.
+        A server without optional features.
         """
         lacks = ["tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models"]
         return {**ADDRESS, "lacks": lacks}

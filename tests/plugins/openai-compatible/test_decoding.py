@@ -11,26 +11,26 @@ from budwood_testing import chat_reply
 REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 
 
-def reply_of(body, headers=None, status=200):
+def make_reply(body, headers=None, status=200):
     """
-    Make a reply of JSON.
+    Create a reply with a JSON body.
     """
     return HTTPReply(ReplyHead(status, headers or {}), json.dumps(body).encode())
 
 
-def decoded(speaker, body, headers=None):
+def decode(new_provider, body, headers=None):
     """
-    Decode a reply to one and the same request.
+    Decode a reply to a fixed request.
     """
-    return speaker().decode(REQUEST, reply_of(body, headers))
+    return new_provider().decode(REQUEST, make_reply(body, headers))
 
 
-def test_a_reply_in_the_form_of_openai(speaker):
+def test_openai_reply(new_provider):
     """
-    Text, finish reason, usage, names and headers of a plain reply stand in their fields.
+    A plain reply is decoded with text, finish reason, usage, names and headers.
     """
     headers = {"x-request-id": "req_1", "x-ratelimit-remaining-tokens": "90", "x-ratelimit-reset-tokens": "6m0s"}
-    response = decoded(speaker, chat_reply("Hi") | {"system_fingerprint": "fp_1"}, headers)
+    response = decode(new_provider, chat_reply("Hi") | {"system_fingerprint": "fp_1"}, headers)
 
     assert response.text == "Hi"
     assert (response.finish_reason, response.raw_finish_reason) == ("stop", "stop")
@@ -41,26 +41,28 @@ def test_a_reply_in_the_form_of_openai(speaker):
 
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-def test_reasoning_has_two_names(speaker, name):
+def test_reasoning_in_both_fields(new_provider, name):
     """
-    Reasoning is read under both of its names, and stands before the text.
+    Reasoning is decoded from both of its fields, and comes before the text.
     """
-    response = decoded(speaker, chat_reply("4", **{name: "2 and 2"}))
+    response = decode(new_provider, chat_reply("4", **{name: "2 and 2"}))
 
     thought = ReasoningPart(text="2 and 2", provider="my-server", data=name)
     assert response.message.parts == (thought, TextPart(text="4"))
 
 
-def test_reasoning_under_both_names_counts_once(speaker):
+def test_reasoning_in_two_fields_is_decoded_once(new_provider):
     """
-    A server that writes reasoning under both names for the sake of older clients has thought once.
+    If a server sends the same reasoning in both fields, it is decoded once.
     """
-    assert decoded(speaker, chat_reply("4", reasoning="2 and 2", reasoning_content="2 and 2")).reasoning == "2 and 2"
+    assert (
+        decode(new_provider, chat_reply("4", reasoning="2 and 2", reasoning_content="2 and 2")).reasoning == "2 and 2"
+    )
 
 
-def test_content_may_be_a_list(speaker):
+def test_content_list(new_provider):
     """
-    Content in typed pieces becomes text, reasoning, and parts of the vendor for what Budwood does not model.
+    Content parts become text, reasoning, and vendor parts for types that Budwood does not model.
     """
     pieces = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "2 "}, {"type": "text", "text": "and 2"}]},
@@ -68,7 +70,7 @@ def test_content_may_be_a_list(speaker):
         "4.",
         {"type": "reference", "reference_ids": [1]},
     ]
-    response = decoded(speaker, chat_reply(pieces))
+    response = decode(new_provider, chat_reply(pieces))
 
     assert response.text == "It is 4."
     assert response.reasoning == "2 and 2"
@@ -77,28 +79,28 @@ def test_content_may_be_a_list(speaker):
     )
 
 
-def test_calls_without_ids_get_one_each(speaker):
+def test_tool_calls_without_ids_get_unique_ids(new_provider):
     """
-    Tool calls without ids can be told apart all the same, and arguments may be an object instead of a text.
+    Tool calls without ids get unique ids, and arguments may be an object.
     """
     calls = [
         {"function": {"name": "a", "arguments": {"x": 1}}},
         {"id": None, "function": {"name": "b", "arguments": ""}},
         {"id": "", "function": {"name": "c"}},
     ]
-    response = decoded(speaker, chat_reply(None, tool_calls=calls))
+    response = decode(new_provider, chat_reply(None, tool_calls=calls))
 
     assert [(call.name, call.arguments) for call in response.tool_calls] == [("a", '{"x":1}'), ("b", ""), ("c", "")]
     assert len({call.id for call in response.tool_calls} - {""}) == 3
 
 
 @pytest.mark.parametrize("given", ["tool_calls", "stop", "function_call"])
-def test_after_tool_calls_the_reason_is_tool_calls(speaker, given):
+def test_stop_after_tool_calls_becomes_tool_calls(new_provider, given):
     """
-    Servers that say ``stop`` after tool calls mean ``tool_calls``; their own word is kept.
+    With tool calls, ``stop`` becomes ``tool_calls``; the raw value is unchanged.
     """
     calls = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
-    response = decoded(speaker, chat_reply(None, tool_calls=calls, finish_reason=given))
+    response = decode(new_provider, chat_reply(None, tool_calls=calls, finish_reason=given))
 
     assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", given)
 
@@ -116,32 +118,32 @@ def test_after_tool_calls_the_reason_is_tool_calls(speaker, given):
         (None, "other"),
     ],
 )
-def test_finish_reasons(speaker, raw, reason):
+def test_finish_reasons(new_provider, raw, reason):
     """
-    Every word for the end of a reply has its place, and an unknown one is ``other``, never an error.
+    Known finish reasons are converted, and an unknown one is ``other``, not an error.
     """
-    response = decoded(speaker, chat_reply("Hi", finish_reason=raw))
+    response = decode(new_provider, chat_reply("Hi", finish_reason=raw))
 
     assert (response.finish_reason, response.raw_finish_reason) == (reason, raw)
 
 
-def test_a_refusal_is_no_text(speaker):
+def test_refusal_is_a_part(new_provider):
     """
-    The model's words for refusing are a part of their own.
+    A refusal is a part of its own, not text.
     """
-    response = decoded(speaker, chat_reply(None, refusal="I cannot."))
+    response = decode(new_provider, chat_reply(None, refusal="I cannot."))
 
     assert response.text == ""
     assert [part.type for part in response.message.parts] == ["refusal"]
 
 
-def test_unknown_fields_are_kept(speaker):
+def test_unknown_fields_are_preserved(new_provider):
     """
-    What Budwood does not model is kept: of the message as parts, of the choice and the reply as metadata.
+    Unknown fields of the message become parts, and those of the choice and the reply become metadata.
     """
     body = chat_reply("Hi", annotations=[{"url": "u"}], audio=None) | {"citations": ["u"], "provider": "Novita"}
     body["choices"][0] |= {"logprobs": {"content": [1]}, "native_finish_reason": "end_turn", "stop_reason": None}
-    response = decoded(speaker, body)
+    response = decode(new_provider, body)
 
     kept = VendorPart(provider="my-server", kind="annotations", data=[{"url": "u"}])
     assert response.message.parts == (TextPart(text="Hi"), kept)
@@ -154,23 +156,23 @@ def test_unknown_fields_are_kept(speaker):
     assert response.raw == body
 
 
-def test_further_choices_are_alternatives(speaker):
+def test_requested_choices_are_alternatives(new_provider):
     """
-    A reply of several choices that were asked for holds the others as alternatives, in the order of their indexes.
+    If several choices are requested, the others are alternatives, in the order of their indexes.
     """
     body = chat_reply("first")
     body["choices"].insert(0, {"index": 1, "message": {"content": "second"}, "finish_reason": "stop"})
     request = REQUEST.model_copy(update={"extra": {"n": 2}})
-    response = speaker().decode(request, reply_of(body))
+    response = new_provider().decode(request, make_reply(body))
 
     assert (response.text, [message.text for message in response.alternatives]) == ("first", ["second"])
 
 
-def test_unknown_usage_is_none_and_not_zero(speaker):
+def test_missing_usage_is_none(new_provider):
     """
-    What a server does not say of its usage is unknown.
+    Counts that the server does not report are None, not 0.
     """
-    usage = decoded(speaker, chat_reply("Hi", usage=None)).usage
+    usage = decode(new_provider, chat_reply("Hi", usage=None)).usage
 
     assert (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.reasoning_tokens) == (None,) * 4
 
@@ -182,54 +184,55 @@ def test_unknown_usage_is_none_and_not_zero(speaker):
         {"prompt_cache_hit_tokens": 30, "prompt_cache_miss_tokens": 70, "prompt_tokens_details": None},
     ],
 )
-def test_cached_input_is_part_of_the_input(speaker, cached):
+def test_cached_input_is_included_in_input(new_provider, cached):
     """
-    Cached input, as OpenAI and as DeepSeek report it, is part of the total.
+    Cached input, in the fields of OpenAI and DeepSeek, is included in the input.
     """
-    usage = decoded(speaker, chat_reply("Hi", usage={"prompt_tokens": 100, "completion_tokens": 1, **cached})).usage
+    body = chat_reply("Hi", usage={"prompt_tokens": 100, "completion_tokens": 1, **cached})
+    usage = decode(new_provider, body).usage
 
     assert (usage.input_tokens, usage.uncached_input_tokens, usage.cache_read_tokens) == (100, 70, 30)
 
 
 @pytest.mark.parametrize(("completion", "total"), [(300, 400), (50, 400)])
-def test_reasoning_is_part_of_the_output(speaker, completion, total):
+def test_reasoning_is_included_in_output(new_provider, completion, total):
     """
-    Reasoning counts as output, also where the server counts it beside ``completion_tokens`` and only its total tells.
+    Reasoning is included in the output, also if only the total includes it.
     """
     details = {"completion_tokens_details": {"reasoning_tokens": 250}}
     counted = {"prompt_tokens": 100, "completion_tokens": completion, "total_tokens": total, **details}
-    usage = decoded(speaker, chat_reply("4", usage=counted)).usage
+    usage = decode(new_provider, chat_reply("4", usage=counted)).usage
 
     assert (usage.output_tokens, usage.reasoning_tokens, usage.total_tokens) == (300, 250, 400)
 
 
 @pytest.mark.parametrize("body", [{}, {"choices": []}, {"choices": None}, [], "text", 1, None])
-def test_a_reply_without_choices_is_an_error(speaker, body):
+def test_missing_choices_are_an_error(new_provider, body):
     """
-    A reply without choices is never taken for an empty answer.
+    A reply without choices is an error, not an empty answer.
     """
     with pytest.raises(BadResponseError):
-        decoded(speaker, body)
+        decode(new_provider, body)
 
 
 @pytest.mark.parametrize(
     ("body", "said"), [(b"<html><title>Sign in</title></html>", "Sign in"), (b"", "empty"), (b"{", "starts with '{'")]
 )
-def test_a_reply_that_is_no_json_says_what_it_is(speaker, body, said):
+def test_reply_that_is_not_json_is_described(new_provider, body, said):
     """
-    A login page or a cut body is named as what it is, with a hint at the address.
+    The error describes a login page or a truncated body, and its hint mentions the address.
     """
     with pytest.raises(BadResponseError, match=said) as caught:
-        speaker().decode(REQUEST, HTTPReply(ReplyHead(200, {}), body))
+        new_provider().decode(REQUEST, HTTPReply(ReplyHead(200, {}), body))
     assert "base_url" in caught.value.hint
 
 
 @pytest.mark.parametrize(
     "body", [{"error": {"message": "It broke."}}, {"error": "It broke."}, {"object": "error", "message": "It broke."}]
 )
-def test_an_error_inside_a_200_is_an_error(speaker, body):
+def test_error_with_status_200_is_raised(new_provider, body):
     """
-    A status of 200 does not make a success of a body that is an error.
+    A body with an error is raised despite the status 200.
     """
     with pytest.raises(ServerError, match="It broke"):
-        decoded(speaker, body)
+        decode(new_provider, body)

@@ -29,28 +29,28 @@ OURS = "my-server"
 TOOL = ToolDefinition(name="f", description="Does.", parameters={"type": "object"}, strict=True)
 
 
-def sent(provider, *messages, stream=False, **parameters):
+def encode(provider, *messages, stream=False, **parameters):
     """
-    Encode a request and read its body.
+    Encode a request, and parse its body.
     """
     request = ChatRequest(model="m", messages=messages or (Message.user("Hello"),), **parameters)
     return json.loads(provider.encode(request, stream=stream).body)
 
 
-def test_a_plain_request(speaker):
+def test_plain_request(new_provider):
     """
-    Nothing is sent that was not asked for.
+    Only the parameters of the request are sent.
     """
-    call = speaker().encode(ChatRequest(model="m", messages=(Message.user("Hello"),)), stream=False)
+    call = new_provider().encode(ChatRequest(model="m", messages=(Message.user("Hello"),)), stream=False)
 
     assert (call.method, call.url) == ("POST", "http://localhost:8000/v1/chat/completions")
     assert json.loads(call.body) == {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
     assert call.adaptations == ()
 
 
-def test_all_parameters(speaker):
+def test_all_parameters(new_provider):
     """
-    Each parameter of a request has its field.
+    Each parameter of a request has a field.
     """
     plain = {
         "temperature": 0.0,
@@ -62,56 +62,56 @@ def test_all_parameters(speaker):
         "reasoning_effort": "low",
         "parallel_tool_calls": False,
     }
-    body = sent(speaker(), **plain, stop=("a", "b"), extra={"top_k": 3})
+    body = encode(new_provider(), **plain, stop=("a", "b"), extra={"top_k": 3})
 
     assert body == {"model": "m", "messages": body["messages"], **plain, "stop": ["a", "b"], "top_k": 3}
 
 
-def test_a_stream_asks_for_its_usage(speaker):
+def test_stream_requests_usage(new_provider):
     """
-    Streams report usage only on demand; a server that refuses the demand is not asked.
+    A stream requests usage, unless the settings say that the server rejects that.
     """
-    assert sent(speaker(), stream=True)["stream_options"] == {"include_usage": True}
-    silent = sent(speaker(lacks={"stream_options"}), stream=True)
+    assert encode(new_provider(), stream=True)["stream_options"] == {"include_usage": True}
+    silent = encode(new_provider(lacks={"stream_options"}), stream=True)
     assert silent["stream"] is True
     assert "stream_options" not in silent
 
 
-def test_tools_and_what_must_be_called(speaker):
+def test_tools_and_tool_choice(new_provider):
     """
-    Tools, a choice among them, and the schema of the reply stand in OpenAI's form.
+    Tools, the tool choice and the output schema are in OpenAI's form.
     """
     schema = OutputSchema(name="out", json_schema={"type": "object"}, strict=True)
-    body = sent(speaker(), tools=(TOOL,), tool_choice=NamedTool(name="f"), output_schema=schema)
+    body = encode(new_provider(), tools=(TOOL,), tool_choice=NamedTool(name="f"), output_schema=schema)
 
     function = {"name": "f", "description": "Does.", "parameters": {"type": "object"}, "strict": True}
     assert body["tools"] == [{"type": "function", "function": function}]
     assert body["tool_choice"] == {"type": "function", "function": {"name": "f"}}
     assert body["response_format"]["json_schema"] == {"name": "out", "schema": {"type": "object"}, "strict": True}
-    assert sent(speaker(), tools=(TOOL,), tool_choice="required")["tool_choice"] == "required"
+    assert encode(new_provider(), tools=(TOOL,), tool_choice="required")["tool_choice"] == "required"
 
 
-def test_a_choice_that_the_server_lacks_is_dropped_with_a_receipt(speaker):
+def test_unsupported_tool_choice_is_reported(new_provider):
     """
-    Nothing is dropped in silence.
+    A tool choice that the server does not support is not sent, and reported as an adaptation.
     """
     request = ChatRequest(model="m", messages=(Message.user("Hi"),), tools=(TOOL,), tool_choice="required")
-    call = speaker(lacks={"tool_choice"}).encode(request, stream=False)
+    call = new_provider(lacks={"tool_choice"}).encode(request, stream=False)
 
     assert "tool_choice" not in json.loads(call.body)
     assert [(receipt.parameter, receipt.action) for receipt in call.adaptations] == [("tool_choice", "dropped")]
 
 
 @pytest.mark.parametrize("extra", [{}, {"reasoning_effort": "high"}])
-def test_rules_of_a_model_rename_and_drop(speaker, extra):
+def test_model_rules_rename_and_drop(new_provider, extra):
     """
-    What a rule of the model renames or drops is sent so, with a receipt for each.
+    Parameters that the rules of the model rename or drop are reported as adaptations.
     """
     rules = ModelRules(
         renames={"max_tokens": "max_completion_tokens"}, refuses_unless_effort_none=frozenset({"temperature"})
     )
     request = ChatRequest(model="m", messages=(Message.user("Hi"),), max_tokens=9, temperature=0.5, **extra)
-    call = speaker(rules).encode(request, stream=False)
+    call = new_provider(rules).encode(request, stream=False)
     body = json.loads(call.body)
 
     assert body["max_completion_tokens"] == 9
@@ -122,20 +122,20 @@ def test_rules_of_a_model_rename_and_drop(speaker, extra):
     }
 
 
-def test_what_is_refused_while_it_reasons_is_sent_while_it_does_not(speaker):
+def test_parameters_rejected_during_reasoning(new_provider):
     """
-    With effort ``none`` a model takes what it refuses otherwise.
+    Parameters that the model rejects during reasoning are sent with the effort ``none``.
     """
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}))
 
-    assert sent(speaker(rules), temperature=0.5, reasoning_effort="none")["temperature"] == 0.5
+    assert encode(new_provider(rules), temperature=0.5, reasoning_effort="none")["temperature"] == 0.5
 
 
-def test_names_of_the_server_need_no_receipt(speaker):
+def test_renames_of_settings_are_not_reported(new_provider):
     """
-    Settings rename parameters for all models of a server.
+    Renames in the settings apply to all models, and are not reported as adaptations.
     """
-    provider = speaker(max_tokens_parameter="max_completion_tokens", renames={"seed": "random_seed"})
+    provider = new_provider(max_tokens_parameter="max_completion_tokens", renames={"seed": "random_seed"})
     request = ChatRequest(model="m", messages=(Message.user("Hi"),), max_tokens=9, seed=1)
     call = provider.encode(request, stream=False)
 
@@ -147,76 +147,78 @@ def test_names_of_the_server_need_no_receipt(speaker):
     ("role", "expected"),
     [("system", ["system"] * 2), ("developer", ["developer"] * 2), (None, ["system", "developer"])],
 )
-def test_the_role_of_instructions(speaker, role, expected):
+def test_system_role(new_provider, role, expected):
     """
-    Instructions go under the role that the server wants; by default under ``system``, which all know.
+    System messages have the role of the settings, which is ``system`` by default.
     """
     instructions = (Message.system("Be brief."), Message(role="developer", parts=(TextPart(text="Be kind."),)))
 
-    assert [message["role"] for message in sent(speaker(system_role=role), *instructions)["messages"]] == expected
-    assert {message["role"] for message in sent(speaker(), *instructions)["messages"]} == {"system"}
+    assert [
+        message["role"] for message in encode(new_provider(system_role=role), *instructions)["messages"]
+    ] == expected
+    assert {message["role"] for message in encode(new_provider(), *instructions)["messages"]} == {"system"}
 
 
-def test_a_conversation_with_tools(speaker):
+def test_tool_conversation(new_provider):
     """
-    Calls go back with their ids, and each result becomes a message of its own.
+    Calls are sent with their ids, and each result is a message.
     """
     called = Message(role="assistant", parts=tuple(ToolCallPart(id=i, name="f", arguments="{}") for i in "ab"))
     results = Message.tool(*(ToolResultPart(call_id=i, name="f", content=i.upper()) for i in "ab"))
 
-    assistant, *tools = sent(speaker(), Message.user("Hi"), called, results)["messages"][1:]
+    assistant, *tools = encode(new_provider(), Message.user("Hi"), called, results)["messages"][1:]
     assert assistant["content"] is None
     assert [call["id"] for call in assistant["tool_calls"]] == ["a", "b"]
     assert assistant["tool_calls"][0] == {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     assert tools == [{"role": "tool", "tool_call_id": i, "content": i.upper()} for i in "ab"]
 
 
-def test_names_of_speakers(speaker):
+def test_message_names(new_provider):
     """
-    A message's name is sent with it, whoever speaks.
+    The name of a message is sent, for every role.
     """
     speakers = [Message(role=role, parts=(TextPart(text="x"),), name="ada") for role in ("system", "user", "assistant")]
 
-    assert [message["name"] for message in sent(speaker(), *speakers)["messages"]] == ["ada"] * 3
+    assert [message["name"] for message in encode(new_provider(), *speakers)["messages"]] == ["ada"] * 3
 
 
-def test_an_assistant_that_said_nothing(speaker):
+def test_empty_assistant_message(new_provider):
     """
-    Null is taken only beside tool calls: an empty message is an empty text; reasoning stays here, a refusal goes back.
+    Content is null only with tool calls, otherwise an empty text. Reasoning without data is not sent; a refusal is.
     """
     silent = Message(role="assistant", parts=(ReasoningPart(text="hm"),))
     refusing = Message(role="assistant", parts=(RefusalPart(text="No."),))
 
-    assert sent(speaker(), silent)["messages"] == [{"role": "assistant", "content": ""}]
-    assert sent(speaker(), refusing)["messages"] == [{"role": "assistant", "content": None, "refusal": "No."}]
+    assert encode(new_provider(), silent)["messages"] == [{"role": "assistant", "content": ""}]
+    assert encode(new_provider(), refusing)["messages"] == [{"role": "assistant", "content": None, "refusal": "No."}]
 
 
-def test_images_are_addresses(speaker):
+def test_images_are_sent_as_urls(new_provider):
     """
-    An image goes as its address, or as a data URL of its bytes.
+    An image is sent as its URL, or as a data URL of its bytes.
     """
     images = ImagePart(url="https://example.org/a.png", detail="low"), ImagePart(data=b"PNG", media_type="image/png")
-    text, first, second = sent(speaker(), Message.user("Look.", *images))["messages"][0]["content"]
+    text, first, second = encode(new_provider(), Message.user("Look.", *images))["messages"][0]["content"]
 
     assert text == {"type": "text", "text": "Look."}
     assert first == {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}}
     assert second == {"type": "image_url", "image_url": {"url": "data:image/png;base64,UE5H"}}
 
 
-def test_parts_of_a_vendor_go_back_to_it_alone(speaker):
+def test_vendor_parts_are_sent_only_to_their_vendor(new_provider):
     """
-    A user's part of this vendor is sent as it is, another vendor's is left out.
+    A vendor part of this vendor is sent unchanged, and one of another vendor is not sent.
     """
     audio = {"type": "input_audio", "input_audio": {"data": "UklG", "format": "wav"}}
     parts = [VendorPart(provider=vendor, kind="input_audio", data=audio) for vendor in (OURS, "gemini")]
 
-    assert sent(speaker(), Message.user("Hear.", *parts))["messages"][0]["content"][1:] == [audio]
-    assert sent(speaker(), Message.user("Hear.", parts[1]))["messages"][0]["content"] == "Hear."
+    assert encode(new_provider(), Message.user("Hear.", *parts))["messages"][0]["content"][1:] == [audio]
+    assert encode(new_provider(), Message.user("Hear.", parts[1]))["messages"][0]["content"] == "Hear."
 
 
-def test_what_a_vendor_wants_back_is_put_together_again(speaker):
+def test_returned_fields_are_joined(new_provider):
     """
-    What a stream brought in pieces goes back whole: audio by its id, details of reasoning in one list.
+    Fields received in several parts of a stream are returned joined: audio by its id, reasoning details as one list.
     """
     pieces = [
         ("audio", {"id": "audio_1"}),
@@ -229,34 +231,34 @@ def test_what_a_vendor_wants_back_is_put_together_again(speaker):
         role="assistant", parts=tuple(VendorPart(provider=OURS, kind=kind, data=data) for kind, data in pieces)
     )
 
-    written = sent(speaker(), said)["messages"][0]
+    written = encode(new_provider(), said)["messages"][0]
     assert written["audio"] == {"id": "audio_1"}
     assert written["reasoning_details"] == [{"text": "2"}, {"text": "and 2"}]
     assert "annotations" not in written
 
 
-def test_tools_of_the_vendor_itself(speaker):
+def test_vendor_tools(new_provider):
     """
-    Tools in the vendor's own form come after ours; those of another vendor are left out, with a receipt.
+    Vendor tools follow function tools; those of another vendor are not sent, and reported as an adaptation.
     """
     own = VendorTool(provider=OURS, data={"type": "custom", "custom": {"name": "run"}})
     other = VendorTool(provider="anthropic", data={"type": "web_search_20250305"})
     request = ChatRequest(model="m", messages=(Message.user("Hello"),), tools=(TOOL,), vendor_tools=(own, other))
 
-    call = speaker().encode(request, stream=False)
+    call = new_provider().encode(request, stream=False)
 
     assert [tool["type"] for tool in json.loads(call.body)["tools"]] == ["function", "custom"]
     assert [receipt.parameter for receipt in call.adaptations] == ["vendor_tools"]
 
 
-def test_a_plain_completion(speaker):
+def test_completion(new_provider):
     """
-    The text is the prompt, and the bound keeps its name whatever the model calls it in a chat.
+    The text is the prompt, and max_tokens has the same name for all models.
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
     request = ChatRequest(model="m", messages=(Message.user("Once upon"),), max_tokens=5)
 
-    call = speaker(rules).encode_completion(request, stream=True)
+    call = new_provider(rules).encode_completion(request, stream=True)
 
     assert call.url == "http://localhost:8000/v1/completions"
     assert json.loads(call.body) == {
@@ -268,18 +270,18 @@ def test_a_plain_completion(speaker):
     }
 
 
-def test_a_user_cannot_say_a_tool_call(speaker):
+def test_tool_call_in_user_message_is_rejected(new_provider):
     """
-    A part that has no form in a user's message is refused before anything is sent.
+    A part that a user message cannot contain raises an error before anything is sent.
     """
     with pytest.raises(UnsupportedError, match="tool_call"):
-        sent(speaker(), Message(role="user", parts=(ToolCallPart(id="a", name="f"),)))
+        encode(new_provider(), Message(role="user", parts=(ToolCallPart(id="a", name="f"),)))
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))
-def test_texts_are_sent_as_they_are(texts):
+def test_texts_are_joined(texts):
     """
-    Text parts alone become one text, unchanged in any script.
+    Text parts become one text, unchanged.
     """
     written = encode_messages(
         [Message(role="user", parts=tuple(TextPart(text=text) for text in texts))], MessageDialect(OURS)

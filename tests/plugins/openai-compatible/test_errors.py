@@ -21,9 +21,9 @@ from budwood.errors import (
 from budwood.types import ChatResponse, HTTPReply, Message, ReplyHead
 
 
-def failed(provider, status, body, headers=None):
+def convert(provider, status, body, headers=None):
     """
-    Read a reply that is not 2xx.
+    Convert a reply whose status is not 2xx.
     """
     written = body if isinstance(body, bytes) else json.dumps(body).encode()
     return provider.error(HTTPReply(ReplyHead(status, headers or {}), written))
@@ -46,11 +46,11 @@ def failed(provider, status, body, headers=None):
         (529, CapacityError, True),
     ],
 )
-def test_the_status_decides(speaker, status, expected, retryable):
+def test_status_determines_class(new_provider, status, expected, retryable):
     """
-    Without a telling code the status alone gives the class and says whether to try again.
+    Without a known code, the status determines the class of the error and whether it is retryable.
     """
-    error = failed(speaker(), status, {"error": {"message": "No."}})
+    error = convert(new_provider(), status, {"error": {"message": "No."}})
 
     assert type(error) is expected
     assert (error.status, error.retryable) == (status, retryable)
@@ -69,22 +69,22 @@ def test_the_status_decides(speaker, status, expected, retryable):
         (503, {"code": "server_is_overloaded"}, CapacityError),
     ],
 )
-def test_a_telling_code_comes_before_the_status(speaker, status, fields, expected):
+def test_code_takes_precedence_over_status(new_provider, status, fields, expected):
     """
-    A structured code is more exact than the status.
+    A known code takes precedence over the status.
     """
-    error = failed(speaker(), status, {"error": {"message": "No.", **fields}})
+    error = convert(new_provider(), status, {"error": {"message": "No.", **fields}})
 
     assert type(error) is expected
     assert (error.code, error.param) == (fields.get("code"), fields.get("param"))
 
 
-def test_a_refused_parameter_is_known_without_a_code(speaker):
+def test_rejected_parameter_without_a_code(new_provider):
     """
-    Some models name the parameter and send no code: the beginning of the message tells.
+    A rejected parameter without a code is recognized by the start of the message.
     """
     said = {"message": "Unsupported parameter: 'max_tokens' is not supported.", "param": "max_tokens", "code": None}
-    error = failed(speaker(), 400, {"error": said})
+    error = convert(new_provider(), 400, {"error": said})
 
     assert type(error) is UnsupportedParameterError
     assert error.param == "max_tokens"
@@ -104,11 +104,11 @@ def test_a_refused_parameter_is_known_without_a_code(speaker):
     ],
     ids=["OpenAI", "Ollama", "bare", "FastAPI", "vLLM", "Mistral", "FastAPI's list", "Gemini"],
 )
-def test_every_form_of_error_says_what_the_server_said(speaker, body):
+def test_message_is_found_in_every_form(new_provider, body):
     """
-    The server's words are found, whatever envelope they are in.
+    The message of the server is found in every known form.
     """
-    error = failed(speaker(), 404, body)
+    error = convert(new_provider(), 404, body)
 
     assert type(error) is NotFoundError
     assert "No such model." in error.message
@@ -118,11 +118,11 @@ def test_every_form_of_error_says_what_the_server_said(speaker, body):
     ("body", "said"),
     [(b"", "empty"), (b"<html><title>502 Bad Gateway</title></html>", "502 Bad Gateway"), (b"1", "'1'")],
 )
-def test_a_body_that_is_no_error_is_described(speaker, body, said):
+def test_other_body_is_described(new_provider, body, said):
     """
-    A proxy's page or nothing at all still makes an error that says what came.
+    The page of a proxy, or an empty body, is described in the error.
     """
-    error = failed(speaker(), 502, body)
+    error = convert(new_provider(), 502, body)
 
     assert type(error) is ServerError
     assert said in error.message
@@ -138,11 +138,11 @@ def test_a_body_that_is_no_error_is_described(speaker, body, said):
         ({}, None),
     ],
 )
-def test_the_pause_that_the_server_asks_for(speaker, headers, seconds):
+def test_retry_after(new_provider, headers, seconds):
     """
-    Milliseconds come before seconds, but not where they are 0 and the seconds are not, as Azure has sent them.
+    Milliseconds take precedence over seconds, unless they are 0 and the seconds are not, as Azure has sent them.
     """
-    error = failed(speaker(), 429, {"error": {"message": "Slow down."}}, {**headers, "x-request-id": "req_1"})
+    error = convert(new_provider(), 429, {"error": {"message": "Slow down."}}, {**headers, "x-request-id": "req_1"})
 
     assert (error.retry_after, error.request_id) == (seconds, "req_1")
 
@@ -154,13 +154,13 @@ def test_the_pause_that_the_server_asks_for(speaker, headers, seconds):
         ("Invalid prompt: it holds no text.", InvalidRequestError),
     ],
 )
-def test_a_flagged_prompt_is_the_filters_doing(speaker, message, expected):
+def test_flagged_prompt_is_a_content_filter_error(new_provider, message, expected):
     """
-    OpenAI has one code for prompts that are wrong and for those that its filter takes offence at.
+    OpenAI has the same code for invalid prompts and for prompts that its filter flags; the message distinguishes them.
     """
     said = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_prompt"}
 
-    error = failed(speaker(), 400, {"error": said})
+    error = convert(new_provider(), 400, {"error": said})
 
     assert type(error) is expected
     assert (error.code, error.retryable) == ("invalid_prompt", False)
@@ -186,11 +186,11 @@ IN_PYTHON = [{**PYDANTIC[0], "loc": ("body", "seed")}]
         (json.dumps([{**PYDANTIC[0], "loc": ["body", "messages", 0, "name"]}]), None),
     ],
 )
-def test_servers_reject_a_parameter_in_words_of_their_own(speaker, message, parameter):
+def test_messages_that_reject_a_parameter(new_provider, message, parameter):
     """
-    The parameter is named as the server names it; what lies inside a field is not one.
+    The rejected parameter is found in the messages of several servers; a longer path is not a parameter.
     """
-    error = failed(speaker(), 400, {"error": {"message": message}})
+    error = convert(new_provider(), 400, {"error": {"message": message}})
 
     assert isinstance(error, UnsupportedParameterError) is (parameter is not None)
     assert error.param == parameter
@@ -204,43 +204,43 @@ def test_servers_reject_a_parameter_in_words_of_their_own(speaker, message, para
         "prompt too long; exceeded max context length by 4 tokens (ref: 1)",
     ],
 )
-def test_too_long_an_input_is_known_by_how_servers_without_codes_begin(speaker, message):
+def test_context_length_without_a_code(new_provider, message):
     """
-    Servers such as vLLM and Ollama have no code for it: their own first words tell, and only these.
+    An input that is too long is recognized by the start of the message, for servers without a code.
     """
-    assert type(failed(speaker(), 400, {"error": {"message": message}})) is ContextLengthError
-    assert type(failed(speaker(), 400, {"error": {"message": f"You wrote: {message}"}})) is InvalidRequestError
-    assert type(failed(speaker(), 500, {"error": {"message": message}})) is ServerError
+    assert type(convert(new_provider(), 400, {"error": {"message": message}})) is ContextLengthError
+    assert type(convert(new_provider(), 400, {"error": {"message": f"You wrote: {message}"}})) is InvalidRequestError
+    assert type(convert(new_provider(), 500, {"error": {"message": message}})) is ServerError
 
 
 @pytest.mark.parametrize("name", ["innererror", "inner_error"])
 @pytest.mark.parametrize("inside", ["content_filter_result", "content_filter_results"])
-def test_the_filters_categories_are_kept(speaker, name, inside):
+def test_filter_categories(new_provider, name, inside):
     """
-    What Azure says of each category is a field of the error.
+    Azure's filter results are in the categories of the error.
     """
     found = {"violence": {"filtered": True, "severity": "high"}}
 
-    error = failed(speaker(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: found}}})
+    error = convert(new_provider(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: found}}})
 
     assert (error.categories, error.stage) == (found, "prompt")
 
 
 @pytest.mark.parametrize("details", [{}, {"innererror": None}, {"innererror": {"content_filter_result": "x"}}])
-def test_a_filter_without_categories(speaker, details):
+def test_filter_without_categories(new_provider, details):
     """
-    Where the server says nothing of categories, there are none.
+    Without filter results, the categories are empty.
     """
-    error = failed(speaker(), 400, {"error": {"message": "No.", "code": "content_filter", **details}})
+    error = convert(new_provider(), 400, {"error": {"message": "No.", "code": "content_filter", **details}})
 
     assert error.categories == {}
 
 
 @pytest.mark.parametrize("place", ["beside", "inside"])
 @pytest.mark.parametrize(("source", "stage"), [("prompt", "prompt"), ("completion", "output")])
-def test_a_filters_verdicts_are_read_in_the_form_of_responses(speaker, place, source, stage):
+def test_filter_results_of_responses(new_provider, place, source, stage):
     """
-    Of a list of verdicts those that blocked count, and say what they blocked.
+    In Responses, the results that blocked the request give the categories and the stage.
     """
     verdicts = [
         {"blocked": False, "source_type": "completion", "content_filter_results": {"sexual": {"filtered": False}}},
@@ -249,36 +249,36 @@ def test_a_filters_verdicts_are_read_in_the_form_of_responses(speaker, place, so
     body = {"error": {"message": "No.", "code": "content_filter"}}
     (body if place == "beside" else body["error"])["content_filters"] = verdicts
 
-    error = failed(speaker(), 400, body)
+    error = convert(new_provider(), 400, body)
 
     assert (error.stage, error.categories) == (stage, {"hate": {"filtered": True}})
 
 
-def test_an_inner_code_tells_a_filter(speaker):
+def test_inner_code_of_a_filter(new_provider):
     """
-    Azure has put the telling code inside alone.
+    A content filter is recognized if only the inner error has its code.
     """
     body = {"error": {"message": "No.", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}
 
-    assert type(failed(speaker(), 400, body)) is ContentFilterError
+    assert type(convert(new_provider(), 400, body)) is ContentFilterError
 
 
 @pytest.mark.parametrize("name", ["x-request-id", "apim-request-id", "x-ms-request-id"])
-def test_each_name_of_the_requests_id(speaker, name):
+def test_request_id_headers(new_provider, name):
     """
-    Azure has names of its own for it, also where the reply is no JSON.
+    The request id is found in Azure's headers, also if the body is not JSON.
     """
-    assert failed(speaker(), 500, b"<html>", {name: "r1"}).request_id == "r1"
+    assert convert(new_provider(), 500, b"<html>", {name: "r1"}).request_id == "r1"
     with pytest.raises(BadResponseError) as caught:
-        speaker().decode_models(HTTPReply(ReplyHead(200, {name: "r1"}), b"<"))
+        new_provider().decode_models(HTTPReply(ReplyHead(200, {name: "r1"}), b"<"))
     assert caught.value.request_id == "r1"
 
 
 @pytest.mark.parametrize(("tier", "priced"), [("default", None), ("on_demand", None), ("FLEX", "flex"), (None, None)])
-def test_the_service_tier_has_prices_of_its_own(speaker, tier, priced):
+def test_price_tier(new_provider, tier, priced):
     """
-    The standard tiers have none.
+    Only tiers with other than standard prices are returned.
     """
     reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", metadata={"service_tier": tier})
 
-    assert speaker().price_tier(reply) == priced
+    assert new_provider().price_tier(reply) == priced

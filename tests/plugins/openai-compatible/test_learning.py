@@ -1,4 +1,4 @@
-"""What the refusals of servers that speak OpenAI's API teach."""
+"""Rules that are learned when servers with OpenAI's API reject a parameter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORBIDDEN = {"type": "extra_forbidden", "loc": ["body", "frequency_penalty"], "m
 
 def openai_error(message, **fields):
     """
-    Make the body of an error in OpenAI's form.
+    Return the body of an error in OpenAI's form.
     """
     return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **fields}}
 
@@ -25,7 +25,7 @@ def openai_error(message, **fields):
 @pytest.fixture
 def local(scripted, clock):
     """
-    A client of a server on this machine.
+    Return a client of a local server.
     """
     settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"}}}
     with Client("local/m", settings=settings, transport=scripted, clock=clock, cache=False) as made:
@@ -65,9 +65,9 @@ def local(scripted, clock):
         ),
     ],
 )
-def test_servers_refuse_in_many_forms(local, scripted, status, body, parameter):
+def test_rejections_in_many_forms(local, scripted, status, body, parameter):
     """
-    OpenAI, Azure, Groq, gateways to Anthropic, Mistral of several years, FastAPI, vLLM and Gemini: each teaches, once.
+    The errors of OpenAI, Azure, Groq, Mistral, FastAPI, vLLM, Gemini and gateways each teach a rule once.
     """
     options = {
         "temperature": 0.5, "top_p": 0.5, "max_tokens": 5, "stop": "x", "seed": 1, "frequency_penalty": 1.0,
@@ -97,19 +97,19 @@ def test_servers_refuse_in_many_forms(local, scripted, status, body, parameter):
         ("temperature", "temperature"),
     ],
 )
-def test_the_parameter_is_named_as_ours(speaker, theirs, ours):
+def test_error_has_the_name_of_the_request_field(new_provider, theirs, ours):
     """
-    Whatever the server calls it, the error names the field of our request.
+    The error has the name of the field of `ChatRequest`, whatever the server calls it.
     """
-    provider = speaker(renames={"seed": "random_seed"})
+    provider = new_provider(renames={"seed": "random_seed"})
     body = json.dumps(openai_error("No.", param=theirs, code="unsupported_parameter")).encode()
 
     assert provider.error(HTTPReply(ReplyHead(400, {}), body)).param == ours
 
 
-def test_a_servers_own_name_is_known_again(scripted, clock):
+def test_rename_back_to_max_tokens(scripted, clock):
     """
-    An instance that sends `max_completion_tokens` learns that its server wants `max_tokens`; no receipt is due then.
+    An instance that sends `max_completion_tokens` learns that the server requires `max_tokens`, without an adaptation.
     """
     settings = {
         "providers": {
@@ -130,9 +130,9 @@ def test_a_servers_own_name_is_known_again(scripted, clock):
     assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("max_tokens", "renamed")]
 
 
-def test_responses_learns_as_well(client, scripted):
+def test_rejection_by_responses(client, scripted):
     """
-    A refusal by the Responses API is learned in the same way.
+    A rejection by the Responses API is learned in the same way.
     """
     message = "Unsupported parameter: 'top_p' is not supported with this model."
     scripted.reply(400, openai_error(message, param="top_p", code="unsupported_parameter"))
@@ -146,9 +146,9 @@ def test_responses_learns_as_well(client, scripted):
     assert all(call.url.endswith("/responses") for call in scripted.calls)
 
 
-def test_words_of_a_model_are_no_refusal(local, scripted):
+def test_other_errors_teach_nothing(local, scripted):
     """
-    A server's own failure, and an error that only quotes such words, are what they are.
+    A server error, and an error that only quotes such a message, do not teach a rule.
     """
     scripted.reply(400, openai_error("Invalid prompt: Unsupported parameter: 'temperature'"))
 

@@ -29,22 +29,22 @@ REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 
 
 @pytest.fixture
-def decode(speaker):
+def decode(new_provider):
     """
-    Read a whole reply of Responses.
+    Decode a complete reply of Responses.
     """
 
     def decoding(body, headers=()):
-        return speaker(api="responses").decode(
+        return new_provider(api="responses").decode(
             REQUEST, HTTPReply(ReplyHead(200, dict(headers)), json.dumps(body).encode())
         )
 
     return decoding
 
 
-def test_a_message_is_text_with_what_goes_back(decode):
+def test_text_keeps_fields_of_its_item(decode):
     """
-    Text keeps what was said of it: id, status, phase and annotations.
+    Text keeps the id, status, phase and annotations for the next request.
     """
     read = decode(response(message("Hi", phase="final_answer")))
 
@@ -54,9 +54,9 @@ def test_a_message_is_text_with_what_goes_back(decode):
     assert (read.id, read.model, read.raw["id"]) == ("resp_1", "scripted", "resp_1")
 
 
-def test_reasoning_is_its_summaries_and_is_kept_whole(decode):
+def test_reasoning_item_is_preserved(decode):
     """
-    The text is what the model summed up; the item itself goes back, with its encrypted content.
+    The text of reasoning is its summaries; the item with its encrypted content is in the data.
     """
     item = reasoning("First.", "Then.")
 
@@ -66,18 +66,18 @@ def test_reasoning_is_its_summaries_and_is_kept_whole(decode):
     assert read.message.parts[0] == ReasoningPart(text="First.\n\nThen.", provider=VENDOR, data=item)
 
 
-def test_reasoning_that_is_shown_whole_is_its_text(decode):
+def test_reasoning_without_summaries(decode):
     """
-    Open models show their reasoning itself and no summary.
+    The reasoning of open models, which has no summaries, is the text.
     """
     content = [{"type": "reasoning_text", "text": "Hm. "}, {"type": "reasoning_text", "text": "Yes."}]
 
     assert decode(response(reasoning(content=content))).reasoning == "Hm. Yes."
 
 
-def test_calls_are_answered_by_the_id_of_the_call(decode):
+def test_id_of_a_call_is_its_call_id(decode):
     """
-    The id of a call is not the id of its item, which goes back with it.
+    The id of a call is its ``call_id``; the id of the item is in the data.
     """
     read = decode(response(call("weather", '{"city":"Oslo"}')))
 
@@ -86,9 +86,9 @@ def test_calls_are_answered_by_the_id_of_the_call(decode):
     assert (read.tool_calls, read.finish_reason) == ((wanted,), "tool_calls")
 
 
-def test_a_custom_tool_is_called_with_a_text(decode):
+def test_custom_tool_call(decode):
     """
-    What a custom tool is called with need not be JSON.
+    The input of a custom tool may be any text.
     """
     item = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_1", "name": "run", "input": "ls"}
 
@@ -105,9 +105,9 @@ def test_a_custom_tool_is_called_with_a_text(decode):
 @pytest.mark.parametrize(
     "kind", ["web_search_call", "mcp_call", "compaction", "image_generation_call", "tomorrows_item"]
 )
-def test_other_items_are_kept_whole(decode, kind):
+def test_other_items_are_vendor_parts(decode, kind):
     """
-    Items that Budwood does not model are vendor parts, in their place.
+    Items that Budwood does not model are vendor parts, in their order.
     """
     item = {"type": kind, "id": "x", "result": [1, {"a": None}]}
 
@@ -117,18 +117,18 @@ def test_other_items_are_kept_whole(decode, kind):
 
 
 @pytest.mark.parametrize("content", [[], [{"type": "output_audio", "data": "x"}]])
-def test_a_message_of_other_content_is_kept_whole(decode, content):
+def test_message_with_other_content_is_a_vendor_part(decode, content):
     """
-    So is a message that holds nothing, or content of a kind that nobody foresaw.
+    A message without content, or with unknown content, is a vendor part.
     """
     item = message("", content=content)
 
     assert decode(response(item)).message.parts == (VendorPart(provider=VENDOR, kind="message", data=item),)
 
 
-def test_a_refusal_is_no_text(decode):
+def test_refusal(decode):
     """
-    The model's words for refusing are a part of their own, and the reason why the reply ended.
+    A refusal is a part of its own, and the finish reason.
     """
     read = decode(response(refusal("I cannot.")))
 
@@ -156,18 +156,18 @@ def test_a_refusal_is_no_text(decode):
         ({"status": None}, "other", None),
     ],
 )
-def test_why_a_reply_ended(decode, changes, finish, raw):
+def test_finish_reasons(decode, changes, finish, raw):
     """
-    An incomplete reply says why; a status that is no end is not taken for one.
+    An incomplete reply has its reason; a status that is not final is ``other``.
     """
     read = decode(response(message("Hi"), **changes))
 
     assert (read.finish_reason, read.raw_finish_reason) == (finish, raw)
 
 
-def test_usage_is_in_our_form(decode):
+def test_usage(decode):
     """
-    Totals include what was cached and what was reasoned.
+    Totals include cached input and reasoning.
     """
     usage = decode(response()).usage
 
@@ -176,9 +176,9 @@ def test_usage_is_in_our_form(decode):
     assert usage.raw["total_tokens"] == 17
 
 
-def test_usage_that_is_not_told_is_unknown(decode):
+def test_missing_usage_is_none(decode):
     """
-    Unknown is None, never 0.
+    Counts that the server does not report are None, not 0.
     """
     unknown = decode(response(usage=None)).usage
     bare = decode(response(usage={"input_tokens": 1, "output_tokens": 2})).usage
@@ -187,18 +187,18 @@ def test_usage_that_is_not_told_is_unknown(decode):
     assert (bare.total_tokens, bare.cache_read_tokens, bare.uncached_input_tokens) == (3, None, None)
 
 
-def test_what_else_is_said_is_metadata(decode):
+def test_metadata(decode):
     """
-    The tier that was used is told; what merely repeats the request is not.
+    The service tier is metadata; fields that repeat the request are not.
     """
     read = decode(response(service_tier="flex", tools=[{"type": "function"}], instructions="x"))
 
     assert read.metadata == {"service_tier": "flex"}
 
 
-def test_headers_are_read(decode):
+def test_headers(decode):
     """
-    Request id and limits come from the headers.
+    Request id and rate limits are decoded from the headers.
     """
     read = decode(response(), {"x-request-id": "req_1", "x-ratelimit-remaining-tokens": "9"})
 
@@ -217,9 +217,9 @@ def test_headers_are_read(decode):
         ("vector_store_timeout", ServerError, True),
     ],
 )
-def test_a_failed_response_is_an_error(decode, code, kind, retryable):
+def test_failed_response_is_raised(decode, code, kind, retryable):
     """
-    A reply with status 200 that says that it failed is raised, by its code.
+    A failed response with status 200 is raised, with the class of its code.
     """
     with pytest.raises(kind, match="It broke") as caught:
         decode(response(status="failed", error={"code": code, "message": "It broke."}))
@@ -228,9 +228,9 @@ def test_a_failed_response_is_an_error(decode, code, kind, retryable):
 
 
 @pytest.mark.parametrize("body", [{}, {"output": None}, {"choices": []}, [], "x"])
-def test_what_is_no_response_is_the_servers_fault(decode, body):
+def test_reply_without_output_is_an_error(decode, body):
     """
-    A reply without output is a `BadResponseError`.
+    A reply without output raises `BadResponseError`.
     """
     with pytest.raises(BadResponseError):
         decode(body)

@@ -27,13 +27,13 @@ WEATHER = ToolDefinition(name="weather", description="Tell the weather.", parame
 
 
 @pytest.fixture
-def encode(speaker):
+def encode(new_provider):
     """
-    Write a request to Responses, and return its body and the names of what was not sent as given.
+    Encode a request to Responses, and return its body and the names of the adapted parameters.
     """
 
     def encoding(*messages, stream=False, rules=None, **parameters):
-        provider = speaker(rules or ModelRules(), api="responses", system_role=None)
+        provider = new_provider(rules or ModelRules(), api="responses", system_role=None)
         request = ChatRequest(model="m", messages=messages or (HELLO,), **parameters)
         sent = provider.encode(request, stream=stream)
         assert sent.url.endswith("/responses")
@@ -42,16 +42,16 @@ def encode(speaker):
     return encoding
 
 
-def test_a_prompt_alone(encode):
+def test_prompt(encode):
     """
-    A text is one item of the user, and nothing is sent that nobody asked for.
+    A prompt is one item of the user, and nothing else is sent.
     """
     assert encode() == ({"model": "m", "input": [{"role": "user", "content": "Hello"}]}, [])
 
 
-def test_the_first_system_message_is_instructions(encode):
+def test_system_messages(encode):
     """
-    A system message at the beginning is ``instructions``; later ones, and a developer's, are items.
+    A system message at the beginning is ``instructions``; later ones, and developer messages, are items.
     """
     later = Message.system("Be brief.")
     developer = Message(role="developer", parts=(TextPart(text="Be kind."),))
@@ -65,9 +65,9 @@ def test_the_first_system_message_is_instructions(encode):
     ]
 
 
-def test_the_bound_has_the_name_of_this_api(encode):
+def test_max_tokens(encode):
     """
-    The names that the catalog gives to parameters are those of Chat Completions.
+    max_tokens has the name of this API; the catalog's renames apply only to Chat Completions.
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
@@ -76,9 +76,9 @@ def test_the_bound_has_the_name_of_this_api(encode):
     assert (body["max_output_tokens"], receipts) == (5, [])
 
 
-def test_what_the_model_refuses_is_dropped_here_too(encode):
+def test_parameters_rejected_by_the_model(encode):
     """
-    What the catalog says of refusals holds for both APIs.
+    The catalog's rules about rejected parameters apply to both APIs.
     """
     body, receipts = encode(rules=ModelRules(refuses=frozenset({"temperature"})), temperature=0.5, top_p=0.5)
 
@@ -86,9 +86,9 @@ def test_what_the_model_refuses_is_dropped_here_too(encode):
     assert receipts == [("temperature", "dropped")]
 
 
-def test_what_the_api_has_no_parameter_for_is_dropped_with_a_receipt(encode):
+def test_unsupported_parameters_are_reported(encode):
     """
-    Stop texts, seed and penalties do not exist here; none is dropped in silence.
+    Stop sequences, seed and penalties are not sent, and reported as adaptations.
     """
     body, receipts = encode(stop=("x",), seed=1, frequency_penalty=0.5, presence_penalty=0.5)
 
@@ -101,9 +101,9 @@ def test_what_the_api_has_no_parameter_for_is_dropped_with_a_receipt(encode):
     ]
 
 
-def test_names_of_speakers_are_dropped_with_a_receipt(encode):
+def test_message_names_are_reported(encode):
     """
-    Items have no names.
+    Names of messages are not sent, and reported as an adaptation.
     """
     body, receipts = encode(Message(role="user", parts=(TextPart(text="Hi"),), name="Ada"))
 
@@ -111,18 +111,18 @@ def test_names_of_speakers_are_dropped_with_a_receipt(encode):
     assert receipts == [("name", "dropped")]
 
 
-def test_effort_stands_beside_what_else_is_said_of_reasoning(encode):
+def test_effort_is_merged_into_reasoning(encode):
     """
-    The effort is one field of ``reasoning``; the vendor's other fields of it come as extra.
+    The effort is a field of ``reasoning``, merged with the fields from ``extra``.
     """
     body, _ = encode(reasoning_effort="low", extra={"reasoning": {"summary": "auto"}})
 
     assert body["reasoning"] == {"effort": "low", "summary": "auto"}
 
 
-def test_a_schema_is_flat(encode):
+def test_output_schema(encode):
     """
-    The schema stands in ``text.format`` without an envelope, beside what else is said of the text.
+    The output schema is in ``text.format`` without an envelope, merged with other fields of ``text``.
     """
     schema = OutputSchema(name="person", json_schema={"type": "object"}, strict=True)
 
@@ -134,9 +134,9 @@ def test_a_schema_is_flat(encode):
     }
 
 
-def test_tools_are_flat_and_not_strict_unasked(encode):
+def test_tools(encode):
     """
-    A function has no envelope. Where nothing is said, this API would be strict, and refuse most schemas.
+    A function has no envelope, and is not strict by default, unlike the default of the API.
     """
     body, _ = encode(tools=(WEATHER,), tool_choice=NamedTool(name="weather"))
 
@@ -152,9 +152,9 @@ def test_tools_are_flat_and_not_strict_unasked(encode):
     assert body["tool_choice"] == {"type": "function", "name": "weather"}
 
 
-def test_the_vendors_own_tools_come_after_ours(encode):
+def test_vendor_tools(encode):
     """
-    Tools of this vendor are sent as they are; those of another are left out, with a receipt.
+    Vendor tools are sent unchanged; those of another vendor are not sent, and reported as an adaptation.
     """
     own = VendorTool(provider=VENDOR, data={"type": "web_search"})
     other = VendorTool(provider="anthropic", data={"type": "web_search_20250305"})
@@ -166,9 +166,9 @@ def test_the_vendors_own_tools_come_after_ours(encode):
     assert receipts == [("vendor_tools", "dropped")]
 
 
-def test_images_and_the_vendors_own_content(encode):
+def test_images_and_vendor_content(encode):
     """
-    An image is sent with its detail, and a piece of content that only the vendor knows as it is.
+    An image is sent with its detail, and a vendor part of the content unchanged.
     """
     image = ImagePart(data=b"\x89PNG", media_type="image/png")
     file = VendorPart(provider=VENDOR, kind="input_file", data={"type": "input_file", "file_id": "f"})
@@ -184,9 +184,9 @@ def test_images_and_the_vendors_own_content(encode):
     ]
 
 
-def test_an_item_of_the_user_stands_by_itself(encode):
+def test_vendor_item_of_the_user(encode):
     """
-    What a user answers to the server's own tools is an item, not content.
+    A reply of the user to a tool of the server is an item, not content.
     """
     answer = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
     part = VendorPart(provider=VENDOR, kind="mcp_approval_response", data=answer)
@@ -196,9 +196,9 @@ def test_an_item_of_the_user_stands_by_itself(encode):
     assert body["input"][1:] == [answer]
 
 
-def test_a_round_of_tools(encode):
+def test_tool_calls_and_results(encode):
     """
-    A call and its result are items, tied by the id of the call.
+    A call and its result are items with the same call id.
     """
     wanted = ToolCallPart(id="call_1", name="weather", arguments='{"city":"Oslo"}')
     result = ToolResultPart(call_id="call_1", name="weather", content="rain")
@@ -211,9 +211,9 @@ def test_a_round_of_tools(encode):
     ]
 
 
-def test_the_result_of_a_custom_tool_has_its_own_kind(encode):
+def test_result_of_a_custom_tool(encode):
     """
-    A tool that takes any text is answered by ``custom_tool_call_output``.
+    The result of a custom tool is a ``custom_tool_call_output``.
     """
     own = {"type": "custom_tool_call", "id": "ctc_1", "status": "completed"}
     wanted = ToolCallPart(id="call_1", name="run", arguments="ls", provider=VENDOR, data=own)
@@ -227,9 +227,9 @@ def test_the_result_of_a_custom_tool_has_its_own_kind(encode):
     ]
 
 
-def test_reasoning_goes_back_to_its_vendor_alone(encode):
+def test_reasoning_is_sent_only_to_its_vendor(encode):
     """
-    A reasoning item is returned as it came; reasoning of another vendor, or without an item, is not.
+    A reasoning item is returned unchanged; reasoning of another vendor, or without an item, is not sent.
     """
     item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
     parts = (
@@ -244,9 +244,9 @@ def test_reasoning_goes_back_to_its_vendor_alone(encode):
     assert body["input"][1:3] == [item, {"role": "assistant", "content": "Yes."}]
 
 
-def test_reasoning_that_the_vendor_did_not_keep_is_left_out(encode):
+def test_reasoning_that_was_not_stored(encode):
     """
-    A vendor told to store nothing knows no reasoning by its id: without its encrypted content it would refuse it.
+    With store=False, reasoning is sent only with its encrypted content; otherwise it is reported as an adaptation.
     """
     lost = {"type": "reasoning", "id": "rs_1", "summary": []}
     kept = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
@@ -258,9 +258,9 @@ def test_reasoning_that_the_vendor_did_not_keep_is_left_out(encode):
     assert receipts == [("reasoning", "dropped")]
 
 
-def test_a_message_goes_back_with_what_was_said_of_it(encode):
+def test_message_is_returned_as_received(encode):
     """
-    Pieces of one message are one item again, with its id, its phase and their annotations.
+    The parts of one message are one item, with its id, its phase and their annotations.
     """
     about = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
     parts = (
@@ -284,9 +284,9 @@ def test_a_message_goes_back_with_what_was_said_of_it(encode):
     assert (second["id"], second["content"][0]["text"]) == ("msg_2", "C")
 
 
-def test_a_message_of_another_vendor_is_its_text(encode):
+def test_message_of_another_vendor(encode):
     """
-    What another vendor said of its text is not sent.
+    A message of another vendor is sent as its text.
     """
     parts = (TextPart(text="A", provider="gemini", data={"signature": "s"}), TextPart(text="B"), RefusalPart(text="C"))
 
@@ -298,9 +298,9 @@ def test_a_message_of_another_vendor_is_its_text(encode):
     ]
 
 
-def test_a_stream_is_asked_for(encode):
+def test_stream(encode):
     """
-    Usage comes at the end of every stream of this API, and need not be asked for.
+    Every stream of this API ends with usage, so it is not requested.
     """
     body, _ = encode(stream=True, extra={"previous_response_id": "resp_1"})
 
@@ -308,11 +308,11 @@ def test_a_stream_is_asked_for(encode):
     assert "stream_options" not in body
 
 
-def test_tokens_are_counted_in_the_form_of_this_api(speaker):
+def test_token_count_request(new_provider):
     """
-    The count is asked for without what it does not depend on.
+    The request for a token count has only the fields that affect it.
     """
-    provider = speaker(offers={"count_tokens"})
+    provider = new_provider(offers={"count_tokens"})
     request = ChatRequest(model="m", messages=(HELLO,), tools=(WEATHER,), temperature=0.5, extra={"store": False})
 
     sent = provider.encode_token_count(request)

@@ -39,44 +39,44 @@ EVERYTHING = (
 
 
 @pytest.fixture
-def decoder(speaker):
+def decoder(new_provider):
     """
-    Begin to read a stream of Responses.
+    Create the decoder of a stream.
     """
-    return lambda: speaker(api="responses").decoder(REQUEST, ReplyHead(200, {"x-request-id": "req_1"}))
+    return lambda: new_provider(api="responses").decoder(REQUEST, ReplyHead(200, {"x-request-id": "req_1"}))
 
 
 def read(decoder, pieces):
     """
-    Decode a stream to its end.
+    Decode a complete stream.
     """
     told = [event for piece in pieces for event in decoder.feed(piece)]
     return [*told, *decoder.close()]
 
 
-def built(told):
+def build(told):
     """
-    Put the response together.
+    Build the response of events.
     """
     builder = ResponseBuilder()
     builder.add(told)
     return builder.build()
 
 
-def test_streamed_and_whole_replies_are_the_same(decoder):
+def test_streamed_and_complete_replies_are_equal(decoder):
     """
-    The same items make the same message, reason, usage and metadata, streamed or not.
+    The same items have the same message, finish reason, usage and metadata, streamed or not.
     """
-    streamed = built(read(decoder(), stream(*EVERYTHING, service_tier="flex")))
+    streamed = build(read(decoder(), stream(*EVERYTHING, service_tier="flex")))
     body = response(*EVERYTHING, service_tier="flex")
     whole = decode_response(body, HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), b""), vendor="my-server")
 
     assert streamed == whole.model_copy(update={"raw": None})
 
 
-def test_text_and_arguments_come_as_they_are_written(decoder):
+def test_deltas(decoder):
     """
-    Deltas are told on one by one, calls by the place of their item.
+    Deltas are emitted as they are received, those of calls with the index of the item.
     """
     told = read(decoder(), stream(message("Hi"), call("a", "{}", 1), call("b", "[]", 2)))
 
@@ -92,9 +92,9 @@ def test_text_and_arguments_come_as_they_are_written(decoder):
     ]
 
 
-def test_the_start_is_told_first(decoder):
+def test_start(decoder):
     """
-    Id and model are known with the first event, and what the headers say.
+    Id, model and the values of the headers are emitted with the first event.
     """
     first, second, *_ = decoder().feed(stream(message("Hi"))[0])
 
@@ -103,9 +103,9 @@ def test_the_start_is_told_first(decoder):
     assert second.request_id == "req_1"
 
 
-def test_summaries_are_told_apart(decoder):
+def test_summaries_are_separated(decoder):
     """
-    Between two summaries is an empty line; the item at the end replaces both by itself.
+    Summaries are separated by an empty line, and replaced by the item at the end.
     """
     item = reasoning("One.", "Two.")
     parts = [
@@ -120,35 +120,35 @@ def test_summaries_are_told_apart(decoder):
     told = read(decoder(), sse(first, *parts, *rest, done=False))
 
     assert [event.text for event in told if isinstance(event, ReasoningDelta)] == ["One.", "\n\n", "Two."]
-    assert built(told).message.parts[0].data == item
+    assert build(told).message.parts[0].data == item
 
 
-def test_an_empty_delta_of_arguments_is_legal(decoder):
+def test_empty_delta_of_arguments(decoder):
     """
-    It changes nothing.
+    An empty delta of arguments has no effect.
     """
     empty = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": ""}
     first, added, *rest = events(call("now", "{}"))
 
-    (wanted,) = built(read(decoder(), sse(first, added, empty, *rest, done=False))).tool_calls
+    (wanted,) = build(read(decoder(), sse(first, added, empty, *rest, done=False))).tool_calls
 
     assert (wanted.name, wanted.arguments) == ("now", "{}")
 
 
-def test_what_no_delta_told_is_told_with_its_item(decoder):
+def test_items_without_deltas(decoder):
     """
-    Servers that send items whole are read too, each text once.
+    Text of items without deltas is emitted once.
     """
     whole = [event for event in events(*EVERYTHING) if not event["type"].endswith(".delta")]
     told = read(decoder(), sse(*whole, done=False))
 
     assert "".join(event.text for event in told if isinstance(event, TextDelta)) == "Let me see.Done."
-    assert built(told).message == built(read(decoder(), stream(*EVERYTHING))).message
+    assert build(told).message == build(read(decoder(), stream(*EVERYTHING))).message
 
 
-def test_an_item_that_was_cut_off_comes_with_the_end(decoder):
+def test_incomplete_item_is_emitted_at_the_end(decoder):
     """
-    An incomplete response ends without ending its last item: the response at the end holds it.
+    The last item of an incomplete response is emitted with the response.
     """
     cut_off = message("Once upon", status="incomplete")
     details = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
@@ -159,20 +159,20 @@ def test_an_item_that_was_cut_off_comes_with_the_end(decoder):
             done=False,
         ),
     )
-    arrived = built(told)
+    arrived = build(told)
 
     assert (arrived.text, arrived.finish_reason, arrived.usage.output_tokens) == ("Once upon", "length", 7)
     assert arrived.message.parts[0].data["message"]["status"] == "incomplete"
 
 
-def test_progress_and_unknown_events_are_passed_over(decoder):
+def test_progress_and_unknown_events_are_skipped(decoder):
     """
-    What the server's own tools do meanwhile shows in their items.
+    Events about the server's own tools are skipped, because their items have the results.
     """
     first, *rest = events(SEARCH, message("Hi"))
     progress = [{"type": kind, "output_index": 0} for kind in ("response.web_search_call.searching", "response.new")]
 
-    parts = built(read(decoder(), sse(first, *progress, *rest, done=False))).message.parts
+    parts = build(read(decoder(), sse(first, *progress, *rest, done=False))).message.parts
 
     assert parts[0] == VendorPart(provider="my-server", kind="web_search_call", data=SEARCH)
     assert parts[1].text == "Hi"
@@ -192,7 +192,7 @@ def test_progress_and_unknown_events_are_passed_over(decoder):
 )
 def test_errors_inside_a_stream_are_raised(decoder, event):
     """
-    In each form in which they come, after the events before them.
+    Errors in every form are raised, after the events before them.
     """
     reading = decoder()
     told = reading.feed(b"".join(sse(*events(message("Hi"))[:3], event, done=False)))
@@ -205,9 +205,9 @@ def test_errors_inside_a_stream_are_raised(decoder, event):
 @pytest.mark.parametrize(
     ("code", "kind"), [("server_error", ServerError), ("invalid_prompt", InvalidRequestError), (None, ServerError)]
 )
-def test_an_error_has_the_class_of_its_code(decoder, code, kind):
+def test_error_has_the_class_of_its_code(decoder, code, kind):
     """
-    An error without a code is the server's own.
+    An error without a code is a server error.
     """
     with pytest.raises(kind) as caught:
         decoder().feed(b"".join(sse({"type": "error", "code": code, "message": "It broke."}, done=False)))
@@ -216,9 +216,9 @@ def test_an_error_has_the_class_of_its_code(decoder, code, kind):
 
 
 @pytest.mark.parametrize("length", [1, 3, 5])
-def test_a_stream_without_its_end_was_interrupted(decoder, length):
+def test_stream_without_an_end_is_interrupted(decoder, length):
     """
-    Neither the end of the bytes nor [DONE] is the end of the response.
+    Neither the end of the bytes nor [DONE] ends the response.
     """
     reading = decoder()
     reading.feed(b"".join(sse(*events(message("Hi"))[:length])))
@@ -227,9 +227,9 @@ def test_a_stream_without_its_end_was_interrupted(decoder, length):
         reading.close()
 
 
-def test_a_whole_reply_in_place_of_a_stream_is_read(decoder):
+def test_complete_reply_in_place_of_a_stream(decoder):
     """
-    Some servers answer a request for a stream with a whole reply.
+    A complete reply to a streaming request is decoded.
     """
     told = read(decoder(), [json.dumps(response(message("Hi"))).encode()])
 
@@ -238,9 +238,9 @@ def test_a_whole_reply_in_place_of_a_stream_is_read(decoder):
 
 
 @pytest.mark.parametrize("data", [b"data: {\n\n", b"data: 7\n\n", b"<html>"])
-def test_what_is_no_event_is_the_servers_fault(decoder, data):
+def test_other_data_is_an_error(decoder, data):
     """
-    Broken JSON and HTML are a `BadResponseError`.
+    Invalid JSON and HTML raise `BadResponseError`.
     """
     with pytest.raises(BadResponseError):
         read(decoder(), [data])
@@ -249,7 +249,7 @@ def test_what_is_no_event_is_the_servers_fault(decoder, data):
 @given(st.lists(st.integers(1, 400)))
 def test_any_split_of_the_bytes_gives_the_same_events(lengths):
     """
-    However the bytes arrive, also in the middle of a character.
+    The events do not depend on how the bytes are split, also within a character.
     """
     body = b"".join(stream(*EVERYTHING))
     pieces = []
@@ -262,15 +262,15 @@ def test_any_split_of_the_bytes_gives_the_same_events(lengths):
 
 def plain_decoder():
     """
-    Begin to read a stream that holds no error.
+    Create the decoder of a stream without errors.
     """
     return ResponsesStreamDecoder(ReplyHead(200, {}), vendor="my-server", decode_body=None, convert_error=None)
 
 
-def test_an_item_is_told_once_however_it_is_numbered(decoder):
+def test_item_with_two_indexes_is_emitted_once(decoder):
     """
-    Where events number an item otherwise than the list at the end does, its id says that it was told.
+    An item with different indexes in events and in the final list is emitted once.
     """
     told = [{**event, "output_index": 2} if "output_index" in event else event for event in events(message("Hi"))]
 
-    assert built(read(decoder(), sse(*told, done=False))).text == "Hi"
+    assert build(read(decoder(), sse(*told, done=False))).text == "Hi"

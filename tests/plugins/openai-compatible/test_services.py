@@ -13,27 +13,27 @@ from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead
 from budwood_openai_compatible.services import parse_vector
 
 
-def reply_of(body):
+def make_reply(body):
     """
-    Make a reply of JSON.
+    Create a reply with a JSON body.
     """
     return HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), json.dumps(body).encode())
 
 
-def embedded(provider, rows, count=2, **more):
+def embed(provider, rows, count=2, **more):
     """
-    Read embeddings of so many texts.
+    Decode embeddings of a number of texts.
     """
     request = EmbeddingRequest(model="m", texts=("text",) * count)
-    return provider.decode_embedding(request, reply_of({"data": rows, **more}))
+    return provider.decode_embedding(request, make_reply({"data": rows, **more}))
 
 
-def test_a_request_for_embeddings(speaker):
+def test_embedding_request(new_provider):
     """
-    Texts go as a list, and numbers are wanted.
+    Texts are sent as a list, and vectors are requested as numbers.
     """
     request = EmbeddingRequest(model="m", texts=("a", "b"), dimensions=3, extra={"user": "u"})
-    call = speaker().encode_embedding(request)
+    call = new_provider().encode_embedding(request)
 
     assert (call.method, call.url) == ("POST", "http://localhost:8000/v1/embeddings")
     assert json.loads(call.body) == {
@@ -45,47 +45,47 @@ def test_a_request_for_embeddings(speaker):
     }
 
 
-def test_vectors_stand_in_the_order_of_the_texts(speaker):
+def test_vectors_are_sorted_by_index(new_provider):
     """
-    The index decides, not the place in the list.
+    Vectors are in the order of their indexes.
     """
     rows = [{"index": 1, "embedding": [2.0]}, {"index": 0, "embedding": [1.0]}]
-    response = embedded(speaker(), rows, model="said", usage={"prompt_tokens": 4, "total_tokens": 4})
+    response = embed(new_provider(), rows, model="said", usage={"prompt_tokens": 4, "total_tokens": 4})
 
     assert response.vectors == ((1.0,), (2.0,))
     assert (response.model, response.usage.input_tokens, response.request_id) == ("said", 4, "req_1")
 
 
 @pytest.mark.parametrize("index", [{}, {"index": None}])
-def test_vectors_without_index_stand_as_they_came(speaker, index):
+def test_vectors_without_index_keep_their_order(new_provider, index):
     """
-    Where no index is given the place in the list counts.
+    Without indexes, the order of the list is used.
     """
-    assert embedded(speaker(), [{"embedding": [n], **index} for n in (1.0, 2.0)]).vectors == ((1.0,), (2.0,))
+    assert embed(new_provider(), [{"embedding": [n], **index} for n in (1.0, 2.0)]).vectors == ((1.0,), (2.0,))
 
 
 @pytest.mark.parametrize("rows", [None, [], [{"index": 0, "embedding": [1.0]}]])
-def test_a_vector_too_few_is_an_error(speaker, rows):
+def test_missing_vector_is_an_error(new_provider, rows):
     """
-    A text without a vector is never passed over.
+    A text without a vector is an error.
     """
     with pytest.raises(BadResponseError, match="for 2 texts"):
-        embedded(speaker(), rows)
+        embed(new_provider(), rows)
 
 
 @pytest.mark.parametrize("row", [{}, {"embedding": None}, {"embedding": {"0": 1}}])
-def test_a_row_without_vector_is_an_error(speaker, row):
+def test_row_without_a_vector_is_an_error(new_provider, row):
     """
-    What is no vector is not made one.
+    A row without a vector is an error.
     """
     with pytest.raises(BadResponseError, match="embedding"):
-        embedded(speaker(), [row], count=1)
+        embed(new_provider(), [row], count=1)
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=8))
-def test_base64_holds_the_same_numbers(numbers):
+def test_base64_vectors(numbers):
     """
-    Vectors in base64 are little-endian floats of 32 bits.
+    Vectors in base64 are little-endian 32-bit floats.
     """
     written = base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
 
@@ -95,50 +95,50 @@ def test_base64_holds_the_same_numbers(numbers):
 @pytest.mark.parametrize(
     "wrap", [lambda rows: {"object": "list", "data": rows}, lambda rows: rows, lambda rows: {"models": rows}]
 )
-def test_lists_of_models(speaker, wrap):
+def test_lists_of_models(new_provider, wrap):
     """
-    The list is read in OpenAI's envelope, bare (Together), and under ``models``.
+    The list is decoded from OpenAI's envelope, without an envelope (Together), and from the field ``models``.
     """
     rows = [
         {"id": "a", "created": 1, "owned_by": "me", "context_length": 4096},
         {"id": "b", "created": None, "max_model_len": 8192},
         {"name": "c", "context_window": 16},
     ]
-    models = speaker().decode_models(reply_of(wrap(rows)))
+    models = new_provider().decode_models(make_reply(wrap(rows)))
 
     assert [(model.id, model.context_window) for model in models] == [("a", 4096), ("b", 8192), ("c", 16)]
     assert (models[0].created, models[0].owned_by, models[1].created) == (1, "me", None)
     assert models[2].raw == rows[2]
 
 
-def test_no_models_is_an_empty_list(speaker):
+def test_no_models_is_an_empty_list(new_provider):
     """
-    A server without models is no error.
+    A server without models is not an error.
     """
-    assert speaker().decode_models(reply_of({"data": []})) == ()
+    assert new_provider().decode_models(make_reply({"data": []})) == ()
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, "text", 1])
-def test_what_is_no_list_of_models_is_an_error(speaker, body):
+def test_other_body_is_not_a_list_of_models(new_provider, body):
     """
-    Another page is not taken for an empty list.
+    A body that is not a list of models is an error.
     """
     with pytest.raises(BadResponseError, match="list of models"):
-        speaker().decode_models(reply_of(body))
+        new_provider().decode_models(make_reply(body))
 
 
-def test_an_error_in_place_of_models_is_an_error(speaker):
+def test_error_in_place_of_models_is_raised(new_provider):
     """
-    A status of 200 does not make a list of an error.
+    An error with status 200 is raised.
     """
     with pytest.raises(ServerError, match="It broke"):
-        speaker().decode_models(reply_of({"error": {"message": "It broke."}}))
+        new_provider().decode_models(make_reply({"error": {"message": "It broke."}}))
 
 
-def test_the_request_for_models(speaker):
+def test_models_request(new_provider):
     """
-    The list is asked for beside the chats.
+    The list is requested from the same base URL as chats.
     """
-    call = speaker().encode_models()
+    call = new_provider().encode_models()
 
     assert (call.method, call.url, call.body) == ("GET", "http://localhost:8000/v1/models", b"")

@@ -16,7 +16,7 @@ REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 @pytest.fixture
 def ask(scripted, clock):
     """
-    Ask a model once, and return the call that was sent.
+    Ask a model once, and return the request that was sent.
     """
 
     def asking(model, **settings):
@@ -29,83 +29,83 @@ def ask(scripted, clock):
 
 
 @pytest.mark.parametrize("base_url", ["http://localhost:8000/v1", "http://localhost:8000/v1/"])
-def test_a_slash_at_the_end_changes_nothing(speaker, base_url):
+def test_base_url_with_a_trailing_slash(new_provider, base_url):
     """
-    The address may end with a slash.
+    A trailing slash of the base URL has no effect.
     """
-    provider = speaker(base_url=base_url)
+    provider = new_provider(base_url=base_url)
 
     assert provider.encode(REQUEST, stream=False).url == "http://localhost:8000/v1/chat/completions"
     assert provider.encode_models().url == "http://localhost:8000/v1/models"
 
 
-def test_the_address_is_taken_at_its_word(speaker):
+def test_base_url_without_a_version(new_provider):
     """
-    No ``/v1`` is added: servers that have none (DeepSeek's second address) are spoken to as well.
+    No ``/v1`` is added to the base URL, because some servers have none.
     """
-    assert speaker(base_url="https://example.org").encode(REQUEST, stream=False).url == (
+    assert new_provider(base_url="https://example.org").encode(REQUEST, stream=False).url == (
         "https://example.org/chat/completions"
     )
 
 
 @pytest.mark.parametrize("base_url", ["localhost:8000/v1", "ftp://example.org", "", "http://h/v1/chat/completions/"])
-def test_what_is_no_base_address_is_refused(base_url):
+def test_invalid_base_url_is_rejected(base_url):
     """
-    A missing scheme and an address that is too long are said at once.
+    A base URL without a scheme, or of an operation, is rejected when the client is created.
     """
     with pytest.raises(ValidationError, match="base_url"):
         OpenAICompatibleSettings(base_url=base_url)
 
 
-def test_an_unknown_setting_is_refused():
+def test_unknown_setting_is_rejected():
     """
-    A misspelt setting is not passed over.
+    A misspelled setting is rejected.
     """
     with pytest.raises(ValidationError, match="base_ulr"):
         OpenAICompatibleSettings(base_url="http://h", base_ulr="http://h")
 
 
-def test_without_an_address_the_message_says_so():
+def test_missing_base_url():
     """
-    The plugin by its own name knows no server until it is told one.
+    Without a base URL, the error names the setting.
     """
     with pytest.raises(ConfigurationError, match="base_url"), Client("openai-compatible/m") as client:
         client.ask("Hello")
 
 
-def test_headers_of_the_settings_go_with_every_request(speaker):
+def test_headers_of_the_settings(new_provider):
     """
-    Further headers are sent with chats, embeddings and lists.
+    Headers of the settings are sent with chats, embeddings and lists.
     """
-    provider = speaker(headers={"x-team": "a"})
+    provider = new_provider(headers={"x-team": "a"})
 
     assert provider.encode(REQUEST, stream=False).headers["x-team"] == "a"
     assert provider.encode_models().headers["x-team"] == "a"
 
 
-def test_what_a_server_lacks_is_no_capability(speaker):
+def test_lacks(new_provider):
     """
-    Capabilities are all but what the settings say that the server lacks, and what few servers have.
+    Capabilities exclude those in ``lacks`` and the optional ones.
     """
     rare = {Capability.MODERATION, Capability.COUNT_TOKENS}
     most = OpenAICompatible.all_capabilities - rare
 
-    assert speaker(lacks={"tools", "stream_options"}).capabilities == most - {Capability.TOOLS}
+    assert new_provider(lacks={"tools", "stream_options"}).capabilities == most - {Capability.TOOLS}
 
 
-def test_what_a_server_offers_is_a_capability(speaker):
+def test_offers(new_provider):
     """
-    What few servers can do is claimed only where the settings say so.
+    Optional capabilities are claimed only if ``offers`` lists them.
     """
-    assert Capability.COUNT_TOKENS in speaker(offers={"count_tokens"}).capabilities
-    assert Capability.MODERATION not in speaker(offers={"count_tokens"}).capabilities
+    assert Capability.COUNT_TOKENS in new_provider(offers={"count_tokens"}).capabilities
+    assert Capability.MODERATION not in new_provider(offers={"count_tokens"}).capabilities
 
 
-def test_the_key_is_in_the_authorised_call_alone(speaker):
+def test_key_is_only_in_the_authorized_request(new_provider):
     """
-    Only `authorize` puts the key in, and its call does not show it.
+    Only `authorize` adds the key, and the repr of its request does not show it.
     """
-    provider = speaker(api_key=SECRET)
+    provider = new_provider(api_key=SECRET)
     call = provider.encode(REQUEST, stream=False)
     authorised = provider.authorize(call, Credential(secret=SECRET))
 
@@ -122,9 +122,9 @@ def test_the_key_is_in_the_authorised_call_alone(speaker):
         assert SECRET not in repr(shown)
 
 
-def test_a_refused_key_is_not_in_the_error(scripted, clock):
+def test_rejected_key_is_not_in_the_error(scripted, clock):
     """
-    An error does not hold the key, even where the server says it back.
+    An error does not contain the key, even if the server echoes it.
     """
     scripted.reply(401, {"error": {"message": f"Incorrect API key provided: {SECRET}.", "code": "invalid_api_key"}})
     with (
@@ -136,9 +136,9 @@ def test_a_refused_key_is_not_in_the_error(scripted, clock):
     assert SECRET not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
 
 
-def test_a_wrong_setting_does_not_show_the_key():
+def test_invalid_setting_does_not_show_the_key():
     """
-    What settings refuse they do not repeat.
+    An error about settings does not show the key.
     """
     with pytest.raises(ValidationError) as caught:
         OpenAICompatibleSettings(base_url=SECRET, api_key=SECRET)
@@ -161,9 +161,9 @@ SERVICES = {
 
 
 @pytest.mark.parametrize(("name", "base_url"), LOCAL.items())
-def test_local_servers_need_their_name_alone(ask, name, base_url):
+def test_local_presets(ask, name, base_url):
     """
-    A server on this machine needs neither settings nor key, and is asked in words that all servers know.
+    A preset of a local server requires neither settings nor a key.
     """
     call = ask(f"{name}/m")
 
@@ -173,9 +173,9 @@ def test_local_servers_need_their_name_alone(ask, name, base_url):
 
 
 @pytest.mark.parametrize(("name", "base_url", "variable"), [(name, *row) for name, row in SERVICES.items()])
-def test_services_need_their_name_and_a_key(ask, monkeypatch, name, base_url, variable):
+def test_service_presets_require_a_key(ask, monkeypatch, name, base_url, variable):
     """
-    A service needs its key, from its own variable; without one nothing is sent, and the error names the variable.
+    A preset of a service requires the key in its variable. Without it, the error names the variable.
     """
     with pytest.raises(CredentialError, match=variable):
         ask(f"{name}/m")
@@ -187,9 +187,9 @@ def test_services_need_their_name_and_a_key(ask, monkeypatch, name, base_url, va
 
 
 @pytest.mark.parametrize("name", [*LOCAL, *SERVICES])
-def test_a_preset_moves_to_another_address(ask, name):
+def test_base_url_overrides_a_preset(ask, name):
     """
-    What the program says wins over the preset.
+    A base URL of the program takes precedence over the preset.
     """
     call = ask(f"{name}/m", base_url="http://localhost:9999/v2/", api_key=SECRET)
 
@@ -198,7 +198,7 @@ def test_a_preset_moves_to_another_address(ask, name):
 
 def test_the_key_of_one_vendor_is_not_sent_to_another(ask, monkeypatch):
     """
-    A server of one's own does not get the key that stands in a vendor's variable.
+    The key in the variable of a vendor is not sent to another server.
     """
     for variable in ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "OPENAI_COMPATIBLE_API_KEY"):
         monkeypatch.setenv(variable, SECRET)
@@ -208,9 +208,9 @@ def test_the_key_of_one_vendor_is_not_sent_to_another(ask, monkeypatch):
     assert "authorization" not in ask("lm-studio/m").headers
 
 
-def test_addresses_from_the_environment(ask, monkeypatch):
+def test_settings_from_the_environment(ask, monkeypatch):
     """
-    The variables of a server give address and key.
+    The variables of a server set its base URL and key.
     """
     monkeypatch.setenv("VLLM_BASE_URL", "http://gpu:8000/v1")
     monkeypatch.setenv("VLLM_API_KEY", SECRET)

@@ -37,16 +37,16 @@ HEAD = ReplyHead(200, {})
 
 def play(provider, pieces, head=HEAD):
     """
-    Decode a stream that is complete.
+    Decode a complete stream.
     """
     decoder = provider.decoder(REQUEST, head)
     events = [event for piece in pieces for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 
-def built(events):
+def build(events):
     """
-    Put the response together.
+    Build the response of events.
     """
     builder = ResponseBuilder()
     builder.add(events)
@@ -55,32 +55,32 @@ def built(events):
 
 def chunk(delta=None, finish_reason=None, **more):
     """
-    Make a chunk of one choice.
+    Create a chunk with one choice.
     """
     return {"id": "c", "model": "m", "choices": [{"delta": delta or {}, "finish_reason": finish_reason}], **more}
 
 
 def calls(*fragments, finish_reason="tool_calls"):
     """
-    Make a stream of fragments of tool calls, one a chunk.
+    Create a stream of fragments of tool calls, one in each chunk.
     """
     return sse(*(chunk({"tool_calls": [fragment]}) for fragment in fragments), chunk(finish_reason=finish_reason))
 
 
 def call(name=None, arguments="", **more):
     """
-    Make a fragment of a tool call.
+    Create a fragment of a tool call.
     """
     return {"function": {"arguments": arguments} | ({"name": name} if name else {}), **more}
 
 
-def test_a_stream_in_the_form_of_openai(speaker):
+def test_openai_stream(new_provider):
     """
-    A plain stream yields its start, its texts, its end and its usage, and what the headers say.
+    A plain stream has a start, texts, an end, usage, and the values of the headers.
     """
     head = ReplyHead(200, {"x-request-id": "req_1", "x-ratelimit-limit-requests": "10"})
-    events = play(speaker(), sse(*chat_chunks(["Hel", "lo"])), head)
-    response = built(events)
+    events = play(new_provider(), sse(*chat_chunks(["Hel", "lo"])), head)
+    response = build(events)
 
     assert events[0] == ResponseStarted("chatcmpl-1", "scripted")
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hel"), TextDelta("lo")]
@@ -90,58 +90,60 @@ def test_a_stream_in_the_form_of_openai(speaker):
 
 
 @pytest.mark.parametrize("fields", [{}, {"choices": []}, {"choices": None}])
-def test_usage_may_come_anywhere(speaker, fields):
+def test_usage_in_any_chunk(new_provider, fields):
     """
-    Usage is read from the chunk with the finish reason, from one after it, and where ``choices`` is absent.
+    Usage is decoded from the chunk with the finish reason, from a later one, and if ``choices`` is missing.
     """
     usage = {"prompt_tokens": 3, "completion_tokens": 4}
     on_it = sse(chunk({"content": "Hi"}), chunk(finish_reason="stop", usage=usage))
     after_it = sse(chunk({"content": "Hi"}), chunk(finish_reason="stop"), {"id": "c", "usage": usage, **fields})
 
-    assert built(play(speaker(), on_it)).usage == built(play(speaker(), after_it)).usage
-    assert built(play(speaker(), after_it)).usage.total_tokens == 7
+    assert build(play(new_provider(), on_it)).usage == build(play(new_provider(), after_it)).usage
+    assert build(play(new_provider(), after_it)).usage.total_tokens == 7
 
 
-def test_a_later_usage_replaces_an_earlier_one(speaker):
+def test_running_usage(new_provider):
     """
-    Servers that report usage with every chunk report running totals.
+    Usage that is reported with every chunk is a running total.
     """
     running = [chunk({"content": "x"}, usage={"prompt_tokens": 3, "completion_tokens": n}) for n in (1, 2, 3)]
 
-    assert built(play(speaker(), sse(*running, chunk(finish_reason="stop")))).usage.output_tokens == 3
+    assert build(play(new_provider(), sse(*running, chunk(finish_reason="stop")))).usage.output_tokens == 3
 
 
-def test_choices_without_delta_and_chunks_without_choices_say_nothing(speaker):
+def test_choices_without_a_delta(new_provider):
     """
-    A choice without ``delta`` and a chunk without choices are passed over, also after the end; what they note is kept.
+    Choices without ``delta`` and chunks without choices have no content; their metadata is preserved.
     """
     filtered = {"index": 0, "finish_reason": None, "content_filter_results": {"hate": {"filtered": False}}}
     silent = [{"id": "", "choices": [], "prompt_filter_results": [1]}, {"id": "c", "choices": [filtered]}]
-    response = built(play(speaker(), sse(*silent, chunk({"content": "Hi"}), chunk(finish_reason="stop"), silent[1])))
+    response = build(
+        play(new_provider(), sse(*silent, chunk({"content": "Hi"}), chunk(finish_reason="stop"), silent[1]))
+    )
 
     assert (response.text, response.finish_reason) == ("Hi", "stop")
     assert response.metadata == {"prompt_filter_results": [1], "content_filter_results": {"hate": {"filtered": False}}}
 
 
-def test_the_start_waits_for_an_id(speaker):
+def test_start_with_the_first_id(new_provider):
     """
-    Azure's first chunk has neither id nor model: the start is told by the next, and what the first notes is kept.
+    Azure's first chunk has no id and model: the start is emitted with the next chunk, and the metadata is preserved.
     """
     first = {"id": "", "model": "", "choices": [], "prompt_filter_results": [1]}
-    events = play(speaker(), sse(first, chunk({"content": "Hi"}), chunk(finish_reason="stop")))
+    events = play(new_provider(), sse(first, chunk({"content": "Hi"}), chunk(finish_reason="stop")))
 
     assert [event for event in events if isinstance(event, ResponseStarted)] == [ResponseStarted("c", "m")]
     assert events[0] == ResponseStarted("c", "m")
-    assert built(events).metadata == {"prompt_filter_results": [1]}
+    assert build(events).metadata == {"prompt_filter_results": [1]}
 
 
-def test_a_blocked_stream_ends_without_delta(speaker):
+def test_finish_reason_without_a_delta(new_provider):
     """
-    A choice without ``delta`` can hold the finish reason.
+    A choice without ``delta`` can have the finish reason.
     """
     stream = sse(chunk({"content": "Hi"}), {"choices": [{"index": 0, "finish_reason": "content_filter"}]})
 
-    assert built(play(speaker(), stream)).finish_reason == "content_filter"
+    assert build(play(new_provider(), stream)).finish_reason == "content_filter"
 
 
 @pytest.mark.parametrize(
@@ -167,31 +169,31 @@ def test_a_blocked_stream_ends_without_delta(speaker):
         "arguments as objects",
     ],
 )
-def test_fragments_of_calls_find_their_call(speaker, fragments):
+def test_fragments_are_assigned_to_calls(new_provider, fragments):
     """
-    Two calls come out as two, however a server numbers, names and cuts them, and each has an id of its own.
+    Two calls are decoded as two with unique ids, however a server numbers, names and splits them.
     """
-    found = built(play(speaker(), calls(*fragments))).tool_calls
+    found = build(play(new_provider(), calls(*fragments))).tool_calls
 
     assert [(one.name, one.arguments) for one in found] == [("f", '{"x":1}'), ("g", "{}")]
     assert len({one.id for one in found} - {""}) == 2
 
 
-def test_the_same_function_called_twice_without_index_and_ids(speaker):
+def test_two_calls_without_index_and_ids(new_provider):
     """
-    Without index and id a name begins a call, be it the same.
+    Without index and id, a name starts a call, also if it is the same name.
     """
-    found = built(play(speaker(), calls(call("f", '{"x":1}'), call("f", '{"x":2}')))).tool_calls
+    found = build(play(new_provider(), calls(call("f", '{"x":1}'), call("f", '{"x":2}')))).tool_calls
 
     assert [one.arguments for one in found] == ['{"x":1}', '{"x":2}']
 
 
-def test_whole_calls_in_one_chunk(speaker):
+def test_complete_calls_in_one_chunk(new_provider):
     """
-    Several whole calls in one delta, with text beside them, lose neither.
+    Several complete calls in one delta with text are all decoded.
     """
     both = {"content": "Let me see.", "tool_calls": [call("f", "{}", id="a"), call("g", "{}", id="b")]}
-    response = built(play(speaker(), sse(chunk(both, finish_reason="stop"))))
+    response = build(play(new_provider(), sse(chunk(both, finish_reason="stop"))))
 
     assert response.text == "Let me see."
     assert [one.id for one in response.tool_calls] == ["a", "b"]
@@ -199,87 +201,87 @@ def test_whole_calls_in_one_chunk(speaker):
 
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-def test_reasoning_beside_text(speaker, name):
+def test_reasoning_and_text_in_one_delta(new_provider, name):
     """
-    A delta with reasoning and text loses neither; reasoning stands first.
+    Reasoning and text of one delta are both decoded, reasoning first.
     """
     stream = sse(chunk({name: "2 and "}), chunk({name: "2", "content": "4"}), chunk(finish_reason="stop"))
 
     thought = ReasoningPart(text="2 and 2", provider="my-server", data=name)
-    assert built(play(speaker(), stream)).message.parts == (thought, TextPart(text="4"))
+    assert build(play(new_provider(), stream)).message.parts == (thought, TextPart(text="4"))
 
 
-def test_content_may_be_a_list(speaker):
+def test_content_list(new_provider):
     """
-    Pieces of content are read in streams as in whole replies.
+    Content parts are decoded in streams as in complete replies.
     """
     pieces = [{"type": "thinking", "thinking": [{"text": "2"}]}, {"type": "text", "text": "4"}, {"type": "image"}]
-    response = built(play(speaker(), sse(chunk({"content": pieces}), chunk(finish_reason="stop"))))
+    response = build(play(new_provider(), sse(chunk({"content": pieces}), chunk(finish_reason="stop"))))
 
     assert (response.reasoning, response.text) == ("2", "4")
     assert response.message.parts[-1] == VendorPart(provider="my-server", kind="image", data={"type": "image"})
 
 
-def test_a_refusal_is_no_text(speaker):
+def test_refusal_is_a_part(new_provider):
     """
-    The model's words for refusing are a part of their own.
+    A refusal is a part of its own, not text.
     """
-    response = built(play(speaker(), sse(chunk({"refusal": "I "}), chunk({"refusal": "cannot."}, "stop"))))
+    response = build(play(new_provider(), sse(chunk({"refusal": "I "}), chunk({"refusal": "cannot."}, "stop"))))
 
     assert response.text == ""
     assert [(part.type, part.text) for part in response.message.parts] == [("refusal", "I cannot.")]
 
 
-def test_an_unknown_field_is_kept_once_and_text_stays_whole(speaker):
+def test_repeated_fields_are_emitted_once(new_provider):
     """
-    What every chunk repeats is told once; a channel named by every delta does not cut reasoning into pieces.
+    Fields that every chunk repeats are emitted once, and a repeated channel does not split reasoning.
     """
     stream = [chunk({"reasoning": text, "channel": "analysis"}, service_tier="default") for text in ("2", " and 2")]
-    events = play(speaker(), sse(*stream, chunk(finish_reason="stop", service_tier="default")))
+    events = play(new_provider(), sse(*stream, chunk(finish_reason="stop", service_tier="default")))
 
-    assert built(events).message.parts == (
+    assert build(events).message.parts == (
         VendorPart(provider="my-server", kind="channel", data="analysis"),
         ReasoningPart(text="2 and 2", provider="my-server", data="reasoning"),
     )
     assert len([event for event in events if isinstance(event, ResponseMetadata) and event.data]) == 1
 
 
-def test_notes_that_grow_are_joined(speaker):
+def test_metadata_is_merged(new_provider):
     """
-    An object that the last chunk adds to keeps what the first one said.
+    An object that a later chunk extends is merged.
     """
     stream = sse(chunk({"content": "Hi"}, x_groq={"id": "r"}), chunk(finish_reason="stop", x_groq={"usage": 1}))
 
-    assert built(play(speaker(), stream)).metadata == {"x_groq": {"id": "r", "usage": 1}}
+    assert build(play(new_provider(), stream)).metadata == {"x_groq": {"id": "r", "usage": 1}}
 
 
-def test_logprobs_of_all_chunks_are_gathered(speaker):
+def test_logprobs_are_collected(new_provider):
     """
-    Each chunk brings the log probabilities of its own tokens; the response holds those of all.
+    The log probabilities of all chunks are collected.
     """
     stream = [chunk({"content": text}) for text in ("a", "b")] + [chunk(finish_reason="stop")]
     for number, one in enumerate(stream[:2]):
         one["choices"][0]["logprobs"] = {"content": [{"logprob": number}], "refusal": None}
 
-    logprobs = built(play(speaker(), sse(*stream))).metadata["logprobs"]
+    logprobs = build(play(new_provider(), sse(*stream))).metadata["logprobs"]
     assert logprobs["content"] == [{"logprob": 0}, {"logprob": 1}]
 
 
-def test_a_missing_done_is_no_loss(speaker):
+def test_stream_without_done(new_provider):
     """
-    A finish reason is enough: ``[DONE]`` may be missing, as may the last newline.
+    With a finish reason, ``[DONE]`` and the last newline may be missing.
     """
     pieces = sse(*chat_chunks(["Hi"]), done=False)
     pieces[-1] = pieces[-1].rstrip()
 
-    assert built(play(speaker(), pieces)).usage.input_tokens == 5
+    assert build(play(new_provider(), pieces)).usage.input_tokens == 5
 
 
-def test_done_without_a_finish_reason(speaker):
+def test_done_without_a_finish_reason(new_provider):
     """
-    ``[DONE]`` says that the reply is complete, though not why.
+    ``[DONE]`` completes a reply without a finish reason.
     """
-    response = built(play(speaker(), sse(*chat_chunks(["Hi"], finish_reason=None))))
+    response = build(play(new_provider(), sse(*chat_chunks(["Hi"], finish_reason=None))))
 
     assert (response.text, response.finish_reason, response.raw_finish_reason) == ("Hi", "other", None)
 
@@ -287,48 +289,48 @@ def test_done_without_a_finish_reason(speaker):
 @pytest.mark.parametrize(
     "pieces", [[], [b"\n"], [b": ping\n\n"], sse(*chat_chunks(["Hi"], finish_reason=None), done=False)]
 )
-def test_neither_finish_reason_nor_done_is_an_interruption(speaker, pieces):
+def test_stream_without_an_end_is_interrupted(new_provider, pieces):
     """
-    A stream that just ends was interrupted.
+    A stream without a finish reason and ``[DONE]`` is interrupted.
     """
     with pytest.raises(StreamInterruptedError):
-        play(speaker(), pieces)
+        play(new_provider(), pieces)
 
 
-def test_done_before_anything_was_said_is_an_interruption(speaker):
+def test_done_alone_is_an_interruption(new_provider):
     """
-    ``[DONE]`` completes a reply, and is none: a stream of nothing else is no empty answer.
+    A stream of only ``[DONE]`` is interrupted, not an empty reply.
     """
     with pytest.raises(StreamInterruptedError, match="before the reply started"):
-        play(speaker(), sse())
+        play(new_provider(), sse())
 
 
-def test_one_of_two_choices_without_an_end_is_an_interruption(speaker):
+def test_one_of_two_choices_without_an_end_is_an_interruption(new_provider):
     """
-    A stream of several choices is complete when all have ended.
+    A stream of several choices is complete when all choices have ended.
     """
     second = {"id": "c", "choices": [{"index": 1, "delta": {"content": "b"}}]}
     with pytest.raises(StreamInterruptedError):
-        play(speaker(), sse(chunk({"content": "a"}), second, chunk(finish_reason="stop"), done=False))
+        play(new_provider(), sse(chunk({"content": "a"}), second, chunk(finish_reason="stop"), done=False))
 
 
-def test_a_whole_reply_in_place_of_a_stream(speaker):
+def test_complete_reply_in_place_of_a_stream(new_provider):
     """
-    A server that answers a request for a stream with a whole reply is understood.
+    A complete reply to a streaming request is decoded.
     """
     body = json.dumps(chat_reply("Hi", tool_calls=[call("f", "{}", id="a")])).encode()
-    response = built(play(speaker(), [body[:20], body[20:]]))
+    response = build(play(new_provider(), [body[:20], body[20:]]))
 
     assert (response.text, response.tool_calls[0].id, response.usage.output_tokens) == ("Hi", "a", 7)
 
 
 @pytest.mark.parametrize("body", [b"<html><title>Sign in</title>", b'{"choices": [', b"[]"])
-def test_something_else_in_place_of_a_stream(speaker, body):
+def test_other_body_in_place_of_a_stream(new_provider, body):
     """
-    A login page, a cut body or a list are errors, not empty answers.
+    A login page, a truncated body and a list are errors, not empty replies.
     """
     with pytest.raises(BadResponseError):
-        play(speaker(), [body])
+        play(new_provider(), [body])
 
 
 @pytest.mark.parametrize(
@@ -343,11 +345,11 @@ def test_something_else_in_place_of_a_stream(speaker, body):
         ({"object": "error", "message": "No.", "type": "BadRequestError", "code": 400}, InvalidRequestError, 400),
     ],
 )
-def test_errors_inside_a_stream(speaker, said, expected, status):
+def test_errors_inside_a_stream(new_provider, said, expected, status):
     """
-    An error inside a 200 has the class of its own code, or counts as the server's failure; text before it is not lost.
+    An error inside a stream has the class of its code, or is a server error; the text before it is emitted.
     """
-    decoder = speaker().decoder(REQUEST, HEAD)
+    decoder = new_provider().decoder(REQUEST, HEAD)
     events = decoder.feed(b"".join(sse(chunk({"content": "Hi"}), said)))
 
     assert TextDelta("Hi") in events
@@ -356,20 +358,20 @@ def test_errors_inside_a_stream(speaker, said, expected, status):
     assert (type(caught.value), caught.value.status) == (expected, status)
 
 
-def test_an_event_named_error_is_an_error(speaker):
+def test_an_event_named_error_is_an_error(new_provider):
     """
-    The name of the event alone can say that it is an error.
+    The name of an event can mark it as an error.
     """
     with pytest.raises(ServerError, match="It broke"):
-        play(speaker(), [b'event: error\ndata: {"message": "It broke."}\n\n'])
+        play(new_provider(), [b'event: error\ndata: {"message": "It broke."}\n\n'])
 
 
-def test_an_event_that_is_no_json_is_an_error(speaker):
+def test_event_that_is_not_json_is_an_error(new_provider):
     """
-    An event that cannot be read is never passed over.
+    An event that is not JSON is an error.
     """
     with pytest.raises(BadResponseError, match="starts with 'nonsense'"):
-        play(speaker(), [b"data: nonsense\n\n"])
+        play(new_provider(), [b"data: nonsense\n\n"])
 
 
 FRAGMENTS = st.builds(
@@ -394,9 +396,9 @@ CHUNKS = st.builds(chunk, DELTAS, st.sampled_from([None, "", "stop"]), error=st.
 NEWLINES = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
-def outcome(pieces):
+def collect_outcome(pieces):
     """
-    List the events of a stream and, at the end, the error that it ends with.
+    Return the events of a stream, and at the end the error that it raises.
     """
     decoder = ChatStreamDecoder(
         HEAD, vendor="v", decode_body=_unexpected, convert_error=lambda said: ServerError(said["error"])
@@ -417,7 +419,7 @@ def _unexpected(reply: HTTPReply):
 @given(st.lists(CHUNKS, max_size=5), NEWLINES, st.booleans(), st.data())
 def test_any_split_of_the_bytes_gives_the_same_events(chunks, newline, done, data):
     """
-    However a stream's bytes are cut, in the middle of characters and line ends too, the events and errors are the same.
+    Events and errors do not depend on how the bytes are split, also within characters and line ends.
     """
     pieces = sse(*chunks, done=done)
     body = b"".join(b"data: " + json.dumps(one, ensure_ascii=False).encode() + newline * 2 for one in chunks)
@@ -425,18 +427,18 @@ def test_any_split_of_the_bytes_gives_the_same_events(chunks, newline, done, dat
     places = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
     cut = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
-    assert outcome(cut) == outcome([body])
-    assert outcome([body[place : place + 1] for place in range(len(body))]) == outcome([body])
+    assert collect_outcome(cut) == collect_outcome([body])
+    assert collect_outcome([body[place : place + 1] for place in range(len(body))]) == collect_outcome([body])
 
 
 @given(st.lists(st.text(max_size=10), max_size=5), st.lists(st.text(max_size=10), max_size=5))
-def test_no_text_is_lost(texts, arguments):
+def test_texts_are_joined(texts, arguments):
     """
-    Texts and arguments come out joined as they went in.
+    Texts and arguments are joined without loss.
     """
     stream = [chunk({"content": text}) for text in texts]
     stream += [chunk({"tool_calls": [call("f" if not n else None, one, index=0)]}) for n, one in enumerate(arguments)]
-    response = built(outcome(sse(*stream, chunk(finish_reason="stop"))))
+    response = build(collect_outcome(sse(*stream, chunk(finish_reason="stop"))))
 
     assert response.text == "".join(texts)
     assert "".join(one.arguments for one in response.tool_calls) == "".join(arguments)

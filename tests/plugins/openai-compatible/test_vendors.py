@@ -1,4 +1,4 @@
-"""A vendor of the family is one row of data: a section of the settings, or a preset of the catalog."""
+"""A compatible vendor requires only data: a section of the settings, or a preset of the catalog."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from budwood_testing import chat_chunks, chat_reply, sse
 SECRET = "the-very-secret"
 
 
-def talk(client, scripted):
+def ask_both_ways(client, scripted):
     """
-    Ask, whole and streamed, and return the replies.
+    Ask at once and streamed, and return the replies.
     """
     scripted.reply(200, chat_reply("Hello")).reply(200, chunks=sse(*chat_chunks(["Hello"])))
     reply = client.ask("Hi", temperature=0.5, max_tokens=5)
@@ -23,9 +23,9 @@ def talk(client, scripted):
     return reply, stream.response
 
 
-def test_a_section_of_the_settings_is_a_vendor(scripted, clock):
+def test_section_of_the_settings(scripted, clock):
     """
-    Four lines of settings, and a vendor that nobody here has heard of is asked, in its own words.
+    A vendor that is configured in four lines of settings can be asked, with its own names of parameters.
     """
     row = {
         "plugin": "openai-compatible",
@@ -36,7 +36,7 @@ def test_a_section_of_the_settings_is_a_vendor(scripted, clock):
     with Client(
         "brand-new/m", settings={"providers": {"brand-new": row}}, transport=scripted, clock=clock, cache=False
     ) as client:
-        replies = talk(client, scripted)
+        replies = ask_both_ways(client, scripted)
 
     assert [(reply.text, reply.provider) for reply in replies] == [("Hello", "brand-new")] * 2
     assert scripted.calls[0].url == "https://api.brand-new.example/v1/chat/completions"
@@ -45,15 +45,15 @@ def test_a_section_of_the_settings_is_a_vendor(scripted, clock):
 
 
 @pytest.mark.parametrize("name", sorted(presets()))
-def test_a_row_of_the_catalog_is_a_vendor(scripted, clock, monkeypatch, name):
+def test_presets(scripted, clock, monkeypatch, name):
     """
-    Each preset is asked by its name alone, at its address, with the key of its own variable.
+    Each preset can be asked by its name, at its address, with the key of its variable.
     """
     preset = presets()[name]
     for variable in preset.environment.get("api_key", ())[:1]:
         monkeypatch.setenv(variable, SECRET)
     with Client(f"{name}/m", transport=scripted, clock=clock, cache=False) as client:
-        replies = talk(client, scripted)
+        replies = ask_both_ways(client, scripted)
 
     assert [(reply.text, reply.provider) for reply in replies] == [("Hello", name)] * 2
     assert all(call.url == f"{preset.settings['base_url']}/chat/completions" for call in scripted.calls)
@@ -62,9 +62,9 @@ def test_a_row_of_the_catalog_is_a_vendor(scripted, clock, monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", sorted(name for name, preset in presets().items() if preset.needs_credential))
-def test_a_row_tells_who_needs_a_key(scripted, clock, name):
+def test_preset_without_its_key(scripted, clock, name):
     """
-    Without its key nothing is sent, and the error names the row's variable.
+    Without its key, the error names the variable of the preset, and nothing is sent.
     """
     variable = presets()[name].environment["api_key"][0]
     with Client(f"{name}/m", transport=scripted, clock=clock) as client, pytest.raises(CredentialError, match=variable):

@@ -33,7 +33,7 @@ MODEL = {"settings": {"providers": {"openai": {"api": "responses"}}}}
 
 class Person(BaseModel):
     """
-    Somebody.
+    A person.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Person(BaseModel):
 
 def weather(city: str) -> str:
     """
-    Tell the weather.
+    Return the weather.
     """
     return f"rain in {city}"
 
@@ -49,7 +49,7 @@ def weather(city: str) -> str:
 @pytest.fixture
 def openai(tmp_path):
     """
-    Make OpenAI's provider object, with the rules of the catalog.
+    Return a function that creates OpenAI's provider with the catalog's rules.
     """
 
     def make(**settings):
@@ -71,7 +71,7 @@ KEY = "sk-test-of-responses"
 @pytest.fixture
 def responses(scripted, clock):
     """
-    A client that is set to Responses.
+    Return a client that uses Responses.
     """
     with Client("openai/gpt-5", api_key=KEY, transport=scripted, clock=clock, cache=False, **MODEL) as made:
         yield made
@@ -79,7 +79,7 @@ def responses(scripted, clock):
 
 def request(model="gpt-4o", *messages, **parameters):
     """
-    Make a request.
+    Create a request.
     """
     return ChatRequest(model=model, messages=messages or (Message.user("Hello"),), **parameters)
 
@@ -107,9 +107,9 @@ def request(model="gpt-4o", *messages, **parameters):
         ),
     ],
 )
-def test_the_api_is_chosen_by_model_and_by_need(openai, asked, api):
+def test_api_is_chosen_by_model_and_request(openai, asked, api):
     """
-    Where nothing is set: by what only one API can express, and by what the catalog says of the model.
+    Without a setting, the API depends on features that only one API has, and on the catalog's rules for the model.
     """
     assert openai().api(asked) == api
 
@@ -126,9 +126,9 @@ def test_the_api_is_chosen_by_model_and_by_need(openai, asked, api):
         (TextPart(text="Hi", provider="openai", data={"message": {"id": "msg_1"}}), "chat"),
     ],
 )
-def test_a_conversation_goes_on_where_its_parts_can_be_returned(openai, part, api):
+def test_items_keep_a_conversation_in_responses(openai, part, api):
     """
-    Items that only Responses takes back keep a conversation there.
+    Items that only Responses accepts keep a conversation there.
     """
     history = (Message.user("Hello"), Message(role="assistant", parts=(part,)), Message.user("And?"))
 
@@ -138,9 +138,9 @@ def test_a_conversation_goes_on_where_its_parts_can_be_returned(openai, part, ap
 @pytest.mark.parametrize(
     ("kind", "api"), [("input_file", "responses"), ("file", "chat"), ("input_audio", "chat"), ("image_url", "chat")]
 )
-def test_content_of_one_api_goes_to_it(openai, kind, api):
+def test_content_parts_determine_the_api(openai, kind, api):
     """
-    The two APIs name pieces of content differently.
+    A content part in the form of one API is sent to that API.
     """
     part = VendorPart(provider="openai", kind=kind, data={"type": kind})
 
@@ -148,16 +148,16 @@ def test_content_of_one_api_goes_to_it(openai, kind, api):
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])
-def test_the_setting_decides(openai, api):
+def test_setting_determines_the_api(openai, api):
     """
-    An API that is set is taken, whatever model and request want.
+    The API of the settings is used for every model and request.
     """
     speaker = openai(api=api)
 
     assert {speaker.api(request()), speaker.api(request("gpt-5-pro", extra={"include": []}))} == {api}
 
 
-def test_an_unknown_api_is_no_setting(scripted):
+def test_unknown_api_is_rejected(scripted):
     """
     The error names the setting.
     """
@@ -167,9 +167,9 @@ def test_an_unknown_api_is_no_setting(scripted):
         Client("openai/gpt-5", transport=scripted, settings=settings, cache=False)
 
 
-def test_request_and_reply_stay_with_one_api(openai):
+def test_reply_is_decoded_by_the_api_of_the_request(openai):
     """
-    A reply is read by the API to which its request was sent.
+    A reply is decoded by the API that its request was sent to.
     """
     speaker = openai()
     for asked, path, body in (
@@ -180,9 +180,9 @@ def test_request_and_reply_stay_with_one_api(openai):
         assert speaker.decode(asked, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode())).text == "Hi"
 
 
-def test_a_question_is_answered(responses, scripted):
+def test_reply(responses, scripted):
     """
-    Text, usage and the end of the reply are in our form.
+    Text, usage and finish reason of a reply are decoded.
     """
     scripted.reply(body=response(message("Hi")), headers={"x-request-id": "req_1"})
 
@@ -199,9 +199,9 @@ def test_a_question_is_answered(responses, scripted):
     }
 
 
-def test_a_stream_is_read(responses, scripted):
+def test_stream(responses, scripted):
     """
-    Text comes as it is written, and the response is complete at the end.
+    Text is emitted as it is received, and the response is complete at the end.
     """
     scripted.reply(chunks=stream(reasoning("Hm."), message("Hi")))
 
@@ -212,9 +212,9 @@ def test_a_stream_is_read(responses, scripted):
     assert scripted.sent()["stream"] is True
 
 
-def test_a_stream_that_breaks_off_hands_over_what_came(responses, scripted):
+def test_interrupted_stream_has_the_partial_text(responses, scripted):
     """
-    The error holds the text so far.
+    The error of an interrupted stream has the partial text.
     """
     scripted.reply(chunks=stream(message("Hi"))[:4])
 
@@ -224,9 +224,9 @@ def test_a_stream_that_breaks_off_hands_over_what_came(responses, scripted):
     assert caught.value.response.text == "Hi"
 
 
-def test_the_loop_of_tools_returns_the_reasoning(responses, scripted):
+def test_tool_loop_returns_the_reasoning(responses, scripted):
     """
-    Reasoning and call go back as they came, before the result of the tool.
+    Reasoning and call are returned unchanged, before the result of the tool.
     """
     thought, wanted = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
     scripted.reply(body=response(thought, wanted)).reply(body=response(message("It rains.")))
@@ -241,9 +241,9 @@ def test_the_loop_of_tools_returns_the_reasoning(responses, scripted):
     ]
 
 
-def test_the_loop_of_tools_over_streams(responses, scripted):
+def test_tool_loop_with_streams(responses, scripted):
     """
-    So they do when they were streamed.
+    Streamed reasoning and calls are returned unchanged, too.
     """
     thought, wanted = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
     scripted.reply(chunks=stream(thought, wanted)).reply(chunks=stream(message("It rains.")))
@@ -255,9 +255,9 @@ def test_the_loop_of_tools_over_streams(responses, scripted):
     assert scripted.sent()["input"][1:3] == [thought, wanted]
 
 
-def test_a_schema_is_asked_for_natively(responses, scripted):
+def test_schema(responses, scripted):
     """
-    A Pydantic model becomes ``text.format``, and the reply the model.
+    A Pydantic model is sent as ``text.format``, and the reply is parsed into it.
     """
     scripted.reply(body=response(message('{"name":"Ada"}')))
 
@@ -265,9 +265,9 @@ def test_a_schema_is_asked_for_natively(responses, scripted):
     assert scripted.sent()["text"]["format"]["type"] == "json_schema"
 
 
-def test_a_kept_reply_goes_back_like_a_new_one(scripted, clock):
+def test_cached_reply_is_returned_like_a_new_one(scripted, clock):
     """
-    What the vendor wants back survives the cache, also when the kept reply is streamed.
+    Fields to return to the server are cached with the reply, also if the cached reply is streamed.
     """
     scripted.reply(body=response(reasoning("Hm."), message("Hi")))
     with Client("openai/gpt-5", api_key="sk", transport=scripted, clock=clock, cache="memory", **MODEL) as client:
@@ -278,9 +278,9 @@ def test_a_kept_reply_goes_back_like_a_new_one(scripted, clock):
     assert (reading.response.cached, reading.response.message) == (True, first.message)
 
 
-def test_a_wrong_key_is_said_to_be_one(responses, scripted):
+def test_invalid_key(responses, scripted):
     """
-    The error says what to do, and does not hold the key.
+    The error about an invalid key has a hint, and does not contain the key.
     """
     error = {
         "message": f"Incorrect API key provided: {KEY}.",
@@ -295,9 +295,9 @@ def test_a_wrong_key_is_said_to_be_one(responses, scripted):
     assert KEY not in str(caught.value)
 
 
-def test_tokens_are_counted_by_the_vendor(client, scripted):
+def test_token_count(client, scripted):
     """
-    The count is exact, and asked for with what it depends on.
+    The token count of the vendor is exact, and requested with the fields that affect it.
     """
     scripted.reply(body={"object": "response.input_tokens", "input_tokens": 12})
 
@@ -312,17 +312,17 @@ def test_tokens_are_counted_by_the_vendor(client, scripted):
     }
 
 
-def test_openai_can_do_what_few_servers_can(client):
+def test_optional_capabilities(client):
     """
-    Counting tokens and judging contents are among its capabilities.
+    OpenAI has the capabilities to count tokens and to moderate.
     """
     offered = client.capabilities("openai/new-1")
     assert {Capability.COUNT_TOKENS, Capability.MODERATION, Capability.COMPLETION} <= offered
 
 
-def test_texts_and_images_are_judged(client, scripted):
+def test_moderation_of_text_and_image(client, scripted):
     """
-    A message of text and image is one content, judged by the model that OpenAI has for it.
+    A message with text and image is one input of the moderation.
     """
     row = {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.9}}
     scripted.reply(body={"id": "modr-1", "model": "omni", "results": [row]})
@@ -335,9 +335,9 @@ def test_texts_and_images_are_judged(client, scripted):
     }
 
 
-def test_several_contents_are_texts(client, scripted):
+def test_moderation_of_several_inputs(client, scripted):
     """
-    OpenAI judges several texts at once, but only one content with an image.
+    OpenAI moderates several texts in one request, but only one input with an image.
     """
     with pytest.raises(UnsupportedError, match="for each input separately"):
         client.moderate(["a", Message.user("b", ImagePart(url="https://x/y"))])

@@ -1,4 +1,4 @@
-"""OpenAI's plugin, proved by the kit, with each of its APIs."""
+"""The conformance suite for OpenAI's plugin, with each of its APIs."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from tests import responses
 
 class ResponsesExamples(OpenAIChatExamples):
     """
-    Chat by Responses; all else is as it is beside Chat Completions.
+    Examples of chat by Responses; other services are as with Chat Completions.
     """
 
     absent = frozenset({"signed_tool_calls"})
@@ -22,76 +22,76 @@ class ResponsesExamples(OpenAIChatExamples):
 
     def reply(self, text, usage, finish="stop"):
         """
-        A reply of one message.
+        Return a reply of one message.
         """
-        return whole(responses.message(text), usage=usage, finish=finish)
+        return make_reply(responses.message(text), usage=usage, finish=finish)
 
     def stream(self, pieces, usage, finish="stop"):
         """
-        A message that grows.
+        Return a stream of one message.
         """
         item = responses.message("".join(pieces))
         deltas = [{"type": "response.output_text.delta", "output_index": 0, "delta": piece} for piece in pieces]
-        return streamed([item], deltas, whole(item, usage=usage, finish=finish))
+        return make_stream([item], deltas, make_reply(item, usage=usage, finish=finish))
 
     def tool_calls(self, calls):
         """
-        A reply of calls.
+        Return a reply with calls.
         """
-        return whole(*map(call, calls))
+        return make_reply(*map(make_call, calls))
 
     def tool_call_stream(self, calls):
         """
-        Calls whose arguments grow.
+        Return a stream of calls.
         """
-        items = list(map(call, calls))
+        items = list(map(make_call, calls))
         kind = "response.function_call_arguments.delta"
         deltas = [
             {"type": kind, "output_index": index, "delta": one.arguments[place : place + 9]}
             for index, one in enumerate(calls)
             for place in range(0, len(one.arguments), 9)
         ]
-        return streamed(items, deltas, whole(*items))
+        return make_stream(items, deltas, make_reply(*items))
 
     def reasoning(self, thought, text):
         """
-        A summary, then the answer.
+        Return a reply with a summary and an answer.
         """
-        return whole(responses.reasoning(thought), responses.message(text))
+        return make_reply(responses.reasoning(thought), responses.message(text))
 
     def reasoning_stream(self, thought, text):
         """
-        Both, growing.
+        Return a stream of a summary and an answer.
         """
         items = [responses.reasoning(thought), responses.message(text)]
         deltas = [
             {"type": "response.reasoning_summary_text.delta", "output_index": 0, "delta": thought},
             {"type": "response.output_text.delta", "output_index": 1, "delta": text},
         ]
-        return streamed(items, deltas, whole(*items))
+        return make_stream(items, deltas, make_reply(*items))
 
     def refusal(self, text):
         """
-        A message that refuses.
+        Return a reply with a refusal.
         """
-        return whole(responses.refusal(text))
+        return make_reply(responses.refusal(text))
 
     def error_with_status_200(self, message):
         """
-        A response that failed.
+        Return a failed response.
         """
-        return {**whole(), "status": "failed", "error": {"code": "server_error", "message": message}}
+        return {**make_reply(), "status": "failed", "error": {"code": "server_error", "message": message}}
 
     def stream_error(self, pieces, message):
         """
-        An event that ends the stream.
+        Return an event that ends the stream with an error.
         """
         grown = self.stream(pieces, None)[: 2 + len(pieces)]
         return [*grown, *server_sent({"type": "error", "code": "server_error", "message": message})]
 
     def other_stream_errors(self, pieces, message):
         """
-        A response that failed, and a bare envelope.
+        Return a failed response, and an envelope without a type.
         """
         grown = self.stream(pieces, None)[: 2 + len(pieces)]
         failed = {"type": "response.failed", "response": self.error_with_status_200(message)}
@@ -99,64 +99,64 @@ class ResponsesExamples(OpenAIChatExamples):
 
     def reply_with_finish_reason(self, word):
         """
-        A status, or why a response is incomplete.
+        Return a reply with a status, or with the reason why it is incomplete.
         """
-        return whole(responses.message("Hello."), finish=word)
+        return make_reply(responses.message("Hello."), finish=word)
 
     def stream_with_finish_reason(self, word):
         """
-        The same at the end of a stream.
+        Return a stream with such an end.
         """
         item = responses.message("Hello.")
-        return streamed([item], [], whole(item, finish=word))
+        return make_stream([item], [], make_reply(item, finish=word))
 
     def vendor_content(self, text):
         """
-        An item of a tool that the vendor runs.
+        Return a reply with an item of a server-side tool.
         """
-        return whole({"type": "web_search_call", "id": text, "status": "completed"}, responses.message("Hello."))
+        return make_reply({"type": "web_search_call", "id": text, "status": "completed"}, responses.message("Hello."))
 
     def vendor_content_stream(self, text):
         """
-        The same as a stream.
+        Return a stream with such an item.
         """
         items = self.vendor_content(text)["output"]
-        return streamed(items, [], whole(*items))
+        return make_stream(items, [], make_reply(*items))
 
     def signed_reasoning(self, signature):
         """
-        Reasoning whose content only the vendor can read.
+        Return a reply with encrypted reasoning.
         """
-        return whole(responses.reasoning("Hm.", encrypted_content=signature), responses.message("Hello."))
+        return make_reply(responses.reasoning("Hm.", encrypted_content=signature), responses.message("Hello."))
 
     def signed_reasoning_stream(self, signature):
         """
-        The same as a stream.
+        Return a stream with encrypted reasoning.
         """
         items = self.signed_reasoning(signature)["output"]
-        return streamed(items, [], whole(*items))
+        return make_stream(items, [], make_reply(*items))
 
     def ignored_events(self):
         """
-        A comment, and an event that nobody knows.
+        Return a comment and an unknown event.
         """
         return [b": keep-alive\n\n", *server_sent({"type": "response.of_a_later_kind", "output_index": 0})]
 
 
-def whole(*items, usage=None, finish="stop"):
+def make_reply(*items, usage=None, finish="stop"):
     """
-    Make a reply of these items.
+    Return a reply with these items.
     """
-    body = responses.response(*items, usage=None if usage is None else counted(usage))
+    body = responses.response(*items, usage=None if usage is None else make_usage(usage))
     word = {"stop": "completed", "length": "max_output_tokens"}.get(finish, finish)
     if word != "completed":
         body |= {"status": "incomplete", "incomplete_details": {"reason": word}}
     return body
 
 
-def counted(usage):
+def make_usage(usage):
     """
-    Write the counts that are known.
+    Return the usage of these counts.
     """
     details = {"cached_tokens": usage.cache_read_tokens}, {"reasoning_tokens": usage.reasoning_tokens}
     known = [{name: count for name, count in one.items() if count is not None} for one in details]
@@ -169,16 +169,16 @@ def counted(usage):
     }
 
 
-def call(part):
+def make_call(part):
     """
-    Make a call of a function.
+    Return a function make_call.
     """
     return {**responses.call(part.name, part.arguments), "id": f"fc_{part.id}", "call_id": part.id}
 
 
-def streamed(items, deltas, body):
+def make_stream(items, deltas, body):
     """
-    Make the events of a stream: each item begins, grows and is done before the next one.
+    Return the events of a stream, in which each item is added, extended and completed in turn.
     """
     events = [{"type": "response.created", "response": {**body, "status": "in_progress", "output": [], "usage": None}}]
     for index, item in enumerate(items):
@@ -203,6 +203,6 @@ class TestOpenAIResponses(ProviderSuite):
 
     def settings(self, folder):
         """
-        All chat by Responses.
+        Return settings that use Responses for all chats.
         """
         return {"api": "responses"}

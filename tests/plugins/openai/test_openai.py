@@ -17,7 +17,7 @@ SECRET = "sk-very-secret"
 @pytest.fixture
 def openai(tmp_path):
     """
-    Make OpenAI's provider object, without rules for models.
+    Return OpenAI's provider, without rules for models.
     """
 
     def make(**settings):
@@ -36,7 +36,7 @@ def openai(tmp_path):
 @pytest.fixture
 def ask(scripted, clock):
     """
-    Ask a model of OpenAI once, and return the call and what its response says of adaptations.
+    Ask a model of OpenAI once, and return the request and the adaptations of the response.
     """
 
     def asking(model, **options):
@@ -50,7 +50,7 @@ def ask(scripted, clock):
 
 def test_nothing_is_sent_without_a_key(scripted, clock):
     """
-    Without a key the error names the variable, and nothing is sent.
+    Without a key, the error names the variable, and nothing is sent.
     """
     with (
         Client("openai/gpt-4o", transport=scripted, clock=clock, cache=False) as client,
@@ -60,9 +60,9 @@ def test_nothing_is_sent_without_a_key(scripted, clock):
     assert scripted.calls == []
 
 
-def test_the_vendors_own_variables(scripted, clock, monkeypatch):
+def test_environment_variables(scripted, clock, monkeypatch):
     """
-    Key, address, organisation and project come from the variables that OpenAI's own library reads.
+    Key, address, organization and project are read from the variables of OpenAI's library.
     """
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("OPENAI_BASE_URL", "https://proxy.example.org/v1/")
@@ -79,9 +79,9 @@ def test_the_vendors_own_variables(scripted, clock, monkeypatch):
     assert SECRET not in repr(call)
 
 
-def test_the_address_is_known(client, scripted):
+def test_defaults(client, scripted):
     """
-    OpenAI's address needs no setting, and neither organisation nor project is sent unasked.
+    The address has a default, and organization and project are not sent unless they are set.
     """
     scripted.reply(200, chat_reply("Hi"))
     client.ask("Hello")
@@ -92,9 +92,9 @@ def test_the_address_is_known(client, scripted):
 
 
 @pytest.mark.parametrize("model", ["o1", "o3-mini", "o4-mini", "gpt-5", "gpt-5-mini-2025-08-07", "gpt-6.1-sol"])
-def test_reasoning_models_get_the_bound_under_its_new_name(ask, model):
+def test_parameters_of_reasoning_models(ask, model):
     """
-    Models that reason get ``max_completion_tokens`` and no temperature, with a receipt for both.
+    Reasoning models get ``max_completion_tokens`` and no temperature; both are reported as adaptations.
     """
     body, receipts = ask(model, max_tokens=5, temperature=0.5)
 
@@ -104,9 +104,9 @@ def test_reasoning_models_get_the_bound_under_its_new_name(ask, model):
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-3.5-turbo", "ft:gpt-4o:me::1"])
-def test_other_models_get_what_was_asked(ask, model):
+def test_parameters_of_other_models(ask, model):
     """
-    Models that no rule names get parameters as they are given.
+    Models without rules get the parameters of the request.
     """
     body, receipts = ask(model, max_tokens=5, temperature=0.5)
 
@@ -128,16 +128,16 @@ def test_other_models_get_what_was_asked(ask, model):
 )
 def test_temperature_depends_on_the_effort(ask, model, effort, kept):
     """
-    A model takes a temperature while it does not reason, be it by default or because it was told so.
+    A model gets a temperature if it does not reason, by default or by the effort of the request.
     """
     body, _ = ask(model, temperature=0.5, reasoning_effort=effort)
 
     assert ("temperature" in body) is kept
 
 
-def test_roles_are_left_as_they_are(openai):
+def test_roles(openai):
     """
-    OpenAI knows both roles for instructions.
+    System and developer messages keep their roles.
     """
     instruction = Message(role="developer", parts=(TextPart(text="Be brief."),))
     request = ChatRequest(model="gpt-4o", messages=(instruction, Message.user("Hello")))
@@ -146,9 +146,9 @@ def test_roles_are_left_as_they_are(openai):
     assert [message["role"] for message in body["messages"]] == ["developer", "user"]
 
 
-def test_parts_bear_the_name_of_openai(openai):
+def test_vendor_parts(openai):
     """
-    What only OpenAI understands is marked as its own, so that it goes back to OpenAI alone.
+    Vendor parts are attributed to OpenAI, so that they are sent only to OpenAI.
     """
     request = ChatRequest(model="gpt-4o", messages=(Message.user("Hello"),))
     body = json.dumps(chat_reply("Hi", annotations=[1])).encode()
@@ -159,7 +159,7 @@ def test_parts_bear_the_name_of_openai(openai):
 
 def test_settings_do_not_show_the_key(openai):
     """
-    The key is in no text that settings or provider give of themselves.
+    The repr and the dump of settings and provider do not contain the key.
     """
     settings = OpenAISettings(api_key=SECRET)
 

@@ -19,7 +19,7 @@ from budwood.names import did_you_mean, join_names, normalise
 from budwood.plugins import faults
 from budwood.plugins.building import build_object, settings_model
 from budwood.plugins.faults import PluginSource
-from budwood.plugins.own import own_distribution
+from budwood.plugins.first_party import first_party_distribution
 from budwood.plugins.registry import Registry
 from budwood.settings import Settings, override_settings, validate_settings
 from budwood.types import ModelRules
@@ -103,7 +103,7 @@ class Instances:
         )
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
         model = settings_model(spec, source)
-        with faults.authorizing(source, "settings"):  # validators see secrets
+        with faults.secret_boundary(source, "settings"):  # validators see secrets
             settings = validate_settings(
                 model,
                 values,
@@ -167,7 +167,7 @@ class Instances:
         try:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
-            if name == plugin and own_distribution(kind, plugin) is None:
+            if name == plugin and first_party_distribution(kind, plugin) is None:
                 error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
                 if error.hint is None and name in self.settings.names(kind.section):
                     section = f"[{kind.section}.{name}]"
