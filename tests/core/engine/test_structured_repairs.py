@@ -98,7 +98,7 @@ def test_the_last_error_counts(client, scripted):
     scripted.reply(body=chat_reply("no"))
     scripted.answer(lambda _: ScriptedReply(401, {}, (b'{"error": {"message": "No."}}',)))
 
-    with pytest.raises(Exception, match="credential was refused") as caught:
+    with pytest.raises(Exception, match="credential was rejected") as caught:
         client.ask("?", schema=Person)
 
     assert [attempt.status for attempt in caught.value.attempts] == [200, 401]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from budwood import logs
-from budwood.catalog import Catalog, LearnedRules, Preset, presets
+from budwood.catalog import Catalog, LearnedRules, Preset, load_presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import PluginNotFoundError
@@ -131,7 +131,9 @@ class Instances:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
-            names |= {name for name, preset in presets().items() if self.registry.inventory.find(kind, preset.plugin)}
+            names |= {
+                name for name, preset in load_presets().items() if self.registry.inventory.find(kind, preset.plugin)
+            }
         return sorted(names)
 
     def names_matching(self, kind: Kind[T], value: str) -> list[str]:
