@@ -112,7 +112,7 @@ def test_every_recorded_error_has_its_class(shared_folder, speakers):
         for one, (provider, name) in covered(case.values[0]):
             speaker = speakers.get(name) or speakers[provider]
             error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
-            message = error.message.removeprefix("The credential was refused: ")
+            message = error.message.removeprefix("The credential was rejected: ")
             said = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
             rows = expected(provider, one.response.status, said)
             if len(rows) != 1:

@@ -98,7 +98,7 @@ def test_errors_during_a_repair_are_raised(client, scripted):
     scripted.reply(body=chat_reply("no"))
     scripted.answer(lambda _: ScriptedReply(401, {}, (b'{"error": {"message": "No."}}',)))
 
-    with pytest.raises(Exception, match="credential was refused") as caught:
+    with pytest.raises(Exception, match="credential was rejected") as caught:
         client.ask("?", schema=Person)
 
     assert [attempt.status for attempt in caught.value.attempts] == [200, 401]
