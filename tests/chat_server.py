@@ -1,4 +1,4 @@
-"""A server on loopback that speaks Chat Completions. What it says depends on what it is asked, and on nothing else."""
+"""A Chat Completions server on loopback, whose replies depend only on the requests."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Body = dict[str, Any]
 Fault = Callable[["Handler"], None]
 
 NOW = {"retry-after-ms": "0"}
-"""With this header a client tries again without a pause."""
+"""A header for a retry without delay."""
 
 
 def echo(body: Body) -> str:
-    """Say something of its own about each request."""
+    """Return a text that is unique for each request."""
     mark = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
     return f"This is what is said about {mark}."
 
 
 class ChatServer:
     """
-    Answers requests side by side.
+    Handles requests concurrently.
 
     Args:
-        say: Makes the text of a reply out of the request.
-        fault: Gets the number of a request, from 1, and the request; what it returns is done in place of a reply.
+        say: Returns the text of the reply for a request.
+        fault: Called with the number of a request, from 1, and the request; returns a fault that replaces the reply.
 
     Attributes:
-        requests: What was asked.
+        requests: The bodies of the requests.
     """
 
     def __init__(self, say: Callable[[Body], str] = echo, fault: Callable[[int, Body], Fault | None] | None = None):
@@ -49,18 +49,18 @@ class ChatServer:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings by which the model ``local/tiny`` is here."""
+        """Settings with which ``local/tiny`` uses this server."""
         url = f"http://127.0.0.1:{self._server.server_port}/v1"
         return {"providers": {"local": {"plugin": "openai-compatible", "base_url": url}}}
 
     def received(self, body: Body) -> int:
-        """Note a request, and return its number."""
+        """Record a request, and return its number."""
         with self._lock:
             self.requests.append(body)
             return len(self.requests)
 
     def __enter__(self) -> Self:
-        for name in ("http_proxy", "https_proxy", "all_proxy"):  # no proxy of the machine stands between
+        for name in ("http_proxy", "https_proxy", "all_proxy"):  # do not use proxies of the environment
             self._environment.delenv(name, raising=False)
             self._environment.delenv(name.upper(), raising=False)
         self._thread.start()
@@ -79,13 +79,13 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), OSError):  # a client that was killed just leaves
+        if not isinstance(sys.exception(), OSError):  # a killed client closes its connection
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body leave together
+    wbufsize = -1  # head and body are sent together
     server: Server
 
     def do_POST(self):
@@ -98,10 +98,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, body: object, **headers: str):
         data = json.dumps(body).encode()
-        self.begin(status, len(data), headers)
+        self.send_head(status, len(data), headers)
         self.wfile.write(data)
 
-    def begin(self, status: int, length: int, headers: dict[str, str]):
+    def send_head(self, status: int, length: int, headers: dict[str, str]):
         self.send_response(status)
         for name, value in {"content-type": "application/json", "content-length": str(length), **headers}.items():
             self.send_header(name, value)
@@ -112,20 +112,20 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def completion(model: str, text: str) -> Body:
-    """Write a reply."""
+    """Return a reply."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     usage = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
     return {"id": "chat-1", "object": "chat.completion", "model": model, "choices": [choice], "usage": usage}
 
 
 def failure(status: int, message: str = "No.", **headers: str) -> Fault:
-    """Refuse a request."""
+    """Return a fault that sends an error."""
     return lambda handler: handler.send(status, {"error": {"message": message}}, **headers)
 
 
-def cut(handler: Handler) -> None:
-    """Close the connection in the middle of a reply."""
+def disconnect(handler: Handler) -> None:
+    """Close the connection during a reply."""
     data = json.dumps(completion("tiny", "This is never read to its end.")).encode()
-    handler.begin(200, len(data), {})
+    handler.send_head(200, len(data), {})
     handler.wfile.write(data[: len(data) // 2])
     handler.close_connection = True

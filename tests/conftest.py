@@ -1,4 +1,4 @@
-"""What all tests share: no settings of the machine's user, a scripted transport, a clock that nobody waits for."""
+"""Fixtures of all tests: isolation from the user's settings, a scripted transport, and a fake clock."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ VENDOR_PREFIXES = (
     "AZURE_",
 )
 
-settings.register_profile("full", deadline=None)  # how fast the machine is decides no test
+settings.register_profile("full", deadline=None)  # results must not depend on the speed of the machine
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("full")
 
 
 def pytest_addoption(parser):
     """
-    Say how much is proved.
+    Add the option ``--proof``.
     """
     parser.addoption(
         "--proof",
         choices=("quick", "full"),
         default="full",
-        help="quick, for runs by hand: few random examples, and no plugins that are broken on purpose",
+        help="quick: few random examples and no mutants, for runs by hand",
     )
 
 
 def pytest_configure(config):
     """
-    Take as many random examples as `--proof` says.
+    Set the number of random examples by ``--proof``.
     """
     settings.load_profile(config.getoption("--proof"))
 
 
 def pytest_collection_modifyitems(config, items):
     """
-    Leave out the plugins that are broken on purpose where the proof may be quick.
+    Deselect tests with mutants in quick mode.
     """
     if config.getoption("--proof") == "quick":
         mutants = [item for item in items if item.get_closest_marker("mutants")]
@@ -65,14 +65,14 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in set(mutants)]
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell without job control has it for what it puts behind
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what tests start, and press Ctrl-C on, would inherit it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in background jobs of a shell without job control
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # processes that tests interrupt would inherit SIG_IGN
 
 
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch, tmp_path):
     """
-    Keep settings of whoever runs the tests out of them: environment, current folder, configuration directory.
+    Isolate tests from the user's environment, current folder and configuration directory.
     """
     for name in list(os.environ):
         if name.startswith(VENDOR_PREFIXES) and not name.startswith("BUDWOOD_TEST_"):
@@ -88,7 +88,7 @@ def isolated(monkeypatch, tmp_path):
 @pytest.fixture
 def clock():
     """
-    Time that passes only when someone sleeps.
+    A clock on which sleeping returns immediately.
     """
     return FakeClock()
 
@@ -96,7 +96,7 @@ def clock():
 @pytest.fixture
 def scripted():
     """
-    A transport that replies as the test tells it.
+    A transport with scripted replies.
     """
     return ScriptedTransport()
 
@@ -104,16 +104,16 @@ def scripted():
 @pytest.fixture
 def client(scripted, clock):
     """
-    A blocking client of openai/gpt-4o over the scripted transport.
+    A blocking client for openai/gpt-4o with the scripted transport.
     """
-    with Client("openai/gpt-4o", api_key="sk-test-secret", transport=scripted, clock=clock, cache=False) as made:
-        yield made
+    with Client("openai/gpt-4o", api_key="sk-test-secret", transport=scripted, clock=clock, cache=False) as client:
+        yield client
 
 
 @pytest.fixture
 def async_client(scripted, clock):
     """
-    An async client of openai/gpt-4o over the scripted transport. Its loop is the test's own, by `asyncio.run`.
+    An async client for openai/gpt-4o with the scripted transport. Tests run it with `asyncio.run`.
     """
     return AsyncClient(
         "openai/gpt-4o", api_key="sk-test-secret", transport=scripted.asynchronous, clock=clock, cache=False
@@ -123,7 +123,7 @@ def async_client(scripted, clock):
 @pytest.fixture
 def loopback_server(monkeypatch):
     """
-    An HTTP server on loopback that plays scripts. No proxy of the machine stands between.
+    An HTTP server on loopback, reached without the proxies of the environment.
     """
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -137,10 +137,10 @@ def shared_folder():
     """
     The folder of recordings, API descriptions and scripts beside the project.
 
-    Where it is absent the test skips; in CI it fails.
+    Without it the test is skipped; in CI it fails.
     """
     if not SHARED.is_dir():
         if os.environ.get("CI"):
             pytest.fail("the folder ../shared is missing")
-        pytest.skip("the folder ../shared with recorded traffic is not on this machine")
+        pytest.skip("the folder ../shared with recorded traffic does not exist")
     return SHARED

@@ -1,4 +1,4 @@
-"""Small datasets to be made: documents, and specifications of conversations and of values about them."""
+"""Documents, and specifications of small datasets about them."""
 
 from __future__ import annotations
 
@@ -54,33 +54,33 @@ def write_documents(folder: Path) -> None:
 
 
 def table(**changes: Any) -> dict[str, Any]:
-    """Make the table of a specification; None takes a key away."""
-    whole = {
+    """Return a specification as a dictionary; None removes a key."""
+    values = {
         "rows": 6,
         "seed": 7,
         "output": "data.jsonl",
         "documents": {"paths": ["docs/*"], "passage_chars": 300},
         **changes,
     }
-    return {key: value for key, value in whole.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def conversation_spec(folder: Path, *, job: dict[str, Any] | None = None, **changes: Any) -> GenerationSpec:
-    """Specify conversations about the documents, which are written; ``job`` changes what they are."""
+    """Write the documents, and return a specification of conversations; ``job`` overrides options of the job."""
     write_documents(folder)
     conversation = {"answerer": OFFLINE, "turns": (1, 3), **(job or {})}
     return GenerationSpec.model_validate(table(conversation=conversation, root=folder, **changes))
 
 
 def row_spec(folder: Path, *, job: dict[str, Any] | None = None, **changes: Any) -> GenerationSpec:
-    """Specify values about the documents, which are written; ``job`` changes what they are."""
+    """Write the documents, and return a specification of structured rows; ``job`` overrides options of the job."""
     write_documents(folder)
     row = {"model": OFFLINE, "schema": FACT, "instruction": "State one fact from the passage.", **(job or {})}
     return GenerationSpec.model_validate(table(row=row, root=folder, **changes))
 
 
 def write_spec(spec: GenerationSpec) -> Path:
-    """Write a specification as a file into its root, for another process to read."""
+    """Write a specification to a file in its root folder, for another process."""
     saved = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     path = spec.root / "dataset.toml"
     path.write_text("".join(f"{key} = {_toml(value)}\n" for key, value in saved.items()), "utf-8")
@@ -101,5 +101,5 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def calls_of(rows: list[dict[str, Any]]) -> int:
-    """Count the calls that conversations take in which a model asks everything."""
+    """Return the number of calls for conversations in which a model asks the questions."""
     return sum(len(row["messages"]) for row in rows)

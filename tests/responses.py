@@ -1,4 +1,4 @@
-"""Replies and streams in the form of OpenAI's Responses, for scripted transports."""
+"""Replies and streams of OpenAI's Responses API, for scripted transports."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ USAGE = {
 
 def message(text, **changes):
     """
-    Make a message of one text.
+    Return a message with one text.
     """
-    piece = {"type": "output_text", "text": text, "annotations": []}
+    part = {"type": "output_text", "text": text, "annotations": []}
     return {
         "type": "message",
         "id": "msg_1",
         "role": "assistant",
         "status": "completed",
-        "content": [piece],
+        "content": [part],
         **changes,
     }
 
 
 def refusal(text):
     """
-    Make a message that refuses.
+    Return a refusal.
     """
     return message("", content=[{"type": "refusal", "refusal": text}])
 
 
 def reasoning(*summaries, **changes):
     """
-    Make a reasoning item.
+    Return a reasoning item.
     """
     summary = [{"type": "summary_text", "text": text} for text in summaries]
     return {"type": "reasoning", "id": "rs_1", "summary": summary, "encrypted_content": "gAAA", **changes}
@@ -45,7 +45,7 @@ def reasoning(*summaries, **changes):
 
 def call(name, arguments="{}", number=1):
     """
-    Make a call of a function.
+    Return a function call.
     """
     return {
         "type": "function_call",
@@ -59,7 +59,7 @@ def call(name, arguments="{}", number=1):
 
 def response(*items, **changes):
     """
-    Make a whole reply.
+    Return a complete reply.
     """
     return {
         "id": "resp_1",
@@ -78,12 +78,12 @@ def response(*items, **changes):
 
 def events(*items, end="response.completed", **changes):
     """
-    List the events of a stream: each item is added, told in deltas of one character, and done.
+    Return the events of a stream: each item is added, sent in deltas of one character, and done.
     """
     listed = [{"type": "response.created", "response": response(status="in_progress", usage=None)}]
     for index, item in enumerate(items):
-        begun = {**item, "content": []} if item["type"] == "message" else {**item, "arguments": ""}
-        listed.append({"type": "response.output_item.added", "output_index": index, "item": begun})
+        start = {**item, "content": []} if item["type"] == "message" else {**item, "arguments": ""}
+        listed.append({"type": "response.output_item.added", "output_index": index, "item": start})
         listed.extend(deltas(index, item))
         listed.append({"type": "response.output_item.done", "output_index": index, "item": item})
     listed.append({"type": end, "response": response(*items, **changes)})
@@ -92,12 +92,12 @@ def events(*items, end="response.completed", **changes):
 
 def deltas(index, item):
     """
-    List the deltas of an item.
+    Return the deltas of an item.
     """
     texts = {
         "message": lambda: [
-            ("output_text" if "text" in piece else "refusal", piece.get("text") or piece.get("refusal"))
-            for piece in item["content"]
+            ("output_text" if "text" in part else "refusal", part.get("text") or part.get("refusal"))
+            for part in item["content"]
         ],
         "function_call": lambda: [("function_call_arguments", item["arguments"])],
     }.get(item["type"], list)()
@@ -110,6 +110,6 @@ def deltas(index, item):
 
 def stream(*items, **changes):
     """
-    Write a stream, event by event.
+    Return a stream, one event per chunk.
     """
     return sse(*events(*items, **changes), done=False)

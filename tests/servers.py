@@ -1,4 +1,4 @@
-"""The HTTP server on loopback, as tests here import it."""
+"""The HTTP server on loopback, for tests."""
 
 from budwood_testing.loopback import (
     CHUNKED,

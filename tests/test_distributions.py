@@ -1,4 +1,4 @@
-"""Each distribution stands alone: it declares what it imports, and carries its licence."""
+"""Each distribution declares its imports, and includes the licence and type information."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ DISTRIBUTIONS = importlib.metadata.packages_distributions()
 every_distribution = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 
 
-def imported(folder: Path) -> set[str]:
-    """Name the packages that the sources of a distribution import, wherever in them."""
+def imports_of(folder: Path) -> set[str]:
+    """Return the packages that the sources of a distribution import at runtime."""
     names = set()
     for path in folder.glob("src/**/*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for_types = {
+            child for node in ast.walk(tree) if is_type_checking(node) for body in node.body for child in ast.walk(body)
+        }
+        for node in ast.walk(tree):
+            if node in for_types:
+                continue
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -31,35 +37,40 @@ def imported(folder: Path) -> set[str]:
     return names - own - sys.stdlib_module_names
 
 
-def declared(folder: Path) -> set[str]:
-    """Name the distributions that a distribution requires, always or with an extra."""
+def is_type_checking(node: ast.AST) -> bool:
+    """Return whether a node is `if TYPE_CHECKING:`."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def requirements_of(folder: Path) -> set[str]:
+    """Return the distributions that a distribution requires, including extras."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project.get("optional-dependencies", {}).values()
     requirements = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
-    return {normalised(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+    return {normalize(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
 
 
-def normalised(name: str) -> str:
-    """Return a distribution's name in the one form in which names compare."""
+def normalize(name: str) -> str:
+    """Return the normalized name of a distribution."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @every_distribution
-def test_what_is_imported_is_declared(folder):
+def test_imports_are_declared(folder):
     """
-    No distribution lives on what another one's requirements happen to bring.
+    A distribution requires every package that it imports.
     """
-    known = declared(folder)
+    required = requirements_of(folder)
 
     assert {
-        name for name in imported(folder) if known.isdisjoint(map(normalised, (name, *DISTRIBUTIONS.get(name, ()))))
+        name for name in imports_of(folder) if required.isdisjoint(map(normalize, (name, *DISTRIBUTIONS.get(name, ()))))
     } == set()
 
 
 @every_distribution
-def test_the_licence_lies_in_each_folder(folder):
+def test_licence_is_in_each_folder(folder):
     """
-    The build takes it from there into wheels and sdists; it is the licence of the whole.
+    Each distribution has a copy of the licence, which the build includes.
     """
     assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
@@ -67,7 +78,7 @@ def test_the_licence_lies_in_each_folder(folder):
 @every_distribution
 def test_types_are_published(folder):
     """
-    Type checkers read the annotations of each package: it has a file ``py.typed``.
+    Each package has a ``py.typed`` file.
     """
     packages = [path.parent for path in folder.glob("src/*/__init__.py")]
 

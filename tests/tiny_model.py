@@ -1,4 +1,4 @@
-"""A language model of a few kilobytes: of random weights, or of weights that say what a test wants said."""
+"""A language model of a few kilobytes, with random weights or with weights that generate a given text."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ WINDOW = 512
 
 def tiny_tokenizer(says: Sequence[str] = (), **options):
     """
-    One token for each byte, two special ones, and one for each piece that the model shall say.
+    Create a tokenizer with a token per byte, two special tokens, and one for each given text.
     """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={letter: place for place, letter in enumerate(letters)}, merges=[]))
+    backend = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(letters)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIAL])
-    backend.add_tokens([AddedToken(piece, normalized=False) for piece in says])
-    given = {"chat_template": CHAT_TEMPLATE, **options}
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>", **given)
+    backend.add_tokens([AddedToken(text, normalized=False) for text in says])
+    arguments = {"chat_template": CHAT_TEMPLATE, **options}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>", **arguments)
 
 
 def random_weights(seed=0, *, window=WINDOW):
     """
-    A Llama of two layers that has learnt nothing.
+    Create a Llama with two layers and random weights.
     """
     torch.manual_seed(seed)
     return _with_sampling(LlamaForCausalLM(_config(BYTES + len(SPECIAL), 32, window)))
@@ -61,32 +61,32 @@ def random_weights(seed=0, *, window=WINDOW):
 
 def parrot_weights(says: Sequence[str], *, ends=True):
     """
-    A Llama that answers with these pieces, one token each, and then ends or begins again.
+    Create a Llama that generates these texts, one token each, and then ends or starts again.
 
-    Its layers pass on what they get, so that each token decides the next; the first piece follows the prompt's last.
+    Its layers pass their input on, so that each token determines the next; the first text follows the prompt.
     """
     assert len(set(says)) == len(says)
-    assert all(len(piece) > 1 for piece in says), "a letter is a token already"
+    assert all(len(text) > 1 for text in says), "single characters are already tokens"
     size = BYTES + len(SPECIAL) + len(says)
-    size += size % 2  # a head's size must be even
+    size += size % 2  # the head size must be even
     weights = _with_sampling(LlamaForCausalLM(_config(size, size, WINDOW)))
     first, end = BYTES + len(SPECIAL), BYTES
-    said = [tiny_tokenizer().encode(">", add_special_tokens=False)[0], *range(first, first + len(says))]
-    follow = dict(pairwise([*said, end if ends else first]))
+    sequence = [tiny_tokenizer().encode(">", add_special_tokens=False)[0], *range(first, first + len(says))]
+    next_token = dict(pairwise([*sequence, end if ends else first]))
     with torch.no_grad():
         for layer in weights.model.layers:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
         weights.model.embed_tokens.weight.copy_(torch.eye(size))
         weights.lm_head.weight.zero_()
-        for token, following in follow.items():
+        for token, following in next_token.items():
             weights.lm_head.weight[following, token] = 10.0
     return weights
 
 
 def save_tiny_model(folder: Path, *, says: Sequence[str] = (), weights=None, ends=True, **tokenizer_options) -> Path:
     """
-    Write a model as `save_pretrained` does, and return its folder.
+    Save a model with `save_pretrained`, and return its folder.
     """
     if weights is None:
         weights = parrot_weights(says, ends=ends) if says else random_weights()

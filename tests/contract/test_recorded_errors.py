@@ -112,7 +112,7 @@ def test_every_recorded_error_has_its_class(shared_folder, make_providers):
         for one, (provider, name) in list_covered(case.values[0]):
             speaker = make_providers.get(name) or make_providers[provider]
             error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
-            message = error.message.removeprefix("The credential was refused: ")
+            message = error.message.removeprefix("The credential was rejected: ")
             said = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
             rows = find_rows(provider, one.response.status, said)
             if len(rows) != 1:

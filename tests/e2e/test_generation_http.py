@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from budwood_generation import generate, make_plan, resume
-from tests.chat_server import NOW, ChatServer, cut, failure
+from tests.chat_server import NOW, ChatServer, disconnect, failure
 from tests.datasets import conversation_spec, read_rows, row_spec
 
 JOB = {"asker": "local/asker", "answerer": "local/tiny", "turns": (1, 3)}
@@ -77,7 +77,9 @@ def test_requests_go_out_side_by_side(tmp_path):
         assert generate(spec, settings=server.settings).complete
 
 
-@pytest.mark.parametrize("fault", [failure(500, **NOW), failure(429, **NOW), cut], ids=["500", "429", "cut"])
+@pytest.mark.parametrize(
+    "fault", [failure(500, **NOW), failure(429, **NOW), disconnect], ids=["500", "429", "disconnect"]
+)
 def test_failures_that_pass_are_not_seen_in_the_rows(tmp_path, whole, fault):
     """
     Every seventh request fails, and is sent again: the dataset is the same to the byte.
@@ -92,7 +94,7 @@ def test_failures_that_pass_are_not_seen_in_the_rows(tmp_path, whole, fault):
     assert report.output.read_bytes() == whole
 
 
-@pytest.mark.parametrize("fault", [failure(500), cut], ids=["500", "cut"])
+@pytest.mark.parametrize("fault", [failure(500), disconnect], ids=["500", "disconnect"])
 def test_rows_that_failed_are_made_in_the_end(tmp_path, fault):
     """
     Without retries there is a shortfall; resuming as often as it takes fills it, and no committed call is made again.

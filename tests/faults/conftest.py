@@ -1,4 +1,4 @@
-"""One question, asked in the four ways that there are: what goes wrong goes wrong alike."""
+"""Each fault is tested with both clients, with and without streaming."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ KEY = "sk-test-secret-key"
 
 
 def plain(client_options, prompt, **options) -> ChatResponse:
-    """Ask with `Client`, and wait."""
+    """Call `Client.ask`."""
     with Client("openai/gpt-4o", **client_options) as client:
         return client.ask(prompt, **options)
 
 
 def streamed(client_options, prompt, **options) -> ChatResponse:
-    """Ask with `Client`, and read the stream."""
+    """Read a stream of `Client`."""
     with Client("openai/gpt-4o", **client_options) as client, client.stream(prompt, **options) as stream:
         list(stream)
         return stream.response
 
 
 def plain_async(client_options, prompt, **options) -> ChatResponse:
-    """Ask with `AsyncClient`, and wait."""
+    """Call `AsyncClient.ask`."""
 
     async def ask() -> ChatResponse:
         async with AsyncClient("openai/gpt-4o", **client_options) as client:
@@ -37,7 +37,7 @@ def plain_async(client_options, prompt, **options) -> ChatResponse:
 
 
 def streamed_async(client_options, prompt, **options) -> ChatResponse:
-    """Ask with `AsyncClient`, and read the stream."""
+    """Read a stream of `AsyncClient`."""
 
     async def ask() -> ChatResponse:
         async with AsyncClient("openai/gpt-4o", **client_options) as client:
@@ -49,47 +49,47 @@ def streamed_async(client_options, prompt, **options) -> ChatResponse:
     return asyncio.run(ask())
 
 
-WAYS = {"plain": plain, "streamed": streamed, "async-plain": plain_async, "async-streamed": streamed_async}
+CALLS = {"plain": plain, "streamed": streamed, "async-plain": plain_async, "async-streamed": streamed_async}
 
 
 @pytest.fixture
 def key():
     """
-    The key that must never be shown.
+    The API key, which errors must not contain.
     """
     return KEY
 
 
-def asker(request, loopback_server, clock) -> Callable[..., ChatResponse]:
-    """Make a function that asks the loopback server. Its clock lets pauses before retries pass at once."""
-    way = WAYS[request.param]
+def create_ask(request, loopback_server, clock) -> Callable[..., ChatResponse]:
+    """Return a function that calls the loopback server, without delays before retries."""
+    call = CALLS[request.param]
 
     def ask(prompt="hi", *, client_options=None, **options) -> ChatResponse:
-        given = {"api_key": KEY, "base_url": loopback_server.url, "clock": clock, "cache": False}
-        return way(given | (client_options or {}), prompt, **options)
+        defaults = {"api_key": KEY, "base_url": loopback_server.url, "clock": clock, "cache": False}
+        return call(defaults | (client_options or {}), prompt, **options)
 
     return ask
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=CALLS)
 def ask(request, loopback_server, clock):
     """
-    Asks the loopback server in each of the four ways: plain and streamed, blocking and async.
+    Call the loopback server with and without streaming, blocking and async.
     """
-    return asker(request, loopback_server, clock)
+    return create_ask(request, loopback_server, clock)
 
 
 @pytest.fixture(params=["streamed", "async-streamed"])
 def ask_streamed(request, loopback_server, clock):
     """
-    Asks the loopback server for a stream, blocking and async.
+    Call the loopback server with streaming, blocking and async.
     """
-    return asker(request, loopback_server, clock)
+    return create_ask(request, loopback_server, clock)
 
 
 @pytest.fixture(params=["plain", "async-plain"])
 def ask_plain(request, loopback_server, clock):
     """
-    Asks the loopback server for a whole reply, blocking and async.
+    Call the loopback server without streaming, blocking and async.
     """
-    return asker(request, loopback_server, clock)
+    return create_ask(request, loopback_server, clock)

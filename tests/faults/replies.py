@@ -1,4 +1,4 @@
-"""Faults of servers, and the errors that they become."""
+"""Replies with faults, and checks of the resulting errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOOD = reply(200, chat_reply("good"))
 
 
 def failure(ask, expected: type[BudwoodError], **options) -> BudwoodError:
-    """Ask, and return the error; each says what to do, where it came from, and keeps the key to itself."""
+    """Call, and return the error. It must have a hint, provider and model, and must not contain the key."""
     with pytest.raises(expected) as caught:
         ask(**options)
     error = caught.value
@@ -29,11 +29,11 @@ def failure(ask, expected: type[BudwoodError], **options) -> BudwoodError:
     return error
 
 
-def stream(*pieces: bytes) -> bytes:
-    """Write a streamed reply that ends with its connection."""
-    return head(**EVENT_STREAM) + b"".join(pieces)
+def stream(*chunks: bytes) -> bytes:
+    """Return a streamed reply that ends with its connection."""
+    return head(**EVENT_STREAM) + b"".join(chunks)
 
 
 def beginning(*texts: str) -> bytes:
-    """Write the first chunks of a streamed reply."""
+    """Return the first events of a streamed reply."""
     return b"".join(sse(*chat_chunks(texts, finish_reason=None), done=False))

@@ -1,4 +1,4 @@
-"""Whatever JSON a server sends, callers get a response or an error of ours."""
+"""Any JSON of a server gives a response or a BudwoodError."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ JSON = st.recursive(
 )
 
 
-def places(value, path=()):
-    """List the paths to all values inside a value."""
+def paths_in(value, path=()):
+    """Yield the paths to all values inside a value."""
     yield path
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
-        yield from places(child, (*path, key))
+        yield from paths_in(child, (*path, key))
 
 
-def replaced(value, path, new):
-    """Copy a value, with another one at a path."""
+def replace_at(value, path, new):
+    """Return a copy of a value with another value at a path."""
     if not path:
         return new
     copy = value.copy()
-    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    copy[path[0]] = replace_at(value[path[0]], path[1:], new)
     return copy
 
 
 CALL = {"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-WHOLE = chat_reply("text", tool_calls=[CALL], refusal="no", reasoning="because")
+REPLY = chat_reply("text", tool_calls=[CALL], refusal="no", reasoning="because")
 CHUNKS = chat_chunks(["a", "b"])
 CHUNKS[0]["choices"][0]["delta"] |= {"role": "assistant", "tool_calls": [CALL], "refusal": "no", "reasoning": "x"}
 
@@ -53,15 +53,15 @@ CHUNKS[0]["choices"][0]["delta"] |= {"role": "assistant", "tool_calls": [CALL], 
 @pytest.fixture(scope="module")
 def server():
     """
-    A transport and its client, used for all examples.
+    A transport and a client for all examples.
     """
     scripted = ScriptedTransport()
     with Client("openai/m", api_key="k", transport=scripted, clock=FakeClock(), retries=0, cache=False) as client:
         yield scripted, client
 
 
-def see_what_comes(ask) -> None:
-    """See that it is a response, or an error on one line."""
+def check_outcome(ask) -> None:
+    """Check that a call returns a response, or raises an error with a message on one line."""
     try:
         response = ask()
     except BudwoodError as error:
@@ -73,37 +73,37 @@ def see_what_comes(ask) -> None:
         assert isinstance(response.text, str)
 
 
-@given(path=st.sampled_from(list(places(WHOLE))), value=JSON)
-def test_a_whole_reply_with_anything_anywhere(server, path, value):
+@given(path=st.sampled_from(list(paths_in(REPLY))), value=JSON)
+def test_any_value_anywhere_in_a_reply(server, path, value):
     """
-    A reply in which one value is replaced by any other is read, or an error of ours on one line.
-    """
-    scripted, client = server
-    scripted.reply(200, json.dumps(replaced(WHOLE, path, value)))
-
-    see_what_comes(lambda: client.ask("hi"))
-
-
-@given(path=st.sampled_from([place for place in places(CHUNKS) if place]), value=JSON)
-def test_a_stream_with_anything_anywhere(server, path, value):
-    """
-    A stream in which one value is replaced by any other is read, or an error of ours on one line.
+    A reply in which one value is replaced by another gives a response or a BudwoodError.
     """
     scripted, client = server
-    scripted.reply(200, chunks=sse(*replaced(CHUNKS, path, value)))
+    scripted.reply(200, json.dumps(replace_at(REPLY, path, value)))
+
+    check_outcome(lambda: client.ask("hi"))
+
+
+@given(path=st.sampled_from([path for path in paths_in(CHUNKS) if path]), value=JSON)
+def test_any_value_anywhere_in_a_stream(server, path, value):
+    """
+    A stream in which one value is replaced by another gives a response or a BudwoodError.
+    """
+    scripted, client = server
+    scripted.reply(200, chunks=sse(*replace_at(CHUNKS, path, value)))
 
     def read() -> ChatResponse:
         with client.stream("hi") as stream:
             list(stream)
             return stream.response
 
-    see_what_comes(read)
+    check_outcome(read)
 
 
 @given(st.binary(max_size=50), st.sampled_from([200, 204, 302, 400, 401, 404, 429, 500, 503]))
 def test_any_bytes_with_any_status(server, body, status):
     """
-    Bytes that are nothing in particular are an error of ours, whole or streamed.
+    Arbitrary bytes raise a BudwoodError, with and without streaming.
     """
     scripted, client = server
     scripted.reply(status, body).reply(status, body)

@@ -1,4 +1,4 @@
-"""What callers get wrong is told before anything is sent, and with the cure."""
+"""Invalid input is reported with a hint before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from budwood.errors import (
 )
 
 
-def refusal(ask, loopback_server, expected: type[BudwoodError], *arguments, **options) -> BudwoodError:
-    """Ask, and return the error; nothing was sent."""
+def check_rejected(ask, loopback_server, expected: type[BudwoodError], *arguments, **options) -> BudwoodError:
+    """Call, check that nothing was sent, and return the error."""
     with pytest.raises(expected) as caught:
         ask(*arguments, **options)
     assert type(caught.value) is expected
@@ -23,11 +23,11 @@ def refusal(ask, loopback_server, expected: type[BudwoodError], *arguments, **op
     return caught.value
 
 
-def test_a_missing_key(ask, loopback_server):
+def test_missing_key(ask, loopback_server):
     """
-    Without a key the error names every way to give it.
+    Without a key the hint names the ways to set it.
     """
-    error = refusal(ask, loopback_server, CredentialError, client_options={"api_key": None})
+    error = check_rejected(ask, loopback_server, CredentialError, client_options={"api_key": None})
 
     assert error.message == "openai: no API key."
     assert "OPENAI_API_KEY" in error.hint
@@ -35,32 +35,32 @@ def test_a_missing_key(ask, loopback_server):
 
 
 @pytest.mark.parametrize("empty", ["", " "])
-def test_an_empty_key_is_a_missing_one(ask, loopback_server, monkeypatch, empty):
+def test_empty_key_counts_as_missing(ask, loopback_server, monkeypatch, empty):
     """
-    A variable that is set to nothing is no key.
+    An empty environment variable counts as missing.
     """
     monkeypatch.setenv("OPENAI_API_KEY", empty)
 
-    refusal(ask, loopback_server, CredentialError, client_options={"api_key": None})
+    check_rejected(ask, loopback_server, CredentialError, client_options={"api_key": None})
 
 
 @pytest.mark.parametrize("prompt", ["", "  \n\t", [{"role": "user", "content": ""}], [{"role": "user", "content": []}]])
-def test_an_empty_prompt(ask, loopback_server, prompt):
+def test_empty_prompt(ask, loopback_server, prompt):
     """
-    Nothing but white space is no prompt.
+    A prompt of white space raises PromptError.
     """
-    error = refusal(ask, loopback_server, PromptError, prompt)
+    error = check_rejected(ask, loopback_server, PromptError, prompt)
 
     assert "empty" in error.message
     assert error.hint
 
 
 @pytest.mark.parametrize("prompt", [[], [{"role": "system", "content": "Be brief."}]])
-def test_nothing_to_answer(ask, loopback_server, prompt):
+def test_conversation_without_a_question(ask, loopback_server, prompt):
     """
-    No message, or none but the system's, is nothing that a model could answer.
+    A conversation without messages, or with only a system message, raises PromptError.
     """
-    assert refusal(ask, loopback_server, PromptError, prompt).hint
+    assert check_rejected(ask, loopback_server, PromptError, prompt).hint
 
 
 @pytest.mark.parametrize(
@@ -84,25 +84,25 @@ def test_nothing_to_answer(ask, loopback_server, prompt):
         [{"parts": 5}],
     ],
 )
-def test_what_is_no_prompt(ask, loopback_server, prompt):
+def test_invalid_prompt(ask, loopback_server, prompt):
     """
-    Anything else than a text or messages is told apart, down to the message that is wrong.
+    A prompt that is neither text nor messages raises PromptError.
     """
-    error = refusal(ask, loopback_server, PromptError, prompt)
+    error = check_rejected(ask, loopback_server, PromptError, prompt)
 
     assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("text", ["\ud800", "half \udfff of it"])
-def test_half_a_character(ask, loopback_server, text):
+def test_lone_surrogate(ask, loopback_server, text):
     """
-    Text that no encoding can hold is told before it is sent, wherever it stands, with and without a cache.
+    A lone surrogate anywhere in the request raises PromptError, with and without a cache.
     """
-    places = [{"system": text}, {"stop": [text]}, {"extra": {"user": text}}]
+    positions = [{"system": text}, {"stop": [text]}, {"extra": {"user": text}}]
     for cache in (False, "memory"):
-        assert refusal(ask, loopback_server, PromptError, text, client_options={"cache": cache}).hint
-        for place in places:
-            refusal(ask, loopback_server, PromptError, client_options={"cache": cache}, **place)
+        assert check_rejected(ask, loopback_server, PromptError, text, client_options={"cache": cache}).hint
+        for position in positions:
+            check_rejected(ask, loopback_server, PromptError, client_options={"cache": cache}, **position)
 
 
 @pytest.mark.parametrize(
@@ -144,85 +144,85 @@ def test_half_a_character(ask, loopback_server, text):
         ("on_unsupported", "ignore"),
     ],
 )
-def test_impossible_values(ask, loopback_server, option, value):
+def test_invalid_option_values(ask, loopback_server, option, value):
     """
-    A value that no vendor takes is refused here, and the error names the option.
+    An invalid value of an option raises an error that names it.
     """
-    error = refusal(ask, loopback_server, ConfigurationError, **{option: value})
+    error = check_rejected(ask, loopback_server, ConfigurationError, **{option: value})
 
     assert option in str(error)
     assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "meant"), [("temprature", "temperature"), ("max_token", "max_tokens"), ("time_out", "timeout")]
+    ("wrong", "expected"), [("temprature", "temperature"), ("max_token", "max_tokens"), ("time_out", "timeout")]
 )
-def test_an_unknown_option_names_the_near_one(ask, loopback_server, wrong, meant):
+def test_unknown_option_suggests_a_similar_one(ask, loopback_server, wrong, expected):
     """
-    A slip of the pen is told with what was probably meant.
+    The error for a misspelled option suggests the correct one.
     """
-    error = refusal(ask, loopback_server, ConfigurationError, **{wrong: 1})
+    error = check_rejected(ask, loopback_server, ConfigurationError, **{wrong: 1})
 
     assert f"{wrong!r}" in error.message
-    assert meant in error.hint
+    assert expected in error.hint
 
 
-def test_an_unknown_option_like_no_other(ask, loopback_server):
+def test_unknown_option_without_a_similar_one(ask, loopback_server):
     """
-    What is like nothing may be the vendor's own: the error says where those go.
+    The hint for an unknown option names `extra`, for options of the vendor.
     """
-    assert "extra={" in refusal(ask, loopback_server, ConfigurationError, zzz=1).hint
+    assert "extra={" in check_rejected(ask, loopback_server, ConfigurationError, zzz=1).hint
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "/", "openai/", "/gpt-4o", " / "])
-def test_a_model_without_its_provider(ask, loopback_server, model):
+def test_model_without_a_provider(ask, loopback_server, model):
     """
     The error shows the value, the expected form, and the available providers.
     """
-    error = refusal(ask, loopback_server, ConfigurationError, model=model)
+    error = check_rejected(ask, loopback_server, ConfigurationError, model=model)
 
     assert "provider/model" in str(error)
     assert "openai" in error.hint
 
 
-def test_a_model_that_is_no_text(ask, loopback_server):
+def test_model_of_the_wrong_type(ask, loopback_server):
     """
-    A model of another type is told as such.
+    A model that is not a string raises ConfigurationError.
     """
-    refusal(ask, loopback_server, ConfigurationError, model=5)
+    check_rejected(ask, loopback_server, ConfigurationError, model=5)
 
 
-def test_a_system_prompt_that_is_no_text(ask, loopback_server):
+def test_system_prompt_of_the_wrong_type(ask, loopback_server):
     """
-    A system prompt of another type is told as such.
+    A system prompt that is not a string raises ConfigurationError.
     """
-    error = refusal(ask, loopback_server, ConfigurationError, system=5)
+    error = check_rejected(ask, loopback_server, ConfigurationError, system=5)
 
     assert "system" in str(error)
 
 
-def test_an_unknown_provider(ask, loopback_server):
+def test_unknown_provider(ask, loopback_server):
     """
-    A provider that nobody brings is told with what is installed.
+    The error for an unknown provider lists the installed ones.
     """
-    error = refusal(ask, loopback_server, PluginNotFoundError, model="nobody/gpt-4o")
+    error = check_rejected(ask, loopback_server, PluginNotFoundError, model="nobody/gpt-4o")
 
     assert "'nobody'" in error.message
     assert "openai" in str(error)
 
 
-def test_a_misspelt_provider(ask, loopback_server):
+def test_misspelled_provider(ask, loopback_server):
     """
-    A slip in the provider's name is told with the name that is near.
+    The error for a misspelled provider suggests the correct name.
     """
-    assert "openai" in refusal(ask, loopback_server, PluginNotFoundError, model="opneai/gpt-4o").hint
+    assert "openai" in check_rejected(ask, loopback_server, PluginNotFoundError, model="opneai/gpt-4o").hint
 
 
-def test_a_file_that_is_not_there(ask, loopback_server, tmp_path):
+def test_missing_file(ask, loopback_server, tmp_path):
     """
-    A file is read before anything is sent, and its name is in the error.
+    A missing file raises an error with its name.
     """
-    error = refusal(ask, loopback_server, PromptError, files=[tmp_path / "missing.png"])
+    error = check_rejected(ask, loopback_server, PromptError, files=[tmp_path / "missing.png"])
 
     assert "missing.png" in error.message
 
@@ -242,9 +242,9 @@ def test_a_file_that_is_not_there(ask, loopback_server, tmp_path):
         ({"model": "openai/x", "settings": {"nonsense": 1}}, ConfigurationError),
     ],
 )
-def test_a_client_that_cannot_be(kind, arguments, expected):
+def test_invalid_client_arguments(kind, arguments, expected):
     """
-    What is wrong with a client is told when it is made, not at its first call.
+    Invalid arguments of a client raise an error when it is created.
     """
     with pytest.raises(expected) as caught:
         kind(**arguments)
@@ -252,9 +252,9 @@ def test_a_client_that_cannot_be(kind, arguments, expected):
     assert "\n" not in str(caught.value)
 
 
-def test_no_model_at_all(loopback_server):
+def test_missing_model(loopback_server):
     """
-    Without a model the error names the ways to give one, and nothing is asked unasked.
+    Without a model the hint names the ways to set one.
     """
     with Client() as client, pytest.raises(ConfigurationError, match="No model") as caught:
         client.ask("hi")
@@ -262,9 +262,9 @@ def test_no_model_at_all(loopback_server):
     assert "BUDWOOD_MODEL" in caught.value.hint
 
 
-def test_a_closed_client(loopback_server):
+def test_closed_client(loopback_server):
     """
-    A client that was closed says so, and sends nothing.
+    A closed client raises an error and sends nothing.
     """
     client = Client("openai/x", api_key="k", base_url=loopback_server.url)
     client.close()

@@ -1,4 +1,4 @@
-"""Connections that break, and replies cut short: they are asked for again, or a clear error."""
+"""Broken connections and truncated replies are retried, or raise an error."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.faults.replies import GOOD, beginning, failure, stream
 from tests.servers import CHUNKED, EVENT_STREAM, chunk, head
 
 
-def test_a_server_that_hangs_up_is_asked_again(ask, loopback_server, clock):
+def test_closed_connection_is_retried(ask, loopback_server, clock):
     """
-    No byte of a reply has come: the call is repeated, and its ledger shows both attempts.
+    A connection that closes before the reply is retried, and `attempts` has both attempts.
     """
     loopback_server.play(b"").play(GOOD)
 
@@ -26,9 +26,9 @@ def test_a_server_that_hangs_up_is_asked_again(ask, loopback_server, clock):
     assert len(clock.slept) == 1
 
 
-def test_a_server_that_always_hangs_up(ask, loopback_server):
+def test_connection_that_always_closes(ask, loopback_server):
     """
-    After all retries the last error is the caller's, with every attempt.
+    After all retries the last error is raised, with all attempts.
     """
     loopback_server.play(b"", times=3)
 
@@ -37,9 +37,9 @@ def test_a_server_that_always_hangs_up(ask, loopback_server):
     assert len(error.attempts) == len(loopback_server.requests) == 3
 
 
-def test_a_stream_that_breaks_after_text(ask_streamed, loopback_server):
+def test_stream_that_breaks_after_text(ask_streamed, loopback_server):
     """
-    A reply that the caller has seen part of is not repeated: the error carries what arrived.
+    A stream that breaks after text is not retried; the error has the partial text.
     """
     loopback_server.play(head(**CHUNKED, **EVENT_STREAM), chunk(beginning("Hello, ", "wor")))
 
@@ -50,9 +50,9 @@ def test_a_stream_that_breaks_after_text(ask_streamed, loopback_server):
     assert len(loopback_server.requests) == 1
 
 
-def test_a_stream_that_ends_without_its_end(ask_streamed, loopback_server):
+def test_stream_without_a_finish_reason(ask_streamed, loopback_server):
     """
-    Without finish reason and `[DONE]` a stream is interrupted, although the connection ended in order.
+    A stream that ends without finish reason and `[DONE]` is interrupted.
     """
     loopback_server.play(stream(beginning("Hello")))
 
@@ -62,9 +62,9 @@ def test_a_stream_that_ends_without_its_end(ask_streamed, loopback_server):
     assert error.response.finish_reason == "other"
 
 
-def test_a_stream_that_breaks_before_text_is_asked_again(ask_streamed, loopback_server):
+def test_stream_that_breaks_before_text_is_retried(ask_streamed, loopback_server):
     """
-    Nobody has seen anything of the first attempt, so that the second is the reply.
+    A stream that breaks before text is retried.
     """
     loopback_server.play(stream(b": ping\n\n")).play(stream(*sse(*chat_chunks(["good"]))))
 
@@ -74,9 +74,9 @@ def test_a_stream_that_breaks_before_text_is_asked_again(ask_streamed, loopback_
     assert [attempt.error for attempt in response.attempts] == ["StreamInterruptedError", None]
 
 
-def test_a_stream_that_is_empty_each_time(ask_streamed, loopback_server):
+def test_stream_that_is_always_empty(ask_streamed, loopback_server):
     """
-    Nothing arrived, so that the error holds no response.
+    If nothing arrived, the error has no response.
     """
     loopback_server.play(stream(), times=3)
 
@@ -86,19 +86,19 @@ def test_a_stream_that_is_empty_each_time(ask_streamed, loopback_server):
     assert len(loopback_server.requests) == 3
 
 
-def test_a_body_cut_short(ask_plain, loopback_server):
+def test_truncated_body_is_retried(ask_plain, loopback_server):
     """
-    Fewer bytes than announced are a broken connection, and asked for again.
+    A body that is shorter than its length is retried.
     """
-    cut = head(length=1000) + json.dumps(chat_reply("half")).encode()
-    loopback_server.play(cut).play(GOOD)
+    truncated = head(length=1000) + json.dumps(chat_reply("half")).encode()
+    loopback_server.play(truncated).play(GOOD)
 
     assert ask_plain().text == "good"
 
 
-def test_a_body_cut_short_each_time(ask_plain, loopback_server):
+def test_body_that_is_always_truncated(ask_plain, loopback_server):
     """
-    A reply that is never whole is an error, even where its bytes would be JSON.
+    A body that is always truncated is an error, even if its bytes are valid JSON.
     """
     loopback_server.play(head(length=1000) + json.dumps(chat_reply("half")).encode(), times=3)
 

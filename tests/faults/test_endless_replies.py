@@ -1,4 +1,4 @@
-"""Replies too large, too slow or without an end are left, and are clear errors."""
+"""Replies that are too large, too slow or endless are aborted with an error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.faults.replies import HTML, beginning, failure, stream
 from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, reply
 
 
-def test_a_reply_of_two_gigabytes(ask_plain, loopback_server):
+def test_reply_of_two_gigabytes(ask_plain, loopback_server):
     """
-    A body announced larger than the limit is refused before it is read, once.
+    A body with a length above the limit is rejected before it is read, and not retried.
     """
     loopback_server.play(head(length=2 * 1024**3), WAIT_FOR_CLOSE)
 
@@ -34,9 +34,9 @@ def test_a_reply_of_two_gigabytes(ask_plain, loopback_server):
     assert loopback_server.closed_by_client.wait(60)
 
 
-def test_an_endless_reply(ask_plain, loopback_server):
+def test_endless_reply(ask_plain, loopback_server):
     """
-    A body without end is read to the limit and no further; the connection is closed and the memory bounded.
+    An endless body is read up to the limit; the connection is closed and memory is limited.
     """
     loopback_server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 1024 * 1024), 256))
 
@@ -50,9 +50,9 @@ def test_an_endless_reply(ask_plain, loopback_server):
     assert peak < 2 * MAX_REPLY_BYTES
 
 
-def test_an_endless_line_in_a_stream(ask_streamed, loopback_server):
+def test_endless_line_in_a_stream(ask_streamed, loopback_server):
     """
-    An event whose line never ends is refused at the limit of a line.
+    An endless line in a stream is rejected at the limit for lines.
     """
     loopback_server.play(stream(b"data: "), itertools.repeat(b"x" * 1024 * 1024, 256))
 
@@ -63,9 +63,9 @@ def test_an_endless_line_in_a_stream(ask_streamed, loopback_server):
     assert loopback_server.sent < 2 * MAX_LINE_BYTES
 
 
-def test_an_endless_stream_of_comments(ask_streamed, loopback_server):
+def test_endless_stream_of_comments(ask_streamed, loopback_server):
     """
-    A stream of keep-alives alone ends at the limit of a reply, since its bytes count although they say nothing.
+    A stream with only keep-alive comments is rejected at the limit for replies.
     """
     comments = (b": " + b"p" * 65_536 + b"\n\n") * 16
     loopback_server.play(stream(), itertools.repeat(comments, 256))
@@ -75,9 +75,9 @@ def test_an_endless_stream_of_comments(ask_streamed, loopback_server):
     assert loopback_server.closed_by_client.wait(60)
 
 
-def test_an_endless_page_in_place_of_a_stream(ask_streamed, loopback_server):
+def test_endless_page_instead_of_a_stream(ask_streamed, loopback_server):
     """
-    HTML without end is refused at the limit of a reply.
+    Endless HTML is rejected at the limit for replies.
     """
     loopback_server.play(stream(b"<html>"), itertools.repeat(b"x" * 1024 * 1024, 256))
 
@@ -86,9 +86,9 @@ def test_an_endless_page_in_place_of_a_stream(ask_streamed, loopback_server):
     assert loopback_server.closed_by_client.wait(60)
 
 
-def test_an_error_with_an_endless_page_keeps_its_status(ask, loopback_server):
+def test_error_with_a_large_page(ask, loopback_server):
     """
-    Of an error's body no more than its beginning is read: the status says what it is.
+    Only the start of an error body is read; the status determines the error.
     """
     page = HTML.encode() + b" " * MAX_ERROR_BYTES
     loopback_server.play(reply(503, page), times=3)
@@ -99,9 +99,9 @@ def test_an_error_with_an_endless_page_keeps_its_status(ask, loopback_server):
     assert "502 Bad Gateway" in error.message
 
 
-def test_an_errors_endless_page_is_not_read_to_its_end(ask, loopback_server):
+def test_error_with_an_endless_page(ask, loopback_server):
     """
-    The connection is left where the beginning was read.
+    After the start of an error body, the connection is closed.
     """
     endless = 32 * MAX_ERROR_BYTES
     loopback_server.play(head(401, length=endless), itertools.repeat(b" " * 65536, endless // 65536))
@@ -112,9 +112,9 @@ def test_an_errors_endless_page_is_not_read_to_its_end(ask, loopback_server):
     assert loopback_server.sent < endless / 2
 
 
-def test_an_error_cut_short_keeps_its_status(ask, loopback_server):
+def test_truncated_error(ask, loopback_server):
     """
-    A 401 whose body breaks off is a refused key, not a broken connection that is tried again.
+    A 401 reply with a truncated body is an authentication error, which is not retried.
     """
     loopback_server.play(head(401, length=1000) + b'{"error": {"mess')
 
@@ -124,9 +124,9 @@ def test_an_error_cut_short_keeps_its_status(ask, loopback_server):
     assert len(loopback_server.requests) == 1
 
 
-def test_a_server_slower_than_the_deadline(ask, loopback_server):
+def test_server_slower_than_the_deadline(ask, loopback_server):
     """
-    A server that never answers is given up when the call's time is over, and not asked again.
+    A server that does not reply before the deadline raises an error that is not retried.
     """
     loopback_server.play(WAIT_FOR_CLOSE)
 
@@ -138,9 +138,9 @@ def test_a_server_slower_than_the_deadline(ask, loopback_server):
     assert loopback_server.closed_by_client.wait(60)
 
 
-def test_a_stream_slower_than_the_deadline(ask_streamed, loopback_server):
+def test_stream_slower_than_the_deadline(ask_streamed, loopback_server):
     """
-    A stream that drips beyond the deadline is interrupted, and what arrived is kept.
+    A slow stream is interrupted at the deadline, with the partial text.
     """
     loopback_server.play(stream(), loopback_server.drip(beginning("a")))
 
@@ -150,9 +150,9 @@ def test_a_stream_slower_than_the_deadline(ask_streamed, loopback_server):
     assert "timeout" in error.hint
 
 
-def test_a_server_silent_in_mid_stream(ask_streamed, loopback_server):
+def test_stream_that_stops(ask_streamed, loopback_server):
     """
-    A stream that stops to speak is interrupted after `idle_timeout`.
+    A stream that stops is interrupted after `idle_timeout`.
     """
     loopback_server.play(stream(beginning("a")), WAIT_FOR_CLOSE)
 
@@ -162,9 +162,9 @@ def test_a_server_silent_in_mid_stream(ask_streamed, loopback_server):
     assert "idle_timeout" in error.hint
 
 
-def test_a_pause_longer_than_the_cap_is_the_callers(ask, loopback_server, clock):
+def test_retry_after_above_the_limit(ask, loopback_server, clock):
     """
-    A server that asks for ten minutes is not waited for: the error says how long it wants.
+    A Retry-After of ten minutes is not waited for; the error has the value.
     """
     loopback_server.play(reply(429, {"error": {"message": "Slow down"}}, retry_after="600"))
 

@@ -23,53 +23,53 @@ pytestmark = [
 
 
 class Disk:
-    """A small filesystem of its own."""
+    """A small filesystem."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def leave(self, size: int) -> None:
-        """Fill it, but for so many bytes."""
+        """Fill it except for ``size`` bytes."""
         with (self.folder / "ballast").open("wb") as file:
-            while (left := shutil.disk_usage(self.folder).free - size) > 0:
-                file.write(bytes(min(left, 64 * KIB)))
+            while (remaining := shutil.disk_usage(self.folder).free - size) > 0:
+                file.write(bytes(min(remaining, 64 * KIB)))
                 file.flush()
 
     def make_room(self) -> None:
-        """Empty it of what filled it."""
+        """Remove the file that fills it."""
         (self.folder / "ballast").unlink()
 
 
 @pytest.fixture
 def disk(tmp_path):
     """
-    A tmpfs of 16 MiB. Where nobody may mount one, the test skips: the limits of a process stand in for it below.
+    A tmpfs of 16 MiB. Without permission to mount one, the test is skipped; tests with process limits replace it.
     """
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
     if os.geteuid() != 0 or mount is None:
-        pytest.skip("only root may mount a small filesystem")
+        pytest.skip("mounting a filesystem requires root")
     mounted = subprocess.run(
         [mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, check=False
     )
     if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
+        pytest.skip(f"cannot mount a tmpfs: {mounted.stderr.decode().strip()}")
     yield Disk(folder)
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def complete(tmp_path_factory):
     """
-    The dataset as it is where nothing goes wrong.
+    The complete dataset.
     """
-    return generate(conversation_spec(tmp_path_factory.mktemp("whole"), rows=ROWS)).output.read_bytes()
+    return generate(conversation_spec(tmp_path_factory.mktemp("complete"), rows=ROWS)).output.read_bytes()
 
 
-def test_a_journal_that_finds_no_room_says_so(tmp_path, disk, whole):
+def test_journal_on_a_full_disk(tmp_path, disk, complete):
     """
-    On a disk that is full from the beginning nothing is asked; with room the same command does it all.
+    On a full disk the run fails before any call; with space the same command generates the dataset.
     """
     spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
     disk.leave(0)
@@ -78,12 +78,12 @@ def test_a_journal_that_finds_no_room_says_so(tmp_path, disk, whole):
         generate(spec)
 
     disk.make_room()
-    assert generate(spec).output.read_bytes() == whole
+    assert generate(spec).output.read_bytes() == complete
 
 
-def test_a_disk_that_runs_full_stops_the_run(tmp_path, disk, whole):
+def test_disk_that_fills_up_during_a_run(tmp_path, disk, complete):
     """
-    What was committed before counts; once there is room, the run goes on from there to the whole dataset.
+    If the disk fills up, the run stops; with space it resumes from the last commit.
     """
     spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
     disk.leave(300 * KIB)
@@ -93,16 +93,16 @@ def test_a_disk_that_runs_full_stops_the_run(tmp_path, disk, whole):
     assert "budwood runs resume" in raised.value.__notes__[0]
 
     disk.make_room()
-    kept = read_counts(spec.run_folder / "journal.sqlite").calls
+    earlier = read_counts(spec.run_folder / "journal.sqlite").calls
     report = resume(spec.run_folder)
-    assert kept > 0
-    assert report.calls + kept == whole.count(b'"role"')
-    assert report.output.read_bytes() == whole
+    assert earlier > 0
+    assert report.calls + earlier == complete.count(b'"role"')
+    assert report.output.read_bytes() == complete
 
 
-def test_an_output_that_finds_no_room_leaves_the_old_one(tmp_path, disk, whole):
+def test_output_on_a_full_disk(tmp_path, disk, complete):
     """
-    The old file stays to the byte, no part of the new one lies about, and no call is made again.
+    If there is no space for the output, the old file stays unchanged, and no call is repeated.
     """
     spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
     generate(spec)
@@ -110,47 +110,47 @@ def test_an_output_that_finds_no_room_leaves_the_old_one(tmp_path, disk, whole):
 
     with pytest.raises(OutputError, match=r"data\.jsonl cannot be written: No space left.*no call is made again"):
         resume(spec.run_folder)
-    assert spec.output_path.read_bytes() == whole
+    assert spec.output_path.read_bytes() == complete
     assert not list(disk.folder.glob(".*.part"))
 
     disk.make_room()
     assert resume(spec.run_folder).calls == 0
-    assert spec.output_path.read_bytes() == whole
+    assert spec.output_path.read_bytes() == complete
 
 
-def limited(act, path, size) -> str:
-    """Make or resume a run with limited files; return what went wrong."""
+def run_limited(act, path, size) -> str:
+    """Generate or resume a run with a limit for file sizes; return the error output."""
     command = [sys.executable, PROGRAM, act, path, str(size)]
-    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    assert ended.returncode == 1
-    return ended.stderr
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 1
+    return result.stderr
 
 
 @pytest.mark.parametrize("size", [0, 5 * KIB, 100 * KIB])
-def test_a_journal_that_may_not_grow_stops_the_run(tmp_path, whole, size):
+def test_journal_with_a_size_limit(tmp_path, complete, size):
     """
-    Where a quota is used up, from the beginning or on the way, the same holds.
+    If the journal reaches a size limit, the run stops and can be resumed.
     """
     spec = conversation_spec(tmp_path, rows=ROWS)
 
-    said = limited("generate", write_spec(spec), size)
+    output = run_limited("generate", write_spec(spec), size)
 
-    assert said.startswith("JournalError: data.jsonl.run: the journal cannot be used")
-    assert "Make room on the disk" in said
-    assert f"budwood runs resume {spec.run_folder}" in said
-    assert generate(spec).output.read_bytes() == whole
+    assert output.startswith("JournalError: data.jsonl.run: the journal cannot be used")
+    assert "Make room on the disk" in output
+    assert f"budwood runs resume {spec.run_folder}" in output
+    assert generate(spec).output.read_bytes() == complete
 
 
-def test_an_output_that_may_not_grow_is_an_error(tmp_path, whole):
+def test_output_with_a_size_limit(tmp_path, complete):
     """
-    The rows are kept: without the limit they are written, and no call is made again.
+    If the output reaches a size limit, the run fails; without the limit it is written, and no call is repeated.
     """
     spec = conversation_spec(tmp_path, rows=ROWS)
     generate(spec)
     spec.output_path.unlink()
 
-    said = limited("resume", spec.run_folder, 64 * KIB)
+    output = run_limited("resume", spec.run_folder, 64 * KIB)
 
-    assert said.startswith("OutputError: The output data.jsonl cannot be written: File too large.")
+    assert output.startswith("OutputError: The output data.jsonl cannot be written: File too large.")
     assert not spec.output_path.exists()
-    assert (resume(spec.run_folder).calls, spec.output_path.read_bytes()) == (0, whole)
+    assert (resume(spec.run_folder).calls, spec.output_path.read_bytes()) == (0, complete)

@@ -24,15 +24,15 @@ pytestmark = [
 
 
 def run(act, path, point, number, settings=None) -> int:
-    """Make or resume a run in a process that dies on the way; return how it ended."""
+    """Generate or resume a run in a process that is killed; return its exit code."""
     command = [sys.executable, PROGRAM, act, path, json.dumps(settings or {}), point, str(number)]
-    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
-    return ended.returncode
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode in (0, -signal.SIGKILL), result.stderr
+    return result.returncode
 
 
 def committed(run_folder) -> set[tuple[object, ...]]:
-    """Read what a journal holds: its calls and turns, each as it stands there."""
+    """Return the calls, turns and rows in a journal."""
     address = f"{(run_folder / 'journal.sqlite').as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
         return {
@@ -44,16 +44,16 @@ def committed(run_folder) -> set[tuple[object, ...]]:
 
 def test_twenty_kills_lose_nothing(tmp_path):
     """
-    Killed after any commit or in the middle of one, a run goes on where it was, and ends in the very same bytes.
+    A run that is killed during or after commits resumes, and gives the same output.
     """
-    whole = generate(conversation_spec(tmp_path / "whole", rows=60, concurrency=4))
+    complete = generate(conversation_spec(tmp_path / "whole", rows=60, concurrency=4))
     spec = conversation_spec(tmp_path / "killed", rows=60, concurrency=4)
     path, act, before = write_spec(spec), "generate", set()
     random = Random(20)
 
     for kill in range(20):
         point = random.choice(["commit", "commit", "entry"])
-        assert run(act, path, point, random.randint(1, 4)) == -signal.SIGKILL, f"it was done before kill {kill}"
+        assert run(act, path, point, random.randint(1, 4)) == -signal.SIGKILL, f"it was complete before kill {kill}"
         now = committed(spec.run_folder)
         assert before <= now
         assert show_run(spec.run_folder).state == "unfinished"
@@ -61,14 +61,14 @@ def test_twenty_kills_lose_nothing(tmp_path):
 
     report = resume(spec.run_folder)
 
-    assert report.calls + len([entry for entry in before if entry[0] == "calls"]) == whole.calls
-    assert report.output.read_bytes() == whole.output.read_bytes()
+    assert report.calls + len([entry for entry in before if entry[0] == "calls"]) == complete.calls
+    assert report.output.read_bytes() == complete.output.read_bytes()
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_a_call_that_was_committed_is_never_made_again(tmp_path, concurrency):
+def test_committed_calls_are_not_repeated(tmp_path, concurrency):
     """
-    At most the calls in flight are paid again, and with one at a time there are none when a commit returns.
+    Only calls in flight are repeated after a kill; with a concurrency of 1 there are none.
     """
     job = {"answerer": "local/tiny", "turns": 2}
     spec = conversation_spec(tmp_path, job=job, rows=8, concurrency=concurrency)
@@ -88,9 +88,9 @@ def test_a_call_that_was_committed_is_never_made_again(tmp_path, concurrency):
 
 
 @pytest.mark.parametrize("describe", [conversation_spec, row_spec])
-def test_a_kill_while_the_output_is_written_costs_no_call(tmp_path, describe):
+def test_kill_while_writing_the_output(tmp_path, describe):
     """
-    There is no half output, and resuming writes it without asking anyone.
+    There is no partial output, and resuming writes it without any call.
     """
     spec = describe(tmp_path)
 
@@ -101,9 +101,9 @@ def test_a_kill_while_the_output_is_written_costs_no_call(tmp_path, describe):
     assert sorted(entry.name for entry in tmp_path.glob("*data.jsonl*")) == ["data.jsonl", "data.jsonl.run"]
 
 
-def test_a_kill_leaves_the_old_output_until_the_new_one_is_whole(tmp_path):
+def test_kill_preserves_the_old_output(tmp_path):
     """
-    Where there was an output before, readers see it to the last moment.
+    If the process is killed while writing, the old output stays.
     """
     spec = conversation_spec(tmp_path)
     before = generate(spec).output.read_bytes()
@@ -113,9 +113,9 @@ def test_a_kill_leaves_the_old_output_until_the_new_one_is_whole(tmp_path):
     assert spec.output_path.read_bytes() == before
 
 
-def test_a_run_killed_before_its_first_reply_gives_way_to_another(tmp_path):
+def test_run_killed_before_its_first_reply_is_replaced(tmp_path):
     """
-    Nothing of it is left in the run that takes its place, not even in SQLite's log.
+    Another run replaces it, without any of its data.
     """
     job = {"answerer": "local/tiny", "turns": 1, "asker_options": {"retries": 0}}
     spec = conversation_spec(tmp_path, job=job, rows=2, seed=1, concurrency=1)

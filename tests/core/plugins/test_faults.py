@@ -15,7 +15,7 @@ from budwood.plugins import faults
 from budwood.plugins.faults import DecodingBoundary, PluginSource
 
 SOURCE = PluginSource("groq", "budwood-groq", "0.1.0")
-BOUNDARIES = [faults.calling, faults.encoding, faults.decoding, faults.authorizing]
+BOUNDARIES = [faults.call_boundary, faults.encoding_boundary, faults.decoding_boundary, faults.secret_boundary]
 
 
 class ForeignPanicError(BaseException):
@@ -37,7 +37,7 @@ def test_a_fault_names_plugin_distribution_version_and_method():
     """
     The error says which plugin failed where and how, and to whom that has to be reported.
     """
-    error = run(faults.encoding(SOURCE, "encode"), KeyError("x"))
+    error = run(faults.encoding_boundary(SOURCE, "encode"), KeyError("x"))
 
     assert isinstance(error, PluginFaultError)
     assert error.message == "Plugin 'groq' (budwood-groq 0.1.0) failed in encode(): KeyError: 'x'."
@@ -50,7 +50,7 @@ def test_a_plugin_of_unknown_origin_is_named_alone():
     """
     Without a distribution the text has no empty parentheses.
     """
-    error = run(faults.calling(PluginSource("groq"), "build"), RuntimeError())
+    error = run(faults.call_boundary(PluginSource("groq"), "build"), RuntimeError())
 
     assert str(error).startswith("Plugin 'groq' failed in build(): RuntimeError. ")
 
@@ -90,7 +90,7 @@ def test_parsing_errors_are_bad_responses_that_name_the_plugin(raised, problem):
     """
     A reply in an unexpected format is described; the server and the plugin are both named as possible causes.
     """
-    error = run(faults.decoding(SOURCE, "feed"), raised)
+    error = run(faults.decoding_boundary(SOURCE, "feed"), raised)
 
     assert isinstance(error, BadResponseError)
     assert error.message == (f"Unexpected response format: {problem}, in feed() of plugin 'groq' (budwood-groq 0.1.0).")
@@ -109,7 +109,7 @@ def test_a_model_of_the_reply_that_does_not_validate_names_its_field():
 
     with pytest.raises(ValidationError) as caught:
         Reply.model_validate({"count": "private"})
-    error = run(faults.decoding(SOURCE, "decode"), caught.value)
+    error = run(faults.decoding_boundary(SOURCE, "decode"), caught.value)
 
     assert "field 'count': Input should be a valid integer" in str(error)
     assert "private" not in str(error)
@@ -129,7 +129,9 @@ def test_other_errors_of_decoders_are_faults():
     """
     What no reply can cause is not blamed on the server.
     """
-    assert isinstance(run(faults.decoding(SOURCE, "feed"), ZeroDivisionError("division by zero")), PluginFaultError)
+    assert isinstance(
+        run(faults.decoding_boundary(SOURCE, "feed"), ZeroDivisionError("division by zero")), PluginFaultError
+    )
 
 
 def test_text_that_json_cannot_hold_is_an_error_of_the_prompt():
@@ -137,7 +139,7 @@ def test_text_that_json_cannot_hold_is_an_error_of_the_prompt():
     Unpaired surrogates come from the caller, however they are serialised.
     """
     for serialise in ("\ud800".encode, lambda: to_json("\ud800")):
-        with pytest.raises(PromptError, match="cannot be sent"), faults.encoding(SOURCE, "encode"):
+        with pytest.raises(PromptError, match="cannot be sent"), faults.encoding_boundary(SOURCE, "encode"):
             serialise()
 
 
@@ -147,7 +149,7 @@ def test_a_fault_of_authorize_does_not_tell_the_secret():
     """
     secret = "sk-secret"
 
-    with pytest.raises(PluginFaultError) as caught, faults.authorizing(SOURCE, "authorize"):
+    with pytest.raises(PluginFaultError) as caught, faults.secret_boundary(SOURCE, "authorize"):
         raise KeyError(secret)
 
     assert "KeyError at test_faults.py:" in str(caught.value)
@@ -160,7 +162,7 @@ def test_a_fault_can_be_pickled():
     """
     Faults cross the borders of processes with all their fields.
     """
-    error = run(faults.encoding(SOURCE, "encode"), KeyError("x"))
+    error = run(faults.encoding_boundary(SOURCE, "encode"), KeyError("x"))
     copied = pickle.loads(pickle.dumps(error))
 
     assert (str(copied), vars(copied)) == (str(error), vars(error))
@@ -170,8 +172,8 @@ def test_boundaries_are_made_once_and_shared_by_threads():
     """
     A boundary holds no state: the same one serves all calls of a method, also side by side.
     """
-    boundary = faults.decoding(SOURCE, "feed")
-    assert faults.decoding(PluginSource(*SOURCE), "feed") is boundary
+    boundary = faults.decoding_boundary(SOURCE, "feed")
+    assert faults.decoding_boundary(PluginSource(*SOURCE), "feed") is boundary
 
     with ThreadPoolExecutor(4) as pool:
         errors = list(pool.map(lambda number: run(boundary, KeyError(number)), range(100)))
@@ -183,12 +185,12 @@ def test_a_boundary_costs_two_python_calls():
     """
     Around a method that does not fail, only entering and leaving runs code of ours.
     """
-    faults.encoding(SOURCE, "encode")
+    faults.encoding_boundary(SOURCE, "encode")
     calls = []
 
     sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
     try:
-        with faults.encoding(SOURCE, "encode"):
+        with faults.encoding_boundary(SOURCE, "encode"):
             pass
     finally:
         sys.setprofile(None)
@@ -200,7 +202,7 @@ def test_a_guarded_function_is_called_inside_a_boundary():
     """
     A method that is kept for later is guarded whenever it is called.
     """
-    divide = faults.guard(SOURCE, "divide", lambda a, *, b: a / b)
+    divide = faults.wrap(SOURCE, "divide", lambda a, *, b: a / b)
 
     assert divide(6, b=3) == 2
     with pytest.raises(PluginFaultError, match=r"divide\(\): ZeroDivisionError"):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from budwood import Client
-from budwood.catalog import presets
+from budwood.catalog import load_presets
 from budwood.errors import (
     PluginConflictError,
     PluginDisabledError,
@@ -126,8 +126,8 @@ def test_preset_is_an_instance_without_a_section(make_distribution, instances):
     made = instances().build(PROVIDER, "vllm")
 
     assert (made.name, made.spec.name) == ("vllm", "openai-compatible")
-    assert made.settings.base_url == presets()["vllm"].settings["base_url"]
-    assert made.preset is presets()["vllm"]
+    assert made.settings.base_url == load_presets()["vllm"].settings["base_url"]
+    assert made.preset is load_presets()["vllm"]
 
 
 def test_section_of_a_preset_adds_to_it(make_distribution, instances):
@@ -139,7 +139,7 @@ def test_section_of_a_preset_adds_to_it(make_distribution, instances):
     made = instances({"providers": {"vLLM": {"colour": "blue"}}}).build(PROVIDER, "vllm")
     moved = instances({"providers": {"vllm": {"base_url": "http://elsewhere"}}}).build(PROVIDER, "vllm")
 
-    assert (made.settings.colour, made.settings.base_url) == ("blue", presets()["vllm"].settings["base_url"])
+    assert (made.settings.colour, made.settings.base_url) == ("blue", load_presets()["vllm"].settings["base_url"])
     assert moved.settings.base_url == "http://elsewhere"
 
 
@@ -213,7 +213,7 @@ def test_known_names_are_those_that_can_be_used(make_distribution, instances):
 
     make_distribution("compatible", plugins=["openai-compatible"])
 
-    assert set(instances(sections).names_of(PROVIDER)) == {"acme", "work", "openai-compatible", *presets()}
+    assert set(instances(sections).names_of(PROVIDER)) == {"acme", "work", "openai-compatible", *load_presets()}
 
 
 def test_mistyped_instance_is_recognised(make_distribution, instances):

@@ -1,9 +1,9 @@
 """
-Make a dataset and die on the way: ACT PATH SETTINGS POINT NUMBER.
+Generate a dataset and kill this process on the way: ACT PATH SETTINGS POINT NUMBER.
 
-ACT is "generate" or "resume", SETTINGS are JSON. The process kills itself at a POINT that it passes for the NUMBER-th
-time: "commit", when a transaction was committed; "entry", when an entry was written and its transaction was not; "row",
-when a row of the output was read. Where it does not come that far, it ends as always.
+ACT is "generate" or "resume", SETTINGS are JSON. The process kills itself when it reaches a POINT for the NUMBER-th
+time: "commit", after a transaction was committed; "entry", after an entry was written, before the commit; "row", after
+a row of the output was read. If it does not reach the point, it ends normally.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from budwood_generation import generate, resume
 from budwood_generation.journal import SQLiteJournal, sqlite
 
 act, path, settings, point, number = sys.argv[1:]
-passed = count(1)
+visits = count(1)
 commit, put, rows = SQLiteJournal._commit, sqlite._put, SQLiteJournal.rows
 
 
-def pass_by(here: str) -> None:
-    """Die where it is time."""
-    if here == point and next(passed) == int(number):
+def kill_at(current: str) -> None:
+    """Kill the process if the point is reached."""
+    if current == point and next(visits) == int(number):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def commit_and_die(connection, batch):
+def commit_and_kill(connection, batch):
     """Commit a transaction."""
     commit(connection, batch)
-    pass_by("commit")
+    kill_at("commit")
 
 
-def put_and_die(connection, entry):
+def put_and_kill(connection, entry):
     """Write an entry."""
     put(connection, entry)
-    pass_by("entry")
+    kill_at("entry")
 
 
-def read_and_die(journal):
+def read_and_kill(journal):
     """Read the rows."""
     for row in rows(journal):
         yield row
-        pass_by("row")
+        kill_at("row")
 
 
-SQLiteJournal._commit = staticmethod(commit_and_die)
-sqlite._put = put_and_die
-SQLiteJournal.rows = read_and_die
+SQLiteJournal._commit = staticmethod(commit_and_kill)
+sqlite._put = put_and_kill
+SQLiteJournal.rows = read_and_kill
 {"generate": generate, "resume": resume}[act](path, settings=json.loads(settings))

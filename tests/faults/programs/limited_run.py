@@ -1,4 +1,4 @@
-"""Make a dataset, or go on with one, where no file may grow beyond a size: ACT PATH BYTES. It tells what went wrong."""
+"""Generate or resume a dataset with a limit for file sizes, and print the error: ACT PATH BYTES."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from budwood.types.record import Record
 
 class ModelDetails(Record):
     """
-    All that is known of a model without asking anyone.
+    Everything that is known about a model without sending a request.
 
     Attributes:
-        provider: The instance; ``model`` is the vendor's name.
+        provider: The instance; ``model`` is the vendor's name of the model.
         capabilities: What it can do. If the model is not known, these are the capabilities of its provider.
-        rules: What it refuses, and wants under another name.
-        facts: Its limits, prices and end.
-        price: What its tokens cost now, at the standard tier; None where it is not known, as ``price_unknown`` says.
+        rules: The parameters that it accepts and rejects.
+        facts: Its limits, prices and shutdown date.
+        price: The current price of its tokens at the standard tier, or None with the reason in ``price_unknown``.
     """
 
     provider: str
@@ -29,5 +29,5 @@ class ModelDetails(Record):
 
     @property
     def is_known(self) -> bool:
-        """Whether the catalog or the settings know anything of the model."""
+        """Whether the catalog or the settings contain anything about the model."""
         return self.rules != ModelRules() or self.facts != ModelFacts()

@@ -64,27 +64,27 @@ class _UnknownFormError(Exception):
         self.hint = hint
 
 
-def parse_message(given: object, number: int, names: Mapping[str, str]) -> Message:
+def parse_message(source: object, number: int, names: Mapping[str, str]) -> Message:
     """
     Parse one message.
 
     Args:
-        given: The dictionary, or an object of a vendor's SDK with a method ``model_dump``.
+        source: The dictionary, or an object of a vendor's SDK with a method ``model_dump``.
         number: Its index in the prompt, from 0, for errors.
         names: The names of the tools that earlier messages called, by call id.
 
     Raises:
         PromptError: It is not a message, or a field is not supported.
     """
-    if not isinstance(given, Mapping):
-        dump = getattr(given, "model_dump", None)
-        if not callable(dump) or isinstance(given, type):
+    if not isinstance(source, Mapping):
+        dump = getattr(source, "model_dump", None)
+        if not callable(dump) or isinstance(source, type):
             raise PromptError(
-                f"Message {number} is of the type {type(given).__name__}.", hint="Pass a Message or a dictionary."
+                f"Message {number} is of the type {type(source).__name__}.", hint="Pass a Message or a dictionary."
             )
-        given = cast("Mapping[str, Any]", dump(exclude_none=True))
+        source = cast("Mapping[str, Any]", dump(exclude_none=True))
     try:
-        return Message.model_validate(given) if "parts" in given else _parse(given, number, names)
+        return Message.model_validate(source) if "parts" in source else _parse(source, number, names)
     except _UnknownFormError as error:
         raise PromptError(f"Message {number}: {error}.", hint=error.hint) from None
     except ValidationError as error:
@@ -93,37 +93,37 @@ def parse_message(given: object, number: int, names: Mapping[str, str]) -> Messa
         raise PromptError(f"Message {number}: {location}: {detail['msg']}.") from None
 
 
-def _parse(given: Mapping[str, Any], number: int, names: Mapping[str, str]) -> Message:
-    role = _get_field(given, "role")
+def _parse(source: Mapping[str, Any], number: int, names: Mapping[str, str]) -> Message:
+    role = _get_field(source, "role")
     if role not in _ROLES:
         raise _UnknownFormError(f"the role is {role!r}", f"Use one of {', '.join(_ROLES)}.")
-    _reject_unknown(given, _KNOWN.get(role, _COMMON))
-    parts = _parse_content(given.get("content"))
+    _reject_unknown(source, _KNOWN.get(role, _COMMON))
+    parts = _parse_content(source.get("content"))
     if role in ("tool", "function"):
-        return Message.tool(_apply_mark(_parse_result(given, parts, names), given))
+        return Message.tool(_apply_mark(_parse_result(source, parts, names), source))
     if role == "assistant":
-        parts = (*_parse_reasoning(given), *parts, *_parse_refusal(given), *_parse_calls(given, number))
+        parts = (*_parse_reasoning(source), *parts, *_parse_refusal(source), *_parse_calls(source, number))
     if parts:
-        parts = (*parts[:-1], _apply_mark(parts[-1], given))
-    return Message(role=role, parts=parts, name=given.get("name") or None)
+        parts = (*parts[:-1], _apply_mark(parts[-1], source))
+    return Message(role=role, parts=parts, name=source.get("name") or None)
 
 
-def _reject_unknown(given: Mapping[str, Any], known: frozenset[str]) -> None:
-    for name, value in given.items():
+def _reject_unknown(source: Mapping[str, Any], known: frozenset[str]) -> None:
+    for name, value in source.items():
         if name not in known and value not in (None, "", [], {}, False):
             raise _UnknownFormError(
                 f"the field {name!r} is not supported", _HINTS.get(name, "Remove it, or put its content into the text.")
             )
 
 
-def _get_field(given: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON
-    if name not in given:
+def _get_field(source: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON
+    if name not in source:
         raise _UnknownFormError(f"the field {name!r} is missing")
-    return given[name]
+    return source[name]
 
 
-def _get_text(given: Mapping[str, Any], name: str) -> str:
-    value = _get_field(given, name)
+def _get_text(source: Mapping[str, Any], name: str) -> str:
+    value = _get_field(source, name)
     return value if isinstance(value, str) else _raise_wrong_type(name, value, "a text")
 
 
@@ -141,50 +141,50 @@ def _parse_content(content: object) -> tuple[Part, ...]:
     return tuple(_parse_part(part) for part in content)
 
 
-def _parse_part(given: object) -> Part:
-    if isinstance(given, str):
-        return TextPart(text=given)
-    if isinstance(given, _AnyPart):
-        return given
-    if not isinstance(given, Mapping):
-        _raise_wrong_type("a part of the content", given, "a dictionary")
+def _parse_part(source: object) -> Part:
+    if isinstance(source, str):
+        return TextPart(text=source)
+    if isinstance(source, _AnyPart):
+        return source
+    if not isinstance(source, Mapping):
+        _raise_wrong_type("a part of the content", source, "a dictionary")
     part: TextPart | ImagePart | RefusalPart
-    match kind := given.get("type"):
+    match kind := source.get("type"):
         case "text" | "input_text" | "output_text":
-            _reject_unknown(given, frozenset({"type", "text", "annotations", _MARK}))
-            part = TextPart(text=_get_text(given, "text"))
+            _reject_unknown(source, frozenset({"type", "text", "annotations", _MARK}))
+            part = TextPart(text=_get_text(source, "text"))
         case "refusal":
-            _reject_unknown(given, frozenset({"type", "refusal"}))
-            part = RefusalPart(text=_get_text(given, "refusal"))
+            _reject_unknown(source, frozenset({"type", "refusal"}))
+            part = RefusalPart(text=_get_text(source, "refusal"))
         case "image_url" | "input_image":
-            part = _parse_image(given)
+            part = _parse_image(source)
         case _:
             hint = "Texts and images are. Pass other files by files=[…]."
             raise _UnknownFormError(f"content of the type {kind!r} is not supported", hint)
-    return _apply_mark(part, given)
+    return _apply_mark(part, source)
 
 
-def _parse_image(given: Mapping[str, Any]) -> ImagePart:
+def _parse_image(source: Mapping[str, Any]) -> ImagePart:
     """Parse an image. Its URL is inside an object, or replaces the object."""
-    _reject_unknown(given, frozenset({"type", "image_url", "detail", _MARK}))
-    image = _get_field(given, "image_url")
+    _reject_unknown(source, frozenset({"type", "image_url", "detail", _MARK}))
+    image = _get_field(source, "image_url")
     if isinstance(image, str):
-        return ImagePart(url=image, detail=given.get("detail"))
+        return ImagePart(url=image, detail=source.get("detail"))
     if not isinstance(image, Mapping):
         _raise_wrong_type("image_url", image, "a dictionary with a url")
     _reject_unknown(image, frozenset({"url", "detail"}))
-    return ImagePart(url=_get_text(image, "url"), detail=image.get("detail") or given.get("detail"))
+    return ImagePart(url=_get_text(image, "url"), detail=image.get("detail") or source.get("detail"))
 
 
-def _parse_result(given: Mapping[str, Any], parts: tuple[Part, ...], names: Mapping[str, str]) -> ToolResultPart:
+def _parse_result(source: Mapping[str, Any], parts: tuple[Part, ...], names: Mapping[str, str]) -> ToolResultPart:
     """Parse the result of a tool. The older role ``function`` has the name of the function and no call id."""
-    name = given.get("name")
-    if given["role"] == "function":
-        own = next((own for own, called in reversed([*names.items()]) if called == _get_text(given, "name")), None)
+    name = source.get("name")
+    if source["role"] == "function":
+        own = next((own for own, called in reversed([*names.items()]) if called == _get_text(source, "name")), None)
         if own is None:
             raise _UnknownFormError(f"no earlier message calls the function {name!r}")
     else:
-        own = _get_text(given, "tool_call_id")
+        own = _get_text(source, "tool_call_id")
     return ToolResultPart(call_id=own, name=name or names.get(own, "tool"), content=_result_content(parts))
 
 
@@ -198,22 +198,22 @@ def _result_content(parts: tuple[Part, ...]) -> ResultContent:
     return content
 
 
-def _parse_reasoning(given: Mapping[str, Any]) -> list[Part]:
+def _parse_reasoning(source: Mapping[str, Any]) -> list[Part]:
     """Parse reasoning. The part stores the name of the field in which servers expect it back."""
-    field = next((name for name in _REASONING if given.get(name)), None)
-    return [ReasoningPart(text=_get_text(given, field), data=field)] if field else []
+    field = next((name for name in _REASONING if source.get(name)), None)
+    return [ReasoningPart(text=_get_text(source, field), data=field)] if field else []
 
 
-def _parse_refusal(given: Mapping[str, Any]) -> list[Part]:
-    return [RefusalPart(text=_get_text(given, "refusal"))] if given.get("refusal") else []
+def _parse_refusal(source: Mapping[str, Any]) -> list[Part]:
+    return [RefusalPart(text=_get_text(source, "refusal"))] if source.get("refusal") else []
 
 
-def _parse_calls(given: Mapping[str, Any], number: int) -> list[Part]:
-    calls = given.get("tool_calls") or []
+def _parse_calls(source: Mapping[str, Any], number: int) -> list[Part]:
+    calls = source.get("tool_calls") or []
     if not isinstance(calls, Sequence) or isinstance(calls, str):
         _raise_wrong_type("tool_calls", calls, "a list")
     parts: list[Part] = [_parse_call(call) for call in calls]
-    if function := given.get("function_call"):  # the older form without ids
+    if function := source.get("function_call"):  # the older form without ids
         if not isinstance(function, Mapping):
             _raise_wrong_type("function_call", function, "a dictionary")
         name, arguments = _get_text(function, "name"), _encode_arguments(function)
@@ -252,9 +252,9 @@ def _encode_arguments(function: Mapping[str, Any]) -> str:
     return arguments if isinstance(arguments, str) else to_json(arguments).decode()
 
 
-def _apply_mark(part: P, given: Mapping[str, Any]) -> P:
+def _apply_mark(part: P, source: Mapping[str, Any]) -> P:
     """Apply the mark ``cache_control`` of a dictionary to its part; see `CacheLifetime`."""
-    mark = given.get(_MARK)
+    mark = source.get(_MARK)
     if mark is None:
         return part
     lifetime = (mark.get("ttl") or "default") if isinstance(mark, Mapping) and mark.get("type") == "ephemeral" else None

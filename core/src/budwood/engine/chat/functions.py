@@ -117,16 +117,16 @@ def make_tools(functions: Sequence[Function | Tool | ToolDefinition | Mapping[st
     return tools
 
 
-def _as_tool(given: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Tool:
-    if isinstance(given, Tool):
-        return given
-    if isinstance(given, Mapping):
+def _as_tool(tool: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Tool:
+    if isinstance(tool, Tool):
+        return tool
+    if isinstance(tool, Mapping):
         from budwood.engine.chat.tool_definitions import parse_definition  # few programs have some
 
-        given = parse_definition(given)
-    if isinstance(given, ToolDefinition):
-        return Tool(_not_runnable, given, awaitable=False, arguments=None)
-    return make_tool(given)
+        tool = parse_definition(tool)
+    if isinstance(tool, ToolDefinition):
+        return Tool(_not_runnable, tool, awaitable=False, arguments=None)
+    return make_tool(tool)
 
 
 def _not_runnable(*_: object) -> None:

@@ -166,19 +166,19 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
     """
     if not options:
         return CallOptions(defaults)
-    given = {name: value for name, value in options.items() if value is not None}
-    reject_unknown_options(given, _ASK_OPTIONS)
-    overrides = {name: value for name, value in given.items() if name in _CLIENT_OPTIONS}
-    tools = make_tools(cast("Sequence[Function]", _parse_list(given, "tools", "functions")))
+    supplied = {name: value for name, value in options.items() if value is not None}
+    reject_unknown_options(supplied, _ASK_OPTIONS)
+    overrides = {name: value for name, value in supplied.items() if name in _CLIENT_OPTIONS}
+    tools = make_tools(cast("Sequence[Function]", _parse_list(supplied, "tools", "functions")))
     return CallOptions(
         options=override(defaults, overrides),
-        model=_parse_text(given, "model"),
-        system=_parse_text(given, "system"),
-        files=cast("Sequence[File]", _parse_list(given, "files", "paths")),
-        parameters=_parse_parameters(given, [tool.definition for tool in tools.values()]),
-        tools=ToolConfig(tools, _parse_flag(given, "execute_tools"), _parse_approval(given)),
-        output=_parse_output(given, tools),
-        use_cache=_parse_flag(given, "cache"),
+        model=_parse_text(supplied, "model"),
+        system=_parse_text(supplied, "system"),
+        files=cast("Sequence[File]", _parse_list(supplied, "files", "paths")),
+        parameters=_parse_parameters(supplied, [tool.definition for tool in tools.values()]),
+        tools=ToolConfig(tools, _parse_flag(supplied, "execute_tools"), _parse_approval(supplied)),
+        output=_parse_output(supplied, tools),
+        use_cache=_parse_flag(supplied, "cache"),
     )
 
 
@@ -200,14 +200,14 @@ def override(defaults: Options, overrides: Mapping[str, object]) -> Options:
     )
 
 
-def reject_unknown_options(given: Mapping[str, object], known: frozenset[str]) -> None:
+def reject_unknown_options(options: Mapping[str, object], known: frozenset[str]) -> None:
     """
     Reject unknown options.
 
     Raises:
         ConfigurationError: An option is unknown; the hint suggests what to use.
     """
-    for name in given:
+    for name in options:
         if name not in known:
             raise ConfigurationError(f"Unknown option {name!r}.", hint=_hint_for_unknown(name, known))
 

@@ -64,35 +64,35 @@ def parse_prompt(prompt: Prompt, *, system: str | None = None) -> tuple[Message,
         )
     names: dict[str, str] = {}
     messages: list[Message] = list(start)
-    for number, given in enumerate(prompt):
-        if isinstance(given, Message):
-            message = given
+    for number, item in enumerate(prompt):
+        if isinstance(item, Message):
+            message = item
         else:
             from budwood.engine.chat.dictionaries import parse_message  # many programs have none
 
-            message = parse_message(given, number, names)
+            message = parse_message(item, number, names)
         names.update({call.id: call.name for call in message.tool_calls})
         messages.append(message)
     return tuple(messages)
 
 
-def parse_contents(given: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, ...], ...]:
+def parse_contents(contents: Sequence[Content]) -> tuple[tuple[TextPart | ImagePart, ...], ...]:
     """
     Turn texts and messages into the contents of a moderation.
 
     Raises:
         PromptError: A content is neither, or a message contains more than texts and images.
     """
-    return tuple(_parse_content(content) for content in given)
+    return tuple(_parse_content(content) for content in contents)
 
 
-def _parse_content(given: Content) -> tuple[TextPart | ImagePart, ...]:
-    if isinstance(given, str):
-        return (TextPart(text=given),)
-    if not isinstance(given, Message):
-        raise PromptError(f"A content is of the type {type(given).__name__}.", hint="Pass texts or messages.")
-    parts = tuple(part for part in given.parts if isinstance(part, TextPart | ImagePart))
-    if len(parts) != len(given.parts):
+def _parse_content(content: Content) -> tuple[TextPart | ImagePart, ...]:
+    if isinstance(content, str):
+        return (TextPart(text=content),)
+    if not isinstance(content, Message):
+        raise PromptError(f"A content is of the type {type(content).__name__}.", hint="Pass texts or messages.")
+    parts = tuple(part for part in content.parts if isinstance(part, TextPart | ImagePart))
+    if len(parts) != len(content.parts):
         raise PromptError("A message to moderate contains more than texts and images.", hint="Remove the other parts.")
     return parts
 

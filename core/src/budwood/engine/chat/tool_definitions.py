@@ -19,23 +19,23 @@ _FORM: Final = '{"type": "function", "function": {"name": …, "description": �
 _MODELLED: Final = frozenset({"type", "name", "description", "parameters", "input_schema", "strict", "cache_control"})
 
 
-def parse_definition(given: Mapping[str, Any]) -> ToolDefinition:
+def parse_definition(source: Mapping[str, Any]) -> ToolDefinition:
     """
     Parse the definition of a tool.
 
     Raises:
         ConfigurationError: It is not valid, or the tool runs at its vendor.
     """
-    kind = given.get("type", "function")
+    kind = source.get("type", "function")
     if kind not in ("function", "custom"):
         raise ConfigurationError(
             f"A tool of the type {kind!r} runs at its vendor.",
             hint="Pass vendor_tools=[VendorTool(provider=…, data={…})].",
         )
-    function = given.get("function", given)
+    function = source.get("function", source)
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise ConfigurationError("A tool that is a dictionary needs a name.", hint=f"Write it as {_FORM}.")
-    mark = given.get("cache_control")
+    mark = source.get("cache_control")
     try:
         return ToolDefinition(
             name=function["name"],

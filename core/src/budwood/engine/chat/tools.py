@@ -118,7 +118,7 @@ def _execute(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[Too
         result = yield from _run_call(call, tool_call, tools)
     finally:
         if call.observers is not None:
-            call.observers.tool_finished(call, tool_call, result, call.clock.monotonic() - started)
+            call.observers.finish_tool(call, tool_call, result, call.clock.monotonic() - started)
     call.seconds_left()
     return result
 

@@ -1,4 +1,4 @@
-"""Replies in no form that the server promised: every one is a clear error with a cure, alike in all ways of asking."""
+"""Replies with unexpected formats raise an error with a hint."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.servers import reply
 WITH_HTML = {"content_type": "text/html"}
 
 
-def test_html_in_place_of_json(ask, loopback_server):
+def test_html_instead_of_json(ask, loopback_server):
     """
-    A login page with 200 is told by its title, once, with the question whether base_url is right.
+    A login page with status 200 is an error with its title and a hint at base_url, and is not retried.
     """
     loopback_server.play(reply(200, "<!DOCTYPE html><title>Sign in</title>", **WITH_HTML))
 
@@ -37,7 +37,7 @@ def test_html_in_place_of_json(ask, loopback_server):
 
 def test_html_of_a_gateway(ask, loopback_server):
     """
-    A gateway's 502 is a failure of the server, retried, and told by the page's title.
+    A 502 page of a gateway is a server error with its title, and is retried.
     """
     loopback_server.play(reply(502, HTML, **WITH_HTML), times=3)
 
@@ -68,9 +68,9 @@ def test_html_of_a_gateway(ask, loopback_server):
         b"\x1f\x8b not gzip",
     ],
 )
-def test_a_body_in_no_form_that_is_promised(ask, loopback_server, body):
+def test_unexpected_body(ask, loopback_server, body):
     """
-    Broken JSON, or JSON of another form, is an error of the reply: no crash, and no empty text in its place.
+    Invalid JSON and unexpected JSON are errors, not empty replies.
     """
     loopback_server.play(reply(200, body), times=3)
 
@@ -81,9 +81,9 @@ def test_a_body_in_no_form_that_is_promised(ask, loopback_server, body):
     assert "\n" not in str(caught.value)
 
 
-def test_an_error_inside_a_stream_before_text(ask_streamed, loopback_server):
+def test_error_in_a_stream_before_text(ask_streamed, loopback_server):
     """
-    An error event in a 200 stream is an error; before any text it is retried as its kind allows.
+    An error event before text is raised as its error class, and retried if it is retryable.
     """
     overloaded = {"error": {"message": "Overloaded", "type": "overloaded_error"}}
     loopback_server.play(stream(*sse(overloaded)), times=3)
@@ -94,9 +94,9 @@ def test_an_error_inside_a_stream_before_text(ask_streamed, loopback_server):
     assert len(error.attempts) == 3
 
 
-def test_an_error_inside_a_stream_after_text(ask_streamed, loopback_server):
+def test_error_in_a_stream_after_text(ask_streamed, loopback_server):
     """
-    After text it is an interruption, with the vendor's words, its code, and what arrived.
+    An error event after text interrupts the stream; the error has the vendor's message, code and the partial text.
     """
     failed = {"error": {"message": "The server had an error", "code": "server_error"}}
     loopback_server.play(stream(beginning("Hel"), *sse(failed)))
@@ -108,9 +108,9 @@ def test_an_error_inside_a_stream_after_text(ask_streamed, loopback_server):
     assert "The server had an error" in error.message
 
 
-def test_an_error_inside_a_whole_reply(ask_plain, loopback_server):
+def test_error_with_status_200(ask_plain, loopback_server):
     """
-    HTTP 200 with an error object is the error that its code says.
+    An error object with status 200 is raised as the error of its code.
     """
     loopback_server.play(reply(200, {"error": {"message": "Slow down", "code": 429}}), times=3)
 
@@ -122,10 +122,10 @@ def test_an_error_inside_a_whole_reply(ask_plain, loopback_server):
 
 def test_wrong_credentials(ask, loopback_server, key):
     """
-    A refused key is never tried again; where the server repeats it, it is taken out of the error.
+    An authentication error is not retried, and the key is removed from its message.
     """
-    said = {"error": {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key"}}
-    loopback_server.play(reply(401, said))
+    error_body = {"error": {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key"}}
+    loopback_server.play(reply(401, error_body))
 
     error = failure(ask, AuthenticationError)
 
@@ -135,19 +135,19 @@ def test_wrong_credentials(ask, loopback_server, key):
     assert loopback_server.requests[0].headers["authorization"] == f"Bearer {key}"
 
 
-def test_wrong_credentials_inside_a_200(ask, loopback_server, key):
+def test_wrong_credentials_with_status_200(ask, loopback_server, key):
     """
-    The key is taken out of errors inside a 200 too, whole or streamed.
+    The key is also removed from errors with status 200.
     """
-    said = {"error": {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key"}}
-    loopback_server.play(reply(200, said))
+    error_body = {"error": {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key"}}
+    loopback_server.play(reply(200, error_body))
 
     assert "[redacted]" in failure(ask, AuthenticationError).message
 
 
-def test_a_key_that_comes_back_as_no_json(ask, loopback_server, key):
+def test_key_in_an_unexpected_body(ask, loopback_server, key):
     """
-    The key is taken out of what is quoted of a body that is no JSON.
+    The key is removed from the quotation of an invalid body.
     """
     loopback_server.play(reply(200, f"key {key} is wrong"), times=3)
 

@@ -1,4 +1,4 @@
-"""Replies made to confuse: control characters, numbers beyond reason, JSON nested without end."""
+"""Malicious replies: control characters, extreme numbers, deeply nested JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.servers import CHUNKED, EVENT_STREAM, chunk, head, reply
 CONTROLS = "\x1b[31mred\x07\x00\x9b2J\u202egnirts\u2028"
 
 
-def test_control_characters_of_an_error_are_not_shown(ask, loopback_server):
+def test_control_characters_in_errors_are_removed(ask, loopback_server):
     """
-    What a vendor says in an error cannot steer the terminal that shows it.
+    Error messages contain no control characters of the vendor.
     """
     loopback_server.play(reply(400, {"error": {"message": CONTROLS, "code": "x"}}))
 
@@ -31,18 +31,18 @@ def test_control_characters_of_an_error_are_not_shown(ask, loopback_server):
     assert str(caught.value).isprintable()
 
 
-def test_control_characters_of_a_title_are_not_shown(ask, loopback_server):
+def test_control_characters_in_titles_are_removed(ask, loopback_server):
     """
-    The same holds for what is quoted of a page.
+    The quoted title of a page contains no control characters.
     """
     loopback_server.play(reply(200, f"<title>{CONTROLS}</title>"))
 
     assert failure(ask, BadResponseError)
 
 
-def test_control_characters_of_a_model_are_kept(ask, loopback_server):
+def test_control_characters_of_a_model_are_preserved(ask, loopback_server):
     """
-    What a model writes is handed over as it is: it is the caller's data.
+    The text of a model is not changed.
     """
     loopback_server.play(reply(200, chat_reply(CONTROLS)))
 
@@ -50,9 +50,9 @@ def test_control_characters_of_a_model_are_kept(ask, loopback_server):
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5000, "1" + "0" * 400, "NaN", "-7", "0.5", "true"])
-def test_numbers_beyond_reason(ask, loopback_server, number):
+def test_extreme_numbers(ask, loopback_server, number):
     """
-    Impossible counts of tokens are unknown, or what was said; a number that Python cannot read is broken JSON.
+    Invalid token counts are None; a number that Python cannot parse is invalid JSON.
     """
     body = json.dumps(chat_reply("good")).replace('"prompt_tokens": 5', f'"prompt_tokens": {number}')
     loopback_server.play(reply(200, body), times=3)
@@ -73,9 +73,9 @@ def test_numbers_beyond_reason(ask, loopback_server, number):
         b'{"choices": ' + b"9" * 100_000 + b"}",
     ],
 )
-def test_hostile_json(ask, loopback_server, body):
+def test_malicious_json(ask, loopback_server, body):
     """
-    Nesting without end and numbers without end are broken JSON, and no crash.
+    Endless nesting and endless numbers are invalid JSON, without a crash.
     """
     loopback_server.play(reply(200, body), times=3)
 
@@ -84,9 +84,9 @@ def test_hostile_json(ask, loopback_server, body):
     assert "JSON" in error.message
 
 
-def test_hostile_events_of_a_stream(ask_streamed, loopback_server):
+def test_malicious_events(ask_streamed, loopback_server):
     """
-    An event that is no JSON, after text, interrupts the stream with what arrived.
+    An event with invalid JSON after text interrupts the stream, with the partial text.
     """
     broken = b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\n'
     loopback_server.play(stream(beginning("Hello"), broken))
@@ -106,7 +106,7 @@ def test_hostile_events_of_a_stream(ask_streamed, loopback_server):
         {"content": {"text": "x"}},
     ],
 )
-def test_deltas_of_other_types_are_kept(ask_streamed, loopback_server, delta):
+def test_deltas_of_other_types_are_accepted(ask_streamed, loopback_server, delta):
     """
     A delta whose fields have other types than the API documents is part of the reply.
     """
@@ -116,18 +116,18 @@ def test_deltas_of_other_types_are_kept(ask_streamed, loopback_server, delta):
     assert ask_streamed().message.parts
 
 
-def test_a_reply_has_the_same_text_in_all_ways(ask, loopback_server):
+def test_valid_reply_is_accepted(ask, loopback_server):
     """
-    The faults above are told from a good reply: it passes, whole or streamed.
+    A valid reply gives its text, with and without streaming.
     """
     loopback_server.play(GOOD)
 
     assert ask().text == "good"
 
 
-def test_text_before_a_break_was_shown(loopback_server):
+def test_text_before_an_interruption_is_yielded(loopback_server):
     """
-    The caller of a stream reads what arrives before the break, and then gets the error.
+    The reader of a stream gets the text before the interruption, then the error.
     """
     from budwood import Client
 

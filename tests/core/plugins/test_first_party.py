@@ -8,7 +8,7 @@ import pytest
 from budwood.errors import PluginNotFoundError
 from budwood.hooks import CACHE, KINDS, MEDIA_HANDLER, PROVIDER, STORAGE
 from budwood.plugins import Inventory, Registry
-from budwood.plugins.own import own_distribution, own_names, own_plugins
+from budwood.plugins.first_party import first_party_distribution, first_party_names, first_party_plugins
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUP = "budwood."
@@ -34,7 +34,9 @@ def test_the_list_agrees_with_the_projects_of_this_repository():
     files = [ROOT / "core" / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
     projects = [tomllib.loads(file.read_text("utf-8"))["project"] for file in files]
 
-    listed = {name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in own_plugins().items()}
+    listed = {
+        name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in first_party_plugins().items()
+    }
 
     assert listed == {project["name"]: stated_by(project) for project in projects}
 
@@ -43,10 +45,10 @@ def test_a_plugin_leads_to_its_distribution():
     """
     Names are compared as users type them, within their kind.
     """
-    assert own_distribution(PROVIDER, "OpenAI_Compatible") == "budwood-openai-compatible"
-    assert own_distribution(STORAGE, "jsonl") == "budwood-generation"
-    assert own_distribution(CACHE, "openai") is None
-    assert own_names(MEDIA_HANDLER) == ["image", "text"]
+    assert first_party_distribution(PROVIDER, "OpenAI_Compatible") == "budwood-openai-compatible"
+    assert first_party_distribution(STORAGE, "jsonl") == "budwood-generation"
+    assert first_party_distribution(CACHE, "openai") is None
+    assert first_party_names(MEDIA_HANDLER) == ["image", "text"]
 
 
 @pytest.mark.parametrize(
