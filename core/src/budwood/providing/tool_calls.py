@@ -18,7 +18,7 @@ def has_invalid_arguments(call: ToolCallPart) -> bool:
 
 
 MADE_LENGTH: Final = 9
-"""Made ids have nine letters and digits: every vendor takes those, and some take nothing else."""
+"""The length of generated ids. Every vendor accepts nine letters and digits, and some accept nothing else."""
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -48,14 +48,14 @@ def make_call_id(reply_id: str | None, position: int, name: str, arguments: str,
 
 def fit_call_id(call_id: str, *, length: int | None = None, max_length: int | None = None) -> str:
     """
-    Return the id under which a tool call goes to a vendor: its own, or one made of it if the vendor refuses that.
+    Return the id under which a tool call is sent to a vendor: its own, or a generated one if the vendor rejects it.
 
     The same id always gives the same result, so that calls and results stay together.
 
     Args:
         call_id: The id that another vendor gave to the call.
-        length: How many letters and digits the vendor's ids have, where all have the same number.
-        max_length: How many characters an id may have.
+        length: The number of letters and digits of the vendor's ids, if it is fixed.
+        max_length: The maximum length of an id.
     """
     if length is not None and not (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
         return _hash(call_id, length)
