@@ -52,6 +52,9 @@ SURROUNDINGS = [
     ),
     pytest.param("```\n{0}\n```", id="fence without a language"),
     pytest.param('{{"name": "x", ...}}\n{0}', id="sketch before it"),
+    pytest.param("\ufeff{0}", id="byte order mark"),
+    pytest.param("<answer>{0}</answer>", id="tags"),
+    pytest.param("{0}}}", id="one bracket too many"),
 ]
 
 
@@ -114,6 +117,18 @@ def test_json_in_reasoning_or_in_invalid_json_is_not_the_answer(client, scripted
 
     with pytest.raises(StructuredOutputError):
         client.ask("Who?", schema=Person, repairs=0)
+
+
+@pytest.mark.parametrize(
+    "text", [json.dumps(ADA), f"<think>hm</think>{json.dumps(ADA)}", f"```json\n{json.dumps(ADA)}\n```"]
+)
+def test_json_that_was_encoded_twice_is_read(client, scripted, text):
+    """
+    A JSON string that contains the JSON is decoded.
+    """
+    scripted.reply(body=chat_reply(text))
+
+    assert client.ask("Who?", schema=Person, repairs=0).parsed == Person(name="Ada", age=36)
 
 
 def test_tags_inside_a_value_are_content(client, scripted):

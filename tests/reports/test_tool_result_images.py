@@ -8,7 +8,7 @@ import json
 import pytest
 
 import budwood
-from budwood.types import ImagePart, Message, TextPart, ToolResultPart
+from budwood.types import ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
 from budwood_testing import FakeClock, ScriptedTransport, chat_reply
 
 PIXEL = base64.b64decode("iVBORw0KGgo=")
@@ -70,6 +70,22 @@ def test_anthropic_gets_images_inside_the_result():
     (result,) = body["messages"][2]["content"]
     assert result["content"] == [{"type": "text", "text": "the screen"}, {"type": "image", "source": source}]
     assert response.adaptations == ()
+
+
+def test_anthropic_gets_no_error_with_images():
+    """
+    A tool_result with ``is_error`` takes only text: the images are sent, and the change is reported.
+    """
+    parts = (TextPart(text="the screen"), ImagePart(data=PIXEL, media_type="image/png"))
+    result = ToolResultPart(call_id="c1", name="shot", content=parts, is_error=True)
+    call = Message(role="assistant", parts=(ToolCallPart(id="c1", name="shot"),))
+    messages = [Message.user("Look."), call, Message.tool(result)]
+    response, body = ask("anthropic/claude-sonnet-4-5", ANTHROPIC_REPLY, messages)
+
+    (block,) = body["messages"][2]["content"]
+    assert [one["type"] for one in block["content"]] == ["text", "image"]
+    assert "is_error" not in block
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
 
 
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
