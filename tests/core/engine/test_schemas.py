@@ -260,7 +260,7 @@ def test_the_caches_are_bounded():
         parse_schema({"const": number})
         parse_schema(Annotated[int, Field(ge=number)])
 
-    for cached in (schemas._json_schema, schemas._type_schema, schemas._model_schema):
+    for cached in (schemas._build_json_schema, schemas._build_type_schema, schemas._describe_model):
         assert cached.cache_info().currsize <= schemas.MAX_CACHED
 
 

@@ -117,3 +117,11 @@ class TestTakesAnyAddress(Correct):
                 return super().open(call, timing)
             except ValueError:
                 raise RuntimeError(call.url) from None
+
+
+class TestSendsThePasswordInPlaceOfTheKey(Correct):
+    caught_by = ("test_credentials_of_the_url_do_not_replace_the_key",)
+
+    class Mutant(Exchanging):
+        def call(self, call):
+            return dataclasses.replace(call, headers={}) if "@" in call.url else call

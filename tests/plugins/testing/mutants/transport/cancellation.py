@@ -3,7 +3,7 @@
 import asyncio
 
 from budwood.errors import ConnectionFailedError
-from budwood.transports.origins import Place
+from budwood.transports.origins import ActiveConnection
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from tests.plugins.testing.mutants.transport.correct import Carrier, Correct, Exchanging
@@ -73,9 +73,9 @@ class TestForgetsWhatWasCancelled(Correct):
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
-            async def _sent(self, target, request):
+            async def _send(self, target, request):
                 connection = target.server.pool.create_connection(target.server.origin)
-                return Place(target.server, connection), await connection.handle_async_request(request)
+                return ActiveConnection(target.server, connection), await connection.handle_async_request(request)
 
 
 class TestTakesCancellingForAFailure(Correct):
@@ -99,7 +99,7 @@ class TestWaitersKeepTheirPlace(Correct):
                 try:
                     return await super().open(call, timing)
                 except asyncio.CancelledError:
-                    self._kept = asyncio.ensure_future(self._places.acquire())
+                    self._kept = asyncio.ensure_future(self._slots.acquire())
                     raise
 
 

@@ -50,9 +50,9 @@ class TestTakesWhatFollows(Correct):
     caught_by = ("test_bytes_after_a_reply_are_not_the_next_reply",)
 
     class Mutant(PooledTransport):
-        def leave(self, place):
-            looks, pooled.is_spoilt = pooled.is_spoilt, lambda _: False
+        def release(self, active):
+            looks, pooled.has_trailing_data = pooled.has_trailing_data, lambda _: False
             try:
-                super().leave(place)
+                super().release(active)
             finally:
-                pooled.is_spoilt = looks
+                pooled.has_trailing_data = looks

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 
 from budwood.errors import ConnectionFailedError, RequestTimeoutError
-from budwood.transports.origins import Place
+from budwood.transports.origins import ActiveConnection
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import BodyFile
 from budwood.wire import uploads
@@ -111,9 +111,9 @@ class TestForgetsCancelledUploads(Correct):
 
     class Mutant(Carrier):
         class Async(AsyncPooledTransport):
-            async def _sent(self, target, request):
+            async def _send(self, target, request):
                 connection = target.server.pool.create_connection(target.server.origin)
-                return Place(target.server, connection), await connection.handle_async_request(request)
+                return ActiveConnection(target.server, connection), await connection.handle_async_request(request)
 
 
 # Replies in files.

@@ -3,6 +3,7 @@
 import urllib.parse
 
 from budwood.errors import ConfigurationError, UnsupportedError
+from budwood.wire.proxies import Proxies
 from budwood.wire.transport_settings import TransportSettings
 from tests.plugins.testing.mutants.transport.correct import Carrier, Correct
 
@@ -50,6 +51,15 @@ class TestConnectsAtOnce(Correct):
 class TestGoesStraight(Correct):
     caught_by = ("test_unsupported_proxies_are_rejected",)
     proxies = False
+
+
+class TestChecksProxiesThatItDoesNotNeed(Correct):
+    caught_by = ("test_unneeded_proxies_are_not_checked",)
+
+    class Mutant(Carrier):
+        def blocking(self):
+            Proxies(self.settings).find("https", "vendor.invalid", 443)
+            return super().blocking()
 
 
 class TestHasMoreThanItClaims(Correct):

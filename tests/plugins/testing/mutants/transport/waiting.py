@@ -69,5 +69,5 @@ class TestLosesPlaces(Correct):
 
     class Mutant(Exchanging):
         def error(self, error):
-            self._places.acquire(blocking=False)
+            self._slots.acquire(blocking=False)
             return error
