@@ -47,7 +47,7 @@ NOT_SENT = {
 
 def read_request(body, vendor):
     """
-    Read a recorded body; what has no field of its own goes into ``extra``, as a user would send it.
+    Convert a recorded body; fields without an equivalent go into ``extra``, as a user would pass them.
     """
     known = {name: body[name] for name in PLAIN if body.get(name) is not None and _is_ours(name, body[name])}
     bound = next((body[name] for name in BOUNDS if body.get(name) is not None), None)
@@ -78,7 +78,7 @@ def read_request(body, vendor):
 
 def _is_ours(name, value):
     """
-    Whether a parameter has this value with us too: Groq's effort ``default`` is its own.
+    Return whether Budwood has this value of a parameter; Groq's effort ``default`` is not one.
     """
     return name != "reasoning_effort" or value in get_args(ReasoningEffort)
 
@@ -154,16 +154,17 @@ def _read_piece(piece, vendor):
 
 def _image(piece):
     """
-    Some clients write the address alone.
+    Return the image of a content part; some clients send only the URL.
     """
     return {"url": piece["image_url"]} if isinstance(piece["image_url"], str) else piece["image_url"]
 
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal.
+    Return a body in a form in which equal requests are equal.
 
-    Null means absent; both names of the bound are one; one stop sequence is a list of one; usage is always asked for.
+    Null is absent; both names of max_tokens are the same; one stop sequence is a list of one; usage is always
+    requested.
     """
     body = {name: value for name, value in body.items() if value is not None and name != "stream_options"}
     body = {name: value for name, value in body.items() if (name, value) != ("stream", False)}
@@ -205,7 +206,7 @@ def _canonical_message(message):
 
 def _canonical_tool(tool):
     """
-    No description is an empty one, and no parameters are an empty schema.
+    Return a tool in which a missing description is empty, and missing parameters are an empty schema.
     """
     if tool["type"] != "function":
         return tool

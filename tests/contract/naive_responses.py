@@ -41,7 +41,7 @@ FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length"
 @dataclass
 class Reading:
     """
-    What a reply says.
+    The content of a reply.
     """
 
     text: str = ""
@@ -75,7 +75,7 @@ def read_items(items):
 
 def read_reply(body):
     """
-    Read a whole reply.
+    Read a complete reply.
     """
     reading = read_items(body["output"])
     reading.finish = (body.get("incomplete_details") or {}).get("reason") or body["status"]
@@ -84,7 +84,7 @@ def read_reply(body):
 
 def read_stream(events):
     """
-    Read a stream: the items that end its pieces, and the last response.
+    Read a stream: the completed items, and the final response.
     """
     items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     last = events[-1]["response"]
@@ -107,7 +107,7 @@ def deltas(events, kind):
 
 def streams_of(lines):
     """
-    Split lines of events into the streams that they were: each begins with ``response.created``.
+    Split lines of events into streams, which start with ``response.created``.
     """
     streams = []
     for line in filter(None, lines):
@@ -119,7 +119,7 @@ def streams_of(lines):
 
 def expected_finish(reading):
     """
-    Say how our word for the end of a reply must read.
+    Return the expected finish reason.
     """
     word = FINISH.get(reading.finish, "other")
     if word != "stop":

@@ -51,7 +51,7 @@ VENDORS_OWN = {
 
 def read_request(body, vendor):
     """
-    Read a recorded body.
+    Convert a recorded body.
     """
     tools = body.get("tools") or ()
     reasoning = dict(body.get("reasoning") or {})
@@ -164,9 +164,9 @@ def _read_piece(piece, head, vendor):
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal.
+    Return a body in a form in which equal requests are equal.
 
-    Null means absent. A text alone is a list of one message. A system message at the beginning is ``instructions``.
+    Null is absent. A text is a list of one message. A system message at the beginning is ``instructions``.
     """
     body = without_nulls(body)
     if body.get("stream") is False:
@@ -192,7 +192,7 @@ def canonical(body):
 
 def without_nulls(value):
     """
-    Leave null out, at any depth.
+    Remove null at any depth.
     """
     if isinstance(value, dict):
         return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
@@ -219,14 +219,14 @@ def _is_plain(piece):
 
 def _canonical_piece(piece):
     """
-    What no detail is said of, the vendor looks at as it thinks best.
+    Return a content part in which the missing detail of an image is the default.
     """
     return {"detail": "auto", **piece} if piece["type"] == "input_image" and "image_url" in piece else piece
 
 
 def _canonical_tool(tool):
     """
-    A function of which nothing is said is not strict with us, as with Chat Completions; no description is an empty one.
+    Return a tool in which a missing ``strict`` is false, as in Chat Completions, and a missing description is empty.
     """
     if tool["type"] != "function":
         return tool

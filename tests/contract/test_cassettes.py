@@ -9,7 +9,7 @@ import pytest
 from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood_testing import RecordingTransport, ReplayTransport
 from tests.contract import recorded
-from tests.contract.replay import REQUEST, is_stream, played_out
+from tests.contract.replay import REQUEST, is_stream, play_to_end
 from tests.servers import CHUNKED, chunk, head, reply
 
 TIMING = Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=1e8)
@@ -125,8 +125,8 @@ def test_replayed_chats_are_read_alike(file, shared_folder, through_cassette, pr
     for (status, kind, pieces), one in zip(again, chats, strict=True):
         whole = ReplyHead(status, {"content-type": kind})
         if is_stream(one.response) or "ndjson" in kind:
-            events = played_out(reader.decoder(REQUEST, whole), pieces)
-            assert events == played_out(reader.decoder(REQUEST, whole), [one.response.body])
+            events = play_to_end(reader.decoder(REQUEST, whole), pieces)
+            assert events == play_to_end(reader.decoder(REQUEST, whole), [one.response.body])
         else:
             decoded = reader.decode(REQUEST, HTTPReply(whole, b"".join(pieces)))
             assert decoded == reader.decode(REQUEST, HTTPReply(whole, one.response.body))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.catalog import Catalog, presets
-from budwood.catalog.vendors import vendor
+from budwood.catalog import Catalog, load_presets
+from budwood.catalog.vendors import load_vendor
 from budwood.errors import ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.plugins import Registry
@@ -200,7 +200,7 @@ def test_facts_are_what_the_record_allows(name):
     """
     They are made without validation, for speed; each would pass it, and tells its source.
     """
-    known = vendor(name)
+    known = load_vendor(name)
     if known is None:
         assert name == "LICENSE"
         return
@@ -230,7 +230,7 @@ def test_no_name_reads_another_file(name):
     """
     Names of instances come from users.
     """
-    assert vendor(name) is None
+    assert load_vendor(name) is None
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_preset_fits_the_settings_of_its_plugin(name):
     """
     Its own values are valid settings, its variables fill fields that exist, and its source is told.
     """
-    preset = presets()[name]
+    preset = load_presets()[name]
     model = Registry().load(PROVIDER, preset.plugin).settings()
 
     validate_settings(model, preset.settings, where=name)
@@ -272,14 +272,14 @@ def test_preset_of_a_service_is_encrypted(name):
     """
     Only one's own machine is spoken to in the clear.
     """
-    assert presets()[name].settings["base_url"].startswith(("https://", "http://localhost:"))
+    assert load_presets()[name].settings["base_url"].startswith(("https://", "http://localhost:"))
 
 
 def test_presets_are_found_by_any_spelling():
     """
     As all names are; what is no preset is None.
     """
-    assert Catalog().preset("Llama_CPP") is presets()["llama-cpp"]
+    assert Catalog().preset("Llama_CPP") is load_presets()["llama-cpp"]
     assert Catalog().preset("openai") is None
 
 

@@ -1,4 +1,4 @@
-"""Streams that are dropped in the middle, without a `with` block."""
+"""Streams that are garbage-collected before their end, without a `with` block."""
 
 from __future__ import annotations
 

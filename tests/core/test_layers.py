@@ -24,7 +24,7 @@ SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """What plugins may import of the core; `requires_api` versions it."""
 
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
-FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "catalog", "plugins"}
+FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "plugins"}
 """Applications use the public names, which have no room, and bring plugins of their own."""
 
 LIBRARIES = {"budwood_openai_compatible"}

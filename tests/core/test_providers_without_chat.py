@@ -1,4 +1,4 @@
-"""A provider need not chat: each service stands by itself."""
+"""Providers that do not support chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments that users of other libraries pass: taken where they have one meaning, explained where they have none."""
+"""Arguments as users of other libraries write them: accepted if their meaning is clear, otherwise explained."""
 
 from __future__ import annotations
 
@@ -53,12 +53,14 @@ class Person(BaseModel):
         ("extra_body", "Pass extra=…"),
         ("temprature", "Did you mean temperature"),
         ("top_k", r"extra=\{\"top_k\": …\}"),
+        ("progress", r"client\.ask_as_completed"),
+        ("max_workers", r"concurrency=… to client\.ask_many"),
         ("flavour", r"extra=\{…\}"),
     ],
 )
 def test_names_from_elsewhere_have_their_own_answer(client, scripted, name, hint):
     """
-    An option that another library has is refused with what to write here.
+    The error for an option of another library names Budwood's equivalent.
     """
     with pytest.raises(ConfigurationError, match=f"Unknown option '{name}'.*{hint}"):
         client.ask("Hi", **{name: SECRET})
@@ -69,7 +71,7 @@ def test_names_from_elsewhere_have_their_own_answer(client, scripted, name, hint
 @pytest.mark.parametrize("name", ["api_key", "apikey", "access_token", "base_url", "url", "key", "token"])
 def test_a_key_is_never_advised_as_extra(client, name):
     """
-    In `extra` a key would be sent in the body, so no hint says so, and none repeats it.
+    No hint recommends `extra` for a key, since a key in `extra` would be sent in the body; no error shows the key.
     """
     with pytest.raises(ConfigurationError) as caught:
         client.ask("Hi", **{name: SECRET})
@@ -97,7 +99,7 @@ def test_a_key_is_never_advised_as_extra(client, name):
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_clients_say_where_an_option_belongs(kind, options, hint):
     """
-    An option of a call, or another library's name, is refused by a client with the place where it belongs.
+    If a client gets an option of a call or of another library, the error names the right place for it.
     """
     with pytest.raises(ConfigurationError, match=hint):
         kind("openai/gpt-4o", **options)
@@ -107,7 +109,7 @@ def test_clients_say_where_an_option_belongs(kind, options, hint):
 @pytest.mark.parametrize("method", ["ask", "complete", "embed", "moderate"])
 def test_credentials_in_extra_are_refused(client, scripted, name, method):
     """
-    A key is not sent in the body of a request; the error names it without its value.
+    A key in `extra` is an error that names the field without its value; nothing is sent.
     """
     with pytest.raises(ConfigurationError, match="body of the request") as caught:
         getattr(client, method)("Hi", extra={name: SECRET})
@@ -119,7 +121,7 @@ def test_credentials_in_extra_are_refused(client, scripted, name, method):
 @pytest.mark.parametrize("method", ["ask", "complete", "embed", "moderate"])
 def test_extra_is_a_dictionary(client, scripted, method):
     """
-    Anything else is an error that says so, for every method.
+    If `extra` is not a dictionary, every method raises an error that names the expected type.
     """
     with pytest.raises(ConfigurationError, match="extra= must be a dictionary; got list"):
         getattr(client, method)("Hi", extra=[1])
@@ -150,7 +152,7 @@ def test_extra_is_a_dictionary(client, scripted, method):
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_wrong_arguments_of_a_client_are_refused(kind, arguments, text):
     """
-    An argument that cannot be meant is refused when the client is made.
+    Creating a client with an argument of the wrong type or value raises an error.
     """
     with pytest.raises(ConfigurationError, match=text):
         kind(**{"model": "openai/gpt-4o", **arguments})
@@ -158,7 +160,7 @@ def test_wrong_arguments_of_a_client_are_refused(kind, arguments, text):
 
 def test_settings_may_be_a_path(scripted, tmp_path):
     """
-    A file in the form of budwood.toml takes precedence over all other files, with or without a byte order mark.
+    `settings=` accepts a path; this file takes precedence over all other files, with or without a byte order mark.
     """
     (tmp_path / "budwood.toml").write_text('model = "openai/gpt-4o"\n')
     file = tmp_path / "mine.toml"
@@ -172,7 +174,7 @@ def test_settings_may_be_a_path(scripted, tmp_path):
 @pytest.mark.parametrize("content", [b"model = ", b'key = "\xff"'])
 def test_a_broken_settings_file_is_explained(tmp_path, content):
     """
-    The error names the file, and holds nothing of it.
+    The error names the file and does not quote its content.
     """
     file = tmp_path / "mine.toml"
     file.write_bytes(content)
@@ -198,7 +200,7 @@ def test_a_broken_settings_file_is_explained(tmp_path, content):
 )
 def test_wrong_options_of_a_call_are_refused(client, scripted, option, text):
     """
-    An option of the wrong type is refused, with the type that it needs.
+    An option of the wrong type raises an error that names the expected type.
     """
     with pytest.raises(ConfigurationError, match=text):
         client.ask("Hi", **option)
@@ -208,7 +210,7 @@ def test_wrong_options_of_a_call_are_refused(client, scripted, option, text):
 
 def test_the_content_of_files_is_taken(client, scripted):
     """
-    Bytes are an image or a text by how they begin.
+    Bytes are sent as an image or as text, depending on how they begin.
     """
     scripted.reply(body=chat_reply())
 
@@ -234,7 +236,7 @@ def test_the_content_of_files_is_taken(client, scripted):
 )
 def test_files_that_cannot_be_read_are_explained(client, scripted, file, text):
     """
-    An address is not a path, and a vendor fetches images itself.
+    A URL, bytes of an unknown type or another object in `files` raises an error that explains how to send it.
     """
     with pytest.raises(PromptError, match=text):
         client.ask("Look.", files=[file])
@@ -244,7 +246,7 @@ def test_files_that_cannot_be_read_are_explained(client, scripted, file, text):
 
 def test_a_path_with_a_colon_is_a_path(client, scripted):
     """
-    Only addresses are refused: file names may hold colons.
+    File names can contain colons; only URLs are rejected.
     """
     Path("notes: today.txt").write_text("words")
     scripted.reply(body=chat_reply())
@@ -257,7 +259,7 @@ def test_a_path_with_a_colon_is_a_path(client, scripted):
 @pytest.mark.parametrize("arguments", [{}, {"url": "https://x", "data": PNG}, {"media_type": "image/png"}])
 def test_an_image_has_one_source(arguments):
     """
-    Without a source there is nothing to send, and of two one would be dropped.
+    An image without a source, or with two, raises an error.
     """
     with pytest.raises(ValueError, match="either data, with its media_type, or a url"):
         Image(**arguments)
@@ -280,7 +282,7 @@ FUNCTION = {"name": "weather", "description": "Tell the weather.", "parameters":
 )
 def test_tools_without_a_function_are_left_to_the_caller(client, scripted, tool):
     """
-    A dictionary in a vendor's form describes a tool; its calls are in the reply, and nothing runs.
+    A tool can be a dictionary in a vendor's form; its calls are returned in the reply and not run.
     """
     scripted.reply(body=calling(("weather", '{"city": "Oslo"}')))
 
@@ -293,7 +295,7 @@ def test_tools_without_a_function_are_left_to_the_caller(client, scripted, tool)
 
 def test_functions_run_beside_tools_of_the_caller(client, scripted):
     """
-    Functions run until a tool is called that the caller runs: that reply is returned with all its calls.
+    Functions run until the model calls a tool without a function; that reply is returned with all its calls.
     """
 
     def clock() -> str:
@@ -310,7 +312,7 @@ def test_functions_run_beside_tools_of_the_caller(client, scripted):
 
 def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted):
     """
-    The messages of the reply, with the results of the caller, are the next prompt.
+    The messages of the reply together with the caller's results are a valid prompt.
     """
     scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Rain."))
     tools = [{"type": "function", "function": FUNCTION}]
@@ -337,7 +339,7 @@ def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted
 )
 def test_other_dictionaries_are_explained(client, scripted, tool, text):
     """
-    What is no tool is refused with the form that a tool has.
+    A dictionary that is not a tool raises an error that shows the form of a tool.
     """
     with pytest.raises(ConfigurationError, match=text):
         client.ask("?", tools=[tool])
@@ -356,7 +358,7 @@ def test_other_dictionaries_are_explained(client, scripted, tool, text):
 )
 def test_a_choice_may_be_a_dictionary(client, scripted, choice, sent):
     """
-    The choice of a tool is taken in the vendors' forms.
+    `tool_choice` accepts the vendors' forms.
     """
     scripted.reply(body=calling(("weather", "{}")))
 
@@ -367,7 +369,7 @@ def test_a_choice_may_be_a_dictionary(client, scripted, choice, sent):
 
 def test_a_schema_may_be_a_response_format(client, scripted):
     """
-    The JSON schema is taken out of what Chat Completions calls response_format.
+    `schema` accepts the `response_format` of Chat Completions and uses its JSON schema.
     """
     inner = {"name": "city", "schema": {**SCHEMA, "additionalProperties": False}, "strict": True}
     scripted.reply(body=chat_reply('{"city": "Oslo"}'))
@@ -402,7 +404,7 @@ def echo_all(first, /, second: int = 2, *rest: str, key: bool = False, **more: f
 )
 def test_a_tool_may_take_any_number_of_arguments(client, scripted, function, arguments, result):
     """
-    Arguments of all kinds are described as an object, and reach the function in their places.
+    Arguments of all kinds are described as one object, and passed to the function correctly.
     """
     if function is not echo_all:
         function.__name__ = "echo_all"
@@ -415,7 +417,7 @@ def test_a_tool_may_take_any_number_of_arguments(client, scripted, function, arg
 
 def test_any_number_of_arguments_is_described(client, scripted):
     """
-    ``*args`` is a list, and ``**kwargs`` further properties; only what must be given is required.
+    ``*args`` is described as a list, and ``**kwargs`` as additional properties, neither of which is required.
     """
     scripted.reply(body=chat_reply())
 
@@ -432,7 +434,7 @@ def test_any_number_of_arguments_is_described(client, scripted):
 
 def test_wrong_arguments_of_any_number_are_told_to_the_model(client, scripted):
     """
-    A value of the wrong type in the list does not reach the function.
+    If a value in the list has the wrong type, the function is not run, and the model gets the error.
     """
     scripted.reply(body=calling(("echo_all", '{"first": 1, "rest": [{}]}'))).reply(body=chat_reply("Sorry."))
 
@@ -445,7 +447,7 @@ def test_wrong_arguments_of_any_number_are_told_to_the_model(client, scripted):
 @pytest.mark.parametrize("given", [5, None, b"a"])
 def test_what_is_no_text_is_refused(client, scripted, method, given):
     """
-    Services that take texts say so.
+    Services whose input is text raise an error for other types.
     """
     with pytest.raises(BudwoodError, match="must be a text or a list of them"):
         getattr(client, method)(given)

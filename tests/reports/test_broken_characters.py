@@ -1,4 +1,4 @@
-"""A character that a server cuts in two, or writes wrongly, costs no more than that character."""
+"""Characters that a server splits or encodes wrongly do not affect the rest of the reply."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.reports.compatible import as_event, ask, chunk, events, open_client, 
 
 def text_event(written, name="content"):
     """
-    Write a chunk whose text is given as it stands in JSON, or as bytes.
+    Encode a chunk with a text that is already JSON, or is bytes.
     """
     return as_event(json.dumps(chunk({name: "@"})).encode().replace(b'"@"', b'"' + written + b'"'))
 
 
 def vendor_stream(vendor, *written):
     """
-    Write a stream of a vendor that says texts, given as they stand in JSON.
+    Encode a vendor's stream with texts that are already JSON.
     """
 
     def put(event, text):
@@ -62,7 +62,7 @@ WHOLE = [
 @pytest.mark.parametrize(("written", "expected"), WHOLE)
 def test_a_complete_reply_keeps_all_other_characters(written, expected, scripted, clock):
     """
-    Half a surrogate pair and an invalid byte become U+FFFD; the rest of the reply is as it was written.
+    Half a surrogate pair and an invalid byte become U+FFFD; the rest of the reply is unchanged.
     """
     body = json.dumps(chat_reply("@")).encode().replace(b'"@"', b'"' + written + b'"')
     scripted.reply(200, body)
@@ -90,7 +90,7 @@ SPLIT = [
 @pytest.mark.parametrize("name", ["content", "reasoning_content"])
 def test_a_character_that_is_split_over_chunks_is_one(name, written, expected, scripted, clock):
     """
-    Halves of a character in two chunks are joined, in text and in reasoning.
+    The halves of a character in two chunks are joined, in text and in reasoning.
     """
     scripted.reply(200, chunks=[*(text_event(one, name) for one in written), *events(chunk({}, "stop"))])
 
@@ -112,7 +112,7 @@ def test_a_character_that_is_split_is_one_with_every_vendor(vendor, written, exp
 
 def test_what_the_caller_sees_of_a_stream_holds_whole_characters(scripted, clock):
     """
-    No event of the stream holds half a character.
+    No event of a stream contains half a character.
     """
     scripted.reply(200, chunks=[text_event(b"\\ud83d"), text_event(b"\\ude00"), *events(chunk({}, "stop"))])
     with open_client(scripted, clock) as client, client.stream("Hello") as stream:
@@ -124,7 +124,7 @@ def test_what_the_caller_sees_of_a_stream_holds_whole_characters(scripted, clock
 
 def test_arguments_of_a_tool_are_joined_too(scripted, clock):
     """
-    Halves in the arguments of a call, escaped or raw, give the tool whole characters.
+    Halves of characters in tool arguments are joined, escaped or not.
     """
     pieces = [b'{\\"city\\": \\"\xf0\x9f', b"\x98\x80 \\ud83d", b'\\ude00\\"}']
     calls = []
@@ -141,7 +141,7 @@ def test_arguments_of_a_tool_are_joined_too(scripted, clock):
 
 def test_an_error_with_an_invalid_byte_is_quoted(scripted, clock):
     """
-    The body of an error is read as generously as a reply.
+    Invalid bytes in the body of an error do not hide its message.
     """
     scripted.reply(400, b'{"error": {"message": "No model caf\xe9 here", "code": "bad"}}')
     with pytest.raises(InvalidRequestError, match="No model caf\ufffd here") as caught:
@@ -151,7 +151,7 @@ def test_an_error_with_an_invalid_byte_is_quoted(scripted, clock):
 
 def test_a_byte_order_mark_before_a_reply_is_skipped(scripted, clock):
     """
-    Some servers begin their bodies with a byte order mark.
+    A byte order mark at the start of a body is ignored.
     """
     scripted.reply(200, b"\xef\xbb\xbf" + json.dumps(chat_reply("Hi")).encode())
 
@@ -161,7 +161,7 @@ def test_a_byte_order_mark_before_a_reply_is_skipped(scripted, clock):
 @pytest.mark.parametrize("body", [b'{"choices": [' + b"[" * 100_000, b'{"choices": "\\ud83d', b"\xff\xfe{}"], ids=len)
 def test_what_is_no_json_stays_an_error(body, scripted, clock):
     """
-    A cut body, one that is nested too deeply, and one in UTF-16 are no replies.
+    A truncated body, too deeply nested JSON, and UTF-16 raise errors.
     """
     scripted.reply(200, body)
     with pytest.raises(BadResponseError):

@@ -1,4 +1,4 @@
-"""Messages as dictionaries in OpenAI's form: what they hold is sent, refused or reported, and never lost."""
+"""Messages as dictionaries in OpenAI's form: each field is sent, rejected or reported, and never silently dropped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "shot", "arguments"
 
 
 def read(*messages):
-    """Read dictionaries as a prompt."""
+    """
+    Convert dictionaries to the messages of a prompt.
+    """
     return parse_prompt(list(messages))
 
 
@@ -35,7 +37,7 @@ def read(*messages):
 )
 def test_cache_control_is_a_mark(given, lifetime):
     """
-    The mark of a part, or of a whole message, is the mark of our part.
+    `cache_control` of a part or a message becomes the cache mark of a part.
     """
     (message,) = read({"role": "user", **given})
 
@@ -44,7 +46,7 @@ def test_cache_control_is_a_mark(given, lifetime):
 
 def test_cache_control_reaches_the_vendor_that_takes_it():
     """
-    A mark in a dictionary is in the request to Anthropic, on system prompts and results of tools as well.
+    `cache_control` is sent to Anthropic, also for system prompts and tool results.
     """
     transport = ScriptedTransport().reply(body=anthropic_reply())
     messages = [
@@ -63,7 +65,9 @@ def test_cache_control_reaches_the_vendor_that_takes_it():
 
 
 def anthropic_reply():
-    """Make a reply of Anthropic's."""
+    """
+    Return a reply of Anthropic.
+    """
     return {
         "id": "m",
         "type": "message",
@@ -79,7 +83,7 @@ def anthropic_reply():
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 def test_reasoning_is_kept_under_its_field(field):
     """
-    Reasoning in a dictionary is a part of the message, which knows in which field its server wants it back.
+    Reasoning in a dictionary becomes a part of the message that remembers its field name.
     """
     (message,) = read({"role": "assistant", "content": "Rain.", field: "Clouds, so rain."})
 
@@ -89,7 +93,7 @@ def test_reasoning_is_kept_under_its_field(field):
 @pytest.mark.report("securo-finance/securo#884", outcome="mended")
 def test_what_else_a_vendor_said_of_a_call_is_kept():
     """
-    Fields of a call that Budwood does not model are in the part's data, those of the function among them.
+    Unknown fields of a call and of its function are retained in the part's data.
     """
     extra = {"google": {"thought_signature": "SIG"}}
     call = {**CALL, "extra_content": extra, "function": {**CALL["function"], "note": 1}}
@@ -112,7 +116,7 @@ def test_what_else_a_vendor_said_of_a_call_is_kept():
 )
 def test_forms_with_one_meaning_are_taken(part, expected):
     """
-    An image's address may be in the place of its object, parts may have the names of Responses, or be ours.
+    An image can be given as a URL instead of an object, and parts can have the type names of Responses or be Budwood's.
     """
     (message,) = read({"role": "user", "content": [part]})
 
@@ -121,7 +125,7 @@ def test_forms_with_one_meaning_are_taken(part, expected):
 
 def test_the_older_form_of_function_calls_is_read():
     """
-    A result by the role ``function`` belongs to the last call of that function, whose arguments may be an object.
+    A message with the role ``function`` is the result of the last call of that function.
     """
     _, first, told, second, again = read(
         {"role": "user", "content": "Weather?"},
@@ -141,7 +145,7 @@ def test_the_older_form_of_function_calls_is_read():
 
 def test_arguments_may_be_an_object():
     """
-    Some programs give a call's arguments as an object and not as JSON text.
+    The arguments of a call can be an object instead of JSON text.
     """
     call = {**CALL, "function": {"name": "shot", "arguments": {"x": 1}}}
     (message,) = read({"role": "assistant", "tool_calls": [call]})
@@ -151,7 +155,7 @@ def test_arguments_may_be_an_object():
 
 def test_our_parts_and_empty_fields_are_taken():
     """
-    What OpenAI's SDK writes out with empty fields is read, and so are our own calls among dictionaries.
+    Empty fields, as OpenAI's SDK writes them, and Budwood's own tool calls inside dictionaries are accepted.
     """
     dumped = {
         "role": "assistant",
@@ -168,7 +172,7 @@ def test_our_parts_and_empty_fields_are_taken():
 
 def test_objects_of_an_sdk_are_read(client, scripted):
     """
-    A message object that can write itself as a dictionary may stand in the list.
+    A message can be an object with a method that converts it to a dictionary.
     """
 
     class SDKMessage:
@@ -214,7 +218,7 @@ def test_objects_of_an_sdk_are_read(client, scripted):
 )
 def test_what_cannot_be_sent_is_refused(given, text):
     """
-    The error names the message and the field, and says what to do.
+    The error names the message and the field, and recommends a correction.
     """
     with pytest.raises(PromptError, match=f"(?s)Message 0: .*{text}"):
         read(given)
@@ -222,7 +226,7 @@ def test_what_cannot_be_sent_is_refused(given, text):
 
 def test_images_in_results_of_tools_are_kept():
     """
-    A result with an image keeps both, in order.
+    A tool result keeps its texts and images in order.
     """
     content = [{"type": "text", "text": "the screen"}, {"type": "image_url", "image_url": PNG}]
     *_, told = read(

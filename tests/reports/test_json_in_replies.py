@@ -1,4 +1,4 @@
-"""JSON as models write it: inside reasoning, words and fences, with control characters, twice, under odd tool names."""
+"""JSON in the text of models: beside reasoning and prose, in code fences, and with control characters."""
 
 from __future__ import annotations
 
@@ -52,6 +52,9 @@ SURROUNDINGS = [
     ),
     pytest.param("```\n{0}\n```", id="fence without a language"),
     pytest.param('{{"name": "x", ...}}\n{0}', id="sketch before it"),
+    pytest.param("\ufeff{0}", id="byte order mark"),
+    pytest.param("<answer>{0}</answer>", id="tags"),
+    pytest.param("{0}}}", id="one bracket too many"),
 ]
 
 
@@ -60,7 +63,7 @@ SURROUNDINGS = [
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
 def test_json_is_found_in_its_surroundings(client, scripted, surroundings, mode):
     """
-    Reasoning is not the answer, and words around the JSON are not part of it, in every schema mode.
+    JSON is read without the reasoning and the prose around it, in every schema mode.
     """
     scripted.reply(body=chat_reply(surroundings.format(ADA)))
 
@@ -71,7 +74,7 @@ def test_json_is_found_in_its_surroundings(client, scripted, surroundings, mode)
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
 def test_json_is_found_in_streams(client, scripted, surroundings):
     """
-    The same holds for a stream, and the last partial object is the answer.
+    The same is true for streams, and the last partial object is the answer.
     """
     scripted.reply(chunks=sse(*chat_chunks(list(surroundings.format(ADA)))))
 
@@ -84,7 +87,7 @@ def test_json_is_found_in_streams(client, scripted, surroundings):
 
 def test_drafts_in_reasoning_are_no_partial_objects(client, scripted):
     """
-    A reader of partial objects sees the answer alone, also where the reasoning holds JSON.
+    Partial objects come from the answer only, even if the reasoning contains JSON.
     """
     text = f'<think>```json\n{{"name": "x", "age": 1}}\n```</think>{ADA}'
     scripted.reply(chunks=sse(*chat_chunks(list(text))))
@@ -108,7 +111,7 @@ def test_drafts_in_reasoning_are_no_partial_objects(client, scripted):
 )
 def test_a_draft_or_a_part_is_no_answer(client, scripted, text):
     """
-    JSON inside reasoning, or inside broken JSON, is not taken for the answer.
+    JSON inside reasoning or inside invalid JSON is not used as the answer.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -116,9 +119,21 @@ def test_a_draft_or_a_part_is_no_answer(client, scripted, text):
         client.ask("Who?", schema=Person, repairs=0)
 
 
+@pytest.mark.parametrize(
+    "text", [json.dumps(ADA), f"<think>hm</think>{json.dumps(ADA)}", f"```json\n{json.dumps(ADA)}\n```"]
+)
+def test_json_that_was_encoded_twice_is_read(client, scripted, text):
+    """
+    A JSON string that contains the JSON is decoded.
+    """
+    scripted.reply(body=chat_reply(text))
+
+    assert client.ask("Who?", schema=Person, repairs=0).parsed == Person(name="Ada", age=36)
+
+
 def test_tags_inside_a_value_are_content(client, scripted):
     """
-    A string that mentions reasoning tags and fences stays as it is.
+    A string with reasoning tags or code fences remains unchanged.
     """
     note = {"text": "Close it: <think>a</think>, then\n```json\n{}\n```"}
     scripted.reply(body=chat_reply(f"Here you are:\n{json.dumps(note)}\nDone."))
@@ -142,7 +157,7 @@ def test_tags_inside_a_value_are_content(client, scripted):
 )
 def test_structured_output_with_control_characters_is_read(client, scripted, schema, text, value):
     """
-    What has one meaning is repaired here, without another request.
+    Raw control characters in JSON strings are accepted without a further request.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -154,7 +169,7 @@ def test_structured_output_with_control_characters_is_read(client, scripted, sch
 @pytest.mark.report("mistralai/mistral-vibe#615", outcome="mended")
 def test_partial_objects_with_control_characters_are_read(client, scripted):
     """
-    Raw line breaks in a streamed string do not stop the partial objects.
+    Raw line breaks in a streamed string do not interrupt the partial objects.
     """
     scripted.reply(chunks=sse(*chat_chunks(['{"text": "one\n', "two\n", 'three"}'])))
 
@@ -186,7 +201,7 @@ def test_partial_objects_with_control_characters_are_read(client, scripted):
 )
 def test_arguments_with_one_meaning_are_parsed(arguments, value):
     """
-    Tool arguments that are not JSON but mean one object are that object, and are valid JSON for the next request.
+    Tool arguments that are not JSON but clearly mean one object are parsed, and sent back as valid JSON.
     """
     call = ToolCallPart(id="c", name="f", arguments=arguments)
 
@@ -197,7 +212,7 @@ def test_arguments_with_one_meaning_are_parsed(arguments, value):
 @pytest.mark.parametrize("arguments", ['{"a": ', '{"a": 1}{"a": 2}', "7", "[1]", "weather in Oslo", "{\ud800"])
 def test_invalid_arguments_do_not_go_back_verbatim(arguments):
     """
-    What means no object, or several, is refused, and put inside a valid one for the next request.
+    Arguments without a clear meaning are rejected, and sent back wrapped in a valid object.
     """
     call = ToolCallPart(id="c", name="f", arguments=arguments)
 
@@ -208,7 +223,7 @@ def test_invalid_arguments_do_not_go_back_verbatim(arguments):
 
 def test_valid_arguments_go_back_as_they_were_written():
     """
-    The text of valid arguments is not changed: vendors compare it with what they have cached.
+    The text of valid arguments is sent back unchanged, so that the vendor's cache still matches.
     """
     written = '{ "b":1.0,\n"a" : "\\u00e9" }'
 
@@ -239,7 +254,7 @@ def weather(city: str) -> str:
 )
 def test_hallucinated_names_call_the_tool_that_is_meant(client, scripted, name, streamed):
     """
-    A name with something around it runs the tool, and goes back to the server as the name that the server knows.
+    A tool name with additional characters runs the tool, and is sent back as the tool's name.
     """
     call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
     if streamed:
@@ -261,7 +276,7 @@ def test_hallucinated_names_call_the_tool_that_is_meant(client, scripted, name, 
 
 def test_an_unknown_name_is_made_valid(client, scripted):
     """
-    Servers refuse a conversation with invalid names of tools: one that means no tool goes back as a valid name.
+    A name that matches no tool is sent back as a valid name, since servers reject invalid ones.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "get time!<|x|>", "arguments": "{}"}}
     scripted.reply(body=chat_reply(None, tool_calls=[call], finish_reason="tool_calls"))
@@ -276,7 +291,7 @@ def test_an_unknown_name_is_made_valid(client, scripted):
 
 def test_the_output_tool_is_known_by_a_hallucinated_name(client, scripted):
     """
-    Structured output by a tool call is found although a special token follows the tool's name.
+    The tool for structured output is recognized although a special token follows its name.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "return_output<|channel|>json", "arguments": ADA}}
     scripted.reply(body=chat_reply(None, tool_calls=[call], finish_reason="tool_calls"))
@@ -286,7 +301,7 @@ def test_the_output_tool_is_known_by_a_hallucinated_name(client, scripted):
 
 def test_models_without_schemas_answer_in_words_around_json(scripted, clock):
     """
-    A model that takes no schema is asked in words, and may reason before it answers.
+    A model without JSON schema support gets the schema as text, and can reason before the JSON.
     """
     scripted.reply(body=chat_reply(f"<think>{{name}}?</think>{ADA}"))
 

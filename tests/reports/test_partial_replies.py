@@ -1,4 +1,4 @@
-"""What is left of a stream that is not read to its end, and mistakes that are found before a stream is read."""
+"""Partial replies of streams that are not read to their end, and errors before a stream is read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Person(BaseModel):
 
 def test_a_stream_left_by_break_gives_what_arrived(client, scripted):
     """
-    The partial reply holds the text so far, is marked, and says who was asked and what was sent.
+    After a break, the response has the text so far, the model and the adaptations, and is marked as partial.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon ", "a time"])))
 
@@ -45,7 +45,7 @@ def test_a_stream_left_by_break_gives_what_arrived(client, scripted):
 
 def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
     """
-    While a stream is open its response is what has arrived; at its end it is complete and not marked.
+    While a stream is open, its response has the text so far; at the end it is complete.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
 
@@ -60,7 +60,7 @@ def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
 
 def test_an_async_stream_left_by_break_gives_what_arrived(async_client, scripted):
     """
-    The same holds for async streams.
+    The same is true for async streams.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
 
@@ -78,7 +78,7 @@ def test_an_async_stream_left_by_break_gives_what_arrived(async_client, scripted
 
 def test_a_chat_that_is_left_does_not_grow(client, scripted):
     """
-    A partial reply is not part of the conversation.
+    A partial reply is not added to the conversation.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
     chat = client.chat()
@@ -92,7 +92,7 @@ def test_a_chat_that_is_left_does_not_grow(client, scripted):
 
 def test_a_stream_from_the_cache_that_is_left_gives_what_arrived(scripted, clock):
     """
-    A reply from the cache is partial, too, where it was not read to its end.
+    A stream from the cache has a partial reply, too.
     """
     scripted.reply(body=chat_reply("Once upon"))
 
@@ -106,7 +106,7 @@ def test_a_stream_from_the_cache_that_is_left_gives_what_arrived(scripted, clock
 
 def test_void_text_is_not_given(client, scripted):
     """
-    After an event says that all text so far is void, it is no partial reply any more.
+    Text that a later event declares void is not part of the partial reply.
     """
     scripted.reply(chunks=sse(*chat_chunks(["No."]))).reply(chunks=sse(*chat_chunks(['{"name": "Ada"}'])))
 
@@ -120,7 +120,7 @@ def test_void_text_is_not_given(client, scripted):
 
 def test_before_anything_arrived_there_is_no_reply(client):
     """
-    A stream that was not read has no response, and the error says what to do.
+    Before anything is read, accessing the response raises an error with a hint.
     """
     with client.stream("A story") as stream, pytest.raises(BudwoodError, match="Read the events"):
         _ = stream.response
@@ -128,7 +128,7 @@ def test_before_anything_arrived_there_is_no_reply(client):
 
 def test_an_interrupted_stream_gives_what_arrived(client, scripted):
     """
-    After the error the stream has the partial reply too, and the error's is marked.
+    After an interruption, the stream and its error have the partial reply.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once "])[:1], done=False))
 
@@ -141,7 +141,7 @@ def test_an_interrupted_stream_gives_what_arrived(client, scripted):
 
 def test_a_later_round_gives_its_own_text(client, scripted):
     """
-    Of a stream that was left after its tools ran, the partial reply is the text that came since.
+    If the caller leaves after tools ran, the partial reply has only the text since then.
     """
     scripted.reply(body=None, chunks=stream_of_calls()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
 
@@ -152,7 +152,9 @@ def test_a_later_round_gives_its_own_text(client, scripted):
 
 
 def stream_of_calls():
-    """Make the stream of a reply that calls a tool."""
+    """
+    Encode a streamed reply that calls a tool.
+    """
     (call,) = calling(("weather", '{"city": "Oslo"}'))["choices"][0]["message"]["tool_calls"]
     chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [{**call, "index": 0}]}}]}
     return sse(chunk, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
@@ -177,7 +179,7 @@ def stream_of_calls():
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_a_wrong_stream_is_refused_when_it_is_made(kind, make_stream, error, scripted):
     """
-    What is wrong with a stream is raised where it is made, and not where it is read.
+    Wrong arguments of a stream raise errors when it is created, before it is read.
     """
     settings = {"providers": {"gemini": {"api_key": "no-key-123"}}}
     client = kind("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=settings)
@@ -191,7 +193,7 @@ def test_a_wrong_stream_is_refused_when_it_is_made(kind, make_stream, error, scr
 @pytest.mark.parametrize(("method", "result"), [("feed", None), ("close", None), ("feed", 7), ("feed", b"{}")])
 def test_a_decoder_that_returns_no_events_is_at_fault(client, scripted, monkeypatch, method, result):
     """
-    A plugin that forgets to return is named, and the server is not blamed.
+    If a decoder returns None, the error blames the plugin, not the server.
     """
     from budwood_openai_compatible.stream_decoder import ChatStreamDecoder
 

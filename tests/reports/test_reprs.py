@@ -1,4 +1,4 @@
-"""What `print` and a notebook show."""
+"""The output of `print` and of notebooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Person(BaseModel):
 
 def test_print_shows_the_text_of_a_reply(client, scripted):
     """
-    The text of a reply is what it is as a text; its repr says briefly who answered and what it used.
+    `str` of a reply is its text; its repr briefly shows the model and the usage.
     """
     scripted.reply(body=chat_reply("Hello there."))
 
@@ -80,7 +80,7 @@ def test_print_shows_the_text_of_a_reply(client, scripted):
 )
 def test_reprs_are_short(record):
     """
-    Fields without a value are left out of the repr of a record, and so are long ones.
+    The repr of a record leaves out fields without a value, and shortens long ones.
     """
     shown = repr(record)
 
@@ -92,7 +92,7 @@ def test_reprs_are_short(record):
 
 def test_reprs_show_what_is_there():
     """
-    What differs from a default is shown, falsy or not.
+    Values that differ from the default are shown, also false ones.
     """
     assert repr(Usage(input_tokens=0, output_tokens=5)) == str(Usage(input_tokens=0, output_tokens=5))
     assert str(Usage(input_tokens=0, output_tokens=5)) == "Usage(input_tokens=0, output_tokens=5)"
@@ -119,7 +119,7 @@ def test_reprs_show_what_is_there():
 
 def test_clients_chats_and_streams_have_a_short_repr(client, scripted):
     """
-    They name the model, and how far they are; never a key.
+    They show the model and their state, but never a key.
     """
     scripted.reply(chunks=sse(*chat_chunks(["ab", "cd"])))
     chat = client.chat()
@@ -139,7 +139,7 @@ def test_clients_chats_and_streams_have_a_short_repr(client, scripted):
 
 def test_the_lines_of_the_readme_print_nothing_that_puzzles():
     """
-    The first example prints a sentence, a number, a reason, and a usage without empty fields.
+    The first example of the README prints a sentence, a number, a finish reason, and a usage without empty fields.
     """
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[:1]
 

@@ -1,4 +1,4 @@
-"""An error is classified from what the server sent, and holds no secret afterwards, in whatever form."""
+"""Errors contain no secret in any form, and are classified by the server's original text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ PASSWORD = "correct-horse-battery"
 
 
 def fail(body: object, *, status: int = 401, key: str = KEY, headers: dict[str, str] | None = None, **options: object):
-    """Ask a server that answers with an error, and return the error."""
+    """
+    Ask a server that answers with an error, and return the exception.
+    """
     transport = ScriptedTransport().reply(status, body, headers=headers or {})
     settings = {"providers": {"work": {"plugin": "openai-compatible", "base_url": "http://work.test/v1"}}}
     given = {"settings": settings, "api_key": key, "transport": transport, "retries": 0, **options}
@@ -44,7 +46,7 @@ def error_body(message: str, **fields: object) -> dict[str, object]:
 @pytest.mark.parametrize("key", ["null", "x", "test", "error", "code", "insufficient_quota", "message", "dummy"])
 def test_a_dummy_key_does_not_change_the_class_of_an_error(key):
     """
-    The body is read as the server sent it: a key that is part of it does not turn a used up quota into a rate limit.
+    A key that occurs in the body does not turn an exhausted quota into a rate limit.
     """
     body = error_body("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota")
 
@@ -57,7 +59,7 @@ def test_a_dummy_key_does_not_change_the_class_of_an_error(key):
 @pytest.mark.parametrize("key", ["x", "e", "test", "none", "EMPTY", "ollama"])
 def test_a_short_key_leaves_texts_alone(key):
     """
-    What has fewer than eight characters is a dummy, and part of ordinary words.
+    A key with fewer than eight characters is a dummy and is not redacted.
     """
     long = fail(error_body("The ollama test model has none.", code="context_length_exceeded"), status=400, key=key)
     missing = fail(error_body("No test-model EMPTY.", code="model_not_found"), status=404, key=key)
@@ -70,7 +72,7 @@ def test_a_short_key_leaves_texts_alone(key):
 
 def test_a_dummy_key_that_equals_a_name_leaves_the_name_alone():
     """
-    Provider and model are ours: a key such as ``lm-studio`` does not redact them.
+    A key such as ``lm-studio`` does not redact the name of the provider or the model.
     """
     settings = {"providers": {"lm-studio": {"plugin": "openai-compatible", "base_url": "http://work.test/v1"}}}
     transport = ScriptedTransport().reply(401, error_body("No."))
@@ -98,7 +100,7 @@ def test_a_dummy_key_that_equals_a_name_leaves_the_name_alone():
 )
 def test_a_repeated_key_is_removed_in_every_form(echo):
     """
-    Whole, without its beginning or its end, and cut where a text is shortened.
+    A key is redacted in full, without its beginning or end, and where a text is truncated.
     """
     error = fail(error_body(f"Incorrect API key provided: {echo}."))
 
@@ -110,7 +112,7 @@ def test_a_repeated_key_is_removed_in_every_form(echo):
 @pytest.mark.parametrize("scheme", ["Bearer ", "Token ", "Basic "])
 def test_a_key_that_is_given_with_its_scheme_is_removed_without_it(scheme):
     """
-    A server that repeats the bare key shows none of it.
+    If the key includes a scheme, the key alone is redacted as well.
     """
     error = fail(error_body(f"Incorrect API key provided: {KEY}."), key=scheme + KEY)
 
@@ -121,7 +123,7 @@ def test_a_key_that_is_given_with_its_scheme_is_removed_without_it(scheme):
 @pytest.mark.parametrize("cut", [slice(0, -2), slice(3, None), slice(0, None)])
 def test_a_request_id_that_holds_the_key_is_cleaned(cut):
     """
-    The id of the request may be made of the key, cut by a few characters; the ledger has the cleaned one too.
+    A request id that contains part of the key is redacted in the error and in its attempts.
     """
     error = fail(error_body("No."), headers={"x-request-id": f"req.{KEY[cut]}.7"})
 
@@ -132,7 +134,7 @@ def test_a_request_id_that_holds_the_key_is_cleaned(cut):
 @pytest.mark.parametrize("user", ["me", ""])
 def test_the_password_of_an_address_is_removed(user):
     """
-    As it is, and as the header ``authorization`` holds it.
+    The password of a URL is redacted, also in the form of the header ``authorization``.
     """
     basic = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
     message = f"Refused: Basic {basic}, password {PASSWORD}."
@@ -146,7 +148,7 @@ def test_the_password_of_an_address_is_removed(user):
 
 def test_a_secret_header_of_the_settings_is_removed():
     """
-    Some servers take their key in a header of their own.
+    Values of headers in the settings are redacted, since some servers expect their key there.
     """
     settings = {
         "providers": {
@@ -164,7 +166,7 @@ def test_a_secret_header_of_the_settings_is_removed():
 )
 def test_a_body_that_cannot_be_read_shows_no_key(body):
     """
-    Neither the quoted beginning nor the error of the parser that is chained to it.
+    Neither the quoted body nor the chained error of the parser contains the key.
     """
     assert KEY[8:16] not in reachable_text(fail(body))
     assert KEY[8:16] not in reachable_text(fail(body, status=200))
@@ -173,7 +175,7 @@ def test_a_body_that_cannot_be_read_shows_no_key(body):
 @pytest.mark.parametrize("name", ["budwood.toml", ".env"])
 def test_a_settings_file_that_is_not_utf8_leaves_no_bytes_behind(tmp_path, name):
     """
-    The error of the codec holds the whole file: it is neither the cause nor the context.
+    The decoding error, which contains the file, is neither the cause nor the context.
     """
     tmp_path.joinpath(name).write_bytes(f"OPENAI_API_KEY='{KEY}' # caf".encode() + b"\xe9\n")
 
@@ -187,7 +189,7 @@ def test_a_settings_file_that_is_not_utf8_leaves_no_bytes_behind(tmp_path, name)
 @pytest.mark.parametrize("text", [f"api_key = '{KEY}", f"[options]\nretries = '{KEY}'", f"n = {'9' * 5000} # {KEY}"])
 def test_a_settings_file_that_is_wrong_leaves_no_context_behind(tmp_path, text):
     """
-    The errors of parsers and validators hold what they read.
+    The errors of parsers and validators, which contain the file, are not in the context.
     """
     tmp_path.joinpath("budwood.toml").write_text(text, "utf-8")
 
@@ -201,7 +203,7 @@ def test_a_settings_file_that_is_wrong_leaves_no_context_behind(tmp_path, text):
 @pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY} ", f"{KEY}\r\n"])
 def test_a_key_with_white_space_around_it_is_refused(key):
     """
-    The message says so, and nothing is sent: no vendor accepts such a key, and some transports refuse the header.
+    The call raises an error before anything is sent, since no vendor accepts such a key.
     """
     with pytest.raises(CredentialError, match="openai: the API key begins or ends with white space") as caught:
         Client("openai/gpt-5", api_key=key, transport=ScriptedTransport())
@@ -211,7 +213,7 @@ def test_a_key_with_white_space_around_it_is_refused(key):
 
 def test_a_token_with_white_space_around_it_is_refused():
     """
-    The same for what a token source returns.
+    The same is true for the tokens of a token source.
     """
     source = {"base_url": "https://work.test", "token_source": lambda: AccessToken(secret=f"{KEY}\n")}
     transport = ScriptedTransport()
@@ -226,7 +228,7 @@ def test_a_token_with_white_space_around_it_is_refused():
 
 def test_a_header_that_cannot_be_read_is_logged_without_the_key(monkeypatch):
     """
-    A plugin that fails to read the limits in the headers may quote them.
+    If a plugin fails to parse a rate limit header, the log does not show the key.
     """
     logged: list[str] = []
     monkeypatch.setattr("budwood.logs.emit", lambda event, **fields: logged.append(f"{event} {fields}"))

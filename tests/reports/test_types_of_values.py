@@ -1,4 +1,4 @@
-"""What type checkers know of the value of a structured reply."""
+"""The type of a structured reply's value for type checkers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Person(BaseModel):
 
 def test_the_value_has_the_type_of_the_schema(tmp_path):
     """
-    A strict type checker knows the type of `parsed` by the schema, without a cast.
+    A strict type checker infers the type of `parsed` from the schema.
     """
     pytest.importorskip("mypy")
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -54,7 +54,7 @@ def test_the_value_has_the_type_of_the_schema(tmp_path):
 
 def test_a_response_of_a_type_is_still_a_response():
     """
-    The type is for type checkers: a response is written and read as ever.
+    A typed response is saved and loaded like any other.
     """
     response = ChatResponse(message=Message.assistant("a"), parsed=Person(name="Ada"))
 

@@ -74,14 +74,14 @@ def emit(event: str, *, level: Literal["debug", "info", "warning"] = "info", **f
     import structlog
 
     logger = structlog.get_logger("budwood")
-    getattr(logger, level)(event, **{name: _shown(name, value) for name, value in fields.items()})
+    getattr(logger, level)(event, **{name: _redact(name, value) for name, value in fields.items()})
 
 
-def _shown(name: str, value: object) -> object:
+def _redact(name: str, value: object) -> object:
     if any(word in name.lower().replace("-", "_") for word in _SECRET_WORDS):
         return REDACTED
     if name in CONTENT_FIELDS and not _logs_content:
         return REDACTED
     if isinstance(value, Mapping):
-        return {key: _shown(str(key), inner) for key, inner in value.items()}
+        return {key: _redact(str(key), inner) for key, inner in value.items()}
     return value

@@ -297,8 +297,8 @@ def _merge(target: Table, source: Mapping[str, Any]) -> None:
         if isinstance(value, dict) and isinstance(target.get(key), dict):
             _merge(target[key], value)
         else:
-            target[key] = _copied(value)
+            target[key] = _copy(value)
 
 
-def _copied(value: object) -> object:
-    return {key: _copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+def _copy(value: object) -> object:
+    return {key: _copy(inner) for key, inner in value.items()} if isinstance(value, dict) else value

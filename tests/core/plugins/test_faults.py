@@ -15,18 +15,18 @@ from budwood.plugins import faults
 from budwood.plugins.faults import DecodingBoundary, PluginSource
 
 SOURCE = PluginSource("groq", "budwood-groq", "0.1.0")
-BOUNDARIES = [faults.calling, faults.encoding, faults.decoding, faults.authorizing]
+BOUNDARIES = [faults.call_boundary, faults.encoding_boundary, faults.decoding_boundary, faults.secret_boundary]
 
 
 class ForeignPanicError(BaseException):
     """
-    What extensions written in other languages raise: no `Exception`.
+    An exception of an extension in another language, which is not an `Exception`.
     """
 
 
 def run(boundary, raised):
     """
-    Raise an error inside a boundary and return what leaves it.
+    Raise an error inside a boundary and return the error that leaves it.
     """
     with pytest.raises(BaseException) as caught, boundary:  # noqa: PT011 - any error is the subject
         raise raised
@@ -35,9 +35,9 @@ def run(boundary, raised):
 
 def test_a_fault_names_plugin_distribution_version_and_method():
     """
-    The error says which plugin failed where and how, and to whom that has to be reported.
+    The error says where the plugin failed, and to whom to report it.
     """
-    error = run(faults.encoding(SOURCE, "encode"), KeyError("x"))
+    error = run(faults.encoding_boundary(SOURCE, "encode"), KeyError("x"))
 
     assert isinstance(error, PluginFaultError)
     assert error.message == "Plugin 'groq' (budwood-groq 0.1.0) failed in encode(): KeyError: 'x'."
@@ -46,11 +46,11 @@ def test_a_fault_names_plugin_distribution_version_and_method():
     assert isinstance(error.__cause__, KeyError)
 
 
-def test_a_plugin_of_unknown_origin_is_named_alone():
+def test_a_plugin_of_unknown_origin_has_only_its_name():
     """
     Without a distribution the text has no empty parentheses.
     """
-    error = run(faults.calling(PluginSource("groq"), "build"), RuntimeError())
+    error = run(faults.call_boundary(PluginSource("groq"), "build"), RuntimeError())
 
     assert str(error).startswith("Plugin 'groq' failed in build(): RuntimeError. ")
 
@@ -61,7 +61,7 @@ def test_a_plugin_of_unknown_origin_is_named_alone():
 )
 def test_no_error_of_a_plugin_leaves_the_boundary(boundary, raised):
     """
-    Errors that would end the program, or a generator of the engine, become faults of the plugin.
+    Errors that would end the program, or a generator of the engine, are converted to faults.
     """
     assert isinstance(run(boundary(SOURCE, "method"), raised), PluginFaultError)
 
@@ -70,7 +70,7 @@ def test_no_error_of_a_plugin_leaves_the_boundary(boundary, raised):
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), asyncio.CancelledError(), ConfigurationError("No.")])
 def test_interrupts_and_errors_of_budwood_pass_through(boundary, raised):
     """
-    Ctrl-C, a cancelled task and errors that say themselves what is wrong are not changed.
+    Ctrl-C, a cancelled task and errors of Budwood are not changed.
     """
     assert run(boundary(SOURCE, "method"), raised) is raised
 
@@ -90,7 +90,7 @@ def test_parsing_errors_are_bad_responses_that_name_the_plugin(raised, problem):
     """
     A reply in an unexpected format is described; the server and the plugin are both named as possible causes.
     """
-    error = run(faults.decoding(SOURCE, "feed"), raised)
+    error = run(faults.decoding_boundary(SOURCE, "feed"), raised)
 
     assert isinstance(error, BadResponseError)
     assert error.message == (f"Unexpected response format: {problem}, in feed() of plugin 'groq' (budwood-groq 0.1.0).")
@@ -99,9 +99,9 @@ def test_parsing_errors_are_bad_responses_that_name_the_plugin(raised, problem):
     assert error.retryable is False
 
 
-def test_a_model_of_the_reply_that_does_not_validate_names_its_field():
+def test_a_validation_error_of_a_reply_names_its_field():
     """
-    Of a validation error the first field and its message are told, without the content.
+    The error has the first field and its message, without the content.
     """
 
     class Reply(BaseModel):
@@ -109,7 +109,7 @@ def test_a_model_of_the_reply_that_does_not_validate_names_its_field():
 
     with pytest.raises(ValidationError) as caught:
         Reply.model_validate({"count": "private"})
-    error = run(faults.decoding(SOURCE, "decode"), caught.value)
+    error = run(faults.decoding_boundary(SOURCE, "decode"), caught.value)
 
     assert "field 'count': Input should be a valid integer" in str(error)
     assert "private" not in str(error)
@@ -127,27 +127,29 @@ def test_the_beginning_of_the_reply_is_quoted_and_clipped():
 
 def test_other_errors_of_decoders_are_faults():
     """
-    What no reply can cause is not blamed on the server.
+    Errors that no reply can cause are not blamed on the server.
     """
-    assert isinstance(run(faults.decoding(SOURCE, "feed"), ZeroDivisionError("division by zero")), PluginFaultError)
+    assert isinstance(
+        run(faults.decoding_boundary(SOURCE, "feed"), ZeroDivisionError("division by zero")), PluginFaultError
+    )
 
 
-def test_text_that_json_cannot_hold_is_an_error_of_the_prompt():
+def test_text_that_cannot_be_encoded_is_a_prompt_error():
     """
-    Unpaired surrogates come from the caller, however they are serialised.
+    Unpaired surrogates are the caller's, however they are serialised.
     """
     for serialise in ("\ud800".encode, lambda: to_json("\ud800")):
-        with pytest.raises(PromptError, match="cannot be sent"), faults.encoding(SOURCE, "encode"):
+        with pytest.raises(PromptError, match="cannot be sent"), faults.encoding_boundary(SOURCE, "encode"):
             serialise()
 
 
-def test_a_fault_of_authorize_does_not_tell_the_secret():
+def test_a_fault_of_authorize_does_not_contain_the_secret():
     """
-    The type and the line are told; the text, which may hold the key, is in neither the error nor its traceback.
+    The error has the type and the line. The text may contain the key, and is not in the traceback either.
     """
     secret = "sk-secret"
 
-    with pytest.raises(PluginFaultError) as caught, faults.authorizing(SOURCE, "authorize"):
+    with pytest.raises(PluginFaultError) as caught, faults.secret_boundary(SOURCE, "authorize"):
         raise KeyError(secret)
 
     assert "KeyError at test_faults.py:" in str(caught.value)
@@ -158,20 +160,20 @@ def test_a_fault_of_authorize_does_not_tell_the_secret():
 
 def test_a_fault_can_be_pickled():
     """
-    Faults cross the borders of processes with all their fields.
+    All fields are restored in another process.
     """
-    error = run(faults.encoding(SOURCE, "encode"), KeyError("x"))
+    error = run(faults.encoding_boundary(SOURCE, "encode"), KeyError("x"))
     copied = pickle.loads(pickle.dumps(error))
 
     assert (str(copied), vars(copied)) == (str(error), vars(error))
 
 
-def test_boundaries_are_made_once_and_shared_by_threads():
+def test_boundaries_are_created_once_and_shared_by_threads():
     """
-    A boundary holds no state: the same one serves all calls of a method, also side by side.
+    A boundary has no state: one object serves all calls of a method, also concurrent ones.
     """
-    boundary = faults.decoding(SOURCE, "feed")
-    assert faults.decoding(PluginSource(*SOURCE), "feed") is boundary
+    boundary = faults.decoding_boundary(SOURCE, "feed")
+    assert faults.decoding_boundary(PluginSource(*SOURCE), "feed") is boundary
 
     with ThreadPoolExecutor(4) as pool:
         errors = list(pool.map(lambda number: run(boundary, KeyError(number)), range(100)))
@@ -181,14 +183,14 @@ def test_boundaries_are_made_once_and_shared_by_threads():
 
 def test_a_boundary_costs_two_python_calls():
     """
-    Around a method that does not fail, only entering and leaving runs code of ours.
+    If the method does not fail, only `__enter__` and `__exit__` run.
     """
-    faults.encoding(SOURCE, "encode")
+    faults.encoding_boundary(SOURCE, "encode")
     calls = []
 
     sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
     try:
-        with faults.encoding(SOURCE, "encode"):
+        with faults.encoding_boundary(SOURCE, "encode"):
             pass
     finally:
         sys.setprofile(None)
@@ -196,11 +198,11 @@ def test_a_boundary_costs_two_python_calls():
     assert calls == ["__enter__", "__exit__"]
 
 
-def test_a_guarded_function_is_called_inside_a_boundary():
+def test_a_wrapped_function_is_called_inside_a_boundary():
     """
-    A method that is kept for later is guarded whenever it is called.
+    Every later call of a stored method is inside it.
     """
-    divide = faults.guard(SOURCE, "divide", lambda a, *, b: a / b)
+    divide = faults.wrap(SOURCE, "divide", lambda a, *, b: a / b)
 
     assert divide(6, b=3) == 2
     with pytest.raises(PluginFaultError, match=r"divide\(\): ZeroDivisionError"):

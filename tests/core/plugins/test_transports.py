@@ -1,4 +1,4 @@
-"""Which transport carries the calls of a client, and how users say so."""
+"""Which transport a client uses, and how users choose it."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def budwood_transports():
 @pytest.fixture(autouse=True)
 def _no_proxies(loopback_server):
     """
-    No proxy of the machine changes what is chosen.
+    Remove the proxies of the machine, which would change the choice.
     """
 
 
-def chosen(**arguments):
+def choose_async(**arguments):
     """
-    Make an async client, and return its transport.
+    Create an async client, and return its transport.
     """
 
     async def choose() -> AsyncTransport:
@@ -75,57 +75,57 @@ def chosen(**arguments):
     return asyncio.run(choose())
 
 
-def chosen_blocking(**arguments):
+def choose_blocking(**arguments):
     """
-    Make a client, and return its transport.
+    Create a client, and return its transport.
     """
     with Client("openai/gpt-4o", **({"settings": OPENAI} | arguments)) as client:
         return client._get_transport()
 
 
 @pytest.mark.parametrize("said", [{}, {"transport": "auto"}, {"transport": "AUTO"}, {"transport": None}])
-def test_auto_takes_the_fastest_that_is_installed(said):
+def test_auto_chooses_the_fastest_installed_transport(said):
     """
-    That is httptools for async clients, and the default for the others.
+    That is httptools for async clients, and the default transport for the others.
     """
-    assert isinstance(chosen(**said), HttptoolsTransport)
-    assert isinstance(chosen_blocking(**said), PooledTransport)
+    assert isinstance(choose_async(**said), HttptoolsTransport)
+    assert isinstance(choose_blocking(**said), PooledTransport)
 
 
-def test_what_the_fastest_cannot_the_next_does(monkeypatch):
+def test_auto_skips_transports_without_support_for_the_proxy(monkeypatch):
     """
-    Through a proxy goes aiohttp, and through one of SOCKS the default.
+    Aiohttp supports HTTP proxies, and the default transport SOCKS.
     """
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    assert isinstance(chosen(), AiohttpTransport)
+    assert isinstance(choose_async(), AiohttpTransport)
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-    assert isinstance(chosen(), AsyncPooledTransport)
+    assert isinstance(choose_async(), AsyncPooledTransport)
 
 
 @pytest.mark.parametrize("name", ["default", "DEFAULT"])
-def test_a_name_is_what_is_taken(name):
+def test_named_transport_is_used(name):
     """
-    Names compare without their case.
+    Names are compared without case.
     """
-    assert isinstance(chosen(transport=name), AsyncPooledTransport)
-    assert isinstance(chosen_blocking(transport=name), PooledTransport)
+    assert isinstance(choose_async(transport=name), AsyncPooledTransport)
+    assert isinstance(choose_blocking(transport=name), PooledTransport)
 
 
-def test_settings_name_it(monkeypatch, tmp_path):
+def test_settings_name_the_transport(monkeypatch, tmp_path):
     """
-    In a file, in the environment, which wins over that, and as an argument, which wins over all.
+    They do so in a file; the environment takes precedence over that, and the argument over both.
     """
     (tmp_path / "budwood.toml").write_text('transport = "default"\n[providers.openai]\napi_key = "k"\n', "utf-8")
-    assert isinstance(chosen(settings=None), AsyncPooledTransport)
+    assert isinstance(choose_async(settings=None), AsyncPooledTransport)
 
     monkeypatch.setenv("BUDWOOD_TRANSPORT", "aiohttp")
-    assert isinstance(chosen(settings=None), AiohttpTransport)
-    assert isinstance(chosen(settings=None, transport="default"), AsyncPooledTransport)
+    assert isinstance(choose_async(settings=None), AiohttpTransport)
+    assert isinstance(choose_async(settings=None, transport="default"), AsyncPooledTransport)
 
 
-def test_settings_set_it_up(monkeypatch, loopback_server):
+def test_settings_of_the_environment_apply(monkeypatch, loopback_server):
     """
-    A proxy of the environment's own section is used.
+    The proxy of the section in the environment is used.
     """
     loopback_server.play(reply(200, chat_reply("By proxy.")))
     monkeypatch.setenv("BUDWOOD_TRANSPORTS__DEFAULT__PROXY", loopback_server.url)
@@ -137,45 +137,47 @@ def test_settings_set_it_up(monkeypatch, loopback_server):
     assert loopback_server.requests[0].line.startswith("POST http://vendor.invalid/v1/")
 
 
-def test_who_sets_one_up_gets_it():
+def test_configured_transports_are_preferred():
     """
-    Sections say which transports are wanted; of several the fastest goes first.
+    If the settings have sections of transports, "auto" chooses the fastest of those.
     """
     default_alone = OPENAI | {"transports": {"default": {"max_connections": 5}}}
     both = OPENAI | {"transports": {"default": {}, "aiohttp": {"max_connections": 5}}}
 
-    assert isinstance(chosen(settings=default_alone), AsyncPooledTransport)
-    assert chosen(settings=default_alone)._settings.max_connections == 5
-    assert isinstance(chosen(settings=both), AiohttpTransport)
-    assert isinstance(chosen(settings=OPENAI | {"transports": {"aiohttp": {}}}), AiohttpTransport)
-    assert isinstance(chosen(settings=OPENAI | {"transports": {"office": {"plugin": "default"}}}), HttptoolsTransport)
-    assert chosen(settings=both)._settings.max_connections == 5
+    assert isinstance(choose_async(settings=default_alone), AsyncPooledTransport)
+    assert choose_async(settings=default_alone)._settings.max_connections == 5
+    assert isinstance(choose_async(settings=both), AiohttpTransport)
+    assert isinstance(choose_async(settings=OPENAI | {"transports": {"aiohttp": {}}}), AiohttpTransport)
+    assert isinstance(
+        choose_async(settings=OPENAI | {"transports": {"office": {"plugin": "default"}}}), HttptoolsTransport
+    )
+    assert choose_async(settings=both)._settings.max_connections == 5
 
 
-def test_an_instance_has_a_name_of_its_own():
+def test_instance_has_its_own_name():
     """
-    A section may have any name, and say by `plugin` which transport it sets up.
+    A section may have any name, and name the transport in `plugin`.
     """
     settings = OPENAI | {"transports": {"office": {"plugin": "default", "max_connections": 7}}}
 
-    assert chosen(settings=settings, transport="office")._settings.max_connections == 7
+    assert choose_async(settings=settings, transport="office")._settings.max_connections == 7
 
 
 @pytest.mark.parametrize(
     "wrong", [{"proxi": "http://h:1"}, {"max_connections": 0}, {"keepalive_expiry": "soon"}, {"proxy": "ftp://h"}]
 )
 @pytest.mark.parametrize("name", ["default", "aiohttp", "httptools"])
-def test_wrong_settings_are_said_by_their_key(name, wrong):
+def test_error_of_settings_names_the_key(name, wrong):
     """
-    The error names section and key.
+    It names the section as well.
     """
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        chosen(settings=OPENAI | {"transports": {name: wrong}}, transport=name)
+        choose_async(settings=OPENAI | {"transports": {name: wrong}}, transport=name)
 
 
-def test_a_client_of_httpx_carries_the_calls():
+def test_client_of_httpx_sends_the_calls():
     """
-    With its mocks and hooks, as users of httpx know them; it stays open.
+    Its mocks and hooks apply, and it is not closed.
     """
     seen = []
     mock = httpx.MockTransport(lambda request: httpx.Response(200, json=chat_reply(f"To {request.url.host}.")))
@@ -188,9 +190,9 @@ def test_a_client_of_httpx_carries_the_calls():
     assert seen[0].headers["authorization"] == "Bearer sk-test-secret"
 
 
-def test_an_async_client_of_httpx_carries_the_calls():
+def test_async_client_of_httpx_sends_the_calls():
     """
-    The same, awaited.
+    The same holds for an async client.
     """
     seen = []
 
@@ -211,9 +213,9 @@ def test_an_async_client_of_httpx_carries_the_calls():
     assert len(seen) == 1
 
 
-def test_a_client_of_httpx_brings_its_own_proxy(loopback_server):
+def test_client_of_httpx_uses_its_own_proxy(loopback_server):
     """
-    What it was set up with holds.
+    Its configuration applies.
     """
     loopback_server.play(reply(200, chat_reply("By proxy.")))
     settings = {"providers": {"openai": {"api_key": "k", "base_url": "http://vendor.invalid/v1"}}}
@@ -224,9 +226,9 @@ def test_a_client_of_httpx_brings_its_own_proxy(loopback_server):
         assert client.ask("Hi").text == "By proxy."
 
 
-def test_the_other_client_of_httpx_is_refused():
+def test_wrong_kind_of_httpx_client_is_rejected():
     """
-    A blocking one cannot serve an async client, nor the other way round; the error names what can.
+    A blocking one cannot serve an async client, or vice versa; the error names the right one.
     """
     with pytest.raises(ConfigurationError, match=r"Client cannot use it.*httpx\.Client"):
         Client("openai/gpt-4o", settings=OPENAI, transport=httpx.AsyncClient())
@@ -235,18 +237,18 @@ def test_the_other_client_of_httpx_is_refused():
 
 
 @pytest.mark.parametrize("nonsense", [42, object(), ["httpx"], b"httpx", True])
-def test_what_is_no_transport_is_refused(nonsense):
+def test_objects_that_are_no_transport_are_rejected(nonsense):
     """
-    When the client is made, and not when it first asks.
+    The error is raised when the client is created, not at the first request.
     """
     for kind in (Client, AsyncClient):
         with pytest.raises(ConfigurationError, match="transport="):
             kind("openai/gpt-4o", settings=OPENAI, transport=nonsense)
 
 
-def test_an_unknown_name_is_said_when_the_client_is_made():
+def test_unknown_name_is_reported_when_the_client_is_created():
     """
-    With the near match, or with what is installed.
+    The error names the nearest match, or what is installed.
     """
     for kind in (Client, AsyncClient):
         with pytest.raises(PluginNotFoundError, match=r"defualt.*default"):
@@ -264,17 +266,17 @@ def test_httpx_is_a_client_and_not_a_name():
             kind("openai/gpt-4o", settings=OPENAI, transport="httpx")
 
 
-def test_one_of_ours_that_is_not_installed_tells_how_to_get_it(inventory_of):
+def test_own_transport_that_is_not_installed_names_its_distribution(inventory_of):
     """
-    It is named by its distribution.
+    The error says how to install it.
     """
     with pytest.raises(PluginNotFoundError, match="Install budwood-aiohttp"):
         AsyncClient(transport="aiohttp", registry=Registry(inventory=inventory_of()), settings={})
 
 
-def test_a_blocking_client_cannot_have_aiohttp():
+def test_blocking_client_cannot_use_aiohttp():
     """
-    The error names the client that can, and what to write else.
+    The error names the client that can, and the alternative.
     """
     client = Client("openai/gpt-4o", settings=OPENAI, transport="aiohttp")
 
@@ -282,9 +284,9 @@ def test_a_blocking_client_cannot_have_aiohttp():
         client.ask("Hi")
 
 
-def test_a_transport_of_anybody_carries_the_calls(make_distribution, inventory_of):
+def test_transport_of_another_distribution_sends_the_calls(make_distribution, inventory_of):
     """
-    Whoever installs a distribution has its transport by its name, with settings of its own.
+    It is used by its name, with its own settings.
     """
     make_distribution(plugins=["pigeon"], group="budwood.transports", source=CARRIES)
     settings = OPENAI | {"transports": {"pigeon": {"said": "Cooo."}}}
@@ -299,34 +301,34 @@ def test_a_transport_of_anybody_carries_the_calls(make_distribution, inventory_o
     assert asyncio.run(ask()) == "Cooo."
 
 
-def test_a_transport_that_fails_harms_its_own_name_alone(monkeypatch):
+def test_transport_that_fails_to_load_is_skipped(monkeypatch):
     """
-    By its name it is an error that names the cause; "auto" takes the next, unless the settings set up the broken.
+    By its name it is an error with the cause; "auto" skips it, unless the settings configure it.
     """
     monkeypatch.setitem(sys.modules, "budwood_httptools", None)
     monkeypatch.setitem(sys.modules, "budwood_aiohttp", None)
 
     with pytest.raises(PluginLoadError, match="budwood-aiohttp"):
-        chosen(transport="aiohttp")
-    assert isinstance(chosen(), AsyncPooledTransport)
+        choose_async(transport="aiohttp")
+    assert isinstance(choose_async(), AsyncPooledTransport)
     with pytest.raises(PluginLoadError, match="budwood-aiohttp"):
-        chosen(settings=OPENAI | {"transports": {"aiohttp": {}}})
+        choose_async(settings=OPENAI | {"transports": {"aiohttp": {}}})
 
 
-def test_a_transport_that_is_disabled_is_passed_over(monkeypatch):
+def test_disabled_transport_is_skipped(monkeypatch):
     """
-    Who blocks the faster ones gets the default.
+    Without the faster ones, the default transport is used.
     """
     monkeypatch.setenv("BUDWOOD_PLUGINS_DISABLED", "aiohttp,httptools")
 
-    assert isinstance(chosen(), AsyncPooledTransport)
+    assert isinstance(choose_async(), AsyncPooledTransport)
     with pytest.raises(PluginDisabledError):
-        chosen(transport="aiohttp")
+        choose_async(transport="aiohttp")
 
 
 def test_lists_show_transports():
     """
-    With what they are, and that they are in order.
+    They show the kind, and that the plugin is valid.
     """
     for command in ("list", "doctor"):
         ran = subprocess.run(

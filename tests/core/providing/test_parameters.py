@@ -164,7 +164,7 @@ def test_some_parameters_are_rejected_together():
 
     assert both.values == {"temperature": 0.5}
     assert both.adaptations == (
-        Adaptation(parameter="top_p", action="dropped", reason="m rejects it beside temperature (a page)"),
+        Adaptation(parameter="top_p", action="dropped", reason="m rejects it together with temperature (a page)"),
     )
     assert (alone.values, alone.adaptations) == ({"top_p": 0.9}, ())
     assert other_refused.values == {"top_p": 0.9}

@@ -1,4 +1,4 @@
-"""Chunked bodies over the default transport, whose data does not go through h11."""
+"""Chunked bodies over the default transport, whose data bypasses h11."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BEGIN = head(**CHUNKED | KEEP_ALIVE)
 class TestChunked(TransportTestBase):
     plugin = "default"
 
-    def test_all_chunks_of_a_read_come_at_once(self, transport, server):
+    def test_all_chunks_of_a_read_are_returned_together(self, transport, server):
         """
-        What costs time is each read, not each chunk; where this fails, h11 or httpcore has changed inside.
+        Each read costs time, not each chunk. If this fails, the internals of h11 or httpcore have changed.
         """
         server.play(BEGIN + b"".join(chunk(b"%03d" % number) for number in range(500)) + chunk(b""))
         exchange = transport.open(call(server.url), timing())
@@ -28,9 +28,9 @@ class TestChunked(TransportTestBase):
         assert len(reads) <= 3
 
     @pytest.mark.parametrize("end", [chunk(b""), b"0;last=yes\r\n\r\n", b"0\r\nx-checksum: 1\r\nx-two: 2\r\n\r\n"])
-    def test_connection_is_kept_after_the_last_chunk(self, make, server, end):
+    def test_connection_is_reused_after_the_last_chunk(self, make, server, end):
         """
-        Whatever the last chunk carries: extensions, trailers, or nothing.
+        The last chunk may have extensions, trailers, or neither.
         """
         server.play(BEGIN + b"3;a=b\r\none\r\n", end, keep_alive=True).play(reply(200, "next", **KEEP_ALIVE))
         transport = make()
@@ -40,9 +40,9 @@ class TestChunked(TransportTestBase):
         assert server.accepted == 1
 
     @pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil", b"x"])
-    def test_connection_with_more_than_the_reply_is_closed(self, make, server, more):
+    def test_connection_with_bytes_after_the_reply_is_closed(self, make, server, more):
         """
-        What comes after the last chunk is not the next reply.
+        Bytes after the last chunk are not the next reply.
         """
         server.play(BEGIN + chunk(b"one") + chunk(b"") + more, keep_alive=True).play(reply(200, "next"))
         transport = make()
@@ -54,9 +54,9 @@ class TestChunked(TransportTestBase):
     @pytest.mark.parametrize(
         "said", [b"3\r\nabcdef\r\n0\r\n\r\n", b"3\r\nabcde\r\n", b"zz\r\n", b"0\r\nno colon\r\n\r\n"]
     )
-    def test_broken_frame_is_a_broken_connection(self, make, server, said):
+    def test_invalid_chunk_is_a_connection_error(self, make, server, said):
         """
-        Chunks that are longer than they say, sizes that are none, and trailers that are none end the reply.
+        Chunks that are longer than their size, invalid sizes, and invalid trailers end the reply.
         """
         server.play(BEGIN + chunk(b"one") + said, keep_alive=True).play(reply(200, "next"))
         transport = make()

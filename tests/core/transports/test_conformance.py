@@ -1,4 +1,4 @@
-"""The default transport, proved by the kit."""
+"""The default transport passes the suite."""
 
 from budwood_testing import TransportSuite
 

@@ -8,8 +8,8 @@ import pytest
 from budwood.transports.deadlines import DeadlineBackend, ThreadDeadline, WaitingSockets
 
 
-class Noted(httpcore.NetworkBackend, httpcore.NetworkStream):
-    """A network on which nothing happens, and which knows how long each step could have taken."""
+class RecordingNetwork(httpcore.NetworkBackend, httpcore.NetworkStream):
+    """A network without I/O that records how long each step was allowed to take."""
 
     def __init__(self):
         self.timeouts = []
@@ -45,19 +45,19 @@ def deadline():
 @pytest.fixture
 def make_backend(deadline, clock):
     """
-    Make backends under that deadline, by the test's clock.
+    Create backends under that deadline, with the test's clock.
     """
 
     def make(inner=None):
-        return DeadlineBackend(inner or Noted(), deadline, WaitingSockets(), clock.monotonic)
+        return DeadlineBackend(inner or RecordingNetwork(), deadline, WaitingSockets(), clock.monotonic)
 
     return make
 
 
 @pytest.mark.parametrize(("timeout", "granted"), [(60, 3), (3.5, 3), (2.5, 2.5), (None, 3)])
-def test_the_shorter_of_timeout_and_deadline_counts(make_backend, deadline, clock, timeout, granted):
+def test_shorter_of_timeout_and_deadline_applies(make_backend, deadline, clock, timeout, granted):
     """
-    A timeout shrinks to what the call has left, and never grows to it.
+    A timeout is shortened to what the call has left, and never extended to it.
     """
     deadline.moment = clock.monotonic() + 3
 
@@ -65,18 +65,18 @@ def test_the_shorter_of_timeout_and_deadline_counts(make_backend, deadline, cloc
 
 
 @pytest.mark.parametrize("timeout", [None, 5])
-def test_without_a_deadline_timeouts_stay(make_backend, timeout):
+def test_timeouts_without_a_deadline_are_unchanged(make_backend, timeout):
     """
-    Outside of a call there is nothing to shorten them.
+    Outside of a call, nothing shortens them.
     """
     assert make_backend().left(timeout) == timeout
 
 
 @pytest.mark.parametrize("late", [0, 1])
 @pytest.mark.parametrize("timeout", [None, 5])
-def test_nothing_begins_after_the_deadline(make_backend, deadline, clock, late, timeout):
+def test_no_step_starts_after_the_deadline(make_backend, deadline, clock, late, timeout):
     """
-    At the deadline itself it is over.
+    At the deadline itself the call is over.
     """
     deadline.moment = clock.monotonic() - late
 
@@ -84,11 +84,11 @@ def test_nothing_begins_after_the_deadline(make_backend, deadline, clock, late, 
         make_backend().left(timeout)
 
 
-def test_each_step_asks_anew(make_backend, deadline, clock):
+def test_each_step_gets_what_is_left(make_backend, deadline, clock):
     """
-    Connecting, the TLS handshake, writing and reading share what is left, however often each is done.
+    Connecting, the TLS handshake, writing and reading share the time that the call has left.
     """
-    noted = Noted()
+    noted = RecordingNetwork()
     backend = make_backend(noted)
     deadline.moment = clock.monotonic() + 10
 

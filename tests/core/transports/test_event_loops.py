@@ -1,4 +1,4 @@
-"""Transports on an event loop that is not asyncio's own."""
+"""Transports on another event loop than asyncio's own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.servers import reply
 
 
 @pytest.mark.parametrize("transport", ["default", "aiohttp", "httptools"])
-def test_calls_are_carried_on_uvloop(loopback_server, transport):
+def test_transports_work_on_uvloop(loopback_server, transport):
     """
-    By each transport.
+    All of them send calls there.
     """
     loopback_server.play(reply(200, chat_reply("Hello.")), times=2)
 

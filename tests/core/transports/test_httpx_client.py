@@ -1,4 +1,4 @@
-"""A client of httpx that the user brings: it carries calls as our own transports do, and stays the user's."""
+"""A client of httpx that the user passes: it sends calls as our own transports do, and is not closed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OwnAsyncTransport(AsyncHTTPXTransport):
 
 class OwnClients:
     """
-    What a user does: a client of httpx with settings, and its closing.
+    Creates clients of httpx with settings, and closes them.
     """
 
     def __init__(self, settings, context):
@@ -101,9 +101,9 @@ class TestHTTPXClient(
     )
 
 
-def test_a_client_of_the_users_stays_theirs(loopback_server):
+def test_client_of_the_user_is_not_closed(loopback_server):
     """
-    A client that was brought is used, with its headers, and left open.
+    It is used with its headers, and left open.
     """
     loopback_server.play(reply())
     with httpx.Client(headers={"x-mine": "yes"}) as own:
@@ -115,9 +115,9 @@ def test_a_client_of_the_users_stays_theirs(loopback_server):
         assert loopback_server.requests[0].headers["x-mine"] == "yes"
 
 
-def test_a_body_that_was_read_before_is_not_unpacked_twice():
+def test_body_that_a_hook_has_read_is_not_decompressed_twice():
     """
-    A hook of the user's client may read the body; it comes out the same.
+    A hook of the user's client may read the body, and the body is unchanged.
     """
     packed = httpx.Response(200, content=gzip.compress(b"plain"), headers={"content-encoding": "gzip"})
     mock = httpx.MockTransport(lambda _: packed)
@@ -125,9 +125,9 @@ def test_a_body_that_was_read_before_is_not_unpacked_twice():
         assert fetch(HTTPXTransport(own), call("http://vendor.example")).body == b"plain"
 
 
-def test_waiting_for_a_head_on_a_new_connection_can_be_interrupted(loopback_server):
+def test_wait_for_a_head_on_a_new_connection_can_be_interrupted(loopback_server):
     """
-    Interrupting the thread shuts its socket down, and the call fails at once.
+    Interrupting the thread shuts down its socket, and the call fails immediately.
     """
     loopback_server.play(WAIT_FOR_CLOSE)
     with httpx.Client(trust_env=False) as own, ThreadPoolExecutor(1) as pool:
@@ -143,9 +143,9 @@ def test_waiting_for_a_head_on_a_new_connection_can_be_interrupted(loopback_serv
 
 
 @pytest.mark.parametrize("said", ["gzip, deflate, br, zstd", "identity", "gzip"])
-def test_nothing_is_offered_that_could_not_be_unpacked(loopback_server, said):
+def test_only_supported_encodings_are_accepted(loopback_server, said):
     """
-    Where httpx could do more than we, servers are not told; where the user's client says less, that holds.
+    Encodings that only httpx supports are not sent; fewer encodings of the user's client are.
     """
     loopback_server.play(reply())
     with httpx.Client(headers={"accept-encoding": said}) as own:

@@ -1,4 +1,4 @@
-"""What the environment says about certificates and proxies, where it cannot be used."""
+"""Certificates and proxies of the environment that cannot be used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from budwood.wire import tls
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     """
-    No proxy and no certificates of the machine, and nothing read yet.
+    An environment without proxies and certificates, and without cached contexts.
     """
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"):
         monkeypatch.delenv(name, raising=False)
@@ -34,7 +34,7 @@ def open_securely() -> None:
 
 
 def open_call(kind: type[PooledTransport | AsyncPooledTransport], url: str = "https://127.0.0.1:1/") -> None:
-    """Open a call with a transport of a kind."""
+    """Open a call with a transport of a class."""
     timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
     opening: Any = kind().open(HTTPCall(method="GET", url=url), timing)
     if kind is AsyncPooledTransport:
@@ -42,9 +42,9 @@ def open_call(kind: type[PooledTransport | AsyncPooledTransport], url: str = "ht
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_certificates_that_cannot_be_read_name_their_variable(environment, tmp_path, content):
+def test_error_of_certificates_names_the_variable(environment, tmp_path, content):
     """
-    A missing or malformed SSL_CERT_FILE is an error of configuration that names the variable and the file.
+    A missing or malformed SSL_CERT_FILE is a configuration error that names the variable and the file.
     """
     file = tmp_path / "roots.pem"
     if content is not None:
@@ -67,9 +67,9 @@ def test_certificates_that_cannot_be_read_name_their_variable(environment, tmp_p
         ("https_proxy", "http://me:hush@proxy:port"),
     ],
 )
-def test_a_proxy_that_cannot_be_used_names_its_variable(environment, kind, variable, value):
+def test_error_of_a_proxy_names_the_variable(environment, kind, variable, value):
     """
-    A proxy of an unknown kind is an error of configuration that shows the variable, and not the password in it.
+    An unsupported proxy is a configuration error that shows the variable, and not its password.
     """
     environment.setenv(variable, value)
 
@@ -80,9 +80,9 @@ def test_a_proxy_that_cannot_be_used_names_its_variable(environment, kind, varia
 
 
 @pytest.mark.parametrize("kind", [PooledTransport, AsyncPooledTransport])
-def test_a_socks_proxy_names_the_package_that_it_needs(environment, kind):
+def test_socks_proxy_names_the_package_that_it_needs(environment, kind):
     """
-    A SOCKS proxy without socksio is an error that names variable and cure.
+    Without socksio it is an error that names the variable and what to install.
     """
     environment.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     environment.setenv("HTTP_PROXY", "http://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""What the default transport does beyond what is asked of all (see `test_conformance.py`)."""
+"""Certificates, optional packages, and hosts with several addresses, in the default transport."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from budwood.wire.transport_settings import TransportSettings
 from tests.servers import KEEP_ALIVE, reply
 
 
-def test_no_secret_is_in_what_is_shown():
+def test_repr_of_a_call_shows_no_secret():
     """
-    The text of a call shows no credential, whatever the case of its header's name.
+    It shows no credential, whatever the case of the header's name.
     """
     shown = repr(HTTPCall(method="GET", url="http://h/", headers={"Authorization": "s3cret", "X-Api-Key": "s3cret"}))
 
@@ -80,9 +80,9 @@ assert len(loads) == 1, loads
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
 
 
-def test_the_shared_context_checks_names_and_certificates():
+def test_shared_context_checks_names_and_certificates():
     """
-    TLS is never without verification.
+    TLS is always verified.
     """
     context = tls.ssl_context(TransportSettings())
 
@@ -91,9 +91,9 @@ def test_the_shared_context_checks_names_and_certificates():
 
 
 @pytest.mark.parametrize(("setting", "module"), [({"http2": True}, "h2"), ({"proxy": "socks5://h:1"}, "socksio")])
-def test_a_missing_package_is_named(monkeypatch, setting, module):
+def test_missing_package_is_named(monkeypatch, setting, module):
     """
-    HTTP/2 and SOCKS need packages that are not always there; the error names extra and cure before anything is sent.
+    HTTP/2 and SOCKS need optional packages; the error says what to install, before anything is sent.
     """
     monkeypatch.setitem(sys.modules, module, None)
 
@@ -104,7 +104,7 @@ def test_a_missing_package_is_named(monkeypatch, setting, module):
 @pytest.fixture
 def addresses(monkeypatch):
     """
-    What a name resolves to.
+    The addresses that a name resolves to.
     """
     found = []
 
@@ -115,9 +115,9 @@ def addresses(monkeypatch):
     return found
 
 
-def test_the_next_address_is_tried_where_one_refuses(addresses, loopback_server):
+def test_next_address_is_tried_if_one_rejects(addresses, loopback_server):
     """
-    A host with several addresses is reached by the first that answers.
+    A host with several addresses is reached at the first that answers.
     """
     addresses += [("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.1", loopback_server.port)]
 
@@ -128,9 +128,9 @@ def test_the_next_address_is_tried_where_one_refuses(addresses, loopback_server)
     assert asyncio.run(connect()) == loopback_server.port
 
 
-def test_an_address_that_is_silent_does_not_hold_up_the_next(addresses, loopback_server):
+def test_silent_address_does_not_delay_the_next(addresses, loopback_server):
     """
-    After a head start the next address is tried beside it, and what comes late is put away.
+    The next address is tried after a short delay, and a late connection is closed.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         waiting = [socket.socket() for _ in range(4)]
@@ -148,9 +148,9 @@ def test_an_address_that_is_silent_does_not_hold_up_the_next(addresses, loopback
             other.close()
 
 
-def test_nobody_answers_at_any_address(addresses):
+def test_error_of_unreachable_addresses_is_that_of_the_first(addresses):
     """
-    The error is that of the first address, which is the preferred one.
+    The first address is the preferred one.
     """
     addresses += [("127.0.0.1", 1), ("127.0.0.1", 2)]
 

@@ -1,4 +1,4 @@
-"""Chunked bodies: their data, and what is left to the parser of HTTP."""
+"""Chunked bodies: extracting the data, and what is left to the HTTP parser."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from budwood.wire.chunks import ChunkFramer
 
 
-def written(pieces, head=b"%x\r\n"):
+def encode_chunks(pieces, head=b"%x\r\n"):
     """
-    Write pieces as chunks.
+    Encode parts as chunks.
     """
     return b"".join(head % len(piece) + piece + b"\r\n" for piece in pieces)
 
 
-def fed(framer, data, size):
+def feed_all(framer, data, size):
     """
-    Feed bytes in pieces of one size, as long as the framer wants them; return the data, and what was not fed.
+    Feed bytes in parts of one size until the framer stops; return the data, and the bytes that were not feed_all.
     """
     found = b""
     for place in range(0, len(data), size):
@@ -29,43 +29,43 @@ def fed(framer, data, size):
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 60), st.sampled_from([b"", b"\r\n"]))
-def test_data_comes_out_however_it_is_cut(pieces, size, content):
+def test_data_is_extracted_however_it_is_split(pieces, size, content):
     """
-    All data comes out; the last chunk and what follows it are the rest, whole.
+    All data is returned; the rest is the last chunk and all bytes after it.
     """
     pieces = [piece + content for piece in pieces]  # data may look like a line break
     end = b"0\r\nx-trailer: 1\r\n\r\nnext"
     framer = ChunkFramer()
 
-    found, unfed = fed(framer, written(pieces) + end, size)
+    found, unfed = feed_all(framer, encode_chunks(pieces) + end, size)
 
     assert found == b"".join(pieces)
     assert framer.rest + unfed == end
 
 
 @given(st.binary(min_size=1, max_size=50), st.integers(1, 30))
-def test_no_byte_waits_for_those_behind_it(piece, size):
+def test_data_of_an_incomplete_chunk_is_returned(piece, size):
     """
-    Data is handed out as it comes, also from the midst of a chunk.
+    Data is returned as it arrives, also in the middle of a chunk.
     """
-    sent = written([piece])
+    sent = encode_chunks([piece])
 
     for end in range(size, len(sent) + size, size):
         begun = len(b"%x\r\n" % len(piece))
-        got = fed(ChunkFramer(), sent[:end], size)[0]
+        got = feed_all(ChunkFramer(), sent[:end], size)[0]
         assert got == piece[: max(0, min(end, len(sent)) - begun)]
 
 
 @pytest.mark.parametrize("head", [b"%X\r\n", b"000%x\r\n", b"%x;name=value\r\n", b'%x ; a="b;c"\r\n'])
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_heads_may_hold_more_than_the_size(head, size):
+def test_heads_may_have_extensions(head, size):
     """
-    Upper case, zeros before it, and extensions are allowed.
+    Upper case, leading zeros and extensions are allowed.
     """
     pieces = [b"one", b"t" * 200]
     framer = ChunkFramer()
 
-    found, unfed = fed(framer, written(pieces, head) + b"0;a=b\r\n\r\n", size)
+    found, unfed = feed_all(framer, encode_chunks(pieces, head) + b"0;a=b\r\n\r\n", size)
 
     assert found == b"".join(pieces)
     assert framer.rest + unfed == b"0;a=b\r\n\r\n"
@@ -86,22 +86,22 @@ def test_heads_may_hold_more_than_the_size(head, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_what_it_does_not_know_is_left_to_the_other_parser(strange, size):
+def test_unsupported_bytes_are_left_to_the_other_parser(strange, size):
     """
-    From the beginning of the head on; what came before it comes out.
+    Everything from the head on is the rest; data before it is returned.
     """
     framer = ChunkFramer()
 
-    found, unfed = fed(framer, written([b"one"]) + strange, size)
+    found, unfed = feed_all(framer, encode_chunks([b"one"]) + strange, size)
 
     assert found == b"one"
     assert framer.rest + unfed == strange
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])
-def test_chunk_that_is_longer_than_it_says(size):
+def test_chunk_that_is_longer_than_its_size_is_an_error(size):
     """
-    Bytes that belong to no chunk are an error, and never taken for the head of the next one.
+    The extra bytes are never taken for the head of the next chunk.
     """
     with pytest.raises(ValueError, match="longer"):
-        fed(ChunkFramer(), b"3\r\nabcdef\r\n0\r\n\r\n", size)
+        feed_all(ChunkFramer(), b"3\r\nabcdef\r\n0\r\n\r\n", size)

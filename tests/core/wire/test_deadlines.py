@@ -1,4 +1,4 @@
-"""Waits that are bounded by one timer for all of them."""
+"""Waits with deadlines, which share one timer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from budwood.wire.deadlines import Deadlines
 T = TypeVar("T")
 
 
-class HurriedLoop(asyncio.SelectorEventLoop):
+class SkippingLoop(asyncio.SelectorEventLoop):
     """
-    An event loop whose clock can be put forward, and which keeps its timers.
+    An event loop whose clock can be put forward, and which records its timers.
     """
 
     def __init__(self):
@@ -25,26 +25,26 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 
     def time(self):
         """
-        Return the moment, by the clock of the loop.
+        Return the time by the clock of the loop.
         """
         return super().time() + self.ahead
 
     def call_at(self, when, callback, *args, context=None):
         """
-        Keep the timer.
+        Record the timer.
         """
         self.timers.append(super().call_at(when, callback, *args, context=context))
         return self.timers[-1]
 
 
-def run(making: Coroutine[Any, Any, None]) -> HurriedLoop:
+def run(making: Coroutine[Any, Any, None]) -> SkippingLoop:
     """
-    Run a coroutine in a loop of the kind above.
+    Run a coroutine in such a loop.
     """
-    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
         runner.run(making)
         loop = runner.get_loop()
-        assert isinstance(loop, HurriedLoop)
+        assert isinstance(loop, SkippingLoop)
         return loop
 
 
@@ -53,53 +53,53 @@ def pass_time(seconds: float) -> None:
     Put the clock of the running loop forward.
     """
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, HurriedLoop)
+    assert isinstance(loop, SkippingLoop)
     loop.ahead += seconds
 
 
-async def turns(count: int = 5) -> None:
+async def run_other_tasks(count: int = 5) -> None:
     """
-    Let the others go on.
+    Let other tasks run.
     """
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def value() -> str:
+async def return_at_once() -> str:
     """
-    Be there at once.
+    Return without waiting.
     """
     return "there"
 
 
-async def waited(deadlines: Deadlines, pending: Awaitable[T], seconds: float) -> T:
+async def wait_at_most(deadlines: Deadlines, pending: Awaitable[T], seconds: float) -> T:
     """
-    Wait, for so many seconds at most.
+    Await something for at most some seconds.
     """
     with deadlines.within(seconds):
         return await pending
 
 
-def test_what_comes_in_time_is_handed_on():
+def test_wait_returns_a_result_that_comes_in_time():
     """
-    A wait gives what it waited for.
+    The result of the awaited object is returned.
     """
 
     async def main() -> None:
-        assert await waited(Deadlines(), value(), 1) == "there"
+        assert await wait_at_most(Deadlines(), return_at_once(), 1) == "there"
 
     run(main())
 
 
-def test_what_never_comes_is_a_timeout():
+def test_wait_times_out():
     """
-    A wait ends after its seconds, and what was waited for is cancelled.
+    A wait ends at its deadline, and the awaited object is cancelled.
     """
 
     async def main() -> None:
         never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = asyncio.create_task(waited(Deadlines(), never, 60))
-        await turns()
+        waiting = asyncio.create_task(wait_at_most(Deadlines(), never, 60))
+        await run_other_tasks()
         pass_time(61)
         with pytest.raises(TimeoutError):
             await waiting
@@ -109,35 +109,35 @@ def test_what_never_comes_is_a_timeout():
     run(main())
 
 
-def test_each_wait_has_its_own_time():
+def test_each_wait_has_its_own_deadline():
     """
-    Many waits that are each in time may last longer together than one of them may, and need few timers.
+    Several waits may together last longer than each of them, and need few timers.
     """
 
     async def main() -> None:
         deadlines = Deadlines()
         for _ in range(100):
             coming: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            waiting = asyncio.create_task(waited(deadlines, coming, 60))
-            await turns()
+            waiting = asyncio.create_task(wait_at_most(deadlines, coming, 60))
+            await run_other_tasks()
             pass_time(20)
-            await turns()
+            await run_other_tasks()
             coming.set_result("there")
             assert await waiting == "there"
 
     assert len(run(main()).timers) < 60
 
 
-def test_a_later_wait_may_be_shorter():
+def test_later_wait_may_be_shorter():
     """
-    The nearer end counts, also where a timer for a farther one is set.
+    The nearer deadline applies, also if a timer for a later one is set.
     """
 
     async def main() -> None:
         deadlines = Deadlines()
-        await waited(deadlines, value(), 60)
-        waiting = asyncio.create_task(waited(deadlines, asyncio.Event().wait(), 5))
-        await turns()
+        await wait_at_most(deadlines, return_at_once(), 60)
+        waiting = asyncio.create_task(wait_at_most(deadlines, asyncio.Event().wait(), 5))
+        await run_other_tasks()
         pass_time(6)
         with pytest.raises(TimeoutError):
             await waiting
@@ -145,21 +145,21 @@ def test_a_later_wait_may_be_shorter():
     run(main())
 
 
-def test_tasks_have_each_their_own_time():
+def test_each_task_has_its_own_deadline():
     """
-    Of many waits of many tasks those end whose time is over, whichever began first.
+    Of many waits, those whose deadline has passed end, whatever the order in which they started.
     """
 
     async def main() -> None:
         deadlines = Deadlines()
         order = [(place * 7) % 20 + 1 for place in range(20)]
         waiting = {
-            seconds: asyncio.create_task(waited(deadlines, asyncio.Event().wait(), seconds)) for seconds in order
+            seconds: asyncio.create_task(wait_at_most(deadlines, asyncio.Event().wait(), seconds)) for seconds in order
         }
-        await turns()
+        await run_other_tasks()
         for seconds in sorted(order):
             pass_time(1)
-            await turns()
+            await run_other_tasks()
             assert {end for end, task in waiting.items() if task.done()} == set(range(1, seconds + 1))
         results = await asyncio.gather(*waiting.values(), return_exceptions=True)
         assert {type(result) for result in results} == {TimeoutError}
@@ -167,30 +167,30 @@ def test_tasks_have_each_their_own_time():
     run(main())
 
 
-def test_nobody_is_ended_who_does_not_wait():
+def test_time_between_waits_does_not_count():
     """
-    Between two waits the time does not count: whoever reads a stream may take long over a piece.
+    A program that reads a stream may take long to process a part.
     """
 
     async def main() -> None:
         deadlines = Deadlines()
-        await waited(deadlines, value(), 60)
+        await wait_at_most(deadlines, return_at_once(), 60)
         pass_time(1000)
-        await turns()
-        assert await waited(deadlines, value(), 60) == "there"
+        await run_other_tasks()
+        assert await wait_at_most(deadlines, return_at_once(), 60) == "there"
 
     run(main())
 
 
-def test_a_cancelled_task_is_cancelled():
+def test_cancellation_is_not_a_timeout():
     """
-    A cancellation is none of the timer's business, also where it comes in the same turn.
+    A task that is cancelled stays cancelled, also if the deadline passes at the same time.
     """
 
     async def main() -> None:
         for seconds in (0, 61):
-            waiting = asyncio.create_task(waited(Deadlines(), asyncio.Event().wait(), 60))
-            await turns()
+            waiting = asyncio.create_task(wait_at_most(Deadlines(), asyncio.Event().wait(), 60))
+            await run_other_tasks()
             pass_time(seconds)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -199,9 +199,9 @@ def test_a_cancelled_task_is_cancelled():
     run(main())
 
 
-def test_the_task_goes_on_after_a_timeout():
+def test_task_continues_after_a_timeout():
     """
-    A timeout leaves no cancellation behind that would end a later wait of the same task.
+    A timeout leaves no cancellation behind that would end a later wait.
     """
 
     async def main() -> None:
@@ -209,13 +209,13 @@ def test_the_task_goes_on_after_a_timeout():
 
         async def twice() -> str:
             with pytest.raises(TimeoutError):
-                await waited(deadlines, asyncio.Event().wait(), 60)
+                await wait_at_most(deadlines, asyncio.Event().wait(), 60)
             assert asyncio.current_task() is not None
             async with asyncio.timeout(1000):
-                return await waited(deadlines, value(), 60)
+                return await wait_at_most(deadlines, return_at_once(), 60)
 
         going = asyncio.create_task(twice())
-        await turns()
+        await run_other_tasks()
         pass_time(61)
         assert await going == "there"
         assert going.cancelling() == 0
@@ -223,14 +223,14 @@ def test_the_task_goes_on_after_a_timeout():
     run(main())
 
 
-def test_what_is_stopped_leaves_no_timer():
+def test_stopping_cancels_the_timer():
     """
-    A transport that is closed keeps nothing in the loop.
+    A transport that is closed leaves nothing in the loop.
     """
 
     async def main() -> None:
         deadlines = Deadlines()
-        await waited(deadlines, value(), 60)
+        await wait_at_most(deadlines, return_at_once(), 60)
         deadlines.stop()
         deadlines.stop()
 

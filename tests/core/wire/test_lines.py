@@ -1,4 +1,4 @@
-"""Lines, however the bytes arrive."""
+"""Splitting bytes into lines, however the bytes arrive."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from budwood.wire import MAX_LINE_BYTES, LineBuffer
 BYTES = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\r\n", b"\x00", "é".encode(), b"\x0b", b"\x85"])).map(b"".join)
 
 
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    """Cut bytes at places."""
+def split_at(data: bytes, places: list[int]) -> list[bytes]:
+    """Split bytes at positions."""
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
     return [data[start:end] for start, end in pairwise(edges)]
 
 
-def lines_of(pieces: list[bytes]) -> list[bytes]:
-    """Gather all lines, the last without an end too."""
+def read_lines(pieces: list[bytes]) -> list[bytes]:
+    """Return all lines, including a last one without an end."""
     buffer = LineBuffer()
     lines = [line for piece in pieces for line in buffer.feed(piece)]
     last = buffer.close()
@@ -30,24 +30,24 @@ def lines_of(pieces: list[bytes]) -> list[bytes]:
 
 
 @given(BYTES, st.lists(st.integers(0, 200)))
-def test_any_cut_gives_the_same_lines(data, places):
+def test_lines_do_not_depend_on_how_bytes_are_split(data, places):
     """
-    Lines are those of the whole bytes, wherever these were cut.
+    Lines are those of all bytes, wherever these were split.
     """
-    assert lines_of(cut(data, places)) == data.splitlines()
+    assert read_lines(split_at(data, places)) == data.splitlines()
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_three_ends_of_lines_are_known(end):
+def test_three_line_ends_are_supported(end):
     """
-    LF, CR and CR LF each end a line, and an empty line between two ends stays.
+    LF, CR and CR LF each end a line, and an empty line between two ends is returned.
     """
     assert LineBuffer().feed(b"one" + end + end + b"two" + end) == [b"one", b"", b"two"]
 
 
-def test_a_cut_cr_lf_is_one_end():
+def test_split_cr_lf_is_one_line_end():
     """
-    A LF that begins a piece after a CR adds no empty line.
+    A LF at the start of a part after a CR adds no empty line.
     """
     buffer = LineBuffer()
 
@@ -56,18 +56,18 @@ def test_a_cut_cr_lf_is_one_end():
     assert buffer.feed(b"\n") == [b""]
 
 
-def test_other_separators_are_part_of_the_line():
+def test_other_separators_do_not_end_a_line():
     """
-    Vertical tabs, form feeds and Unicode's line separators end no line.
+    Vertical tabs, form feeds and Unicode's line separators are part of the line.
     """
     text = "a\x0bb\x0cc\x1cd\x85e\u2028f".encode()
 
     assert LineBuffer().feed(text + b"\n") == [text]
 
 
-def test_a_cut_character_stays_whole():
+def test_split_character_is_joined():
     """
-    A character of UTF-8 that arrives in two halves is one character of its line.
+    A UTF-8 character that arrives in two halves is one character of its line.
     """
     buffer = LineBuffer()
     first, second = "🌱".encode()[:2], "🌱".encode()[2:]
@@ -76,9 +76,9 @@ def test_a_cut_character_stays_whole():
     assert buffer.feed(second + b"\n") == ["🌱".encode()]
 
 
-def test_the_last_line_needs_no_end():
+def test_last_line_needs_no_end():
     """
-    What follows the last end is given back once, by `close`.
+    Bytes after the last line end are returned once, by `close`.
     """
     buffer = LineBuffer()
 
@@ -88,9 +88,9 @@ def test_the_last_line_needs_no_end():
 
 
 @pytest.mark.parametrize("pieces", [[b"12345\n"], [b"12345"], [b"123", b"45"], [b"123", b"45\n"], [b"1\n12345\n"]])
-def test_a_line_beyond_the_limit_is_refused(pieces):
+def test_line_above_the_limit_is_an_error(pieces):
     """
-    A line longer than the limit is an error, whole or in pieces, ended or not.
+    That holds in one part or several, with a line end or without.
     """
     buffer = LineBuffer(4)
 
@@ -98,9 +98,9 @@ def test_a_line_beyond_the_limit_is_refused(pieces):
         list(map(buffer.feed, pieces))
 
 
-def test_the_limit_is_for_each_line():
+def test_limit_applies_to_each_line():
     """
-    Any number of lines of the allowed length passes.
+    Any number of lines within the limit is accepted.
     """
     buffer = LineBuffer(4)
 
@@ -108,9 +108,9 @@ def test_the_limit_is_for_each_line():
     assert buffer.feed(b"34\n") == [b"1234"]
 
 
-def test_an_endless_line_keeps_no_more_than_the_limit():
+def test_endless_line_uses_bounded_memory():
     """
-    What is gathered of a line without end stays below the limit and one piece.
+    What is buffered stays below the limit and one part.
     """
     buffer = LineBuffer()
     piece = b"x" * (1024 * 1024)

@@ -1,4 +1,4 @@
-"""Forms, as RFC 7578 and HTML have them."""
+"""Forms in the format of RFC 7578 and HTML."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from budwood.wire.uploads import read_body
 from budwood_testing.forms import ParsedField, parse_form
 
 
-def boundary_of(form):
+def find_boundary(form):
     """
-    Find what separates the fields of a form.
+    Return the boundary between the fields of a form.
     """
     return form.content_type.partition("boundary=")[2].encode()
 
 
-def test_form_is_written_as_browsers_write_it(tmp_path):
+def test_form_is_encoded_as_by_browsers(tmp_path):
     """
-    Each field has its head, an empty line and its content; files have a name and a media type.
+    Each field has a head, an empty line and its content; files have a name and a media type.
     """
     file = tmp_path / "a.wav"
     file.write_bytes(b"RIFF")
@@ -34,7 +34,7 @@ def test_form_is_written_as_browsers_write_it(tmp_path):
             FormField("mask", b"\x00", filename="mask.png"),
         ]
     )
-    mark = b"--" + boundary_of(form)
+    mark = b"--" + find_boundary(form)
 
     assert form.content_type.startswith("multipart/form-data; boundary=")
     assert isinstance(form.body[1], BodyFile)
@@ -50,7 +50,7 @@ def test_form_is_written_as_browsers_write_it(tmp_path):
 
 def test_form_without_files_is_bytes():
     """
-    Nothing has to be opened for it.
+    No file has to be opened for it.
     """
     assert isinstance(encode_form([FormField("a", "1")]).body, bytes)
     assert isinstance(encode_form([]).body, bytes)
@@ -59,9 +59,9 @@ def test_form_without_files_is_bytes():
 @given(
     st.lists(st.tuples(st.text(), st.text() | st.binary(), st.none() | st.text()), max_size=4),
 )
-def test_what_is_written_is_what_is_read(fields):
+def test_encoded_form_is_decoded_unchanged(fields):
     """
-    Names with quotes, line breaks or letters beyond ASCII, and any content, arrive as they were.
+    Names with quotes, line breaks or non-ASCII letters, and any content, are unchanged.
     """
     fields = [tuple(text.encode("utf-8", "replace").decode() if isinstance(text, str) else text for text in field)
               for field in fields]  # fmt: skip
@@ -80,24 +80,24 @@ def test_what_is_written_is_what_is_read(fields):
 
 def _percent(name):
     """
-    HTML does not escape the percent sign: what looks escaped is read as what it seems to be.
+    HTML does not escape the percent sign, so text that looks escaped is decoded.
     """
     return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
-def test_boundary_occurs_in_no_field():
+def test_boundary_does_not_occur_in_a_field():
     """
-    A field that holds the boundary of the same form gets another one.
+    If a field contains the boundary of its form, the form gets another one.
     """
     one = encode_form([FormField("a", "")])
-    again = encode_form([FormField("a", "x"), FormField("b", boundary_of(one))])
+    again = encode_form([FormField("a", "x"), FormField("b", find_boundary(one))])
 
-    assert read_body(again.body).count(boundary_of(again)) == 3
+    assert read_body(again.body).count(find_boundary(again)) == 3
 
 
-def test_boundary_is_the_same_for_the_same_form():
+def test_equal_forms_have_the_same_boundary():
     """
-    A form that is encoded twice is the same call; another one has another boundary.
+    Encoding a form twice gives the same call; another form has another boundary.
     """
     fields = [FormField("a", "1"), FormField("file", BodyFile(Path("x.png")))]
 
@@ -107,7 +107,7 @@ def test_boundary_is_the_same_for_the_same_form():
 
 def test_media_type_cannot_add_a_header():
     """
-    A line break in it is refused.
+    A line break in it is an error.
     """
     with pytest.raises(ValueError, match="media type"):
         encode_form([FormField("a", b"", "x", "image/png\r\nx-evil: 1")])

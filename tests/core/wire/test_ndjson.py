@@ -14,33 +14,33 @@ from budwood.wire import NDJSONDecoder
 VALUES = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3), max_size=5)
 
 
-def decoded(pieces: list[bytes]) -> list[bytes]:
-    """Decode pieces to their end."""
+def decode_all(pieces: list[bytes]) -> list[bytes]:
+    """Decode parts to their end."""
     decoder = NDJSONDecoder()
     return [value for piece in pieces for value in decoder.feed(piece)] + decoder.close()
 
 
 @given(VALUES, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.integers(1, 9))
-def test_any_cut_gives_the_same_values(values, end, ended, size):
+def test_values_do_not_depend_on_how_bytes_are_split(values, end, ended, size):
     """
-    Every value comes out once and in order, however the bytes are cut and whether or not the last line ends.
+    Every value is returned once and in order, whether or not the last line ends.
     """
     data = (end.join(json.dumps(value, ensure_ascii=False) for value in values) + (end if ended else "")).encode()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
 
-    assert [json.loads(value) for value in decoded(pieces)] == values
+    assert [json.loads(value) for value in decode_all(pieces)] == values
 
 
-def test_empty_lines_are_passed_over():
+def test_empty_lines_are_skipped():
     """
-    Lines of nothing but white space are no values.
+    Lines with only white space are no values.
     """
-    assert decoded([b'\n  \n{"a": 1}\n\t\r\n{"b": 2}\n  ']) == [b'{"a": 1}', b'{"b": 2}']
+    assert decode_all([b'\n  \n{"a": 1}\n\t\r\n{"b": 2}\n  ']) == [b'{"a": 1}', b'{"b": 2}']
 
 
-def test_a_value_is_given_as_soon_as_its_line_ends():
+def test_value_is_returned_when_its_line_ends():
     """
-    Nobody waits for the next line to see the one before.
+    The next line is not needed.
     """
     decoder = NDJSONDecoder()
 
@@ -48,9 +48,9 @@ def test_a_value_is_given_as_soon_as_its_line_ends():
     assert decoder.feed(b"\n") == [b"{}"]
 
 
-def test_a_line_beyond_the_limit_is_refused():
+def test_line_above_the_limit_is_an_error():
     """
-    A value longer than the limit is an error.
+    A value longer than the limit raises ResponseTooLargeError.
     """
     with pytest.raises(ResponseTooLargeError):
         NDJSONDecoder(8).feed(b'{"a": "too long"}')

@@ -35,116 +35,116 @@ STREAMS = st.tuples(st.lists(LINES, max_size=12), st.sampled_from([b"\n", b"\r",
 )
 
 
-def events_of(*pieces: bytes) -> list[ServerSentEvent]:
-    """Decode pieces to their end."""
+def decode_all(*pieces: bytes) -> list[ServerSentEvent]:
+    """Decode parts to their end."""
     decoder = SSEDecoder()
     return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
 
 
-def data_of(*pieces: bytes) -> list[bytes]:
-    """Decode pieces to their end, and return the data alone."""
-    return [event.data for event in events_of(*pieces)]
+def decode_data(*pieces: bytes) -> list[bytes]:
+    """Decode parts to their end, and return the data of the events."""
+    return [event.data for event in decode_all(*pieces)]
 
 
 @given(STREAMS, st.integers(1, 7), st.booleans())
 @example(b"data: a\r\n\r\ndata: b\r\n\r\n", 8, True)
-def test_any_cut_gives_the_same_events(stream, size, marked):
+def test_events_do_not_depend_on_how_bytes_are_split(stream, size, marked):
     """
-    Events depend on the bytes alone, not on where they were cut: in ends of lines, characters or the byte order mark.
+    That includes splits within line ends, characters and the byte order mark.
     """
     stream = BOM + stream if marked else stream
     pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
 
-    assert events_of(*pieces) == events_of(stream)
+    assert decode_all(*pieces) == decode_all(stream)
 
 
 @given(STREAMS)
-def test_ends_of_lines_are_alike(stream):
+def test_line_ends_are_equivalent(stream):
     """
     LF, CR LF and CR give the same events.
     """
     lines = b"\n".join(stream.splitlines())
 
-    assert events_of(lines.replace(b"\n", b"\r\n")) == events_of(lines.replace(b"\n", b"\r")) == events_of(lines)
+    assert decode_all(lines.replace(b"\n", b"\r\n")) == decode_all(lines.replace(b"\n", b"\r")) == decode_all(lines)
 
 
 @given(st.binary())
 def test_no_bytes_crash_the_decoder(data):
     """
-    Whatever comes is read as events or as nothing.
+    Any bytes are decoded as events or ignored.
     """
-    assert all(isinstance(event, ServerSentEvent) for event in events_of(data))
+    assert all(isinstance(event, ServerSentEvent) for event in decode_all(data))
 
 
-def test_lines_of_data_are_joined_by_newlines():
+def test_data_lines_are_joined_by_newlines():
     """
     Several data lines are one event, with LF between them.
     """
-    assert data_of(b"data: one\ndata\ndata: two\n\n") == [b"one\n\ntwo"]
+    assert decode_data(b"data: one\ndata\ndata: two\n\n") == [b"one\n\ntwo"]
 
 
-def test_one_space_after_the_colon_is_taken_off():
+def test_one_space_after_the_colon_is_removed():
     """
     The first space belongs to the format, the second to the data.
     """
-    assert data_of(b"data:none\n\ndata: one\n\ndata:  two\n\n") == [b"none", b"one", b" two"]
+    assert decode_data(b"data:none\n\ndata: one\n\ndata:  two\n\n") == [b"none", b"one", b" two"]
 
 
-def test_comments_and_unknown_fields_are_passed_over():
+def test_comments_and_unknown_fields_are_skipped():
     """
-    Keep-alive comments, retry and fields of the server's own make no event and disturb none.
+    Keep-alive comments, retry and unknown fields create no event and change none.
     """
-    assert data_of(b": ping\n\n:\nretry: 10\nx: y\ndata: a\n: in between\n\n") == [b"a"]
+    assert decode_data(b": ping\n\n:\nretry: 10\nx: y\ndata: a\n: in between\n\n") == [b"a"]
 
 
-def test_an_event_without_data_is_none():
+def test_event_without_data_is_skipped():
     """
-    A name alone makes no event, and is forgotten by the next.
+    A name alone is no event, and does not apply to the next one.
     """
-    assert events_of(b"event: lost\n\ndata: a\n\n") == [ServerSentEvent(b"a")]
+    assert decode_all(b"event: lost\n\ndata: a\n\n") == [ServerSentEvent(b"a")]
 
 
-def test_names_are_those_of_one_event():
+def test_name_applies_to_one_event():
     """
-    An event's name is its own; the next without one is a message.
+    The next event without a name is a message.
     """
-    assert [event.event for event in events_of(b"event: ping\ndata: a\n\ndata: b\n\n")] == ["ping", "message"]
+    assert [event.event for event in decode_all(b"event: ping\ndata: a\n\ndata: b\n\n")] == ["ping", "message"]
 
 
-def test_the_last_id_stays():
+def test_last_id_applies_to_later_events():
     """
-    An id holds until another comes; one with NUL in it is none.
+    An id applies until another follows; one with NUL is ignored.
     """
     stream = b"data: a\n\nid: 7\ndata: b\n\ndata: c\n\nid: \0\ndata: d\n\n"
 
-    assert [event.id for event in events_of(stream)] == [None, "7", "7", "7"]
+    assert [event.id for event in decode_all(stream)] == [None, "7", "7", "7"]
 
 
-def test_a_byte_order_mark_at_the_start_is_taken_off():
+def test_byte_order_mark_at_the_start_is_removed():
     """
-    The mark is no part of the first field's name; later ones are data.
+    It is not part of the first field; later ones are data.
     """
-    assert data_of(BOM + b"data: a\n\ndata: " + BOM + b"\n\n") == [b"a", BOM]
+    assert decode_data(BOM + b"data: a\n\ndata: " + BOM + b"\n\n") == [b"a", BOM]
 
 
-def test_a_missing_last_newline_loses_nothing():
+def test_missing_last_newline_loses_no_event():
     """
-    Servers that forget the empty line after the last event, or even its end of line, are read all the same.
+    Servers may omit the empty line after the last event, or even its line end.
     """
-    assert data_of(b"data: a\n\ndata: b\n") == [b"a", b"b"]
-    assert data_of(b"data: a\n\ndata: b") == [b"a", b"b"]
+    assert decode_data(b"data: a\n\ndata: b\n") == [b"a", b"b"]
+    assert decode_data(b"data: a\n\ndata: b") == [b"a", b"b"]
 
 
-def test_done_is_data_like_any_other():
+def test_done_is_data():
     """
-    `[DONE]` is a word of those who send it, and no part of the format.
+    `[DONE]` is a convention of vendors, and not part of the format.
     """
-    assert data_of(b"data: {}\n\ndata: [DONE]\n\n") == [b"{}", b"[DONE]"]
+    assert decode_data(b"data: {}\n\ndata: [DONE]\n\n") == [b"{}", b"[DONE]"]
 
 
-def test_an_event_is_given_with_its_empty_line():
+def test_event_is_returned_at_its_empty_line():
     """
-    Nobody waits for the next event to see the one before.
+    The next event is not needed.
     """
     decoder = SSEDecoder()
 
@@ -153,9 +153,9 @@ def test_an_event_is_given_with_its_empty_line():
     assert decoder.feed(b"\n") == []
 
 
-def test_a_line_beyond_the_limit_is_refused():
+def test_line_above_the_limit_is_an_error():
     """
-    A line without end is an error, not a reason to fill the memory.
+    An endless line cannot fill the memory.
     """
     decoder = SSEDecoder(16)
 
@@ -163,9 +163,9 @@ def test_a_line_beyond_the_limit_is_refused():
         decoder.feed(b"data: " + b"x" * 20)
 
 
-def test_an_event_beyond_the_limit_is_refused():
+def test_event_above_the_limit_is_an_error():
     """
-    Many short lines of one event are bound by the same number.
+    Many short lines of one event have the same limit together.
     """
     decoder = SSEDecoder(16)
 
@@ -173,16 +173,16 @@ def test_an_event_beyond_the_limit_is_refused():
         decoder.feed(b"data: 123456\n" * 3)
 
 
-def test_the_limit_is_for_each_event():
+def test_limit_applies_to_each_event():
     """
-    Any number of events of the allowed size passes.
+    Any number of events within the limit is accepted.
     """
     assert len(SSEDecoder(16).feed(b"data: 1234567890\n\n" * 10)) == 10
 
 
-def test_endless_empty_data_lines_are_refused():
+def test_endless_empty_data_lines_are_an_error():
     """
-    Lines without content fill the memory too, and count.
+    Lines without content use memory too, and count.
     """
     decoder = SSEDecoder(16)
 

@@ -1,4 +1,4 @@
-"""Bodies with files in them: what is found before anything is sent, and what is read while it is."""
+"""Bodies with files: checks before anything is sent, and reading in blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from budwood.wire.uploads import BLOCK_SIZE, AsyncUpload, Upload, prepare_body, 
 @pytest.fixture
 def file(tmp_path):
     """
-    A file of two blocks and a bit.
+    A file of two blocks and five bytes.
     """
     file = tmp_path / "photo.bin"
     file.write_bytes(os.urandom(2 * BLOCK_SIZE + 5))

@@ -183,14 +183,14 @@ def test_overload_within_a_stream_is_retried_before_the_first_content(claude, sc
     """
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     event = f"event: error\ndata: {json.dumps(overloaded)}\n\n".encode()
-    begun, *rest = stream_of("Hello")
-    scripted.reply(200, chunks=[begun, event]).reply(200, chunks=[begun, *rest])
+    started, *rest = stream_of("Hello")
+    scripted.reply(200, chunks=[started, event]).reply(200, chunks=[started, *rest])
     with claude.stream("Hi") as stream:
         list(stream)
     assert stream.response.text == "Hello"
     assert [attempt.error for attempt in stream.response.attempts] == ["CapacityError", None]
 
-    scripted.reply(200, chunks=[begun, *rest[:2], event])
+    scripted.reply(200, chunks=[started, *rest[:2], event])
     with claude.stream("Hi") as stream, pytest.raises(StreamInterruptedError, match="Overloaded") as caught:
         list(stream)
     assert isinstance(caught.value.__cause__, CapacityError)

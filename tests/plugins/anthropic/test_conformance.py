@@ -250,10 +250,10 @@ def streamed(blocks, usage, finish):
     """
     Create the events of a message, each named after its type.
     """
-    begun = {**message([], None, finish), "stop_reason": None}
+    started = {**message([], None, finish), "stop_reason": None}
     if usage is not None:
-        begun["usage"] = {**counts_of_input(usage), "output_tokens": 1}
-    events = [{"type": "message_start", "message": begun}]
+        started["usage"] = {**counts_of_input(usage), "output_tokens": 1}
+    events = [{"type": "message_start", "message": started}]
     for index, (block, deltas) in enumerate(blocks):
         events.append({"type": "content_block_start", "index": index, "content_block": block})
         events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]

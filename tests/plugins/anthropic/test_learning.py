@@ -58,7 +58,7 @@ def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
     alone = unknown.ask("Hello", top_p=0.9)
 
     (adaptation,) = both.adaptations
-    assert adaptation.reason == f"claude-next rejects it beside temperature (learned from the server: {BOTH})"
+    assert adaptation.reason == f"claude-next rejects it together with temperature (learned from the server: {BOTH})"
     assert again.adaptations == both.adaptations
     assert ("top_p" in scripted.sent(1), "top_p" in scripted.sent(2)) == (False, False)
     assert (scripted.sent()["top_p"], alone.adaptations) == (0.9, ())

@@ -42,12 +42,12 @@ def sse(*events):
     return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
 
 
-def block(index, begun, *deltas):
+def block(index, started, *deltas):
     """
     Create the events of one content block.
     """
     return [
-        {"type": "content_block_start", "index": index, "content_block": begun},
+        {"type": "content_block_start", "index": index, "content_block": started},
         *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
         {"type": "content_block_stop", "index": index},
     ]
@@ -105,8 +105,8 @@ def test_usage_is_cumulative(speaker):
     """
     The counts at the end replace those at the start; missing counts are unchanged.
     """
-    begun = {"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 4, "output_tokens": 1}
-    start = {"type": "message_start", "message": {"usage": begun}}
+    started = {"input_tokens": 3, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 4, "output_tokens": 1}
+    start = {"type": "message_start", "message": {"usage": started}}
     end = {
         "type": "message_delta",
         "delta": {"stop_reason": "end_turn"},
@@ -242,9 +242,9 @@ def test_open_blocks_are_closed_at_the_end(speaker):
     """
     A tool call is complete even if a gateway leaves out the end of its block.
     """
-    begun = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
+    started = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
 
-    assert parts_of(speaker(), *begun) == (ToolCallPart(id="a", name="now", arguments="{}"),)
+    assert parts_of(speaker(), *started) == (ToolCallPart(id="a", name="now", arguments="{}"),)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_a_reply_and_its_stream_agree(speaker):
     assembled = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
     start = {"type": "message_start", "message": {**message, "content": []}}
     end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": usage}
-    blocks = [event for index, begun in enumerate(content) for event in block(index, begun)]
+    blocks = [event for index, started in enumerate(content) for event in block(index, started)]
     streamed = built(play(speaker(), sse(start, *blocks, end)))
 
     assert streamed.model_dump(exclude={"raw"}) == assembled.model_dump(exclude={"raw"})

@@ -1,4 +1,4 @@
-"""The transport, proved by the kit."""
+"""The transport passes the suite."""
 
 from budwood_testing import TransportSuite
 

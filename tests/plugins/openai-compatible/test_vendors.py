@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budwood import Client
-from budwood.catalog import presets
+from budwood.catalog import load_presets
 from budwood.errors import CredentialError
 from budwood_testing import chat_chunks, chat_reply, sse
 
@@ -44,12 +44,12 @@ def test_section_of_the_settings(scripted, clock):
     assert (scripted.sent(0)["longest"], scripted.sent(0)["temperature"]) == (5, 0.5)
 
 
-@pytest.mark.parametrize("name", sorted(presets()))
+@pytest.mark.parametrize("name", sorted(load_presets()))
 def test_presets(scripted, clock, monkeypatch, name):
     """
     Each preset can be asked by its name, at its address, with the key of its variable.
     """
-    preset = presets()[name]
+    preset = load_presets()[name]
     for variable in preset.environment.get("api_key", ())[:1]:
         monkeypatch.setenv(variable, SECRET)
     with Client(f"{name}/m", transport=scripted, clock=clock, cache=False) as client:
@@ -61,12 +61,12 @@ def test_presets(scripted, clock, monkeypatch, name):
     assert key == (f"Bearer {SECRET}" if preset.environment.get("api_key") else None)
 
 
-@pytest.mark.parametrize("name", sorted(name for name, preset in presets().items() if preset.needs_credential))
+@pytest.mark.parametrize("name", sorted(name for name, preset in load_presets().items() if preset.needs_credential))
 def test_preset_without_its_key(scripted, clock, name):
     """
     Without its key, the error names the variable of the preset, and nothing is sent.
     """
-    variable = presets()[name].environment["api_key"][0]
+    variable = load_presets()[name].environment["api_key"][0]
     with Client(f"{name}/m", transport=scripted, clock=clock) as client, pytest.raises(CredentialError, match=variable):
         client.ask("Hi")
     assert scripted.calls == []

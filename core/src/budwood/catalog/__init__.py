@@ -15,7 +15,7 @@ ten times as long.
 Rules that are not in the catalog are learned from the errors of servers (`LearnedRules`).
 """
 
-from budwood.catalog.catalog import Catalog, Preset, presets
+from budwood.catalog.catalog import Catalog, Preset, load_presets
 from budwood.catalog.learned import LearnedRules
 
-__all__ = ["Catalog", "LearnedRules", "Preset", "presets"]
+__all__ = ["Catalog", "LearnedRules", "Preset", "load_presets"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
-from budwood.catalog.files import Table, exists, read
+from budwood.catalog.files import Table, has_file, load_table
 from budwood.catalog.matching import best_match
 from budwood.names import normalise
 from budwood.settings import validate_settings
@@ -91,11 +91,11 @@ class Catalog:
 
     def has_facts(self, *providers: str) -> bool:
         """Tell whether there may be facts of models of one of these providers. No file is read."""
-        return bool(self._own) or any(exists(f"facts/{provider}.json") for provider in providers)
+        return bool(self._own) or any(has_file(f"facts/{provider}.json") for provider in providers)
 
     def preset(self, name: str) -> Preset | None:
         """Return the preset with a name, or None."""
-        return presets().get(normalise(name))
+        return load_presets().get(normalise(name))
 
     def _with_own_rules(self, rules: ModelRules, names: tuple[str, ...]) -> ModelRules:
         own, fields = self._own_fields(ModelRules, names)
@@ -164,19 +164,19 @@ def _builtin_rules(names: tuple[str, ...]) -> ModelRules:
 
 @lru_cache(maxsize=1024)
 def _builtin_facts(vendor: str, model: str, also: tuple[str, ...]) -> ModelFacts:
-    from budwood.catalog.vendors import known_facts, shutdown
+    from budwood.catalog.vendors import find_facts, find_shutdown
     from budwood.types import ModelFacts
 
     owners = tuple(dict.fromkeys((vendor, *also)))
-    found = next((facts for owner in owners if (facts := known_facts(owner, model))), ModelFacts.model_construct())
-    end = shutdown(vendor, model)
+    found = next((facts for owner in owners if (facts := find_facts(owner, model))), ModelFacts.model_construct())
+    end = find_shutdown(vendor, model)
     return found.model_copy(update=end) if end else found
 
 
 @cache
-def presets() -> Mapping[str, Preset]:
+def load_presets() -> Mapping[str, Preset]:
     """Return all presets by name."""
-    return {name: _preset(row) for name, row in read("presets.json").items()}
+    return {name: _preset(row) for name, row in load_table("presets.json").items()}
 
 
 def _preset(row: Table) -> Preset:
@@ -198,4 +198,4 @@ def _builtin(pattern: str) -> ModelRules:
 
 @cache
 def _builtin_rows() -> Mapping[str, Table]:
-    return read("models.json")
+    return load_table("models.json")

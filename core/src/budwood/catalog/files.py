@@ -11,12 +11,12 @@ from pydantic_core import from_json
 Table = dict[str, Any]
 
 
-def exists(name: str) -> bool:
+def has_file(name: str) -> bool:
     """Tell whether the folder of this module has a file with that name."""
     return (Path(__file__).parent / name).is_file()
 
 
-def read(name: str) -> Table:
+def load_table(name: str) -> Table:
     """
     Read a file in the folder of this module.
 

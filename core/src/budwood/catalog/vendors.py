@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, Final
 
-from budwood.catalog.files import Table, read
+from budwood.catalog.files import Table, load_table
 from budwood.catalog.matching import best_match
 from budwood.types.prices import LongInputPrices, ModelFacts, ModelPrices
 
@@ -89,34 +89,35 @@ def _decimals(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def vendor(name: str) -> Vendor | None:
+def load_vendor(name: str) -> Vendor | None:
     """Return the models of a vendor, by the name of its plugin or preset; None if the catalog has none."""
     if not name.replace("-", "").isalnum():
         return None
     try:
-        return Vendor(read(f"facts/{name}.json"))
+        return Vendor(load_table(f"facts/{name}.json"))
     except FileNotFoundError:
         return None
 
 
-def known_facts(owner: str, model: str) -> ModelFacts | None:
+def find_facts(owner: str, model: str) -> ModelFacts | None:
     """Return the facts of a model that a provider serves, also of another vendor's; None if it is not known."""
-    provider = vendor(owner)
+    provider = load_vendor(owner)
     if provider is None:
         return None
-    vendors = (provider, *(other for name in provider.also if (other := vendor(name))))
+    vendors = (provider, *(other for name in provider.also if (other := load_vendor(name))))
     return next((facts for each in vendors if (facts := each.find(model))), None)
 
 
 @cache
-def shutdowns() -> Mapping[str, Mapping[str, Table]]:
+def load_shutdowns() -> Mapping[str, Mapping[str, Table]]:
     """Return the models that are shut down, by vendor and name. Each provider has its own dates for a model."""
     return {
-        vendor: {name: row for row in rows for name in row["names"]} for vendor, rows in read("shutdowns.json").items()
+        vendor: {name: row for row in rows for name in row["names"]}
+        for vendor, rows in load_table("shutdowns.json").items()
     }
 
 
-def shutdown(vendor: str, model: str) -> Table:
+def find_shutdown(vendor: str, model: str) -> Table:
     """Return the shutdown day and the successor of a model as fields of `ModelFacts`; empty if they are not known."""
-    row = shutdowns().get(vendor, {}).get(model)
+    row = load_shutdowns().get(vendor, {}).get(model)
     return {"shutdown": date.fromisoformat(row["shutdown"]), "successor": row.get("successor")} if row else {}

@@ -62,7 +62,7 @@ def create_blocking(instances: Instances, name: str) -> tuple[Transport, PluginS
         UnsupportedError: It has async I/O only.
     """
     instance = instances.build(TRANSPORT, _DEFAULT if name == _AUTO else name)
-    with faults.calling(instance.source, "blocking"):
+    with faults.call_boundary(instance.source, "blocking"):
         return cast("Transports", instance.implementation).blocking(), instance.source
 
 
@@ -110,7 +110,7 @@ def _proxy_schemes(instance: Instance[Any]) -> frozenset[str]:
 
 
 def _create_async(instance: Instance[Any]) -> tuple[AsyncTransport, PluginSource]:
-    with faults.calling(instance.source, "asynchronous"):
+    with faults.call_boundary(instance.source, "asynchronous"):
         return cast("Transports", instance.implementation).asynchronous(), instance.source
 
 

@@ -241,7 +241,7 @@ class Engine:
             self.endpoints.close()
         finally:
             if self.cache is not None and self.cache.owned:
-                with faults.calling(self.cache.source, "close"):
+                with faults.call_boundary(self.cache.source, "close"):
                     self.cache.store.close()
 
     def _check_request(self, options: AskOptions) -> Call:

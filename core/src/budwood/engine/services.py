@@ -164,7 +164,7 @@ def count_tokens(call: Call, request: ChatRequest, *, offline: bool) -> Flow[Tok
     endpoint = call.target.endpoint
     local = endpoint.local
     if isinstance(local, LocalTokenCountProvider) and TOKEN_COUNT.capability in call.target.capabilities():
-        count = faults.guard(endpoint.source, "count_tokens", local.count_tokens)
+        count = faults.wrap(endpoint.source, "count_tokens", local.count_tokens)
         tokens: int = yield Invoke(lambda: count(request), inline=endpoint.inline)
         return _exact(call, tokens)
     local_count: TokenCount = yield Invoke(lambda: call.counter.count(endpoint, request))
@@ -190,7 +190,7 @@ def list_models(call: Call) -> Flow[tuple[ModelInfo, ...]]:
     """List the models of a provider. Request their details separately if the vendor's list has none."""
     endpoint = call.target.endpoint
     if endpoint.local is not None:
-        list_local = faults.guard(endpoint.source, "models", endpoint.local.models)
+        list_local = faults.wrap(endpoint.source, "models", endpoint.local.models)
         models: tuple[ModelInfo, ...] = yield Invoke(list_local, inline=endpoint.inline)
     else:
         models = yield from send_request(call, MODELS, None)

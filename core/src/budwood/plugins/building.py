@@ -22,7 +22,7 @@ def settings_model(spec: Spec[Any, Any], source: PluginSource) -> type[BaseModel
         PluginFaultError: `Spec.settings` raised.
         PluginInvalidError: It returned something else.
     """
-    with faults.calling(source, "settings"):
+    with faults.call_boundary(source, "settings"):
         model: object = spec.settings()
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         raise PluginInvalidError(
@@ -43,7 +43,7 @@ def build_object(
         PluginFaultError: `Spec.build` raised an error that is not a `BudwoodError`.
         PluginInvalidError: The implementation lacks methods of the Protocol of its kind.
     """
-    with faults.building(source, settings):
+    with faults.build_boundary(source, settings):
         try:
             built: object = spec.build(settings, context)
         except ImportError as error:
@@ -56,7 +56,7 @@ def build_object(
 
 
 def _check_protocol(kind: Kind[Any], built: object, source: PluginSource) -> None:
-    missing = [_missing(built, protocol) for protocol in kind.protocols]
+    missing = [_missing_members(built, protocol) for protocol in kind.protocols]
     if all(missing):
         nearest: list[str] = min(missing, key=len)
         names = " nor ".join(protocol.__name__ for protocol in kind.protocols)
@@ -72,7 +72,7 @@ def _check_protocol(kind: Kind[Any], built: object, source: PluginSource) -> Non
 
 def _check_chat(built: object, source: PluginSource) -> None:
     """Check that a remote provider with the capability chat implements `Provider`. Other providers need not."""
-    if missing := _missing(built, Provider):
+    if missing := _missing_members(built, Provider):
         raise PluginInvalidError(
             f"Plugin {source.label} returned a {type(built).__name__} from build(), which has the capability "
             f"chat, but does not implement Provider. Missing: {', '.join(missing)}.",
@@ -80,7 +80,7 @@ def _check_chat(built: object, source: PluginSource) -> None:
         )
 
 
-def _missing(built: object, protocol: type) -> list[str]:
+def _missing_members(built: object, protocol: type) -> list[str]:
     """List the members of a Protocol that an object lacks."""
     members = {**vars(protocol), **protocol.__annotations__}
     return sorted(name for name in members if not name.startswith("_") and not hasattr(built, name))

@@ -100,11 +100,11 @@ def examine(
 
 def _examine(registry: Registry, plugin: InstalledPlugin, timeout: float) -> Finding:
     if registry.is_disabled(plugin):
-        return _finding(plugin, state="disabled")
+        return _make_finding(plugin, state="disabled")
     claims = registry.claims(plugin.kind, plugin.name)
     if len(claims) > 1:
         error = conflict(plugin.kind, plugin.name, claims)
-        return _finding(plugin, state="conflict", problem=error.message, hint=error.hint or "")
+        return _make_finding(plugin, state="conflict", problem=error.message, hint=error.hint or "")
     with tempfile.TemporaryDirectory(prefix="budwood-doctor-", ignore_cleanup_errors=True) as home:
         return _examine_in_process(plugin, timeout, home)
 
@@ -128,7 +128,7 @@ def _examine_in_process(plugin: InstalledPlugin, timeout: float, home: str) -> F
         return _make_broken(plugin, method, problem)
     report = _last_report(run.stdout)
     if "state" in report:
-        return _finding(plugin, **report)
+        return _make_finding(plugin, **report)
     method = report.get("method", "import")
     problem = f"{_name_of(plugin, method)} ended its process with status {run.returncode}: {_tail(run.stderr)}"
     return _make_broken(plugin, method, problem)
@@ -152,10 +152,10 @@ def _search_path() -> list[str]:
 
 def _make_broken(plugin: InstalledPlugin, method: str, problem: str) -> Finding:
     hint = f"This is a fault in the plugin. Report it to {plugin.source.authors}."
-    return _finding(plugin, state="broken", method=method, problem=problem, hint=hint)
+    return _make_finding(plugin, state="broken", method=method, problem=problem, hint=hint)
 
 
-def _finding(plugin: InstalledPlugin, *, state: State, **details: str) -> Finding:
+def _make_finding(plugin: InstalledPlugin, *, state: State, **details: str) -> Finding:
     return Finding(
         kind=plugin.kind.label,
         name=plugin.name,

@@ -57,7 +57,7 @@ def examine_plugin(plugin: InstalledPlugin, report: Report) -> dict[str, str]:
         start("import")
         spec: Any = registry.load(plugin.kind, plugin.name)
         start("settings")
-        with faults.calling(plugin.source, "settings"):
+        with faults.call_boundary(plugin.source, "settings"):
             settings_model(spec, plugin.source).model_json_schema()
         start("build")
         note = _build(plugin, registry, start)
@@ -74,7 +74,7 @@ def _build(plugin: InstalledPlugin, registry: Registry, start: Callable[[str], N
         close = getattr(instance.implementation, "close", None)
         if callable(close):
             start("close")
-            with faults.calling(plugin.source, "close"):
+            with faults.call_boundary(plugin.source, "close"):
                 close()
     except PluginError:
         raise

@@ -3,7 +3,7 @@ The boundary around the code of plugins: it converts whatever a plugin raises to
 
 .. code-block:: python
 
-    with faults.encoding(endpoint.source, "encode"):
+    with faults.encoding_boundary(endpoint.source, "encode"):
         request = provider.encode(chat_request, stream=False)
 
 Each boundary is a context manager without state. It can be entered repeatedly and by several threads, so that a loop
@@ -194,16 +194,20 @@ class SecretBoundary(Boundary):
         return any(secret in text for secret in self._secrets)
 
 
-calling: Final[Callable[[PluginSource, str], Boundary]] = lru_cache(_CACHED_BOUNDARIES)(Boundary)
+call_boundary: Final[Callable[[PluginSource, str], Boundary]] = lru_cache(_CACHED_BOUNDARIES)(Boundary)
 """Return the boundary of a method that neither encodes a request nor decodes a reply: `build`, `count`, `get`."""
 
-encoding: Final[Callable[[PluginSource, str], EncodingBoundary]] = lru_cache(_CACHED_BOUNDARIES)(EncodingBoundary)
+encoding_boundary: Final[Callable[[PluginSource, str], EncodingBoundary]] = lru_cache(_CACHED_BOUNDARIES)(
+    EncodingBoundary
+)
 """Return the boundary of a method that encodes a request: `encode`, `encode_embedding`."""
 
-decoding: Final[Callable[[PluginSource, str], DecodingBoundary]] = lru_cache(_CACHED_BOUNDARIES)(DecodingBoundary)
+decoding_boundary: Final[Callable[[PluginSource, str], DecodingBoundary]] = lru_cache(_CACHED_BOUNDARIES)(
+    DecodingBoundary
+)
 """Return the boundary of a method that decodes a stream: `feed`, `close`. For a full reply, use `DecodingBoundary`."""
 
-authorizing: Final[Callable[[PluginSource, str], SecretBoundary]] = lru_cache(_CACHED_BOUNDARIES)(SecretBoundary)
+secret_boundary: Final[Callable[[PluginSource, str], SecretBoundary]] = lru_cache(_CACHED_BOUNDARIES)(SecretBoundary)
 """Return the boundary of a method that handles secrets: `authorize`."""
 
 
@@ -217,16 +221,16 @@ def text_error(error: UnicodeEncodeError | PydanticSerializationError) -> Prompt
 
 def wrong_result(source: PluginSource, method: str, result: object, expected: type) -> PluginFaultError:
     """Return the error for a method whose result has the wrong type."""
-    return calling(source, method).fault(f"it returned {type(result).__name__} instead of {expected.__name__}")
+    return call_boundary(source, method).fault(f"it returned {type(result).__name__} instead of {expected.__name__}")
 
 
-def building(source: PluginSource, settings: BaseModel) -> SecretBoundary:
+def build_boundary(source: PluginSource, settings: BaseModel) -> SecretBoundary:
     """Return the boundary of `build`, whose errors must not contain the secrets in the settings."""
     values = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
     return SecretBoundary(source, "build", [value for value in values if value])
 
 
-def guard(
+def wrap(
     source: PluginSource, method: str, function: Callable[P, T], returns: tuple[type, ...] = (object,)
 ) -> Callable[P, T]:
     """
@@ -243,7 +247,7 @@ def guard(
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            calling(source, method).convert(error)
+            call_boundary(source, method).convert(error)
             raise
         if not isinstance(result, returns):
             raise wrong_result(source, method, result, returns[0])

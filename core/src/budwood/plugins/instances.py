@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from budwood import logs
-from budwood.catalog import Catalog, LearnedRules, Preset, presets
+from budwood.catalog import Catalog, LearnedRules, Preset, load_presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import PluginNotFoundError
@@ -19,7 +19,7 @@ from budwood.names import did_you_mean, join_names, normalise
 from budwood.plugins import faults
 from budwood.plugins.building import build_object, settings_model
 from budwood.plugins.faults import PluginSource
-from budwood.plugins.own import own_distribution
+from budwood.plugins.first_party import first_party_distribution
 from budwood.plugins.registry import Registry
 from budwood.settings import Settings, override_settings, validate_settings
 from budwood.types import ModelRules
@@ -103,7 +103,7 @@ class Instances:
         )
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
         model = settings_model(spec, source)
-        with faults.authorizing(source, "settings"):  # validators see secrets
+        with faults.secret_boundary(source, "settings"):  # validators see secrets
             settings = validate_settings(
                 model,
                 values,
@@ -131,7 +131,9 @@ class Instances:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
-            names |= {name for name, preset in presets().items() if self.registry.inventory.find(kind, preset.plugin)}
+            names |= {
+                name for name, preset in load_presets().items() if self.registry.inventory.find(kind, preset.plugin)
+            }
         return sorted(names)
 
     def names_matching(self, kind: Kind[T], value: str) -> list[str]:
@@ -167,7 +169,7 @@ class Instances:
         try:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
-            if name == plugin and own_distribution(kind, plugin) is None:
+            if name == plugin and first_party_distribution(kind, plugin) is None:
                 error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
                 if error.hint is None and name in self.settings.names(kind.section):
                     section = f"[{kind.section}.{name}]"

@@ -25,8 +25,8 @@ from budwood.hooks import API_VERSION, Kind, Spec
 from budwood.names import did_you_mean, join_names, normalise
 from budwood.plugins import faults
 from budwood.plugins.discovery import InstalledPlugin, Inventory, take_inventory
+from budwood.plugins.first_party import first_party_distribution, first_party_names, install_hint
 from budwood.plugins.metadata import read_metadata, satisfies
-from budwood.plugins.own import install_hint, own_distribution, own_names
 
 S = TypeVar("S", bound=Spec[Any, Any])
 
@@ -126,9 +126,9 @@ class Registry:
                 f"{message} by the distribution {distribution!r}, which the settings require.",
                 hint=f"Install {distribution}, or remove `distribution` from [{kind.section}.{name}].",
             )
-        if (own := own_distribution(kind, name)) is not None:
+        if (own := first_party_distribution(kind, name)) is not None:
             return PluginNotFoundError(f"{message}.", hint=install_hint(own))
-        near = did_you_mean(normalise(name), [*installed, *own_names(kind)])
+        near = did_you_mean(normalise(name), [*installed, *first_party_names(kind)])
         return PluginNotFoundError(f"{message}; installed: {join_names(installed)}.", hint=near)
 
     def _attempt(self, plugin: InstalledPlugin) -> Spec[Any, Any] | PluginError:
@@ -153,7 +153,7 @@ class Registry:
     def _describe(self, plugin: InstalledPlugin, module: ModuleType) -> list[object]:
         """Return the specs of the plugin's kind that the module provides."""
         hook = plugin.kind.hook
-        with faults.calling(plugin.source, hook):
+        with faults.call_boundary(plugin.source, hook):
             self._register(plugin, module)
             others = [other for other in self._manager.get_plugins() if other is not module]
             results: list[object] = self._manager.subset_hook_caller(hook, remove_plugins=others)()

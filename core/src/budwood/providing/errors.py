@@ -133,7 +133,7 @@ def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes, *
     if words & error_codes.content_filter:
         what = "prompt" if vendor_error.stage == "prompt" else "reply"
         return ContentFilterError(
-            f"The content filter refused the {what}: {message}",
+            f"The content filter blocked the {what}: {message}",
             stage=vendor_error.stage,
             categories=vendor_error.categories,
         )
@@ -164,7 +164,7 @@ def _exceeds_context(status: int, message: str, error_codes: ErrorCodes) -> bool
 
 def _by_status(status: int, message: str, *, is_credential: bool) -> ProviderError:
     if status == 401 or is_credential:
-        return AuthenticationError(f"The credential was refused: {message}", hint="Check the API key.")
+        return AuthenticationError(f"The credential was rejected: {message}", hint="Check the API key.")
     if status == 403:
         return PermissionDeniedError(message, hint="Check that the key may use this model, and from this network.")
     if status == 404:

@@ -84,8 +84,10 @@ def parse_rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
 def parse_duration(value: object) -> float | None:
     """Return the seconds of a duration: ``6m0s``, ``120ms``, plain seconds as a text or a number; None for all else."""
     plain = _number(value)
-    if plain is not None or not isinstance(value, str) or len(value) > _MAX_DIGITS:
-        return plain
+    if plain is not None:
+        return plain if plain >= 0 else None
+    if not isinstance(value, str) or len(value) > _MAX_DIGITS:
+        return None
     parts = _DURATION.findall(value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
         return None

@@ -52,17 +52,17 @@ def adapt_parameters(
         defaults: Values for parameters that neither the request nor the rules set, by the vendor's names.
     """
     values: dict[str, Any] = {**(defaults or {}), **rules.defaults}
-    given = request.model_fields_set
-    if not values and given.isdisjoint(_ALL_PARAMETERS):
+    set_names = request.model_fields_set
+    if not values and set_names.isdisjoint(_ALL_PARAMETERS):
         return Parameters(values)
     adaptations: list[Adaptation] = []
-    refused = _refused(request, rules)
+    rejected = _find_rejected(request, rules)
     for name in PARAMETERS:
-        if values or name in given:
-            adaptations += _encode(name, request, rules, refused=refused, names=names or {}, values=values)
+        if values or name in set_names:
+            adaptations += _encode(name, request, rules, rejected=rejected, names=names or {}, values=values)
     for name in RARE_PARAMETERS:
-        if name in given and getattr(request, name) is not None:
-            adaptations += _encode_rare(name, request, rules, refused=refused, names=names or {}, values=values)
+        if name in set_names and getattr(request, name) is not None:
+            adaptations += _encode_rare(name, request, rules, rejected=rejected, names=names or {}, values=values)
     return Parameters(values, tuple(adaptations))
 
 
@@ -71,24 +71,26 @@ def _encode(
     request: ChatRequest,
     rules: ModelRules,
     *,
-    refused: frozenset[str],
+    rejected: frozenset[str],
     names: Mapping[str, str],
     values: dict[str, Any],
 ) -> Iterator[Adaptation]:
     """Encode one parameter, and yield its adaptations."""
     value = getattr(request, name)
-    is_given = value not in (None, ())
+    is_set = value not in (None, ())
     usual = names.get(name, name)
-    if name in refused and (is_given or usual in values):
+    if name in rejected and (is_set or usual in values):
         values.pop(usual, None)
-        yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
-    elif is_given and name not in refused:
+        yield Adaptation(parameter=name, action="dropped", reason=_describe_rejection(name, request, rules))
+    elif is_set and name not in rejected:
         renamed = rules.renames.get(name, usual)
         if renamed != usual:
-            reason = f"{request.model} calls it {renamed}{_learned_note(name, rules)}"
+            reason = f"{request.model} calls it {renamed}{_describe_source(name, rules)}"
             yield Adaptation(parameter=name, action="renamed", reason=reason)
         if name == "reasoning_effort" and (effort := rules.efforts.get(value, value)) != value:
-            reason = f"{request.model} does not support effort {value}: {effort} was sent{_learned_note(name, rules)}"
+            reason = (
+                f"{request.model} does not support effort {value}: {effort} was sent{_describe_source(name, rules)}"
+            )
             yield Adaptation(parameter=name, action="changed", reason=reason)
             value = effort
         values[renamed] = list(value) if isinstance(value, tuple) else value
@@ -99,41 +101,41 @@ def _encode_rare(
     request: ChatRequest,
     rules: ModelRules,
     *,
-    refused: frozenset[str],
+    rejected: frozenset[str],
     names: Mapping[str, str],
     values: dict[str, Any],
 ) -> Iterator[Adaptation]:
     """Encode a parameter that few vendors accept, or yield that it was dropped."""
-    if name in refused:
-        yield Adaptation(parameter=name, action="dropped", reason=_reason(name, request, rules))
+    if name in rejected:
+        yield Adaptation(parameter=name, action="dropped", reason=_describe_rejection(name, request, rules))
     elif name in names:
         values[names[name]] = getattr(request, name)
     else:
         yield Adaptation(parameter=name, action="dropped", reason="the vendor has no such parameter")
 
 
-def _refused(request: ChatRequest, rules: ModelRules) -> frozenset[str]:
+def _find_rejected(request: ChatRequest, rules: ModelRules) -> frozenset[str]:
     effort = request.reasoning_effort or rules.default_effort
-    refused = rules.refuses if effort == "none" else rules.refuses | rules.refuses_unless_effort_none
+    rejected = rules.refuses if effort == "none" else rules.refuses | rules.refuses_unless_effort_none
     if not rules.refuses_beside:
-        return refused
-    beside = (
+        return rejected
+    exclusive = (
         name
         for name, other in rules.refuses_beside.items()
-        if other not in refused and getattr(request, other, None) not in (None, ())
+        if other not in rejected and getattr(request, other, None) not in (None, ())
     )
-    return refused.union(beside)
+    return rejected.union(exclusive)
 
 
-def _reason(name: str, request: ChatRequest, rules: ModelRules) -> str:
-    beside = f" beside {rules.refuses_beside[name]}" if _only_beside(name, rules) else ""
+def _describe_rejection(name: str, request: ChatRequest, rules: ModelRules) -> str:
+    together = f" together with {rules.refuses_beside[name]}" if _is_exclusive(name, rules) else ""
     source = f" ({rules.source})" if rules.source else ""
-    return f"{request.model} rejects it{beside}{_learned_note(name, rules) or source}"
+    return f"{request.model} rejects it{together}{_describe_source(name, rules) or source}"
 
 
-def _only_beside(name: str, rules: ModelRules) -> bool:
+def _is_exclusive(name: str, rules: ModelRules) -> bool:
     return name in rules.refuses_beside and name not in rules.refuses | rules.refuses_unless_effort_none
 
 
-def _learned_note(name: str, rules: ModelRules) -> str:
+def _describe_source(name: str, rules: ModelRules) -> str:
     return f" (learned from the server: {rules.learned[name]})" if name in rules.learned else ""

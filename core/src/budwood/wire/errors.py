@@ -203,7 +203,7 @@ def authorization_conflict_error() -> ConfigurationError:
     """Create the error for a URL with credentials if a header has credentials too: only one can be sent."""
     return ConfigurationError(
         "base_url contains a user name or password, and the API key needs the same header, `authorization`.",
-        hint="Remove what stands before the @ in base_url, or the API key.",
+        hint="Remove the part before the @ in base_url, or the API key.",
     )
 
 

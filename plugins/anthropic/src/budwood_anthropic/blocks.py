@@ -20,7 +20,7 @@ from budwood.types import (
     VendorContent,
     VendorPart,
 )
-from budwood_anthropic.decoding import THINKING, VENDOR, arguments_text, decode_call, decode_text, decode_thinking
+from budwood_anthropic.decoding import THINKING, VENDOR, decode_call, decode_text, decode_thinking, encode_arguments
 
 _KINDS: Final[Mapping[str, str]] = {
     "text_delta": "text",
@@ -40,7 +40,7 @@ _FIELDS: Final[Mapping[str, str]] = {
 """The kind of a delta without a type, by its field."""
 
 
-def delta_kind(delta: Mapping[str, Any]) -> str | None:
+def find_delta_kind(delta: Mapping[str, Any]) -> str | None:
     """Return the kind of a delta; gateways leave the type out."""
     kind = delta.get("type")
     return kind if isinstance(kind, str) else next((_FIELDS[name] for name in delta if name in _FIELDS), None)
@@ -73,7 +73,7 @@ class OpenBlock:
         Raises:
             BadResponseError: The fragment belongs to another kind of block, or is not a text.
         """
-        kind = delta_kind(delta)
+        kind = find_delta_kind(delta)
         if self.kind is not None and _KINDS.get(kind or "", self.kind) != self.kind:
             raise BadResponseError(f"The stream continues a {self.kind} block with a {kind}.")
         match kind:
@@ -125,7 +125,7 @@ class OpenText(OpenBlock):
 
     def add(self, delta: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """Report a fragment of the text."""
-        kind = delta.get("type") or delta_kind(delta)
+        kind = delta.get("type") or find_delta_kind(delta)
         if kind != "text_delta":
             super().add(delta)
         elif text := require_text(delta.get("text"), "text"):
@@ -151,7 +151,7 @@ class OpenThinking(OpenBlock):
 
     def add(self, delta: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """Report a fragment of the thinking."""
-        kind = delta.get("type") or delta_kind(delta)
+        kind = delta.get("type") or find_delta_kind(delta)
         if kind != "thinking_delta":
             super().add(delta)
         elif thinking := require_text(delta.get("thinking"), "thinking"):
@@ -194,7 +194,7 @@ class OpenCall(OpenBlock):
         """Report arguments that were not streamed, and the fields that the API requires back."""
         block = self.complete()
         streamed = "".join(self._json)
-        arguments = streamed or arguments_text(block.get("input"))
+        arguments = streamed or encode_arguments(block.get("input"))
         if not streamed:
             yield ToolCallDelta(self._number, arguments=arguments)
         part = decode_call(block, arguments)
@@ -218,14 +218,14 @@ def open_block(block: Mapping[str, Any], *, call: int) -> OpenBlock:
             return OpenBlock(block)
 
 
-def block_for(delta: Mapping[str, Any]) -> OpenBlock:
+def open_missing_block(delta: Mapping[str, Any]) -> OpenBlock:
     """
     Start the block that a delta continues although no event started it.
 
     Raises:
         BadResponseError: The kind of block is unknown, or it is a tool call, whose name is missing.
     """
-    kind = _KINDS.get(delta_kind(delta) or "")
+    kind = _KINDS.get(find_delta_kind(delta) or "")
     if kind == "text":
         return OpenText({"type": "text"})
     if kind == "thinking":

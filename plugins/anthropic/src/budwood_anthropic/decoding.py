@@ -44,17 +44,17 @@ _TEXT_FIELDS: Final = frozenset({"type", "text"})
 _CALL_FIELDS: Final = frozenset({"type", "id", "name", "input"})
 
 
-def finish_reason(raw: str | None) -> FinishReason:
+def convert_finish_reason(raw: str | None) -> FinishReason:
     """Convert the vendor's stop reason."""
     return FINISH_REASONS.get(raw or "", "other")
 
 
-def stop_reason(value: object) -> str | None:
+def parse_stop_reason(value: object) -> str | None:
     """Return the vendor's reason as a text; None if there is none."""
     return str(value) if value else None
 
 
-def content_blocks(content: object) -> list[Mapping[str, Any]]:
+def list_blocks(content: object) -> list[Mapping[str, Any]]:
     """
     Return the blocks of a message; a text alone counts as one.
 
@@ -82,7 +82,7 @@ def decode_block(block: Mapping[str, Any]) -> Part:
     if kind in THINKING:
         return decode_thinking(block)
     if kind == "tool_use":
-        return decode_call(block, arguments_text(block.get("input")))
+        return decode_call(block, encode_arguments(block.get("input")))
     return VendorPart(provider=VENDOR, kind=str(kind or "content"), data=dict(block))
 
 
@@ -116,7 +116,7 @@ def decode_thinking(block: Mapping[str, Any]) -> ReasoningPart:
     return ReasoningPart(text=require_text(block.get("thinking"), "thinking"), provider=VENDOR, data=data)
 
 
-def arguments_text(arguments: object) -> str:
+def encode_arguments(arguments: object) -> str:
     """Return the JSON text of a tool's input."""
     return to_json(arguments).decode() if arguments is not None else "{}"
 

@@ -35,12 +35,12 @@ from budwood.types import (
     Usage,
 )
 from budwood_anthropic.decoding import (
-    content_blocks,
+    convert_finish_reason,
     decode_content,
     decode_metadata,
     decode_usage,
-    finish_reason,
-    stop_reason,
+    list_blocks,
+    parse_stop_reason,
 )
 from budwood_anthropic.errors import make_error, make_error_in_success, parse_error, parse_request_id_in_body
 from budwood_anthropic.limits import parse_limits, parse_timestamp
@@ -113,10 +113,10 @@ class Anthropic(BaseProvider):
         body = self._parse(reply)
         if body.get("content") is None:
             raise make_missing_field_error(reply, body, "content")
-        usage, raw_reason = body.get("usage"), stop_reason(body.get("stop_reason"))
+        usage, raw_reason = body.get("usage"), parse_stop_reason(body.get("stop_reason"))
         return ChatResponse(
-            message=Message(role="assistant", parts=decode_content(content_blocks(body["content"]))),
-            finish_reason=finish_reason(raw_reason),
+            message=Message(role="assistant", parts=decode_content(list_blocks(body["content"]))),
+            finish_reason=convert_finish_reason(raw_reason),
             raw_finish_reason=raw_reason,
             usage=decode_usage(usage) if isinstance(usage, Mapping) else Usage(),
             id=parse_id(body.get("id")),

@@ -25,8 +25,14 @@ from budwood.types import (
     UsageReported,
 )
 from budwood.wire import ServerSentEvent, SSEDecoder
-from budwood_anthropic.blocks import OpenBlock, OpenCall, block_for, open_block
-from budwood_anthropic.decoding import content_blocks, decode_metadata, decode_usage, finish_reason, stop_reason
+from budwood_anthropic.blocks import OpenBlock, OpenCall, open_block, open_missing_block
+from budwood_anthropic.decoding import (
+    convert_finish_reason,
+    decode_metadata,
+    decode_usage,
+    list_blocks,
+    parse_stop_reason,
+)
 
 DecodeBody = Callable[[HTTPReply], ChatResponse]
 """Decodes a reply that is not streamed."""
@@ -103,9 +109,9 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         yield ResponseStarted(parse_id(message.get("id")), parse_id(message.get("model")))
         yield ResponseMetadata(decode_metadata(message), self._limits, parse_request_id(self._head.headers))
         self._usage = {}
-        self._stop_reason = stop_reason(message.get("stop_reason"))
+        self._stop_reason = parse_stop_reason(message.get("stop_reason"))
         yield from self._report_usage(message.get("usage"))
-        for number, block in enumerate(content_blocks(message.get("content") or [])):
+        for number, block in enumerate(list_blocks(message.get("content") or [])):
             yield from self._start_block({"index": number, "content_block": block})
 
     def _start_block(self, event: Mapping[str, Any]) -> Iterator[StreamEvent]:
@@ -124,7 +130,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         index, delta = self._index(event), _require_object(event, "delta")
         block = self._blocks.get(index)
         if block is None:
-            block = self._blocks[index] = block_for(delta)
+            block = self._blocks[index] = open_missing_block(delta)
             self._implicit.add(index)
         return block.add(delta)
 
@@ -147,7 +153,7 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         yield from self._close_blocks()
         if self._stop_reason and not self._is_finished:
             self._is_finished = True
-            yield Finished(finish_reason(self._stop_reason), self._stop_reason)
+            yield Finished(convert_finish_reason(self._stop_reason), self._stop_reason)
 
     def _close_blocks(self) -> Iterator[StreamEvent]:
         """Close the blocks that gateways left open."""
@@ -161,10 +167,10 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         if metadata := decode_metadata({**notes, **delta}):
             yield ResponseMetadata(metadata)
         yield from self._report_usage(event.get("usage"))
-        if raw := stop_reason(delta.get("stop_reason")):
+        if raw := parse_stop_reason(delta.get("stop_reason")):
             yield from self._close_blocks()
             self._is_finished = True
-            yield Finished(finish_reason(raw), raw)
+            yield Finished(convert_finish_reason(raw), raw)
 
     def _report_usage(self, usage: object) -> Iterator[StreamEvent]:
         """Report the usage so far. Later counts are totals; counts that an event leaves out are unchanged."""

@@ -52,7 +52,7 @@ def require_generation() -> None:
     from importlib.util import find_spec
 
     from budwood.errors import ConfigurationError
-    from budwood.plugins.own import install_hint
+    from budwood.plugins.first_party import install_hint
 
     if find_spec("budwood_generation") is None:
         raise ConfigurationError(

@@ -48,10 +48,10 @@ def _state(plugin: InstalledPlugin, registry: Registry) -> str:
 def _presets(survey: Survey, registry: Registry) -> list[dict[str, object]]:
     """Return a row for each preset: a provider that needs no section in the settings."""
     from budwood.hooks import PROVIDER
-    from budwood.plugins import presets
+    from budwood.plugins import load_presets
 
     rows = []
-    for name, preset in sorted(presets().items()):
+    for name, preset in sorted(load_presets().items()):
         plugins = registry.claims(PROVIDER, preset.plugin)
         if len(plugins) == 1 and not registry.inventory.find(PROVIDER, name):
             rows.append(_row(plugins[0], "preset", survey.copy_of(plugins[0])) | {"name": name})

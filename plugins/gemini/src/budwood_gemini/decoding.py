@@ -49,13 +49,13 @@ _REPLY_FIELDS: Final = frozenset({"candidates", "usageMetadata", "modelVersion",
 _CANDIDATE_FIELDS: Final = frozenset({"content", "finishReason", "index", *SOURCES})
 
 
-def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
+def convert_finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     """Convert Gemini's finish reason, which is ``STOP`` also after function calls."""
     reason = _FINISH_REASONS.get(raw or "", "other")
     return "tool_calls" if reason == "stop" and called_tools else reason
 
 
-def raw_finish_reason(candidate: Mapping[str, Any]) -> str | None:
+def parse_finish_reason(candidate: Mapping[str, Any]) -> str | None:
     """Return Gemini's own finish reason; None if the candidate has none."""
     reason = candidate.get("finishReason")
     return str(reason) if reason else None
@@ -65,15 +65,15 @@ def decode_message(candidate: Mapping[str, Any], reply_id: str | None, earlier: 
     """Decode a candidate; content that Budwood does not model becomes vendor parts."""
     parts: list[Part] = []
     calls = 0
-    for fields in content_parts(candidate):
+    for fields in list_parts(candidate):
         part = decode_part(fields, make_call_id(reply_id, candidate, earlier, calls))
         if part is not None:
             parts.append(part)
             calls += isinstance(part, ToolCallPart)
-    return Message(role="assistant", parts=(*parts, *source_parts(candidate)))
+    return Message(role="assistant", parts=(*parts, *list_sources(candidate)))
 
 
-def content_parts(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_parts(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     List the parts of a candidate; one that was filtered or truncated may have none.
 
@@ -91,14 +91,14 @@ def content_parts(candidate: Mapping[str, Any]) -> list[dict[str, Any]]:
     return parts or []
 
 
-def candidate_index(candidate: Mapping[str, Any]) -> int:
+def parse_index(candidate: Mapping[str, Any]) -> int:
     """Return the place of a candidate among all; the first one's index is left out of the JSON."""
     return parse_count(candidate.get("index")) or 0
 
 
 def make_call_id(reply_id: str | None, candidate: Mapping[str, Any], earlier: int, number: int) -> str:
     """Return an id for a call that has none. It differs from those of all other calls of the conversation."""
-    choice = candidate_index(candidate)
+    choice = parse_index(candidate)
     reply = reply_id or (f"call{earlier}" if earlier else "call")
     return f"{OUR_ID}{reply}-{f'{choice}-' if choice else ''}{number}"
 
@@ -116,14 +116,14 @@ def decode_part(fields: Mapping[str, Any], new_id: str) -> TextPart | ReasoningP
     """
     kinds = fields.keys() - {"thought", "thoughtSignature"}
     if "functionCall" in kinds:
-        return _call(fields, new_id)
+        return _decode_call(fields, new_id)
     if not kinds or ("text" in kinds and kinds.isdisjoint(_OTHER_KINDS)):
-        return _text(fields)
+        return _decode_text(fields)
     kind = next(kind for kind in fields if kind in kinds)
     return VendorPart(provider=VENDOR, kind=kind, data=dict(fields))
 
 
-def _call(fields: Mapping[str, Any], new_id: str) -> ToolCallPart:
+def _decode_call(fields: Mapping[str, Any], new_id: str) -> ToolCallPart:
     call = fields["functionCall"]
     arguments = call.get("args")
     return ToolCallPart(
@@ -131,12 +131,12 @@ def _call(fields: Mapping[str, Any], new_id: str) -> ToolCallPart:
         name=parse_id(call.get("name")) or "",
         arguments=arguments if isinstance(arguments, str) else to_json(arguments or {}).decode(),
         provider=VENDOR,
-        data=other_fields(fields, "functionCall"),
+        data=select_other_fields(fields, "functionCall"),
     )
 
 
-def _text(fields: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
-    text, own = require_text(fields.get("text"), "text"), other_fields(fields, "text", "thought")
+def _decode_text(fields: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
+    text, own = require_text(fields.get("text"), "text"), select_other_fields(fields, "text", "thought")
     if not text and not own:
         return None
     if fields.get("thought"):
@@ -144,24 +144,24 @@ def _text(fields: Mapping[str, Any]) -> TextPart | ReasoningPart | None:
     return TextPart(text=text, provider=VENDOR, data=own) if own else TextPart(text=text)
 
 
-def other_fields(fields: Mapping[str, Any], *known: str) -> dict[str, Any] | None:
+def select_other_fields(fields: Mapping[str, Any], *known: str) -> dict[str, Any] | None:
     """Return the fields of a part that Budwood does not model, or None."""
     return {name: value for name, value in fields.items() if name not in known} or None
 
 
-def source_parts(candidate: Mapping[str, Any]) -> Iterator[VendorPart]:
+def list_sources(candidate: Mapping[str, Any]) -> Iterator[VendorPart]:
     """Yield the sources of a candidate as vendor parts."""
     for kind in SOURCES:
         if candidate.get(kind):
             yield VendorPart(provider=VENDOR, kind=kind, data=candidate[kind])
 
 
-def reply_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
+def decode_metadata(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a reply or a chunk that have no field of ours."""
     return {name: value for name, value in reply.items() if name not in _REPLY_FIELDS and value}
 
 
-def candidate_metadata(candidate: Mapping[str, Any]) -> dict[str, Any]:
+def decode_candidate_metadata(candidate: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a candidate that have no field of ours."""
     return {name: value for name, value in candidate.items() if name not in _CANDIDATE_FIELDS and value}
 
@@ -181,13 +181,13 @@ def decode_usage(usage: Mapping[str, Any]) -> Usage:
         input_tokens=total_input,
         uncached_input_tokens=None if total_input is None or cached is None else total_input - cached,
         cache_read_tokens=cached,
-        output_tokens=_output(usage, thoughts, total_input),
+        output_tokens=_count_output(usage, thoughts, total_input),
         reasoning_tokens=thoughts,
         raw=dict(usage),
     )
 
 
-def _output(usage: Mapping[str, Any], thoughts: int | None, total_input: int | None) -> int | None:
+def _count_output(usage: Mapping[str, Any], thoughts: int | None, total_input: int | None) -> int | None:
     candidates = parse_count(usage.get("candidatesTokenCount"))
     if candidates is not None or thoughts is not None:
         return (candidates or 0) + (thoughts or 0)

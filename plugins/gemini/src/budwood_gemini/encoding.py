@@ -19,6 +19,7 @@ from budwood.types import (
     ImagePart,
     ModelRules,
     NamedTool,
+    ReasoningPart,
     ToolDefinition,
     VendorPart,
 )
@@ -201,4 +202,4 @@ def _other_adaptations(request: ChatRequest, *, multimodal: bool) -> Iterator[Ad
 
 def _has_foreign_parts(request: ChatRequest) -> bool:
     parts = (part for message in request.messages for part in message.parts)
-    return any(isinstance(part, VendorPart) and part.provider != VENDOR for part in parts)
+    return any(isinstance(part, VendorPart | ReasoningPart) and part.provider != VENDOR for part in parts)

@@ -23,7 +23,7 @@ from budwood.providing import (
     parse_json,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
-from budwood_gemini.decoding import FILTERED, finish_reason, raw_finish_reason
+from budwood_gemini.decoding import FILTERED, convert_finish_reason, parse_finish_reason
 from budwood_gemini.encoding import NAMES, SCHEMA_OR_TOOLS, THINKING_BUDGET
 from budwood_gemini.headers import parse_request_id
 
@@ -225,7 +225,7 @@ def make_prompt_error(reply: Mapping[str, Any]) -> ContentFilterError | None:
 
 def make_output_error(candidate: Mapping[str, Any]) -> ContentFilterError | None:
     """Return the error of a reply that a filter blocked."""
-    reason = raw_finish_reason(candidate)
+    reason = parse_finish_reason(candidate)
     if reason not in FILTERED:
         return None
     detail = candidate.get("finishMessage")
@@ -240,8 +240,8 @@ def make_output_error(candidate: Mapping[str, Any]) -> ContentFilterError | None
 
 def make_failure_error(candidate: Mapping[str, Any]) -> ServerError | None:
     """Return the error of a reply that the model could not finish, such as a malformed function call."""
-    reason = raw_finish_reason(candidate) or ""
-    if finish_reason(reason, called_tools=False) != "error":
+    reason = parse_finish_reason(candidate) or ""
+    if convert_finish_reason(reason, called_tools=False) != "error":
         return None
     detail = candidate.get("finishMessage")
     return ServerError(

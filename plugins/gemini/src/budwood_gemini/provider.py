@@ -38,12 +38,12 @@ from budwood.types import (
     Usage,
 )
 from budwood_gemini.decoding import (
-    candidate_metadata,
+    convert_finish_reason,
+    decode_candidate_metadata,
     decode_message,
+    decode_metadata,
     decode_usage,
-    finish_reason,
-    raw_finish_reason,
-    reply_metadata,
+    parse_finish_reason,
 )
 from budwood_gemini.encoding import encode_request
 from budwood_gemini.errors import (
@@ -122,18 +122,18 @@ class Gemini(BaseProvider):
             error := make_output_error(first) or make_failure_error(first)
         ):
             raise error
-        raw_reason = raw_finish_reason(first)
+        raw_reason = parse_finish_reason(first)
         return ChatResponse(
             message=message,
             alternatives=tuple(others),
-            finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
+            finish_reason=convert_finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
             raw_finish_reason=raw_reason,
             usage=_decode_usage(body),
             id=reply_id,
             model=parse_id(body.get("modelVersion")) or "",
             request_id=parse_request_id(reply.headers),
             rate_limits=parse_rate_limits(reply.headers),
-            metadata={**reply_metadata(body), **candidate_metadata(first)},
+            metadata={**decode_metadata(body), **decode_candidate_metadata(first)},
             raw=body,
         )
 

@@ -34,16 +34,16 @@ from budwood.types import (
 from budwood.wire import ServerSentEvent, SSEDecoder
 from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
-    candidate_index,
-    candidate_metadata,
-    content_parts,
+    convert_finish_reason,
+    decode_candidate_metadata,
+    decode_metadata,
     decode_part,
     decode_usage,
-    finish_reason,
+    list_parts,
+    list_sources,
     make_call_id,
-    raw_finish_reason,
-    reply_metadata,
-    source_parts,
+    parse_finish_reason,
+    parse_index,
 )
 from budwood_gemini.errors import (
     find_error,
@@ -217,7 +217,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield from self._decode_candidate(candidate)
         if usage := chunk.get("usageMetadata"):
             yield from self._report_usage(usage)
-        yield from self._report_metadata(reply_metadata(chunk))
+        yield from self._report_metadata(decode_metadata(chunk))
 
     def _start_reply(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._has_started = True
@@ -226,23 +226,23 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
         yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
 
     def _decode_candidate(self, candidate: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        index = candidate_index(candidate)
+        index = parse_index(candidate)
         state = self._candidates.setdefault(index, _Candidate(index))
-        for fields in content_parts(candidate):
+        for fields in list_parts(candidate):
             for event in state.add_part(fields, make_call_id(self._id, candidate, self._earlier, state.calls)):
                 self._has_content = True
                 yield event
-        state.sources.extend(part for part in source_parts(candidate) if part not in state.sources)
+        state.sources.extend(part for part in list_sources(candidate) if part not in state.sources)
         if index == 0:  # metadata describes the response, whose message is the first candidate
-            yield from self._report_metadata(candidate_metadata(candidate))
-        raw = raw_finish_reason(candidate)
+            yield from self._report_metadata(decode_candidate_metadata(candidate))
+        raw = parse_finish_reason(candidate)
         if raw and raw != state.finish_reason:
             yield from state.close()
             if not self._has_content and (error := make_output_error(candidate) or make_failure_error(candidate)):
                 raise error
             state.finish_reason = raw
             yield from (VendorContent(part, index) for part in state.sources)
-            yield Finished(finish_reason(raw, called_tools=bool(state.calls)), raw, index)
+            yield Finished(convert_finish_reason(raw, called_tools=bool(state.calls)), raw, index)
 
     def _report_usage(self, usage: Mapping[str, Any]) -> Iterator[StreamEvent]:
         """Report the latest counts, which replace earlier ones; some chunks have only ``trafficType``."""

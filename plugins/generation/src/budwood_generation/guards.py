@@ -20,12 +20,12 @@ class GuardedStrategy:
 
     def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> list[CellDraft]:
         """Draft all cells. If the plugin returns a generator, it runs here."""
-        with faults.calling(self._source, "plan"):
+        with faults.call_boundary(self._source, "plan"):
             return list(self._strategy.plan(passages, count, random))
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return the next instruction."""
-        with faults.calling(self._source, "instruct"):
+        with faults.call_boundary(self._source, "instruct"):
             instruction: object = self._strategy.instruct(cell, turns, random)
         if not isinstance(instruction, Instruction):
             raise faults.wrong_result(self._source, "instruct", instruction, Instruction)
@@ -41,7 +41,7 @@ class GuardedModifier:
 
     def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
         """Return the messages to send."""
-        with faults.calling(self._source, "modify"):
+        with faults.call_boundary(self._source, "modify"):
             return tuple(self._modifier.modify(messages, cell))
 
 
@@ -55,7 +55,7 @@ class GuardedStorage:
     def write(self, rows: Iterable[Row]) -> int:
         """Replace the output with these rows."""
         failure: OSError
-        with faults.calling(self._source, "write"):
+        with faults.call_boundary(self._source, "write"):
             try:
                 return self._storage.write(rows)
             except OSError as error:

@@ -31,13 +31,13 @@ _FUNCTION_FIELDS: Final = frozenset({"index", "name", "arguments"})
 _REPLY_FIELDS: Final = frozenset({"model", "message", "done", "done_reason", "prompt_eval_count", "eval_count"})
 
 
-def finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
+def convert_finish_reason(raw: str | None, *, called_tools: bool) -> FinishReason:
     """Convert the finish reason, which is ``stop`` also after tool calls; ``load`` means that nothing was generated."""
     reason = _FINISH_REASONS.get(raw or "", "other")
     return "tool_calls" if called_tools and reason != "length" else reason
 
 
-def done_reason(reply: Mapping[str, Any]) -> str | None:
+def parse_done_reason(reply: Mapping[str, Any]) -> str | None:
     """Return the server's own finish reason; None if there is none."""
     reason = reply.get("done_reason")
     return str(reason) if reason else None

@@ -35,7 +35,13 @@ from budwood.types import (
     ReplyHead,
 )
 from budwood_ollama.addresses import CLOUD
-from budwood_ollama.decoding import decode_message, decode_metadata, decode_usage, done_reason, finish_reason
+from budwood_ollama.decoding import (
+    convert_finish_reason,
+    decode_message,
+    decode_metadata,
+    decode_usage,
+    parse_done_reason,
+)
 from budwood_ollama.encoding import ChatEncoder
 from budwood_ollama.errors import make_error, make_error_in_success
 from budwood_ollama.models import decode_details, decode_summary
@@ -100,10 +106,10 @@ class Ollama(BaseProvider):
         if not isinstance(body.get("message"), Mapping):
             raise make_missing_field_error(reply, body, "message")
         message = decode_message(body["message"], count(count_tool_calls(request)))
-        raw_reason = done_reason(body)
+        raw_reason = parse_done_reason(body)
         return ChatResponse(
             message=message,
-            finish_reason=finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
+            finish_reason=convert_finish_reason(raw_reason, called_tools=bool(message.tool_calls)),
             raw_finish_reason=raw_reason,
             usage=decode_usage(body),
             model=parse_id(body.get("model")) or "",

@@ -34,11 +34,11 @@ from budwood.types import (
 )
 from budwood.wire import NDJSONDecoder
 from budwood_ollama.decoding import (
+    convert_finish_reason,
     decode_call,
     decode_metadata,
     decode_usage,
-    done_reason,
-    finish_reason,
+    parse_done_reason,
     unknown_parts,
 )
 
@@ -109,8 +109,8 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
 
     def _finish(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._is_finished = True
-        raw = done_reason(chunk)
-        yield Finished(finish_reason(raw, called_tools=self._calls > 0), raw)
+        raw = parse_done_reason(chunk)
+        yield Finished(convert_finish_reason(raw, called_tools=self._calls > 0), raw)
         yield UsageReported(decode_usage(chunk))
         logprobs = {"logprobs": self._logprobs} if self._logprobs else {}
         yield ResponseMetadata(self._metadata | decode_metadata(chunk) | logprobs)

@@ -1,4 +1,4 @@
-"""An abandoned flow ends where it stands, and cleans up while nobody waits for it."""
+"""An abandoned flow ends, and cleans up in the background."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from tests.core.engine.flows import (
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_a_thread_that_misses_its_interrupt_is_interrupted_again(clock, fails):
+def test_thread_that_misses_an_interrupt_is_interrupted_again(clock, fails):
     """
-    A flow that begins to wait only after it was abandoned does not wait for ever, be it of `All` or of `First`.
+    A flow that starts to wait after it was abandoned still ends, in `All` and in `First`.
     """
     begun, late, ended = threading.Event(), threading.Event(), threading.Event()
     interrupts = []
@@ -68,9 +68,9 @@ def test_a_thread_that_misses_its_interrupt_is_interrupted_again(clock, fails):
     assert_no_threads_are_left()
 
 
-def test_an_abandoned_flow_performs_nothing_more(driver):
+def test_abandoned_flow_performs_no_further_effect(driver):
     """
-    What a blocking function returns after its flow was abandoned leads to no further effect.
+    The result of a blocking function that returns after the flow was abandoned leads to no further effect.
     """
     begun, gate = threading.Event(), threading.Event()
     seen = []
@@ -95,9 +95,9 @@ def test_an_abandoned_flow_performs_nothing_more(driver):
     assert seen == []
 
 
-def test_an_error_does_not_wait_for_the_cleanup_of_others(driver):
+def test_error_does_not_wait_for_the_cleanup_of_others(driver):
     """
-    The failing flow's error is raised while another flow still cleans up; closing the driver waits for that.
+    The error is raised while another flow still cleans up; closing the driver waits for that flow.
     """
     began, gate = Latch(), threading.Event()
     cleaned = []
@@ -123,9 +123,9 @@ def test_an_error_does_not_wait_for_the_cleanup_of_others(driver):
     assert cleaned == ["cleaned"]
 
 
-def test_an_abandoned_flow_does_not_see_what_ended_its_waiting(clock):
+def test_abandoned_flow_gets_no_other_error(clock):
     """
-    A flow whose socket was shut because it was abandoned gets `Abandoned`, and cannot take it for a failure to retry.
+    A flow whose socket was shut down because it was abandoned gets `Abandoned`, not an error that it could retry.
     """
     begun, interrupted = threading.Event(), threading.Event()
     seen = []
@@ -159,9 +159,9 @@ def test_an_abandoned_flow_does_not_see_what_ended_its_waiting(clock):
     assert seen == [(Abandoned, "the connection broke")]
 
 
-def test_cleaning_up_is_not_interrupted(clock, monkeypatch):
+def test_cleanup_is_not_interrupted(clock, monkeypatch):
     """
-    What an abandoned flow sends in a `finally` goes through: threads that know of their end are left alone.
+    Requests that an abandoned flow sends in a `finally` succeed: threads that are cleaning up are not interrupted.
     """
     began, gate = Latch(), threading.Event()
     interrupts, rounds = [], itertools.count(1)
@@ -202,9 +202,9 @@ def test_cleaning_up_is_not_interrupted(clock, monkeypatch):
     assert interrupts == []
 
 
-def test_cleaning_up_is_bounded_in_time(clock, monkeypatch):
+def test_cleanup_has_a_time_limit(clock, monkeypatch):
     """
-    An abandoned flow that waits in its `finally` is ended once its time is over.
+    An abandoned flow that waits in its `finally` is ended when its time is over.
     """
     monkeypatch.setattr(groups, "CLEANUP_SECONDS", 0.0)
     ended = []
@@ -237,7 +237,7 @@ def test_cleaning_up_is_bounded_in_time(clock, monkeypatch):
     assert ended == ["ended"]
 
 
-def test_an_abandoned_group_ends_the_groups_within(driver):
+def test_abandoned_group_ends_the_groups_inside(driver):
     """
     A flow that waits for flows of its own is abandoned with them.
     """

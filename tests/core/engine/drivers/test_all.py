@@ -1,4 +1,4 @@
-"""Both drivers run the flows of `All` side by side, and end those that are left when one fails."""
+"""Both drivers run the flows of `All` in parallel, and end the others when one fails."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from tests.core.engine.flows import (
 from tests.servers import WAIT_FOR_CLOSE, signal
 
 
-def test_all_keeps_the_order(driver):
+def test_all_returns_results_in_order(driver):
     """
-    Results stand in the order of the flows, not in that of their ends.
+    Results are in the order of the flows, not in the order in which they end.
     """
     assert driver.run(gathering([value_of(number) for number in range(50)], 7)) == list(range(50))
 
 
-def test_pauses_of_all_are_the_clocks(driver, clock):
+def test_flows_of_all_sleep_by_the_clock(driver, clock):
     """
-    Flows side by side wait by the clock that the driver was given, as a flow alone does.
+    Parallel flows sleep by the clock of the driver, as a single flow does.
     """
 
     def flow(seconds: float):
@@ -62,16 +62,16 @@ def test_pauses_of_all_are_the_clocks(driver, clock):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_all_of_few(driver, count):
+def test_all_of_no_or_one_flow(driver, count):
     """
-    None and one are lists like any other.
+    An empty list and a list of one work like any other.
     """
     assert driver.run(gathering([value_of("only")] * count)) == ["only"] * count
 
 
 def test_all_runs_no_more_than_the_limit_at_once(driver):
     """
-    With a limit of three, a fourth flow begins only after one has ended; and three do run side by side.
+    With a limit of three, three flows run in parallel, and a fourth starts only after one has ended.
     """
     meeting = threading.Barrier(3)
     running = itertools.count()
@@ -98,9 +98,9 @@ def test_all_runs_no_more_than_the_limit_at_once(driver):
     assert next(running) == 9
 
 
-def test_all_makes_flows_only_when_they_begin(driver):
+def test_all_creates_flows_when_they_start(driver):
     """
-    A generator of flows is not read ahead of the limit, so that a million prompts take no memory.
+    A generator of flows is not read ahead of the limit, so a million prompts use no memory.
     """
     made = []
 
@@ -115,9 +115,9 @@ def test_all_makes_flows_only_when_they_begin(driver):
     assert len(made) <= 7
 
 
-def test_a_failing_flow_abandons_the_others(make_driver):
+def test_failing_flow_abandons_the_others(make_driver):
     """
-    The first error of `All` is raised, and the other flows are ended in mid-pause, with their `finally` effects.
+    The first error of `All` is raised. The other flows end while they sleep, and perform their `finally` effects.
     """
     clock = ManualClock()
     cleaned = []
@@ -141,9 +141,9 @@ def test_a_failing_flow_abandons_the_others(make_driver):
     assert cleaned == ["cleaned"]
 
 
-def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
+def test_failing_flow_closes_the_connections_of_the_others(loopback_server):
     """
-    A flow that waits for a server when another one fails is gone for the server at once.
+    When one flow fails, the server of another sees the end of its connection immediately.
     """
     call = HTTPCall(method="GET", url=loopback_server.url)
     timing = Timing(connect_timeout=LONG, idle_timeout=LONG, deadline=time.monotonic() + LONG)
@@ -179,9 +179,9 @@ def test_a_failing_flow_closes_the_connections_of_the_others(loopback_server):
     asyncio.run(run())
 
 
-def test_threads_of_all_see_the_callers_context(driver):
+def test_flows_of_all_have_the_context_of_the_caller(driver):
     """
-    Context variables, on which tracing rests, are those of the caller.
+    Context variables, which tracing uses, are those of the caller.
     """
     name = contextvars.ContextVar("name", default="nobody")
 
@@ -195,9 +195,9 @@ def test_threads_of_all_see_the_callers_context(driver):
     assert contextvars.copy_context().run(run) == ["caller", "caller"]
 
 
-def test_all_has_one_bound_of_its_own(driver):
+def test_all_has_a_default_limit(driver):
     """
-    Without a limit, 32 flows run at once, under both drivers.
+    Without a limit, 32 flows run at once, with both drivers.
     """
     latch = Latch()
     started = itertools.count(1)
@@ -221,7 +221,7 @@ def test_all_has_one_bound_of_its_own(driver):
 @pytest.mark.parametrize("group", [All, First])
 def test_flows_of_a_group_cannot_emit(driver, group, others):
     """
-    `Emit` in a flow that runs beside others is an error inside that flow, which can go on.
+    `Emit` in a flow of a group is an error inside that flow, which can continue.
     """
 
     def emits():

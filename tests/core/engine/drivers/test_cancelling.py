@@ -1,4 +1,4 @@
-"""Control-C and cancelled tasks end a call at once, and what it holds is given back."""
+"""Control-C and cancelled tasks end a call immediately, and release its connections."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, signal
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_passes_through_the_flow(scripted, clock, kind):
+def test_interrupt_is_raised_through_the_flow(scripted, clock, kind):
     """
-    Control-C while a call waits closes the connection and is raised as it is.
+    Control-C while a call waits closes the connection and is raised unchanged.
     """
     scripted.reply(200, chunks=[b"a", b"b"])
     driver = BlockingDriver(lambda: scripted, clock)
@@ -40,9 +40,9 @@ def test_an_interrupt_passes_through_the_flow(scripted, clock, kind):
     assert scripted.abandoned == 1
 
 
-def test_a_keyboard_interrupt_is_not_retried(client, scripted):
+def test_keyboard_interrupt_is_not_retried(client, scripted):
     """
-    Control-C in a call of the client leaves at once, with one request sent.
+    Control-C during a call of the client is raised immediately, after one request.
     """
     scripted.fail(KeyboardInterrupt())
 
@@ -55,7 +55,7 @@ def test_a_keyboard_interrupt_is_not_retried(client, scripted):
 @pytest.mark.parametrize("streamed", [False, True])
 def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
     """
-    A task cancelled while it waits for more of the reply ends the connection before it is done.
+    A task that is cancelled while it reads a reply closes the connection before it ends.
     """
     first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
     written = threading.Event()
@@ -82,7 +82,7 @@ def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
 
 def test_cancelling_performs_all_of_finally(clock, scripted):
     """
-    The effects of a `finally` run to their end although the task was cancelled.
+    The effects of a `finally` are performed although the task was cancelled.
     """
     done = []
 
@@ -110,9 +110,9 @@ def test_cancelling_performs_all_of_finally(clock, scripted):
     assert done == ["slow", "last"]
 
 
-def test_cancelling_again_does_not_stop_what_cleans_up(clock, scripted):
+def test_second_cancellation_does_not_stop_the_cleanup(clock, scripted):
     """
-    A second cancellation ends the waiting, while the `finally` effect that was under way goes on to its end.
+    It ends the wait, while the `finally` effect in progress is performed to its end.
     """
     begun, cleaned = asyncio.Event(), asyncio.Event()
 
@@ -142,7 +142,7 @@ def test_cancelling_again_does_not_stop_what_cleans_up(clock, scripted):
     asyncio.run(run())
 
 
-def test_cancelling_many_ends_them_all(scripted, clock):
+def test_cancelling_all_ends_its_flows(scripted, clock):
     """
     A cancelled `All` cancels its flows and waits for their `finally` effects.
     """

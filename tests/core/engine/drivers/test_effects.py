@@ -1,4 +1,4 @@
-"""Both drivers perform each effect alike, and raise what fails where it stands."""
+"""Both drivers perform each effect alike, and raise errors at the `yield`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from budwood_testing import chat_reply
 from tests.core.engine.flows import CALL, TIMING, value_of
 
 
-def test_a_flow_without_effects_returns_its_value(driver):
+def test_flow_without_effects_returns_its_value(driver):
     """
-    A flow that asks for nothing is done at once.
+    A flow that yields nothing ends immediately.
     """
 
     def flow():
@@ -27,9 +27,9 @@ def test_a_flow_without_effects_returns_its_value(driver):
     assert driver.run(flow()) == 7
 
 
-def test_every_effect_has_its_result(driver, scripted, clock):
+def test_every_effect_returns_its_result(driver, scripted, clock):
     """
-    Open, Read, ReadAll, Close, Sleep, Invoke and All are performed, and their results come back to where they stand.
+    Open, Read, ReadAll, Close, Sleep, Invoke and All are performed, and each `yield` returns the result.
     """
     scripted.reply(200, chunks=[b"a", b"b", b"c"], headers={"x": "y"})
 
@@ -53,9 +53,9 @@ def test_every_effect_has_its_result(driver, scripted, clock):
     assert scripted.calls == [CALL]
 
 
-def test_a_failed_effect_is_raised_where_it_stands(driver):
+def test_failed_effect_is_raised_at_its_yield(driver):
     """
-    A flow can catch what its effect raised, and go on.
+    A flow can catch the error of its effect and continue.
     """
 
     def flow():
@@ -67,9 +67,9 @@ def test_a_failed_effect_is_raised_where_it_stands(driver):
     assert driver.run(flow()) == "went on"
 
 
-def test_an_error_that_nobody_catches_is_the_callers(driver):
+def test_uncaught_error_is_raised_in_the_caller(driver):
     """
-    An error leaves the flow as it is, after the effects of its `finally` were performed.
+    It leaves the flow unchanged, after the effects of its `finally` were performed.
     """
     done = []
 
@@ -85,9 +85,9 @@ def test_an_error_that_nobody_catches_is_the_callers(driver):
     assert done == ["cleaned"]
 
 
-def test_blocking_code_gets_a_thread_from_the_event_loop(clock, scripted):
+def test_async_driver_runs_blocking_code_in_a_thread(clock, scripted):
     """
-    The async driver runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
+    It runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
     """
 
     async def awaited() -> int:
@@ -105,9 +105,9 @@ def test_blocking_code_gets_a_thread_from_the_event_loop(clock, scripted):
     assert inline == coroutine == threading.get_ident()
 
 
-def test_the_blocking_driver_refuses_async_code(clock, scripted):
+def test_blocking_driver_rejects_async_code(clock, scripted):
     """
-    What must be awaited is an error that names it and the cure, and is never called.
+    An async function is an error that names it and the cure, and is never called.
     """
     called = []
 
@@ -124,9 +124,9 @@ def test_the_blocking_driver_refuses_async_code(clock, scripted):
     assert called == []
 
 
-def test_calls_side_by_side_are_retried(client, async_client, scripted, clock):
+def test_parallel_calls_are_retried(client, async_client, scripted, clock):
     """
-    A failed call among many is repeated after the pause that the server asks for, in both clients.
+    A failed call among many is retried after the delay that the server asks for, in both clients.
     """
     for _ in range(2):
         scripted.reply(503, {}, headers={"retry-after": "7"})
@@ -142,9 +142,9 @@ def test_calls_side_by_side_are_retried(client, async_client, scripted, clock):
     assert clock.slept == [7.0, 7.0]
 
 
-def test_an_async_tool_is_refused_before_anything_is_sent(client, async_client, scripted):
+def test_async_tool_is_rejected_before_anything_is_sent(client, async_client, scripted):
     """
-    `Client` says at once that it cannot await a tool; `AsyncClient` awaits it.
+    `Client` raises an error for an async tool; `AsyncClient` awaits it.
     """
 
     async def weather(place: str) -> str:

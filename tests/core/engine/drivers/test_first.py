@@ -1,4 +1,4 @@
-"""Both drivers return what the first flow of `First` that succeeds does, and end the others in the background."""
+"""Both drivers return the result of the first flow of `First` that succeeds, and end the others in the background."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.core.engine.flows import assert_no_threads_are_left, failing, gatheri
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_the_first_flow_that_succeeds_wins(driver, place):
+def test_first_flow_that_succeeds_wins(driver, place):
     """
-    Its result is that of `First`, whichever place it has; the others are ended, with their `finally` effects.
+    Its result is that of `First`, whatever its position. The others end, and perform their `finally` effects.
     """
     cleaned = []
     latch, others = Latch(), [Latch(), Latch()]
@@ -45,9 +45,9 @@ def test_the_first_flow_that_succeeds_wins(driver, place):
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_failure_does_not_count_while_another_flow_may_succeed(driver, place):
+def test_failure_before_the_winner_is_ignored(driver, place):
     """
-    A flow that failed before the winner is forgotten.
+    A flow that failed before another succeeded has no effect.
     """
     failed = Latch()
 
@@ -63,9 +63,9 @@ def test_a_failure_does_not_count_while_another_flow_may_succeed(driver, place):
     assert driver.run(racing(*flows)) == "waited"
 
 
-def test_if_all_fail_the_first_error_is_raised(driver):
+def test_error_of_the_first_flow_is_raised_if_all_fail(driver):
     """
-    It is the error of the first flow, not of the one that failed first; the others stand in its notes.
+    It is the error of the first flow, not of the one that failed first. The others are in its notes.
     """
     failed = Latch()
 
@@ -85,9 +85,9 @@ def test_if_all_fail_the_first_error_is_raised(driver):
     assert caught.value.__notes__ == ["Another attempt failed with ProviderError: second"]
 
 
-def test_one_error_that_several_flows_raise_is_no_note_of_itself(driver):
+def test_shared_error_is_not_its_own_note(driver):
     """
-    Flows that share what failed raise it once.
+    Flows that raise the same error object raise it once.
     """
     shared = ProviderError("shared")
 
@@ -101,7 +101,7 @@ def test_one_error_that_several_flows_raise_is_no_note_of_itself(driver):
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_first_of_none_is_an_error(driver):
+def test_first_of_no_flow_is_an_error(driver):
     """
     Without a flow there is neither a result nor an error to raise.
     """
@@ -109,9 +109,9 @@ def test_first_of_none_is_an_error(driver):
         driver.run(racing())
 
 
-def test_first_of_one(driver):
+def test_first_of_one_flow(driver):
     """
-    One flow is its own winner, or its error that of all.
+    Its result is that of `First`, and so is its error.
     """
     assert driver.run(racing(value_of("only"))) == "only"
     with pytest.raises(ProviderError, match="failed"):
@@ -119,9 +119,9 @@ def test_first_of_one(driver):
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_what_is_no_failure_is_raised_at_once(clock, kind):
+def test_base_exceptions_are_raised_immediately(clock, kind):
     """
-    A flow that Control-C has ended is not one that another flow may make up for.
+    After Control-C in a flow, the other flows cannot make `First` succeed.
     """
     cleaned = []
     began = Latch()
@@ -142,9 +142,9 @@ def test_what_is_no_failure_is_raised_at_once(clock, kind):
     assert cleaned == ["cleaned"]
 
 
-def test_the_winner_does_not_wait_for_the_cleanup_of_others(driver):
+def test_winner_does_not_wait_for_the_cleanup_of_others(driver):
     """
-    `First` returns while a loser cleans up; closing the driver waits for that.
+    `First` returns while a loser cleans up; closing the driver waits for it.
     """
     began, gate = Latch(), threading.Event()
     cleaned = []
@@ -165,9 +165,9 @@ def test_the_winner_does_not_wait_for_the_cleanup_of_others(driver):
     assert cleaned == ["cleaned"]
 
 
-def test_a_flow_may_start_later_than_the_others(make_driver, start):
+def test_flow_may_start_later_than_the_others(make_driver, start):
     """
-    A hedge is a flow that sleeps first: it wins if nobody has answered by then.
+    A hedge is a flow that sleeps first: it wins if no flow has succeeded by then.
     """
     clock = ManualClock()
     cleaned, started = [], []
@@ -188,9 +188,9 @@ def test_a_flow_may_start_later_than_the_others(make_driver, start):
     assert (started, cleaned) == ([1002.0], ["cleaned"])
 
 
-def test_the_pause_of_a_loser_ends_at_once(make_driver, start):
+def test_sleep_of_a_loser_ends_immediately(make_driver, start):
     """
-    A hedge that is not needed does not sleep on.
+    A hedge that is not needed stops sleeping.
     """
     clock = ManualClock()
     answered = Latch()
@@ -214,9 +214,9 @@ def test_the_pause_of_a_loser_ends_at_once(make_driver, start):
     assert ended == ["ended"]
 
 
-def test_a_failing_group_ends_a_first_within(driver):
+def test_failing_group_ends_a_first_inside(driver):
     """
-    `First` is abandoned while it is pending: its flows end, with their `finally` effects.
+    `First` is abandoned while it is pending. Its flows end, and perform their `finally` effects.
     """
     cleaned = []
     latches = [Latch(), Latch()]
@@ -237,9 +237,9 @@ def test_a_failing_group_ends_a_first_within(driver):
     assert cleaned == ["cleaned"] * 2
 
 
-def test_flows_of_first_see_the_callers_context(driver):
+def test_flows_of_first_have_the_context_of_the_caller(driver):
     """
-    Context variables, on which tracing rests, are those of the caller.
+    Context variables, which tracing uses, are those of the caller.
     """
     name = contextvars.ContextVar("name", default="nobody")
 
@@ -253,7 +253,7 @@ def test_flows_of_first_see_the_callers_context(driver):
     assert contextvars.copy_context().run(run) == "caller"
 
 
-def test_no_thread_outlives_its_flow(clock):
+def test_threads_end_with_their_flows(clock):
     """
     Threads of winners and losers end, whether or not the driver is closed.
     """
@@ -268,7 +268,7 @@ def test_no_thread_outlives_its_flow(clock):
 @pytest.mark.parametrize("closed", [True, False])
 def test_losers_leave_nothing_on_the_event_loop(clock, closed):
     """
-    A loser that fails as it cleans up is no task that asyncio complains of, and ends with the loop at the latest.
+    Asyncio does not report a loser whose cleanup fails, and the loser ends with the loop at the latest.
     """
     complaints = []
     began = [Latch(), Latch()]

@@ -1,4 +1,4 @@
-"""A result of `First` that nobody takes is given back."""
+"""Unused results of `First` are released."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from budwood_testing import ScriptedTransport
 from tests.core.engine.flows import racing, value_of, waiting
 
 
-def test_a_loser_that_succeeds_all_the_same_is_released(driver):
+def test_result_of_a_loser_is_released(driver):
     """
-    The result of a flow that does not heed its end is given back, and not returned.
+    The result of a flow that ignores its abandonment is released, and not returned.
     """
     began, gate = Latch(), threading.Event()
     released = []
@@ -42,9 +42,9 @@ def test_a_loser_that_succeeds_all_the_same_is_released(driver):
     assert released == ["late"]
 
 
-def test_of_two_winners_in_the_same_instant_one_is_released(clock):
+def test_one_of_two_simultaneous_winners_is_released(clock):
     """
-    Threads that succeed together have one winner, and the result of the other is given back.
+    Threads that succeed at the same time have one winner, and the result of the other is released.
     """
     meeting = threading.Barrier(2)
     released = []
@@ -64,9 +64,9 @@ def test_of_two_winners_in_the_same_instant_one_is_released(clock):
         assert sorted([winner, *released]) == ["a", "b"]
 
 
-def test_of_two_tasks_that_win_in_the_same_instant_one_is_released(clock):
+def test_one_of_two_simultaneous_winning_tasks_is_released(clock):
     """
-    Tasks that succeed in the same turn of the loop have one winner, and the result of the other is given back.
+    Tasks that succeed in the same turn of the loop have one winner, and the result of the other is released.
     """
     released = []
 
@@ -87,9 +87,9 @@ def test_of_two_tasks_that_win_in_the_same_instant_one_is_released(clock):
     assert released == ["b"]
 
 
-def test_a_release_that_fails_is_not_the_winners(driver):
+def test_error_of_a_release_does_not_reach_the_caller(driver):
     """
-    What goes wrong while a late result is given back does not reach the caller.
+    It is logged, and the result of the winner is returned.
     """
     began = Latch()
     released = []
@@ -111,9 +111,9 @@ def test_a_release_that_fails_is_not_the_winners(driver):
     assert released == ["late"]
 
 
-def test_a_winner_that_an_interrupted_caller_cannot_take_is_released(clock, monkeypatch):
+def test_result_is_released_if_the_caller_is_interrupted(clock, monkeypatch):
     """
-    Control-C in the instant in which a flow wins gives its result back.
+    Control-C at the moment in which a flow wins releases its result.
     """
     released = []
     wait = Race._wait

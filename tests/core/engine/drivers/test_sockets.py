@@ -1,4 +1,4 @@
-"""`First` over the default transport: the winner's exchange is the caller's, and the losers' sockets are shut."""
+"""`First` over the default transport: the caller gets the winning exchange, and the sockets of losers are shut down."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def transport():
     made.close()
 
 
-def opened(server: LoopbackServer):
+def open_exchange(server: LoopbackServer):
     """A flow that sends a call, and returns the open exchange."""
     call = HTTPCall(method="GET", url=server.url)
     timing = Timing(connect_timeout=LONG, idle_timeout=LONG, deadline=time.monotonic() + LONG)
     return (yield Open(call, timing))
 
 
-def opened_once(server: LoopbackServer, asked: threading.Event):
-    """A flow that sends a call once another server was asked."""
+def open_exchange_after(server: LoopbackServer, asked: threading.Event):
+    """A flow that sends a call once another server was called."""
     yield Invoke(lambda: asked.wait(60))
-    return (yield from opened(server))
+    return (yield from open_exchange(server))
 
 
 def read_winner(*flows):
-    """A flow that reads the exchange that was won, in the caller's thread or task."""
+    """A flow that reads the exchange of the winner, in the thread or task of the caller."""
     exchange = yield from racing(*flows, release=close_exchange)
     try:
         return (yield ReadAll(exchange, 100)), (yield Invoke(threading.get_ident, inline=True))
@@ -63,16 +63,16 @@ def read_winner(*flows):
         yield Close(exchange)
 
 
-def test_the_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopback_server, slow_server):
+def test_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopback_server, slow_server):
     """
-    The winner's reply is read where `First` was called; the loser is gone for its server at once.
+    The reply of the winner is read where `First` was called; the server of the loser sees the end of its connection.
     """
     asked = threading.Event()
     slow_server.play(signal(asked), WAIT_FOR_CLOSE)
     loopback_server.play(reply(200, b"won"))
 
     driver = BlockingDriver(lambda: transport, SystemClock())
-    flow = read_winner(opened(slow_server), opened_once(loopback_server, asked))
+    flow = read_winner(open_exchange(slow_server), open_exchange_after(loopback_server, asked))
 
     assert driver.run(flow) == (b"won", threading.get_ident())
     assert slow_server.closed_by_client.wait(60)
@@ -80,9 +80,9 @@ def test_the_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopb
     assert loopback_server.has_open(0)
 
 
-def test_a_task_reads_the_exchange_that_another_has_opened(loopback_server, slow_server):
+def test_task_reads_the_exchange_that_another_has_opened(loopback_server, slow_server):
     """
-    The same on an event loop.
+    The same holds on an event loop.
     """
     asked = threading.Event()
     slow_server.play(signal(asked), WAIT_FOR_CLOSE)
@@ -91,7 +91,7 @@ def test_a_task_reads_the_exchange_that_another_has_opened(loopback_server, slow
     async def run():
         transport = AsyncPooledTransport()
         driver = AsyncDriver(lambda: transport, SystemClock())
-        result = await driver.run(read_winner(opened(slow_server), opened_once(loopback_server, asked)))
+        result = await driver.run(read_winner(open_exchange(slow_server), open_exchange_after(loopback_server, asked)))
         assert await asyncio.to_thread(slow_server.closed_by_client.wait, 60)
         await driver.close()
         await transport.close()
@@ -101,9 +101,9 @@ def test_a_task_reads_the_exchange_that_another_has_opened(loopback_server, slow
     assert loopback_server.has_open(0)
 
 
-def test_the_exchange_that_was_won_can_be_interrupted(transport, loopback_server, slow_server, start):
+def test_exchange_of_the_winner_can_be_interrupted(transport, loopback_server, slow_server, start):
     """
-    A thread that reads the winner's reply is the one that an interrupt ends; the thread that opened it holds nothing.
+    An interrupt ends the thread that reads the reply, not the thread that open_exchange the exchange.
     """
     asked, reading = threading.Event(), threading.Event()
     readers = []
@@ -112,7 +112,9 @@ def test_the_exchange_that_was_won_can_be_interrupted(transport, loopback_server
     driver = BlockingDriver(lambda: transport, SystemClock())
 
     def flow():
-        exchange = yield from racing(opened(slow_server), opened_once(loopback_server, asked), release=close_exchange)
+        exchange = yield from racing(
+            open_exchange(slow_server), open_exchange_after(loopback_server, asked), release=close_exchange
+        )
         try:
             first = yield Read(exchange)
             readers.append(threading.get_ident())
@@ -132,16 +134,16 @@ def test_the_exchange_that_was_won_can_be_interrupted(transport, loopback_server
     assert loopback_server.closed_by_client.wait(60)
 
 
-def test_the_exchange_of_a_second_winner_is_closed(transport, loopback_server):
+def test_exchange_of_a_second_winner_is_closed(transport, loopback_server):
     """
-    Where two servers answer at once, one connection is read and the other is closed.
+    If two servers reply at the same time, one connection is read and the other is closed.
     """
     loopback_server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE, times=2)
     meeting = threading.Barrier(2)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
     def opens():
-        exchange = yield from opened(loopback_server)
+        exchange = yield from open_exchange(loopback_server)
         yield Invoke(meeting.wait)
         return exchange
 
@@ -160,9 +162,9 @@ def test_the_exchange_of_a_second_winner_is_closed(transport, loopback_server):
 
 @pytest.mark.skipif(not hasattr(signals, "pthread_kill"), reason="this system cannot send a signal to a thread")
 @pytest.mark.parametrize("group", [gathering, racing])
-def test_control_c_ends_a_group_that_waits(transport, loopback_server, group):
+def test_control_c_ends_a_pending_group(transport, loopback_server, group):
     """
-    Control-C while `All` or `First` is pending is raised at once, and the connections of all flows are closed.
+    Control-C while `All` or `First` is pending is raised immediately, and the connections of all flows are closed.
     """
     asked = [threading.Event(), threading.Event()]
     main = threading.main_thread().ident
@@ -176,7 +178,7 @@ def test_control_c_ends_a_group_that_waits(transport, loopback_server, group):
         signals.pthread_kill(main, signals.SIGINT)
         yield Wait(Latch(), time.monotonic() + LONG)
 
-    flows = [opened(loopback_server), opened(loopback_server), interrupts()]
+    flows = [open_exchange(loopback_server), open_exchange(loopback_server), interrupts()]
     with pytest.raises(KeyboardInterrupt):
         driver.run(group(*flows) if group is racing else group(flows))
     assert loopback_server.has_open(0)
@@ -195,7 +197,7 @@ def test_cancelling_a_pending_first_closes_its_connections(loopback_server):
     async def run():
         transport = AsyncPooledTransport()
         driver = AsyncDriver(lambda: transport, SystemClock())
-        task = asyncio.create_task(driver.run(racing(opened(loopback_server), opened(loopback_server))))
+        task = asyncio.create_task(driver.run(racing(open_exchange(loopback_server), open_exchange(loopback_server))))
         for event in asked:
             assert await asyncio.to_thread(event.wait, 60)
         task.cancel()
@@ -208,9 +210,9 @@ def test_cancelling_a_pending_first_closes_its_connections(loopback_server):
     asyncio.run(run())
 
 
-def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_server):
+def test_exchange_is_closed_if_the_caller_is_cancelled(loopback_server):
     """
-    Where the caller is cancelled in the instant in which a flow wins, the exchange that it has opened is closed.
+    That holds if the caller is cancelled at the moment in which a flow wins.
     """
     loopback_server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE)
 
@@ -219,7 +221,7 @@ def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_ser
         driver = AsyncDriver(lambda: transport, SystemClock())
 
         def wins():
-            exchange = yield from opened(loopback_server)
+            exchange = yield from open_exchange(loopback_server)
             task.cancel()
             return exchange
 
@@ -236,8 +238,8 @@ def test_a_winner_that_its_cancelled_caller_cannot_take_is_released(loopback_ser
     asyncio.run(run())
 
 
-class Telling:
-    """An exchange that tells when something was read."""
+class SignallingExchange:
+    """An exchange that sets an event when something was read."""
 
     def __init__(self, exchange, event):
         self.head, self._exchange, self._event = exchange.head, exchange, event
@@ -248,17 +250,17 @@ class Telling:
         return data
 
 
-def test_a_failing_flow_ends_one_that_saves_a_reply(transport, loopback_server, tmp_path):
+def test_failing_flow_ends_a_download(transport, loopback_server, tmp_path):
     """
-    A download that stands still is left at once, and its file is not written.
+    A download that has stalled ends immediately, and its file is not written.
     """
     begun = threading.Event()
     loopback_server.play(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun", WAIT_FOR_CLOSE)
 
     def saves():
-        exchange = yield from opened(loopback_server)
+        exchange = yield from open_exchange(loopback_server)
         try:
-            yield Save(Telling(exchange, begun), tmp_path / "reply", None)
+            yield Save(SignallingExchange(exchange, begun), tmp_path / "reply", None)
         finally:
             yield Close(exchange)
 

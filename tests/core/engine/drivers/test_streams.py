@@ -1,4 +1,4 @@
-"""Both drivers hand out events, and end a flow where it stands when its reader leaves."""
+"""Both drivers pass on events, and end a flow when its reader leaves."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.core.engine.flows import CALL, TIMING
 from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head
 
 
-def test_events_are_handed_out_in_order(driver):
+def test_events_are_returned_in_order(driver):
     """
-    A streamed flow gives its events one by one, those of several emissions in their order, and its result at the end.
+    A streamed flow returns its events one by one, in the order in which they were emitted, and its result at the end.
     """
 
     def flow():
@@ -34,9 +34,9 @@ def test_events_are_handed_out_in_order(driver):
     assert list(events) == []
 
 
-def test_events_of_a_flow_that_is_only_run_are_passed_over(driver):
+def test_events_of_a_flow_that_is_run_are_ignored(driver):
     """
-    Running a flow to its end needs nobody who reads its events.
+    Running a flow to its end needs no reader of its events.
     """
 
     def flow():
@@ -46,9 +46,9 @@ def test_events_of_a_flow_that_is_only_run_are_passed_over(driver):
     assert driver.run(flow()) == "result"
 
 
-def test_a_failed_stream_has_no_more_events(driver):
+def test_failed_stream_has_no_more_events(driver):
     """
-    An error comes once, after the events before it; then the stream is at its end.
+    The error is raised once, after the events before it; then the stream has ended.
     """
 
     def flow():
@@ -64,9 +64,9 @@ def test_a_failed_stream_has_no_more_events(driver):
     events.close()
 
 
-def test_leaving_a_stream_performs_what_finally_yields(driver, scripted):
+def test_closing_a_stream_performs_its_finally(driver, scripted):
     """
-    Closing in mid-stream throws `Abandoned` in and performs the `finally` effects; a second close does nothing.
+    Closing throws in `Abandoned` and performs the `finally` effects; a second close has no effect.
     """
     scripted.reply(200, chunks=[b"a", b"b"])
     seen = []
@@ -93,9 +93,9 @@ def test_leaving_a_stream_performs_what_finally_yields(driver, scripted):
     assert list(events) == []
 
 
-def test_leaving_before_the_first_event_sends_nothing(driver, scripted):
+def test_closing_before_the_first_event_sends_nothing(driver, scripted):
     """
-    A stream that nobody read was never begun.
+    A stream that was not read was never started.
     """
 
     def flow():
@@ -106,9 +106,9 @@ def test_leaving_before_the_first_event_sends_nothing(driver, scripted):
     assert scripted.calls == []
 
 
-def test_no_policy_takes_abandoning_for_a_failure(driver):
+def test_abandonment_is_not_retried(driver):
     """
-    A flow that retries on every exception ends all the same when its caller leaves.
+    A flow that retries after every exception still ends when its caller leaves.
     """
 
     def flow():
@@ -125,9 +125,9 @@ def test_no_policy_takes_abandoning_for_a_failure(driver):
     assert list(events) == []
 
 
-def test_a_failing_cleanup_is_the_callers(driver):
+def test_error_of_the_cleanup_is_raised(driver):
     """
-    What goes wrong in a `finally` effect is not hidden.
+    An error in a `finally` effect is not hidden.
     """
 
     def flow():
@@ -145,7 +145,7 @@ def test_a_failing_cleanup_is_the_callers(driver):
 
 def test_break_closes_a_stream_of_the_client(client, async_client, scripted):
     """
-    Leaving a stream's block in the middle closes the reply, in both clients.
+    Leaving the block of a stream early closes the reply, in both clients.
     """
     for _ in range(2):
         scripted.reply(200, chunks=sse(*chat_chunks(["a", "b", "c"])))
@@ -166,7 +166,7 @@ def test_break_closes_a_stream_of_the_client(client, async_client, scripted):
 
 def test_break_closes_the_connection(loopback_server):
     """
-    The server sees the end of the connection when the block is left, while it still writes.
+    The server sees the end of the connection when the block is left, while it is still writing.
     """
     first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""`Wait` ends when its latch is set, from wherever that is, or when its deadline has passed."""
+"""`Wait` ends when its latch is set, from any thread or loop, or when its deadline has passed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def wait_for(latch: Latch, deadline: float = math.inf):
     return (yield Wait(latch, deadline))
 
 
-def test_a_latch_that_is_set_makes_nobody_wait(driver):
+def test_wait_for_a_set_latch_returns_immediately(driver):
     """
-    `Wait` is true at once, also after its deadline; the clock is not asked.
+    `Wait` is true, also after its deadline, without using the clock.
     """
     latch = Latch()
     latch.set("value")
@@ -34,9 +34,9 @@ def test_a_latch_that_is_set_makes_nobody_wait(driver):
     assert latch.value == "value"
 
 
-def test_a_latch_keeps_its_first_value():
+def test_latch_keeps_its_first_value():
     """
-    Setting it again changes nothing, and wakes nobody a second time.
+    Setting it again changes nothing, and wakes no waiter a second time.
     """
     latch = Latch()
     woken = []
@@ -48,9 +48,9 @@ def test_a_latch_keeps_its_first_value():
     assert (latch.is_set, latch.value, woken) == (True, 1, ["before", "after"])
 
 
-def test_wakers_are_called_in_the_order_in_which_they_came():
+def test_wakers_are_called_in_order_of_arrival():
     """
-    Who waits longest is woken first, and a removed one not at all.
+    The first waiter is woken first, and a removed one is not woken.
     """
     latch = Latch()
     woken = []
@@ -64,9 +64,9 @@ def test_wakers_are_called_in_the_order_in_which_they_came():
     assert woken == [0, 1, 3, 4]
 
 
-def test_many_wait_for_one_latch(make_driver, start):
+def test_latch_wakes_all_waiters(make_driver, start):
     """
-    Another thread sets it, and all who wait go on.
+    Another thread sets it, and all waiters continue.
     """
     clock = ManualClock()
     latch = Latch()
@@ -79,7 +79,7 @@ def test_many_wait_for_one_latch(make_driver, start):
     assert waiting.result(60) == [True] * 32
 
 
-def test_a_deadline_ends_the_waiting(make_driver, start):
+def test_deadline_ends_the_wait(make_driver, start):
     """
     `Wait` is false once the clock has passed the deadline, and not before.
     """
@@ -95,14 +95,14 @@ def test_a_deadline_ends_the_waiting(make_driver, start):
     assert waiting.result(60) is False
 
 
-def test_a_deadline_that_has_passed_makes_nobody_wait(driver, clock):
+def test_past_deadline_ends_the_wait_immediately(driver, clock):
     """
-    `Wait` is false at once.
+    `Wait` is false.
     """
     assert driver.run(wait_for(Latch(), clock.now)) is False
 
 
-def test_pauses_of_others_bring_the_deadline(driver, clock):
+def test_deadline_passes_while_others_sleep(driver, clock):
     """
     On a clock on which sleeping takes no time, a deadline passes when others sleep past it.
     """
@@ -113,9 +113,9 @@ def test_pauses_of_others_bring_the_deadline(driver, clock):
     assert driver.run(gathering([wait_for(Latch(), clock.now + 10.0), sleep()])) == [False, None]
 
 
-def test_the_clock_of_the_system_ends_the_waiting(make_driver):
+def test_system_clock_ends_the_wait(make_driver):
     """
-    With real time too, a deadline in the past or the near future is false, and one without end is borne.
+    With real time, a deadline in the past or the near future gives false, and an infinite one is accepted.
     """
     clock = SystemClock()
     latch = Latch()
@@ -130,9 +130,9 @@ def test_the_clock_of_the_system_ends_the_waiting(make_driver):
     thread.join()
 
 
-def test_many_event_loops_wait_for_one_latch(start):
+def test_latch_wakes_tasks_of_all_event_loops(start):
     """
-    A latch wakes tasks of every loop, and threads beside them.
+    It wakes threads as well.
     """
     clock = ManualClock()
     latch = Latch()
@@ -149,9 +149,9 @@ def test_many_event_loops_wait_for_one_latch(start):
     assert [each.result(60) for each in waiting] == [True] * 4
 
 
-def test_a_cancelled_task_waits_no_longer(clock):
+def test_cancelled_task_is_removed_from_the_latch(clock):
     """
-    Who was cancelled is forgotten by the latch; the others are woken as before.
+    The other waiters are woken as before.
     """
     latch = Latch()
 
@@ -170,9 +170,9 @@ def test_a_cancelled_task_waits_no_longer(clock):
     assert not latch._wakers
 
 
-def test_a_loop_that_was_closed_is_not_woken(clock):
+def test_closed_event_loop_is_not_woken(clock):
     """
-    Setting a latch for which a task of a dead loop waited is no error.
+    Setting a latch for which a task of a closed loop waited is no error.
     """
     latch = Latch()
     driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)

@@ -34,7 +34,7 @@ class TokenCounter:
         self._instances = instances
         self._calibration = Calibration()
         self.learn = self._calibration.learn
-        self._made: dict[str, Instance[TokenizerSpec[Any]]] = {}
+        self._tokenizers: dict[str, Instance[TokenizerSpec[Any]]] = {}
         self._lock = threading.Lock()
 
     def count(self, endpoint: Endpoint, request: ChatRequest) -> TokenCount:
@@ -112,12 +112,12 @@ class TokenCounter:
 
     def _count_by(self, name: str, request: ChatRequest) -> TokenCount | None:
         tokenizer = self._tokenizer(name)
-        with faults.calling(tokenizer.source, "count"):
+        with faults.call_boundary(tokenizer.source, "count"):
             counted: TokenCount | None = tokenizer.implementation.count(request)
         return counted
 
     def _tokenizer(self, name: str) -> Instance[TokenizerSpec[Any]]:
         with self._lock:
-            if name not in self._made:
-                self._made[name] = self._instances.build(TOKENIZER, name)
-            return self._made[name]
+            if name not in self._tokenizers:
+                self._tokenizers[name] = self._instances.build(TOKENIZER, name)
+            return self._tokenizers[name]

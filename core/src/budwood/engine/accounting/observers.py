@@ -59,11 +59,11 @@ class Observers:
             except CONTAINED as error:
                 self._faults.report(observer, error)
 
-    def request(self, call: Call, round_: Round) -> RequestReport:
+    def report_request(self, call: Call, round_: Round) -> RequestReport:
         """Return the reporter of a request's start and end."""
         return RequestReport(self, call, round_)
 
-    def attempt_started(self, attempt: Attempt) -> dict[str, str]:
+    def start_attempt(self, attempt: Attempt) -> dict[str, str]:
         """Report the start of an attempt, and return the headers that observers add to its request."""
         call = attempt.round.call
         attempt.number = next(call.numbers)
@@ -77,7 +77,7 @@ class Observers:
                 self._faults.report(observer, error)
         return headers
 
-    def attempt_finished(self, attempt: Attempt, record: AttemptRecord) -> None:
+    def finish_attempt(self, attempt: Attempt, record: AttemptRecord) -> None:
         """Report the end of an attempt. One that failed before it was sent has no start event."""
         call = attempt.round.call
         self.observe(
@@ -89,27 +89,29 @@ class Observers:
             )
         )
 
-    def retry(self, call: Call, target: Target, delay: float, error: str) -> None:
+    def report_retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Report a retry."""
         self.observe(RetryScheduled(**_of(call, target), delay=delay, error=error))
 
-    def learned(self, call: Call, target: Target, parameters: Sequence[str]) -> None:
+    def report_learned(self, call: Call, target: Target, parameters: Sequence[str]) -> None:
         """Report the parameters that a model rejects."""
         self.observe(ParameterLearned(**_of(call, target), parameters=tuple(parameters)))
 
-    def cache_hit(self, call: Call, target: Target) -> None:
+    def report_cache_hit(self, call: Call, target: Target) -> None:
         """Report a reply from the cache."""
         self.observe(CacheHit(**_of(call, target)))
 
-    def cache_failed(self, call: Call, operation: Literal["read", "write"], error: str, reason: str | None) -> None:
+    def report_cache_fault(
+        self, call: Call, operation: Literal["read", "write"], error: str, reason: str | None
+    ) -> None:
         """Report a fault of the cache."""
         self.observe(CacheFailed(call=call.id, operation=operation, error=error, reason=reason))
 
-    def first_token(self, call: Call, target: Target, seconds: float) -> None:
+    def report_first_token(self, call: Call, target: Target, seconds: float) -> None:
         """Report the first content of a stream."""
         self.observe(FirstToken(**_of(call, target), seconds=seconds))
 
-    def tool_finished(self, call: Call, tool_call: ToolCallPart, result: ToolResultPart | None, seconds: float) -> None:
+    def finish_tool(self, call: Call, tool_call: ToolCallPart, result: ToolResultPart | None, seconds: float) -> None:
         """Report that a tool has finished or was refused; without a result, it was interrupted."""
         self.observe(
             ToolFinished(

@@ -20,7 +20,7 @@ def read_file(instances: Instances, name: str, data: bytes, media_type: str) -> 
         PluginFaultError: The handler failed.
     """
     handler = find_media_handler(instances, name, media_type)
-    with faults.calling(handler.source, "parts"):
+    with faults.call_boundary(handler.source, "parts"):
         return tuple(handler.implementation.parts(name, data, media_type))
 
 

@@ -32,7 +32,7 @@ def convert(failure: BaseException, effect: Effect, source: PluginSource | None)
     if source is None or method is None or isinstance(failure, Abandoned):
         return failure
     try:
-        faults.calling(source, method).convert(failure)
+        faults.call_boundary(source, method).convert(failure)
     except BudwoodError as fault:
         return fault
     return failure

@@ -56,7 +56,7 @@ class Attempt:
         """The endpoint and the model."""
         return Target(self.endpoint, self.model)
 
-    def again(self, delay: float) -> Attempt:
+    def next_attempt(self, delay: float) -> Attempt:
         """Return the next attempt at the same request and endpoint."""
         return Attempt(self.round, self.endpoint, self.model, self.request, self.adaptations, self.learned, delay=delay)
 
@@ -156,4 +156,4 @@ class Attempt:
         )
         call.ledger.append(record)
         if call.observers is not None:
-            call.observers.attempt_finished(self, record)
+            call.observers.finish_attempt(self, record)

@@ -24,7 +24,7 @@ _STORABLE: Final = frozenset({"stop", "tool_calls"})
 """Replies that were truncated, filtered, refused or failed are not stored."""
 
 
-def cached(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
+def with_cache(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
     """
     Look up a request before it is sent, and store the reply.
 
@@ -49,7 +49,7 @@ def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, cache: ReplyCac
         attempt.adapt(stored.adaptations)
         call.record_cached(attempt.target)
         if call.observers is not None:
-            call.observers.cache_hit(call, attempt.target)
+            call.observers.report_cache_hit(call, attempt.target)
         if call.streamed:
             from budwood.providing import make_events
 
@@ -122,7 +122,7 @@ def _call_store(cache: ReplyCache, method: str, run: Callable[[], T]) -> T:
     except Exception:
         raise
     except BaseException:
-        with faults.calling(cache.source, method):
+        with faults.call_boundary(cache.source, method):
             raise
 
 
@@ -130,4 +130,4 @@ def _report(call: Call, operation: Literal["read", "write"], error: Exception) -
     """Report a fault of the cache. The text of errors other than `OSError` is omitted, since it may quote the reply."""
     if call.observers is not None:
         reason = str(error) if isinstance(error, OSError) else None
-        call.observers.cache_failed(call, operation, type(error).__name__, reason)
+        call.observers.report_cache_fault(call, operation, type(error).__name__, reason)

@@ -143,8 +143,8 @@ class Endpoints:
     def __init__(self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]]) -> None:
         self._instances = instances
         self._explicit = explicit
-        self._made: dict[str, Endpoint] = {}
-        self._found: dict[str, Target] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        self._targets: dict[str, Target] = {}
         self._lock = threading.Lock()
 
     def find(self, address: str) -> Target:
@@ -159,8 +159,8 @@ class Endpoints:
             raise ConfigurationError(
                 f"model must be a text; got {type(address).__name__}.", hint='Pass model="provider/model".'
             )
-        if address in self._found:
-            return self._found[address]
+        if address in self._targets:
+            return self._targets[address]
         name, slash, model = address.partition("/")
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
@@ -168,34 +168,34 @@ class Endpoints:
                 hint=f"Available providers: {join_names(self._instances.names_of(PROVIDER))}.",
             )
         found = Target(self.get(name.strip()), model.strip())
-        if len(self._found) < _MAX_REMEMBERED:
-            self._found[address] = found
+        if len(self._targets) < _MAX_REMEMBERED:
+            self._targets[address] = found
         return found
 
     def get(self, name: str) -> Endpoint:
         """Return the endpoint of an instance."""
         name = normalise(name)
-        endpoint = self._made.get(name)
+        endpoint = self._endpoints.get(name)
         if endpoint is None:
             with self._lock:
-                endpoint = self._made.get(name)
+                endpoint = self._endpoints.get(name)
                 if endpoint is None:
                     instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
-                    endpoint = self._made[name] = _endpoint(instance, self._instances.learned_rules)
+                    endpoint = self._endpoints[name] = _endpoint(instance, self._instances.learned_rules)
         return endpoint
 
     def close(self) -> None:
         """Close the providers that have a method ``close``."""
         with contextlib.ExitStack() as stack:  # closes the others if one fails
-            for endpoint in self._made.values():
+            for endpoint in self._endpoints.values():
                 close = getattr(endpoint.remote or endpoint.local, "close", None)
                 if callable(close):
-                    stack.callback(faults.guard(endpoint.source, "close", close))
+                    stack.callback(faults.wrap(endpoint.source, "close", close))
 
 
 def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
     provider = instance.implementation
-    with faults.calling(instance.source, "token_source"):  # a property, which `isinstance` reads as well
+    with faults.call_boundary(instance.source, "token_source"):  # a property, which `isinstance` reads as well
         source = provider.token_source if isinstance(provider, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
     key = getattr(instance.settings, "api_key", None) if tokens is None else None
@@ -207,9 +207,9 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
     )
 
     def capabilities(model: str) -> frozenset[Capability]:
-        with faults.calling(instance.source, "capabilities"):
+        with faults.call_boundary(instance.source, "capabilities"):
             offered = provider.capabilities
-        return rules(model).able(offered)
+        return rules(model).filter_capabilities(offered)
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
@@ -243,7 +243,7 @@ def _find_method(instance: Instance[Any], protocol: type, method: str, *returns:
     """Return a method of a provider, wrapped in its boundary; None if the provider does not satisfy the Protocol."""
     if not isinstance(instance.implementation, protocol):
         return None
-    return faults.guard(instance.source, method, getattr(instance.implementation, method), returns)
+    return faults.wrap(instance.source, method, getattr(instance.implementation, method), returns)
 
 
 def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts] | None:

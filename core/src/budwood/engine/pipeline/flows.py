@@ -14,9 +14,9 @@ from typing import Any, Final
 from budwood.engine.chat.structured import with_output
 from budwood.engine.chat.tools import with_tools
 from budwood.engine.drivers.effects import Flow
-from budwood.engine.pipeline.caching import cached
+from budwood.engine.pipeline.caching import with_cache
 from budwood.engine.pipeline.call import Round
-from budwood.engine.pipeline.observing import observed
+from budwood.engine.pipeline.observing import with_observers
 from budwood.engine.pipeline.retries import with_retries
 from budwood.engine.pipeline.routing import on_endpoint
 from budwood.engine.pipeline.sending import send
@@ -25,17 +25,17 @@ from budwood.engine.pipeline.window import within_window
 Answer = Callable[[Round], Flow[Any]]
 
 CHAT: Final = (
-    observed,  # notifies observers of each request of the user; completes the response
+    with_observers,  # notifies observers of each request of the user; completes the response
     with_output,  # validates structured output and requests repairs
     with_tools,  # runs tools in rounds
     on_endpoint,  # chooses the endpoint and adapts the request to it
-    cached,  # looks up the request, stores the reply
+    with_cache,  # looks up the request, stores the reply
     within_window,  # rejects requests that exceed the context window
     with_retries,  # retries transient errors; records every attempt
     send,  # encodes, authorizes, sends, reads and decodes
 )
 
-SERVICE: Final = (observed, on_endpoint, with_retries, send)
+SERVICE: Final = (with_observers, on_endpoint, with_retries, send)
 """Embeddings, moderation and the other services of `budwood.engine.services`."""
 
 
@@ -45,7 +45,7 @@ def answer_chat(round_: Round) -> Flow[Any]:
     unneeded = (
         with_output if round_.output is None else None,
         with_tools if tools is None or not tools.tools or not tools.execute else None,
-        cached if round_.call.cache is None else None,
+        with_cache if round_.call.cache is None else None,
     )
     return _compose(CHAT, unneeded, streamed=round_.call.streamed)(round_)
 

@@ -37,7 +37,7 @@ def learn_from(error: UnsupportedParameterError, attempt: Attempt) -> bool:
         endpoint.name, attempt.model, rule.model_copy(update={"learned": dict.fromkeys(names, reason)})
     )
     if call.observers is not None:
-        call.observers.learned(call, attempt.target, sorted(names))
+        call.observers.report_learned(call, attempt.target, sorted(names))
     for name in names:
         attempt.adaptations.pop(name, None)  # the next request has its own adaptations
     return encode_again(attempt).body != attempt.encoded.body

@@ -23,7 +23,7 @@ def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
     """Send one request and wait for the complete reply."""
     builder = ResponseBuilder(count_tool_calls(attempt.request))
     yield from read_local(attempt, local, builder.add, at_once=attempt.endpoint.inline)
-    with faults.calling(attempt.endpoint.source, "stream"):
+    with faults.call_boundary(attempt.endpoint.source, "stream"):
         return builder.build()
 
 
@@ -40,15 +40,15 @@ def read_local(
     Unless `at_once`, events are read one by one, so that the model stops if the caller leaves in between.
     """
     if isinstance(local, LocalAdaptationProvider):
-        with faults.calling(attempt.endpoint.source, "adaptations"):
+        with faults.call_boundary(attempt.endpoint.source, "adaptations"):
             adaptations = local.adaptations(attempt.request)
         attempt.adapt(adaptations)
     attempt.is_started = True
     if (observers := attempt.round.call.observers) is not None:
-        observers.attempt_started(attempt)  # a local model has no headers
+        observers.start_attempt(attempt)  # a local model has no headers
     events = LocalReply(local_events(attempt, local))
     size, inline = None if at_once else 1, attempt.endpoint.inline
-    boundary = faults.calling(attempt.endpoint.source, "stream")
+    boundary = faults.call_boundary(attempt.endpoint.source, "stream")
     try:
         while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
             with boundary:
@@ -114,7 +114,7 @@ class LocalReply:
 
 
 def _read_plugin(attempt: Attempt, local: LocalProvider) -> Iterator[StreamEvent]:
-    boundary = faults.calling(attempt.endpoint.source, "stream")
+    boundary = faults.call_boundary(attempt.endpoint.source, "stream")
     events: Iterator[StreamEvent] | None = None
     try:
         with boundary:

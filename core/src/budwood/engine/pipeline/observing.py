@@ -12,12 +12,12 @@ from budwood.errors import StreamInterruptedError, StructuredOutputError, ToolLo
 from budwood.types import Answer, ChatResponse
 
 
-def observed(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
+def with_observers(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
     """Complete a response, or the partial one of an error, with attempts, cost and adaptations; notify observers."""
 
     def run(round_: Round) -> Flow[Any]:
         call = round_.call
-        report = call.observers.request(call, round_) if call.observers is not None else None
+        report = call.observers.report_request(call, round_) if call.observers is not None else None
         try:
             if report is not None:
                 report.start()

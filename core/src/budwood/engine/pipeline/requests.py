@@ -60,7 +60,7 @@ def _takes_schema(target: Target, schema: OutputSchema) -> bool:
     provider = target.endpoint.remote
     if provider is None or not _satisfies(type(provider), SchemaProvider):
         return True
-    with faults.calling(target.endpoint.source, "takes_schema"):
+    with faults.call_boundary(target.endpoint.source, "takes_schema"):
         return cast("SchemaProvider", provider).takes_schema(target.model, schema)
 
 

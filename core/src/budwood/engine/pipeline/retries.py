@@ -31,15 +31,15 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
         failed_attempts = 0
         while True:
             attempt.started = call.clock.monotonic()
-            attempt.timing = _timing(attempt)
+            attempt.timing = _attempt_timing(attempt)
             try:
                 result = yield from send(attempt)
                 attempt.succeed(result)
             except ProviderError as error:
                 _set_retryable(attempt, error)
                 attempt.fail(error)
-                if _is_learned(attempt, error):
-                    attempt = attempt.again(0.0)
+                if _learn(attempt, error):
+                    attempt = attempt.next_attempt(0.0)
                     continue
                 failed_attempts += 1
                 delay = delay_before_retry(attempt, error, failed_attempts)
@@ -52,7 +52,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             else:
                 return result
             yield from _pause(attempt, delay)
-            attempt = attempt.again(delay)
+            attempt = attempt.next_attempt(delay)
 
     return run
 
@@ -60,7 +60,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
 def _pause(attempt: Attempt, delay: float) -> Flow[None]:
     call = attempt.round.call
     if call.observers is not None:
-        call.observers.retry(call, attempt.target, delay, call.ledger[-1].error or "")
+        call.observers.report_retry(call, attempt.target, delay, call.ledger[-1].error or "")
     yield Sleep(delay)
 
 
@@ -90,7 +90,7 @@ def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> floa
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
 
 
-def _timing(attempt: Attempt) -> Timing | None:
+def _attempt_timing(attempt: Attempt) -> Timing | None:
     """Return the limits of one attempt; None if only those of the call apply."""
     call = attempt.round.call
     bound, timing = call.options.attempt_timeout, call.timing
@@ -124,7 +124,7 @@ def _set_retryable(attempt: Attempt, error: ProviderError) -> None:
             error.hint = "Raise attempt_timeout=…."
 
 
-def _is_learned(attempt: Attempt, error: ProviderError) -> bool:
+def _learn(attempt: Attempt, error: ProviderError) -> bool:
     """Learn from the error if possible; return whether to retry immediately."""
     if not isinstance(error, UnsupportedParameterError):
         return False

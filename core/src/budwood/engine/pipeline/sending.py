@@ -77,7 +77,7 @@ def encode_again(attempt: Attempt) -> HTTPCall:
         else:
             encoded = encode_request(attempt.request)
     except BaseException as error:
-        faults.encoding(source, service.encode).convert(error)
+        faults.encoding_boundary(source, service.encode).convert(error)
         raise
     if not isinstance(encoded, HTTPCall):
         raise faults.wrong_result(source, service.encode, encoded, HTTPCall)
@@ -114,7 +114,7 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
     if lease is not None:
         encoded = _authorize(attempt, encoded, lease.credential)
     attempt.is_started = True
-    if call.observers is not None and (headers := call.observers.attempt_started(attempt)):
+    if call.observers is not None and (headers := call.observers.start_attempt(attempt)):
         from budwood.engine.accounting.observers import add_headers
 
         encoded = add_headers(encoded, headers)
@@ -122,7 +122,7 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
         provider = endpoint.remote
-        with faults.calling(endpoint.source, "connection_hint"):
+        with faults.call_boundary(endpoint.source, "connection_hint"):
             if isinstance(provider, ConnectionHintProvider) and error.retryable:
                 error.hint = provider.connection_hint or error.hint
         raise
@@ -135,7 +135,7 @@ def _authorize(attempt: Attempt, encoded: HTTPCall, credential: Credential) -> H
     try:
         authorized: object = remote_provider(attempt).authorize(encoded, credential)
     except BaseException as error:
-        faults.authorizing(source, "authorize").convert(error)
+        faults.secret_boundary(source, "authorize").convert(error)
         raise
     if not isinstance(authorized, HTTPCall):
         raise faults.wrong_result(source, "authorize", authorized, HTTPCall)

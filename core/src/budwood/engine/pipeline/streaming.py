@@ -78,9 +78,9 @@ class EventReader:
         """Return the reply of all events so far."""
         endpoint, service = self._attempt.endpoint, self._attempt.round.service
         if endpoint.local is not None:
-            boundary = faults.calling(endpoint.source, "stream")
+            boundary = faults.call_boundary(endpoint.source, "stream")
         else:
-            boundary = faults.decoding(endpoint.source, service.decoder)
+            boundary = faults.decoding_boundary(endpoint.source, service.decoder)
         with boundary:
             return self.builder.build()
 
@@ -97,7 +97,9 @@ class EventReader:
         call = self._attempt.round.call
         call.partial = self.snapshot
         if call.observers is not None:
-            call.observers.first_token(call, self._attempt.target, call.clock.monotonic() - self._attempt.started)
+            call.observers.report_first_token(
+                call, self._attempt.target, call.clock.monotonic() - self._attempt.started
+            )
 
 
 def _emit_events(attempt: Attempt, reader: EventReader) -> Flow[None]:
@@ -120,7 +122,7 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
     try:
         if not exchange.head.ok:
             yield from raise_for_status(attempt, exchange)
-        with faults.decoding(source, service.decoder):
+        with faults.decoding_boundary(source, service.decoder):
             decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
         if not hasattr(decoder, "feed"):
             raise faults.wrong_result(source, service.decoder, decoder, StreamDecoder)
@@ -133,11 +135,11 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
                 events = decoder.feed(data)
                 shown = take(events if type(events) is list else _list_events(source, "feed", events))
             except BaseException as error:
-                faults.decoding(source, "feed").convert(error)
+                faults.decoding_boundary(source, "feed").convert(error)
                 raise
             if shown:
                 yield Emit(shown)
-        with faults.decoding(source, "close"):
+        with faults.decoding_boundary(source, "close"):
             return take(_list_events(source, "close", decoder.close()))
     finally:
         yield Close(exchange)

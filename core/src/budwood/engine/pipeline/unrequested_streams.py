@@ -29,7 +29,7 @@ def decode_unrequested_stream(attempt: Attempt, reply: HTTPReply) -> ChatRespons
     if not service.takes_stream or not reply.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_STARTS):
         return None
     builder = ResponseBuilder(count_tool_calls(attempt.request))
-    with faults.decoding(endpoint.source, service.decoder):
+    with faults.decoding_boundary(endpoint.source, service.decoder):
         decoder = getattr(endpoint.remote, service.decoder)(attempt.request, reply.head)
         builder.add(decoder.feed(reply.body))
         builder.add(decoder.close())

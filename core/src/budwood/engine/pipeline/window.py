@@ -80,7 +80,7 @@ def _may_truncate(endpoint: Endpoint, request: ChatRequest) -> bool:
     provider = endpoint.remote
     if not isinstance(provider, TruncationProvider):
         return False
-    with faults.calling(endpoint.source, "may_truncate"):
+    with faults.call_boundary(endpoint.source, "may_truncate"):
         return provider.may_truncate(request)
 
 

@@ -106,9 +106,9 @@ def _check_module(module: str) -> None:
 
 def reserved_names() -> frozenset[str]:
     """Return the names of Budwood's plugins and distributions, installed or not."""
-    from budwood.plugins.own import own_plugins
+    from budwood.plugins.first_party import first_party_plugins
 
-    plugins = own_plugins()
+    plugins = first_party_plugins()
     distributions = (name.removeprefix("budwood-") for name in plugins)
     return frozenset(
         {*distributions, *(name for kinds in plugins.values() for names in kinds.values() for name in names)}

@@ -48,10 +48,7 @@ class TestOffersUnsupportedEncoding(Correct):
 
 
 class TestDropsUser(Correct):
-    caught_by = (
-        "test_user_and_password_become_basic_authorization",
-        "test_credentials_of_the_url_do_not_replace_the_key",
-    )
+    caught_by = ("test_user_and_password_become_basic_authorization",)
 
     class Mutant(ModifyingTransport):
         def call(self, call):
@@ -120,3 +117,11 @@ class TestAcceptsInvalidURL(Correct):
                 return super().open(call, timing)
             except ValueError:
                 raise RuntimeError(call.url) from None
+
+
+class TestReplacesKeyByPassword(Correct):
+    caught_by = ("test_credentials_of_the_url_do_not_replace_the_key",)
+
+    class Mutant(ModifyingTransport):
+        def call(self, call):
+            return dataclasses.replace(call, headers={}) if "@" in call.url else call

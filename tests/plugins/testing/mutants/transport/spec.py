@@ -1,9 +1,9 @@
 """Transports with defects in using proxies, or with incorrect claims."""
 
-import os
 import urllib.parse
 
 from budwood.errors import ConfigurationError, UnsupportedError
+from budwood.wire.proxies import Proxies
 from budwood.wire.transport_settings import TransportSettings
 from tests.plugins.testing.mutants.transport.correct import Correct, Wrapper
 
@@ -53,13 +53,12 @@ class TestIgnoresProxies(Correct):
     proxies = False
 
 
-class TestChecksAllProxies(Correct):
+class TestChecksUnneededProxies(Correct):
     caught_by = ("test_unneeded_proxies_are_not_checked",)
 
     class Mutant(Wrapper):
         def blocking(self):
-            if os.environ.get("ALL_PROXY", "").startswith("socks4:"):
-                raise ConfigurationError("SOCKS4 is not supported.")
+            Proxies(self.settings).find("https", "vendor.invalid", 443)
             return super().blocking()
 
 

@@ -1,4 +1,4 @@
-"""The distributions of this project and their plugins, installed or not. The data are in ``own.toml``."""
+"""The distributions of this project and their plugins, installed or not. The data are in ``first_party.toml``."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from budwood.names import normalise
 
 
 @functools.cache
-def own_plugins() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+def first_party_plugins() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Return the names of plugins by section of the settings, for each distribution."""
-    table = tomllib.loads((pkgutil.get_data(__name__, "own.toml") or b"").decode())
+    table = tomllib.loads((pkgutil.get_data(__name__, "first_party.toml") or b"").decode())
     return {
         distribution: {section: tuple(names) for section, names in sections.items()}
         for distribution, sections in table.items()
     }
 
 
-def own_names(kind: Kind[Any]) -> list[str]:
+def first_party_names(kind: Kind[Any]) -> list[str]:
     """List the names of one kind."""
-    return [name for sections in own_plugins().values() for name in sections.get(kind.section, ())]
+    return [name for sections in first_party_plugins().values() for name in sections.get(kind.section, ())]
 
 
-def own_distribution(kind: Kind[Any], name: str) -> str | None:
+def first_party_distribution(kind: Kind[Any], name: str) -> str | None:
     """Return the distribution that contains a plugin; None if it is not one of this project."""
-    for distribution, sections in own_plugins().items():
+    for distribution, sections in first_party_plugins().items():
         if normalise(name) in sections.get(kind.section, ()):
             return distribution
     return None

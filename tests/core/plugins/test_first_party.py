@@ -8,15 +8,15 @@ import pytest
 from budwood.errors import PluginNotFoundError
 from budwood.hooks import CACHE, KINDS, MEDIA_HANDLER, PROVIDER, STORAGE
 from budwood.plugins import Inventory, Registry
-from budwood.plugins.own import own_distribution, own_names, own_plugins
+from budwood.plugins.first_party import first_party_distribution, first_party_names, first_party_plugins
 
 ROOT = Path(__file__).resolve().parents[3]
 GROUP = "budwood."
 
 
-def stated_by(project):
+def declared_by(project):
     """
-    Read which plugins a project's metadata state, by section.
+    Return the plugins in the metadata of a project, by section.
     """
     groups = project.get("entry-points", {})
     sections = {kind.section for kind in KINDS}
@@ -34,19 +34,21 @@ def test_the_list_agrees_with_the_projects_of_this_repository():
     files = [ROOT / "core" / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
     projects = [tomllib.loads(file.read_text("utf-8"))["project"] for file in files]
 
-    listed = {name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in own_plugins().items()}
+    listed = {
+        name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in first_party_plugins().items()
+    }
 
-    assert listed == {project["name"]: stated_by(project) for project in projects}
+    assert listed == {project["name"]: declared_by(project) for project in projects}
 
 
-def test_a_plugin_leads_to_its_distribution():
+def test_the_distribution_of_a_plugin_is_found():
     """
     Names are compared as users type them, within their kind.
     """
-    assert own_distribution(PROVIDER, "OpenAI_Compatible") == "budwood-openai-compatible"
-    assert own_distribution(STORAGE, "jsonl") == "budwood-generation"
-    assert own_distribution(CACHE, "openai") is None
-    assert own_names(MEDIA_HANDLER) == ["image", "text"]
+    assert first_party_distribution(PROVIDER, "OpenAI_Compatible") == "budwood-openai-compatible"
+    assert first_party_distribution(STORAGE, "jsonl") == "budwood-generation"
+    assert first_party_distribution(CACHE, "openai") is None
+    assert first_party_names(MEDIA_HANDLER) == ["image", "text"]
 
 
 @pytest.mark.parametrize(
@@ -54,9 +56,9 @@ def test_a_plugin_leads_to_its_distribution():
     [(CACHE, "sqlite", "sqlite-cache"), (PROVIDER, "groq", "groq")],
     ids=["cache", "provider"],
 )
-def test_a_plugin_of_ours_that_is_not_installed_comes_with_its_folder(kind, name, folder):
+def test_the_hint_for_a_first_party_plugin_names_its_folder(kind, name, folder):
     """
-    The error names the distribution and how to install it.
+    The error names the distribution and says how to install it.
     """
     with pytest.raises(PluginNotFoundError) as caught:
         Registry(inventory=Inventory()).load(kind, name)
