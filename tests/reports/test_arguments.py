@@ -58,7 +58,7 @@ class Person(BaseModel):
         ("flavour", r"extra=\{…\}"),
     ],
 )
-def test_names_of_other_libraries_have_a_hint(client, scripted, name, hint):
+def test_options_of_other_libraries_are_explained(client, scripted, name, hint):
     """
     An option of another library is refused with a hint what to use instead.
     """
@@ -69,7 +69,7 @@ def test_names_of_other_libraries_have_a_hint(client, scripted, name, hint):
 
 
 @pytest.mark.parametrize("name", ["api_key", "apikey", "access_token", "base_url", "url", "key", "token"])
-def test_hints_never_suggest_extra_for_keys(client, name):
+def test_no_hint_recommends_extra_for_a_key(client, name):
     """
     In `extra` a key would be sent in the request body.
     """
@@ -97,7 +97,7 @@ def test_hints_never_suggest_extra_for_keys(client, name):
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_clients_say_where_an_option_belongs(kind, options, hint):
+def test_client_options_in_the_wrong_place_are_explained(kind, options, hint):
     """
     A client refuses an option of a call, or another library's name, with the right place.
     """
@@ -107,7 +107,7 @@ def test_clients_say_where_an_option_belongs(kind, options, hint):
 
 @pytest.mark.parametrize("name", ["api_key", "API-Key", "apikey", "Authorization", "x-api-key", "access_token"])
 @pytest.mark.parametrize("method", ["ask", "complete", "embed", "moderate"])
-def test_credentials_in_extra_are_refused(client, scripted, name, method):
+def test_credentials_in_extra_are_rejected(client, scripted, name, method):
     """
     A key is not sent in the request body; the error does not contain its value.
     """
@@ -150,7 +150,7 @@ def test_extra_is_a_dictionary(client, scripted, method):
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_invalid_arguments_of_clients_are_refused(kind, arguments, text):
+def test_invalid_client_arguments_are_rejected(kind, arguments, text):
     """
     Invalid arguments are refused when the client is created.
     """
@@ -198,7 +198,7 @@ def test_a_broken_settings_file_is_explained(tmp_path, content):
         ({"schema": {"type": "json_object"}}, "'json_object' is not the type of a JSON schema"),
     ],
 )
-def test_options_of_the_wrong_type_are_refused(client, scripted, option, text):
+def test_options_of_a_wrong_type_are_rejected(client, scripted, option, text):
     """
     The error names the required type.
     """
@@ -208,7 +208,7 @@ def test_options_of_the_wrong_type_are_refused(client, scripted, option, text):
     assert scripted.calls == []
 
 
-def test_files_may_be_bytes(client, scripted):
+def test_files_accept_bytes(client, scripted):
     """
     The first bytes decide whether content is an image or text.
     """
@@ -234,7 +234,7 @@ def test_files_may_be_bytes(client, scripted):
         (b"\x00\x01\xff", "application/octet-stream"),
     ],
 )
-def test_addresses_are_not_files(client, scripted, file, text):
+def test_invalid_files_are_explained(client, scripted, file, text):
     """
     The error explains how to pass a URL.
     """
@@ -310,7 +310,7 @@ def test_functions_run_beside_tools_of_the_caller(client, scripted):
     assert len(scripted.calls) == 2
 
 
-def test_the_caller_can_continue_with_results(client, scripted):
+def test_the_caller_continues_with_its_own_results(client, scripted):
     """
     The messages of the reply and the results of the caller are the next prompt.
     """
@@ -318,8 +318,8 @@ def test_the_caller_can_continue_with_results(client, scripted):
     tools = [{"type": "function", "function": FUNCTION}]
 
     first = client.ask("?", tools=tools)
-    told = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "rain"}
-    second = client.ask([Message.user("?"), *first.messages, told], tools=tools)
+    result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "rain"}
+    second = client.ask([Message.user("?"), *first.messages, result], tools=tools)
 
     assert second.text == "Rain."
     assert scripted.sent()["messages"][-1]["content"] == "rain"
@@ -337,7 +337,7 @@ def test_the_caller_can_continue_with_results(client, scripted):
         ("weather", "of the type str"),
     ],
 )
-def test_other_dictionaries_are_explained(client, scripted, tool, text):
+def test_dictionaries_that_are_not_tools_are_explained(client, scripted, tool, text):
     """
     The error for an invalid tool shows the right form.
     """
@@ -432,7 +432,7 @@ def test_variable_parameters_are_described(client, scripted):
     assert parameters["additionalProperties"] == {"type": "number"}
 
 
-def test_variable_arguments_are_validated(client, scripted):
+def test_the_model_gets_errors_in_variable_arguments(client, scripted):
     """
     The model receives the error for a value of the wrong type.
     """
@@ -444,12 +444,12 @@ def test_variable_arguments_are_validated(client, scripted):
 
 
 @pytest.mark.parametrize("method", ["embed", "moderate"])
-@pytest.mark.parametrize("given", [5, None, b"a"])
-def test_services_refuse_other_types(client, scripted, method, given):
+@pytest.mark.parametrize("value", [5, None, b"a"])
+def test_services_for_text_reject_other_types(client, scripted, method, value):
     """
     Services for texts name the required type.
     """
     with pytest.raises(BudwoodError, match="must be a text or a list of them"):
-        getattr(client, method)(given)
+        getattr(client, method)(value)
 
     assert scripted.calls == []

@@ -109,7 +109,7 @@ def test_drafts_in_reasoning_are_not_partial_objects(client, scripted):
         '{"person": {"name": "x", "age": 1}, "note": nothing}',
     ],
 )
-def test_drafts_and_parts_are_not_answers(client, scripted, text):
+def test_json_in_reasoning_or_in_invalid_json_is_not_the_answer(client, scripted, text):
     """
     JSON inside reasoning, or inside broken JSON, is not used.
     """
@@ -199,7 +199,7 @@ def test_partial_objects_are_repaired(client, scripted):
         (" ", {}),
     ],
 )
-def test_arguments_with_one_meaning_are_parsed(arguments, value):
+def test_unambiguous_arguments_are_parsed(arguments, value):
     """
     Tool arguments that are not JSON but mean one object are parsed, and become valid JSON for the next request.
     """
@@ -210,7 +210,7 @@ def test_arguments_with_one_meaning_are_parsed(arguments, value):
 
 
 @pytest.mark.parametrize("arguments", ['{"a": ', '{"a": 1}{"a": 2}', "7", "[1]", "weather in Oslo", "{\ud800"])
-def test_invalid_arguments_do_not_go_back_verbatim(arguments):
+def test_ambiguous_arguments_are_sent_back_in_an_object(arguments):
     """
     Arguments that mean no object, or several, are a ValueError, and are wrapped for the next request.
     """
@@ -225,9 +225,9 @@ def test_valid_arguments_are_sent_back_unchanged():
     """
     The text of valid arguments is not changed, because vendors compare it with their prompt cache.
     """
-    written = '{ "b":1.0,\n"a" : "\\u00e9" }'
+    arguments = '{ "b":1.0,\n"a" : "\\u00e9" }'
 
-    assert ToolCallPart(id="c", name="f", arguments=written).json_arguments == written
+    assert ToolCallPart(id="c", name="f", arguments=arguments).json_arguments == arguments
 
 
 def weather(city: str) -> str:
@@ -252,7 +252,7 @@ def weather(city: str) -> str:
         "weather()",
     ],
 )
-def test_hallucinated_names_call_the_intended_tool(client, scripted, name, streamed):
+def test_names_with_additional_characters_run_the_tool(client, scripted, name, streamed):
     """
     A name with additions runs the tool, and is sent back as the name that the server knows.
     """
@@ -268,13 +268,13 @@ def test_hallucinated_names_call_the_intended_tool(client, scripted, name, strea
         scripted.reply(body=chat_reply("Rain."))
         client.ask("?", tools=[weather])
 
-    _, asked, told = scripted.sent()["messages"]
+    _, asked, result = scripted.sent()["messages"]
 
     assert asked["tool_calls"][0]["function"]["name"] == "weather"
-    assert told["content"] == "rain in Oslo"
+    assert result["content"] == "rain in Oslo"
 
 
-def test_unknown_names_become_valid(client, scripted):
+def test_unknown_names_are_sent_back_as_valid_names(client, scripted):
     """
     Servers reject a conversation with invalid tool names: an unknown name is sent back as a valid one.
     """
@@ -284,12 +284,12 @@ def test_unknown_names_become_valid(client, scripted):
 
     client.ask("?", tools=[weather])
 
-    _, asked, told = scripted.sent()["messages"]
+    _, asked, result = scripted.sent()["messages"]
     assert asked["tool_calls"][0]["function"]["name"] == "get_time"
-    assert "There is no tool 'get_time'" in told["content"]
+    assert "There is no tool 'get_time'" in result["content"]
 
 
-def test_the_output_tool_is_found_by_a_hallucinated_name(client, scripted):
+def test_the_output_tool_is_recognized_despite_a_special_token(client, scripted):
     """
     Structured output is found if a special token follows the name of the output tool.
     """
@@ -299,7 +299,7 @@ def test_the_output_tool_is_found_by_a_hallucinated_name(client, scripted):
     assert client.ask("?", schema=Person, schema_mode="tool").parsed == Person(name="Ada", age=36)
 
 
-def test_models_without_schemas_may_reason_first(scripted, clock):
+def test_models_without_schema_support_can_reason_before_json(scripted, clock):
     """
     A model that is asked in the prompt may reason before it answers.
     """

@@ -25,7 +25,7 @@ class Person(BaseModel):
     name: str
 
 
-def test_streams_left_by_break_have_a_partial_reply(client, scripted):
+def test_a_stream_after_break_has_a_partial_reply(client, scripted):
     """
     The partial reply has the text so far, its mark, the provider and the attempts.
     """
@@ -58,7 +58,7 @@ def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
     assert (stream.response.text, stream.response.partial) == ("Once upon", False)
 
 
-def test_async_streams_left_by_break_have_a_partial_reply(async_client, scripted):
+def test_an_async_stream_after_break_has_a_partial_reply(async_client, scripted):
     """
     Async streams behave the same.
     """
@@ -76,7 +76,7 @@ def test_async_streams_left_by_break_have_a_partial_reply(async_client, scripted
     assert (reply.text, reply.partial) == ("Once ", True)
 
 
-def test_partial_replies_are_not_in_the_history(client, scripted):
+def test_a_partial_reply_is_not_added_to_the_chat(client, scripted):
     """
     A partial reply is not added to the conversation.
     """
@@ -90,7 +90,7 @@ def test_partial_replies_are_not_in_the_history(client, scripted):
     assert chat.messages == ()
 
 
-def test_cached_streams_have_a_partial_reply(scripted, clock):
+def test_a_cached_stream_after_break_has_a_partial_reply(scripted, clock):
     """
     A cached reply that was not read to its end is partial, too.
     """
@@ -104,7 +104,7 @@ def test_cached_streams_have_a_partial_reply(scripted, clock):
     assert (stream.response.text, stream.response.partial, stream.response.cached) == ("Once upon", True, True)
 
 
-def test_void_text_is_not_a_partial_reply(client, scripted):
+def test_void_text_is_not_in_the_partial_reply(client, scripted):
     """
     Text before a `Restarted` event is not part of the partial reply.
     """
@@ -118,7 +118,7 @@ def test_void_text_is_not_a_partial_reply(client, scripted):
             _ = stream.response
 
 
-def test_unread_streams_have_no_reply(client):
+def test_an_unread_stream_has_no_response(client):
     """
     The error for a stream that was not read says what to do.
     """
@@ -126,7 +126,7 @@ def test_unread_streams_have_no_reply(client):
         _ = stream.response
 
 
-def test_interrupted_streams_have_a_partial_reply(client, scripted):
+def test_an_interrupted_stream_has_a_partial_reply(client, scripted):
     """
     After the error the stream has the partial reply, and that of the error is marked.
     """
@@ -139,7 +139,7 @@ def test_interrupted_streams_have_a_partial_reply(client, scripted):
     assert (stream.response.text, stream.response.partial) == ("Once ", True)
 
 
-def test_later_rounds_have_their_own_text(client, scripted):
+def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     """
     After tools have run, the partial reply is the text of the current round.
     """
@@ -177,7 +177,7 @@ def stream_of_calls():
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_invalid_streams_are_refused_when_created(kind, make_stream, error, scripted):
+def test_invalid_stream_arguments_are_rejected_at_creation(kind, make_stream, error, scripted):
     """
     Errors are raised where the stream is created, not where it is read.
     """
@@ -191,7 +191,7 @@ def test_invalid_streams_are_refused_when_created(kind, make_stream, error, scri
 
 
 @pytest.mark.parametrize(("method", "result"), [("feed", None), ("close", None), ("feed", 7), ("feed", b"{}")])
-def test_decoders_that_return_no_events_are_plugin_faults(client, scripted, monkeypatch, method, result):
+def test_a_decoder_that_returns_none_is_a_plugin_fault(client, scripted, monkeypatch, method, result):
     """
     The error names the plugin and does not blame the server.
     """
