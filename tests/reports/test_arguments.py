@@ -58,7 +58,7 @@ class Person(BaseModel):
         ("flavour", r"extra=\{…\}"),
     ],
 )
-def test_names_from_elsewhere_have_their_own_answer(client, scripted, name, hint):
+def test_options_of_other_libraries_are_explained(client, scripted, name, hint):
     """
     The error for an option of another library names Budwood's equivalent.
     """
@@ -69,7 +69,7 @@ def test_names_from_elsewhere_have_their_own_answer(client, scripted, name, hint
 
 
 @pytest.mark.parametrize("name", ["api_key", "apikey", "access_token", "base_url", "url", "key", "token"])
-def test_a_key_is_never_advised_as_extra(client, name):
+def test_no_hint_recommends_extra_for_a_key(client, name):
     """
     No hint recommends `extra` for a key, since a key in `extra` would be sent in the body; no error shows the key.
     """
@@ -97,7 +97,7 @@ def test_a_key_is_never_advised_as_extra(client, name):
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_clients_say_where_an_option_belongs(kind, options, hint):
+def test_client_options_in_the_wrong_place_are_explained(kind, options, hint):
     """
     If a client gets an option of a call or of another library, the error names the right place for it.
     """
@@ -107,7 +107,7 @@ def test_clients_say_where_an_option_belongs(kind, options, hint):
 
 @pytest.mark.parametrize("name", ["api_key", "API-Key", "apikey", "Authorization", "x-api-key", "access_token"])
 @pytest.mark.parametrize("method", ["ask", "complete", "embed", "moderate"])
-def test_credentials_in_extra_are_refused(client, scripted, name, method):
+def test_credentials_in_extra_are_rejected(client, scripted, name, method):
     """
     A key in `extra` is an error that names the field without its value; nothing is sent.
     """
@@ -150,7 +150,7 @@ def test_extra_is_a_dictionary(client, scripted, method):
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_wrong_arguments_of_a_client_are_refused(kind, arguments, text):
+def test_invalid_client_arguments_are_rejected(kind, arguments, text):
     """
     Creating a client with an argument of the wrong type or value raises an error.
     """
@@ -198,7 +198,7 @@ def test_a_broken_settings_file_is_explained(tmp_path, content):
         ({"schema": {"type": "json_object"}}, "'json_object' is not the type of a JSON schema"),
     ],
 )
-def test_wrong_options_of_a_call_are_refused(client, scripted, option, text):
+def test_options_of_a_wrong_type_are_rejected(client, scripted, option, text):
     """
     An option of the wrong type raises an error that names the expected type.
     """
@@ -208,7 +208,7 @@ def test_wrong_options_of_a_call_are_refused(client, scripted, option, text):
     assert scripted.calls == []
 
 
-def test_the_content_of_files_is_taken(client, scripted):
+def test_files_accept_bytes(client, scripted):
     """
     Bytes are sent as an image or as text, depending on how they begin.
     """
@@ -234,7 +234,7 @@ def test_the_content_of_files_is_taken(client, scripted):
         (b"\x00\x01\xff", "application/octet-stream"),
     ],
 )
-def test_files_that_cannot_be_read_are_explained(client, scripted, file, text):
+def test_invalid_files_are_explained(client, scripted, file, text):
     """
     A URL, bytes of an unknown type or another object in `files` raises an error that explains how to send it.
     """
@@ -310,7 +310,7 @@ def test_functions_run_beside_tools_of_the_caller(client, scripted):
     assert len(scripted.calls) == 2
 
 
-def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted):
+def test_the_caller_continues_with_its_own_results(client, scripted):
     """
     The messages of the reply together with the caller's results are a valid prompt.
     """
@@ -318,8 +318,8 @@ def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted
     tools = [{"type": "function", "function": FUNCTION}]
 
     first = client.ask("?", tools=tools)
-    told = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "rain"}
-    second = client.ask([Message.user("?"), *first.messages, told], tools=tools)
+    result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "rain"}
+    second = client.ask([Message.user("?"), *first.messages, result], tools=tools)
 
     assert second.text == "Rain."
     assert scripted.sent()["messages"][-1]["content"] == "rain"
@@ -337,7 +337,7 @@ def test_the_conversation_goes_on_with_the_result_of_the_caller(client, scripted
         ("weather", "of the type str"),
     ],
 )
-def test_other_dictionaries_are_explained(client, scripted, tool, text):
+def test_dictionaries_that_are_not_tools_are_explained(client, scripted, tool, text):
     """
     A dictionary that is not a tool raises an error that shows the form of a tool.
     """
@@ -432,7 +432,7 @@ def test_any_number_of_arguments_is_described(client, scripted):
     assert parameters["additionalProperties"] == {"type": "number"}
 
 
-def test_wrong_arguments_of_any_number_are_told_to_the_model(client, scripted):
+def test_the_model_gets_errors_in_variable_arguments(client, scripted):
     """
     If a value in the list has the wrong type, the function is not run, and the model gets the error.
     """
@@ -444,12 +444,12 @@ def test_wrong_arguments_of_any_number_are_told_to_the_model(client, scripted):
 
 
 @pytest.mark.parametrize("method", ["embed", "moderate"])
-@pytest.mark.parametrize("given", [5, None, b"a"])
-def test_what_is_no_text_is_refused(client, scripted, method, given):
+@pytest.mark.parametrize("value", [5, None, b"a"])
+def test_services_for_text_reject_other_types(client, scripted, method, value):
     """
     Services whose input is text raise an error for other types.
     """
     with pytest.raises(BudwoodError, match="must be a text or a list of them"):
-        getattr(client, method)(given)
+        getattr(client, method)(value)
 
     assert scripted.calls == []

@@ -85,7 +85,7 @@ def test_json_is_found_in_streams(client, scripted, surroundings):
     assert {"name": "Ada", "age": 36} in partial
 
 
-def test_drafts_in_reasoning_are_no_partial_objects(client, scripted):
+def test_drafts_in_reasoning_are_not_partial_objects(client, scripted):
     """
     Partial objects come from the answer only, even if the reasoning contains JSON.
     """
@@ -109,7 +109,7 @@ def test_drafts_in_reasoning_are_no_partial_objects(client, scripted):
         '{"person": {"name": "x", "age": 1}, "note": nothing}',
     ],
 )
-def test_a_draft_or_a_part_is_no_answer(client, scripted, text):
+def test_json_in_reasoning_or_in_invalid_json_is_not_the_answer(client, scripted, text):
     """
     JSON inside reasoning or inside invalid JSON is not used as the answer.
     """
@@ -199,7 +199,7 @@ def test_partial_objects_with_control_characters_are_read(client, scripted):
         (" ", {}),
     ],
 )
-def test_arguments_with_one_meaning_are_parsed(arguments, value):
+def test_unambiguous_arguments_are_parsed(arguments, value):
     """
     Tool arguments that are not JSON but clearly mean one object are parsed, and sent back as valid JSON.
     """
@@ -210,7 +210,7 @@ def test_arguments_with_one_meaning_are_parsed(arguments, value):
 
 
 @pytest.mark.parametrize("arguments", ['{"a": ', '{"a": 1}{"a": 2}', "7", "[1]", "weather in Oslo", "{\ud800"])
-def test_invalid_arguments_do_not_go_back_verbatim(arguments):
+def test_ambiguous_arguments_are_sent_back_in_an_object(arguments):
     """
     Arguments without a clear meaning are rejected, and sent back wrapped in a valid object.
     """
@@ -221,13 +221,13 @@ def test_invalid_arguments_do_not_go_back_verbatim(arguments):
     assert list(json.loads(call.json_arguments)) == ["INVALID_JSON"]
 
 
-def test_valid_arguments_go_back_as_they_were_written():
+def test_valid_arguments_are_sent_back_unchanged():
     """
     The text of valid arguments is sent back unchanged, so that the vendor's cache still matches.
     """
-    written = '{ "b":1.0,\n"a" : "\\u00e9" }'
+    arguments = '{ "b":1.0,\n"a" : "\\u00e9" }'
 
-    assert ToolCallPart(id="c", name="f", arguments=written).json_arguments == written
+    assert ToolCallPart(id="c", name="f", arguments=arguments).json_arguments == arguments
 
 
 def weather(city: str) -> str:
@@ -252,7 +252,7 @@ def weather(city: str) -> str:
         "weather()",
     ],
 )
-def test_hallucinated_names_call_the_tool_that_is_meant(client, scripted, name, streamed):
+def test_names_with_additional_characters_run_the_tool(client, scripted, name, streamed):
     """
     A tool name with additional characters runs the tool, and is sent back as the tool's name.
     """
@@ -268,13 +268,13 @@ def test_hallucinated_names_call_the_tool_that_is_meant(client, scripted, name, 
         scripted.reply(body=chat_reply("Rain."))
         client.ask("?", tools=[weather])
 
-    _, asked, told = scripted.sent()["messages"]
+    _, asked, result = scripted.sent()["messages"]
 
     assert asked["tool_calls"][0]["function"]["name"] == "weather"
-    assert told["content"] == "rain in Oslo"
+    assert result["content"] == "rain in Oslo"
 
 
-def test_an_unknown_name_is_made_valid(client, scripted):
+def test_unknown_names_are_sent_back_as_valid_names(client, scripted):
     """
     A name that matches no tool is sent back as a valid name, since servers reject invalid ones.
     """
@@ -284,12 +284,12 @@ def test_an_unknown_name_is_made_valid(client, scripted):
 
     client.ask("?", tools=[weather])
 
-    _, asked, told = scripted.sent()["messages"]
+    _, asked, result = scripted.sent()["messages"]
     assert asked["tool_calls"][0]["function"]["name"] == "get_time"
-    assert "There is no tool 'get_time'" in told["content"]
+    assert "There is no tool 'get_time'" in result["content"]
 
 
-def test_the_output_tool_is_known_by_a_hallucinated_name(client, scripted):
+def test_the_output_tool_is_recognized_despite_a_special_token(client, scripted):
     """
     The tool for structured output is recognized although a special token follows its name.
     """
@@ -299,7 +299,7 @@ def test_the_output_tool_is_known_by_a_hallucinated_name(client, scripted):
     assert client.ask("?", schema=Person, schema_mode="tool").parsed == Person(name="Ada", age=36)
 
 
-def test_models_without_schemas_answer_in_words_around_json(scripted, clock):
+def test_models_without_schema_support_can_reason_before_json(scripted, clock):
     """
     A model without JSON schema support gets the schema as text, and can reason before the JSON.
     """

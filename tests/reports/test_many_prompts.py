@@ -46,7 +46,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_of_the_caller_are_raised(scripted, mistake, method):
+def test_errors_of_all_prompts_are_raised(scripted, mistake, method):
     """
     An error that concerns all prompts is raised before anything is sent.
     """
@@ -61,7 +61,7 @@ def test_mistakes_of_the_caller_are_raised(scripted, mistake, method):
 
 @pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_of_the_caller_are_raised_by_the_async_client(scripted, mistake, method):
+def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake, method):
     """
     The async client raises the same errors.
     """
@@ -93,7 +93,7 @@ async def call(client, method, prompts, options):
     return await result if asyncio.iscoroutine(result) else result
 
 
-def test_without_a_model_nothing_is_asked():
+def test_a_missing_model_is_raised():
     """
     A client without a model raises the error instead of returning it for each prompt.
     """
@@ -111,7 +111,7 @@ def test_a_cache_needs_no_key(scripted, clock):
     assert isinstance(error, CredentialError)
 
 
-def test_an_impossible_prompt_costs_only_itself(client, scripted):
+def test_an_invalid_prompt_does_not_affect_others(client, scripted):
     """
     An error that concerns one prompt is returned in its place.
     """
@@ -203,7 +203,7 @@ def test_errors_are_replies_too(client, scripted):
     assert fine.reply.text == "fine"
 
 
-def test_leaving_ends_the_requests_that_run(client, scripted):
+def test_leaving_the_loop_cancels_running_requests(client, scripted):
     """
     After a break nothing more is sent, and closing twice is allowed.
     """

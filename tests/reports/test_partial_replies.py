@@ -25,7 +25,7 @@ class Person(BaseModel):
     name: str
 
 
-def test_a_stream_left_by_break_gives_what_arrived(client, scripted):
+def test_a_stream_after_break_has_a_partial_reply(client, scripted):
     """
     After a break, the response has the text so far, the model and the adaptations, and is marked as partial.
     """
@@ -58,7 +58,7 @@ def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
     assert (stream.response.text, stream.response.partial) == ("Once upon", False)
 
 
-def test_an_async_stream_left_by_break_gives_what_arrived(async_client, scripted):
+def test_an_async_stream_after_break_has_a_partial_reply(async_client, scripted):
     """
     The same is true for async streams.
     """
@@ -76,7 +76,7 @@ def test_an_async_stream_left_by_break_gives_what_arrived(async_client, scripted
     assert (reply.text, reply.partial) == ("Once ", True)
 
 
-def test_a_chat_that_is_left_does_not_grow(client, scripted):
+def test_a_partial_reply_is_not_added_to_the_chat(client, scripted):
     """
     A partial reply is not added to the conversation.
     """
@@ -90,7 +90,7 @@ def test_a_chat_that_is_left_does_not_grow(client, scripted):
     assert chat.messages == ()
 
 
-def test_a_stream_from_the_cache_that_is_left_gives_what_arrived(scripted, clock):
+def test_a_cached_stream_after_break_has_a_partial_reply(scripted, clock):
     """
     A stream from the cache has a partial reply, too.
     """
@@ -104,7 +104,7 @@ def test_a_stream_from_the_cache_that_is_left_gives_what_arrived(scripted, clock
     assert (stream.response.text, stream.response.partial, stream.response.cached) == ("Once upon", True, True)
 
 
-def test_void_text_is_not_given(client, scripted):
+def test_void_text_is_not_in_the_partial_reply(client, scripted):
     """
     Text that a later event declares void is not part of the partial reply.
     """
@@ -118,7 +118,7 @@ def test_void_text_is_not_given(client, scripted):
             _ = stream.response
 
 
-def test_before_anything_arrived_there_is_no_reply(client):
+def test_an_unread_stream_has_no_response(client):
     """
     Before anything is read, accessing the response raises an error with a hint.
     """
@@ -126,7 +126,7 @@ def test_before_anything_arrived_there_is_no_reply(client):
         _ = stream.response
 
 
-def test_an_interrupted_stream_gives_what_arrived(client, scripted):
+def test_an_interrupted_stream_has_a_partial_reply(client, scripted):
     """
     After an interruption, the stream and its error have the partial reply.
     """
@@ -139,7 +139,7 @@ def test_an_interrupted_stream_gives_what_arrived(client, scripted):
     assert (stream.response.text, stream.response.partial) == ("Once ", True)
 
 
-def test_a_later_round_gives_its_own_text(client, scripted):
+def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     """
     If the caller leaves after tools ran, the partial reply has only the text since then.
     """
@@ -177,7 +177,7 @@ def stream_of_calls():
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_a_wrong_stream_is_refused_when_it_is_made(kind, make_stream, error, scripted):
+def test_invalid_stream_arguments_are_rejected_at_creation(kind, make_stream, error, scripted):
     """
     Wrong arguments of a stream raise errors when it is created, before it is read.
     """
@@ -191,7 +191,7 @@ def test_a_wrong_stream_is_refused_when_it_is_made(kind, make_stream, error, scr
 
 
 @pytest.mark.parametrize(("method", "result"), [("feed", None), ("close", None), ("feed", 7), ("feed", b"{}")])
-def test_a_decoder_that_returns_no_events_is_at_fault(client, scripted, monkeypatch, method, result):
+def test_a_decoder_that_returns_none_is_a_plugin_fault(client, scripted, monkeypatch, method, result):
     """
     If a decoder returns None, the error blames the plugin, not the server.
     """

@@ -90,7 +90,7 @@ def test_reprs_are_short(record):
     assert shown.startswith(type(record).__name__)
 
 
-def test_reprs_show_what_is_there():
+def test_reprs_show_all_values_that_differ_from_defaults():
     """
     Values that differ from the default are shown, also false ones.
     """
@@ -127,17 +127,17 @@ def test_clients_chats_and_streams_have_a_short_repr(client, scripted):
     with chat.stream("Hi") as stream:
         unread = repr(stream)
         next(stream.text_deltas())
-        begun = repr(stream)
+        during = repr(stream)
         list(stream)
 
     assert repr(client) == "Client('openai/gpt-4o')"
     assert repr(chat) == "ChatSession(model='openai/gpt-4o', messages=2)"
     assert unread == "ChatStream(nothing has arrived)"
-    assert begun == "ChatStream(2 characters have arrived)"
+    assert during == "ChatStream(2 characters have arrived)"
     assert repr(stream) == "ChatStream(complete)"
 
 
-def test_the_lines_of_the_readme_print_nothing_that_puzzles():
+def test_the_first_example_of_the_readme_prints_readable_lines():
     """
     The first example of the README prints a sentence, a number, a finish reason, and a usage without empty fields.
     """

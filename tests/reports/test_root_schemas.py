@@ -216,14 +216,14 @@ def test_anthropic_gets_a_recursive_schema_as_a_tool():
     ],
     ids=str,
 )
-def test_what_leads_nowhere_stays_as_it_is(schema):
+def test_unresolvable_references_remain(schema):
     """
     Circular references and missing definitions remain unchanged.
     """
     assert "type" not in with_typed_root(schema)
 
 
-def test_words_beside_the_reference_win():
+def test_a_description_beside_a_reference_remains():
     """
     A description beside a reference remains, and names in JSON pointers are unescaped.
     """

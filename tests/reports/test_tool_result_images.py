@@ -180,7 +180,7 @@ def test_ollama_gets_images_beside_the_text_of_the_result():
     assert body["messages"][2]["images"] == ["iVBORw0KGgo="]
 
 
-def test_a_model_that_reads_no_images_refuses_those_of_a_result():
+def test_images_in_results_are_rejected_for_models_without_vision():
     """
     The call raises an error before the result is sent.
     """
@@ -213,7 +213,7 @@ def test_a_tool_can_return_an_image(returned):
 
 
 @pytest.mark.parametrize("model", ["here/m", "ollama/m", "gemini/gemini-2.5-flash", "anthropic/claude-opus-4-5"])
-def test_images_where_the_api_takes_none_are_refused(model):
+def test_images_in_system_messages_are_rejected(model):
     """
     An image in a system message raises an error before anything is sent.
     """
