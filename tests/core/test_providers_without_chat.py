@@ -72,7 +72,7 @@ def client_of(scripted, clock):
 
 def test_provider_of_embeddings_alone_is_used(client_of, scripted):
     """
-    It is authorized, repeated after an error that may be transient, and told in the ledger as any other.
+    It is authorized, retried after a transient error, and listed in `attempts` like any other.
     """
     scripted.reply(429, b"slow").reply(200, [[1.0, 2.0]])
 
