@@ -152,6 +152,6 @@ def _check(transport: object, client: str, httpx_client: str, *, is_other_kind: 
     if is_other_kind or not callable(getattr(transport, "open", None)):
         raise ConfigurationError(
             f"transport= is a {type(transport).__name__}, and {client} cannot use it.",
-            hint=f'Pass the name of a transport, such as "auto", an {httpx_client}, or an object that satisfies the '
-            "Protocol.",
+            hint=f'Pass the name of a transport, such as "auto", an {httpx_client}, or an object with the methods of a '
+            "transport.",
         )
