@@ -72,11 +72,7 @@ def client_of(scripted, clock):
 
 def test_providers_of_embeddings_are_supported(client_of, scripted):
     """
-<<<<<<< HEAD
-    It is authorized, retried after a transient error, and listed in `attempts` like any other.
-=======
-    Requests are authorized, retried and recorded in the ledger.
->>>>>>> main
+    Requests are authorized, retried and listed in `attempts`.
     """
     scripted.reply(429, b"slow").reply(200, [[1.0, 2.0]])
 
