@@ -99,7 +99,7 @@ def create_async(instances: Instances, name: str) -> tuple[AsyncTransport, Plugi
 
 
 def _is_preferred(instances: Instances, name: str) -> bool:
-    """Tell whether a transport is installed and, if the settings configure transports, is one of those."""
+    """Return whether a transport is installed and, if the settings configure transports, is one of those."""
     configured = {_DEFAULT, *_FASTER}.intersection(instances.settings.names(TRANSPORT.section))
     return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
