@@ -53,8 +53,8 @@ class TestFlagsNothing(Correct):
     class Mutant(OpenAICompatible):
         def decode_moderation(self, request, reply):
             response = super().decode_moderation(request, reply)
-            results = tuple(verdict.model_copy(update={"flagged": False}) for verdict in response.results)
-            return response.model_copy(update={"verdicts": results})
+            results = tuple(result.model_copy(update={"flagged": False}) for result in response.results)
+            return response.model_copy(update={"results": results})
 
 
 class TestCompletesTrimmed(Correct):
