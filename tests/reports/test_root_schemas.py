@@ -230,3 +230,29 @@ def test_a_description_beside_a_reference_remains():
     schema = {"$ref": "#/$defs/a~1b%20c", "description": "Root.", "$defs": {"a/b c": {"type": "object"}}}
 
     assert with_typed_root(schema) == {"type": "object", "description": "Root.", "$defs": schema["$defs"]}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [Node.model_json_schema(), {"properties": {"label": {"type": "string"}}}, {"description": "Any."}, {}],
+    ids=["recursive", "without type", "without properties", "empty"],
+)
+@pytest.mark.parametrize("model", [model for model, mode in MODELS if mode == "auto"])
+def test_tools_in_openais_form_have_an_object_at_their_root(model, parameters):
+    """
+    Arguments are always an object, and the schema of a tool says so.
+    """
+    transport = ScriptedTransport().reply(200, {})
+    tool = {"type": "function", "function": {"name": "plant", "parameters": parameters}}
+    client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0)
+    with client, pytest.raises(budwood.BudwoodError):
+        client.ask("x", tools=[tool], max_tokens=99)
+    roots = [
+        one[name]
+        for one in objects_in(transport.sent()["tools"])
+        for name in ("parameters", "input_schema", "parametersJsonSchema")
+        if name in one
+    ]
+
+    assert [root["type"] for root in roots] == ["object"]
+    assert "$ref" not in roots[0]
