@@ -1,4 +1,4 @@
-"""Compare what the codec of Chat Completions says of a reply with a naive reading of its JSON."""
+"""Compare replies decoded by the codec of Chat Completions with a naive reading of their JSON."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from budwood.errors import ProviderError
 from budwood.types import HTTPReply, ReasoningPart, RefusalPart
 from tests.contract import naive
-from tests.contract.replay import REQUEST, built, cut, play
+from tests.contract.replay import REQUEST, build, play, split
 
-SAID_OTHERWISE = ("object", "created", "role", "type", "index", "obfuscation")
-"""Fields whose values need not be found again: markers of the form, times, and numbers that become positions."""
+NOT_COMPARED = ("object", "created", "role", "type", "index", "obfuscation")
+"""Fields that are not compared: markers of the form, times, and indexes."""
 
 FINISH = {
     "stop": "stop",
@@ -23,37 +23,37 @@ FINISH = {
 }
 
 
-def readings_of(response):
+def make_readings(response):
     """
-    Say of a response what the naive reader says of the same reply.
+    Return a decoded response in the form of the naive reader.
     """
     return [
         naive.Reading(
             text=message.text,
-            reasoning=joined(message, ReasoningPart),
-            refusal=joined(message, RefusalPart),
+            reasoning=join_texts(message, ReasoningPart),
+            refusal=join_texts(message, RefusalPart),
             calls=[(call.id, call.name, call.arguments) for call in message.tool_calls],
         )
         for message in (response.message, *response.alternatives)
     ]
 
 
-def joined(message, kind):
+def join_texts(message, kind):
     """
-    Join the texts of all parts of a kind.
+    Join the texts of all parts of a type.
     """
     return "".join(part.text for part in message.parts if isinstance(part, kind))
 
 
 def assert_same(response, readings):
     """
-    Compare the response with the naive reading; of alternatives it holds no finish reason.
+    Compare a response with the naive reading. Alternatives have no finish reason.
     """
     raw = readings[0].finish
     assert response.raw_finish_reason == raw
     called = readings[0].calls and raw == "stop"
     assert response.finish_reason == ("tool_calls" if called else FINISH.get(raw, "other"))
-    ours = readings_of(response)
+    ours = make_readings(response)
     for our, reading in zip(ours, readings, strict=True):
         reading.finish = None
         our.calls = [
@@ -65,7 +65,7 @@ def assert_same(response, readings):
 
 def assert_same_usage(usage, said):
     """
-    Compare usage with the vendor's own numbers; what it does not say is unknown, not 0.
+    Compare usage with the vendor's counts; counts that are not reported are None, not 0.
     """
     if said is None:
         assert usage.raw is None
@@ -81,16 +81,16 @@ def assert_same_usage(usage, said):
     assert usage.reasoning_tokens == written.get("reasoning_tokens")
 
 
-def asking_for(readings):
+def make_request(readings):
     """
-    Make a request for as many choices as there are: several that were not asked for are one reply.
+    Return a request for the number of choices, because several choices that were not requested are joined.
     """
     return REQUEST if len(readings) == 1 else REQUEST.model_copy(update={"extra": {"n": len(readings)}})
 
 
 def is_error_in_success(provider, head, body):
     """
-    Whether a complete reply is an error all the same; then it is raised, in the server's words.
+    Return whether a complete reply with status 200 is an error; then check that it is raised with its message.
     """
     reply = json.loads(body)
     if reply.get("choices") or not reply.get("error"):
@@ -102,20 +102,20 @@ def is_error_in_success(provider, head, body):
     return True
 
 
-def assert_whole_reply(provider, head, body):
+def assert_complete_reply(provider, head, body):
     """
-    Decode a reply, compare it with its JSON, and return it; None if it is an error all the same.
+    Decode a reply, compare it with its JSON, and return it; None if it is an error.
     """
     if is_error_in_success(provider, head, body):
         return None
     reply = json.loads(body)
-    response = provider.decode(asking_for(reply["choices"]), HTTPReply(head, body))
+    response = provider.decode(make_request(reply["choices"]), HTTPReply(head, body))
     assert_same(response, naive.read_reply(reply))
     assert_same_usage(response.usage, reply.get("usage"))
     assert response.id == (reply["id"] or None)
     assert response.model == reply["model"]
     kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    lost = naive.leaves(naive.without(reply, *SAID_OTHERWISE)) - kept
+    lost = naive.leaves(naive.without(reply, *NOT_COMPARED)) - kept
     alternatives = naive.leaves([naive.without(choice, "message") for choice in reply["choices"][1:]])
     assert lost <= alternatives
     return response
@@ -123,18 +123,18 @@ def assert_whole_reply(provider, head, body):
 
 def assert_stream(provider, head, body):
     """
-    Decode a stream, compare it with the JSON of its chunks, and return it; no cut changes its events.
+    Decode a stream, compare it with its chunks, and return it. The events do not depend on how the bytes are split.
     """
     chunks = naive.chunks_of(body)
     readings = naive.read_stream(chunks)
-    request = asking_for(readings)
+    request = make_request(readings)
     events = play(provider.decoder(request, head), [body])
-    response = built(events)
+    response = build(events)
     assert_same(response, readings)
     assert_same_usage(response.usage, naive.last_usage(chunks))
     assert response.id == next((chunk["id"] for chunk in chunks if chunk.get("id")), None)
     kept = naive.leaves(response.model_dump())
-    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *SAID_OTHERWISE)) <= kept
+    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *NOT_COMPARED)) <= kept
     for seed in range(3):
-        assert play(provider.decoder(request, head), cut(body, seed)) == events
+        assert play(provider.decoder(request, head), split(body, seed)) == events
     return response

@@ -1,4 +1,4 @@
-"""Provider objects for recorded traffic, and the ledger of what was replayed."""
+"""Providers for recorded traffic, and the ledger of what was replayed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ DESELECTED = pytest.StashKey[bool]()
 
 def pytest_configure(config):
     """
-    Open the ledger.
+    Create the ledger.
     """
     config.stash[LEDGER], config.stash[DESELECTED] = Ledger(), False
 
 
 def pytest_deselected(items):
     """
-    Remember that not all tests run.
+    Record that not all tests run.
     """
     for item in items:
         item.config.stash[DESELECTED] = True
@@ -43,14 +43,14 @@ def pytest_deselected(items):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """
-    Balance the books after all else.
+    Run the tests of the ledger last.
     """
     items.sort(key=lambda item: item.path.name == "test_ledger.py")
 
 
 def pytest_terminal_summary(terminalreporter, config):
     """
-    Print the totals, where anything was replayed.
+    Print the totals if anything was replayed.
     """
     if config.stash[LEDGER].decoded:
         terminalreporter.section("recorded traffic")
@@ -61,15 +61,15 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope="session")
 def ledger(shared_folder, pytestconfig):
     """
-    Where tests note what they have replayed.
+    The ledger in which tests record what they have replayed.
     """
     return pytestconfig.stash[LEDGER]
 
 
 @pytest.fixture(scope="session")
-def run_is_whole(request):
+def runs_all_tests(request):
     """
-    Whether all tests of this folder run, but for those that want a vendor's SDK.
+    Return whether all tests of this folder run, except those that require a vendor's SDK.
     """
     files = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
     chosen = any("::" in argument for argument in request.config.args) or request.config.stash[DESELECTED]
@@ -78,9 +78,9 @@ def run_is_whole(request):
 
 
 @pytest.fixture
-def context(tmp_path):
+def make_context(tmp_path):
     """
-    Make what a plugin gets besides its settings, with the rules of the catalog.
+    Return a function that creates the context of a plugin, with the rules of the catalog.
     """
 
     def make(name, *, rules=None, also=()):
@@ -96,34 +96,34 @@ def context(tmp_path):
 
 
 @pytest.fixture
-def openai(context):
+def openai(make_context):
     """
-    Make OpenAI's provider.
+    Return a function that creates OpenAI's provider.
     """
-    return lambda **settings: OpenAI(OpenAISettings(**settings), context("openai"))
+    return lambda **settings: OpenAI(OpenAISettings(**settings), make_context("openai"))
 
 
 @pytest.fixture
-def compatible(context):
+def compatible(make_context):
     """
-    Make the provider of a server that speaks OpenAI's API.
+    Return a function that creates the provider of a compatible server.
     """
     settings = OpenAICompatibleSettings(base_url="http://localhost:8000/v1", system_role=None)
-    return lambda: OpenAICompatible(settings, context("openai-compatible"))
+    return lambda: OpenAICompatible(settings, make_context("openai-compatible"))
 
 
 @pytest.fixture
 def provider(openai, compatible):
     """
-    Make the provider for a chat: OpenAI's own, or the one for whoever else speaks its API.
+    Return the provider of a recorded chat: OpenAI's, or that of a compatible server.
     """
     return lambda file: openai() if file.startswith("openai-chat") else compatible()
 
 
 @pytest.fixture
-def azure(context):
+def azure(make_context):
     """
-    Make Azure's provider for a recorded address.
+    Return a function that creates Azure's provider for a recorded address.
     """
 
     def make(url, **settings):
@@ -132,7 +132,7 @@ def azure(context):
         form = "foundry" if parts.path.startswith("/models/") else "v1" if "/openai/v1/" in url else "deployments"
         host = f"{parts.scheme}://{parts.netloc}"
         made = AzureSettings(base_url=host, api_version=version, form=form, **settings)
-        return Azure(made, context("azure", also=("openai",)))
+        return Azure(made, make_context("azure", also=("openai",)))
 
     return make
 
@@ -140,7 +140,7 @@ def azure(context):
 @pytest.fixture
 def speaker(request, openai, azure):
     """
-    Whoever was recorded in the case at hand, OpenAI or Azure, asked by Responses.
+    Return the provider of the recorded case, OpenAI's or Azure's, set to Responses.
     """
     case = str(request.node.callspec.params.get("file") or request.node.callspec.params["path"])
     of_azure = "azure" in Path(case).parts
@@ -150,35 +150,35 @@ def speaker(request, openai, azure):
 
 
 @pytest.fixture
-def groq(context):
+def groq(make_context):
     """
-    Make Groq's provider.
+    Return a function that creates Groq's provider.
     """
-    return lambda **settings: Groq(GroqSettings(**settings), context("groq"))
+    return lambda **settings: Groq(GroqSettings(**settings), make_context("groq"))
 
 
 @pytest.fixture
-def claude(context):
+def claude(make_context):
     """
     Anthropic's provider.
     """
-    return Anthropic(AnthropicSettings(), context("anthropic"))
+    return Anthropic(AnthropicSettings(), make_context("anthropic"))
 
 
 @pytest.fixture
-def gemini(context):
+def gemini(make_context):
     """
     Make Gemini's provider.
     """
-    return lambda **settings: Gemini(GeminiSettings(**settings), context("gemini"))
+    return lambda **settings: Gemini(GeminiSettings(**settings), make_context("gemini"))
 
 
 @pytest.fixture
-def ollama(context):
+def ollama(make_context):
     """
     Make the provider of Ollama's native API.
     """
-    return lambda rules=None, **settings: Ollama(OllamaSettings(**settings), context("ollama", rules=rules))
+    return lambda rules=None, **settings: Ollama(OllamaSettings(**settings), make_context("ollama", rules=rules))
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +196,6 @@ def served():
 @pytest.fixture(scope="session")
 def openai_schemas(shared_folder):
     """
-    OpenAI's own description of its API, relaxed to what its clients really send.
+    OpenAI's description of its API, relaxed to what clients send.
     """
     return descriptions.load(shared_folder / "specs" / "openai" / "openapi.yaml")

@@ -1,4 +1,4 @@
-"""Vendors' own descriptions of their APIs, relaxed to what their clients really send."""
+"""The vendors' descriptions of their APIs, relaxed to what clients send."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.contract import recorded
 
 def load(path):
     """
-    Read a description. Where it says that one of several forms fits, more than one may.
+    Load a description. Where it requires exactly one of several forms, more than one may match.
 
-    OpenAI's forms are not apart: a message of Responses fits two of them, unless its content is a mere text.
+    OpenAI's forms overlap: a message of Responses matches two of them, unless its content is a text.
     """
     text = path.read_text(encoding="utf-8")
     written = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=yaml.CSafeLoader)

@@ -1,4 +1,4 @@
-"""Which endpoint each recording is of, and which are left out, each with its reason."""
+"""The endpoint of each recording, and the recordings that are excluded, with reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.contract import recorded
 
 class Endpoint(NamedTuple):
     """
-    One endpoint of a provider, as the table at the end of the run names it.
+    An endpoint of a provider, as named in the table at the end of the run.
     """
 
     provider: str
@@ -82,7 +82,7 @@ LEFT_OUT_FIXTURES = {
 
 def exchanges():
     """
-    List the key of every recorded exchange with what the index says of it.
+    Return the key and the index entry of every recorded exchange.
     """
     return {
         (recording["file"], number): entry
@@ -93,7 +93,7 @@ def exchanges():
 
 def fixtures():
     """
-    List every reply that was recorded without its request, by folder and name.
+    Return the folder and name of every reply that was recorded without its request.
     """
     folder = recorded.CASSETTES / "response-fixtures"
     return [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -101,7 +101,7 @@ def fixtures():
 
 def places(key, entry):
     """
-    List the endpoints and the reasons to leave out that fit an exchange: exactly one is right.
+    Return the endpoints and the reasons for exclusion that match an exchange; exactly one is correct.
     """
     folder, path = key[0].partition("/")[0], urlsplit(entry["url"]).path
     covered = [
@@ -116,7 +116,7 @@ def places(key, entry):
 
 def places_of_fixture(name):
     """
-    The same for a reply without its request.
+    Return the same for a reply without its request.
     """
     rules = {**COVERED_FIXTURES, **LEFT_OUT_FIXTURES}
     return [place for form, place in rules.items() if re.fullmatch(form, name)]
@@ -124,7 +124,7 @@ def places_of_fixture(name):
 
 def everything():
     """
-    Say of each key, of exchanges and of replies alone, where it belongs.
+    Return the place of each exchange and of each reply without a request, by key.
     """
     found = {key: places(key, entry) for key, entry in exchanges().items()}
     return {**found, **{name: places_of_fixture(name) for name in fixtures()}}

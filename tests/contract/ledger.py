@@ -1,4 +1,4 @@
-"""What the tests have replayed: each of them notes here what it has proved, and at the end the books must balance."""
+"""The ledger of what the tests have replayed, which is checked for completeness at the end."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from tests.contract import endpoints, recorded
 from tests.contract.endpoints import COVERED, Endpoint
 
-REFUSED_AS_WELL = "what our request cannot hold, the vendor refused as well"
+REFUSED_AS_WELL = "`ChatRequest` rejects it, as the vendor did"
 
 COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK agrees", "unsaid")
 
 
 class Ledger:
     """
-    Notes of what was proved, by the keys of `endpoints.everything`.
+    The recordings that tests have replayed, by the keys of `endpoints.everything`.
 
-    A note is made by the last line of a proof: what fails is not noted.
+    Tests record a replay in their last line, so a failed test records nothing.
 
     Attributes:
-        decoded: Replies that were read, errors among them.
-        written: Requests that were written again as they were, each with the names of what went into ``extra``.
-        unsaid: Requests that ours cannot say, each with the reason.
-        agreed: Replies that the vendor's own SDK reads as we do.
-        no_oracle: Replies that the vendor's own SDK cannot read, each with the reason.
+        decoded: Replies that were decoded, errors included.
+        written: Requests that were encoded as recorded, with the names of the parameters in ``extra``.
+        unsaid: Requests that cannot be expressed, with reasons.
+        agreed: Replies that the vendor's SDK decodes equally.
+        no_oracle: Replies that the vendor's SDK cannot decode, with reasons.
     """
 
     def __init__(self) -> None:
@@ -36,37 +36,37 @@ class Ledger:
 
     def has_decoded(self, one):
         """
-        Note that the reply of an exchange, or one without its request, was read.
+        Record that a reply was decoded.
         """
         self.decoded.add(_key(one))
 
     def has_written(self, one, *, extra=()):
         """
-        Note that the request of an exchange was written again as it was.
+        Record that the request of an exchange was encoded as it was recorded.
         """
         self.written[one.key] = frozenset(extra)
 
     def cannot_say(self, one, reason):
         """
-        Note that a request has no like here.
+        Record that a request cannot be expressed.
         """
         self.unsaid[one.key] = reason
 
     def agrees(self, one):
         """
-        Note that the vendor's own SDK reads a reply as we do.
+        Record that the vendor's SDK decodes a reply as Budwood does.
         """
         self.agreed.add(_key(one))
 
     def has_no_oracle(self, one, reason):
         """
-        Note that the vendor's own SDK cannot read a reply.
+        Record that the vendor's SDK cannot decode a reply.
         """
         self.no_oracle[_key(one)] = reason
 
     def missing(self):
         """
-        List what nobody replayed and what nobody wrote again, though it is of an endpoint that is covered.
+        Return the replies and requests of covered endpoints that no test has replayed.
         """
         covered = [key for key, (place,) in endpoints.everything().items() if isinstance(place, Endpoint)]
         unread = [key for key in covered if key not in self.decoded]
@@ -76,7 +76,7 @@ class Ledger:
 
     def table(self):
         """
-        Write the totals: a line for each endpoint, and what is left out, with the reasons, below.
+        Return the totals of each endpoint, and the excluded recordings with reasons.
         """
         everything = {key: place for key, (place,) in endpoints.everything().items()}
         places = {endpoint: [key for key in everything if everything[key] == endpoint] for endpoint in COVERED}
@@ -117,6 +117,6 @@ class Ledger:
 
 def _key(one):
     """
-    Name an exchange by its key, a reply without its request by its folder and name.
+    Return the key of an exchange, or the folder and name of a reply without its request.
     """
     return one.key if isinstance(one, recorded.Exchange) else f"{one.parent.name}/{one.name}"

@@ -1,7 +1,7 @@
 """
-Read Chat Completions as a reader would who knows nothing of the codec: straight from the JSON.
+Read replies of Chat Completions from their JSON, independently of the codec.
 
-What is read here is compared with what the codec says of the same bytes.
+Tests compare the result with what the codec decodes from the same bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Reading:
     """
-    What one choice of a reply says.
+    The content of one choice.
     """
 
     text: str = ""
@@ -25,13 +25,13 @@ class Reading:
 
 def read_reply(body):
     """
-    Read a whole reply, choice by choice.
+    Read the choices of a complete reply.
     """
     return [_read_choice(choice) for choice in body["choices"]]
 
 
 def _read_choice(choice):
-    message = choice.get("message") or {}  # Azure leaves it out of what its filter stopped
+    message = choice.get("message") or {}  # Azure omits it if the filter blocked the reply
     calls = message.get("tool_calls") or []
     legacy = [{"function": message["function_call"]}] if message.get("function_call") else []
     return Reading(
@@ -43,12 +43,12 @@ def _read_choice(choice):
     )
 
 
-MADE = "one that the server did not give"
+MADE = "an id that the server did not send"
 
 
 def _read_call(call):
     """
-    Read a call of a function, or of a custom tool, whose input is a text.
+    Read a call of a function, or of a custom tool with a text as input.
     """
     if call.get("type") == "custom":
         return call["id"], call["custom"]["name"], call["custom"]["input"]
@@ -66,7 +66,7 @@ def chunks_of(body):
 
 def read_stream(chunks):
     """
-    Read a stream, choice by choice.
+    Read the choices of a stream.
     """
     readings = {}
     calls = {}
@@ -91,7 +91,7 @@ def read_stream(chunks):
 
 def beside_text(chunks):
     """
-    List what chunks hold besides the fragments that `read_stream` puts together, of the first choice.
+    Return the content of chunks that `read_stream` does not read, for the first choice.
     """
     fragments = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
     for chunk in chunks:
@@ -105,7 +105,7 @@ def beside_text(chunks):
 
 def error_of(body):
     """
-    Find the error that a stream reports, if there is one.
+    Return the error in a stream, if there is one.
     """
     chunks = chunks_of(body) if body.lstrip().startswith((b"data:", b"event:")) else []
     return next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
@@ -113,7 +113,7 @@ def error_of(body):
 
 def last_usage(chunks):
     """
-    Find the usage that a stream reports last; Groq has a place of its own for it.
+    Return the last usage in a stream; Groq sends it in ``x_groq``.
     """
     said = [chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") for chunk in chunks]
     return next((usage for usage in reversed(said) if usage), None)
@@ -121,7 +121,7 @@ def last_usage(chunks):
 
 def leaves(value):
     """
-    List every text and number in a JSON value.
+    Return every text and number in a JSON value.
     """
     if isinstance(value, dict):
         return {leaf for inner in value.values() for leaf in leaves(inner)}
@@ -132,7 +132,7 @@ def leaves(value):
 
 def without(value, *names):
     """
-    Leave fields out, at any depth.
+    Remove fields at any depth.
     """
     if isinstance(value, dict):
         return {name: without(inner, *names) for name, inner in value.items() if name not in names}

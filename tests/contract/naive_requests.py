@@ -1,7 +1,7 @@
 """
-Read recorded requests into ours, as a reader would who knows nothing of the codec, and compare what is sent instead.
+Convert recorded requests to `ChatRequest` independently of the codec, and compare the encoded request with them.
 
-What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+The accepted differences between Budwood and the recorded client are listed here, with reasons.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ PLAIN = (
     "reasoning_effort",
     "parallel_tool_calls",
 )
-"""Parameters whose names and values are the same on both sides."""
+"""Parameters with the same name and value in `ChatRequest`."""
 
-BOUNDS = ("max_tokens", "max_completion_tokens")
-"""The two names of the bound of the output; which one a model wants is a rule of the catalog."""
+MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
+"""The two names of max_tokens. A rule of the catalog determines the one for a model."""
 
 NOT_SENT = {
-    "annotations": "of an assistant's message: OpenAI writes them and does not read them",
-    "refusal": "null, which means none",
+    "annotations": "of an assistant message: OpenAI sends them, and ignores them in requests",
+    "refusal": "null, which means that there is none",
 }
-"""Fields of recorded messages that are not sent, and why."""
+"""Fields of recorded messages that are not sent, with reasons."""
 
 
 def read_request(body, vendor):
     """
-    Read a recorded body; what has no field of its own goes into ``extra``, as a user would send it.
+    Convert a recorded body; fields without an equivalent go into ``extra``, as a user would pass them.
     """
     known = {name: body[name] for name in PLAIN if body.get(name) is not None and _is_ours(name, body[name])}
-    bound = next((body[name] for name in BOUNDS if body.get(name) is not None), None)
+    bound = next((body[name] for name in MAX_TOKENS_NAMES if body.get(name) is not None), None)
     stop = body.get("stop") or ()
     tools, choice = body.get("tools") or (), body.get("tool_choice")
     schema = body.get("response_format") if _is_schema(body) else None
-    modelled = {*known, *BOUNDS, "model", "messages", "stop", "stream", "stream_options"}
+    modelled = {*known, *MAX_TOKENS_NAMES, "model", "messages", "stop", "stream", "stream_options"}
     if _all_functions(tools):
         modelled |= {"tools"}
         if isinstance(choice, dict) and choice["type"] != "function":
@@ -78,7 +78,7 @@ def read_request(body, vendor):
 
 def _is_ours(name, value):
     """
-    Whether a parameter has this value with us too: Groq's effort ``default`` is its own.
+    Return whether Budwood has this value of a parameter; Groq's effort ``default`` is not one.
     """
     return name != "reasoning_effort" or value in get_args(ReasoningEffort)
 
@@ -154,20 +154,21 @@ def _read_piece(piece, vendor):
 
 def _image(piece):
     """
-    Some clients write the address alone.
+    Return the image of a content part; some clients send only the URL.
     """
     return {"url": piece["image_url"]} if isinstance(piece["image_url"], str) else piece["image_url"]
 
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal.
+    Return a body in a form in which equal requests are equal.
 
-    Null means absent; both names of the bound are one; one stop sequence is a list of one; usage is always asked for.
+    Null is absent; both names of max_tokens are the same; one stop sequence is a list of one; usage is always
+    requested.
     """
     body = {name: value for name, value in body.items() if value is not None and name != "stream_options"}
     body = {name: value for name, value in body.items() if (name, value) != ("stream", False)}
-    for name in BOUNDS:
+    for name in MAX_TOKENS_NAMES:
         if name in body:
             body["bound"] = body.pop(name)
     if isinstance(body.get("stop"), str):
@@ -205,7 +206,7 @@ def _canonical_message(message):
 
 def _canonical_tool(tool):
     """
-    No description is an empty one, and no parameters are an empty schema.
+    Return a tool in which a missing description is empty, and missing parameters are an empty schema.
     """
     if tool["type"] != "function":
         return tool

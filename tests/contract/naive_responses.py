@@ -1,7 +1,7 @@
 """
-Read Responses as a reader would who knows nothing of the codec: straight from the JSON.
+Read replies of Responses from their JSON, independently of the codec.
 
-What is read here is compared with what the codec says of the same bytes.
+Tests compare the result with what the codec decodes from the same bytes.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ECHOES = (
     "prompt_cache_options",
     "prompt_cache_retention",
 )
-"""Fields in which a reply repeats its request."""
+"""Fields of a reply that repeat the request."""
 
-SAID_OTHERWISE = ("object", "created_at", "type", "role")
-"""Fields whose values need not be found again: markers of the form, and times."""
+NOT_COMPARED = ("object", "created_at", "type", "role")
+"""Fields that are not compared: markers of the form, and times."""
 
 FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 
@@ -41,7 +41,7 @@ FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length"
 @dataclass
 class Reading:
     """
-    What a reply says.
+    The content of a reply.
     """
 
     text: str = ""
@@ -75,7 +75,7 @@ def read_items(items):
 
 def read_reply(body):
     """
-    Read a whole reply.
+    Read a complete reply.
     """
     reading = read_items(body["output"])
     reading.finish = (body.get("incomplete_details") or {}).get("reason") or body["status"]
@@ -84,13 +84,13 @@ def read_reply(body):
 
 def read_stream(events):
     """
-    Read a stream: the items that end its pieces, and the last response.
+    Read a stream: the completed items, and the final response.
     """
     items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     last = events[-1]["response"]
     done = {event["output_index"] for event in events if event["type"] == "response.output_item.done"}
     known = {item.get("id") for item in items} - {None}
-    items += [  # cut off in the middle
+    items += [  # items without an end
         item for number, item in enumerate(last["output"]) if number not in done and item.get("id") not in known
     ]
     reading = read_items(items)
@@ -107,7 +107,7 @@ def deltas(events, kind):
 
 def streams_of(lines):
     """
-    Split lines of events into the streams that they were: each begins with ``response.created``.
+    Split lines of events into streams, which start with ``response.created``.
     """
     streams = []
     for line in filter(None, lines):
@@ -119,7 +119,7 @@ def streams_of(lines):
 
 def expected_finish(reading):
     """
-    Say how our word for the end of a reply must read.
+    Return the expected finish reason.
     """
     word = FINISH.get(reading.finish, "other")
     if word != "stop":

@@ -1,4 +1,4 @@
-"""Recorded traffic of vendors, read in place from the folder beside the project."""
+"""Recorded traffic of vendors, read from the folder beside the project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASSETTES = SHARED / "cassettes"
 @cache
 def tool(name):
     """
-    Import one of the scripts that come with the recordings.
+    Import one of the scripts of the folder.
     """
     spec = importlib.util.spec_from_file_location(f"shared_{name}", SHARED / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -32,7 +32,7 @@ def tool(name):
 @cache
 def index():
     """
-    List what was recorded; nothing where the folder is absent.
+    Return the index of the recordings; empty if the folder is missing.
     """
     if not CASSETTES.is_dir():
         return ()
@@ -42,9 +42,9 @@ def index():
 
 def files(fits, *folders, named=""):
     """
-    List the recordings that hold a fitting exchange, each as one case of a test; folders and names choose among them.
+    Return the recordings that contain a matching exchange as cases of a test, filtered by folder and name.
 
-    Where the folder is absent there is one case, whose test skips or fails by the fixture `shared_folder`.
+    If the folder is missing there is one case, which is skipped or fails by the fixture `shared_folder`.
     """
     names = [
         entry["file"]
@@ -57,7 +57,7 @@ def files(fits, *folders, named=""):
 
 def fixtures(*folders, suffix, prefix=""):
     """
-    List replies that were recorded without their requests; a transcription lies among them.
+    Return replies that were recorded without their requests, except transcriptions.
     """
     found = [path for name in folders for path in sorted((CASSETTES / "response-fixtures" / name).glob(f"*{suffix}"))]
     found = [path for path in found if path.name.startswith(prefix) and "transcription" not in path.name]
@@ -67,7 +67,7 @@ def fixtures(*folders, suffix, prefix=""):
 
 def ends_with(url, ending):
     """
-    Whether a recorded address is one of an endpoint, whatever its host and its query.
+    Return whether the path of a recorded URL ends with a path.
     """
     return urlsplit(url).path.endswith(ending)
 
@@ -75,7 +75,7 @@ def ends_with(url, ending):
 @dataclass(frozen=True)
 class Exchange:
     """
-    A recorded request and its reply: the ``number``-th of a ``file``, and what the index says of it.
+    A recorded request and its reply: its number in a file, and its entry in the index.
     """
 
     file: str
@@ -87,7 +87,7 @@ class Exchange:
     @property
     def key(self):
         """
-        What no other exchange has.
+        The unique key of the exchange.
         """
         return self.file, self.number
 
@@ -107,14 +107,14 @@ def interactions(file):
 
 def of(file, fits):
     """
-    List the fitting exchanges of a recording.
+    Return the matching exchanges of a recording.
     """
     return [one for one in interactions(file) if fits(one.entry)]
 
 
 def sse_of(path, *, end=b"data: [DONE]\n\n"):
     """
-    Write chunks that were recorded one a line as the stream that they were.
+    Return chunks that were recorded one in each line as an event stream.
     """
     lines = path.read_bytes().splitlines()
     return b"".join(b"data: " + line + b"\n\n" for line in lines if line) + end
@@ -122,6 +122,6 @@ def sse_of(path, *, end=b"data: [DONE]\n\n"):
 
 def streams_of(path):
     """
-    List the streams of a file of chunks: one, whose end OpenAI marks.
+    Return the streams of a file of chunks: one, with OpenAI's end mark.
     """
     return [sse_of(path)]

@@ -36,7 +36,7 @@ KEPT_BY_THE_VENDOR = (
 
 class Counted(NamedTuple):
     """
-    One request with its count; ``api`` is the folder of the recording or the API that it was asked by.
+    A request with its input tokens; ``api`` is the folder of the recording, or its API.
     """
 
     api: str
@@ -48,7 +48,7 @@ class Counted(NamedTuple):
     @property
     def text_only(self):
         """
-        Whether all that the model reads is text that a tokenizer can count.
+        Return whether the model reads only text that a tokenizer can count.
         """
         return all(
             part.type in ("text", "tool_call", "tool_result") for one in self.request.messages for part in one.parts
@@ -58,7 +58,7 @@ class Counted(NamedTuple):
 @cache
 def counted():
     """
-    List all recorded requests whose input was counted.
+    Return all recorded requests with input tokens.
     """
     found = []
     for entry in recorded.index():

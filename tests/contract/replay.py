@@ -1,4 +1,4 @@
-"""Play recorded replies through a provider, whole or cut into pieces."""
+"""Decode recorded replies with a provider, complete or split into chunks."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ REQUEST = ChatRequest(model="recorded", messages=(Message.user("Hello"),))
 
 def parse_head(response):
     """
-    Make the head of a recorded reply, as a transport would hand it over.
+    Return the head of a recorded reply, as a transport would.
     """
     return ReplyHead(response.status, {name: values[-1] for name, values in response.replay_headers.items()})
 
 
 def is_stream(response):
     """
-    Whether a recorded reply is a stream, whatever its headers call it.
+    Return whether a recorded reply is a stream, whatever its headers are.
     """
     return response.body.lstrip().startswith((b"data:", b"event:"))
 
 
 def play(decoder, pieces):
     """
-    Decode a stream that is complete.
+    Decode a complete stream.
     """
     events = [event for piece in pieces for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 
-def played_out(decoder, pieces):
+def play_to_end(decoder, pieces):
     """
-    List the events of a stream, and as the last one the error with which it ended, in a form that can be compared.
+    Return the events of a stream and, at the end, the error that it raises, in a form that can be compared.
     """
     events = []
     try:
@@ -47,18 +47,18 @@ def played_out(decoder, pieces):
     return events
 
 
-def built(events):
+def build(events):
     """
-    Put the response together.
+    Build the response of events.
     """
     builder = ResponseBuilder()
     builder.add(events)
     return builder.build()
 
 
-def cut(body, seed):
+def split(body, seed):
     """
-    Cut bytes into pieces at random places, some of them one byte long.
+    Split bytes at random places, some into single bytes.
     """
     chance = random.Random(seed)
     pieces = []
@@ -69,9 +69,9 @@ def cut(body, seed):
     return pieces
 
 
-def assert_says(error, response):
+def assert_quotes(error, response):
     """
-    Find the vendor's words in an error.
+    Check that an error has the vendor's message, code and parameter.
     """
     said = response.json()["error"]
     said = {"message": said} if isinstance(said, str) else said

@@ -1,4 +1,4 @@
-"""What tests share in which a vendor's own SDK and our plugin read the same replies from a server on loopback."""
+"""Helpers for tests in which a vendor's SDK and Budwood decode the same replies of a local server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IDS = ("x-request-id", "request-id")
 
 class Reply(NamedTuple):
     """
-    A reply to play, and where it stands: an exchange, or the path of a reply without its request.
+    A reply to serve, and its source: an exchange, or the path of a reply without its request.
     """
 
     source: Any
@@ -36,7 +36,7 @@ class Reply(NamedTuple):
 
 class Reading(NamedTuple):
     """
-    What a reply says, whoever reads it.
+    The content of a reply, to be compared.
     """
 
     text: str
@@ -50,7 +50,7 @@ class Reading(NamedTuple):
 
 def installed(name, distribution):
     """
-    Import a vendor's own SDK; where it is missing, the tests of the module skip, and in CI they fail.
+    Import a vendor's SDK. If it is missing the tests of the module are skipped, and fail in CI.
     """
     try:
         return importlib.import_module(name)
@@ -62,7 +62,7 @@ def installed(name, distribution):
 
 def client(model, **settings):
     """
-    Make a client of ours with these settings of its provider, and none of the machine's user.
+    Create a client with settings for its provider, without settings of the user.
     """
     source = Source("arguments", {"providers": {model.partition("/")[0]: settings}})
     return Client(model, settings=Settings(source), clock=FakeClock(), cache=False, retries=0)
@@ -70,7 +70,7 @@ def client(model, **settings):
 
 def replies(case, fits, *, streams_of=recorded.streams_of):
     """
-    List the replies of a case: the fitting ones of a recording, or one that was recorded without its request.
+    Return the replies of a case: those that match in a recording, or one without its request.
     """
     if not isinstance(case, Path):
         return [_recorded(one) for one in recorded.of(case, fits)]
@@ -87,7 +87,7 @@ def _recorded(one):
 
 def play(server, said):
     """
-    Let the server play a reply to both, whatever a test that failed has left.
+    Let the server send a reply twice, without replies left by a failed test.
     """
     is_text = said.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
     content_type = "application/json" if is_text else "text/event-stream"
@@ -96,7 +96,7 @@ def play(server, said):
 
 def ours(client, said, **options):
     """
-    Ask with our client, whole or streamed as the reply is.
+    Ask with Budwood's client, streamed if the reply is a stream.
     """
     if not said.streamed:
         return client.ask("Hello", **options)
@@ -108,7 +108,7 @@ def ours(client, said, **options):
 
 def reading_of(response, usage):
     """
-    Say of our response what is compared, with the numbers of ``usage`` by name.
+    Return the content of a response, with the counts in ``usage``.
     """
     return Reading(
         text=response.text,
@@ -123,7 +123,7 @@ def reading_of(response, usage):
 
 def nameless(reading, expected):
     """
-    Leave out the ids that we made for calls that came without one.
+    Remove ids that Budwood made for calls without ids.
     """
     calls = [(said[0] and call[0], *call[1:]) for call, said in zip(reading.calls, expected.calls, strict=True)]
     return reading._replace(calls=calls)
@@ -131,7 +131,7 @@ def nameless(reading, expected):
 
 def parsed(arguments):
     """
-    Parse a call's arguments; text that is no JSON stays what it is, and none are an empty object.
+    Parse the arguments of a call; invalid JSON is unchanged, and empty arguments are an empty object.
     """
     try:
         return json.loads(arguments or "{}")
@@ -141,7 +141,7 @@ def parsed(arguments):
 
 def first(reasons, source):
     """
-    Find why an SDK cannot read a reply, by a part of its name; None where it can.
+    Return the reason why an SDK cannot decode a reply; None if it can.
     """
     name = source.name if isinstance(source, Path) else source.file
     return next((reason for part, reason in reasons.items() if part in name), None)

@@ -1,4 +1,4 @@
-"""Read what SDKs in the form of OpenAI's return for Chat Completions: whole, or chunk by chunk."""
+"""Read the replies of SDKs with OpenAI's interface for Chat Completions, complete or streamed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.contract import naive, sdk
 USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 
 
-def is_of_several(said):
+def has_several_choices(said):
     """
-    Whether a reply has several choices, which are told apart only where they were asked for.
+    Return whether a reply has several choices, which must then be requested.
     """
     chunks = naive.chunks_of(said.body) if said.streamed else [json.loads(said.body)]
     return len({choice.get("index") for chunk in chunks for choice in chunk.get("choices") or ()}) > 1
@@ -19,7 +19,7 @@ def is_of_several(said):
 
 def ask(client, *, streamed):
     """
-    Ask with a vendor's own client, and say what is compared.
+    Ask with a vendor's SDK, and return the content of the reply.
     """
     question = {"model": "recorded", "messages": [{"role": "user", "content": "Hello"}]}
     if streamed:
@@ -29,7 +29,7 @@ def ask(client, *, streamed):
 
 def of_completion(reply):
     """
-    Read a whole reply: its first choice.
+    Read the first choice of a complete reply.
     """
     message = reply.choices[0].message  # Azure leaves it out of what its filter stopped
     legacy = getattr(message, "function_call", None)
@@ -47,7 +47,7 @@ def of_completion(reply):
 
 def of_chunks(chunks):
     """
-    Read a stream: its first choice.
+    Read the first choice of a stream.
     """
     choices = [choice for chunk in chunks for choice in chunk.choices or () if choice.index == 0]
     deltas = [choice.delta for choice in choices if choice.delta is not None]
@@ -71,7 +71,7 @@ def _call(call):
 
 def _joined(pieces):
     """
-    Put calls together: the first piece of each names it.
+    Join the fragments of calls; the first fragment has the name.
     """
     calls = {}
     for piece in pieces:
@@ -88,7 +88,7 @@ def _reasoning(message):
 
 def _of_groq(chunk):
     """
-    Find the usage where Groq has it.
+    Return the usage of a chunk of Groq.
     """
     return getattr(getattr(chunk, "x_groq", None), "usage", None)
 

@@ -1,4 +1,4 @@
-"""Strategies for all that can be asked of a model, within the bounds that vendors' descriptions of their APIs name."""
+"""Hypothesis strategies for requests, within the limits of the vendors' descriptions of their APIs."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ refusals = st.builds(RefusalPart, text=texts)
 foreign = st.builds(VendorPart, provider=st.just("somebody-else"), kind=names, data=objects)
 
 
-def said(role, *parts, least=0, **fields):
+def messages_of_role(role, *parts, least=0, **fields):
     """
-    Make messages of a role, of so many parts at least.
+    Generate messages of a role with a minimum number of parts.
     """
     pieces = st.lists(st.one_of(*parts), min_size=least, max_size=3)
     return st.builds(Message, role=st.just(role), parts=pieces.map(tuple), **fields)
@@ -55,20 +55,20 @@ def said(role, *parts, least=0, **fields):
 
 def messages(*images, **fields):
     """
-    Make messages of all roles; users may send these images.
+    Generate messages of all roles; user messages may have these images.
     """
     return st.one_of(
-        said("system", text_parts),
-        said("developer", text_parts),
-        said("user", text_parts, *images, foreign, **fields),
-        said("assistant", text_parts, calls, thoughts, refusals, foreign),
-        said("tool", results, least=1),
+        messages_of_role("system", text_parts),
+        messages_of_role("developer", text_parts),
+        messages_of_role("user", text_parts, *images, foreign, **fields),
+        messages_of_role("assistant", text_parts, calls, thoughts, refusals, foreign),
+        messages_of_role("tool", results, least=1),
     )
 
 
 def chats(conversation, **fields):
     """
-    Make requests with such messages, and with every parameter that all vendors share.
+    Generate requests with such messages, and with every parameter that all vendors share.
     """
     fields = {
         "model": names,

@@ -7,7 +7,7 @@ import pytest
 from budwood.types import HTTPReply, ReasoningPart, ReplyHead, VendorPart
 from tests.contract import naive, recorded
 from tests.contract import naive_anthropic as reader
-from tests.contract.replay import REQUEST, built, cut, is_stream, parse_head, play
+from tests.contract.replay import REQUEST, build, is_stream, parse_head, play, split
 
 FINISH = {
     "end_turn": "stop",
@@ -100,9 +100,9 @@ def assert_stream(claude, head, body):
     Decode a stream, compare it with the JSON of its events, and check that no split changes the events.
     """
     events = play(claude.decoder(REQUEST, head), [body])
-    assert_same(built(events), reader.read_stream(reader.make_events(body)))
+    assert_same(build(events), reader.read_stream(reader.make_events(body)))
     for seed in range(3):
-        assert play(claude.decoder(REQUEST, head), cut(body, seed)) == events
+        assert play(claude.decoder(REQUEST, head), split(body, seed)) == events
 
 
 def assert_reply(claude, head, body):

@@ -7,58 +7,58 @@ import pytest
 
 from budwood.types import ChatRequest, EmbeddingRequest, HTTPReply, Message, ReplyHead
 from tests.contract import descriptions, naive, recorded
-from tests.contract.chat_replies import assert_stream, assert_whole_reply
+from tests.contract.chat_replies import assert_complete_reply, assert_stream
 from tests.contract.naive_requests import canonical, read_request
-from tests.contract.replay import REQUEST, built, is_stream, parse_head, play
+from tests.contract.replay import REQUEST, build, is_stream, parse_head, play
 from tests.contract.test_embeddings import naive_vector
 
-OTHERWISE = {
-    "model": "of the deployments: Azure goes by the address, and some clients leave it out or give another",
+DIFFERENCES = {
+    "model": "of deployments: the URL has the deployment, and some clients omit the model or send another",
     "n": "1, which is the default",
-    "response_format": "of the type json_object, which asks for some JSON or other: a user's extra",
-    "user": "deprecated in OpenAI's description of its API: a user's extra",
+    "response_format": "of the type json_object: passed as extra",
+    "user": "deprecated in OpenAI's description: passed as extra",
 }
-"""What is not written as it was recorded, and why."""
+"""The accepted differences from the recording, with reasons."""
 
 
 def is_chat(entry):
     """
-    Whether an interaction is a chat.
+    Return whether an exchange is a chat.
     """
     return entry["method"] == "POST" and recorded.ends_with(entry["url"], "/chat/completions")
 
 
 def is_embedding(entry):
     """
-    Whether an interaction is an embedding.
+    Return whether an exchange is an embedding.
     """
     return recorded.ends_with(entry["url"], "/embeddings")
 
 
 def is_response(entry):
     """
-    Whether an interaction is one of Responses.
+    Return whether an exchange is one of Responses.
     """
     return recorded.ends_with(entry["url"], "/responses")
 
 
 def is_completion(entry):
     """
-    Whether an interaction is a plain completion.
+    Return whether an exchange is a completion.
     """
     return recorded.ends_with(entry["url"], "/completions") and not is_chat(entry)
 
 
 def is_answered(entry):
     """
-    Whether a chat was answered.
+    Return whether an exchange is a chat with a reply.
     """
     return is_chat(entry) and entry["status"] == 200
 
 
 def is_refused(entry):
     """
-    Whether a chat was refused.
+    Return whether an exchange is a chat with an error.
     """
     return is_chat(entry) and entry["status"] >= 400
 
@@ -68,22 +68,22 @@ FIXTURE = "https://recorded.openai.azure.com/openai/deployments/recorded/chat/co
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered, "azure"))
-def test_recorded_replies_lose_nothing(ledger, azure, file):
+def test_recorded_replies(ledger, azure, file):
     """
-    A recorded reply decodes into what a naive reading finds, the filter's verdicts among it, and no value is lost.
+    A decoded reply equals the naive reading, has the filter results, and loses no value.
     """
     for one in recorded.of(file, is_answered):
         provider, head, body = azure(one.request.url), parse_head(one.response), one.response.body
         if is_stream(one.response):
             assert_stream(provider, head, body)
-        elif response := assert_whole_reply(provider, head, body):
-            assert_verdicts(response, json.loads(body))
+        elif response := assert_complete_reply(provider, head, body):
+            assert_filter_results(response, json.loads(body))
         ledger.has_decoded(one)
 
 
-def assert_verdicts(response, reply):
+def assert_filter_results(response, reply):
     """
-    Find the filter's verdicts on the prompt and on the first choice.
+    Check the filter results of the prompt and of the first choice.
     """
     said = reply["choices"][0].get("content_filter_results")
     assert response.metadata.get("content_filter_results") == (said or None)
@@ -91,18 +91,18 @@ def assert_verdicts(response, reply):
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("openai-chat", prefix="azure-", suffix=".chunks.txt"))
-def test_recorded_chunks_lose_nothing(ledger, azure, path):
+def test_recorded_chunks(ledger, azure, path):
     """
-    Chunks that were recorded one a line decode as the stream that they were.
+    Chunks that were recorded one in each line are decoded as a stream.
     """
     assert_stream(azure(FIXTURE), ReplyHead(200, {}), recorded.sse_of(path))
     ledger.has_decoded(path)
 
 
 @pytest.mark.parametrize("file", CHATS)
-def test_recorded_requests_are_written_again(ledger, azure, file):
+def test_recorded_requests(ledger, azure, file):
     """
-    A recorded request that is read into ours goes to the recorded address with the recorded body.
+    A converted request has the recorded URL and body.
     """
     for one in recorded.of(file, is_chat):
         if not one.request.body:
@@ -115,7 +115,7 @@ def test_recorded_requests_are_written_again(ledger, azure, file):
         if deployment is not None:
             said["model"] = deployment
         request = read_request(said, "azure")
-        assert set(request.extra) <= set(OTHERWISE)
+        assert set(request.extra) <= set(DIFFERENCES)
 
         call = azure(one.request.url).encode(request, stream=bool(said.get("stream")))
 
@@ -126,14 +126,14 @@ def test_recorded_requests_are_written_again(ledger, azure, file):
         assert canonical(json.loads(call.body)) == expected
         written, address = urlsplit(call.url), urlsplit(one.request.url)
         assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))
-        assert written.query == (address.query or "api-version=2024-10-21")  # a gateway adds it to one recording
+        assert written.query == (address.query or "api-version=2024-10-21")  # in one recording, a gateway adds it
         ledger.has_written(one, extra=request.extra)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, "azure"))
-def test_recorded_errors_say_what_azure_said(ledger, azure, file):
+def test_recorded_errors(ledger, azure, file):
     """
-    Recorded errors have Azure's words and code, and say what to do about it.
+    Recorded errors have Azure's message and code, and a hint.
     """
     for one in recorded.of(file, is_refused):
         error = azure(one.request.url).error(HTTPReply(parse_head(one.response), one.response.body))
@@ -149,7 +149,7 @@ def test_recorded_errors_say_what_azure_said(ledger, azure, file):
 @pytest.mark.parametrize("file", recorded.files(is_embedding, "azure"))
 def test_recorded_embeddings(ledger, azure, file):
     """
-    Recorded embeddings are asked for as they were, and read as a naive reader does.
+    Requests for embeddings and decoded vectors are as recorded.
     """
     for one in recorded.of(file, is_embedding):
         said, reply = one.request.json(), one.response.json()
@@ -170,18 +170,18 @@ def test_recorded_embeddings(ledger, azure, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_response, "azure"))
-def test_verdicts_on_recorded_responses_are_kept(azure, file):
+def test_recorded_responses(azure, file):
     """
-    Responses go to the same resource, and the filter's verdicts on them are kept.
+    Responses use the same resource, and have the filter results.
 
-    Whether anything else is lost, and whether requests are written again, is tested with all vendors of the API.
+    Tests for all vendors of the API check the rest of these recordings.
     """
     for one in recorded.of(file, is_response):
         provider = azure(one.request.url, api="responses")
         assert provider.encode(REQUEST, stream=False).url == one.request.url
         head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
-            response = built(play(provider.decoder(REQUEST, head), [body]))
+            response = build(play(provider.decoder(REQUEST, head), [body]))
             last = naive.chunks_of(body)[-1]["response"]
         else:
             response, last = provider.decode(REQUEST, HTTPReply(head, body)), json.loads(body)
@@ -192,7 +192,7 @@ def test_verdicts_on_recorded_responses_are_kept(azure, file):
 @pytest.mark.parametrize("file", recorded.files(is_completion, "azure"))
 def test_recorded_completions(ledger, azure, file):
     """
-    A recorded plain completion is asked for and read as it was, with the filter's verdicts.
+    Requests and replies of completions are as recorded, with the filter results.
     """
     for one in recorded.of(file, is_completion):
         said, reply = one.request.json(), one.response.json()
@@ -220,13 +220,13 @@ DESCRIPTIONS = {
     "deployments": ("inference-2025-03-01-preview.json", "createChatCompletionRequest"),
     "v1": ("foundry-v1.json", "AzureCreateChatCompletionRequest"),
 }
-"""Microsoft's descriptions of its API. The older stable one knows no JSON schemas; Foundry's addresses have none."""
+"""Microsoft's descriptions. The older stable one has no JSON schemas, and there is none for Foundry's addresses."""
 
 
 @pytest.fixture(scope="module")
-def microsofts(shared_folder):
+def microsoft_schemas(shared_folder):
     """
-    Microsoft's descriptions, relaxed to what its clients really send.
+    Microsoft's descriptions, relaxed to what clients send.
     """
     return {
         form: descriptions.load(shared_folder / "specs" / "azure" / file) for form, (file, _) in DESCRIPTIONS.items()
@@ -235,9 +235,9 @@ def microsofts(shared_folder):
 
 @pytest.mark.parametrize("form", DESCRIPTIONS)
 @pytest.mark.parametrize("file", CHATS)
-def test_what_is_written_fits_the_api_description(azure, microsofts, file, form):
+def test_requests_match_the_api_description(azure, microsoft_schemas, file, form):
     """
-    Where a recorded request fits Microsoft's description of the API, so does the one that is written for it.
+    If a recorded request matches Microsoft's description, the encoded one matches it, too.
     """
     _, schema = DESCRIPTIONS[form]
     url = "https://res.openai.azure.com" + ("/openai/v1/" if form == "v1" else "/?api-version=2025-03-01-preview")
@@ -245,8 +245,8 @@ def test_what_is_written_fits_the_api_description(azure, microsofts, file, form)
         if not one.request.body:
             continue
         said = {**one.request.json(), "model": "chat"}
-        if microsofts[form].problems(schema, said):
+        if microsoft_schemas[form].problems(schema, said):
             continue
         for stream in (False, True):
             call = azure(url).encode(read_request(said, "azure"), stream=stream)
-            assert microsofts[form].problems(schema, json.loads(call.body)) == []
+            assert microsoft_schemas[form].problems(schema, json.loads(call.body)) == []

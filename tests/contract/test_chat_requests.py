@@ -7,21 +7,21 @@ from pydantic import ValidationError
 
 from tests.contract import recorded
 from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.naive_requests import BOUNDS, canonical, read_request
+from tests.contract.naive_requests import MAX_TOKENS_NAMES, canonical, read_request
 from tests.contract.test_chat_completions import FOLDERS, is_chat
 
 
-def is_taken_by_openai(entry):
+def is_accepted_by_openai(entry):
     """
-    Whether OpenAI itself answered.
+    Return whether OpenAI accepted the request.
     """
     return is_chat(entry) and entry["status"] == 200 and "api.openai.com" in entry["url"]
 
 
 @pytest.mark.parametrize("file", recorded.files(is_chat, *FOLDERS))
-def test_recorded_requests_are_written_again(ledger, provider, file):
+def test_recorded_requests(ledger, provider, file):
     """
-    A recorded request that is read into ours is written as it was, but for what `naive_requests` lists with a reason.
+    A converted request is encoded as recorded, except for the differences that `naive_requests` explains.
     """
     speaker = provider(file)
     for one in recorded.of(file, is_chat):
@@ -41,30 +41,30 @@ def test_recorded_requests_are_written_again(ledger, provider, file):
         ledger.has_written(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_taken_by_openai))
-def test_what_openai_took_is_sent_unchanged(shared_folder, provider, file):
+@pytest.mark.parametrize("file", recorded.files(is_accepted_by_openai))
+def test_accepted_parameters_are_sent_unchanged(shared_folder, provider, file):
     """
-    No rule of the catalog drops or renames a parameter that OpenAI has taken from a recorded client.
+    No rule of the catalog drops or renames a parameter that OpenAI accepted from a recorded client.
 
-    A temperature of 1 is what models have that refuse it: to drop it changes nothing.
+    A temperature of 1 is the default of models that reject the parameter, so dropping it has no effect.
     """
     speaker = provider(file)
-    for one in recorded.of(file, is_taken_by_openai):
+    for one in recorded.of(file, is_accepted_by_openai):
         said = one.request.json()
         call = speaker.encode(read_request(said, speaker.vendor), stream=False)
         dropped = {receipt.parameter for receipt in call.adaptations if receipt.action == "dropped"}
         assert {name: said[name] for name in dropped} in ({}, {"temperature": 1})
         if any(receipt.action == "renamed" for receipt in call.adaptations):
-            assert not (set(BOUNDS) & set(said)) - set(json.loads(call.body))
+            assert not (set(MAX_TOKENS_NAMES) & set(said)) - set(json.loads(call.body))
 
 
-@pytest.mark.parametrize("file", recorded.files(is_taken_by_openai))
-def test_what_is_written_fits_the_api_description(shared_folder, provider, openai_schemas, file):
+@pytest.mark.parametrize("file", recorded.files(is_accepted_by_openai))
+def test_requests_match_the_api_description(shared_folder, provider, openai_schemas, file):
     """
-    Where a recorded request fits OpenAI's description of its API, so does the one that is written for it.
+    If a recorded request matches OpenAI's description, the encoded one matches it, too.
     """
     speaker = provider(file)
-    for one in recorded.of(file, is_taken_by_openai):
+    for one in recorded.of(file, is_accepted_by_openai):
         said = one.request.json()
         if openai_schemas.problems("CreateChatCompletionRequest", said):
             continue

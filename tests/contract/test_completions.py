@@ -8,36 +8,36 @@ from pydantic import ValidationError
 from budwood.types import ChatRequest, HTTPReply, Message
 from tests.contract import naive, recorded
 from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.replay import REQUEST, assert_says, built, cut, is_stream, parse_head, play, played_out
+from tests.contract.replay import REQUEST, assert_quotes, build, is_stream, parse_head, play, play_to_end, split
 
 PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
-"""Parameters whose names and values are the same on both sides."""
+"""Parameters with the same name and value in `ChatRequest`."""
 
-VENDORS_OWN = ("best_of", "echo", "logit_bias", "logprobs", "n", "suffix", "user")
-"""Parameters of this API alone, given as ``extra``."""
+VENDOR_PARAMETERS = ("best_of", "echo", "logit_bias", "logprobs", "n", "suffix", "user")
+"""Parameters of this API, passed as ``extra``."""
 
 FOLDER = "openai-completions"
 
-SAID_OTHERWISE = ("object", "created", "index")
+NOT_COMPARED = ("object", "created", "index")
 
 
 def is_completion(entry):
     """
-    Whether an interaction asks for a plain completion.
+    Return whether an exchange is a completion.
     """
     return recorded.ends_with(entry["url"], "/completions") and "chat/completions" not in entry["url"]
 
 
 def is_answered(entry):
     """
-    Whether a completion was answered.
+    Return whether an exchange is a completion with a reply.
     """
     return is_completion(entry) and entry["status"] == 200
 
 
 def is_refused(entry):
     """
-    Whether a completion was refused.
+    Return whether an exchange is a completion with an error.
     """
     return is_completion(entry) and entry["status"] >= 400
 
@@ -52,7 +52,7 @@ def speaker(openai):
 
 def read_reply(choices):
     """
-    Read the choices of a reply, or of all chunks of a stream: text and end of each.
+    Read the texts and finish reasons of the choices, complete or streamed.
     """
     readings = {}
     for choice in choices:
@@ -63,10 +63,10 @@ def read_reply(choices):
 
 def read_request(body):
     """
-    Read a recorded body. Several prompts in one request, and prompts in tokens, are this API's own.
+    Convert a recorded body. Several prompts, and prompts of tokens, go into ``extra``.
     """
     prompt = body["prompt"][0] if body["prompt"] and len(body["prompt"]) == 1 else body["prompt"]
-    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None}
+    extra = {name: body[name] for name in VENDOR_PARAMETERS if body.get(name) is not None}
     if not isinstance(prompt, str):
         extra["prompt"] = prompt
     stop = body.get("stop") or ()
@@ -81,7 +81,7 @@ def read_request(body):
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal: one prompt is a text, and usage is always asked for.
+    Return a body in a form in which equal requests are equal: one prompt is a text, and usage is always requested.
     """
     body = {name: value for name, value in body.items() if value is not None and name != "stream_options"}
     if isinstance(body["prompt"], list) and len(body["prompt"]) == 1:
@@ -92,23 +92,23 @@ def canonical(body):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered, FOLDER))
-def test_recorded_completions_lose_nothing(ledger, speaker, file):
+def test_recorded_completions(ledger, speaker, file):
     """
-    Texts, ends and usage are those of a naive reading, and no value is lost.
+    Texts, finish reasons and usage equal the naive reading, and no value is lost.
     """
     for one in recorded.of(file, is_answered):
         head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
             chunks = naive.chunks_of(body)
             choices = [choice for chunk in chunks for choice in chunk["choices"]]
-            response, usage = built(play(speaker.completion_decoder(REQUEST, head), [body])), naive.last_usage(chunks)
+            response, usage = build(play(speaker.completion_decoder(REQUEST, head), [body])), naive.last_usage(chunks)
         else:
             said = json.loads(body)
             choices, usage = said["choices"], said["usage"]
             response = speaker.decode_completion(REQUEST, HTTPReply(head, body))
             kept = naive.leaves(response.model_dump(exclude={"raw"}))
             first = {**said, "choices": said["choices"][:1]}
-            assert naive.leaves(naive.without(first, *SAID_OTHERWISE)) <= kept
+            assert naive.leaves(naive.without(first, *NOT_COMPARED)) <= kept
         readings = read_reply(choices)
         assert [message.text for message in (response.message, *response.alternatives)] == [
             text for text, _ in readings
@@ -123,33 +123,33 @@ def test_recorded_completions_lose_nothing(ledger, speaker, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_answered(entry) and "stream" in entry["tags"], FOLDER))
-def test_recorded_streams_may_be_cut_anywhere(speaker, file):
+def test_recorded_streams_in_any_split(speaker, file):
     """
-    However the bytes of a recorded stream arrive, the events are the same.
+    The events of a stream do not depend on how the bytes are split.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        whole = played_out(speaker.completion_decoder(REQUEST, head), [body])
+        whole = play_to_end(speaker.completion_decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert played_out(speaker.completion_decoder(REQUEST, head), cut(body, seed)) == whole
+            assert play_to_end(speaker.completion_decoder(REQUEST, head), split(body, seed)) == whole
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, FOLDER))
-def test_recorded_errors_say_what_the_vendor_said(ledger, speaker, file):
+def test_recorded_errors(ledger, speaker, file):
     """
-    A recorded error has the vendor's words, code and parameter; asking again would not help.
+    A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
     for one in recorded.of(file, is_refused):
         error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
-        assert_says(error, one.response)
+        assert_quotes(error, one.response)
         ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_completion, FOLDER))
-def test_recorded_requests_are_written_again(ledger, speaker, openai_schemas, file):
+def test_recorded_requests(ledger, speaker, openai_schemas, file):
     """
-    A recorded request that is read into ours is written as it was, and fits the description of the API.
+    A converted request is encoded as recorded, and matches the description of the API.
     """
     for one in recorded.of(file, is_completion):
         said = one.request.json()

@@ -8,33 +8,33 @@ import pytest
 
 from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead
 from tests.contract import recorded
-from tests.contract.replay import assert_says, parse_head
+from tests.contract.replay import assert_quotes, parse_head
 
 
 def is_embedding(entry):
     """
-    Whether an exchange is an embedding.
+    Return whether an exchange is an embedding.
     """
     return recorded.ends_with(entry["url"], "/v1/embeddings")
 
 
 def is_embedded(entry):
     """
-    Whether an embedding was answered.
+    Return whether an exchange is an embedding with a reply.
     """
     return is_embedding(entry) and entry["status"] == 200
 
 
 def is_refused(entry):
     """
-    Whether an embedding was refused.
+    Return whether an exchange is an embedding with an error.
     """
     return is_embedding(entry) and entry["status"] >= 400
 
 
 def read_request(body):
     """
-    Read a recorded body: a text, a list of them, or what was made of them already, tokens, which are a user's extra.
+    Convert a recorded body: a text, a list of texts, or tokens, which go into ``extra``.
     """
     given = body["input"] if isinstance(body["input"], list) else [body["input"]]
     rows = [given] if isinstance(given[0], int) else given
@@ -49,9 +49,9 @@ def read_request(body):
 
 def canonical(body):
     """
-    Bring a body into the form in which equal requests are equal.
+    Return a body in a form in which equal requests are equal.
 
-    One text is a list of one; whether vectors come as numbers or in base64 changes nothing that they say.
+    One text is a list of one, and the format of the vectors is not compared.
     """
     body = {name: value for name, value in body.items() if name != "encoding_format"}
     return body | {"input": [body["input"]] if isinstance(body["input"], str) else body["input"]}
@@ -59,7 +59,7 @@ def canonical(body):
 
 def naive_vector(embedding):
     """
-    Read a vector as the API description says: numbers, or little-endian floats in base64.
+    Read a vector: a list of numbers, or little-endian floats in base64.
     """
     if isinstance(embedding, str):
         data = base64.b64decode(embedding)
@@ -69,7 +69,7 @@ def naive_vector(embedding):
 
 def assert_vectors(provider, request, head, body):
     """
-    Decode vectors and compare them with their JSON.
+    Decode vectors, and compare them with their JSON.
     """
     said = json.loads(body)
     response = provider.decode_embedding(request, HTTPReply(head, body))
@@ -80,9 +80,9 @@ def assert_vectors(provider, request, head, body):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_embedded, "openai-embeddings"))
-def test_recorded_vectors_are_read_in_both_forms(ledger, openai, file):
+def test_recorded_vectors(ledger, openai, file):
     """
-    Recorded vectors, as numbers or in base64, are the numbers that a naive reading finds.
+    Vectors as numbers or base64 equal the naive reading.
     """
     for one in recorded.of(file, is_embedded):
         assert_vectors(openai(), read_request(one.request.json()), parse_head(one.response), one.response.body)
@@ -90,9 +90,9 @@ def test_recorded_vectors_are_read_in_both_forms(ledger, openai, file):
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("openai-embeddings", suffix=".json"))
-def test_recorded_vectors_without_their_request_are_read(ledger, openai, path):
+def test_recorded_vectors_without_requests(ledger, openai, path):
     """
-    Vectors that were recorded without their requests are read like all others.
+    Vectors that were recorded without their requests are decoded.
     """
     request = EmbeddingRequest(model="recorded", texts=("text",) * len(json.loads(path.read_bytes())["data"]))
     assert_vectors(openai(), request, ReplyHead(200, {}), path.read_bytes())
@@ -100,21 +100,21 @@ def test_recorded_vectors_without_their_request_are_read(ledger, openai, path):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, "openai-embeddings"))
-def test_recorded_errors_say_what_the_vendor_said(ledger, openai, file):
+def test_recorded_errors(ledger, openai, file):
     """
-    A recorded error has the vendor's words, code and parameter; asking again would not help.
+    A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
     for one in recorded.of(file, is_refused):
         error = openai().error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
-        assert_says(error, one.response)
+        assert_quotes(error, one.response)
         ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_embedding, "openai-embeddings"))
-def test_recorded_requests_are_written_again(ledger, openai, openai_schemas, file):
+def test_recorded_requests(ledger, openai, openai_schemas, file):
     """
-    A recorded request that is read into ours is written as it was, and fits the description of the API where that did.
+    A converted request is encoded as recorded, and matches the description of the API if the recorded one does.
     """
     for one in recorded.of(file, is_embedding):
         said = one.request.json()

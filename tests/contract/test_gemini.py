@@ -8,7 +8,7 @@ import pytest
 from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead, VendorPart
 from budwood_gemini.content import encode_contents
 from tests.contract import naive, naive_gemini, recorded
-from tests.contract.replay import REQUEST, built, cut, parse_head, play
+from tests.contract.replay import REQUEST, build, parse_head, play, split
 
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
 
@@ -140,7 +140,7 @@ def test_recorded_replies_lose_nothing(ledger, gemini, file):
         head, body = parse_head(one.response), one.response.body
         chunks = naive_gemini.chunks_of(body)
         if is_stream(one):
-            response = built(play(gemini().decoder(REQUEST, head), [body]))
+            response = build(play(gemini().decoder(REQUEST, head), [body]))
         else:
             response = gemini().decode(REQUEST, HTTPReply(head, body))
         assert_lost_nothing(response, chunks)
@@ -157,7 +157,7 @@ def test_recorded_streams_may_be_cut_anywhere(gemini, file):
         head, body = parse_head(one.response), one.response.body
         whole = play(gemini().decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert play(gemini().decoder(REQUEST, head), cut(body, seed)) == whole
+            assert play(gemini().decoder(REQUEST, head), split(body, seed)) == whole
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("gemini", suffix=".chunks.txt"))
@@ -168,9 +168,9 @@ def test_recorded_chunks_lose_nothing(ledger, gemini, path):
     head, lines = ReplyHead(200, {}), path.read_bytes().splitlines()
     body = b"".join(b"data: " + line + b"\r\n\r\n" for line in lines if line)
     whole = play(gemini().decoder(REQUEST, head), [body])
-    assert_lost_nothing(built(whole), naive_gemini.chunks_of(body))
-    assert_is_sent_back(built(whole), naive_gemini.chunks_of(body), streamed=True)
-    assert play(gemini().decoder(REQUEST, head), cut(body, 0)) == whole
+    assert_lost_nothing(build(whole), naive_gemini.chunks_of(body))
+    assert_is_sent_back(build(whole), naive_gemini.chunks_of(body), streamed=True)
+    assert play(gemini().decoder(REQUEST, head), split(body, 0)) == whole
     ledger.has_decoded(path)
 
 

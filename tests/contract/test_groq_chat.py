@@ -7,40 +7,40 @@ import pytest
 from budwood.errors import InvalidRequestError
 from budwood.types import HTTPReply, ReasoningPart, ReplyHead
 from tests.contract import naive, recorded
-from tests.contract.chat_replies import assert_stream, assert_whole_reply, joined
+from tests.contract.chat_replies import assert_complete_reply, assert_stream, join_texts
 from tests.contract.naive_requests import canonical, read_request
-from tests.contract.replay import REQUEST, built, cut, is_stream, parse_head, played_out
+from tests.contract.replay import REQUEST, build, is_stream, parse_head, play_to_end, split
 
-OF_THE_SETTINGS = ("service_tier", "reasoning_format")
-"""Parameters that an instance's settings give."""
+SETTINGS = ("service_tier", "reasoning_format")
+"""Parameters that are passed as settings."""
 
-OTHERWISE = {
-    "n": "1, which is Groq's default and the only value that it takes",
-    "reasoning_format": "parsed, where a client left it out of a request to a model that then thinks in its text",
+DIFFERENCES = {
+    "n": "1, which is the default and the only value that Groq accepts",
+    "reasoning_format": "parsed, if the client did not set it for a model that would write its reasoning into the text",
 }
-"""What is written otherwise than the recorded client did, and why."""
+"""The accepted differences from the recorded client, with reasons."""
 
-EXTRA = {"search_settings": "of the search that compound systems run at Groq: a parameter of no other vendor"}
-"""What a user has to give as ``extra``, and why."""
+EXTRA = {"search_settings": "options of the search of compound systems"}
+"""Parameters that users pass as ``extra``, with reasons."""
 
 
 def is_groq(entry):
     """
-    Whether an interaction is a chat.
+    Return whether an exchange is a chat.
     """
     return recorded.ends_with(entry["url"], "/openai/v1/chat/completions")
 
 
 def is_answered(entry):
     """
-    Whether a chat was answered, be it with an error inside the stream.
+    Return whether an exchange is a chat with status 200.
     """
     return is_groq(entry) and entry["status"] == 200
 
 
 def is_refused(entry):
     """
-    Whether a chat was refused.
+    Return whether an exchange is a chat with an error.
     """
     return is_groq(entry) and entry["status"] >= 400
 
@@ -50,39 +50,39 @@ FAILING = recorded.files(is_answered, "groq", named="tool_use_failed_error_strea
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_recorded_replies_lose_nothing(ledger, groq, file):
+def test_recorded_replies(ledger, groq, file):
     """
-    A recorded reply, whole or streamed and however cut, decodes into what a naive reading finds, and no value is lost.
+    A decoded reply equals the naive reading, loses no value, and does not depend on how a stream is split.
     """
     for one in recorded.of(file, is_answered):
         if naive.error_of(one.response.body) is None:
-            check = assert_stream if is_stream(one.response) else assert_whole_reply
+            check = assert_stream if is_stream(one.response) else assert_complete_reply
             check(groq(), parse_head(one.response), one.response.body)
             ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("groq", suffix=".json"))
-def test_recorded_bodies_lose_nothing(ledger, groq, path):
+def test_recorded_bodies(ledger, groq, path):
     """
-    Bodies that were recorded without their requests decode like all others.
+    Bodies that were recorded without their requests are decoded.
     """
-    assert_whole_reply(groq(), ReplyHead(200, {}), path.read_bytes())
+    assert_complete_reply(groq(), ReplyHead(200, {}), path.read_bytes())
     ledger.has_decoded(path)
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("groq", suffix=".chunks.txt"))
-def test_recorded_chunks_lose_nothing(ledger, groq, path):
+def test_recorded_chunks(ledger, groq, path):
     """
-    Chunks that were recorded one a line decode as the stream that they were.
+    Chunks that were recorded one in each line are decoded as a stream.
     """
     assert_stream(groq(), ReplyHead(200, {}), recorded.sse_of(path))
     ledger.has_decoded(path)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, "groq"))
-def test_recorded_errors_say_what_groq_said(ledger, groq, file):
+def test_recorded_errors(ledger, groq, file):
     """
-    Recorded errors have Groq's words and code; another try may help where its own model's output was refused.
+    Recorded errors have Groq's message and code; those about the model's own output are retryable.
     """
     for one in recorded.of(file, is_refused):
         error = groq().error(HTTPReply(parse_head(one.response), one.response.body))
@@ -96,33 +96,33 @@ def test_recorded_errors_say_what_groq_said(ledger, groq, file):
 @pytest.mark.parametrize("file", FAILING)
 def test_recorded_errors_inside_a_stream(ledger, groq, file):
     """
-    A generation that failed in the middle of a stream is raised as such, after what came before it, however it is cut.
+    An error inside a stream is raised after the content before it, however the bytes are split.
     """
     failed = [one for one in recorded.of(file, is_answered) if naive.error_of(one.response.body)]
     assert failed
     for one in failed:
         head, body = parse_head(one.response), one.response.body
         said = naive.error_of(body)
-        *events, error = played_out(groq().decoder(REQUEST, head), [body])
+        *events, error = play_to_end(groq().decoder(REQUEST, head), [body])
         assert error == (InvalidRequestError, said["message"], said["status_code"], said["code"], True)
         chunks = [chunk for chunk in naive.chunks_of(body) if "error" not in chunk]
-        assert joined(built(events).message, ReasoningPart) == naive.read_stream(chunks)[0].reasoning != ""
+        assert join_texts(build(events).message, ReasoningPart) == naive.read_stream(chunks)[0].reasoning != ""
         for seed in range(3):
-            assert played_out(groq().decoder(REQUEST, head), cut(body, seed)) == [*events, error]
+            assert play_to_end(groq().decoder(REQUEST, head), split(body, seed)) == [*events, error]
         ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_groq, "groq"))
-def test_recorded_requests_are_written_again(ledger, groq, file):
+def test_recorded_requests(ledger, groq, file):
     """
-    A recorded request that is read into ours, and its tier and format into settings, is written as it was.
+    A converted request, with tier and format as settings, is encoded as recorded.
     """
     for one in recorded.of(file, is_groq):
         said = one.request.json()
-        settings = {name: said[name] for name in OF_THE_SETTINGS if name in said}
-        ours = {name: value for name, value in said.items() if name not in (*OF_THE_SETTINGS, "n")}
+        settings = {name: said[name] for name in SETTINGS if name in said}
+        ours = {name: value for name, value in said.items() if name not in (*SETTINGS, "n")}
         if ours.get("reasoning_effort") == "default":
-            ours["reasoning_effort"] = "medium"  # Groq's own word for a model that knows no other effort
+            ours["reasoning_effort"] = "medium"  # Groq's only effort for some models
         request = read_request(ours, "groq")
         assert set(request.extra) <= set(EXTRA)
 

@@ -1,4 +1,4 @@
-"""Groq's own SDK and our plugin, reading the same recorded replies from a server on loopback, agree."""
+"""Groq's SDK and Budwood decode the same recorded replies of a local server equally."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_ORACLE = {}
 @pytest.fixture(scope="module")
 def theirs(served):
     """
-    The vendor's own client.
+    The vendor's client.
     """
     with groq.Groq(api_key="gsk-test", base_url=served.url, max_retries=0) as client:
         yield client
@@ -32,16 +32,16 @@ def theirs(served):
 @pytest.fixture(scope="module")
 def asked(served):
     """
-    A client of ours.
+    Budwood's client.
     """
     with sdk.client("groq/recorded", base_url=served.url, api_key="gsk-test") as client:
         yield client
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_both_read_the_same(ledger, served, theirs, asked, case):
+def test_replies_are_decoded_equally(ledger, served, theirs, asked, case):
     """
-    Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
     for said in sdk.replies(case, is_answered):
         if reason := sdk.first(NO_ORACLE, said.source):
@@ -58,7 +58,7 @@ def test_both_read_the_same(ledger, served, theirs, asked, case):
 
 def assert_both_fail(theirs, asked, said):
     """
-    See that an error inside a stream is raised by both, in the same words.
+    Check that both raise an error inside a stream, with the same message.
     """
     with pytest.raises(groq.APIError) as their:
         sdk_chat.ask(theirs, streamed=True)
@@ -68,9 +68,9 @@ def assert_both_fail(theirs, asked, said):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, "groq"))
-def test_both_are_refused(shared_folder, served, theirs, asked, file):
+def test_errors_are_equal(shared_folder, served, theirs, asked, file):
     """
-    What is an error to the vendor's own client is one to ours, with the same status and words.
+    An error has the same status and message with both.
     """
     for said in sdk.replies(file, is_refused):
         sdk.play(served, said)

@@ -10,7 +10,7 @@ from tests.contract.endpoints import LEFT_OUT, LEFT_OUT_FIXTURES, Endpoint
 
 def test_every_recording_has_one_place(shared_folder):
     """
-    Each recorded exchange and each reply alone is of one endpoint that is covered, or left out for one reason.
+    Each recorded exchange, and each reply without a request, belongs to one endpoint, or is excluded for one reason.
     """
     found = endpoints.everything()
 
@@ -22,7 +22,7 @@ def test_every_recording_has_one_place(shared_folder):
 
 def test_every_file_is_in_the_index(shared_folder):
     """
-    No recording lies in the folder that the index, and so all other tests, pass over.
+    The index lists every recording in the folder.
     """
     folder = shared_folder / "cassettes"
     lying = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.is_file()}
@@ -32,9 +32,9 @@ def test_every_file_is_in_the_index(shared_folder):
     }
 
 
-def test_every_reason_leaves_something_out(shared_folder):
+def test_every_reason_excludes_something(shared_folder):
     """
-    A reason to leave something out that fits nothing is not kept.
+    Each reason excludes a recording.
     """
     used = Counter(place for places in endpoints.everything().values() for place in places)
 
@@ -42,11 +42,11 @@ def test_every_reason_leaves_something_out(shared_folder):
     assert not any(isinstance(reason, Endpoint) for reason in LEFT_OUT.values())
 
 
-def test_nothing_falls_between_the_tests(ledger, run_is_whole):
+def test_everything_is_replayed(ledger, runs_all_tests):
     """
-    Every reply of a covered endpoint was read by a test, and every request written again or listed with a reason.
+    Tests decoded every reply of a covered endpoint, and encoded every request or listed it with a reason.
     """
-    if not run_is_whole:
+    if not runs_all_tests:
         pytest.skip("only part of tests/contract runs: what has been replayed cannot be all")
     unread, unwritten = ledger.missing()
 

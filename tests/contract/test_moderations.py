@@ -11,14 +11,14 @@ from tests.contract.replay import parse_head
 
 def is_moderation(entry):
     """
-    Whether an interaction asks for verdicts.
+    Return whether an exchange is a moderation.
     """
     return recorded.ends_with(entry["url"], "/moderations")
 
 
 def read_request(body):
     """
-    Read a recorded body: a list of texts holds several contents, a list of pieces one.
+    Convert a recorded body: a list of texts has several inputs, a list of parts has one.
     """
     given = [body["input"]] if isinstance(body["input"], str) else body["input"]
     if all(isinstance(content, str) for content in given):
@@ -33,25 +33,25 @@ def _read_piece(piece):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_moderation))
-def test_recorded_verdicts_lose_nothing(ledger, openai, file):
+def test_recorded_results(ledger, openai, file):
     """
-    Verdicts are those of the JSON, in their order, and no value is lost.
+    Results equal the JSON, in their order, and no value is lost.
     """
     for one in recorded.of(file, is_moderation):
         request, said = read_request(one.request.json()), one.response.json()
         reply = HTTPReply(parse_head(one.response), one.response.body)
         response = openai().decode_moderation(request, reply)
-        assert [verdict.flagged for verdict in response.results] == [row["flagged"] for row in said["results"]]
-        assert [verdict.categories for verdict in response.results] == [row["categories"] for row in said["results"]]
-        assert [verdict.scores for verdict in response.results] == [row["category_scores"] for row in said["results"]]
+        assert [result.flagged for result in response.results] == [row["flagged"] for row in said["results"]]
+        assert [result.categories for result in response.results] == [row["categories"] for row in said["results"]]
+        assert [result.scores for result in response.results] == [row["category_scores"] for row in said["results"]]
         assert naive.leaves(said) <= naive.leaves(response.model_dump(exclude={"raw"}))
         ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_moderation))
-def test_recorded_requests_are_written_again(ledger, openai, openai_schemas, file):
+def test_recorded_requests(ledger, openai, openai_schemas, file):
     """
-    A recorded request that is read into ours is written as it was, and fits the description of the API.
+    A converted request is encoded as recorded, and matches the description of the API.
     """
     for one in recorded.of(file, is_moderation):
         call = openai().encode_moderation(read_request(one.request.json()))

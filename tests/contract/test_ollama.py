@@ -7,7 +7,7 @@ import pytest
 from budwood.errors import NotFoundError
 from budwood.types import EmbeddingRequest, HTTPReply
 from tests.contract import descriptions, naive, naive_ollama, recorded
-from tests.contract.replay import REQUEST, built, cut, parse_head, play
+from tests.contract.replay import REQUEST, build, parse_head, play, split
 
 SAID_OTHERWISE = ("role", "done", "index")
 """Fields whose values need not be found again: markers of the form, and a number that becomes a position."""
@@ -77,7 +77,7 @@ def test_recorded_replies_lose_nothing(ledger, ollama, file):
         reply, lines = reply_of(one), naive_ollama.lines_of(one.response.body)
         if len(lines) == 1:
             assert_nothing_lost(ollama().decode(REQUEST, reply), lines)
-        assert_nothing_lost(built(play(ollama().decoder(REQUEST, reply.head), [reply.body])), lines)
+        assert_nothing_lost(build(play(ollama().decoder(REQUEST, reply.head), [reply.body])), lines)
         ledger.has_decoded(one)
 
 
@@ -90,7 +90,7 @@ def test_recorded_streams_may_be_split_anywhere(shared_folder, ollama, file):
         reply = reply_of(one)
         whole = play(ollama().decoder(REQUEST, reply.head), [reply.body])
         for seed in range(5):
-            assert play(ollama().decoder(REQUEST, reply.head), cut(reply.body, seed)) == whole
+            assert play(ollama().decoder(REQUEST, reply.head), split(reply.body, seed)) == whole
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_chat(entry) and entry["status"] == 404))

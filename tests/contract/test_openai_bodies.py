@@ -1,4 +1,4 @@
-"""Every body that the plugins of OpenAI and Azure write, whatever they are asked for, fits the APIs' descriptions."""
+"""All request bodies of the plugins for OpenAI and Azure match the descriptions of the APIs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ bodies = settings(max_examples=50, suppress_health_check=[HealthCheck.function_s
 @pytest.fixture(scope="module")
 def azure_problems(shared_folder):
     """
-    Hold a body against one of Microsoft's descriptions, relaxed to what clients really send.
+    Validate a body against one of Microsoft's descriptions, relaxed to what clients send.
     """
     loaded = {file: descriptions.load(shared_folder / "specs" / "azure" / file) for file, _ in DESCRIPTIONS.values()}
 
@@ -50,9 +50,9 @@ def azure_problems(shared_folder):
 
 @bodies
 @given(request=CHATS, stream=st.booleans())
-def test_chats_fit_openais_description(openai, openai_schemas, *, request, stream):
+def test_chats_match_openais_description(openai, openai_schemas, *, request, stream):
     """
-    Whatever is asked, the body of /chat/completions is one that OpenAI describes.
+    The body of /chat/completions matches OpenAI's description, for any request.
     """
     call = openai(api="chat").encode(request, stream=stream)
 
@@ -61,9 +61,9 @@ def test_chats_fit_openais_description(openai, openai_schemas, *, request, strea
 
 @bodies
 @given(request=CHATS, stream=st.booleans())
-def test_responses_fit_openais_description(openai, openai_schemas, *, request, stream):
+def test_responses_match_openais_description(openai, openai_schemas, *, request, stream):
     """
-    Whatever is asked, the body of /responses is one that OpenAI describes, and so is the one that counts its tokens.
+    The body of /responses, and of its token count, matches OpenAI's description, for any request.
     """
     speaker = openai(api="responses")
 
@@ -74,17 +74,19 @@ def test_responses_fit_openais_description(openai, openai_schemas, *, request, s
 @st.composite
 def completions(draw):
     """
-    Make requests to complete a prompt.
+    Generate completion requests.
     """
-    given_ = draw(strategies.chats(strategies.said("user", strategies.text_parts), tools=st.just(()), model=MODELS))
+    given_ = draw(
+        strategies.chats(strategies.messages_of_role("user", strategies.text_parts), tools=st.just(()), model=MODELS)
+    )
     return given_.model_copy(update={"messages": (Message.user(draw(strategies.texts)),)})
 
 
 @bodies
 @given(request=completions(), stream=st.booleans())
-def test_completions_fit_openais_description(openai, openai_schemas, *, request, stream):
+def test_completions_match_openais_description(openai, openai_schemas, *, request, stream):
     """
-    Whatever prompt is to be completed, the body of /completions is one that OpenAI describes.
+    The body of /completions matches OpenAI's description, for any prompt.
     """
     call = openai().encode_completion(request, stream=stream)
 
@@ -101,9 +103,9 @@ EMBEDDINGS = st.builds(
 
 @bodies
 @given(request=EMBEDDINGS)
-def test_embeddings_fit_both_descriptions(openai, azure, openai_schemas, azure_problems, *, request):
+def test_embeddings_match_both_descriptions(openai, azure, openai_schemas, azure_problems, *, request):
     """
-    Whatever is embedded, the body of /embeddings is one that OpenAI and Microsoft describe.
+    The body of /embeddings matches the descriptions of OpenAI and Microsoft, for any texts.
     """
     assert openai_schemas.problems("CreateEmbeddingRequest", json.loads(openai().encode_embedding(request).body)) == []
     body = json.loads(azure(ADDRESSES["v1"]).encode_embedding(request).body)
@@ -117,9 +119,9 @@ def test_embeddings_fit_both_descriptions(openai, azure, openai_schemas, azure_p
     ),
     model=st.sampled_from([None, "omni-moderation-latest"]),
 )
-def test_moderations_fit_openais_description(openai, openai_schemas, *, contents, model):
+def test_moderations_match_openais_description(openai, openai_schemas, *, contents, model):
     """
-    Whatever is to be judged, the body of /moderations is one that OpenAI describes.
+    The body of /moderations matches OpenAI's description, for any input.
     """
     speaker = openai()
     for content in contents:
@@ -129,9 +131,9 @@ def test_moderations_fit_openais_description(openai, openai_schemas, *, contents
 
 @bodies
 @given(request=AZURE_CHATS, stream=st.booleans(), form=st.sampled_from(sorted(ADDRESSES)))
-def test_chats_fit_microsofts_descriptions(azure, azure_problems, *, request, stream, form):
+def test_chats_match_microsofts_descriptions(azure, azure_problems, *, request, stream, form):
     """
-    Whatever is asked of a deployment, by either form of address, the body is one that Microsoft describes.
+    The body of a chat with a deployment matches Microsoft's description, for both forms of addresses.
     """
     call = azure(ADDRESSES[form], api="chat").encode(request, stream=stream)
 
@@ -140,9 +142,9 @@ def test_chats_fit_microsofts_descriptions(azure, azure_problems, *, request, st
 
 @bodies
 @given(request=AZURE_CHATS, stream=st.booleans())
-def test_responses_fit_microsofts_description(azure, azure_problems, *, request, stream):
+def test_responses_match_microsofts_description(azure, azure_problems, *, request, stream):
     """
-    The body of Azure's /responses is one that Microsoft describes.
+    The body of Azure's /responses matches Microsoft's description.
     """
     call = azure(ADDRESSES["v1"], api="responses").encode(request, stream=stream)
 
@@ -151,9 +153,9 @@ def test_responses_fit_microsofts_description(azure, azure_problems, *, request,
 
 @bodies
 @given(request=completions(), stream=st.booleans())
-def test_completions_fit_microsofts_description(azure, azure_problems, *, request, stream):
+def test_completions_match_microsofts_description(azure, azure_problems, *, request, stream):
     """
-    The body of Azure's /completions is one that Microsoft describes.
+    The body of Azure's /completions matches Microsoft's description.
     """
     call = azure(ADDRESSES["deployments"]).encode_completion(request, stream=stream)
 

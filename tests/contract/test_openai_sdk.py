@@ -1,4 +1,4 @@
-"""OpenAI's own SDK and our plugins of its API, reading the same recorded replies from a server on loopback, agree."""
+"""OpenAI's SDK and Budwood decode the same recorded replies of a local server equally."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OF_AZURE = {"api_version": "2024-10-21", "api_key": "test"}
 @pytest.fixture(scope="module")
 def theirs(served):
     """
-    The vendor's own clients: of OpenAI, and of Azure.
+    The vendor's clients, of OpenAI and of Azure.
     """
     with (
         openai.OpenAI(api_key="sk-test", base_url=served.url, max_retries=0) as of_openai,
@@ -48,7 +48,7 @@ def theirs(served):
 @pytest.fixture(scope="module")
 def asked(served):
     """
-    Clients of ours, by vendor and API.
+    Budwood's clients, by vendor and API.
     """
     with (
         sdk.client("openai/recorded", base_url=served.url, api_key="sk-test", api="chat") as chat,
@@ -68,7 +68,7 @@ def asked(served):
 
 def vendor_of(case):
     """
-    Say whose server was recorded: its own vendor's, or one of the others who speak OpenAI's API.
+    Return the plugin for a recorded server: the one of its vendor, or the one for compatible servers.
     """
     folder, name = Path(case).parts[-2:]
     if "azure" in (folder, name.partition("-")[0]):
@@ -77,9 +77,9 @@ def vendor_of(case):
 
 
 @pytest.mark.parametrize("case", CHATS)
-def test_both_read_the_same_chats(ledger, served, theirs, asked, case):
+def test_chats_are_decoded_equally(ledger, served, theirs, asked, case):
     """
-    Text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
     vendor = vendor_of(case)
     for said in sdk.replies(case, is_answered):
@@ -88,7 +88,7 @@ def test_both_read_the_same_chats(ledger, served, theirs, asked, case):
             continue
         sdk.play(served, said)
         expected = sdk_chat.ask(theirs[vendor], streamed=said.streamed)
-        options = {"extra": {"n": 2}} if sdk_chat.is_of_several(said) else {}
+        options = {"extra": {"n": 2}} if sdk_chat.has_several_choices(said) else {}
         response = sdk.reading_of(sdk.ours(asked[vendor, "chat"], said, **options), sdk_chat.USAGE)
         assert sdk.nameless(response, expected) == expected
         ledger.agrees(said.source)
@@ -96,7 +96,7 @@ def test_both_read_the_same_chats(ledger, served, theirs, asked, case):
 
 def streams_of(path):
     """
-    Write events that were kept one a line as the streams that they came in.
+    Return events that were recorded one in each line as streams.
     """
     streams = naive_responses.streams_of(path.read_bytes().splitlines())
     return [b"".join(b"data: " + line + b"\n\n" for line in lines) for lines in streams]
@@ -104,7 +104,7 @@ def streams_of(path):
 
 def read_response(client, *, streamed):
     """
-    Ask by Responses with the vendor's own client, and say what is compared.
+    Ask by Responses with the vendor's client, and return the content of the reply.
     """
     question = {"model": "recorded", "input": "Hello"}
     if streamed:
@@ -143,9 +143,9 @@ def _usage(said):
 
 
 @pytest.mark.parametrize("case", RESPONSES)
-def test_both_read_the_same_responses(ledger, served, theirs, asked, case):
+def test_responses_are_decoded_equally(ledger, served, theirs, asked, case):
     """
-    Of Responses too text, thoughts, calls, usage and the reason for the end are the same, whole and streamed.
+    Text, reasoning, calls, usage and finish reason of Responses are equal, complete and streamed.
     """
     vendor = vendor_of(case)
     for said in sdk.replies(case, is_response, streams_of=streams_of):
@@ -159,9 +159,9 @@ def test_both_read_the_same_responses(ledger, served, theirs, asked, case):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, "azure", *FOLDERS))
-def test_both_are_refused_a_chat(shared_folder, served, theirs, asked, file):
+def test_chat_errors_are_equal(shared_folder, served, theirs, asked, file):
     """
-    What is an error to the vendor's own client is one to ours, with the same status, code, words and request.
+    An error has the same status, code, message and request id with both.
     """
     for said in sdk.replies(file, is_refused):
         sdk.play(served, said)
@@ -173,9 +173,9 @@ def test_both_are_refused_a_chat(shared_folder, served, theirs, asked, file):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused_response, "openai-responses"))
-def test_both_are_refused_a_response(shared_folder, served, theirs, asked, file):
+def test_response_errors_are_equal(shared_folder, served, theirs, asked, file):
     """
-    The same, of Responses.
+    An error of Responses is the same with both.
     """
     for said in sdk.replies(file, is_refused_response):
         sdk.play(served, said)
@@ -188,7 +188,7 @@ def test_both_are_refused_a_response(shared_folder, served, theirs, asked, file)
 
 def assert_same_error(our, their):
     """
-    Compare our error with the SDK's; where there is no code, ours has the type in its place.
+    Compare an error with that of the SDK. Without a code, ours has the type as its code.
     """
     assert our.status == their.status_code
     assert our.code == (their.code or their.type)

@@ -65,32 +65,32 @@ DOCUMENTED = {
 """The same of errors that vendors document, for recordings that may come to hold them."""
 
 
-def refused(entry):
+def is_error(entry):
     """
-    Whether an exchange was refused.
+    Return whether an exchange has an error.
     """
     return entry["status"] >= 400
 
 
-def covered(file):
+def list_covered(file):
     """
-    List the refused exchanges of a recording that are of a covered endpoint, each with the endpoint.
+    Return the exchanges with errors of list_covered endpoints, each with its endpoint.
     """
-    placed = [(one, *endpoints.places(one.key, one.entry)) for one in recorded.of(file, refused)]
+    placed = [(one, *endpoints.places(one.key, one.entry)) for one in recorded.of(file, is_error)]
     return [(one, place) for one, place in placed if isinstance(place, Endpoint)]
 
 
-def expected(provider, status, name):
+def find_rows(provider, status, name):
     """
-    Find the rows that an error falls under: one, if the tables are complete.
+    Return the rows of the tables that match an error; there should be one.
     """
     return [row for row in (*CLASSES, *DOCUMENTED) if row[:2] == (provider, status) and name.startswith(row[2])]
 
 
 @pytest.fixture
-def speakers(openai, azure, *, groq, claude, gemini, ollama, compatible):
+def make_providers(openai, azure, *, groq, claude, gemini, ollama, compatible):
     """
-    The provider of each vendor, and of each API that Ollama serves.
+    Return the provider of each vendor, and of each API of Ollama.
     """
     return {
         "openai": openai(),
@@ -103,18 +103,18 @@ def speakers(openai, azure, *, groq, claude, gemini, ollama, compatible):
     }
 
 
-def test_every_recorded_error_has_its_class(shared_folder, speakers):
+def test_every_recorded_error_has_its_class(shared_folder, make_providers):
     """
-    The class of each recorded error is the one of the table, exactly, and each row of the table has an error.
+    Each recorded error has exactly the class in the table, and each row of the table has an error.
     """
     used, missing, wrong = set(), [], []
-    for case in recorded.files(refused):
-        for one, (provider, name) in covered(case.values[0]):
-            speaker = speakers.get(name) or speakers[provider]
+    for case in recorded.files(is_error):
+        for one, (provider, name) in list_covered(case.values[0]):
+            speaker = make_providers.get(name) or make_providers[provider]
             error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
             message = error.message.removeprefix("The credential was rejected: ")
             said = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
-            rows = expected(provider, one.response.status, said)
+            rows = find_rows(provider, one.response.status, said)
             if len(rows) != 1:
                 missing.append(f"{provider} {one.response.status} {said}: {len(rows)} rows")
                 continue

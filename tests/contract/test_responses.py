@@ -7,40 +7,40 @@ import pytest
 from budwood.types import HTTPReply, ReasoningPart, RefusalDelta, RefusalPart, ReplyHead, TextDelta, VendorPart
 from tests.contract import naive, recorded
 from tests.contract import naive_responses as reader
-from tests.contract.replay import REQUEST, assert_says, built, cut, is_stream, parse_head, play, played_out
+from tests.contract.replay import REQUEST, assert_quotes, build, is_stream, parse_head, play, play_to_end, split
 
 
 def is_response(entry):
     """
-    Whether an interaction asks for a response.
+    Return whether an exchange is one of Responses.
     """
     return entry["method"] == "POST" and recorded.ends_with(entry["url"], "/responses")
 
 
 def is_answered(entry):
     """
-    Whether an interaction is a response that was given.
+    Return whether an exchange is a response with status 200.
     """
     return is_response(entry) and entry["status"] == 200
 
 
 def is_refused(entry):
     """
-    Whether an interaction asked for a response that was refused.
+    Return whether an exchange is a response with an error.
     """
     return is_response(entry) and entry["status"] >= 400
 
 
 def is_count(entry):
     """
-    Whether an interaction counts tokens.
+    Return whether an exchange is a token count.
     """
     return recorded.ends_with(entry["url"], "/responses/input_tokens")
 
 
 def assert_same(response, reading):
     """
-    Compare the response with the naive reading.
+    Compare a response with the naive reading.
     """
     parts = response.message.parts
     assert response.text == reading.text
@@ -54,7 +54,7 @@ def assert_same(response, reading):
 
 def assert_same_usage(usage, said):
     """
-    Compare usage with the vendor's own numbers; what it does not say is unknown, not 0.
+    Compare usage with the vendor's counts; counts that are not reported are None, not 0.
     """
     if said is None:
         assert usage.raw is None
@@ -71,16 +71,16 @@ def assert_same_usage(usage, said):
 
 def assert_nothing_lost(response, items, body):
     """
-    Find every value of the reply again.
+    Check that every value of the reply is in the response.
     """
     kept = naive.leaves(response.model_dump(exclude={"raw"}))
     said = {name: value for name, value in body.items() if name not in (*reader.ECHOES, "output")}
-    assert naive.leaves(naive.without([*items, said], *reader.SAID_OTHERWISE)) - kept <= {""}
+    assert naive.leaves(naive.without([*items, said], *reader.NOT_COMPARED)) - kept <= {""}
 
 
-def assert_whole_reply(speaker, head, body):
+def assert_complete_reply(speaker, head, body):
     """
-    Decode a reply and compare it with its JSON.
+    Decode a reply, and compare it with its JSON.
     """
     response = speaker.decode(REQUEST, HTTPReply(head, body))
     said = json.loads(body)
@@ -92,10 +92,10 @@ def assert_whole_reply(speaker, head, body):
 
 def assert_stream(speaker, head, body):
     """
-    Decode a stream and compare it with the JSON of its events.
+    Decode a stream, and compare it with the JSON of its events.
     """
     events = play(speaker.decoder(REQUEST, head), [body])
-    response = built(events)
+    response = build(events)
     reading, items, last = reader.read_stream(naive.chunks_of(body))
     assert_same(response, reading)
     assert_same_usage(response.usage, last.get("usage"))
@@ -104,51 +104,51 @@ def assert_stream(speaker, head, body):
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_recorded_responses_lose_nothing(ledger, speaker, file):
+def test_recorded_responses(ledger, speaker, file):
     """
-    A recorded response, whole or streamed, decodes into what a naive reading of its JSON finds, and no value is lost.
+    A decoded response equals the naive reading, complete or streamed, and loses no value.
     """
     for one in recorded.of(file, is_answered):
-        check = assert_stream if is_stream(one.response) else assert_whole_reply
+        check = assert_stream if is_stream(one.response) else assert_complete_reply
         check(speaker, parse_head(one.response), one.response.body)
         ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_answered(entry) and "stream" in entry["tags"]))
-def test_recorded_streams_may_be_cut_anywhere(shared_folder, speaker, file):
+def test_recorded_streams_in_any_split(shared_folder, speaker, file):
     """
-    However the bytes of a recorded stream arrive, the events are the same.
+    The events of a stream do not depend on how the bytes are split.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        whole = played_out(speaker.decoder(REQUEST, head), [body])
+        whole = play_to_end(speaker.decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert played_out(speaker.decoder(REQUEST, head), cut(body, seed)) == whole
+            assert play_to_end(speaker.decoder(REQUEST, head), split(body, seed)) == whole
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_answered(entry) and "stream" in entry["tags"]))
-def test_recorded_deltas_are_told_as_they_come(shared_folder, speaker, file):
+def test_recorded_deltas(shared_folder, speaker, file):
     """
-    The deltas of text and of refusals are those of the stream, and together they are the text of the response.
+    The deltas of text and refusals are those of the stream, and joined they are the text of the response.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
         events = play(speaker.decoder(REQUEST, parse_head(one.response)), [one.response.body])
         said = naive.chunks_of(one.response.body)
         told = "".join(event.text for event in events if isinstance(event, TextDelta))
-        assert told == reader.deltas(said, "output_text") == built(events).text
+        assert told == reader.deltas(said, "output_text") == build(events).text
         refused = "".join(event.text for event in events if isinstance(event, RefusalDelta))
         assert refused == reader.deltas(said, "refusal")
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_a_recorded_response_goes_back_as_it_came(shared_folder, speaker, file):
+def test_recorded_items_are_returned_unchanged(shared_folder, speaker, file):
     """
-    The items of a response, whole or streamed, are written into the next request unchanged but for what is null.
+    The items of a response are encoded in the next request unchanged, except for null.
     """
     for one in recorded.of(file, is_answered):
         head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
-            response = built(play(speaker.decoder(REQUEST, head), [body]))
+            response = build(play(speaker.decoder(REQUEST, head), [body]))
             _, items, _ = reader.read_stream(naive.chunks_of(body))
         else:
             response = speaker.decode(REQUEST, HTTPReply(head, body))
@@ -160,7 +160,7 @@ def test_a_recorded_response_goes_back_as_it_came(shared_folder, speaker, file):
 
 def without_nulls(value):
     """
-    Leave null out, at any depth.
+    Remove null at any depth.
     """
     if isinstance(value, dict):
         return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
@@ -168,11 +168,11 @@ def without_nulls(value):
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("openai-responses", "azure", suffix=".chunks.txt"))
-def test_recorded_chunks_lose_nothing(ledger, speaker, path):
+def test_recorded_chunks(ledger, speaker, path):
     """
-    Events that were recorded one a line decode as the streams that they were.
+    Events that were recorded one in each line are decoded as streams.
 
-    In some of these deltas were left out: the items that end them tell the whole.
+    Some lack deltas, so the items have the complete content.
     """
     for lines in reader.streams_of(path.read_bytes().splitlines()):
         assert_stream(speaker, ReplyHead(200, {}), b"".join(b"data: " + line + b"\n\n" for line in lines))
@@ -180,30 +180,30 @@ def test_recorded_chunks_lose_nothing(ledger, speaker, path):
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("openai-responses", "azure", suffix=".json"))
-def test_recorded_bodies_lose_nothing(ledger, speaker, path):
+def test_recorded_bodies(ledger, speaker, path):
     """
-    Bodies that were recorded without their requests decode like all others.
+    Bodies that were recorded without their requests are decoded.
     """
-    assert_whole_reply(speaker, ReplyHead(200, {}), path.read_bytes())
+    assert_complete_reply(speaker, ReplyHead(200, {}), path.read_bytes())
     ledger.has_decoded(path)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_recorded_errors_say_what_the_vendor_said(ledger, speaker, file):
+def test_recorded_errors(ledger, speaker, file):
     """
-    A recorded error has the vendor's words, code and parameter; asking again would not help.
+    A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
     for one in recorded.of(file, is_refused):
         error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
-        assert_says(error, one.response)
+        assert_quotes(error, one.response)
         ledger.has_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_count))
-def test_recorded_counts_of_tokens_are_read(ledger, speaker, file):
+def test_recorded_token_counts(ledger, speaker, file):
     """
-    The count is the number that the vendor gave.
+    A token count equals the number of the vendor.
     """
     for one in recorded.of(file, is_count):
         count = speaker.decode_token_count(REQUEST, HTTPReply(parse_head(one.response), one.response.body))

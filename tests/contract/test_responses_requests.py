@@ -11,25 +11,25 @@ from tests.contract.naive_responses_requests import canonical, read_request
 from tests.contract.test_responses import is_count, is_response
 
 
-def is_taken(entry):
+def is_accepted(entry):
     """
-    Whether the vendor took the request, and it says which model it asks.
+    Return whether the vendor accepted the request, and the recording has its model.
     """
     return is_response(entry) and entry["status"] == 200 and entry["model"] is not None
 
 
-def sent_again(speaker, said):
+def encode_again(speaker, said):
     """
-    Read a recorded body, and write it again.
+    Convert a recorded body, and encode it.
     """
     call = speaker.encode(read_request(said, speaker.vendor), stream=bool(said.get("stream")))
     return call, json.loads(call.body)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_response))
-def test_recorded_requests_are_written_again(ledger, speaker, file):
+def test_recorded_requests(ledger, speaker, file):
     """
-    A recorded request that is read into ours is written as it was, but for what `canonical` lists with a reason.
+    A converted request is encoded as recorded, except for the differences that `canonical` explains.
     """
     for one in recorded.of(file, is_response):
         said = one.request.json()
@@ -53,33 +53,33 @@ def test_recorded_requests_are_written_again(ledger, speaker, file):
         ledger.has_written(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_taken))
-def test_what_openai_took_is_sent_unchanged(shared_folder, speaker, file):
+@pytest.mark.parametrize("file", recorded.files(is_accepted))
+def test_accepted_parameters_are_sent_unchanged(shared_folder, speaker, file):
     """
-    No rule of the catalog drops a parameter that OpenAI has taken from a recorded client.
+    No rule of the catalog drops a parameter that OpenAI accepted from a recorded client.
     """
-    for one in recorded.of(file, is_taken):
-        assert sent_again(speaker, one.request.json())[0].adaptations == ()
+    for one in recorded.of(file, is_accepted):
+        assert encode_again(speaker, one.request.json())[0].adaptations == ()
 
 
-@pytest.mark.parametrize("file", recorded.files(is_taken))
-def test_what_is_written_fits_the_api_description(shared_folder, speaker, openai_schemas, file):
+@pytest.mark.parametrize("file", recorded.files(is_accepted))
+def test_requests_match_the_api_description(shared_folder, speaker, openai_schemas, file):
     """
-    Where a recorded request fits OpenAI's description of its API, so does the one that is written for it.
+    If a recorded request matches OpenAI's description, the encoded one matches it, too.
     """
-    for one in recorded.of(file, is_taken):
+    for one in recorded.of(file, is_accepted):
         said = one.request.json()
         if not openai_schemas.problems("CreateResponse", said):
-            assert openai_schemas.problems("CreateResponse", sent_again(speaker, said)[1]) == []
+            assert openai_schemas.problems("CreateResponse", encode_again(speaker, said)[1]) == []
 
 
-@pytest.mark.parametrize("file", recorded.files(is_taken))
+@pytest.mark.parametrize("file", recorded.files(is_accepted))
 def test_requests_that_need_responses_are_sent_there(shared_folder, openai, file):
     """
-    Where nothing is set, a request with what only Responses can express goes to Responses, and its reply is read so.
+    Without a setting, a request with features that only Responses has is sent to Responses.
     """
     speaker = openai()
-    for one in recorded.of(file, is_taken):
+    for one in recorded.of(file, is_accepted):
         said = one.request.json()
         needs = {"previous_response_id", "include", "context_management", "background", "truncation"} & set(said)
         builtin = any(tool["type"] != "function" for tool in said.get("tools") or ())
@@ -92,9 +92,9 @@ def test_requests_that_need_responses_are_sent_there(shared_folder, openai, file
 
 
 @pytest.mark.parametrize("file", recorded.files(is_count))
-def test_recorded_counts_are_asked_for_again(ledger, speaker, openai_schemas, file):
+def test_recorded_token_count_requests(ledger, speaker, openai_schemas, file):
     """
-    The request that counts tokens is the recorded one, and fits the description of the API.
+    The request for a token count is as recorded, and matches the description of the API.
     """
     for one in recorded.of(file, is_count):
         said = one.request.json()

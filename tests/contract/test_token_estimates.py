@@ -1,4 +1,4 @@
-"""How far our estimate of tokens is from what vendors counted."""
+"""The accuracy of Budwood's token estimates, compared with the counts of vendors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LARGE = 200
 
 def quantile(values, share):
     """
-    Find the value below which a share of them lies.
+    Return the quantile of some values.
     """
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def test_the_bounds_hold_for_recorded_requests(shared_folder):
     """
-    No recorded request had fewer tokens than the lower bound; of a thousand hardly two had more than the upper one.
+    No recorded request has fewer tokens than the lower bound, and at most two in a thousand exceed the upper bound.
     """
     estimates = [(one, estimate_request(one.request)) for one in recorded_usage.counted()]
 
@@ -32,9 +32,9 @@ def test_the_bounds_hold_for_recorded_requests(shared_folder):
     assert len(above) <= 0.002 * len(estimates)
 
 
-def test_plain_text_is_estimated_within_what_the_guide_says(shared_folder, capsys):
+def test_error_for_plain_text(shared_folder, capsys):
     """
-    Of requests of text alone, the error has the spread that the guide to tokens prints.
+    For requests of text, the errors have the distribution that the guide to tokens prints.
     """
     errors = {}
     for one in recorded_usage.counted():
@@ -53,9 +53,9 @@ def test_plain_text_is_estimated_within_what_the_guide_says(shared_folder, capsy
     assert quantile(openai, 0.975) < 0.15
 
 
-def test_calibration_brings_the_estimate_nearer_to_what_vendors_count(shared_folder, capsys):
+def test_calibration_improves_estimates(shared_folder, capsys):
     """
-    Of recorded requests in their order, those that replies calibrate are estimated far better than without.
+    In the order of the recordings, calibrated estimates are far more accurate.
     """
     said = recorded_usage.counted()
     figures = {

@@ -27,7 +27,7 @@ REFUSED = {"error": {"message": "No.", "code": "invalid_api_key"}}
 
 
 def said(scripted, number=-1) -> list[tuple[str, str]]:
-    """List who said what in a request."""
+    """List the roles and texts of a request."""
     return [(message["role"], message["content"]) for message in scripted.sent(number)["messages"]]
 
 
@@ -36,9 +36,9 @@ def born() -> int:
     return 1815
 
 
-def test_a_conversation_remembers(client, scripted):
+def test_requests_contain_the_history(client, scripted):
     """
-    Each request holds the system prompt and all that was said before.
+    Every request contains the system prompt and the previous messages.
     """
     scripted.reply(body=chat_reply("Hello.")).reply(body=chat_reply("Ada."))
     chat = client.chat(system="You are a guide.", temperature=0.5)
@@ -54,9 +54,9 @@ def test_a_conversation_remembers(client, scripted):
     assert [message.text for message in chat.messages] == ["Hi", "Hello.", "Who are you?", "Ada."]
 
 
-def test_a_streamed_answer_is_remembered_too(client, scripted):
+def test_streamed_replies_are_added_to_the_history(client, scripted):
     """
-    The history grows when the stream is at its end.
+    The history is extended when the stream has ended.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hel", "lo."])))
     chat = client.chat()
@@ -68,7 +68,7 @@ def test_a_streamed_answer_is_remembered_too(client, scripted):
     assert chat.messages == (Message.user("Hi"), Message.assistant("Hello."))
 
 
-def test_async_sessions_do_the_same(async_client, scripted, tmp_path):
+def test_async_sessions_have_the_same_features(async_client, scripted, tmp_path):
     """
     An async session asks, streams, forks and saves.
     """
@@ -92,7 +92,7 @@ def test_async_sessions_do_the_same(async_client, scripted, tmp_path):
 
 def test_the_system_prompt_may_change_at_any_time(client, scripted):
     """
-    A new one takes the place of the old, for the session or for one call alone, and is no part of the history.
+    A new system prompt replaces the old one, for the session or for one call, and is not part of the history.
     """
     for _ in range(4):
         scripted.reply(body=chat_reply("Yes."))
@@ -111,9 +111,9 @@ def test_the_system_prompt_may_change_at_any_time(client, scripted):
     assert all(message.role != "system" for message in chat.messages)
 
 
-def test_a_fork_goes_its_own_way(client, scripted):
+def test_forks_share_only_earlier_messages(client, scripted):
     """
-    Two sessions share the past and nothing after it.
+    Messages after the fork are added to one session only.
     """
     for text in ("One.", "Two.", "Three."):
         scripted.reply(body=chat_reply(text))
@@ -130,9 +130,9 @@ def test_a_fork_goes_its_own_way(client, scripted):
     assert chat.system == "Guide."
 
 
-def test_rounds_of_tools_are_remembered(client, scripted):
+def test_rounds_of_tools_are_in_the_history(client, scripted):
     """
-    Calls and results stay in the history, so that the vendor finds each result after its call.
+    Tool calls and results are stored, so that vendors find each result after its call.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "born", "arguments": "{}"}}
     scripted.reply(body=chat_reply(None, tool_calls=[call])).reply(body=chat_reply("1815.")).reply(
@@ -148,9 +148,9 @@ def test_rounds_of_tools_are_remembered(client, scripted):
     assert [message.role for message in chat.messages] == [*roles, "assistant"]
 
 
-def test_a_failed_call_leaves_the_history_alone(client, scripted):
+def test_failed_calls_do_not_change_the_history(client, scripted):
     """
-    After an error the same can be asked again, as if nothing had been said.
+    After an error the same prompt can be sent again.
     """
     scripted.reply(body=chat_reply("Hello.")).reply(401, REFUSED).reply(body=chat_reply("Ada."))
     chat = client.chat()
@@ -167,9 +167,9 @@ def test_a_failed_call_leaves_the_history_alone(client, scripted):
     assert [text for _, text in said(scripted)] == ["Hi", "Hello.", "Who are you?"]
 
 
-def test_a_stream_that_did_not_end_leaves_the_history_alone(client, scripted):
+def test_incomplete_streams_do_not_change_the_history(client, scripted):
     """
-    Left by break or broken by the server: half an answer is not remembered.
+    A stream that was left early or interrupted adds no messages.
     """
     scripted.reply(chunks=sse(*chat_chunks(["a", "b", "c"])))
     scripted.reply(chunks=sse(*chat_chunks(["a"], finish_reason=None), done=False))
@@ -183,9 +183,9 @@ def test_a_stream_that_did_not_end_leaves_the_history_alone(client, scripted):
     assert chat.messages == ()
 
 
-def test_repairs_are_not_remembered(client, scripted):
+def test_repairs_are_not_in_the_history(client, scripted):
     """
-    Of a structured answer the history holds the last alone.
+    Only the last, valid reply of structured output is added to the history.
     """
     scripted.reply(body=chat_reply("no")).reply(body=chat_reply("{}"))
     chat = client.chat()
@@ -195,9 +195,9 @@ def test_repairs_are_not_remembered(client, scripted):
     assert [message.text for message in chat.messages] == ["An object, please.", "{}"]
 
 
-def test_the_model_may_change_in_mid_conversation(make_client, scripted):
+def test_the_model_may_change_during_a_conversation(make_client, scripted):
     """
-    Another model, of another vendor too, goes on with the same history; a call may name one for itself.
+    Another model, also of another vendor, continues with the same history; one call can also choose a model.
     """
     for number in range(3):
         scripted.reply(body=chat_reply(str(number)))
@@ -215,9 +215,9 @@ def test_the_model_may_change_in_mid_conversation(make_client, scripted):
     assert chat.model == "here/llama"
 
 
-def test_vendor_parts_go_back_to_their_vendor_alone(make_client, scripted, tmp_path):
+def test_vendor_parts_are_sent_only_to_their_vendor(make_client, scripted, tmp_path):
     """
-    What only one vendor understands is kept through saving and through other vendors' turns, and sent to it alone.
+    Content of one vendor survives saving and the turns of other vendors, and is sent only to that vendor.
     """
     details = [{"type": "reasoning.encrypted", "data": "x"}]
     scripted.reply(body=chat_reply("One.", reasoning_details=details))
@@ -240,7 +240,7 @@ def test_vendor_parts_go_back_to_their_vendor_alone(make_client, scripted, tmp_p
 @pytest.mark.parametrize("streamed", [False, True])
 def test_vendors_that_share_a_plugin_do_not_share_vendor_parts(make_client, scripted, streamed):
     """
-    What one preset's server wrote for itself is not sent to another's, although the same plugin speaks to both.
+    Vendor parts of one preset are not sent to another preset of the same plugin.
     """
     details = [{"type": "reasoning.encrypted", "data": "x"}]
     if streamed:
@@ -266,9 +266,9 @@ def test_vendors_that_share_a_plugin_do_not_share_vendor_parts(make_client, scri
     assert scripted.sent(2)["messages"][1]["reasoning_details"] == details
 
 
-def test_a_saved_conversation_goes_on(client, scripted, tmp_path):
+def test_saved_conversations_can_be_continued(client, scripted, tmp_path):
     """
-    Model, system prompt and messages come back from the file.
+    Model, system prompt and messages are loaded from the file.
     """
     scripted.reply(body=chat_reply("Hello.")).reply(body=chat_reply("Yes."))
     chat = client.chat(model="openai/gpt-4o-mini", system="Guide.")
@@ -283,9 +283,9 @@ def test_a_saved_conversation_goes_on(client, scripted, tmp_path):
     assert (scripted.sent()["model"], scripted.sent()["temperature"]) == ("gpt-4o-mini", 0.1)
 
 
-def test_a_chat_with_the_clients_model_goes_on_with_it_elsewhere(make_client, scripted, tmp_path):
+def test_saved_chats_contain_the_model_of_the_client(make_client, scripted, tmp_path):
     """
-    The file names the model that answers, though nobody named it for the chat: another client has another one.
+    The file contains the client's model, so that a client with another default model continues with it.
     """
     scripted.reply(body=chat_reply("Hello."))
     make_client("openai/gpt-4o-mini").chat().save(tmp_path / "talk.json")
@@ -297,9 +297,9 @@ def test_a_chat_with_the_clients_model_goes_on_with_it_elsewhere(make_client, sc
     assert scripted.sent()["model"] == "gpt-4o-mini"
 
 
-def test_what_is_said_at_loading_wins_and_may_change_later(client, scripted, tmp_path):
+def test_options_override_the_loaded_values(client, scripted, tmp_path):
     """
-    A model and a system prompt given at loading take the place of the saved ones, and bind no later change.
+    A model and a system prompt that are passed to `load_chat` override the saved ones, and can be changed later.
     """
     scripted.reply(body=chat_reply("One.")).reply(body=chat_reply("Two."))
     client.chat(model="openai/saved", system="Saved.").save(tmp_path / "talk.json")
@@ -342,9 +342,9 @@ def file(tmp_path_factory) -> Path:
 
 
 @given(st.none() | TEXTS, st.none() | TEXTS, st.lists(MESSAGES, max_size=4))
-def test_whatever_is_said_survives_the_file(file, model, system, messages):
+def test_any_content_survives_saving(file, model, system, messages):
     """
-    Hostile text, bytes and vendors' JSON come back as they were.
+    Any text, bytes and vendors' JSON are equal after saving and loading.
     """
     Conversation(model, system, list(messages)).save(file)
 
@@ -385,7 +385,7 @@ SAVED = {"format": "budwood-chat-1", "model": None, "system": None, "messages": 
 )
 def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, complaint):
     """
-    A file that is none of ours, or was cut off, is a configuration error that names it and the place.
+    The error for an invalid or truncated file contains its path and the invalid field.
     """
     path = tmp_path / "talk.json"
     path.write_text(content)
@@ -396,7 +396,7 @@ def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, complaint)
     assert str(path) in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(client, tmp_path):
+def test_missing_files_are_configuration_errors(client, tmp_path):
     """
     A missing file and a folder are configuration errors.
     """
@@ -406,9 +406,9 @@ def test_a_file_that_is_not_there_is_refused_by_name(client, tmp_path):
         client.load_chat(tmp_path)
 
 
-def test_saving_replaces_the_file_in_one_step(client, tmp_path):
+def test_saving_replaces_the_file_atomically(client, tmp_path):
     """
-    Where saving fails the old file is whole and no other is left; where it succeeds only the file is there.
+    If saving fails, the old file is unchanged and there is no temporary file; otherwise there is only the new file.
     """
     chat = client.chat(system="First.")
     chat.save(tmp_path / "talk.json")
@@ -421,9 +421,9 @@ def test_saving_replaces_the_file_in_one_step(client, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["talk.json"]
 
 
-def test_a_saved_conversation_is_its_owners_alone(client, tmp_path):
+def test_saved_conversations_are_readable_only_by_their_owner(client, tmp_path):
     """
-    What was said is nobody else's business: others may not read the file.
+    Other users cannot read the file.
     """
     client.chat().save(tmp_path / "talk.json")
 

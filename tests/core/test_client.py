@@ -24,7 +24,7 @@ from budwood_testing import ScriptedTransport, chat_chunks, chat_reply, sse
 
 def test_asking_sends_the_prompt_and_returns_the_text(client, scripted):
     """
-    A prompt goes out as one message of the user, with the model's own name and the key in its header alone.
+    The prompt is sent as one user message, with the vendor's model name, and the key only in its header.
     """
     scripted.reply(body=chat_reply("Because of Rayleigh."))
 
@@ -36,9 +36,9 @@ def test_asking_sends_the_prompt_and_returns_the_text(client, scripted):
     assert scripted.calls[0].headers["authorization"] == "Bearer sk-test-secret"
 
 
-def test_what_is_known_of_a_reply_is_told(client, scripted):
+def test_responses_contain_everything_that_the_vendor_returned(client, scripted):
     """
-    Provider, model, ids, finish reason, usage, limits, attempts and the vendor's whole reply stand in the response.
+    A response has the provider, model, ids, finish reason, usage, limits, attempts and the complete body.
     """
     scripted.reply(body=chat_reply("Hi"), headers={"X-Request-Id": "req-7", "X-RateLimit-Remaining-Requests": "99"})
 
@@ -58,7 +58,7 @@ def test_what_is_known_of_a_reply_is_told(client, scripted):
 
 def test_unknown_cost_and_usage_are_none_and_not_zero(client, scripted):
     """
-    Without usage the cost is None with a reason, and all counts are None, and so are sums with them.
+    Without usage, the cost is None with a reason, and all counts and their sums are None.
     """
     scripted.reply(body=chat_reply("Hi", usage=None))
 
@@ -71,9 +71,9 @@ def test_unknown_cost_and_usage_are_none_and_not_zero(client, scripted):
     assert (reply.usage + reply.usage).output_tokens is None
 
 
-def test_without_a_model_the_error_names_what_is_configured(make_client, scripted):
+def test_without_a_model_the_error_lists_the_providers(make_client, scripted):
     """
-    Nothing falls back to another vendor unasked: the error names the providers here and how to choose.
+    Budwood never chooses a vendor: the error lists the providers and how to choose a model.
     """
     client = make_client(None, api_key=None, settings={"providers": {"work": {"plugin": "openai"}}})
 
@@ -93,9 +93,9 @@ def test_an_address_is_provider_and_model(client, address):
         client.ask("Hi", model=address)
 
 
-def test_an_unknown_provider_is_found_out_when_the_client_is_made(make_client):
+def test_unknown_providers_are_errors_of_the_constructor(make_client):
     """
-    A wrong provider fails at once, with what is near to it.
+    An unknown provider is an error that suggests similar names.
     """
     with pytest.raises(PluginNotFoundError, match="openai"):
         make_client("opnai/gpt-4o")
@@ -103,7 +103,7 @@ def test_an_unknown_provider_is_found_out_when_the_client_is_made(make_client):
 
 def test_without_a_key_nothing_is_sent(make_client, scripted):
     """
-    A missing key is an error that names the variable to set.
+    A missing key is an error that names the environment variable.
     """
     with pytest.raises(CredentialError, match="Set OPENAI_API_KEY"):
         make_client(api_key=None).ask("Hi")
@@ -113,7 +113,7 @@ def test_without_a_key_nothing_is_sent(make_client, scripted):
 
 def test_a_key_belongs_to_the_provider_of_the_model(make_client, scripted):
     """
-    A key that was given for one provider goes to no other, and to the same however its name is written.
+    A key that was passed for one provider is not sent to others; spellings of a provider's name are equal.
     """
     scripted.reply(body=chat_reply()).reply(body=chat_reply())
     client = make_client("OpenAI/gpt-4o", settings={"providers": {"work": {"plugin": "openai"}}})
@@ -128,15 +128,15 @@ def test_a_key_belongs_to_the_provider_of_the_model(make_client, scripted):
 
 def test_a_key_without_a_model_is_refused(make_client):
     """
-    A key that belongs to nobody is an error, not a secret for whoever comes first.
+    A key without a model is an error, because its provider is not known.
     """
     with pytest.raises(ConfigurationError, match="Without a model, api_key cannot be used"):
         make_client(None)
 
 
-def test_the_model_of_the_settings_is_asked(make_client, scripted):
+def test_the_model_of_the_settings_is_the_default(make_client, scripted):
     """
-    Where the program names no model the settings' is asked, and a call may name another.
+    The model in the settings is used unless the client or a call chooses another one.
     """
     scripted.reply(body=chat_reply()).reply(body=chat_reply())
     client = make_client(None, api_key=None, settings={"model": "openai/a", "providers": {"openai": {"api_key": "k"}}})
@@ -147,9 +147,9 @@ def test_the_model_of_the_settings_is_asked(make_client, scripted):
     assert [scripted.sent(number)["model"] for number in (0, 1)] == ["a", "b"]
 
 
-def test_cache_true_names_no_cache(make_client):
+def test_cache_true_is_refused(make_client):
     """
-    `cache=True` is refused where the settings name none: there is no cache that is meant.
+    `cache=True` is an error, because it does not name a cache.
     """
     with pytest.raises(ConfigurationError, match="cache=True"):
         make_client(cache=True)
@@ -157,7 +157,7 @@ def test_cache_true_names_no_cache(make_client):
 
 def test_a_stream_yields_events_and_ends_with_the_response(client, scripted):
     """
-    Events come in their order, and the response at the end holds text, usage and ids.
+    Events are in order, and the response at the end has text, usage and ids.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once", " upon"])), headers={"x-request-id": "req-8"})
 
@@ -173,9 +173,9 @@ def test_a_stream_yields_events_and_ends_with_the_response(client, scripted):
     assert scripted.sent()["stream"] is True
 
 
-def test_nothing_is_sent_before_the_first_event_is_wanted(client, scripted):
+def test_nothing_is_sent_before_the_first_event_is_read(client, scripted):
     """
-    Opening a stream sends nothing; leaving it unread neither.
+    Creating a stream, or closing it unread, sends nothing.
     """
     with client.stream("A story"):
         assert scripted.calls == []
@@ -183,9 +183,9 @@ def test_nothing_is_sent_before_the_first_event_is_wanted(client, scripted):
     assert scripted.calls == []
 
 
-def test_a_piece_is_handed_on_before_the_next_is_waited_for(client, scripted):
+def test_events_are_yielded_as_soon_as_they_arrive(client, scripted):
     """
-    The first text is there as soon as its bytes are, whatever becomes of the rest.
+    The first text is yielded before the next chunk arrives.
     """
     first = sse(*chat_chunks(["a"], finish_reason=None), done=False)
     scripted.reply(chunks=first, failure=ConnectionFailedError("The connection broke."))
@@ -197,9 +197,9 @@ def test_a_piece_is_handed_on_before_the_next_is_waited_for(client, scripted):
             next(texts)
 
 
-def test_texts_and_events_can_be_read_in_turns(client, scripted):
+def test_texts_and_events_can_be_read_alternately(client, scripted):
     """
-    Whoever takes some of the text and then the events misses none, also where all came in one piece.
+    Reading texts and then events misses nothing, even if everything arrived in one chunk.
     """
     scripted.reply(chunks=[b"".join(sse(*chat_chunks(list("abcdef"))))])
 
@@ -213,7 +213,7 @@ def test_texts_and_events_can_be_read_in_turns(client, scripted):
 
 def test_leaving_a_stream_closes_its_connection(client, scripted):
     """
-    A break ends the exchange at once, the rest is not read, and the response is what had arrived.
+    A break closes the connection immediately, and the response is the partial reply.
     """
     scripted.reply(chunks=sse(*chat_chunks(list("abcdef"))))
 
@@ -229,9 +229,9 @@ def test_leaving_a_stream_closes_its_connection(client, scripted):
     stream.close()
 
 
-def test_an_interrupted_stream_hands_over_what_came(client, scripted):
+def test_interrupted_streams_raise_with_the_partial_reply(client, scripted):
     """
-    After the first content nothing is repeated: the error carries the text, the ledger and who was asked.
+    After the first content nothing is retried: the error has the text, the ledger, the provider and the model.
     """
     scripted.reply(chunks=sse(*chat_chunks(["half a "], finish_reason=None), done=False))
 
@@ -246,7 +246,7 @@ def test_an_interrupted_stream_hands_over_what_came(client, scripted):
 
 
 class CountingTransport(ScriptedTransport):
-    """Counts how often it is closed."""
+    """Counts calls of `close`."""
 
     closed = 0
 
@@ -255,9 +255,9 @@ class CountingTransport(ScriptedTransport):
         self.closed += 1
 
 
-def test_a_transport_is_closed_by_whoever_made_it(make_client):
+def test_clients_close_only_transports_that_they_created(make_client):
     """
-    Closing a client, twice too, leaves a transport alone that was handed in; afterwards it asks nobody.
+    Closing a client does not close a transport that was passed to it; afterwards the client sends nothing.
     """
     transport = CountingTransport().reply(body=chat_reply())
     with make_client(transport=transport) as client:
@@ -272,9 +272,9 @@ def test_a_transport_is_closed_by_whoever_made_it(make_client):
     assert len(transport.calls) == 1
 
 
-def test_a_client_that_never_asked_closes_too():
+def test_unused_clients_can_be_closed():
     """
-    Without a call there is no connection, and closing is no error.
+    A client without connections can be closed.
     """
     with Client("openai/gpt-4o"):
         pass
@@ -282,14 +282,14 @@ def test_a_client_that_never_asked_closes_too():
 
 def test_a_client_shows_its_model_and_no_secret(client):
     """
-    The representation of a client names its model alone.
+    The repr of a client contains only its model.
     """
     assert repr(client) == "Client('openai/gpt-4o')"
 
 
 def test_threads_share_a_client(client, scripted, echo):
     """
-    Threads that ask at the same time get each its own answer.
+    Concurrent threads receive their own replies.
     """
     answers: dict[int, str] = {}
     barrier = threading.Barrier(8)
@@ -314,7 +314,7 @@ def test_threads_share_a_client(client, scripted, echo):
 
 def test_tasks_share_an_async_client(async_client, scripted, echo):
     """
-    Tasks that ask at the same time get each its own answer, and many prompts are answered in their order.
+    Concurrent tasks receive their own replies, and `ask_many` returns them in order.
     """
     for _ in range(40):
         scripted.answer(echo)
@@ -331,9 +331,9 @@ def test_tasks_share_an_async_client(async_client, scripted, echo):
     assert [reply.text for reply in others] == [f"you said {number}" for number in range(19)]
 
 
-def test_async_texts_and_events_can_be_read_in_turns(async_client, scripted):
+def test_async_texts_and_events_can_be_read_alternately(async_client, scripted):
     """
-    The same holds for async streams: a piece leaves at once, and nothing is missed where all came in one.
+    Async streams yield chunks as they arrive, and reading texts and then events misses nothing.
     """
     scripted.reply(chunks=[b"".join(sse(*chat_chunks(list("abcdef"))))])
 
@@ -351,7 +351,7 @@ def test_async_texts_and_events_can_be_read_in_turns(async_client, scripted):
 
 def test_leaving_an_async_stream_closes_its_connection(async_client, scripted):
     """
-    A break ends the exchange at once.
+    A break closes the connection immediately.
     """
     scripted.reply(chunks=sse(*chat_chunks(list("abcdef"))))
 
@@ -370,7 +370,7 @@ def test_leaving_an_async_stream_closes_its_connection(async_client, scripted):
 @pytest.fixture
 def default_transport(monkeypatch, scripted):
     """
-    Put the script in the place of the transport that clients make for themselves.
+    Replace the transport that clients create by the scripted one.
     """
     monkeypatch.setattr("budwood.client.transports.create_blocking", lambda *_: (scripted, None))
     monkeypatch.setattr("budwood.client.transports.create_async", lambda *_: (scripted.asynchronous, None))
@@ -381,7 +381,7 @@ def default_transport(monkeypatch, scripted):
 
 def test_the_module_asks_with_one_shared_client(default_transport):
     """
-    `budwood.ask` makes one client for all its calls, from the settings of the environment.
+    All calls of `budwood.ask` share one client, with settings from the environment.
     """
     default_transport.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
 
@@ -394,9 +394,9 @@ def test_the_module_asks_with_one_shared_client(default_transport):
     assert default_transport.calls[0].headers["authorization"] == "Bearer sk-from-the-environment"
 
 
-def test_the_module_asks_awaited_too(default_transport):
+def test_ask_async_uses_its_own_client(default_transport):
     """
-    `budwood.ask_async` asks with a client of its own, in whatever event loop.
+    `budwood.ask_async` creates a client for each call, in any event loop.
     """
     default_transport.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
 
@@ -405,9 +405,9 @@ def test_the_module_asks_awaited_too(default_transport):
     assert texts == ["one", "two"]
 
 
-def test_the_module_without_a_model_names_what_is_configured(default_transport):
+def test_budwood_ask_without_a_model_lists_the_providers(default_transport):
     """
-    `budwood.ask` guesses no model.
+    `budwood.ask` does not choose a model.
     """
     with pytest.raises(ConfigurationError, match=r"No model given.*openai"):
         budwood.ask("Hi")
@@ -417,7 +417,7 @@ def test_the_module_without_a_model_names_what_is_configured(default_transport):
 
 def test_an_async_client_shows_its_model(async_client):
     """
-    The representation of an async client names its model alone.
+    The repr of an async client contains only its model.
     """
     assert repr(async_client) == "AsyncClient('openai/gpt-4o')"
     assert isinstance(async_client, AsyncClient)

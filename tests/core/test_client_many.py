@@ -13,9 +13,9 @@ from budwood.errors import (
 from budwood_testing import ScriptedTransport
 
 
-def test_many_prompts_are_answered_in_their_order(make_client, echo):
+def test_replies_are_in_the_order_of_the_prompts(make_client, echo):
     """
-    Replies stand in the order of the prompts whoever was first, and a failed one is its error in its place.
+    The order does not depend on which reply is first, and errors are in the places of failed calls.
     """
     transport = ScriptedTransport()
     prompts = ["trouble" if number % 7 == 3 else str(number) for number in range(40)]
@@ -34,18 +34,18 @@ def test_many_prompts_are_answered_in_their_order(make_client, echo):
 
 
 @pytest.mark.parametrize("prompts", [[], ["one"]])
-def test_few_prompts_are_many_too(client, scripted, prompts, echo):
+def test_few_prompts_are_accepted(client, scripted, prompts, echo):
     """
-    None and one are no special cases.
+    Lists of no prompt and of one prompt are accepted.
     """
     scripted.answer(echo)
 
     assert [reply.text for reply in client.ask_many(prompts)] == [f"you said {prompt}" for prompt in prompts]
 
 
-def test_an_error_before_sending_stands_in_its_place_too(client, scripted, echo):
+def test_invalid_prompts_fail_alone(client, scripted, echo):
     """
-    A prompt that cannot be sent costs only itself.
+    The error of a prompt that cannot be sent is in its place; others are sent.
     """
     scripted.answer(echo)
 
@@ -55,9 +55,9 @@ def test_an_error_before_sending_stands_in_its_place_too(client, scripted, echo)
     assert fine.text == "you said fine"
 
 
-def test_a_fault_that_nobody_foresaw_costs_only_its_own_item(client, scripted, echo):
+def test_unexpected_exceptions_fail_one_item(client, scripted, echo):
     """
-    An exception that is none of ours, say of a transport, stands chained in the place of its item.
+    An unexpected exception, for example of a transport, is chained to the error in the place of its item.
     """
     fault = ZeroDivisionError("a bug of somebody's")
     scripted.answer(echo).fail(fault).answer(echo)
@@ -72,16 +72,16 @@ def test_a_fault_that_nobody_foresaw_costs_only_its_own_item(client, scripted, e
 
 def test_concurrency_is_at_least_one(client):
     """
-    A concurrency of 0 would never end; it is an integer.
+    The concurrency must be a positive integer.
     """
     for concurrency in (0, "8", 1.5):
         with pytest.raises(ConfigurationError, match=f"concurrency must be .*got {concurrency!r}"):
             client.ask_many(["a"], concurrency=concurrency)
 
 
-def test_many_prompts_run_side_by_side_up_to_the_limit(make_client, echo):
+def test_prompts_run_concurrently_up_to_the_limit(make_client, echo):
     """
-    As many requests are under way as was said: fewer would never pass the barrier, and more are never seen.
+    As many requests run concurrently as allowed: fewer would not pass the barrier, and more are not observed.
     """
     barrier, lock = threading.Barrier(3), threading.Lock()
     under_way, most = 0, 0

@@ -19,9 +19,9 @@ from budwood.types import Capability, ImagePart, Message, TextPart
 from budwood_testing import chat_chunks, chat_reply, sse
 
 
-def test_texts_are_embedded_in_their_order(client, scripted):
+def test_vectors_are_in_the_order_of_the_texts(client, scripted):
     """
-    Vectors stand in the order of the texts, whatever the order of the reply.
+    The order does not depend on the order in the reply.
     """
     rows = [{"index": 1, "embedding": [0.3, 0.4]}, {"index": 0, "embedding": [0.1, 0.2]}]
     scripted.reply(body={"data": rows, "model": "small", "usage": {"prompt_tokens": 4}})
@@ -40,9 +40,9 @@ def test_texts_are_embedded_in_their_order(client, scripted):
     }
 
 
-def test_one_text_is_a_list_of_one(client, scripted):
+def test_a_single_text_is_embedded(client, scripted):
     """
-    A text is not taken for a list of its letters.
+    A text is not treated as a list of characters.
     """
     scripted.reply(body={"data": [{"embedding": [1.0]}]})
 
@@ -51,9 +51,9 @@ def test_one_text_is_a_list_of_one(client, scripted):
 
 
 @pytest.mark.parametrize("body", [{"data": [7]}, {"data": [{"embedding": "%%%"}]}, {"data": 7}, [], "no", {}])
-def test_embeddings_in_no_known_form_are_the_servers_fault(client, scripted, body):
+def test_unexpected_embeddings_are_bad_responses(client, scripted, body):
     """
-    A reply that nobody foresaw is a `BadResponseError`, not a crash.
+    An unexpected format is a `BadResponseError`.
     """
     scripted.reply(body=json.dumps(body))
 
@@ -61,9 +61,9 @@ def test_embeddings_in_no_known_form_are_the_servers_fault(client, scripted, bod
         client.embed("a", model="openai/text-embedding-3-small")
 
 
-def test_no_texts_are_not_embedded(client, scripted):
+def test_an_empty_list_of_texts_is_refused(client, scripted):
     """
-    An empty list of texts is an error before sending.
+    An empty list of texts is an error before anything is sent.
     """
     with pytest.raises(PromptError, match="No texts"):
         client.embed([], model="openai/text-embedding-3-small")
@@ -73,7 +73,7 @@ def test_no_texts_are_not_embedded(client, scripted):
 
 def test_models_are_listed(client, scripted):
     """
-    The list names each model with its provider, by default the client's.
+    Each model has its provider, by default that of the client.
     """
     row = {"id": "gpt-4o", "created": 5, "owned_by": "system"}
     scripted.reply(body={"data": [row]}).reply(body={"data": [row]})
@@ -88,9 +88,9 @@ def test_models_are_listed(client, scripted):
 
 
 @pytest.mark.parametrize("body", ["7", "null", "{", '{"data": 7}'])
-def test_a_list_of_models_in_no_known_form_is_the_servers_fault(client, scripted, body):
+def test_unexpected_lists_of_models_are_bad_responses(client, scripted, body):
     """
-    A reply that nobody foresaw is a `BadResponseError`, not a crash.
+    An unexpected format is a `BadResponseError`.
     """
     scripted.reply(body=body)
 
@@ -98,9 +98,9 @@ def test_a_list_of_models_in_no_known_form_is_the_servers_fault(client, scripted
         client.models()
 
 
-def test_capabilities_are_known_without_asking(make_client, scripted):
+def test_capabilities_need_no_request(make_client, scripted):
     """
-    What settings and catalog say that a server or a model lacks is missing from what it can do; nothing is sent.
+    Capabilities exclude what the settings and the catalog list as lacking; nothing is sent.
     """
     settings = {
         "providers": {"here": {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1", "lacks": ["tools"]}},
@@ -115,9 +115,9 @@ def test_capabilities_are_known_without_asking(make_client, scripted):
 
 
 @pytest.mark.parametrize("ask", ["model", "capabilities", "pull"])
-def test_a_model_that_is_no_text_is_a_clear_error(client, scripted, ask):
+def test_models_must_be_texts(client, scripted, ask):
     """
-    What takes a model as its argument says what it wants instead of falling over it.
+    A model of another type is an error that names the expected type.
     """
     with pytest.raises(ConfigurationError, match=r"model must be a text; got int\. Pass model=\"provider/model\"\."):
         getattr(client, ask)(3)
@@ -136,9 +136,9 @@ def test_a_model_that_is_no_text_is_a_clear_error(client, scripted, ask):
         ({"heat": 1}, (ConfigurationError, "Unknown option 'heat'")),
     ],
 )
-def test_a_check_finds_what_a_call_would_stumble_over(client, async_client, scripted, options, refusal):
+def test_check_finds_the_errors_of_a_call(client, async_client, scripted, options, refusal):
     """
-    Address, provider, key and options are looked at by both clients, and nothing is sent.
+    Both clients check model, provider, key and options without sending anything.
     """
     error, said = refusal
     for checked in (client, async_client):
@@ -148,9 +148,9 @@ def test_a_check_finds_what_a_call_would_stumble_over(client, async_client, scri
     assert scripted.calls == []
 
 
-def test_what_a_model_cannot_do_is_refused_before_sending(make_client, scripted):
+def test_missing_capabilities_are_refused_before_sending(make_client, scripted):
     """
-    Images and embeddings that a model has not are `UnsupportedError`, and nothing is sent.
+    Images and embeddings that a model does not support are an `UnsupportedError`; nothing is sent.
     """
     client = make_client(settings={"models": {"openai/gpt-4o": {"lacks": ["image_input", "embeddings", "models"]}}})
     picture = Message(role="user", parts=(TextPart(text="?"), ImagePart(url="https://example.org/a.png")))
@@ -164,7 +164,7 @@ def test_what_a_model_cannot_do_is_refused_before_sending(make_client, scripted)
 
 def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
     """
-    The async client gives what the blocking one gives, awaited.
+    The async client has the same methods as coroutines.
     """
     scripted.reply(body=chat_reply("one")).reply(chunks=sse(*chat_chunks(["t", "wo"])))
     scripted.reply(body={"data": [{"embedding": [1.0]}]}).reply(body={"data": [{"id": "gpt-4o"}]})
@@ -186,9 +186,9 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
         asyncio.run(async_client.ask("4"))
 
 
-def test_tokens_are_estimated_where_the_vendor_counts_none(scripted):
+def test_tokens_are_estimated_if_the_vendor_cannot_count(scripted):
     """
-    Nothing is sent, and the count says that it is an estimate.
+    Nothing is sent, and the count is marked as an estimate.
     """
     with Client("openrouter/x", api_key="k", transport=scripted, cache=False) as client:
         count = client.count_tokens("four characters a token " * 10, system="Be brief.")
@@ -201,7 +201,7 @@ def test_tokens_are_estimated_where_the_vendor_counts_none(scripted):
 
 def test_tokens_are_counted_by_the_vendor(client, scripted):
     """
-    By a request of its own; a vendor's count is exact.
+    A separate request is sent, and the count is exact.
     """
     scripted.reply(body={"input_tokens": 12})
 
@@ -218,9 +218,9 @@ def test_tokens_are_counted_by_the_vendor(client, scripted):
 
 
 @pytest.mark.parametrize("body", [{}, {"input_tokens": "12"}, [], "no"])
-def test_a_count_in_no_known_form_is_the_servers_fault(client, scripted, body):
+def test_unexpected_token_counts_are_bad_responses(client, scripted, body):
     """
-    A reply that nobody foresaw is a `BadResponseError`, not a crash.
+    An unexpected format is a `BadResponseError`.
     """
     scripted.reply(body=json.dumps(body))
 
@@ -228,17 +228,17 @@ def test_a_count_in_no_known_form_is_the_servers_fault(client, scripted, body):
         client.count_tokens("Hello")
 
 
-def test_an_empty_prompt_has_no_tokens_to_count(client):
+def test_empty_prompts_are_not_counted(client):
     """
-    Counting refuses what asking refuses.
+    Counting refuses the same prompts as asking.
     """
     with pytest.raises(PromptError):
         client.count_tokens("")
 
 
-def test_an_address_that_is_missing_is_written_where_the_hint_says(make_client):
+def test_the_hint_for_a_missing_address_is_right(make_client):
     """
-    The section of the settings and the variables that give it are named.
+    The hint names the section of the settings and the environment variables.
     """
     with pytest.raises(ConfigurationError, match="'base_url' is missing") as caught:
         make_client("openai-compatible/tiny")

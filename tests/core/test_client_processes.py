@@ -1,4 +1,4 @@
-"""Clients across `os.fork`, and clients that are closed while a thread begins to ask."""
+"""Clients across `os.fork`, and clients that are closed while a thread starts a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork h
 @pytest.fixture
 def connections():
     """
-    The client's port of each request, in order.
+    Return the client's port of each request, in order.
     """
     return []
 
@@ -28,7 +28,7 @@ def connections():
 @pytest.fixture
 def server(connections):
     """
-    A server that keeps connections open and repeats what it is asked.
+    Start a server that keeps connections open and echoes requests.
     """
 
     def answer(handler, body):
@@ -40,7 +40,7 @@ def server(connections):
 
 
 def in_child(work) -> str:
-    """Return what some work gives back in a forked process."""
+    """Return the result of a function in a forked process."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -58,9 +58,9 @@ def in_child(work) -> str:
 
 
 @forking
-def test_a_forked_process_has_connections_of_its_own(server, connections):
+def test_forked_processes_open_new_connections(server, connections):
     """
-    Children leave the parent's connection alone, and it still serves the parent afterwards.
+    Children do not use the parent's connection, which still works in the parent.
     """
     with Client("local/tiny", settings=server.settings) as client:
         assert client.ask("parent").text == "parent"
@@ -74,9 +74,9 @@ def test_a_forked_process_has_connections_of_its_own(server, connections):
 
 
 @forking
-def test_a_forked_async_client_has_connections_of_its_own(server, connections):
+def test_forked_async_clients_open_new_connections(server, connections):
     """
-    An async client that has asked in the parent can be used on a loop of the child.
+    An async client that was used in the parent works in an event loop of the child.
     """
 
     async def both():
@@ -96,7 +96,7 @@ def test_a_forked_async_client_has_connections_of_its_own(server, connections):
 
 
 def in_thread(work):
-    """Return what work gives back in a thread, where no event loop runs."""
+    """Return the result of a function in a thread without an event loop."""
     said = []
     thread = threading.Thread(target=lambda: said.append(work()))
     thread.start()
@@ -105,9 +105,9 @@ def in_thread(work):
 
 
 @forking
-def test_the_shared_client_has_connections_of_its_own_in_a_forked_process(server, connections, monkeypatch):
+def test_the_shared_client_opens_new_connections_after_a_fork(server, connections, monkeypatch):
     """
-    `budwood.ask` may be used before and after a fork, although another thread was making the shared client.
+    `budwood.ask` works before and after a fork, even if another thread was creating the shared client.
     """
     with Client("local/tiny", settings=server.settings) as client:
         monkeypatch.setattr(budwood.client.shared, "_shared", client)
@@ -120,9 +120,9 @@ def test_the_shared_client_has_connections_of_its_own_in_a_forked_process(server
 
 
 @forking
-def test_forked_processes_draw_other_numbers(make_client):
+def test_forked_processes_have_different_random_numbers(make_client):
     """
-    Pauses and identifiers of calls are not the same in all children.
+    Delays and call ids differ between child processes.
     """
     client = make_client()
 
@@ -132,9 +132,9 @@ def test_forked_processes_draw_other_numbers(make_client):
     assert len({in_child(draw), in_child(draw), draw()}) == 3
 
 
-def test_a_client_that_is_closed_in_the_meantime_makes_no_transport():
+def test_closed_clients_create_no_transport():
     """
-    A thread that comes to the lock after `close` gets an error, and no connections that nobody would close.
+    A thread that waited for the lock during `close` gets an error, and creates no connections.
     """
     client = Client("openai/gpt-4o", api_key="sk-test-secret", cache=False)
     lock = client._lock

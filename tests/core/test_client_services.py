@@ -16,14 +16,14 @@ BAD = {"flagged": True, "categories": {"hate": True}, "category_scores": {"hate"
 
 def results(*rows):
     """
-    Make a reply of moderations.
+    Make the body of a moderation reply.
     """
     return {"id": "modr-1", "model": "omni-moderation-latest", "results": list(rows)}
 
 
 def completion(*texts, finish_reason="length"):
     """
-    Make a reply of plain completions.
+    Make the body of a completion reply.
     """
     choices = [{"text": text, "index": index, "finish_reason": finish_reason} for index, text in enumerate(texts)]
     return {
@@ -34,9 +34,9 @@ def completion(*texts, finish_reason="length"):
     }
 
 
-def test_a_text_is_judged(client, scripted):
+def test_texts_are_classified_by_the_default_model(client, scripted):
     """
-    By the model that the vendor of the client's model has for it, where none is named.
+    Without a model, the moderation model of the client's vendor is used.
     """
     scripted.reply(body=results(BAD), headers={"x-request-id": "req_1"})
 
@@ -58,9 +58,9 @@ def test_a_text_is_judged(client, scripted):
     assert scripted.sent() == {"input": "I hate you."}
 
 
-def test_verdicts_stand_in_the_order_of_the_texts(client, scripted):
+def test_moderation_results_are_in_the_order_of_the_texts(client, scripted):
     """
-    Each text is judged by itself, by the model that is named.
+    Each text is classified separately, by the chosen model.
     """
     scripted.reply(body=results(SAFE, BAD))
 
@@ -70,16 +70,16 @@ def test_verdicts_stand_in_the_order_of_the_texts(client, scripted):
     assert scripted.sent() == {"model": "omni-moderation-latest", "input": ["a", "b"], "x": 1}
 
 
-def test_nothing_offends_in_nothing_flagged():
+def test_responses_are_flagged_by_any_result():
     """
-    A response is flagged if one of its verdicts is.
+    A response is flagged if one of its results is.
     """
     assert ModerationResponse(results=()).flagged is False
 
 
-def test_a_moderation_is_repeated_like_a_chat(client, scripted, clock):
+def test_moderations_are_retried(client, scripted, clock):
     """
-    Attempts, waits and request ids are those of any call.
+    Moderations have attempts, delays and request ids like other calls.
     """
     scripted.reply(429, headers={"retry-after": "3"}).reply(body=results(SAFE), headers={"x-request-id": "req_2"})
 
@@ -94,9 +94,9 @@ def test_a_moderation_is_repeated_like_a_chat(client, scripted, clock):
 
 
 @pytest.mark.parametrize("contents", [[], [Message(role="user", parts=())]])
-def test_nothing_is_not_judged(client, scripted, contents):
+def test_empty_contents_are_refused(client, scripted, contents):
     """
-    Nothing is sent, and the error says what to give.
+    Nothing is sent, and the error says what to pass.
     """
     with pytest.raises(PromptError, match="nothing to classify"):
         client.moderate(contents)
@@ -106,9 +106,9 @@ def test_nothing_is_not_judged(client, scripted, contents):
 @pytest.mark.parametrize(
     "content", [7, {"role": "user"}, Message(role="assistant", parts=(ToolCallPart(id="1", name="a"),))]
 )
-def test_what_is_no_content_is_not_judged(client, scripted, content):
+def test_invalid_contents_are_refused(client, scripted, content):
     """
-    Neither is what is no text or message, nor a message that holds more than texts and images.
+    Objects that are not texts or messages, and messages with other parts, are errors.
     """
     with pytest.raises(PromptError):
         client.moderate([content])
@@ -116,9 +116,9 @@ def test_what_is_no_content_is_not_judged(client, scripted, content):
 
 
 @pytest.mark.parametrize("body", [{}, {"results": [{}]}, {"results": [7]}, {"results": [SAFE, SAFE]}, [], "no"])
-def test_verdicts_in_no_known_form_are_the_servers_fault(client, scripted, body):
+def test_unexpected_moderation_results_are_bad_responses(client, scripted, body):
     """
-    A reply that nobody foresaw is a `BadResponseError`, not a crash.
+    An unexpected format is a `BadResponseError`.
     """
     scripted.reply(body=json.dumps(body))
 
@@ -126,9 +126,9 @@ def test_verdicts_in_no_known_form_are_the_servers_fault(client, scripted, body)
         client.moderate("a")
 
 
-def test_a_provider_without_moderation_says_so(scripted):
+def test_providers_without_moderation_are_refused(scripted):
     """
-    Before anything is sent.
+    The error is raised before anything is sent.
     """
     with (
         Client("openrouter/x", api_key="k", transport=scripted, cache=False) as client,
@@ -138,9 +138,9 @@ def test_a_provider_without_moderation_says_so(scripted):
     assert scripted.calls == []
 
 
-def test_a_text_is_gone_on_with(client, scripted):
+def test_completions_return_a_chat_response(client, scripted):
     """
-    The reply is one of chat: text, reason, usage and receipts.
+    The response has text, finish reason, usage and adaptations.
     """
     scripted.reply(body=completion(" a time", " a king"))
 
@@ -168,9 +168,9 @@ def test_a_text_is_gone_on_with(client, scripted):
 BASE = {"models": {"openai/base-1": {"kind": "completion", "refuses": ["temperature"]}}}
 
 
-def test_what_is_not_sent_as_given_has_a_receipt(make_client, scripted):
+def test_completions_report_adaptations(make_client, scripted):
     """
-    What the catalog says of a model holds for completions too.
+    The rules of the catalog apply to completions, too.
     """
     scripted.reply(body=completion("x"))
 
@@ -179,9 +179,9 @@ def test_what_is_not_sent_as_given_has_a_receipt(make_client, scripted):
     assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("temperature", "dropped")]
 
 
-def test_a_receipt_can_be_an_error(make_client, scripted):
+def test_adaptations_of_completions_can_be_errors(make_client, scripted):
     """
-    So it is with ``on_unsupported``.
+    The option ``on_unsupported`` applies to completions.
     """
     with pytest.raises(UnsupportedError, match="temperature"):
         make_client("openai/base-1", settings=BASE).complete("a", temperature=0.5, on_unsupported="error")
@@ -189,9 +189,9 @@ def test_a_receipt_can_be_an_error(make_client, scripted):
 
 
 @pytest.mark.parametrize("option", ["system", "tools", "schema", "files", "reasoning_effort"])
-def test_options_of_chat_are_none_of_completions(client, scripted, option):
+def test_options_of_chats_are_refused_for_completions(client, scripted, option):
     """
-    What a plain completion cannot have is refused by name.
+    The error names the option.
     """
     with pytest.raises(ConfigurationError, match=option):
         client.complete("a", model="openai/davinci-002", **{option: "x"})
@@ -199,7 +199,7 @@ def test_options_of_chat_are_none_of_completions(client, scripted, option):
 
 
 @pytest.mark.parametrize("prompt", ["", "  "])
-def test_an_empty_text_is_not_gone_on_with(client, scripted, prompt):
+def test_empty_texts_are_not_completed(client, scripted, prompt):
     """
     Nothing is sent.
     """
@@ -208,9 +208,9 @@ def test_an_empty_text_is_not_gone_on_with(client, scripted, prompt):
     assert scripted.calls == []
 
 
-def test_an_error_in_place_of_a_completion_is_raised(client, scripted):
+def test_errors_of_completions_are_raised(client, scripted):
     """
-    With its class and the ledger.
+    The error has its class and the ledger.
     """
     scripted.reply(429, {"error": {"message": "Slow down.", "code": "rate_limit_exceeded"}})
 
@@ -219,9 +219,9 @@ def test_an_error_in_place_of_a_completion_is_raised(client, scripted):
     assert len(caught.value.attempts) == 1
 
 
-def test_a_provider_without_completions_says_so(scripted):
+def test_providers_without_completions_are_refused(scripted):
     """
-    Before anything is sent, with what to do instead.
+    The error is raised before anything is sent, with what to do instead.
     """
     settings = {
         "providers": {"mine": {"plugin": "openai-compatible", "base_url": "http://x/v1", "lacks": ["completion"]}}
@@ -233,9 +233,9 @@ def test_a_provider_without_completions_says_so(scripted):
     assert scripted.calls == []
 
 
-def test_a_model_in_this_process_has_none_of_these(scripted):
+def test_local_models_have_no_such_services(scripted):
     """
-    The offline provider neither judges nor completes.
+    The offline provider supports neither moderation nor completion.
     """
     with Client("offline/reader", transport=scripted, cache=False) as client:
         with pytest.raises(UnsupportedError, match="does not support moderation"):
@@ -244,9 +244,9 @@ def test_a_model_in_this_process_has_none_of_these(scripted):
             client.complete("a")
 
 
-def test_the_async_client_does_the_same(async_client, scripted):
+def test_the_async_client_moderates_and_completes(async_client, scripted):
     """
-    Moderations and completions, awaited.
+    Moderations and completions are coroutines of the async client.
     """
 
     async def asking():
@@ -260,9 +260,9 @@ def test_the_async_client_does_the_same(async_client, scripted):
     assert asyncio.run(asking()) == (True, " a time")
 
 
-def test_a_chat_reply_in_place_of_a_completion_is_read(client, scripted):
+def test_chat_replies_to_completions_are_decoded(client, scripted):
     """
-    Some servers answer so.
+    Some servers reply to completions in the format of chats.
     """
     scripted.reply(body=chat_reply(" a time"))
 
@@ -278,9 +278,9 @@ def completion_chunks(*texts):
     return chunks
 
 
-def test_a_plain_completion_is_streamed(client, scripted):
+def test_completions_are_streamed(client, scripted):
     """
-    Its text comes piece by piece, and the whole at the end.
+    The text arrives in chunks, and the response is complete at the end.
     """
     scripted.reply(200, chunks=sse(*completion_chunks("Once", " upon")))
 
@@ -296,9 +296,9 @@ def test_a_plain_completion_is_streamed(client, scripted):
     assert (scripted.sent()["prompt"], scripted.sent()["stream"]) == ("Tell", True)
 
 
-def test_a_plain_completion_is_streamed_without_blocking(make_async_client, scripted):
+def test_completions_are_streamed_by_the_async_client(make_async_client, scripted):
     """
-    The async client does the same.
+    The async client streams completions.
     """
     scripted.reply(200, chunks=sse(*completion_chunks("Once")))
 

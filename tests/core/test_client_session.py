@@ -1,4 +1,4 @@
-"""The short names: `run` beside `ask`, and clients in a ``with`` block as sessions."""
+"""The aliases `run`, `session` and `session_async`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from budwood import AsyncClient, Client
 from budwood_testing import chat_reply
 
 
-def test_run_is_another_name_of_ask():
+def test_run_is_an_alias_of_ask():
     """
-    Functions and methods are the same objects, so that they can never differ.
+    Functions and methods are the same objects.
     """
     assert budwood.run is budwood.ask
     assert budwood.run_async is budwood.ask_async
@@ -23,7 +23,7 @@ def test_run_is_another_name_of_ask():
 
 def test_calls_of_a_session_share_its_settings(scripted, clock):
     """
-    Model, key and options are given once; `ask` and `run` both use them.
+    `ask` and `run` use the model, key and options of the session.
     """
     scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
 
@@ -40,7 +40,7 @@ def test_calls_of_a_session_share_its_settings(scripted, clock):
 
 def test_a_session_is_closed_by_its_block(scripted):
     """
-    After the block it refuses to be used.
+    A session cannot be used after its block.
     """
     with budwood.session("openai/gpt-4o", api_key="sk-1", transport=scripted) as session:
         pass
@@ -49,9 +49,9 @@ def test_a_session_is_closed_by_its_block(scripted):
         session.run("?")
 
 
-def test_async_sessions_are_the_same(scripted):
+def test_async_sessions_have_the_same_settings(scripted):
     """
-    `session_async` is awaited, and closed by its ``async with`` block.
+    `session_async` is closed by its ``async with`` block.
     """
     scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
 
@@ -72,7 +72,7 @@ def test_async_sessions_are_the_same(scripted):
 
 def test_an_image_is_part_of_a_message(client, scripted):
     """
-    `budwood.Image` and the other public names are enough to write a message with an image.
+    A message with an image can be written with names of `budwood` only.
     """
     scripted.reply(body=chat_reply("A cat."))
     message = budwood.Message(

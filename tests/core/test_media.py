@@ -28,7 +28,7 @@ IMAGES = {
 @pytest.fixture
 def write(tmp_path):
     """
-    Write a file, and return its path.
+    Write a file and return its path.
     """
 
     def write(name: str, data: bytes | str) -> Path:
@@ -40,13 +40,13 @@ def write(tmp_path):
 
 
 def content(scripted) -> list[dict] | str:
-    """Return what the last message of the last request held."""
+    """Return the content of the last message of the last request."""
     return scripted.sent()["messages"][-1]["content"]
 
 
-def test_files_stand_before_the_text_in_their_order(client, scripted, write):
+def test_files_precede_the_text_in_order(client, scripted, write):
     """
-    Text comes with its name, an image as it is; the question is last.
+    Text files have their name, images are unchanged, and the prompt is last.
     """
     scripted.reply(body=chat_reply("A cat."))
     files = [write("notes.md", "# Cats\n"), str(write("a.png", IMAGES["a.png"]))]
@@ -60,9 +60,9 @@ def test_files_stand_before_the_text_in_their_order(client, scripted, write):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_images_of_the_known_kinds_are_taken(client, scripted, write, name):
+def test_supported_images_are_sent(client, scripted, write, name):
     """
-    PNG, JPEG, GIF and WebP go out as they are, under their media type.
+    PNG, JPEG, GIF and WebP are sent unchanged with their media type.
     """
     scripted.reply(body=chat_reply("A cat."))
 
@@ -76,9 +76,9 @@ def test_images_of_the_known_kinds_are_taken(client, scripted, write, name):
 @pytest.mark.parametrize(
     "name", ["a.txt", "a.md", "a.csv", "a.html", "a.py", "a.ts", "a.json", "a.toml", "Makefile", "a.unknown", ".env"]
 )
-def test_text_of_any_kind_is_read(client, scripted, write, name):
+def test_any_text_file_is_sent(client, scripted, write, name):
     """
-    Whatever is UTF-8 is text, whether or not its name says so.
+    UTF-8 content is text, whatever the file extension is.
     """
     scripted.reply(body=chat_reply("Ok."))
 
@@ -88,9 +88,9 @@ def test_text_of_any_kind_is_read(client, scripted, write, name):
     assert name in json.dumps(content(scripted))
 
 
-def test_typescript_is_no_video(monkeypatch):
+def test_typescript_is_not_a_video(monkeypatch):
     """
-    Where the machine takes .ts for a video, text is text all the same, and a video is still one.
+    Text with the extension .ts is text, even if the system maps it to a video type; a video is still a video.
     """
     monkeypatch.setattr(mimetypes, "guess_type", lambda _: ("video/mp2t", None))
 
@@ -98,9 +98,9 @@ def test_typescript_is_no_video(monkeypatch):
     assert guess_media_type("a.ts", b"\x47\x40\x00\xff") == "video/mp2t"
 
 
-def test_a_byte_order_mark_is_no_text(client, scripted, write):
+def test_byte_order_marks_are_removed(client, scripted, write):
     """
-    The mark that some editors write is left out.
+    The byte order mark is not part of the text.
     """
     scripted.reply(body=chat_reply("Ok."))
 
@@ -125,17 +125,17 @@ def test_a_byte_order_mark_is_no_text(client, scripted, write):
         ("a.bmp", b"BM\x00\x00", "no installed media handler supports"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_name(client, write, name, data, complaint):
+def test_unsupported_files_are_prompt_errors(client, write, name, data, complaint):
     """
-    A file of an unknown kind, or one that is not what its name promises, is a `PromptError`; nothing is sent.
+    A file of an unsupported type, or with other content than its type, is a `PromptError` with its name.
     """
     with pytest.raises(PromptError, match=complaint):
         client.ask("?", files=[write(name, data)])
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(client, scripted, tmp_path):
+def test_missing_files_are_prompt_errors(client, scripted, tmp_path):
     """
-    Missing files, folders and impossible names are prompt errors with the path in them.
+    Missing files, folders and invalid paths are prompt errors with the path.
     """
     with pytest.raises(PromptError, match=r"Cannot read .*none\.txt: No such file"):
         client.ask("?", files=[tmp_path / "none.txt"])
@@ -150,9 +150,9 @@ def test_a_file_that_is_not_there_is_refused_by_name(client, scripted, tmp_path)
     "prompt",
     [[], [Message.system("Hi")], [Message.user("Hi"), Message.assistant("Hello")]],
 )
-def test_files_belong_to_a_message_of_the_user(client, scripted, write, prompt):
+def test_files_need_a_user_message(client, scripted, write, prompt):
     """
-    Files for a message that is not there, or not the user's, are refused and not lost.
+    Files without a user message are refused.
     """
     with pytest.raises(PromptError, match="No user message for the files"):
         client.ask(prompt, files=[write("a.txt", "x")])
@@ -163,15 +163,15 @@ def test_files_belong_to_a_message_of_the_user(client, scripted, write, prompt):
 @pytest.mark.parametrize("files", ["a.txt", b"a.txt", Path("a.txt")])
 def test_files_are_a_list(client, files):
     """
-    A single name is not taken for a list of its letters.
+    A single path is not treated as a list of characters.
     """
     with pytest.raises(ConfigurationError, match="files= must be a list of paths"):
         client.ask("?", files=files)
 
 
-def test_no_files_are_no_matter(client, scripted):
+def test_an_empty_list_of_files_changes_nothing(client, scripted):
     """
-    An empty list changes nothing.
+    The request is the same as without files.
     """
     scripted.reply(body=chat_reply("Ok."))
 
@@ -180,9 +180,9 @@ def test_no_files_are_no_matter(client, scripted):
     assert content(scripted) == "Hi"
 
 
-def test_a_prompt_may_be_its_files_alone(client, scripted, write):
+def test_a_prompt_may_consist_of_files(client, scripted, write):
     """
-    With a file there is something to answer, though the text is empty.
+    With a file, the text may be empty.
     """
     scripted.reply(body=chat_reply("Ok."))
 
@@ -191,9 +191,9 @@ def test_a_prompt_may_be_its_files_alone(client, scripted, write):
     assert "Translate this." in content(scripted)
 
 
-def test_a_model_that_reads_no_images_is_sent_none(make_client, scripted, write):
+def test_images_are_refused_for_models_without_image_input(make_client, scripted, write):
     """
-    The image is refused before sending; text goes through.
+    The image is refused before anything is sent; text is accepted.
     """
     client = make_client(settings={"models": {"openai/*": {"lacks": ["image_input"]}}})
     scripted.reply(body=chat_reply("Ok."))
@@ -203,9 +203,9 @@ def test_a_model_that_reads_no_images_is_sent_none(make_client, scripted, write)
     assert client.ask("?", files=[write("a.txt", "x")]).text == "Ok."
 
 
-def test_files_in_a_conversation_are_remembered(client, scripted, write, tmp_path):
+def test_files_are_in_the_history(client, scripted, write, tmp_path):
     """
-    The content stays in the history, saved too: the file is read once.
+    The content is stored in the history and saved: the file is read once.
     """
     scripted.reply(body=chat_reply("A cat.")).reply(body=chat_reply("Grey."))
     chat = client.chat()
@@ -219,9 +219,9 @@ def test_files_in_a_conversation_are_remembered(client, scripted, write, tmp_pat
     assert base64.b64encode(IMAGES["a.png"]).decode() in json.dumps(scripted.sent()["messages"][0])
 
 
-def test_a_handler_that_cannot_be_used_harms_its_own_kinds_alone(make_client, scripted, write):
+def test_a_disabled_handler_affects_only_its_types(make_client, scripted, write):
     """
-    The built-in handlers are plugins like anyone's: with one of them disabled the others go on, and the error says why.
+    If a built-in handler is disabled, the others work, and the error gives the reason.
     """
     client = make_client(settings={"plugins": {"disabled": ["image"]}})
     scripted.reply(body=chat_reply("Ok."))
@@ -258,9 +258,9 @@ def budwood_media_handlers():
 """
 
 
-def test_handler_of_exactly_this_kind_comes_before_one_of_many(make_client, scripted, write, tmp_path, monkeypatch):
+def test_an_exact_media_type_takes_precedence(make_client, scripted, write, tmp_path, monkeypatch):
     """
-    A plugin for CSV reads CSV, although the built-in handler of all text comes before it by name.
+    A plugin for CSV handles CSV files instead of the built-in handler of text.
     """
     information = tmp_path / "site" / "zz_tables-1.0.dist-info"
     information.mkdir(parents=True)
@@ -280,9 +280,9 @@ def test_handler_of_exactly_this_kind_comes_before_one_of_many(make_client, scri
 
 
 @given(st.text(max_size=30), st.text(max_size=200))
-def test_any_text_is_kept_as_it_is(name, text):
+def test_text_is_unchanged(name, text):
     """
-    Text comes out of the handler unchanged, between the marks.
+    The handler returns the text unchanged between the document tags.
     """
     (part,) = TextHandler().parts(name, text.encode(), "text/plain")
 
@@ -303,7 +303,7 @@ def test_no_bytes_crash_the_handlers(data, media_type):
 @given(st.text(max_size=20), st.binary(max_size=40))
 def test_every_file_has_a_media_type(name, data):
     """
-    Whatever its name and content, a type is found; what is text without a telling name is text.
+    Any name and content have a media type; text without a known extension is text.
     """
     assert "/" in guess_media_type(name, data)
     assert guess_media_type("noname", "Grüße".encode()) == "text/plain"

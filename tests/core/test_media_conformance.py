@@ -1,4 +1,4 @@
-"""The built-in media handlers, proved by the kit."""
+"""The built-in media handlers in the conformance suite of the test kit."""
 
 from budwood_testing import MediaHandlerSuite
 
@@ -8,7 +8,7 @@ class TestTextHandler(MediaHandlerSuite):
 
     def samples(self):
         """
-        Text with and without markup.
+        The first bytes of images, which are all that the handler checks.
         """
         return {"text/plain": "Größe".encode(), "text/markdown": b"# Title\n\nWords."}
 

@@ -17,9 +17,9 @@ JSONS = st.recursive(
 )
 
 
-def test_messages_have_short_forms():
+def test_messages_have_constructors_by_role():
     """
-    One for each speaker.
+    There is one constructor for each role.
     """
     result = ToolResultPart(call_id="1", name="weather", content="fine")
     image = ImagePart(url="http://x/y.png")
@@ -30,9 +30,9 @@ def test_messages_have_short_forms():
     assert Message.tool(result) == Message(role="tool", parts=(result,))
 
 
-def test_message_tells_its_text_calls_and_results():
+def test_messages_return_their_texts_calls_and_results():
     """
-    Reasoning is no text, and the order is kept.
+    Reasoning is not text, and the order is preserved.
     """
     call = ToolCallPart(id="1", name="weather")
     message = Message(role="assistant", parts=(ReasoningPart(text="hm"), TextPart(text="a"), call, TextPart(text="b")))
@@ -77,7 +77,7 @@ def test_message_tells_its_text_calls_and_results():
 )
 def test_prompt_may_have_many_forms(prompt, messages):
     """
-    A text, a message, or a list of messages, also in OpenAI's form and in the form that our messages are saved in.
+    A prompt is a text, a message, or a list of messages, in OpenAI's form or in that of saved conversations.
     """
     assert parse_prompt(prompt) == tuple(messages)
     assert parse_prompt(prompt, system="s") == (Message.system("s"), *messages)
@@ -109,7 +109,7 @@ def test_prompt_may_have_many_forms(prompt, messages):
         [{"role": "user", "content": "hi", "cache_control": {"type": "forever"}}],
     ],
 )
-def test_prompt_in_no_known_form_is_a_prompt_error(prompt):
+def test_invalid_prompts_are_prompt_errors(prompt):
     """
     Nothing is guessed, and nothing is sent.
     """
@@ -121,9 +121,9 @@ FIELDS = "role content tool_calls tool_call_id name refusal parts function_call 
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), ROLES | JSONS))
-def test_any_table_is_a_message_or_a_prompt_error(given_message):
+def test_any_dictionary_is_a_message_or_a_prompt_error(given_message):
     """
-    No table crashes the reader with anything else.
+    No dictionary raises another exception.
     """
     try:
         messages = parse_prompt([given_message])
@@ -134,9 +134,9 @@ def test_any_table_is_a_message_or_a_prompt_error(given_message):
 
 
 @pytest.mark.parametrize("written", ["[1]", "1", '"a"', "{", "{'a': 1}"])
-def test_arguments_that_are_no_object_are_a_value_error(written):
+def test_invalid_arguments_are_value_errors(written):
     """
-    What a model writes need not be JSON.
+    Arguments that are not a JSON object are a ValueError.
     """
     with pytest.raises(ValueError, match=r"\w"):
         ToolCallPart(id="1", name="f", arguments=written).parse_arguments()
@@ -145,7 +145,7 @@ def test_arguments_that_are_no_object_are_a_value_error(written):
 @pytest.mark.parametrize(("written", "arguments"), [("", {}), ("  \n", {}), ('{"a": [1]}', {"a": [1]})])
 def test_arguments_are_parsed(written, arguments):
     """
-    No text at all is an empty object.
+    Empty text is an empty object.
     """
     assert ToolCallPart(id="1", name="f", arguments=written).parse_arguments() == arguments
 
@@ -158,8 +158,8 @@ def test_arguments_are_parsed(written, arguments):
         (ImagePart(data=b""), "data:application/octet-stream;base64,"),
     ],
 )
-def test_image_has_an_address(part, address):
+def test_images_have_a_url(part, address):
     """
-    Its own, or one that holds its bytes.
+    The URL is that of the image, or contains its bytes.
     """
     assert part.data_url == address

@@ -39,15 +39,15 @@ def make(request, scripted, clock, monkeypatch):
 @pytest.fixture(params=["client", "chat"])
 def streaming(request):
     """
-    What streams: a client, or a conversation of its.
+    Return an object with a method `stream`: a client or a conversation.
     """
     return lambda client: client.stream if request.param == "client" else client.chat().stream
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[str(options) for options, *_ in MISTAKES])
-def test_a_wrong_argument_is_said_by_the_call(make, streaming, scripted, mistake):
+def test_invalid_arguments_are_errors_of_the_call(make, streaming, scripted, mistake):
     """
-    Options that are unknown or impossible, and a prompt that is none, raise before a stream is returned.
+    Unknown options, invalid values and invalid prompts are errors before a stream is returned.
     """
     options, kind, text = mistake
     stream = streaming(make(api_key="k"))
@@ -58,25 +58,25 @@ def test_a_wrong_argument_is_said_by_the_call(make, streaming, scripted, mistake
     assert scripted.calls == []
 
 
-def test_a_missing_model_is_said_by_the_call(make, streaming):
+def test_a_missing_model_is_an_error_of_the_call(make, streaming):
     """
-    Where neither the call nor the client names a model, there is no stream.
+    Without a model in the call and in the client, no stream is returned.
     """
     with pytest.raises(ConfigurationError, match="model"):
         streaming(make(None))("hi")
 
 
-def test_a_missing_key_is_said_by_the_call(make, streaming):
+def test_a_missing_key_is_an_error_of_the_call(make, streaming):
     """
-    A provider that needs a key, and has none, is told apart from one that refuses it: by the call.
+    A missing key is an error of the call, unlike a key that the provider rejects.
     """
     with pytest.raises(CredentialError, match="no API key"):
         streaming(make())("hi")
 
 
-def test_a_closed_client_streams_no_more(scripted, clock, streaming):
+def test_closed_clients_refuse_streams(scripted, clock, streaming):
     """
-    A stream of a closed client is refused by the call.
+    The call on a closed client raises the error.
     """
     client = Client("openai/gpt-4o", api_key="k", transport=scripted, clock=clock, cache=False)
     client.close()
@@ -85,9 +85,9 @@ def test_a_closed_client_streams_no_more(scripted, clock, streaming):
         streaming(client)("hi")
 
 
-def test_a_cached_reply_needs_no_key(make, scripted):
+def test_cached_replies_need_no_key(make, scripted):
     """
-    With a cache the key is only looked for once something is sent.
+    With a cache, the key is needed only when a request is sent.
     """
     client = make(cache="memory")
 
@@ -95,9 +95,9 @@ def test_a_cached_reply_needs_no_key(make, scripted):
     assert scripted.calls == []
 
 
-def test_a_prompt_that_fails_does_not_end_the_others(make_client, scripted):
+def test_a_failed_prompt_does_not_affect_others(make_client, scripted):
     """
-    `ask_many` still gives an error in the place of a prompt that is none.
+    `ask_many` returns an error in the place of an invalid prompt.
     """
     scripted.reply(200, chat_reply("yes"))
 

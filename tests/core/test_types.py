@@ -190,7 +190,7 @@ DATACLASSES = sorted(
 
 def test_samples_cover_every_record():
     """
-    A new record is to be tested too.
+    Every record type has a sample.
     """
     records = {value for value in PUBLIC if isinstance(value, type) and issubclass(value, Record)}
 
@@ -201,9 +201,9 @@ def test_samples_cover_every_record():
 
 
 @pytest.mark.parametrize("record", SAMPLES, ids=lambda record: type(record).__name__)
-def test_record_cannot_be_changed(record):
+def test_records_are_immutable(record):
     """
-    What flows through the engine is the same for all who hold it.
+    Records are shared, and cannot be modified.
     """
     field = next(iter(type(record).model_fields))
 
@@ -214,7 +214,7 @@ def test_record_cannot_be_changed(record):
 @pytest.mark.parametrize("record", SAMPLES, ids=lambda record: type(record).__name__)
 def test_record_refuses_unknown_fields(record):
     """
-    A typo is an error, and its text does not repeat the value.
+    A misspelled field is an error, whose text does not contain the value.
     """
     with pytest.raises(ValidationError, match="Extra inputs are not permitted") as caught:
         type(record).model_validate({**dict(record), "unknwon": SECRET})
@@ -225,14 +225,14 @@ def test_record_refuses_unknown_fields(record):
 @pytest.mark.parametrize("kind", DATACLASSES, ids=lambda kind: kind.__name__)
 def test_small_records_are_slotted(kind):
     """
-    There are thousands a second: no dictionary for each.
+    Records that are created thousands of times per second have no `__dict__`.
     """
     assert "__slots__" in vars(kind)
 
 
-def test_adding_usage_changes_neither_sum():
+def test_adding_usage_returns_a_new_record():
     """
-    A sum is a third record.
+    The operands are not modified.
     """
     one, two = Usage(input_tokens=1), Usage(input_tokens=2)
 
@@ -246,7 +246,7 @@ def test_adding_usage_changes_neither_sum():
 @pytest.mark.parametrize("record", SAMPLES[:-2], ids=lambda record: type(record).__name__)
 def test_record_survives_json_and_pickle(record):
     """
-    It comes back equal.
+    The record is equal after JSON and pickle.
     """
     assert type(record).model_validate_json(record.model_dump_json()) == record
     assert type(record).model_validate(record.model_dump()) == record
@@ -256,7 +256,7 @@ def test_record_survives_json_and_pickle(record):
 @given(RECORDS)
 def test_any_record_survives_json(record):
     """
-    Whatever text, bytes, numbers and JSON it holds: caches, journals and saved conversations rely on it.
+    Records with any text, bytes, numbers and JSON survive JSON: caches, journals and conversations rely on it.
     """
     assert type(record).model_validate_json(record.model_dump_json()) == record
 
@@ -264,16 +264,16 @@ def test_any_record_survives_json(record):
 @given(st.binary())
 def test_bytes_of_an_image_survive_inside_a_message(data):
     """
-    Also where the image is deep inside another record.
+    The bytes of an image survive JSON inside other records.
     """
     request = ChatRequest(model="m", messages=(Message.user("look", ImagePart(data=data, media_type="image/png")),))
 
     assert ChatRequest.model_validate_json(request.model_dump_json()).messages[0].parts[1].data == data
 
 
-def test_half_a_character_is_refused_when_it_is_written():
+def test_unpaired_surrogates_are_refused_when_written():
     """
-    A lone surrogate is no text that JSON can hold: better an error than another text.
+    JSON cannot contain unpaired surrogates: writing one is an error.
     """
     with pytest.raises(PydanticSerializationError):
         Message.user("\ud800").model_dump_json()
@@ -281,16 +281,16 @@ def test_half_a_character_is_refused_when_it_is_written():
 
 def test_cost_keeps_its_digits():
     """
-    Money is no float.
+    Costs are decimals, not floats.
     """
     response = ChatResponse(message=Message.assistant("a"), cost=Decimal("0.000000100"))
 
     assert ChatResponse.model_validate_json(response.model_dump_json()).cost == Decimal("0.000000100")
 
 
-def test_parsed_model_is_kept_as_it_is():
+def test_parsed_values_are_not_copied():
     """
-    The user's own model is not copied, and is written as JSON.
+    The value is the user's object, and can be written as JSON.
     """
 
     class Person(BaseModel):
@@ -308,7 +308,7 @@ def test_parsed_model_is_kept_as_it_is():
 
 def test_credential_shows_its_label_only():
     """
-    Neither text nor JSON nor code shows the secret.
+    Text, JSON and repr do not contain the secret.
     """
     credential = Credential(secret=SecretStr(SECRET), label="team")
 
@@ -333,7 +333,7 @@ def test_credential_shows_its_label_only():
 )
 def test_headers_with_secrets_are_redacted(name):
     """
-    Calls and heads can be printed; bodies are counted.
+    The repr of calls and heads hides secrets and shows the size of bodies.
     """
     call = HTTPCall(method="POST", url="http://x", headers={name: SECRET, "accept": "*/*"}, body=SECRET.encode())
     head = ReplyHead(200, {name.lower(): SECRET})
@@ -347,7 +347,7 @@ def test_headers_with_secrets_are_redacted(name):
 
 def test_headers_without_secrets_are_shown():
     """
-    What is left of a limit is no secret, though it counts tokens.
+    Rate limits of tokens are not secrets.
     """
     assert "'x-ratelimit-remaining-tokens': '77'" in repr(ReplyHead(200, {"x-ratelimit-remaining-tokens": "77"}))
 
@@ -355,7 +355,7 @@ def test_headers_without_secrets_are_shown():
 @pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (299, True), (300, False), (500, False)])
 def test_only_2xx_is_success(status, ok):
     """
-    A redirect is none.
+    A redirect is not a success.
     """
     assert ReplyHead(status, {}).ok is ok
 
@@ -379,7 +379,7 @@ def test_sum_with_an_unknown_is_unknown(one, two):
 @pytest.mark.parametrize(("usage", "total"), [((1, 2), 3), ((None, 2), None), ((1, None), None), ((0, 0), 0)])
 def test_total_is_known_only_with_both(usage, total):
     """
-    Input and output make the total.
+    The total is the sum of input and output.
     """
     assert Usage(input_tokens=usage[0], output_tokens=usage[1]).total_tokens == total
 
@@ -401,9 +401,9 @@ def test_total_is_known_only_with_both(usage, total):
         {"output_schema": {"name": "x" * 65, "json_schema": {}}},
     ],
 )
-def test_value_that_no_vendor_takes_is_refused(values):
+def test_invalid_values_are_refused(values):
     """
-    Before anything is encoded.
+    The error is raised before anything is encoded.
     """
     with pytest.raises(ValidationError):
         ChatRequest(model="m", messages=(), **values)

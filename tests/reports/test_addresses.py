@@ -1,4 +1,4 @@
-"""Base URLs and keys as people copy them: with blanks, endpoints, passwords, or as no URL at all."""
+"""Base URLs and keys with typical mistakes: white space, endpoint paths, passwords, invalid URLs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PROVIDERS = ["openai", "openai-compatible", "anthropic", "gemini", "groq", "azur
 
 def explain(provider, base_url, **options):
     """
-    Return the error of a client with a base URL, after one call at the latest.
+    Create a client with a base URL, make one call, and return the error.
     """
     options = {"api_key": "sk-test-secret", "cache": False, "retries": 0} | options
     with (
@@ -59,7 +59,7 @@ def explain(provider, base_url, **options):
 @pytest.mark.parametrize("url", INVALID)
 def test_invalid_base_url_is_an_error_of_configuration(loopback_server, provider, url):
     """
-    It names base_url when the client is created, and no error of another library escapes.
+    Creating the client raises ConfigurationError, which names base_url; no exception of another library is raised.
     """
     if provider == "azure" and "?" in url:
         pytest.skip("Azure's addresses have the version of the API as their query")
@@ -78,7 +78,7 @@ def test_invalid_base_url_is_an_error_of_configuration(loopback_server, provider
 )
 def test_broken_unicode_in_the_environment_is_an_error_of_configuration(monkeypatch, provider, variable):
     """
-    A byte that is no UTF-8 reaches Python as half a surrogate pair.
+    Python turns a byte that is not UTF-8 into half a surrogate pair; the call raises ConfigurationError.
     """
     monkeypatch.setenv(variable, "http://host\udcff/v1")
 
@@ -88,7 +88,7 @@ def test_broken_unicode_in_the_environment_is_an_error_of_configuration(monkeypa
 
 def test_broken_unicode_in_another_setting_is_an_error_of_configuration(monkeypatch):
     """
-    It is explained, and does not escape as an error of Pydantic.
+    The call raises ConfigurationError instead of a Pydantic error.
     """
     settings = {"providers": {"openai": {"headers": {"x-team": "\udcff"}, "api_key": "sk-test-secret"}}}
 
@@ -100,7 +100,7 @@ def test_broken_unicode_in_another_setting_is_an_error_of_configuration(monkeypa
 @pytest.mark.parametrize("provider", ["openai", "openai-compatible", "groq", "anthropic", "gemini", "ollama"])
 def test_blanks_and_quotes_around_a_base_url_are_removed(loopback_server, around, provider):
     """
-    As shells and files leave them.
+    White space and quotes that come from shells and files are removed.
     """
     loopback_server.answer = lambda _: reply(500, "no")
 
@@ -127,7 +127,7 @@ def test_blanks_and_quotes_around_a_base_url_are_removed(loopback_server, around
 )
 def test_endpoint_at_the_end_of_a_base_url_is_named(provider, endpoint):
     """
-    The error says what to remove.
+    The error names the path that must be removed.
     """
     error = explain(provider, f"http://vendor.invalid{endpoint}")
 
@@ -139,7 +139,7 @@ def test_endpoint_at_the_end_of_a_base_url_is_named(provider, endpoint):
 @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/", "/v1/messages", "/v1/messages/count_tokens", "/v1/models"])
 def test_anthropic_takes_any_of_its_addresses(loopback_server, ending):
     """
-    The version and the endpoint are removed.
+    The version and the endpoint are removed from the base URL.
     """
     loopback_server.answer = lambda _: reply(500, "no")
 
@@ -151,7 +151,7 @@ def test_anthropic_takes_any_of_its_addresses(loopback_server, ending):
 @pytest.mark.parametrize("url", ["https://models.example/v1beta", "http://host_1:8080/a", "http://[fe80::1%25eth0]/v1"])
 def test_unusual_base_urls_are_valid(url):
     """
-    Such as a host named models, an underscore, and the zone of an IPv6 address.
+    A host named models, an underscore in a host name, and an IPv6 zone are accepted.
     """
     Client("gemini/any", base_url=url, api_key="sk-test-secret").close()
     assert parse_address(HTTPCall(method="GET", url=url)).host_header in url
@@ -160,7 +160,7 @@ def test_unusual_base_urls_are_valid(url):
 @pytest.mark.parametrize("transport", ["blocking", "default", "httptools", "aiohttp", "httpx", "httpx-async"])
 def test_password_in_a_base_url_does_not_replace_the_key(loopback_server, transport):
     """
-    Both need the same header, so it is an error that shows neither; alone, the password is sent.
+    A password is sent; together with a key, which needs the same header, it is an error that shows neither.
     """
     loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     url = loopback_server.url.replace("//", "//me:hush@") + "/v1"
@@ -200,7 +200,7 @@ def test_password_in_a_base_url_does_not_replace_the_key(loopback_server, transp
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
 def test_blanks_around_a_key_are_named(provider, key):
     """
-    As a file or a shell leaves them; the error says so, and does not show the key.
+    White space around a key, from a file or a shell, raises an error that does not show the key.
     """
     error = explain(provider, "http://vendor.invalid/v1", api_key=key)
 
@@ -212,7 +212,7 @@ def test_blanks_around_a_key_are_named(provider, key):
 @pytest.mark.parametrize("key", ["", " ", "\n"])
 def test_blank_key_is_a_missing_key(key):
     """
-    The error says that there is none.
+    A key that consists of white space counts as missing.
     """
     with pytest.raises(ConfigurationError, match="no API key"):
         Client("openai/any", api_key=key).ask("Hi")
@@ -221,6 +221,6 @@ def test_blank_key_is_a_missing_key(key):
 @pytest.mark.parametrize("url", ["http://[::1/v1", "http://a..b/v1", "http://\ud800/v1"])
 def test_any_url_can_be_named_in_an_error(url):
     """
-    Naming the server of an invalid address raises nothing.
+    Every URL, even an invalid one, has a short form for error messages.
     """
     assert isinstance(origin(url), str)

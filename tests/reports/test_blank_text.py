@@ -1,4 +1,4 @@
-"""Texts of white space alone, which some APIs reject, are not sent to them."""
+"""White space as text, which some APIs reject, is not sent to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def send(*messages, model="anthropic/claude-sonnet-4-5", **options):
 
 def texts(body):
     """
-    Return all texts of a body of Anthropic's, from every place that holds one.
+    Return all texts of a request body for Anthropic.
     """
     found = [body["system"]] if isinstance(body.get("system"), str) else [one["text"] for one in body.get("system", ())]
     for message in body["messages"]:
@@ -44,7 +44,7 @@ def texts(body):
 @pytest.mark.parametrize("blank", BLANKS, ids=repr)
 def test_blank_texts_are_left_out_for_anthropic(blank):
     """
-    In a system message, an earlier user turn, a reply, beside a tool call, beside an image, and in a tool's result.
+    Blank texts are left out of system messages, earlier turns, replies, tool results, and beside tool calls and images.
     """
     image = ImagePart(data=b"png", media_type="image/png")
     _, body = send(
@@ -67,7 +67,7 @@ def test_blank_texts_are_left_out_for_anthropic(blank):
 @pytest.mark.parametrize("blank", BLANKS, ids=repr)
 def test_blank_texts_among_others_in_a_result_are_left_out(blank):
     """
-    What is not blank stays.
+    The other texts of a tool result remain.
     """
     parts = (TextPart(text=blank), TextPart(text="rain"))
     result = Message.tool(ToolResultPart(call_id="c1", name="weather", content=parts))
@@ -79,7 +79,7 @@ def test_blank_texts_among_others_in_a_result_are_left_out(blank):
 @pytest.mark.parametrize("text", ["The answer is ", "The answer is\n\n", "The answer is \u00a0"])
 def test_the_end_of_a_final_assistant_turn_is_trimmed(text):
     """
-    Anthropic rejects white space there; the reply reports the change, and earlier turns keep theirs.
+    Trailing white space of a final assistant turn, which Anthropic rejects, is removed and reported.
     """
     earlier = Message.assistant("Hello. ")
     response, body = send(Message.user("Hi"), earlier, Message.user("What?"), Message.assistant(text))
@@ -91,7 +91,7 @@ def test_the_end_of_a_final_assistant_turn_is_trimmed(text):
 
 def test_a_blank_final_assistant_turn_is_left_out():
     """
-    Then the user speaks last.
+    Without a blank final assistant turn, the user's message is the last one.
     """
     _, body = send(Message.user("Hi"), Message.assistant("\n"))
 
@@ -100,7 +100,7 @@ def test_a_blank_final_assistant_turn_is_left_out():
 
 def test_a_conversation_still_begins_with_the_user():
     """
-    A blank first turn has a placeholder, which the reply reports.
+    A blank first turn of the user is replaced by a placeholder, which is reported as an adaptation.
     """
     response, body = send(Message.user(" "), Message.assistant("Hello?"), Message.user("Hi"))
 
@@ -111,7 +111,7 @@ def test_a_conversation_still_begins_with_the_user():
 
 def test_a_chat_survives_a_blank_reply():
     """
-    The next turn does not send it back.
+    A blank reply is not sent back in the next turn of a chat.
     """
     blank = {**ANTHROPIC_REPLY, "content": [{"type": "text", "text": "\n\n"}]}
     transport = ScriptedTransport().reply(200, blank).reply(200, ANTHROPIC_REPLY)
@@ -124,9 +124,9 @@ def test_a_chat_survives_a_blank_reply():
     assert texts(transport.sent()) == ["Hi", "Are you there?"]
 
 
-def test_gemini_gets_no_instruction_without_words():
+def test_gemini_gets_no_blank_instruction():
     """
-    An instruction needs a text; blank turns are taken as they are.
+    Gemini requires text in a system instruction, but accepts blank turns.
     """
     _, body = send(Message.system("\n"), Message.user("Hi"), model="gemini/gemini-2.5-flash")
 

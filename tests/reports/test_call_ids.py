@@ -1,4 +1,4 @@
-"""Ids of tool calls go to each vendor in a form that it takes, whoever made them."""
+"""Ids of tool calls are converted to a form that each vendor accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTINGS = {"providers": {name: {"api_key": KEY} for name in ("openai", "mistral
 
 def hand_over(scripted, clock, own, first, second):
     """
-    Call a tool with one model, go on with another, and return the ids of calls and results that the second gets.
+    Call a tool with one model, continue with another, and return the ids of calls and results in the second request.
     """
     scripted.reply(200, calling(tool_call(id=own))).reply(200, chat_reply("Rain."))
     scripted.reply(200, chat_reply("Bye."))
@@ -33,9 +33,9 @@ def hand_over(scripted, clock, own, first, second):
     "own",
     ["call_abcdefghijklmnop", "toolu_01A09q90qw90lq917835lq9", "functions.weather:0", "7", "abcdefgh_", "Ünïcødeé"],
 )
-def test_ids_of_others_go_to_mistral_as_nine_letters_and_digits(own, scripted, clock):
+def test_ids_for_mistral_have_nine_letters_and_digits(own, scripted, clock):
     """
-    Mistral refuses all other ids. Call and result keep the same one.
+    Mistral accepts only ids of nine letters and digits: other ids are replaced, in the call and its result alike.
     """
     calls, results = hand_over(scripted, clock, own, "openai/gpt-4.1", "mistral/mistral-small-latest")
 
@@ -44,9 +44,9 @@ def test_ids_of_others_go_to_mistral_as_nine_letters_and_digits(own, scripted, c
 
 
 @pytest.mark.parametrize("own", [None, ""])
-def test_made_ids_go_to_every_vendor_as_they_are(own, scripted, clock):
+def test_generated_ids_are_valid_for_every_vendor(own, scripted, clock):
     """
-    A call without an id gets one of nine letters and digits, which Mistral takes as well.
+    A call without an id gets an id of nine letters and digits, which every vendor accepts.
     """
     calls, results = hand_over(scripted, clock, own, "groq/llama-3.3-70b-versatile", "mistral/mistral-small-latest")
     made = [call["id"] for call in scripted.sent(1)["messages"][1]["tool_calls"]]
@@ -56,9 +56,9 @@ def test_made_ids_go_to_every_vendor_as_they_are(own, scripted, clock):
 
 
 @pytest.mark.parametrize("second", ["openai/gpt-4.1", "mistral/mistral-small-latest", "groq/llama-3.3-70b-versatile"])
-def test_ids_of_mistral_go_to_every_vendor_as_they_are(second, scripted, clock):
+def test_ids_of_mistral_are_sent_unchanged_to_every_vendor(second, scripted, clock):
     """
-    Ids of nine letters and digits need no change in the other direction.
+    Ids of nine letters and digits are sent unchanged to every vendor.
     """
     ids = hand_over(scripted, clock, "D681PevKs", "mistral/mistral-small-latest", second)
 
@@ -67,7 +67,7 @@ def test_ids_of_mistral_go_to_every_vendor_as_they_are(second, scripted, clock):
 
 def test_ids_that_are_too_long_for_openai_are_shortened(scripted, clock):
     """
-    OpenAI takes ids of at most 40 characters in Chat Completions; gateways make longer ones.
+    Chat Completions accepts ids of at most 40 characters; longer ids of gateways are shortened.
     """
     own = "call_" + "x" * 80
     calls, results = hand_over(scripted, clock, own, "groq/llama-3.3-70b-versatile", "openai/gpt-4.1")
@@ -76,9 +76,9 @@ def test_ids_that_are_too_long_for_openai_are_shortened(scripted, clock):
     assert len(calls[0]) <= 40
 
 
-def test_equal_ids_stay_equal_and_different_ones_different(scripted, clock):
+def test_ids_are_replaced_consistently(scripted, clock):
     """
-    Two calls of one reply have two ids at Mistral, each with its result.
+    Two calls of one reply get two different ids for Mistral, each with its result.
     """
     scripted.reply(200, calling(tool_call(id="call_one_one_one"), tool_call(id="call_two_two_two")))
     scripted.reply(200, chat_reply("Rain."))

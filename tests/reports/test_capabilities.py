@@ -1,4 +1,4 @@
-"""What a model is made for is known before anything is sent, or it is said that nothing is known."""
+"""Capabilities of models: known ones are checked before a request is sent, unknown ones are left to the server."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ CHAT_MODELS = [
 
 
 def client_of(model: str, transport: ScriptedTransport | None = None) -> Client:
-    """Return a client that cannot send anything that is not scripted."""
+    """
+    Create a client that can send only what is scripted.
+    """
     return Client(model, api_key="key-of-the-test", transport=transport or ScriptedTransport())
 
 
 @pytest.mark.parametrize("model", CHAT_MODELS)
-def test_a_chat_model_lists_what_chat_models_can_do(model):
+def test_a_chat_model_lists_its_capabilities(model):
     """
-    Neither embeddings nor plain completions nor moderation.
+    A chat model lists neither embeddings nor plain completions nor moderation.
     """
     with client_of(model) as client:
         capabilities = client.capabilities()
@@ -48,9 +50,9 @@ def test_a_chat_model_lists_what_chat_models_can_do(model):
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-5", "openai/gpt-4o", "gemini/gemini-2.5-flash"])
-def test_embeddings_of_a_chat_model_are_refused_before_sending(model):
+def test_embeddings_with_a_chat_model_are_rejected_before_sending(model):
     """
-    The error says what to choose instead.
+    Embeddings with a chat model raise an error before anything is sent.
     """
     transport = ScriptedTransport()
 
@@ -60,9 +62,9 @@ def test_embeddings_of_a_chat_model_are_refused_before_sending(model):
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-5", "openai/gpt-3.5-turbo", "openai/gpt-4o-mini"])
-def test_completions_and_moderations_of_a_chat_model_are_refused_before_sending(model):
+def test_completions_and_moderations_with_a_chat_model_are_rejected_before_sending(model):
     """
-    The same for the other services.
+    Completions and moderations with a chat model raise errors before anything is sent.
     """
     transport = ScriptedTransport()
 
@@ -103,16 +105,16 @@ def test_a_completion_model_completes_and_does_not_chat(model):
 )
 def test_names_that_begin_like_chat_models_keep_their_kind(model, kind):
     """
-    The longest pattern of the catalog counts.
+    The longest matching pattern of the catalog decides the kind of a model.
     """
     with client_of(model) as client:
         assert client.model().rules.kind == kind
         assert Capability.CHAT not in client.capabilities()
 
 
-def test_an_unknown_model_says_that_nothing_is_known_and_is_asked():
+def test_requests_to_unknown_models_are_sent():
     """
-    Its capabilities are those of the provider, and the server decides what works.
+    An unknown model has the capabilities of its provider, and the request is sent.
     """
     vectors = {"data": [{"index": 0, "embedding": [1.0]}]}
     transport = ScriptedTransport().reply(200, chat_reply("ok")).reply(200, vectors)
@@ -129,7 +131,7 @@ def test_an_unknown_model_says_that_nothing_is_known_and_is_asked():
 
 def test_a_row_of_the_settings_makes_a_model_known():
     """
-    Its kind decides what is refused.
+    The kind of a model in the settings decides which calls are rejected.
     """
     settings = {"models": {"openai/wholly-new": {"kind": "embedding"}}}
 

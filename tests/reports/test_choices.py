@@ -1,4 +1,4 @@
-"""Several choices of a reply that was not to have several are one reply."""
+"""Replies that a server splits into several choices without being asked are joined."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.reports.compatible import ask, chunk, events, tool_call, weather
 
 def two_choices(first, second, *reasons, with_index=True):
     """
-    Make a complete reply of two choices.
+    Return a complete reply with two choices.
     """
     body = chat_reply(None)
     body["choices"] = [
@@ -27,7 +27,7 @@ def two_choices(first, second, *reasons, with_index=True):
 @pytest.mark.parametrize("with_index", [True, False], ids=["with indexes", "without"])
 def test_a_call_in_the_second_choice_is_run(with_index, reasons, scripted, clock):
     """
-    Text in one choice and a call in the other are one message: the call is run, and both go back.
+    Text in one choice and a call in another form one message: the call is run, and both are sent back.
     """
     body = two_choices({"content": "Let me look."}, {"tool_calls": [tool_call()]}, *reasons, with_index=with_index)
     scripted.reply(200, body).reply(200, chat_reply("Rain."))
@@ -41,7 +41,7 @@ def test_a_call_in_the_second_choice_is_run(with_index, reasons, scripted, clock
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["text ends first", "call ends first"])
 def test_a_call_in_the_second_choice_of_a_stream_is_run(order, scripted, clock):
     """
-    Whichever of the two choices ends first, the reply holds the text and the call.
+    The streamed reply has the text and the call, whichever choice ends first.
     """
     ends = [chunk({}, "stop"), chunk({}, "tool_calls", index=1)]
     parts = [chunk({"content": "Let me look."}), chunk({"tool_calls": [{"index": 0, **tool_call()}]}, index=1)]
@@ -55,7 +55,7 @@ def test_a_call_in_the_second_choice_of_a_stream_is_run(order, scripted, clock):
 
 def test_calls_of_two_choices_under_the_same_index_are_two(scripted, clock):
     """
-    Each choice numbers its calls from 0.
+    Each choice numbers its calls from 0; calls with the same index in two choices are different calls.
     """
     calls = [{"index": 0, **tool_call('{"city": "Oslo"}', id="a")}, {"index": 0, **tool_call("{}", id="b")}]
     halves = [chunk({"tool_calls": [call]}, index=number) for number, call in enumerate(calls)]
@@ -69,7 +69,7 @@ def test_calls_of_two_choices_under_the_same_index_are_two(scripted, clock):
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 def test_the_only_choice_may_have_any_index(index, streamed, scripted, clock):
     """
-    A reply whose only choice is not number 0 is no empty reply.
+    A single choice is read whatever its index is.
     """
     if streamed:
         scripted.reply(200, chunks=events(chunk({"content": "Hi"}, index=index), chunk({}, "stop", index=index)))
@@ -83,13 +83,13 @@ def test_the_only_choice_may_have_any_index(index, streamed, scripted, clock):
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_choices_that_were_asked_for_stay_apart(streamed, scripted, clock):
+def test_requested_choices_remain_separate(streamed, scripted, clock):
     """
-    With ``n`` the further choices are alternatives.
+    With ``n``, further choices are returned as alternatives.
     """
     if streamed:
-        said = [chunk({"content": "a"}), chunk({"content": "b"}, index=1)]
-        scripted.reply(200, chunks=events(*said, chunk({}, "stop", index=1), chunk({}, "stop")))
+        chunks = [chunk({"content": "a"}), chunk({"content": "b"}, index=1)]
+        scripted.reply(200, chunks=events(*chunks, chunk({}, "stop", index=1), chunk({}, "stop")))
     else:
         scripted.reply(200, two_choices({"content": "a"}, {"content": "b"}, "stop", "stop"))
 
@@ -99,7 +99,7 @@ def test_choices_that_were_asked_for_stay_apart(streamed, scripted, clock):
 
 def test_a_choice_that_ends_early_does_not_complete_the_stream(scripted, clock):
     """
-    A stream is cut if one of its choices has not ended, also where both are one reply.
+    A stream is interrupted if one of its choices has no end, even if the choices are joined.
     """
     scripted.reply(200, chunks=events(chunk({"content": "a"}, "stop"), chunk({"content": "b"}, index=1), done=False))
     with pytest.raises(StreamInterruptedError):

@@ -1,4 +1,4 @@
-"""What people type at a command line, and what programs read from it."""
+"""The command line: usage errors, logs, files and listings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 
 
 def budwood(*arguments, folder=None, stdin="", **environment):
-    """Run the command to its end."""
+    """
+    Run the command and return its result.
+    """
     return subprocess.run(
         [sys.executable, "-m", "budwood_cli", *map(str, arguments)],
         input=stdin,
@@ -37,7 +39,7 @@ def budwood(*arguments, folder=None, stdin="", **environment):
 )
 def test_a_usage_error_names_the_help_of_its_command(arguments, command):
     """
-    Also where an option lacks its value, or has one too many.
+    The hint of a usage error names the `--help` of the command.
     """
     run = budwood(*arguments)
 
@@ -50,7 +52,7 @@ LOG = "import budwood; budwood.configure_logging(); budwood.ask('Hi', model='off
 
 def test_a_log_in_a_file_has_no_colors():
     """
-    Escape sequences are for terminals.
+    A log that is written to a file contains no escape sequences.
     """
     run = subprocess.run([sys.executable, "-c", LOG], capture_output=True, text=True, check=True)
 
@@ -65,7 +67,7 @@ def test_a_log_in_a_file_has_no_colors():
 )
 def test_a_log_on_a_terminal_has_colors_unless_they_are_turned_off(environment, has_colors):
     """
-    ``NO_COLOR`` and a terminal without escape sequences are respected.
+    ``NO_COLOR`` and terminals without escape sequences turn colors off.
     """
     import pty  # not on Windows
 
@@ -80,9 +82,9 @@ def test_a_log_on_a_terminal_has_colors_unless_they_are_turned_off(environment, 
     assert (b"\x1b" in text) is has_colors
 
 
-def test_a_chat_replaces_no_file_by_chance(tmp_path):
+def test_save_does_not_replace_other_files(tmp_path):
     """
-    `/save` refuses a file that another program or another conversation wrote; its own it may replace.
+    `/save` replaces only a file that this conversation wrote; for other files it prints an error.
     """
     (tmp_path / "notes.txt").write_text("precious")
     chat = ["chat", "-m", "offline/extractive"]
@@ -100,7 +102,7 @@ def test_a_chat_replaces_no_file_by_chance(tmp_path):
 
 def test_a_hyphen_is_standard_input():
     """
-    As in other programs.
+    The prompt `-` is read from standard input.
     """
     options = ["-m", "offline/extractive"]
     text = "What is grafted? A shoot is grafted onto a rootstock."
@@ -111,7 +113,7 @@ def test_a_hyphen_is_standard_input():
 
 def test_runs_are_listed_by_paths_that_can_be_typed(tmp_path):
     """
-    Relative to the current folder; JSON has absolute paths.
+    `budwood runs list` shows paths relative to the current folder; its JSON has absolute paths.
     """
     (tmp_path / "spec.toml").write_text(
         'rows = 1\noutput = "a.jsonl"\n[conversation]\nanswerer = "offline/extractive"\n'
@@ -127,7 +129,7 @@ def test_runs_are_listed_by_paths_that_can_be_typed(tmp_path):
 
 def test_presets_are_listed_with_the_plugins():
     """
-    `ask -m vllm/…` works, so the list shows the name and the plugin behind it.
+    `budwood plugins list` shows presets such as `vllm` with the plugin that provides them.
     """
     lines = [line.split() for line in budwood("plugins", "list").stdout.splitlines()]
 
@@ -135,9 +137,9 @@ def test_presets_are_listed_with_the_plugins():
 
 
 @pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
-def test_completion_for_a_named_shell_is_refused(option):
+def test_completion_for_a_named_shell_is_rejected(option):
     """
-    The script is always that of the shell that runs: the name of another one is not ignored.
+    The completion script is always for the current shell, so naming another shell is an error.
     """
     run = budwood(option, "zsh")
 

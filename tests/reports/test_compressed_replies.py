@@ -1,4 +1,4 @@
-"""Compressed replies: cut off, in several members, with broken characters, or with far too many values."""
+"""Compressed replies: truncated, in several members, with invalid characters, or with very many values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = ["Once", " upon", " a", " time"]
 
 def compress_raw(data):
     """
-    Compress without the frame of zlib, as some servers do for ``deflate``.
+    Compress without a zlib header, as some servers do for ``deflate``.
     """
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
@@ -41,7 +41,7 @@ every_transport = pytest.mark.parametrize(
 @pytest.fixture
 def ask(loopback_server, transport):
     """
-    Ask the server on loopback by a transport; the text of the reply, or of the stream.
+    Send a request to a local server over a transport, and return the text of the reply or the stream.
     """
     options = {"base_url": f"{loopback_server.url}/v1", "cache": False, "retries": 0}
 
@@ -78,9 +78,9 @@ def ask(loopback_server, transport):
 
 @every_transport
 @pytest.mark.parametrize(("encoding", "compress"), PACKERS)
-def test_compressed_reply_that_is_cut_off_is_an_error(loopback_server, ask, encoding, compress):
+def test_truncated_compressed_reply_is_an_error(loopback_server, ask, encoding, compress):
     """
-    Wherever it is cut, also within the checksum at its end; complete, it is read.
+    A truncated reply is an error, even if only the checksum is incomplete; a complete one is read.
     """
     packed = compress(BODY)
     for size in (1, 2, 9, len(packed) // 2, len(packed) - 8, len(packed) - 4, len(packed) - 1):
@@ -96,7 +96,7 @@ def test_compressed_reply_that_is_cut_off_is_an_error(loopback_server, ask, enco
 @every_transport
 def test_wrong_checksum_is_an_error(loopback_server, ask):
     """
-    A byte that was changed on the way is noticed.
+    A changed byte raises an error.
     """
     packed = gzip.compress(BODY)
     loopback_server.play(reply(200, packed[:-8] + b"12345678", content_encoding="gzip"))
@@ -113,7 +113,7 @@ def test_wrong_checksum_is_an_error(loopback_server, ask):
 )
 def test_all_members_of_gzip_are_read(loopback_server, ask, after):
     """
-    Servers and proxies append members; padding and garbage behind them is ignored, as by gzip itself.
+    All members of a gzip body are read; padding and garbage after them are ignored, as gzip does.
     """
     packed = b"".join(gzip.compress(part) for part in (BODY[:10], b"", BODY[10:200], BODY[200:]))
     loopback_server.play(reply(200, packed + after, content_encoding="gzip"))
@@ -122,9 +122,9 @@ def test_all_members_of_gzip_are_read(loopback_server, ask, after):
 
 
 @every_transport
-def test_member_that_is_cut_off_is_an_error(loopback_server, ask):
+def test_truncated_gzip_member_is_an_error(loopback_server, ask):
     """
-    Also if the text before it could be taken for the reply.
+    A truncated member is an error, even if the data before it is a valid reply.
     """
     packed = gzip.compress(BODY) + gzip.compress(b" " * 100)[:-5]
     loopback_server.play(reply(200, packed, content_encoding="gzip"))
@@ -134,9 +134,9 @@ def test_member_that_is_cut_off_is_an_error(loopback_server, ask):
 
 
 @every_transport
-def test_compressed_stream_that_is_cut_off_is_interrupted(loopback_server, ask):
+def test_truncated_compressed_stream_is_interrupted(loopback_server, ask):
     """
-    The error holds what arrived; complete, the stream is read.
+    The error has the partial reply; a complete stream is read.
     """
     packed = gzip.compress(b"".join(sse(*chat_chunks(WORDS))))
     headers = {**EVENT_STREAM, "content_encoding": "gzip"}
@@ -152,7 +152,7 @@ def test_compressed_stream_that_is_cut_off_is_interrupted(loopback_server, ask):
 @pytest.mark.parametrize("streamed", [False, True])
 def test_invalid_utf8_does_not_discard_a_reply(loopback_server, ask, streamed):
     """
-    The byte is replaced, whole and streamed, compressed or not.
+    An invalid byte becomes U+FFFD, with and without streaming and compression.
     """
     body = b"".join(sse(*chat_chunks(WORDS))) if streamed else BODY
     body = body.replace(b"Once" if streamed else b"Hello", b"On\xffce", 1)
@@ -177,7 +177,7 @@ BOMBS = [
 @pytest.mark.parametrize("streamed", [False, True])
 def test_parsing_a_reply_costs_a_bounded_amount(loopback_server, ask, bomb, streamed):
     """
-    A few kilobytes of gzip that unpack to millions of values are refused before they are parsed.
+    A few kilobytes of gzip that contain millions of JSON values are rejected before they are parsed.
     """
     body = b'{"id": "x", "choices": ' + bomb + b"}"
     if streamed:
@@ -192,7 +192,7 @@ def test_parsing_a_reply_costs_a_bounded_amount(loopback_server, ask, bomb, stre
 @pytest.mark.parametrize("transport", ["blocking"])
 def test_large_reply_with_few_values_is_read(loopback_server, ask):
     """
-    Such as one with an image or a long text in it.
+    A large reply is accepted if its size comes from an image or a long text.
     """
     text = "Word, [and] {more}: " * 300_000
     loopback_server.play(reply(200, chat_reply(text)))
@@ -201,9 +201,9 @@ def test_large_reply_with_few_values_is_read(loopback_server, ask):
 
 
 @pytest.mark.parametrize("transport", ["blocking"])
-def test_error_with_a_bomb_in_it_is_an_error(loopback_server, ask):
+def test_decompression_bomb_in_an_error_body_is_not_read(loopback_server, ask):
     """
-    Of an error only the beginning is read.
+    Only the beginning of an error's body is decompressed.
     """
     packed = gzip.compress(b"[" + b"[]," * 3_000_000, 1)
     loopback_server.play(reply(500, packed, content_encoding="gzip"))

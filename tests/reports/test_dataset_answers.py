@@ -1,4 +1,4 @@
-"""Datasets hold answers: no reasoning that a server left in the text, and no tokens of a chat template."""
+"""Datasets contain answers only: no reasoning in the text, and no tokens of a chat template."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ REASONING_ONLY = ["<think>Hm", "<think>Hm.</think>\n", "Hm.\n</think>", "<|chann
 
 
 @pytest.mark.parametrize("reply", LEFT_IN_THE_TEXT)
-def test_rows_hold_the_answer_alone(tmp_path, reply):
+def test_rows_contain_only_the_answer(tmp_path, reply):
     """
-    In questions and in answers alike, whatever the model's form of reasoning.
+    Reasoning is removed from questions and answers, in each form that models write it.
     """
     with ChatServer(lambda _body: reply.format("Tea is green.")) as server:
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=1), settings=server.settings)
@@ -60,7 +60,7 @@ def test_rows_hold_the_answer_alone(tmp_path, reply):
 
 def test_later_turns_do_not_repeat_the_reasoning_of_earlier_ones(tmp_path):
     """
-    The history that is sent holds answers alone, also after a run was resumed.
+    The history of later turns contains no reasoning, also after a run is resumed.
     """
     job = {"answerer": "local/tiny", "turns": 3}
     with ChatServer(lambda _body: "<think>Hm.</think>Tea is green.") as server:
@@ -71,9 +71,9 @@ def test_later_turns_do_not_repeat_the_reasoning_of_earlier_ones(tmp_path):
 
 
 @pytest.mark.parametrize("reply", REASONING_ONLY)
-def test_reasoning_without_an_answer_is_no_row(tmp_path, reply):
+def test_a_row_without_an_answer_fails(tmp_path, reply):
     """
-    A block that never ends, or nothing after it, fails the row; the reason says what happened.
+    A row fails with a reason if its reasoning block does not end, or if nothing follows it.
     """
     with ChatServer(lambda _body: reply) as server:
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=1), settings=server.settings)
@@ -84,7 +84,7 @@ def test_reasoning_without_an_answer_is_no_row(tmp_path, reply):
 
 def test_values_are_read_after_the_reasoning(tmp_path):
     """
-    A row of JSON is the value of the answer, and not the draft of the reasoning.
+    A structured row has the value of the answer, not a draft inside the reasoning.
     """
     draft, value = '{"subject": "x", "fact": "y"}', '{"subject": "tea", "fact": "green"}'
     job = {"model": "local/tiny"}
@@ -104,16 +104,16 @@ def test_values_are_read_after_the_reasoning(tmp_path):
         "Use <|im_end|> with care.",
     ],
 )
-def test_tags_that_an_answer_speaks_of_stay(text):
+def test_tags_inside_a_line_remain(text):
     """
-    Only a block at the start of a line is reasoning.
+    Tags inside a line are text: only a block at the start of a line is reasoning.
     """
     assert answer_text(text) == text
 
 
-@pytest.mark.parametrize("piece", ["<think>", "</think>", "a <think>", "<think></think>", "<|a|> ", " ", "\n", "`<"])
-def test_long_texts_take_no_more_than_their_length(piece):
+@pytest.mark.parametrize("text", ["<think>", "</think>", "a <think>", "<think></think>", "<|a|> ", " ", "\n", "`<"])
+def test_long_texts_are_read_in_linear_time(text):
     """
-    A million characters of one tag are read in one pass: with a quadratic one this test would not end.
+    A text of a million characters is read in linear time.
     """
-    assert len(answer_text(piece * 100_000 + "x")) <= len(piece) * 100_000 + 1
+    assert len(answer_text(text * 100_000 + "x")) <= len(text) * 100_000 + 1

@@ -1,4 +1,4 @@
-"""Error replies in odd forms: the status, the server's words and the class of the error survive them."""
+"""Error replies in unusual forms keep their status, their message and their error class."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FORMS = (
 
 def fail(model, status, body, headers=None, **options):
     """
-    Ask a model whose server answers so, and return the error.
+    Ask a server that answers with this error, and return the exception.
     """
     transport = ScriptedTransport().reply(status, body, headers=headers or {})
     if model.startswith("openai-compatible/"):
@@ -48,7 +48,7 @@ def fail(model, status, body, headers=None, **options):
 @pytest.mark.parametrize("model", VENDORS)
 def test_the_status_of_a_server_error_is_shown(model):
     """
-    The message begins with it, and asks for no request id where there is none.
+    The message starts with the status, and does not mention a request id if there is none.
     """
     error = fail(model, 500, {"error": {"message": "kaputt"}})
 
@@ -59,7 +59,7 @@ def test_the_status_of_a_server_error_is_shown(model):
 
 def test_a_request_id_is_mentioned_where_there_is_one():
     """
-    The vendor's support asks for it.
+    If the reply has a request id, the error refers to its attribute `request_id`.
     """
     error = fail("openai-compatible/m", 500, {"error": {"message": "kaputt"}}, {"x-request-id": "req_1"})
 
@@ -69,18 +69,18 @@ def test_a_request_id_is_mentioned_where_there_is_one():
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize("model", VENDORS)
-def test_every_class_that_repeats_the_vendor_shows_the_status(model, status):
+def test_every_error_that_quotes_the_vendor_shows_the_status(model, status):
     """
-    So a gateway's words can be told from the vendor's.
+    Every error that quotes a vendor also shows the status.
     """
     assert str(fail(model, status, {"error": {"message": "kaputt"}})).partition(": ")[2].startswith(f"HTTP {status}: ")
 
 
 @pytest.mark.parametrize("body", FORMS, ids=json.dumps)
 @pytest.mark.parametrize("model", VENDORS)
-def test_the_words_of_a_server_survive_any_form(model, body):
+def test_the_server_message_is_found_in_any_form(model, body):
     """
-    Whatever the gateway wraps them in, they are in the error, and the status decides its class.
+    The error contains the server's message in whatever form a gateway sends it, and the status decides the class.
     """
     error = fail(model, 500, json.dumps(body).encode())
 
@@ -92,9 +92,9 @@ def test_the_words_of_a_server_survive_any_form(model, body):
     "body", [b"", b"<html><title>Bad gateway</title>", b"upstream gone", b"[]", b"{}", b"null", b"7"]
 )
 @pytest.mark.parametrize("model", VENDORS)
-def test_a_body_without_words_leaves_the_status(model, body):
+def test_a_body_without_a_message_leaves_the_status(model, body):
     """
-    The status is named and decides the class.
+    Without a message, the error names the status, which decides the class.
     """
     error = fail(model, 502, body)
 
@@ -114,9 +114,9 @@ HOSTILE_FIELDS = (
 
 @pytest.mark.parametrize("fields", HOSTILE_FIELDS, ids=str)
 @pytest.mark.parametrize("model", VENDORS)
-def test_hostile_fields_leave_the_class_of_an_error(model, fields):
+def test_hostile_fields_do_not_change_the_class_of_an_error(model, fields):
     """
-    A number of 400 digits, or a value of another type, does not hide that a rate limit was reached.
+    Fields with numbers of 400 digits or of the wrong type do not change the class of the error.
     """
     body = json.dumps({"error": {"message": "slow down", **fields}}).replace(f'"{HUGE}"', HUGE)
     error = fail(model, 429, body.encode())
@@ -129,7 +129,7 @@ def test_hostile_fields_leave_the_class_of_an_error(model, fields):
 @pytest.mark.parametrize("value", ["34s", 34, "34", {"seconds": "34", "nanos": 0}, {"seconds": 34}])
 def test_gemini_states_the_delay_in_several_forms(value):
     """
-    A duration as text, as a number, or as the object of its seconds.
+    The delay can be a duration as text, a number, or an object with seconds.
     """
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": value}]
 
@@ -150,9 +150,9 @@ HOSTILE_HEADERS = (
 
 @pytest.mark.parametrize("headers", HOSTILE_HEADERS, ids=",".join)
 @pytest.mark.parametrize("model", VENDORS)
-def test_hostile_headers_leave_the_class_of_an_error(model, headers):
+def test_hostile_headers_do_not_change_the_class_of_an_error(model, headers):
     """
-    Numbers and dates that no float and no calendar can hold count as absent.
+    Numbers and dates out of range in headers are ignored.
     """
     error = fail(model, 429, {"error": {"message": "slow down"}}, headers)
 
@@ -161,9 +161,9 @@ def test_hostile_headers_leave_the_class_of_an_error(model, headers):
 
 
 @pytest.mark.parametrize("model", VENDORS)
-def test_counts_that_no_model_reaches_are_unknown(model):
+def test_impossible_token_counts_are_unknown(model):
     """
-    A reply whose usage is a number of 400 digits keeps its text.
+    A reply with a token count of 400 digits keeps its text; the count is unknown.
     """
     usage = f'"prompt_tokens": {HUGE}, "input_tokens": {HUGE}, "output_tokens": {HUGE}, "promptTokenCount": {HUGE}'
     body = f"""{{
@@ -182,9 +182,9 @@ def test_counts_that_no_model_reaches_are_unknown(model):
     assert reply.usage.input_tokens is None
 
 
-def test_numbers_are_read_in_every_form_that_has_one_meaning():
+def test_token_counts_can_be_texts_or_floats():
     """
-    Texts and floats are counts too; what is none is unknown.
+    Token counts can be texts or floats; other values are unknown.
     """
     assert [parse_count(value) for value in (7, "7", 7.0, 0)] == [7, 7, 7, 0]
     assert [parse_count(value) for value in (-1, True, None, [], HUGE, int(HUGE), "nan", 2**54)] == [None] * 8
@@ -197,7 +197,7 @@ def test_numbers_are_read_in_every_form_that_has_one_meaning():
 
 def test_a_text_is_not_searched_endlessly():
     """
-    Objects nested without end hold no message.
+    The search for a message stops in deeply nested objects.
     """
     body = "used up"
     for _ in range(10_000):

@@ -1,4 +1,4 @@
-"""A 200 without a reply is the error that it reports, in whatever form, and no fault of base_url."""
+"""Replies with status 200 that contain an error raise that error, and do not blame base_url."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ FORMS = [
 @pytest.mark.report("n8n-io/n8n#37959", outcome="mended")
 @pytest.mark.parametrize("body", FORMS)
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_what_the_server_says_is_quoted(streamed, body, scripted, clock):
+def test_the_server_message_is_quoted(streamed, body, scripted, clock):
     """
-    The error quotes the server, and does not send the reader after the address.
+    The error quotes the server's message, and its hint does not mention base_url.
     """
     if streamed:
         scripted.reply(200, chunks=[as_event(body), b"data: [DONE]\n\n"])
@@ -59,7 +59,7 @@ def test_what_the_server_says_is_quoted(streamed, body, scripted, clock):
 )
 def test_other_services_quote_the_server_too(call, body, scripted, clock):
     """
-    Embeddings, moderations and Responses report such an error as chat does.
+    Embeddings, moderations and Responses raise the same error as chat.
     """
     scripted.reply(200, body)
     settings = {"providers": {"openai": {"api": "responses"}}}
@@ -73,9 +73,9 @@ def test_other_services_quote_the_server_too(call, body, scripted, clock):
 @pytest.mark.parametrize(
     ("code", "expected"), [(401, AuthenticationError), ("429", RateLimitError), (1113, ProviderError)]
 )
-def test_a_code_that_is_a_status_gives_the_class(code, expected, scripted, clock):
+def test_a_status_in_the_body_decides_the_class(code, expected, scripted, clock):
     """
-    A status inside the body counts as the status of the error.
+    An HTTP status inside the body decides the class of the error.
     """
     scripted.reply(200, {"code": code, "msg": "No."})
 
@@ -84,9 +84,9 @@ def test_a_code_that_is_a_status_gives_the_class(code, expected, scripted, clock
 
 
 @pytest.mark.parametrize("body", [{}, {"choices": []}, {"id": "x", "model": "m"}, {"code": 0, "msg": "ok"}], ids=str)
-def test_a_reply_that_says_nothing_is_shown(body, scripted, clock):
+def test_a_reply_without_a_reason_is_quoted(body, scripted, clock):
     """
-    Where the server gives no reason, the error shows the reply itself.
+    If the server gives no reason, the error quotes the body.
     """
     scripted.reply(200, body)
 
@@ -107,9 +107,9 @@ def test_a_reply_that_says_nothing_is_shown(body, scripted, clock):
     ids=str,
 )
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_a_report_of_success_beside_a_reply_is_no_error(streamed, more, scripted, clock):
+def test_a_success_field_beside_a_reply_is_not_an_error(streamed, more, scripted, clock):
     """
-    Servers that always report how it went do so beside good replies, and in chunks without choices.
+    Some servers report success in a field of each reply; that is not an error.
     """
     if streamed:
         scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, **more), chunk({}, "stop", **more)]))
@@ -119,9 +119,9 @@ def test_a_report_of_success_beside_a_reply_is_no_error(streamed, more, scripted
     assert ask(scripted, clock, streamed=streamed).text == "Hi"
 
 
-def test_a_chunk_of_success_without_choices_is_no_error(scripted, clock):
+def test_a_success_chunk_without_choices_is_not_an_error(scripted, clock):
     """
-    MiniMax ends its streams with such a chunk.
+    MiniMax ends its streams with a chunk that reports success and has no choices.
     """
     last = {"id": "c", "choices": None, "base_resp": {"status_code": 0, "status_msg": "success"}}
     scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, "stop"), last]))
@@ -132,7 +132,7 @@ def test_a_chunk_of_success_without_choices_is_no_error(scripted, clock):
 @pytest.mark.parametrize("api", ["chat", "responses"])
 def test_a_lost_previous_response_has_its_own_hint(api, scripted, clock):
     """
-    The hint of a response that the server no longer has is about that response.
+    If the server no longer has the previous response, the hint explains that.
     """
     error = {
         "message": "Previous response with id 'resp_1' not found.",

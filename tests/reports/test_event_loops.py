@@ -23,7 +23,7 @@ WORDS = ["Once", " upon", " a", " time"]
 
 def make_client(server, transport="auto", **options):
     """
-    Make a client of a server on loopback.
+    Create a client for a local server.
     """
     return AsyncClient(
         "openai-compatible/any", base_url=f"{server.url}/v1", cache=False, retries=0, transport=transport, **options
@@ -32,7 +32,7 @@ def make_client(server, transport="auto", **options):
 
 def answering(server):
     """
-    Have a server answer all requests, and keep its connections open.
+    Start a server that answers all requests and leaves its connections open.
     """
     server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     return server
@@ -40,7 +40,7 @@ def answering(server):
 
 def streaming(server, *, times=1):
     """
-    Have a server answer by streams, which it keeps open after the first word until the test ends.
+    Start a server that sends the first word of a stream, and leaves the stream open until the test ends.
     """
     first, *others = (chunk(event) for event in sse(*chat_chunks(WORDS)))
     goes_on = threading.Event()
@@ -60,7 +60,7 @@ def streaming(server, *, times=1):
 @pytest.fixture
 def abandoned_connections():
     """
-    Collect what asyncio and aiohttp leave of a loop that did not shut down; they warn of it.
+    Collect the connections of a loop that did not shut down, about which asyncio and aiohttp warn.
     """
     yield
     with warnings.catch_warnings():
@@ -77,7 +77,7 @@ async def ask(client):
 
 async def rest_of(texts):
     """
-    Return what else a stream yields.
+    Return the remaining events of a stream.
     """
     return [text async for text in texts]
 
@@ -94,7 +94,7 @@ async def read(client):
 @every_transport
 def test_client_works_in_one_event_loop_after_the_other(loopback_server, transport):
     """
-    A second `asyncio.run` gets connections of its own, and does not wait on those of the first.
+    A second `asyncio.run` opens its own connections and does not wait for those of the first.
     """
     client = make_client(answering(loopback_server), transport)
 
@@ -106,7 +106,7 @@ def test_client_works_in_one_event_loop_after_the_other(loopback_server, transpo
 @every_transport
 def test_streams_work_in_one_event_loop_after_the_other(loopback_server, transport):
     """
-    The same holds for streams.
+    Streams work in a second event loop as well.
     """
     client = make_client(loopback_server, transport)
     streaming(loopback_server, times=2).set()
@@ -117,7 +117,7 @@ def test_streams_work_in_one_event_loop_after_the_other(loopback_server, transpo
 @every_transport
 def test_end_of_a_loop_closes_its_connections(loopback_server, transport):
     """
-    `asyncio.run` closes them at its end although the client stays open.
+    `asyncio.run` closes its connections at its end, although the client stays open.
     """
     client = make_client(answering(loopback_server), transport)
 
@@ -132,7 +132,7 @@ def test_end_of_a_loop_closes_its_connections(loopback_server, transport):
 @every_transport
 def test_deadlines_hold_in_a_second_event_loop(loopback_server, transport):
     """
-    A timer that the first loop left behind does not disarm the timeouts of the second.
+    A timer of the first loop does not disable the timeouts in the second.
     """
     client = make_client(loopback_server, transport, timeout=0.2)
     loopback_server.play(WAIT_FOR_CLOSE, times=2)
@@ -144,9 +144,9 @@ def test_deadlines_hold_in_a_second_event_loop(loopback_server, transport):
 
 @every_transport
 @pytest.mark.usefixtures("abandoned_connections")
-def test_loop_that_is_closed_abruptly_does_not_matter(loopback_server, transport):
+def test_client_works_after_a_loop_that_did_not_shut_down(loopback_server, transport):
     """
-    Also where a loop ends without shutting down, and during a reply, the next loop works.
+    If a loop ends without shutting down, even during a reply, the client works in the next loop.
     """
     client = make_client(loopback_server, transport)
     goes_on = streaming(loopback_server)
@@ -166,7 +166,7 @@ def test_loop_that_is_closed_abruptly_does_not_matter(loopback_server, transport
 @pytest.mark.usefixtures("abandoned_connections")
 def test_stream_is_read_in_the_loop_that_opened_it(loopback_server, transport):
     """
-    Reading it in another loop is an error at once that says so, and the client works on.
+    Reading a stream in another loop raises an error immediately, and the client remains usable.
     """
     client = make_client(loopback_server, transport)
     goes_on = streaming(loopback_server)
@@ -183,7 +183,7 @@ def test_stream_is_read_in_the_loop_that_opened_it(loopback_server, transport):
 @every_transport
 def test_threads_with_a_loop_each_share_a_client(loopback_server, transport):
     """
-    Each has connections of its own; `close` closes those of all loops that run.
+    Each thread's loop has its own connections; `close` closes those of all running loops.
     """
     client = make_client(answering(loopback_server), transport)
     together, closed = threading.Barrier(4), threading.Event()
@@ -210,9 +210,9 @@ def test_threads_with_a_loop_each_share_a_client(loopback_server, transport):
         asyncio.run(ask(client))
 
 
-def test_client_of_httpx_stays_in_its_event_loop(loopback_server):
+def test_httpx_client_works_in_one_event_loop(loopback_server):
     """
-    Its connections cannot be renewed, so a second loop is an error at once that names the cure.
+    A second loop raises an error, since the connections of an `httpx.AsyncClient` belong to the first.
     """
     client = make_client(answering(loopback_server), httpx.AsyncClient(trust_env=False))
 
@@ -228,7 +228,7 @@ def test_client_of_httpx_stays_in_its_event_loop(loopback_server):
 
 def test_mock_of_httpx_works_in_several_event_loops(loopback_server):
     """
-    It has no connections that could belong to a loop.
+    A mock transport of httpx has no connections, so it works in several loops.
     """
     mock = httpx.MockTransport(lambda _: httpx.Response(200, json=chat_reply("Mocked.")))
     client = make_client(loopback_server, httpx.AsyncClient(transport=mock))
@@ -238,7 +238,7 @@ def test_mock_of_httpx_works_in_several_event_loops(loopback_server):
 
 class Tokens:
     """
-    An async source of tokens, which gives way to other tasks before it answers.
+    An async token source that lets other tasks run before it returns.
     """
 
     def __init__(self, clock, *, failures=0, seconds=3600.0):
@@ -261,7 +261,7 @@ class Tokens:
 @pytest.fixture
 def make_azure_client(scripted, clock):
     """
-    Make a client whose credentials are the tokens of a source.
+    Create a client whose credentials come from a token source.
     """
 
     def make(source):
@@ -287,7 +287,7 @@ def bearers(scripted):
 
 def test_tasks_share_the_fetch_of_a_token(make_azure_client, scripted, clock):
     """
-    Eight tasks without a token wait for one fetch, also once it expires.
+    Eight concurrent tasks share one fetch of the token, and again one fetch when it expires.
     """
     for _ in range(16):
         scripted.reply(body=chat_reply("Hello."))
@@ -304,7 +304,7 @@ def test_tasks_share_the_fetch_of_a_token(make_azure_client, scripted, clock):
 
 def test_tasks_share_the_failure_of_a_token_source(make_azure_client, scripted, clock):
     """
-    Each call gets an error of its own that names the cause, and the source is not asked for each of them.
+    If the token source fails, each waiting call raises its own error with the cause, after a single fetch.
     """
     scripted.reply(body=chat_reply("Hello."))
     source = Tokens(clock, failures=1)
@@ -318,9 +318,9 @@ def test_tasks_share_the_failure_of_a_token_source(make_azure_client, scripted, 
     assert asyncio.run(ask(client)) == "Hello."
 
 
-def test_cancelled_fetch_of_a_token_is_taken_over(make_azure_client, scripted, clock):
+def test_cancelled_token_fetch_is_repeated_by_another_task(make_azure_client, scripted, clock):
     """
-    A task that is cancelled during the fetch does not take the others with it.
+    If the task that fetches a token is cancelled, another waiting task fetches it.
     """
     for _ in range(3):
         scripted.reply(body=chat_reply("Hello."))
@@ -340,9 +340,9 @@ def test_cancelled_fetch_of_a_token_is_taken_over(make_azure_client, scripted, c
     assert source.asked == 2
 
 
-def test_fetch_in_a_loop_that_was_closed_is_taken_over(make_azure_client, scripted, clock):
+def test_token_fetch_of_a_closed_loop_is_repeated(make_azure_client, scripted, clock):
     """
-    A call in the next loop asks the source again rather than wait for a task that will never go on.
+    If the loop of the fetch was closed, a call in the next loop fetches the token itself.
     """
     scripted.reply(body=chat_reply("Hello."))
     source, started = Tokens(clock), asyncio.Event()
@@ -366,7 +366,7 @@ def test_fetch_in_a_loop_that_was_closed_is_taken_over(make_azure_client, script
 
 def test_token_source_is_bounded_by_the_timeout(make_azure_client, clock):
     """
-    A source that never answers ends with the call.
+    The timeout of a call also limits the token source.
     """
 
     async def never():

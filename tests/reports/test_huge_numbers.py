@@ -1,4 +1,4 @@
-"""Whatever numbers a server sends, `ask` and `stream` return a reply or raise an error of Budwood."""
+"""Numbers of any size in replies: `ask` and `stream` return a reply or raise an error of Budwood."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ NUMBERS = [HUGE, -HUGE, 10**4000, 1e308, -1, 0]
 
 
 def client_of(model: str, transport: ScriptedTransport, **options: object) -> Client:
-    """Return a client with a clock of its own and no retries."""
+    """
+    Create a client with its own clock and without retries.
+    """
     return Client(model, api_key="key-of-the-test", transport=transport, clock=FakeClock(), **{"retries": 0, **options})
 
 
 def replies(number: object) -> dict[str, dict[str, object]]:
-    """Return a reply of each vendor whose counts are all this number."""
+    """
+    Return one reply of each vendor in which all counts are this number.
+    """
     openai = {"prompt_tokens": number, "completion_tokens": number, "total_tokens": number, "cost": number}
     anthropic = {"input_tokens": number, "output_tokens": number, "cache_read_input_tokens": number}
     message = {"id": "m", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn"}
@@ -47,9 +51,9 @@ def replies(number: object) -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{str(number)[:6]}…")
 @pytest.mark.parametrize("model", list(replies(0)))
-def test_a_reply_whose_counts_are_huge_is_a_reply_or_an_error_of_ours(model, number):
+def test_huge_counts_in_a_reply_are_read_or_raise_budwood_error(model, number):
     """
-    It is priced, cached, counted and logged like any other.
+    The reply is priced, cached, counted and logged like any other, or the call raises a BudwoodError.
     """
     transport = ScriptedTransport().reply(200, replies(number)[model])
 
@@ -64,9 +68,9 @@ def test_a_reply_whose_counts_are_huge_is_a_reply_or_an_error_of_ours(model, num
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{str(number)[:6]}…")
-def test_a_stream_whose_counts_are_huge_is_read(number):
+def test_huge_counts_in_a_stream_are_read_or_raise_budwood_error(number):
     """
-    The same chunk by chunk.
+    A stream with huge counts is read to its end, or raises a BudwoodError.
     """
     usage = {"prompt_tokens": number, "completion_tokens": number, "cost_in_usd_ticks": number}
     transport = ScriptedTransport().reply(chunks=sse(*chat_chunks(["ok"]), {"id": "c", "choices": [], "usage": usage}))
@@ -76,9 +80,9 @@ def test_a_stream_whose_counts_are_huge_is_read(number):
 
 
 @pytest.mark.parametrize("delay", [HUGE, f"{HUGE}s", "1e999s", 1e300, -HUGE, [HUGE]])
-def test_a_delay_that_is_huge_leaves_the_error_what_it_is(delay):
+def test_a_huge_delay_does_not_change_the_error(delay):
     """
-    The vendor's limit is reported, and nothing waits for ever.
+    A huge delay does not change the class of the error, and the client does not wait.
     """
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Slow down.", "details": [info]}
@@ -101,9 +105,9 @@ def test_a_delay_that_is_huge_leaves_the_error_what_it_is(delay):
     ],
 )
 @pytest.mark.parametrize("name", ["retry-after", "retry-after-ms", "x-ratelimit-reset-tokens"])
-def test_a_header_that_is_huge_or_no_number_is_ignored(name, header):
+def test_huge_and_invalid_headers_are_ignored(name, header):
     """
-    Dates in the year 99999999999999 and numbers without end are no delays.
+    Dates in the year 99999999999999 and endless numbers in headers are ignored.
     """
     transport = ScriptedTransport().reply(429, {"error": {"message": "Slow down."}}, headers={name: header})
 
@@ -113,9 +117,9 @@ def test_a_header_that_is_huge_or_no_number_is_ignored(name, header):
 
 @pytest.mark.parametrize("digits", [400, 4000, 5000])
 @pytest.mark.parametrize("keyword", [{"multipleOf": 0.1}, {"multipleOf": 3}, {"maximum": 1e300}, {"type": "integer"}])
-def test_output_with_a_huge_number_satisfies_the_schema_or_does_not(keyword, digits):
+def test_huge_numbers_in_structured_output_are_validated(keyword, digits):
     """
-    The validator's own errors are a reply that does not satisfy the schema.
+    If the validator fails with an exception of its own, the reply does not satisfy the schema.
     """
     schema = {"type": "object", "properties": {"n": {"type": "number", **keyword}}}
     transport = ScriptedTransport().reply(200, chat_reply(f'{{"n": {"9" * digits}}}'))
@@ -130,9 +134,9 @@ def test_output_with_a_huge_number_satisfies_the_schema_or_does_not(keyword, dig
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error":' * 100_000, b'{"error": ' + b"9" * 5000 + b"}"])
 @pytest.mark.parametrize("status", [200, 400, 429])
-def test_a_body_beyond_all_bounds_is_an_error_of_ours(body, status):
+def test_extreme_json_raises_budwood_error(body, status):
     """
-    Deep nesting and numbers of 5,000 digits are no JSON that can be read.
+    Deeply nested JSON and numbers of 5,000 digits raise a BudwoodError.
     """
     transport = ScriptedTransport().reply(status, body)
 
@@ -154,7 +158,7 @@ RAISED: list[Callable[[], object]] = [
 @pytest.mark.parametrize("decode", RAISED)
 def test_every_parsing_error_is_a_bad_response(decode):
     """
-    What a decoder raises because of what it read is the reply's fault, not the plugin's.
+    An exception that a decoder raises because of the reply's content becomes BadResponseError.
     """
     boundary = DecodingBoundary(PluginSource("mint"), "decode", b"{}")
 

@@ -1,4 +1,4 @@
-"""Arguments of a tool call that are not valid JSON do not go back to a server as they are."""
+"""Arguments of tool calls that are not valid JSON are made valid before they are sent back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VENDORS = ("openai-compatible/m", "anthropic/claude-sonnet-4-5", "gemini/gemini-
 
 def sent(model, arguments):
     """
-    Send a conversation with such a call; return the arguments in the body and the parameters of the adaptations.
+    Send a conversation with such a call; return the sent arguments and the parameters of the adaptations.
     """
     call = ToolCallPart(id="c1", name="write", arguments=arguments)
     result = ToolResultPart(call_id="c1", name="write", content="These are not valid.", is_error=True)
@@ -46,7 +46,7 @@ def sent(model, arguments):
 
 def arguments_in(body):
     """
-    Return the arguments of the first call of a body, in whichever form.
+    Return the arguments of the first call in a body of any vendor.
     """
     if "contents" in body:
         return body["contents"][1]["parts"][0]["functionCall"]["args"]
@@ -62,7 +62,7 @@ def arguments_in(body):
 @pytest.mark.parametrize("model", VENDORS)
 def test_every_vendor_gets_a_valid_object(model, arguments):
     """
-    What has one meaning is repaired; all else is wrapped in an object.
+    Arguments with a clear meaning are repaired; all others are wrapped in an object.
     """
     assert sent(model, arguments)[0] == ARGUMENTS[arguments]
 
@@ -70,7 +70,7 @@ def test_every_vendor_gets_a_valid_object(model, arguments):
 @pytest.mark.parametrize("model", VENDORS[1:])
 def test_the_change_is_reported(model):
     """
-    A call with invalid arguments is an adaptation; one without arguments is none.
+    A call with invalid arguments is reported as an adaptation; a call without arguments is not.
     """
     assert "messages" in sent(model, '{"city": ')[1]
     assert "messages" not in sent(model, "")[1]

@@ -1,4 +1,4 @@
-"""JSON as models write it: inside reasoning, words and fences, with control characters, twice, under odd tool names."""
+"""JSON in the text of models: beside reasoning and prose, in code fences, and with control characters."""
 
 from __future__ import annotations
 
@@ -52,15 +52,18 @@ SURROUNDINGS = [
     ),
     pytest.param("```\n{0}\n```", id="fence without a language"),
     pytest.param('{{"name": "x", ...}}\n{0}', id="sketch before it"),
+    pytest.param("\ufeff{0}", id="byte order mark"),
+    pytest.param("<answer>{0}</answer>", id="tags"),
+    pytest.param("{0}}}", id="one bracket too many"),
 ]
 
 
 @pytest.mark.report("garrytan/gbrain#4640", outcome="mended")
 @pytest.mark.parametrize("mode", ["native", "tool", "prompt"])
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
-def test_json_is_found_in_its_surroundings(client, scripted, surroundings, mode):
+def test_json_is_found_inside_other_text(client, scripted, surroundings, mode):
     """
-    Reasoning is not the answer, and words around the JSON are not part of it, in every schema mode.
+    Reasoning is not the answer, and words around the JSON are ignored, in every schema mode.
     """
     scripted.reply(body=chat_reply(surroundings.format(ADA)))
 
@@ -71,7 +74,7 @@ def test_json_is_found_in_its_surroundings(client, scripted, surroundings, mode)
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
 def test_json_is_found_in_streams(client, scripted, surroundings):
     """
-    The same holds for a stream, and the last partial object is the answer.
+    Streams behave the same, and the last partial object is the answer.
     """
     scripted.reply(chunks=sse(*chat_chunks(list(surroundings.format(ADA)))))
 
@@ -82,9 +85,9 @@ def test_json_is_found_in_streams(client, scripted, surroundings):
     assert {"name": "Ada", "age": 36} in partial
 
 
-def test_drafts_in_reasoning_are_no_partial_objects(client, scripted):
+def test_drafts_in_reasoning_are_not_partial_objects(client, scripted):
     """
-    A reader of partial objects sees the answer alone, also where the reasoning holds JSON.
+    Partial objects contain only the answer, even if the reasoning contains JSON.
     """
     text = f'<think>```json\n{{"name": "x", "age": 1}}\n```</think>{ADA}'
     scripted.reply(chunks=sse(*chat_chunks(list(text))))
@@ -106,9 +109,9 @@ def test_drafts_in_reasoning_are_no_partial_objects(client, scripted):
         '{"person": {"name": "x", "age": 1}, "note": nothing}',
     ],
 )
-def test_a_draft_or_a_part_is_no_answer(client, scripted, text):
+def test_json_in_reasoning_or_in_invalid_json_is_not_the_answer(client, scripted, text):
     """
-    JSON inside reasoning, or inside broken JSON, is not taken for the answer.
+    JSON inside reasoning, or inside broken JSON, is not used.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -116,9 +119,21 @@ def test_a_draft_or_a_part_is_no_answer(client, scripted, text):
         client.ask("Who?", schema=Person, repairs=0)
 
 
+@pytest.mark.parametrize(
+    "text", [json.dumps(ADA), f"<think>hm</think>{json.dumps(ADA)}", f"```json\n{json.dumps(ADA)}\n```"]
+)
+def test_json_that_was_encoded_twice_is_decoded(client, scripted, text):
+    """
+    A JSON string that contains the JSON is decoded.
+    """
+    scripted.reply(body=chat_reply(text))
+
+    assert client.ask("Who?", schema=Person, repairs=0).parsed == Person(name="Ada", age=36)
+
+
 def test_tags_inside_a_value_are_content(client, scripted):
     """
-    A string that mentions reasoning tags and fences stays as it is.
+    A string that contains reasoning tags and fences is unchanged.
     """
     note = {"text": "Close it: <think>a</think>, then\n```json\n{}\n```"}
     scripted.reply(body=chat_reply(f"Here you are:\n{json.dumps(note)}\nDone."))
@@ -140,9 +155,9 @@ def test_tags_inside_a_value_are_content(client, scripted):
         ('Sure:\n{"text": "one\ntwo"}', "one\ntwo"),
     ],
 )
-def test_structured_output_with_control_characters_is_read(client, scripted, schema, text, value):
+def test_structured_output_is_repaired(client, scripted, schema, text, value):
     """
-    What has one meaning is repaired here, without another request.
+    Errors with one possible meaning are repaired without another request.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -152,7 +167,7 @@ def test_structured_output_with_control_characters_is_read(client, scripted, sch
 
 
 @pytest.mark.report("mistralai/mistral-vibe#615", outcome="mended")
-def test_partial_objects_with_control_characters_are_read(client, scripted):
+def test_partial_objects_are_repaired(client, scripted):
     """
     Raw line breaks in a streamed string do not stop the partial objects.
     """
@@ -184,9 +199,9 @@ def test_partial_objects_with_control_characters_are_read(client, scripted):
         (" ", {}),
     ],
 )
-def test_arguments_with_one_meaning_are_parsed(arguments, value):
+def test_unambiguous_arguments_are_parsed(arguments, value):
     """
-    Tool arguments that are not JSON but mean one object are that object, and are valid JSON for the next request.
+    Tool arguments that are not JSON but mean one object are parsed, and become valid JSON for the next request.
     """
     call = ToolCallPart(id="c", name="f", arguments=arguments)
 
@@ -195,9 +210,9 @@ def test_arguments_with_one_meaning_are_parsed(arguments, value):
 
 
 @pytest.mark.parametrize("arguments", ['{"a": ', '{"a": 1}{"a": 2}', "7", "[1]", "weather in Oslo", "{\ud800"])
-def test_invalid_arguments_do_not_go_back_verbatim(arguments):
+def test_ambiguous_arguments_are_sent_back_in_an_object(arguments):
     """
-    What means no object, or several, is refused, and put inside a valid one for the next request.
+    Arguments that mean no object, or several, are a ValueError, and are wrapped for the next request.
     """
     call = ToolCallPart(id="c", name="f", arguments=arguments)
 
@@ -206,13 +221,13 @@ def test_invalid_arguments_do_not_go_back_verbatim(arguments):
     assert list(json.loads(call.json_arguments)) == ["INVALID_JSON"]
 
 
-def test_valid_arguments_go_back_as_they_were_written():
+def test_valid_arguments_are_sent_back_unchanged():
     """
-    The text of valid arguments is not changed: vendors compare it with what they have cached.
+    The text of valid arguments is not changed, because vendors compare it with their prompt cache.
     """
-    written = '{ "b":1.0,\n"a" : "\\u00e9" }'
+    arguments = '{ "b":1.0,\n"a" : "\\u00e9" }'
 
-    assert ToolCallPart(id="c", name="f", arguments=written).json_arguments == written
+    assert ToolCallPart(id="c", name="f", arguments=arguments).json_arguments == arguments
 
 
 def weather(city: str) -> str:
@@ -237,9 +252,9 @@ def weather(city: str) -> str:
         "weather()",
     ],
 )
-def test_hallucinated_names_call_the_tool_that_is_meant(client, scripted, name, streamed):
+def test_names_with_additional_characters_run_the_tool(client, scripted, name, streamed):
     """
-    A name with something around it runs the tool, and goes back to the server as the name that the server knows.
+    A name with additions runs the tool, and is sent back as the name that the server knows.
     """
     call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
     if streamed:
@@ -253,15 +268,15 @@ def test_hallucinated_names_call_the_tool_that_is_meant(client, scripted, name, 
         scripted.reply(body=chat_reply("Rain."))
         client.ask("?", tools=[weather])
 
-    _, asked, told = scripted.sent()["messages"]
+    _, asked, result = scripted.sent()["messages"]
 
     assert asked["tool_calls"][0]["function"]["name"] == "weather"
-    assert told["content"] == "rain in Oslo"
+    assert result["content"] == "rain in Oslo"
 
 
-def test_an_unknown_name_is_made_valid(client, scripted):
+def test_unknown_names_are_sent_back_as_valid_names(client, scripted):
     """
-    Servers refuse a conversation with invalid names of tools: one that means no tool goes back as a valid name.
+    Servers reject a conversation with invalid tool names: an unknown name is sent back as a valid one.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "get time!<|x|>", "arguments": "{}"}}
     scripted.reply(body=chat_reply(None, tool_calls=[call], finish_reason="tool_calls"))
@@ -269,14 +284,14 @@ def test_an_unknown_name_is_made_valid(client, scripted):
 
     client.ask("?", tools=[weather])
 
-    _, asked, told = scripted.sent()["messages"]
+    _, asked, result = scripted.sent()["messages"]
     assert asked["tool_calls"][0]["function"]["name"] == "get_time"
-    assert "There is no tool 'get_time'" in told["content"]
+    assert "There is no tool 'get_time'" in result["content"]
 
 
-def test_the_output_tool_is_known_by_a_hallucinated_name(client, scripted):
+def test_the_output_tool_is_recognized_despite_a_special_token(client, scripted):
     """
-    Structured output by a tool call is found although a special token follows the tool's name.
+    Structured output is found if a special token follows the name of the output tool.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "return_output<|channel|>json", "arguments": ADA}}
     scripted.reply(body=chat_reply(None, tool_calls=[call], finish_reason="tool_calls"))
@@ -284,9 +299,9 @@ def test_the_output_tool_is_known_by_a_hallucinated_name(client, scripted):
     assert client.ask("?", schema=Person, schema_mode="tool").parsed == Person(name="Ada", age=36)
 
 
-def test_models_without_schemas_answer_in_words_around_json(scripted, clock):
+def test_models_without_schema_support_can_reason_before_json(scripted, clock):
     """
-    A model that takes no schema is asked in words, and may reason before it answers.
+    A model that is asked in the prompt may reason before it answers.
     """
     scripted.reply(body=chat_reply(f"<think>{{name}}?</think>{ADA}"))
 

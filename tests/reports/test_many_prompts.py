@@ -1,4 +1,4 @@
-"""Many prompts: mistakes that concern all of them are raised, and replies can be read as they are complete."""
+"""Many prompts: errors that concern all of them are raised, and replies can be read as they complete."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ MISTAKES = [
 
 @pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_of_the_caller_are_raised(scripted, mistake, method):
+def test_errors_of_all_prompts_are_raised(scripted, mistake, method):
     """
-    What is wrong for all prompts is raised before anything is sent.
+    Errors that concern all prompts are raised before anything is sent.
     """
     prompts, options, error, text = mistake
     client = Client("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=lacking_json_schemas())
@@ -61,7 +61,7 @@ def test_mistakes_of_the_caller_are_raised(scripted, mistake, method):
 
 @pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_of_the_caller_are_raised_by_the_async_client(scripted, mistake, method):
+def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake, method):
     """
     The async client raises the same errors.
     """
@@ -77,29 +77,33 @@ def test_mistakes_of_the_caller_are_raised_by_the_async_client(scripted, mistake
 
 
 def lacking_json_schemas():
-    """Make settings by which no model takes a JSON schema."""
+    """
+    Return settings in which no model supports JSON schemas.
+    """
     from budwood.types import Capability
 
     return lacking(Capability.JSON_SCHEMA)
 
 
 async def call(client, method, prompts, options):
-    """Call a method of an async client, which may be a plain function."""
+    """
+    Call a method of an async client, which is a coroutine function or a plain function.
+    """
     result = getattr(client, method)(prompts, **options)
     return await result if asyncio.iscoroutine(result) else result
 
 
-def test_without_a_model_nothing_is_asked():
+def test_a_missing_model_is_raised():
     """
-    A client without a model raises the error, and returns no list of it.
+    A client without a model raises the error instead of returning it for each prompt.
     """
     with Client() as client, pytest.raises(ConfigurationError, match="No model"):
         client.ask_many(["a", "b"])
 
 
-def test_a_cache_needs_no_key(scripted, clock):
+def test_with_a_cache_no_key_is_required(scripted, clock):
     """
-    Where a cache may hold the replies, a missing key is the failure of a prompt that is not in it.
+    With a cache, a missing key is only an error of prompts that are not cached.
     """
     with Client("openai/gpt-4o", transport=scripted, clock=clock, cache="memory") as client:
         (error,) = client.ask_many(["a"])
@@ -107,9 +111,9 @@ def test_a_cache_needs_no_key(scripted, clock):
     assert isinstance(error, CredentialError)
 
 
-def test_an_impossible_prompt_costs_only_itself(client, scripted):
+def test_an_invalid_prompt_does_not_affect_others(client, scripted):
     """
-    What is wrong with one prompt is the error in its place.
+    An error of one prompt is in its place.
     """
     scripted.reply(body=chat_reply("fine"))
 
@@ -122,7 +126,7 @@ def test_an_impossible_prompt_costs_only_itself(client, scripted):
 
 def test_replies_are_read_as_they_complete(make_transport):
     """
-    A reply is there before an earlier prompt is answered, with its place and the progress.
+    A reply is available before an earlier prompt is answered, with its index and the progress.
     """
     gate = threading.Event()
     transport = make_transport({"slow": gate})
@@ -142,7 +146,7 @@ def test_replies_are_read_as_they_complete(make_transport):
 @pytest.fixture
 def make_transport():
     """
-    A transport that repeats what it is asked; some prompts wait for an event.
+    Create a transport that echoes prompts; some prompts wait for an event.
     """
     import json
 
@@ -165,7 +169,7 @@ def make_transport():
 
 def test_an_iterator_of_prompts_has_no_total(client, scripted):
     """
-    Prompts may come from an iterator without a length, and are read only as they are sent.
+    Prompts may come from an iterator without a length, which is read as requests are sent.
     """
     read = []
 
@@ -186,7 +190,7 @@ def test_an_iterator_of_prompts_has_no_total(client, scripted):
     assert read_at_first == [0]
 
 
-def test_errors_are_replies_too(client, scripted):
+def test_errors_are_yielded(client, scripted):
     """
     A prompt that fails does not end the iteration.
     """
@@ -199,7 +203,7 @@ def test_errors_are_replies_too(client, scripted):
     assert fine.reply.text == "fine"
 
 
-def test_leaving_ends_the_requests_that_run(client, scripted):
+def test_leaving_the_loop_cancels_running_requests(client, scripted):
     """
     After a break nothing more is sent, and closing twice is no error.
     """
@@ -217,7 +221,7 @@ def test_leaving_ends_the_requests_that_run(client, scripted):
 
 def test_async_replies_are_read_as_they_complete(async_client, scripted):
     """
-    The async client yields the same records, and leaving ends the requests.
+    The async client yields the same records, and a break ends the requests.
     """
     for number in range(4):
         scripted.reply(body=chat_reply(str(number)))

@@ -1,4 +1,4 @@
-"""Replies of servers that send types and places other than OpenAI's lose nothing."""
+"""Replies with values of other types, or in other places, than in OpenAI's API lose nothing."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ USAGE = {"prompt_tokens": 5, "completion_tokens": 7}
 
 def reply(scripted, message, reason="stop", *, streamed, body=(), choice=()):
     """
-    Script a reply, complete or as one chunk and its end, with more fields in the body and in the choice.
+    Script a reply, complete or streamed, with additional fields in the body and in the choice.
     """
     if streamed:
         first, last = chunk(message), chunk({}, reason, **dict(body))
         last["choices"][0] |= dict(choice)
         scripted.reply(200, chunks=events(first, last))
         return
-    whole = chat_reply(None, finish_reason=reason, usage=None) | dict(body)
-    whole["choices"][0] |= {"message": {"role": "assistant", **message}, **dict(choice)}
-    scripted.reply(200, whole)
+    complete = chat_reply(None, finish_reason=reason, usage=None) | dict(body)
+    complete["choices"][0] |= {"message": {"role": "assistant", **message}, **dict(choice)}
+    scripted.reply(200, complete)
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param([{"text": "Hi"}], id="piece without a type"),
+        pytest.param([{"text": "Hi"}], id="part without a type"),
         pytest.param([{"type": None, "text": "Hi"}], id="type of null"),
         pytest.param([{"type": "output_text", "text": "Hi"}], id="type of Responses"),
         pytest.param([{"type": "text", "text": {"value": "Hi"}}], id="text in an object"),
         pytest.param([{"type": "text", "content": "Hi"}], id="text under content"),
-        pytest.param([{"type": "text", "text": "H"}, None, "i"], id="pieces of several types"),
-        pytest.param({"type": "text", "text": "Hi"}, id="one piece without a list"),
+        pytest.param([{"type": "text", "text": "H"}, None, "i"], id="parts of several types"),
+        pytest.param({"type": "text", "text": "Hi"}, id="one part without a list"),
         pytest.param({"text": "Hi"}, id="object"),
         pytest.param([["H", "i"]], id="list in a list"),
     ],
 )
 @WAYS
-def test_content_in_pieces_keeps_its_text(streamed, content, scripted, clock):
+def test_content_in_several_parts_is_joined(streamed, content, scripted, clock):
     """
-    The text of content is read from every form that has one meaning.
+    The text of the content is read from a string, a list or an object.
     """
     reply(scripted, {"content": content}, streamed=streamed)
 
@@ -54,7 +54,7 @@ def test_content_in_pieces_keeps_its_text(streamed, content, scripted, clock):
 @WAYS
 def test_a_number_as_content_is_its_text(streamed, content, text, scripted, clock):
     """
-    A model that answers with a number has answered, also with 0.
+    A number as content is read as text, also 0.
     """
     reply(scripted, {"content": content}, streamed=streamed)
 
@@ -63,9 +63,9 @@ def test_a_number_as_content_is_its_text(streamed, content, text, scripted, cloc
 
 @pytest.mark.parametrize("nothing", [None, "", [], {}, False, [None], [""], [{"type": "text", "text": ""}]], ids=repr)
 @WAYS
-def test_content_that_says_nothing_is_no_part(streamed, nothing, scripted, clock):
+def test_empty_content_adds_no_part(streamed, nothing, scripted, clock):
     """
-    Empty content in any form makes no part of the message.
+    Empty content of any type adds no part to the message.
     """
     reply(scripted, {"content": nothing, "tool_calls": [tool_call()]}, "tool_calls", streamed=streamed)
 
@@ -87,7 +87,7 @@ def test_content_that_says_nothing_is_no_part(streamed, nothing, scripted, clock
 @WAYS
 def test_reasoning_of_other_types_is_read(streamed, value, text, scripted, clock):
     """
-    Reasoning that is no string is not lost.
+    Reasoning that is not a string is read.
     """
     reply(scripted, {"content": "Hi", "reasoning": value}, streamed=streamed)
 
@@ -97,15 +97,15 @@ def test_reasoning_of_other_types_is_read(streamed, value, text, scripted, clock
 
 @pytest.mark.parametrize("name", ["reasoning", "refusal"])
 @WAYS
-def test_what_cannot_be_read_is_kept(streamed, name, scripted, clock):
+def test_unreadable_values_are_vendor_parts(streamed, name, scripted, clock):
     """
-    A value without a text stays in a part of the vendor.
+    A value without text is retained as a vendor part.
     """
     reply(scripted, {"content": "Hi", name: {"level": 3}}, streamed=streamed)
 
     parts = ask(scripted, clock, streamed=streamed).message.parts
-    kept = VendorPart(provider="openai-compatible", kind=name, data={"level": 3})
-    assert sorted(parts, key=lambda part: part.type) == [TextPart(text="Hi"), kept]
+    vendor_part = VendorPart(provider="openai-compatible", kind=name, data={"level": 3})
+    assert sorted(parts, key=lambda part: part.type) == [TextPart(text="Hi"), vendor_part]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_what_cannot_be_read_is_kept(streamed, name, scripted, clock):
     ],
 )
 @WAYS
-def test_finish_reasons_of_others_are_known(streamed, raw, expected, scripted, clock):
+def test_finish_reasons_of_other_vendors_are_known(streamed, raw, expected, scripted, clock):
     """
-    Gateways pass on the words of other vendors, in capitals, with hyphens, or inside an object.
+    Finish reasons of other vendors are known, also in capitals, with hyphens, or inside an object.
     """
     reply(scripted, {"content": "Hi"}, raw, streamed=streamed)
 
@@ -138,9 +138,9 @@ def test_finish_reasons_of_others_are_known(streamed, raw, expected, scripted, c
 
 
 @pytest.mark.parametrize("unfinished", ["null", "", None, "NONE"])
-def test_a_word_for_no_reason_ends_no_stream(unfinished, scripted, clock):
+def test_the_text_null_is_not_a_finish_reason(unfinished, scripted, clock):
     """
-    Some servers write the text ``null`` into each chunk until the reply has ended.
+    Some servers write the text ``null`` as the finish reason of each chunk; it does not end the stream.
     """
     chunks = [chunk({"content": "H"}, unfinished), chunk({"content": "i"}, unfinished), chunk({}, "length")]
     scripted.reply(200, chunks=events(*chunks))
@@ -152,7 +152,7 @@ def test_a_word_for_no_reason_ends_no_stream(unfinished, scripted, clock):
 @WAYS
 def test_a_finish_reason_beside_the_choices_is_read(streamed, scripted, clock):
     """
-    The reason may be in the body instead of the choice.
+    The finish reason can be in the body instead of the choice.
     """
     reply(scripted, {"content": "Hi"}, None, streamed=streamed, body={"finish_reason": "length"})
 
@@ -175,7 +175,7 @@ def test_a_finish_reason_beside_the_choices_is_read(streamed, scripted, clock):
 @WAYS
 def test_usage_of_other_types_and_places_is_read(streamed, place, usage, scripted, clock):
     """
-    Counts as texts or decimals, under the names of other vendors, and inside the choice are read.
+    Token counts can be texts or decimals, have the names of other vendors, and be in the choice.
     """
     reply(scripted, {"content": "Hi"}, streamed=streamed, **{place: {"usage": usage}})
 
@@ -200,7 +200,7 @@ def test_usage_of_other_types_and_places_is_read(streamed, place, usage, scripte
 )
 def test_counts_of_zero_do_not_replace_real_ones(last, scripted, clock):
     """
-    A last chunk of zeros, or of less than came before, leaves the counts as they are.
+    A last chunk with zeros, or with lower counts than before, does not change the usage.
     """
     usage = {**USAGE, "prompt_tokens_details": {"cached_tokens": 3}}
     scripted.reply(200, chunks=events(chunk({"content": "Hi"}, usage=usage), chunk({}, "stop", usage=last)))
@@ -215,7 +215,7 @@ def test_counts_of_zero_do_not_replace_real_ones(last, scripted, clock):
 @WAYS
 def test_ids_of_other_types_are_texts(streamed, own, expected, scripted, clock):
     """
-    A reply whose id or model is a number is no error.
+    A number as id or model becomes text.
     """
     if streamed:
         scripted.reply(200, chunks=events({**chunk({"content": "Hi"}, "stop"), "id": own, "model": own}))
@@ -230,9 +230,9 @@ def test_ids_of_other_types_are_texts(streamed, own, expected, scripted, clock):
 )
 @pytest.mark.parametrize("nothing", [None, [], {}, ""], ids=repr)
 @WAYS
-def test_fields_that_say_nothing_change_nothing(streamed, nothing, name, scripted, clock):
+def test_empty_fields_are_ignored(streamed, nothing, name, scripted, clock):
     """
-    Null, an empty list, object or text in any field of a message are as if it were not there.
+    Null, and an empty list, object or text, in any field of a message count as missing.
     """
     reply(scripted, {"content": "Hi", name: nothing}, streamed=streamed)
 
@@ -240,9 +240,9 @@ def test_fields_that_say_nothing_change_nothing(streamed, nothing, name, scripte
     assert (response.message.parts, response.finish_reason) == ((TextPart(text="Hi"),), "stop")
 
 
-def test_the_whole_message_at_the_end_of_a_stream_is_not_said_twice(scripted, clock):
+def test_a_repeated_message_at_the_end_of_a_stream_is_ignored(scripted, clock):
     """
-    Some servers repeat the complete message in the last chunk.
+    Some servers repeat the complete message in the last chunk; it is not appended.
     """
     last = chunk({}, "stop")
     last["choices"][0] = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
@@ -253,7 +253,7 @@ def test_the_whole_message_at_the_end_of_a_stream_is_not_said_twice(scripted, cl
 
 def test_a_message_in_place_of_a_delta_is_read(scripted, clock):
     """
-    Where no delta came, the message of the only chunk is the reply.
+    If a stream has no delta, the message of its only chunk is the reply.
     """
     only = {"id": "c", "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hi"}}]}
     scripted.reply(200, chunks=events(only))
@@ -265,7 +265,7 @@ def test_a_message_in_place_of_a_delta_is_read(scripted, clock):
 @WAYS
 def test_choices_and_messages_of_other_types_are_read(streamed, choices, scripted, clock):
     """
-    A single choice without a list, and a message that is a text, are read.
+    A single choice without a list, and a message that is a string, are read.
     """
     message = {"content": "Hi"} if choices == "an object" else "Hi"
     choice = {"index": 0, "finish_reason": "stop", "delta" if streamed else "message": message}
@@ -282,7 +282,7 @@ def test_choices_and_messages_of_other_types_are_read(streamed, choices, scripte
 @WAYS
 def test_a_tool_without_parameters_is_run(streamed, arguments, scripted, clock):
     """
-    Whatever a model writes in place of ``{}`` calls the tool, and ``{}`` goes back.
+    Any empty value instead of ``{}`` calls the tool, and ``{}`` is sent back.
     """
     called = []
 
@@ -304,7 +304,7 @@ def test_a_tool_without_parameters_is_run(streamed, arguments, scripted, clock):
 
 def test_the_older_function_call_is_run(scripted, clock):
     """
-    A server of the older form calls a function without an id.
+    The older ``function_call`` without an id runs the function.
     """
     body = calling()
     body["choices"][0]["message"] = {"role": "assistant", "function_call": {"name": "weather", "arguments": OSLO}}

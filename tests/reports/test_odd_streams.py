@@ -1,4 +1,4 @@
-"""Streams of Anthropic, Gemini and Ollama in odd forms: text is kept, or an error is raised; none is dropped."""
+"""Unusual streams of Anthropic, Gemini and Ollama: text is read, or an error is raised; nothing is dropped."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ NO_TEXTS = (5, 0, False, ["a"], {"a": 1}, 1.5)
 
 def start(index=0, **block):
     """
-    Make the event that starts a block.
+    Return the event that starts a block.
     """
     return {"type": "content_block_start", "index": index, "content_block": block or {"type": "text", "text": ""}}
 
 
 def delta(text, index=0):
     """
-    Make the event of a piece of text.
+    Return an event with a part of a text.
     """
     return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
 
 
 def stop(index=0):
     """
-    Make the event that ends a block.
+    Return the event that ends a block.
     """
     return {"type": "content_block_stop", "index": index}
 
 
 def read(model, events):
     """
-    Stream a reply of these events; return the response.
+    Stream a reply with these events, and return the response.
     """
     if model == OLLAMA:
         body = "".join(json.dumps(event) + "\n" for event in events)
@@ -56,14 +56,14 @@ def read(model, events):
 
 def ask(model, body):
     """
-    Ask a model that gives this reply, not streamed.
+    Ask a model that gives this reply, without streaming.
     """
     transport = ScriptedTransport().reply(200, body)
     with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0) as client:
         return client.ask("Hi", max_tokens=50)
 
 
-KEPT = {
+READABLE = {
     "a wrong index": [start(), delta("Hel"), delta("lo", 1), stop()],
     "after its stop": [start(), delta("Hel"), stop(), delta("lo")],
     "no start": [delta("Hel"), delta("lo")],
@@ -81,10 +81,10 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("events", KEPT.values(), ids=KEPT)
-def test_text_of_odd_blocks_is_kept(events):
+@pytest.mark.parametrize("events", READABLE.values(), ids=READABLE)
+def test_text_of_unusual_blocks_is_read(events):
     """
-    All of it is in the reply.
+    The reply contains all text of the blocks.
     """
     response = read(ANTHROPIC, [*([] if events[0]["type"] == "message_start" else [START]), *events, *END])
 
@@ -92,9 +92,9 @@ def test_text_of_odd_blocks_is_kept(events):
     assert response.finish_reason == "stop"
 
 
-def test_events_without_type_are_known_by_their_name():
+def test_events_without_a_type_use_their_name():
     """
-    Server-sent events have a name of their own.
+    If the data has no type, the name of the server-sent event is its type.
     """
     events = [START, start(), delta("Hello"), stop(), *END]
     body = "".join(
@@ -109,9 +109,9 @@ def test_events_without_type_are_known_by_their_name():
     assert stream.response.text == "Hello"
 
 
-def test_thinking_that_no_event_started_is_kept():
+def test_thinking_without_a_start_event_is_read():
     """
-    With its signature, which the vendor wants back.
+    Thinking without a start event is read with its signature, which Anthropic requires later.
     """
     parts = ({"type": "thinking_delta", "thinking": "Hmm."}, {"type": "signature_delta", "signature": "s"})
     events = [{"type": "content_block_delta", "index": 0, "delta": part} for part in parts]
@@ -123,7 +123,7 @@ def test_thinking_that_no_event_started_is_kept():
 
 def arguments(value, index=0):
     """
-    Make the event of a piece of a call's arguments.
+    Return an event with a part of a call's arguments.
     """
     return {"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": value}}
 
@@ -148,17 +148,17 @@ RAISED = {
 
 
 @pytest.mark.parametrize("events", RAISED.values(), ids=RAISED)
-def test_what_cannot_be_kept_is_an_error(events):
+def test_unreadable_content_is_an_error(events):
     """
-    The reply is no success with less in it.
+    A stream whose content cannot be read raises an error instead of returning a shorter reply.
     """
     with pytest.raises((budwood.BadResponseError, budwood.StreamInterruptedError)):
         read(ANTHROPIC, [START, *events, *END])
 
 
-def test_arguments_as_an_object_are_kept():
+def test_arguments_as_an_object_are_read():
     """
-    Some gateways send them so, in one event.
+    Some gateways send the arguments as an object in one event.
     """
     response = read(ANTHROPIC, [START, CALL, arguments({"city": "Oslo"}), stop(), *END])
 
@@ -167,14 +167,14 @@ def test_arguments_as_an_object_are_kept():
 
 def gemini(part, **candidate):
     """
-    Make a chunk, or a reply, with this part.
+    Return a chunk, or a reply, with this part.
     """
     return {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP", **candidate}]}
 
 
 def ollama(**message):
     """
-    Make a line, or a reply, with this message.
+    Return a line, or a reply, with this message.
     """
     return {"model": "m", "message": {"role": "assistant", **message}, "done": True, "done_reason": "stop"}
 
@@ -182,9 +182,9 @@ def ollama(**message):
 @pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
 @pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
 @pytest.mark.parametrize("vendor", ["anthropic", "gemini", "ollama", "ollama thinking"])
-def test_a_text_that_is_none_is_an_error(vendor, streamed, value):
+def test_values_that_are_not_text_are_errors(vendor, streamed, value):
     """
-    Whole or streamed, a number or a list in place of a text is not an empty text.
+    A number or a list instead of text raises an error, with and without streaming.
     """
     model, body = {
         "anthropic": (ANTHROPIC, {"content": [{"type": "text", "text": value}], "stop_reason": "end_turn"}),
@@ -208,9 +208,9 @@ CONTENTS = (
 
 @pytest.mark.parametrize("content", CONTENTS, ids=json.dumps)
 @pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
-def test_gemini_content_in_odd_forms_is_kept(content, streamed):
+def test_gemini_content_in_unusual_forms_is_read(content, streamed):
     """
-    A text in place of parts, a part in place of a list, a part whose text is null.
+    A string instead of parts, a part instead of a list, and a part whose text is null are read.
     """
     body = {"candidates": [{"content": content, "finishReason": "STOP", "index": "0"}]}
     response = read(GEMINI, [body]) if streamed else ask(GEMINI, body)
@@ -219,9 +219,9 @@ def test_gemini_content_in_odd_forms_is_kept(content, streamed):
 
 
 @pytest.mark.parametrize("content", [5, {"parts": 5}, {"parts": ["Hello"]}, [["Hello"]]], ids=json.dumps)
-def test_gemini_content_without_meaning_is_an_error(content):
+def test_gemini_content_of_another_type_is_an_error(content):
     """
-    It is not taken for an empty reply.
+    Content of another type raises an error instead of returning an empty reply.
     """
     with pytest.raises((budwood.BadResponseError, budwood.StreamInterruptedError)):
         read(GEMINI, [{"candidates": [{"content": content, "finishReason": "STOP"}]}])
@@ -229,9 +229,9 @@ def test_gemini_content_without_meaning_is_an_error(content):
 
 @pytest.mark.parametrize("reason", [5, ["STOP"], {"a": 1}], ids=json.dumps)
 @pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
-def test_a_finish_reason_of_another_type_is_an_unknown_one(model, reason):
+def test_a_finish_reason_of_another_type_is_unknown(model, reason):
     """
-    The text is not thrown away for it.
+    A finish reason that is not a string counts as unknown, and the text is returned.
     """
     events = {
         ANTHROPIC: [START, start(), delta("Hello"), stop(), {**END[0], "delta": {"stop_reason": reason}}, END[1]],
@@ -253,9 +253,9 @@ REPORTS = (
 
 @pytest.mark.parametrize("body", REPORTS, ids=json.dumps)
 @pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
-def test_a_reply_without_content_quotes_what_the_server_reports(model, body):
+def test_a_reply_without_content_quotes_the_server(model, body):
     """
-    The address is not blamed for it.
+    The error quotes the server's message and does not blame base_url.
     """
     with pytest.raises(budwood.BadResponseError, match="used up") as caught:
         ask(model, body)
@@ -267,7 +267,7 @@ def test_a_reply_without_content_quotes_what_the_server_reports(model, body):
 @pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
 def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
     """
-    A reply is not rejected because its id, its model or the id of a call is a number.
+    Numbers as the id or model of a reply, or as the id of a call, become text.
     """
     call = {"type": "tool_use", "id": 5, "name": 7, "input": {"city": "Oslo"}}
     body = {
@@ -290,9 +290,9 @@ def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
     assert (made.id, made.name, made.parse_arguments()) == ("5", "7", {"city": "Oslo"})
 
 
-def test_a_block_whose_type_is_no_text_keeps_its_text():
+def test_text_of_a_block_with_an_invalid_type_is_read():
     """
-    What holds a text is a text.
+    The text of a block is read even if its type is not a string.
     """
     body = {"content": [{"type": ["text"], "text": "Hello"}], "stop_reason": "end_turn"}
 

@@ -1,4 +1,4 @@
-"""Proxies that the environment names, and that a call may not need."""
+"""Proxies in the environment, including proxies that a call does not need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEAD = "http://127.0.0.1:1"
 @pytest.fixture(autouse=True)
 def server(loopback_server):
     """
-    A server that answers all requests; the machine's own proxies are removed.
+    Start a server that answers all requests, without the proxy variables of the machine.
     """
     loopback_server.answer = lambda _: reply(200, chat_reply("Hello."), **KEEP_ALIVE)
     return loopback_server
@@ -27,7 +27,7 @@ def server(loopback_server):
 
 def ask(transport, base_url):
     """
-    Ask by a transport; ``blocking`` is the default of `Client`.
+    Send a request over a transport; ``blocking`` is the default of `Client`.
     """
     options = {"base_url": base_url, "cache": False, "retries": 0}
     if transport == "blocking":
@@ -43,7 +43,7 @@ def ask(transport, base_url):
 
 def find(scheme, host, port=None):
     """
-    Return the address of the proxy of a host, if any.
+    Return the URL of the proxy for a host, if there is one.
     """
     proxy = Proxies(TransportSettings()).find(scheme, host, port)
     return proxy and proxy.url
@@ -52,7 +52,7 @@ def find(scheme, host, port=None):
 @pytest.fixture
 def environment(monkeypatch):
     """
-    The environment, which is restored.
+    Return the environment, and restore it after the test.
     """
     return monkeypatch
 
@@ -78,7 +78,7 @@ UNNEEDED = [
 @pytest.mark.parametrize("variables", UNNEEDED)
 def test_proxy_that_is_not_needed_is_not_checked(server, environment, transport, variables, no_proxy):
     """
-    A call to a host in NO_PROXY succeeds, whatever the proxies of other hosts are.
+    A call to a host in NO_PROXY succeeds even if the proxies are invalid.
     """
     for name, value in (variables | {"NO_PROXY": no_proxy}).items():
         environment.setenv(name, value)
@@ -89,9 +89,9 @@ def test_proxy_that_is_not_needed_is_not_checked(server, environment, transport,
 @pytest.mark.report("HKUDS/nanobot#5425", outcome="mended")
 @pytest.mark.parametrize("transport", ["blocking", "auto", "default", "aiohttp"])
 @pytest.mark.parametrize("all_proxy", ["socks://127.0.0.1:1", "socks4://127.0.0.1:1", " ", "nonsense"])
-def test_proxy_beside_the_one_that_is_needed_is_not_checked(server, environment, transport, all_proxy):
+def test_all_proxy_is_not_checked_if_http_proxy_is_set(server, environment, transport, all_proxy):
     """
-    ALL_PROXY does not matter where HTTP_PROXY is set, also with blanks around it.
+    If HTTP_PROXY is set, ALL_PROXY is not checked; blanks around values are ignored.
     """
     environment.setenv("ALL_PROXY", all_proxy)
     environment.setenv("HTTPS_PROXY", "ftp://127.0.0.1")
@@ -105,7 +105,7 @@ def test_proxy_beside_the_one_that_is_needed_is_not_checked(server, environment,
 @pytest.mark.parametrize(
     "address", ["socks4://me:hush@127.0.0.1:1", "http://me:hush@127.0.0.1:port", "ftp://me:hush@h"]
 )
-def test_proxy_that_is_needed_and_cannot_be_used_names_its_variable(environment, transport, address):
+def test_error_for_an_invalid_proxy_names_its_variable(environment, transport, address):
     """
     The error names the variable and shows no password.
     """
@@ -117,9 +117,9 @@ def test_proxy_that_is_needed_and_cannot_be_used_names_its_variable(environment,
     assert "hush" not in str(caught.value)
 
 
-def test_transport_without_proxies_says_so_when_one_is_needed(environment):
+def test_transport_without_proxies_raises_an_error_if_one_is_needed(environment):
     """
-    Httptools never goes directly to a server that it should reach by a proxy.
+    Httptools raises an error if a request needs a proxy, instead of connecting directly.
     """
     environment.setenv("HTTPS_PROXY", DEAD)
 
@@ -128,9 +128,9 @@ def test_transport_without_proxies_says_so_when_one_is_needed(environment):
 
 
 @pytest.mark.parametrize("scheme", ["socks", "SOCKS", "socks5"])
-def test_socks_means_version_5(environment, scheme):
+def test_socks_url_means_version_5(environment, scheme):
     """
-    As desktops write it.
+    ``socks://``, as desktops write it, means SOCKS 5.
     """
     environment.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:7897/")
 
@@ -175,7 +175,7 @@ def test_socks_means_version_5(environment, scheme):
 )
 def test_no_proxy_names_hosts_networks_and_ports(environment, no_proxy, host, is_direct):
     """
-    As curl, Go and requests read it.
+    NO_PROXY has the same meaning as for curl, Go and requests.
     """
     environment.setenv("HTTPS_PROXY", DEAD)
     environment.setenv("NO_PROXY", no_proxy)
@@ -185,7 +185,7 @@ def test_no_proxy_names_hosts_networks_and_ports(environment, no_proxy, host, is
 
 def test_proxy_with_a_password_beyond_ascii(server, environment):
     """
-    User and password are sent in UTF-8, percent-encoded or not.
+    User and password are sent as UTF-8, percent-encoded or not.
     """
     environment.setenv("HTTP_PROXY", server.url.replace("//", "//me:h%C3%BCsh@"))
 
@@ -194,9 +194,9 @@ def test_proxy_with_a_password_beyond_ascii(server, environment):
     assert {request.headers["proxy-authorization"] for request in server.requests} == {"Basic bWU6aMO8c2g="}
 
 
-def test_proxy_of_the_settings_is_checked_at_once(server):
+def test_proxy_of_the_settings_is_checked_at_creation(server):
     """
-    It is for all calls, and blanks around it do not matter.
+    A proxy in the settings is checked when the client is created; blanks around it are ignored.
     """
     settings = {"transports": {"default": {"proxy": f" {server.url} "}}}
     options = {"base_url": "http://vendor.invalid/v1", "cache": False}

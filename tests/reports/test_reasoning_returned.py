@@ -1,4 +1,4 @@
-"""Reasoning goes back to the server that wrote it, in the field that it came in, and to no other."""
+"""Reasoning is sent back only to the server that wrote it, in the same field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ THOUGHT = "I need the weather."
 
 def converse(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2):
     """
-    Ask in a chat, and return the messages of the last request.
+    Hold a chat, and return the messages of its last request.
     """
     with open_client(scripted, clock, model) as client:
         chat = client.chat(tools=list(tools))
@@ -29,9 +29,9 @@ def converse(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2)
 @pytest.mark.report("langchain-ai/langchain#39370", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_reasoning_goes_back_beside_the_call_of_a_tool(name, streamed, scripted, clock):
+def test_reasoning_is_sent_back_with_the_tool_call(name, streamed, scripted, clock):
     """
-    A model that thinks before it calls a tool gets its reasoning back with the call, under the name that it used.
+    Reasoning before a tool call is sent back with the call, in the field of the reply.
     """
     if streamed:
         deltas = [{"role": "assistant", name: "I need "}, {name: "the weather."}, {"tool_calls": [tool_call()]}]
@@ -47,9 +47,9 @@ def test_reasoning_goes_back_beside_the_call_of_a_tool(name, streamed, scripted,
 
 @pytest.mark.report("charmbracelet/crush#2754", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_reasoning_goes_back_in_a_plain_conversation(streamed, scripted, clock):
+def test_reasoning_is_sent_back_in_a_plain_conversation(streamed, scripted, clock):
     """
-    The second turn of a conversation without tools holds the reasoning of the first.
+    The second turn of a conversation without tools contains the reasoning of the first.
     """
     if streamed:
         for _ in range(2):
@@ -64,9 +64,9 @@ def test_reasoning_goes_back_in_a_plain_conversation(streamed, scripted, clock):
 
 @pytest.mark.report("QwenLM/qwen-code#11045", outcome="mended")
 @pytest.mark.report("janhq/jan#8136", outcome="mended")
-def test_reasoning_goes_back_under_the_only_name_that_the_server_takes(scripted, clock):
+def test_reasoning_is_sent_back_in_the_accepted_field(scripted, clock):
     """
-    Groq writes ``reasoning`` and refuses ``reasoning_content``, so only the former goes back.
+    Groq accepts ``reasoning`` and rejects ``reasoning_content``; only the former is sent.
     """
     scripted.reply(200, chat_reply("Hello", reasoning="Be kind.")).reply(200, chat_reply("Bye"))
 
@@ -77,7 +77,7 @@ def test_reasoning_goes_back_under_the_only_name_that_the_server_takes(scripted,
 @pytest.mark.report("charmbracelet/crush#1590", outcome="right")
 def test_reasoning_of_another_server_is_not_sent(scripted, clock):
     """
-    Reasoning that one vendor wrote is left out when the conversation goes on with another.
+    Reasoning of one vendor is left out when the conversation continues with another.
     """
     scripted.reply(200, chat_reply("Hello", reasoning_content="Be kind.")).reply(200, chat_reply("Bye"))
     settings = {"providers": {"deepseek": {"api_key": KEY}, "mistral": {"api_key": KEY}}}
@@ -90,9 +90,9 @@ def test_reasoning_of_another_server_is_not_sent(scripted, clock):
     assert scripted.sent()["messages"][1] == {"role": "assistant", "content": "Hello"}
 
 
-def test_reasoning_in_dictionaries_goes_to_servers_that_take_it(scripted, clock):
+def test_reasoning_in_dictionaries_is_sent_or_reported(scripted, clock):
     """
-    Reasoning in a dictionary of the caller is sent under a name that the server takes, or its omission is reported.
+    Reasoning in the caller's dictionaries is sent in a field that the server accepts, or its omission is reported.
     """
     messages = [
         {"role": "user", "content": "Hi"},
@@ -115,9 +115,9 @@ def test_reasoning_in_dictionaries_goes_to_servers_that_take_it(scripted, clock)
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_thinking_among_the_content_goes_back_there(streamed, scripted, clock):
+def test_thinking_in_the_content_is_sent_back_there(streamed, scripted, clock):
     """
-    Mistral's reasoning is a piece of the content, and goes back as one, before the text.
+    Mistral's reasoning is part of the content, and is sent back there before the text.
     """
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Be kind."}]}
     text = {"type": "text", "text": "Hello"}
@@ -134,9 +134,9 @@ def test_thinking_among_the_content_goes_back_there(streamed, scripted, clock):
     assert message["content"] == [thinking, text]
 
 
-def test_structured_reasoning_goes_back_in_place_of_its_text(scripted, clock):
+def test_structured_reasoning_is_sent_back_without_its_text(scripted, clock):
     """
-    OpenRouter's ``reasoning_details`` go back as they came, and the plain text beside them does not.
+    OpenRouter's ``reasoning_details`` are sent back unchanged, without the plain reasoning text.
     """
     details = [{"type": "reasoning.text", "text": "Be kind.", "signature": "S"}]
     scripted.reply(200, chat_reply("Hello", reasoning="Be kind.", reasoning_details=details))

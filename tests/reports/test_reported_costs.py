@@ -1,4 +1,4 @@
-"""The cost that a vendor reports is the cost of the call, whatever the catalog knows of the model."""
+"""The cost that a vendor reports is the cost of the call."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ NO_REPORTS = [
 
 
 def ask(model: str, body: object, **options: object):
-    """Ask one question that a scripted server answers."""
+    """
+    Ask one question with a scripted reply.
+    """
     transport = ScriptedTransport().reply(200, body)
     with Client(model, api_key="key-of-the-test", transport=transport, clock=FakeClock(), **options) as client:
         return client.ask("Hi")
@@ -59,9 +61,9 @@ def ask(model: str, body: object, **options: object):
 
 @pytest.mark.report("BerriAI/litellm#15448", outcome="mended")
 @pytest.mark.parametrize("model", ["openrouter/lab/model-x", "gateway/lab/model-x"])
-def test_a_model_that_the_catalog_does_not_know_has_the_reported_cost(model):
+def test_an_unknown_model_has_the_reported_cost(model):
     """
-    No price is needed: the reply, its attempt and its usage have the cost that the server reports.
+    The reply, its attempt and its usage have the cost that the server reports, even without a price in the catalog.
     """
     reply = ask(model, chat_reply("ok", usage=USAGE | {"cost": 0.00123}), settings=SERVERS)
 
@@ -72,23 +74,23 @@ def test_a_model_that_the_catalog_does_not_know_has_the_reported_cost(model):
 @pytest.mark.parametrize(("stated", "dollars"), REPORTS)
 def test_each_form_of_a_reported_cost_is_read(stated, dollars):
     """
-    US dollars as a number, a text or a table, ticks, and the sum of fee and upstream cost for a key of one's own.
+    A cost in dollars can be a number, a text or a table; ticks, and fees with the upstream cost, are converted.
     """
     assert reported_cost(stated) == Decimal(dollars)
     assert ask("gateway/m", chat_reply("ok", usage=USAGE | stated), settings=SERVERS).cost == Decimal(dollars)
 
 
 @pytest.mark.parametrize("stated", NO_REPORTS)
-def test_what_is_no_amount_of_money_is_no_cost(stated):
+def test_an_invalid_cost_is_unknown(stated):
     """
-    The cost is then unknown, and says why; nothing is raised.
+    An invalid cost counts as unknown, with a reason.
     """
     assert reported_cost(stated) is None
 
 
 def test_the_reported_cost_takes_precedence_over_prices():
     """
-    The server knows of discounts and fees that no table of prices has.
+    The reported cost includes discounts and fees that the catalog does not contain.
     """
     settings = {"models": {"openrouter/*": {"prices": {"input": "1", "output": "2"}}}}
 
@@ -100,7 +102,7 @@ def test_the_reported_cost_takes_precedence_over_prices():
 @pytest.mark.parametrize("last", [{"cost": 0.25}, {"cost_in_usd_ticks": 2_500_000_000}])
 def test_a_stream_reports_the_cost_at_its_end(last):
     """
-    The last chunk has it; the reply is complete with it, by either client.
+    The cost in the last chunk of a stream is read, by both clients.
     """
     chunks = sse(*chat_chunks(["ok"]), {"id": "c", "choices": [], "usage": USAGE | last})
     transport = ScriptedTransport().reply(chunks=chunks).reply(chunks=chunks)
@@ -119,9 +121,9 @@ def test_a_stream_reports_the_cost_at_its_end(last):
     assert stream.response.cost == asyncio.run(read()).cost == Decimal("0.25")
 
 
-def test_a_cost_in_a_chunk_of_its_own_is_kept():
+def test_a_cost_in_a_separate_chunk_is_retained():
     """
-    A later chunk with the tokens alone does not take the cost away.
+    A later chunk with only token counts does not remove the cost.
     """
     early = {"id": "c", "choices": [], "usage": USAGE | {"cost": 0.25}}
     chunks = sse(*chat_chunks(["ok"]), early, {"id": "c", "choices": [], "usage": USAGE})
@@ -136,7 +138,7 @@ def test_a_cost_in_a_chunk_of_its_own_is_kept():
 
 def test_responses_and_embeddings_report_costs_too():
     """
-    The usage of every API may hold a cost.
+    The cost is read from the usage of Responses and embeddings as well.
     """
     usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12, "cost_in_usd_ticks": 10_000_000_000}
     message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ok"}]}
@@ -155,7 +157,7 @@ def test_responses_and_embeddings_report_costs_too():
 
 def test_the_costs_of_rounds_are_added():
     """
-    The cost of a reply is that of all requests that it took, and so is the cost in its usage.
+    The cost of a reply, and of its usage, is the sum over all its requests.
     """
 
     def weather(city: str) -> str:

@@ -1,4 +1,4 @@
-"""Schemas of replies have an object with a type at their root, for every vendor and mode."""
+"""The root of each schema is an object with a type, for every vendor and mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Node(BaseModel):
 
 class Left(BaseModel):
     """
-    Refers to a tree that refers back.
+    One of two models that refer to each other.
     """
 
     kind: Literal["left"] = "left"
@@ -37,7 +37,7 @@ class Left(BaseModel):
 
 class Right(BaseModel):
     """
-    The other half.
+    The other of two models that refer to each other.
     """
 
     kind: Literal["right"] = "right"
@@ -55,19 +55,19 @@ class Box(BaseModel, Generic[T]):
 
 class Tree(RootModel[Node]):
     """
-    A root model of a recursive one.
+    A recursive root model.
     """
 
 
 class Values(RootModel[dict[str, "Values"] | list["Values"] | str]):
     """
-    A recursive union at the root.
+    A recursive union as a root model.
     """
 
 
 class Linked(TypedDict, total=False):
     """
-    A recursive dictionary.
+    A recursive typed dictionary.
     """
 
     next: Linked
@@ -117,7 +117,7 @@ MODELS = (
 
 def schema_sent(model, mode, schema):
     """
-    Return the schema in the body that is sent for it, wherever the vendor has it.
+    Return the schema in the body that is sent, wherever the vendor has it.
     """
     transport = ScriptedTransport().reply(200, {})
     client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0)
@@ -129,7 +129,7 @@ def schema_sent(model, mode, schema):
 
 def objects_in(value):
     """
-    Yield all objects of a body, the outermost first.
+    Yield all objects of a body, outer ones first.
     """
     if isinstance(value, dict):
         yield value
@@ -139,7 +139,7 @@ def objects_in(value):
 
 def is_schema(value):
     """
-    Tell whether an object of a body is a JSON schema's root.
+    Return whether an object of a body is the root of a JSON schema.
     """
     return "properties" in value or "$ref" in value or "$defs" in value or "anyOf" in value or "oneOf" in value
 
@@ -149,7 +149,7 @@ def is_schema(value):
 @pytest.mark.parametrize(("model", "mode"), MODELS)
 def test_the_root_is_an_object_with_a_type(model, mode, schema):
     """
-    It is no reference and no union, and what it refers to is in it.
+    The root is neither a reference nor a union, and all its references can be resolved.
     """
     root = schema_sent(model, mode, SCHEMAS[schema])
 
@@ -174,7 +174,7 @@ def test_the_root_is_an_object_with_a_type(model, mode, schema):
 )
 def test_replies_to_recursive_schemas_are_validated(schema, text):
     """
-    The value is of the type that was asked for.
+    The value has the type of the schema.
     """
     message = {"role": "assistant", "content": text}
     transport = ScriptedTransport().reply(200, {"model": "m", "message": message, "done": True, "done_reason": "stop"})
@@ -187,7 +187,7 @@ def test_replies_to_recursive_schemas_are_validated(schema, text):
 
 def test_anthropic_gets_a_recursive_schema_as_a_tool():
     """
-    Its structured outputs reject recursion, and its tools do not; a demand for the native way is refused.
+    Anthropic's structured outputs reject recursion, but its tools accept it; requesting the native mode is an error.
     """
     transport = ScriptedTransport().reply(200, {})
     model = "anthropic/claude-sonnet-4-5"
@@ -216,16 +216,16 @@ def test_anthropic_gets_a_recursive_schema_as_a_tool():
     ],
     ids=str,
 )
-def test_what_leads_nowhere_stays_as_it_is(schema):
+def test_unresolvable_references_remain(schema):
     """
-    Neither a circle nor a missing definition is followed for ever.
+    Circular references and missing definitions remain unchanged.
     """
     assert "type" not in with_typed_root(schema)
 
 
-def test_words_beside_the_reference_win():
+def test_a_description_beside_a_reference_remains():
     """
-    A description of the root is not lost, and names in pointers are unescaped.
+    A description beside a reference remains, and names in JSON pointers are unescaped.
     """
     schema = {"$ref": "#/$defs/a~1b%20c", "description": "Root.", "$defs": {"a/b c": {"type": "object"}}}
 

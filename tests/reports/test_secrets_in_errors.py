@@ -1,4 +1,4 @@
-"""An error is classified from what the server sent, and holds no secret afterwards, in whatever form."""
+"""Errors contain no secret in any form, and are classified by the server's original text."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ PASSWORD = "correct-horse-battery"
 
 
 def fail(body: object, *, status: int = 401, key: str = KEY, headers: dict[str, str] | None = None, **options: object):
-    """Ask a server that answers with an error, and return the error."""
+    """
+    Ask a server that answers with an error, and return the exception.
+    """
     transport = ScriptedTransport().reply(status, body, headers=headers or {})
     settings = {"providers": {"work": {"plugin": "openai-compatible", "base_url": "http://work.test/v1"}}}
-    given = {"settings": settings, "api_key": key, "transport": transport, "retries": 0, **options}
-    with pytest.raises(BudwoodError) as caught, Client("work/test-model", **given) as client:
+    arguments = {"settings": settings, "api_key": key, "transport": transport, "retries": 0, **options}
+    with pytest.raises(BudwoodError) as caught, Client("work/test-model", **arguments) as client:
         client.ask("Hi")
     return caught.value
 
@@ -44,7 +46,7 @@ def error_body(message: str, **fields: object) -> dict[str, object]:
 @pytest.mark.parametrize("key", ["null", "x", "test", "error", "code", "insufficient_quota", "message", "dummy"])
 def test_a_dummy_key_does_not_change_the_class_of_an_error(key):
     """
-    The body is read as the server sent it: a key that is part of it does not turn a used up quota into a rate limit.
+    A key that occurs in the body does not turn an exhausted quota into a rate limit.
     """
     body = error_body("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota")
 
@@ -55,9 +57,9 @@ def test_a_dummy_key_does_not_change_the_class_of_an_error(key):
 
 
 @pytest.mark.parametrize("key", ["x", "e", "test", "none", "EMPTY", "ollama"])
-def test_a_short_key_leaves_texts_alone(key):
+def test_a_short_key_is_not_redacted(key):
     """
-    What has fewer than eight characters is a dummy, and part of ordinary words.
+    A key with fewer than eight characters is a dummy and is not redacted.
     """
     long = fail(error_body("The ollama test model has none.", code="context_length_exceeded"), status=400, key=key)
     missing = fail(error_body("No test-model EMPTY.", code="model_not_found"), status=404, key=key)
@@ -68,9 +70,9 @@ def test_a_short_key_leaves_texts_alone(key):
     assert missing.message == "No test-model EMPTY."
 
 
-def test_a_dummy_key_that_equals_a_name_leaves_the_name_alone():
+def test_a_dummy_key_that_equals_a_name_is_not_redacted():
     """
-    Provider and model are ours: a key such as ``lm-studio`` does not redact them.
+    A key such as ``lm-studio`` does not redact the name of the provider or the model.
     """
     settings = {"providers": {"lm-studio": {"plugin": "openai-compatible", "base_url": "http://work.test/v1"}}}
     transport = ScriptedTransport().reply(401, error_body("No."))
@@ -98,7 +100,7 @@ def test_a_dummy_key_that_equals_a_name_leaves_the_name_alone():
 )
 def test_a_repeated_key_is_removed_in_every_form(echo):
     """
-    Whole, without its beginning or its end, and cut where a text is shortened.
+    A key is redacted in full, without its beginning or end, and where a text is truncated.
     """
     error = fail(error_body(f"Incorrect API key provided: {echo}."))
 
@@ -108,9 +110,9 @@ def test_a_repeated_key_is_removed_in_every_form(echo):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "Token ", "Basic "])
-def test_a_key_that_is_given_with_its_scheme_is_removed_without_it(scheme):
+def test_a_key_with_a_scheme_is_also_redacted_without_it(scheme):
     """
-    A server that repeats the bare key shows none of it.
+    If the key includes a scheme, the key alone is redacted as well.
     """
     error = fail(error_body(f"Incorrect API key provided: {KEY}."), key=scheme + KEY)
 
@@ -119,9 +121,9 @@ def test_a_key_that_is_given_with_its_scheme_is_removed_without_it(scheme):
 
 
 @pytest.mark.parametrize("cut", [slice(0, -2), slice(3, None), slice(0, None)])
-def test_a_request_id_that_holds_the_key_is_cleaned(cut):
+def test_a_request_id_with_part_of_the_key_is_redacted(cut):
     """
-    The id of the request may be made of the key, cut by a few characters; the ledger has the cleaned one too.
+    A request id that contains part of the key is redacted in the error and in its attempts.
     """
     error = fail(error_body("No."), headers={"x-request-id": f"req.{KEY[cut]}.7"})
 
@@ -132,7 +134,7 @@ def test_a_request_id_that_holds_the_key_is_cleaned(cut):
 @pytest.mark.parametrize("user", ["me", ""])
 def test_the_password_of_an_address_is_removed(user):
     """
-    As it is, and as the header ``authorization`` holds it.
+    The password of a URL is redacted, also in the form of the header ``authorization``.
     """
     basic = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
     message = f"Refused: Basic {basic}, password {PASSWORD}."
@@ -146,7 +148,7 @@ def test_the_password_of_an_address_is_removed(user):
 
 def test_a_secret_header_of_the_settings_is_removed():
     """
-    Some servers take their key in a header of their own.
+    Values of headers in the settings are redacted, since some servers expect their key there.
     """
     settings = {
         "providers": {
@@ -162,18 +164,18 @@ def test_a_secret_header_of_the_settings_is_removed():
 @pytest.mark.parametrize(
     "body", [f"\xff{KEY}".encode("latin-1"), b"<html>" + KEY.encode(), b'{"error": "' + KEY.encode()]
 )
-def test_a_body_that_cannot_be_read_shows_no_key(body):
+def test_an_unreadable_body_shows_no_key(body):
     """
-    Neither the quoted beginning nor the error of the parser that is chained to it.
+    Neither the quoted body nor the chained error of the parser contains the key.
     """
     assert KEY[8:16] not in reachable_text(fail(body))
     assert KEY[8:16] not in reachable_text(fail(body, status=200))
 
 
 @pytest.mark.parametrize("name", ["budwood.toml", ".env"])
-def test_a_settings_file_that_is_not_utf8_leaves_no_bytes_behind(tmp_path, name):
+def test_an_error_for_an_undecodable_file_has_no_bytes_of_it(tmp_path, name):
     """
-    The error of the codec holds the whole file: it is neither the cause nor the context.
+    The decoding error, which contains the file, is neither the cause nor the context.
     """
     tmp_path.joinpath(name).write_bytes(f"OPENAI_API_KEY='{KEY}' # caf".encode() + b"\xe9\n")
 
@@ -185,9 +187,9 @@ def test_a_settings_file_that_is_not_utf8_leaves_no_bytes_behind(tmp_path, name)
 
 
 @pytest.mark.parametrize("text", [f"api_key = '{KEY}", f"[options]\nretries = '{KEY}'", f"n = {'9' * 5000} # {KEY}"])
-def test_a_settings_file_that_is_wrong_leaves_no_context_behind(tmp_path, text):
+def test_an_error_for_an_invalid_file_has_no_context(tmp_path, text):
     """
-    The errors of parsers and validators hold what they read.
+    The errors of parsers and validators, which contain the file, are not in the context.
     """
     tmp_path.joinpath("budwood.toml").write_text(text, "utf-8")
 
@@ -199,9 +201,9 @@ def test_a_settings_file_that_is_wrong_leaves_no_context_behind(tmp_path, text):
 
 
 @pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY} ", f"{KEY}\r\n"])
-def test_a_key_with_white_space_around_it_is_refused(key):
+def test_a_key_with_white_space_is_rejected(key):
     """
-    The message says so, and nothing is sent: no vendor accepts such a key, and some transports refuse the header.
+    The call raises an error before anything is sent, since no vendor accepts such a key.
     """
     with pytest.raises(CredentialError, match="openai: the API key begins or ends with white space") as caught:
         Client("openai/gpt-5", api_key=key, transport=ScriptedTransport())
@@ -209,9 +211,9 @@ def test_a_key_with_white_space_around_it_is_refused(key):
     assert KEY not in reachable_text(caught.value)
 
 
-def test_a_token_with_white_space_around_it_is_refused():
+def test_a_token_with_white_space_is_rejected():
     """
-    The same for what a token source returns.
+    The same is true for the tokens of a token source.
     """
     source = {"base_url": "https://work.test", "token_source": lambda: AccessToken(secret=f"{KEY}\n")}
     transport = ScriptedTransport()
@@ -224,9 +226,9 @@ def test_a_token_with_white_space_around_it_is_refused():
     assert transport.calls == []
 
 
-def test_a_header_that_cannot_be_read_is_logged_without_the_key(monkeypatch):
+def test_an_unreadable_header_is_logged_without_the_key(monkeypatch):
     """
-    A plugin that fails to read the limits in the headers may quote them.
+    If a plugin fails to parse a rate limit header, the log does not show the key.
     """
     logged: list[str] = []
     monkeypatch.setattr("budwood.logs.emit", lambda event, **fields: logged.append(f"{event} {fields}"))

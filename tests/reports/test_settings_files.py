@@ -1,4 +1,4 @@
-"""Files and variables that editors, shells and mistakes make: read where they have one meaning, explained otherwise."""
+"""Settings files and variables with common mistakes: read if their meaning is clear, otherwise explained."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ LONG_NUMBER = f"a = {'9' * 5000}\n"
 
 
 def load(folder, environment=None, **options):
-    """Read the settings of a folder and of given variables alone."""
+    """
+    Load the settings of one folder and of these variables only.
+    """
     return Settings.load(folder=folder, environment=environment or {}, user_file=folder / "user.toml", **options)
 
 
 @pytest.mark.parametrize("name", ["budwood.toml", "user.toml"])
 def test_a_settings_file_with_a_byte_order_mark_is_read(tmp_path, name):
     """
-    Some editors for Windows write one.
+    A byte order mark, as some editors for Windows write it, is ignored.
     """
     tmp_path.joinpath(name).write_bytes(codecs.BOM_UTF8 + MODEL.encode())
 
@@ -38,7 +40,7 @@ def test_a_settings_file_with_a_byte_order_mark_is_read(tmp_path, name):
 
 def test_a_dotenv_with_a_byte_order_mark_is_read(tmp_path):
     """
-    The mark is no part of the first variable's name.
+    The byte order mark is not part of the first variable's name.
     """
     tmp_path.joinpath(".env").write_bytes(codecs.BOM_UTF8 + b"BUDWOOD_MODEL=offline/extractive\r\n")
 
@@ -46,9 +48,9 @@ def test_a_dotenv_with_a_byte_order_mark_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["budwood.toml", ".env"])
-def test_a_settings_file_in_another_encoding_says_how_to_save_it(tmp_path, name):
+def test_the_error_for_another_encoding_explains_how_to_save_the_file(tmp_path, name):
     """
-    The shell of Windows writes UTF-16.
+    The error for a file in UTF-16 explains how to save it as UTF-8.
     """
     tmp_path.joinpath(name).write_bytes(MODEL.encode("utf-16"))
 
@@ -57,9 +59,9 @@ def test_a_settings_file_in_another_encoding_says_how_to_save_it(tmp_path, name)
 
 
 @pytest.mark.parametrize("text", [DEEP_TABLE, DEEP_LIST, DEEP_INLINE, LONG_NUMBER])
-def test_a_settings_file_beyond_all_bounds_is_a_configuration_error(tmp_path, text):
+def test_an_extreme_settings_file_is_a_configuration_error(tmp_path, text):
     """
-    3,000 nested tables, 3,000 nested lists, a number of 5,000 digits: the error names the file.
+    3,000 nested tables or lists, and a number of 5,000 digits, raise an error that names the file.
     """
     tmp_path.joinpath("budwood.toml").write_text(text, "utf-8")
 
@@ -68,9 +70,9 @@ def test_a_settings_file_beyond_all_bounds_is_a_configuration_error(tmp_path, te
 
 
 @pytest.mark.parametrize("text", [DEEP_TABLE, DEEP_LIST, DEEP_INLINE, LONG_NUMBER])
-def test_a_specification_beyond_all_bounds_is_a_configuration_error(tmp_path, text):
+def test_an_extreme_specification_is_a_configuration_error(tmp_path, text):
     """
-    The same for what describes a dataset.
+    The same is true for specifications of datasets.
     """
     path = tmp_path / "spec.toml"
     path.write_text(text, "utf-8")
@@ -81,7 +83,7 @@ def test_a_specification_beyond_all_bounds_is_a_configuration_error(tmp_path, te
 
 def test_a_specification_with_a_byte_order_mark_is_read(tmp_path):
     """
-    What is wrong with this one is told of its keys, not of its first line.
+    The error is about a key of the file, not about its first line.
     """
     path = tmp_path / "spec.toml"
     path.write_bytes(codecs.BOM_UTF8 + b"rowz = 1\n")
@@ -100,7 +102,7 @@ def test_a_specification_with_a_byte_order_mark_is_read(tmp_path):
 )
 def test_a_variable_with_thousands_of_keys_is_a_configuration_error(tmp_path, environment):
     """
-    The error begins with the variable's name, and is short.
+    The error starts with the name of the variable and is short.
     """
     with pytest.raises(ConfigurationError, match=r"BUDWOOD_[A-Z]+__") as caught:
         load(tmp_path, environment)
@@ -112,9 +114,9 @@ def test_a_variable_with_thousands_of_keys_is_a_configuration_error(tmp_path, en
 @pytest.mark.parametrize(
     "name", ["BUDWOOD_OPTIONS__RETRIES", "BUDWOOD_OPTIONS", "BUDWOOD_PROVIDERS__A", "BUDWOOD_CACHES"]
 )
-def test_a_variable_with_a_value_beyond_all_bounds_is_a_configuration_error(tmp_path, name, value):
+def test_a_variable_with_an_extreme_value_is_a_configuration_error(tmp_path, name, value):
     """
-    Long numbers and deep JSON are refused like any other value that cannot be used.
+    Long numbers and deeply nested JSON raise ConfigurationError.
     """
     with pytest.raises(ConfigurationError):
         load(tmp_path, {name: value})
@@ -123,9 +125,9 @@ def test_a_variable_with_a_value_beyond_all_bounds_is_a_configuration_error(tmp_
 @pytest.mark.parametrize(
     "options", [{"retries": 10**5000}, {"timeout": 10**400}, {"timeout": 1e400}, {"retries": "9" * 5000}]
 )
-def test_an_argument_beyond_all_bounds_is_a_configuration_error(options):
+def test_an_extreme_argument_is_a_configuration_error(options):
     """
-    The same for what a program gives.
+    The same is true for values in `settings=`.
     """
     with pytest.raises(ConfigurationError):
         Settings.load({"options": options})
@@ -135,7 +137,7 @@ def test_an_argument_beyond_all_bounds_is_a_configuration_error(options):
 
 def test_settings_that_contain_themselves_are_a_configuration_error():
     """
-    A table of a program may be a circle.
+    A dictionary that contains itself raises ConfigurationError.
     """
     circle: dict[str, object] = {}
     circle["a"] = circle
@@ -148,7 +150,7 @@ def test_settings_that_contain_themselves_are_a_configuration_error():
 @pytest.mark.parametrize("name", ["BUDWOOD_MODEL", "BUDWOOD_PROVIDERS__OPENAI__BASE_URL", "OPENAI_BASE_URL"])
 def test_a_variable_that_is_not_utf8_is_named(name):
     """
-    Python hands its bytes on as lone surrogates, which no request can hold.
+    Python reads such bytes as lone surrogates; the error names the variable.
     """
     environment = {name: os.fsdecode(b"http://caf\xe9.test"), "OPENAI_API_KEY": "key-of-the-test"}
 
@@ -157,18 +159,18 @@ def test_a_variable_that_is_not_utf8_is_named(name):
 
 
 @pytest.mark.parametrize("setting", [{"base_url": "http://\ud800.test"}, {"base_url": "http://[::1/v1"}])
-def test_an_explicit_address_that_is_none_is_an_error_of_ours(setting):
+def test_an_invalid_base_url_argument_is_a_configuration_error(setting):
     """
-    Lone surrogates and broken brackets do not escape as errors of codecs and parsers.
+    Lone surrogates and invalid brackets in a URL raise ConfigurationError.
     """
     with pytest.raises(BudwoodError):
         Client("openai/gpt-5", api_key="key-of-the-test", **setting).ask("Hi", retries=0)
 
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800", None, 5.5])
-def test_a_chat_is_not_loaded_from_what_is_no_path(path):
+def test_loading_a_chat_from_an_invalid_path_is_an_error(path):
     """
-    Names that no file can have, and values that are no names.
+    Values that are not paths, and invalid file names, raise a BudwoodError.
     """
     with Client("offline/extractive") as client:
         with pytest.raises(ConfigurationError, match="Cannot read"):
@@ -179,7 +181,7 @@ def test_a_chat_is_not_loaded_from_what_is_no_path(path):
 
 def test_a_saved_chat_with_a_byte_order_mark_is_loaded(tmp_path):
     """
-    An editor may have added it.
+    A byte order mark at the start of a saved chat is ignored.
     """
     path = tmp_path / "talk.json"
     with Client("offline/extractive") as client:
@@ -189,18 +191,18 @@ def test_a_saved_chat_with_a_byte_order_mark_is_loaded(tmp_path):
         assert client.load_chat(path).system == "Be brief."
 
 
-def test_a_specification_is_not_loaded_from_what_is_no_path():
+def test_loading_a_specification_from_an_invalid_path_is_an_error():
     """
-    The same for specifications.
+    The same is true for specifications.
     """
     with pytest.raises(ConfigurationError, match="null byte"):
         load_spec("a\0b")
 
 
 @pytest.mark.parametrize("settings", ["budwood.toml", ["a"], 5, {"providers": {1: {}}}, {1: 2}, {"models": {5: {}}}])
-def test_settings_that_are_no_table_of_names_are_a_configuration_error(settings):
+def test_settings_of_another_type_are_a_configuration_error(settings):
     """
-    A path, a list, a number, and names that are no text.
+    `settings=` rejects lists, numbers, and keys that are not strings.
     """
     with pytest.raises(ConfigurationError):
         Client("offline/extractive", settings=settings)

@@ -1,4 +1,4 @@
-"""Specifications that users write by hand: what has one meaning is read, and every other error says what to do."""
+"""Specifications of datasets: read if their meaning is clear, otherwise rejected with an explanation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Colour(enum.Enum):
 
 
 def with_key(path, value=1):
-    """Return the specification with one more key, at a dotted path."""
+    """
+    Return the specification with one additional key at a dotted path.
+    """
     *tables, key = path.split(".")
     spec = {name: dict(inner) if isinstance(inner, dict) else inner for name, inner in CONVERSATION.items()}
     table = spec
@@ -58,7 +60,9 @@ def with_key(path, value=1):
 
 
 def refused(source):
-    """Plan a specification that is not valid; return the text of the error."""
+    """
+    Plan an invalid specification, and return the text of the error.
+    """
     with pytest.raises(ConfigurationError) as raised:
         make_plan(source)
     assert not isinstance(raised.value.__cause__ or raised.value.__context__, ValidationError)
@@ -67,7 +71,7 @@ def refused(source):
 
 def test_a_dictionary_is_a_specification(tmp_path, monkeypatch):
     """
-    It has the form of the file; its paths are relative to the current folder, or to its ``root``.
+    A dictionary has the keys of the file; its paths are relative to the current folder or to its ``root``.
     """
     write_documents(tmp_path)
     elsewhere = {**CONVERSATION, "root": str(tmp_path), "output": "other.jsonl"}
@@ -80,7 +84,7 @@ def test_a_dictionary_is_a_specification(tmp_path, monkeypatch):
 
 def test_a_path_can_be_planned(tmp_path):
     """
-    `make_plan` takes what `generate` takes.
+    `make_plan` accepts the same arguments as `generate`.
     """
     write_documents(tmp_path)
     path = tmp_path / "spec.toml"
@@ -93,16 +97,16 @@ def test_a_path_can_be_planned(tmp_path):
 
 @pytest.mark.parametrize("act", [generate, make_plan, load_spec, resume, show_run, list_runs])
 @pytest.mark.parametrize("source", [None, 5, 1.5, b"spec.toml", ["spec.toml"], {"rows"}, "a\0b", "\ud800", "x" * 9000])
-def test_what_is_no_specification_is_refused(act, source):
+def test_invalid_specification_arguments_are_rejected(act, source):
     """
-    Other types, and names that no file can have, are errors of Budwood, wherever a path is expected.
+    Other types and invalid file names raise errors of Budwood.
     """
     with pytest.raises(BudwoodError):
         act(source)
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: GenerationSpec(**{**CONVERSATION, "rows": 0}), "GenerationSpec: 'rows'"),
         (
@@ -117,19 +121,19 @@ def test_what_is_no_specification_is_refused(act, source):
         (Choice, "'plugin' is missing"),
     ],
 )
-def test_classes_explain_values_that_are_not_valid(make, said):
+def test_classes_explain_invalid_values(make, message):
     """
-    From Python the errors are those of a file: no traceback of Pydantic, and the place of the value.
+    Invalid values in Python raise the same errors as in a file, with the place of the value.
     """
     with pytest.raises(ConfigurationError) as raised:
         make()
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
-    ("turns", "said"),
+    ("turns", "message"),
     [
         ([4, 1], "turns must be [minimum, maximum]; got [4, 1]."),
         ((4, 1), "turns must be [minimum, maximum]; got [4, 1]."),
@@ -146,11 +150,11 @@ def test_classes_explain_values_that_are_not_valid(make, said):
         (None, "got null."),
     ],
 )
-def test_turns_that_are_not_valid_are_shown(turns, said):
+def test_invalid_turns_are_shown(turns, message):
     """
-    The error says the form that is expected and shows the value.
+    The error shows the expected form and the value.
     """
-    assert said in refused(with_key("conversation.turns", turns))
+    assert message in refused(with_key("conversation.turns", turns))
 
 
 @pytest.mark.parametrize(
@@ -189,29 +193,29 @@ def test_turns_that_are_not_valid_are_shown(turns, said):
         ("conversation.reasoning", "reasoning_effort"),
     ],
 )
-def test_keys_of_other_programs_have_an_answer(key, hint):
+def test_keys_of_other_programs_are_explained(key, hint):
     """
-    A key that belongs elsewhere, or has another name here, is refused with the place where it belongs.
+    The error for a key of another program names Budwood's equivalent.
     """
-    said = refused(with_key(key))
+    message = refused(with_key(key))
 
-    assert f"unknown key '{key}'" in said
-    assert hint in said
+    assert f"unknown key '{key}'" in message
+    assert hint in message
 
 
-def test_a_misspelt_key_gets_one_answer():
+def test_a_misspelt_key_gets_one_suggestion():
     """
-    If a key of the same table is near, no other place is proposed.
+    If a similar key exists in the same table, only this key is suggested.
     """
-    said = refused({**CONVERSATION, "documents": {"path": ["a.md"]}})
+    message = refused({**CONVERSATION, "documents": {"path": ["a.md"]}})
 
-    assert "did you mean paths" in said
-    assert "output" not in said
+    assert "did you mean paths" in message
+    assert "output" not in message
 
 
 def test_stop_is_an_option(tmp_path):
     """
-    A text or a list of them, as for `ask`.
+    `stop` accepts a text or a list of texts, as in `ask`.
     """
     write_documents(tmp_path)
     for stop in ("END", ["END", "STOP"]):
@@ -228,9 +232,9 @@ def test_stop_is_an_option(tmp_path):
     ],
 )
 @pytest.mark.parametrize("value", [10**400, -(10**5000), float("inf"), float("nan"), "9" * 5000], ids=range(5))
-def test_huge_numbers_are_refused(tmp_path, key, value):
+def test_huge_numbers_are_rejected(tmp_path, key, value):
     """
-    Before anything is planned for them.
+    Huge numbers raise an error before the plan is made.
     """
     write_documents(tmp_path)
 
@@ -238,15 +242,15 @@ def test_huge_numbers_are_refused(tmp_path, key, value):
 
 
 @pytest.mark.parametrize("output", ["", ".", "..", "/", "a\0b", "docs/.."])
-def test_an_output_that_is_no_file_is_refused(output):
+def test_an_invalid_output_is_rejected(output):
     """
-    Folders and names that no file can have.
+    Folders and invalid file names raise an error.
     """
     assert "'output'" in refused({**CONVERSATION, "output": output})
 
 
 @pytest.mark.parametrize("paths", [["a\0b"], ["docs/*\0"], [""], [1], [], "docs/*"])
-def test_document_paths_that_are_not_valid_are_refused(paths):
+def test_invalid_document_paths_are_rejected(paths):
     """
     The error names the key.
     """
@@ -254,16 +258,18 @@ def test_document_paths_that_are_not_valid_are_refused(paths):
 
 
 def nested(depth):
-    """Return a schema that is nested this deeply."""
+    """
+    Return a schema with this many nested levels.
+    """
     schema = {"type": "string"}
     for _ in range(depth):
         schema = {"type": "array", "items": schema}
     return schema
 
 
-def test_a_schema_beyond_all_bounds_is_refused(tmp_path):
+def test_an_extreme_schema_is_rejected(tmp_path):
     """
-    Thousands of levels, in a dictionary and in a file.
+    Thousands of nested levels raise an error, in a dictionary and in a file.
     """
     row = {"model": OFFLINE, "instruction": "Go."}
     strategy = {"plugin": "seed-list", "seeds": ["a"]}
@@ -277,7 +283,7 @@ def test_a_schema_beyond_all_bounds_is_refused(tmp_path):
 @pytest.mark.parametrize("kind", [Person, list[Person], Place, Colour, int, dict[str, int], Person | None])
 def test_a_schema_may_be_any_type(kind):
     """
-    Whatever Pydantic can validate, as for `ask`.
+    `schema` accepts each type that Pydantic validates, as in `ask`.
     """
     spec = RowSpec(model=OFFLINE, schema=kind, instruction="Go.")
 
@@ -285,7 +291,7 @@ def test_a_schema_may_be_any_type(kind):
 
 
 @pytest.mark.parametrize("kind", [object(), ["a"], "schema.json", 5, dt.date(2026, 1, 1)])
-def test_a_schema_that_is_no_type_is_refused(kind):
+def test_an_invalid_schema_is_rejected(kind):
     """
     The error names the key.
     """

@@ -1,4 +1,4 @@
-"""What a vendor says of a tool call besides name and arguments goes back to that vendor, and to no other."""
+"""Additional fields of tool calls are sent back to the vendor that wrote them, and to no other."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def call_sent_back(scripted):
 
 @pytest.mark.report("securo-finance/securo#884", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_a_signature_beside_the_function_goes_back(streamed, scripted, clock):
+def test_a_signature_beside_the_function_is_sent_back(streamed, scripted, clock):
     """
-    Gemini 3 behind a compatible server refuses the next turn without the signature of the call.
+    Gemini 3 rejects the next turn if the signature of a call is missing.
     """
     call = tool_call(extra_content=SIGNATURE)
     if streamed:
@@ -35,9 +35,9 @@ def test_a_signature_beside_the_function_goes_back(streamed, scripted, clock):
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_a_field_inside_the_function_goes_back_inside_it(streamed, scripted, clock):
+def test_a_field_inside_the_function_is_sent_back_inside_it(streamed, scripted, clock):
     """
-    Unknown fields keep their place.
+    Unknown fields are sent back at the same place.
     """
     call = tool_call()
     call["function"]["thought_signature"] = "SIG"
@@ -53,7 +53,7 @@ def test_a_field_inside_the_function_goes_back_inside_it(streamed, scripted, clo
 
 def test_a_signature_that_comes_with_a_later_fragment_belongs_to_the_call(scripted, clock):
     """
-    The arguments of a streamed call are complete although its signature comes in another fragment, without an id.
+    A signature in a later fragment without an id is added to the call.
     """
     first = {"index": 0, "function": {"name": "weather", "arguments": '{"city": '}}
     second = {"index": 0, "function": {"arguments": '"Oslo"}'}, "extra_content": SIGNATURE}
@@ -69,7 +69,7 @@ def test_a_signature_that_comes_with_a_later_fragment_belongs_to_the_call(script
 
 def test_a_signature_does_not_go_to_another_vendor(scripted, clock):
     """
-    A call that continues with another vendor holds what every vendor knows, and nothing more.
+    Another vendor gets only the standard fields of the call.
     """
     scripted.reply(200, calling(tool_call(extra_content=SIGNATURE)))
     scripted.reply(200, chat_reply("Rain.")).reply(200, chat_reply("Bye."))

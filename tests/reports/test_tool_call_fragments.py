@@ -1,4 +1,4 @@
-"""Streamed tool calls come out as what the model called, however a server numbers, names and cuts their fragments."""
+"""Fragments of streamed tool calls are joined to complete calls, however a server numbers and splits them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def get_time() -> str:
 
 def fragment(arguments=None, name=None, **fields):
     """
-    Make a fragment of a call; what is None is left out.
+    Return a fragment of a call, without the fields that are None.
     """
     function = {"name": name, "arguments": arguments}
     return {"function": {key: value for key, value in function.items() if value is not None}, **fields}
@@ -29,7 +29,7 @@ def fragment(arguments=None, name=None, **fields):
 
 def streamed_calls(scripted, clock, *fragments, tools=(weather,)):
     """
-    Stream one fragment a chunk, and return the calls of the response.
+    Stream one fragment per chunk, and return the calls of the response.
     """
     scripted.reply(200, chunks=events(*(chunk({"tool_calls": [one]}) for one in fragments), chunk({}, "tool_calls")))
     response = ask(scripted, clock, streamed=True, tools=list(tools), execute_tools=False)
@@ -55,10 +55,10 @@ def streamed_calls(scripted, clock, *fragments, tools=(weather,)):
         pytest.param([{"id": 1}, {"id": 2}], id="ids as numbers"),
     ],
 )
-@pytest.mark.parametrize("cut", [False, True], ids=["complete", "in pieces"])
-def test_two_calls_of_one_tool_stay_two(fields, cut, scripted, clock):
+@pytest.mark.parametrize("cut", [False, True], ids=["complete", "in parts"])
+def test_two_calls_of_one_tool_remain_two(fields, cut, scripted, clock):
     """
-    Parallel calls of one tool under one index, or under one id, are told apart by their complete arguments.
+    Parallel calls of a tool with the same index or id are separated when the arguments are complete.
     """
     fragments = []
     for arguments, own in zip((OSLO, ROME), fields, strict=True):
@@ -75,12 +75,12 @@ def test_two_calls_of_one_tool_stay_two(fields, cut, scripted, clock):
 @pytest.mark.parametrize("index", [{"index": 0}, {}], ids=["with an index", "without one"])
 def test_a_new_id_in_each_fragment_is_one_call(named, index, scripted, clock):
     """
-    While the arguments are incomplete, another id does not begin another call.
+    A new id starts a new call only if the arguments before it are complete.
     """
-    pieces = ['{"ci', 'ty": ', '"Oslo"}']
+    parts = ['{"ci', 'ty": ', '"Oslo"}']
     fragments = [
-        fragment(piece, "weather" if named or not number else None, id=f"id_{number}", **index)
-        for number, piece in enumerate(pieces)
+        fragment(part, "weather" if named or not number else None, id=f"id_{number}", **index)
+        for number, part in enumerate(parts)
     ]
 
     assert streamed_calls(scripted, clock, *fragments) == ONE
@@ -88,9 +88,9 @@ def test_a_new_id_in_each_fragment_is_one_call(named, index, scripted, clock):
 
 @pytest.mark.parametrize("ids", [[None, None, None], ["a", None, None], ["a", "a", "a"]], ids=str)
 @pytest.mark.parametrize("names", [("wea", "ther"), ("we", "at", "her"), ("wea", "weather")], ids=str)
-def test_a_name_in_pieces_is_one_name(names, ids, scripted, clock):
+def test_parts_of_a_name_are_joined(names, ids, scripted, clock):
     """
-    A name that comes in pieces, or that grows, is joined; the tools of the request tell it from a second call.
+    Parts of a name are joined; a name of another tool of the request starts a new call.
     """
     fragments = [
         fragment("", name, index=0, **({"id": own} if own else {})) for name, own in zip(names, ids, strict=False)
@@ -99,9 +99,9 @@ def test_a_name_in_pieces_is_one_name(names, ids, scripted, clock):
     assert streamed_calls(scripted, clock, *fragments, fragment(OSLO, index=0)) == ONE
 
 
-def test_a_name_in_pieces_before_a_second_call(scripted, clock):
+def test_parts_of_a_name_are_joined_before_a_second_call(scripted, clock):
     """
-    Under one index a complete call ends before the next name.
+    With one index, a complete call ends before the next name.
     """
     fragments = [
         fragment("", "wea", index=0),
@@ -114,9 +114,9 @@ def test_a_name_in_pieces_before_a_second_call(scripted, clock):
     assert streamed_calls(scripted, clock, *fragments) == BOTH
 
 
-def test_calls_without_arguments_are_told_apart_by_their_names(scripted, clock):
+def test_calls_without_arguments_are_separated_by_their_names(scripted, clock):
     """
-    The name of another tool of the request begins a call, although the first has no arguments yet.
+    The name of another tool starts a new call, even if the first has no arguments yet.
     """
     fragments = [fragment("", "get_time", index=0), fragment(OSLO, "weather", index=0)]
 
@@ -124,18 +124,18 @@ def test_calls_without_arguments_are_told_apart_by_their_names(scripted, clock):
 
 
 @pytest.mark.parametrize("own", [{"index": 0}, {"index": 0, "id": "a"}], ids=["no id", "one id"])
-def test_a_name_that_is_repeated_with_each_fragment_begins_no_call(own, scripted, clock):
+def test_a_repeated_name_does_not_start_a_call(own, scripted, clock):
     """
-    Some servers repeat id and name in every fragment, and end with one that has no arguments.
+    Some servers repeat the id and the name in each fragment; that does not start a new call.
     """
-    pieces = ["", OSLO[:5], OSLO[5:], ""]
+    parts = ["", OSLO[:5], OSLO[5:], ""]
 
-    assert streamed_calls(scripted, clock, *(fragment(piece, "weather", **own) for piece in pieces)) == ONE
+    assert streamed_calls(scripted, clock, *(fragment(part, "weather", **own) for part in parts)) == ONE
 
 
-def test_an_index_of_its_own_for_each_fragment_is_one_call(scripted, clock):
+def test_fragments_without_id_and_name_belong_to_one_call(scripted, clock):
     """
-    A fragment with neither id nor name belongs to the call before it, whatever its index.
+    A fragment without id and name belongs to the previous call, whatever its index.
     """
     fragments = [fragment("", "weather", index=0, id="a"), fragment(OSLO[:5], index=1), fragment(OSLO[5:], index=2)]
 
@@ -144,7 +144,7 @@ def test_an_index_of_its_own_for_each_fragment_is_one_call(scripted, clock):
 
 def test_an_empty_object_before_the_arguments_is_a_placeholder(scripted, clock):
     """
-    Gateways that begin a call with ``{}`` replace it by the arguments that follow.
+    If a call starts with the arguments ``{}``, the following arguments replace them.
     """
     fragments = [fragment("{}", "weather", index=0, id="a"), fragment(OSLO[:5], index=0), fragment(OSLO[5:], index=0)]
 
@@ -153,7 +153,7 @@ def test_an_empty_object_before_the_arguments_is_a_placeholder(scripted, clock):
 
 def test_interleaved_fragments_find_their_calls_by_id(scripted, clock):
     """
-    Calls that are written side by side under one index are sorted by their ids.
+    Interleaved fragments with one index are assigned by their ids.
     """
     fragments = [
         fragment(OSLO[:5], "weather", index=0, id="a"),
@@ -178,7 +178,7 @@ def test_interleaved_fragments_find_their_calls_by_id(scripted, clock):
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 def test_name_and_arguments_may_be_in_other_places(call, expected, streamed, scripted, clock):
     """
-    What has one meaning is read, whole and streamed.
+    Names and arguments outside of `function` are read, with and without streaming.
     """
     if streamed:
         assert streamed_calls(scripted, clock, call) == [("weather", expected)]
@@ -190,9 +190,9 @@ def test_name_and_arguments_may_be_in_other_places(call, expected, streamed, scr
 
 @pytest.mark.parametrize("calls", [{"tool_calls": tool_call()}, {"tool_calls": [None, tool_call()]}], ids=str)
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_calls_may_be_one_object_or_hold_null(calls, streamed, scripted, clock):
+def test_a_single_call_and_null_are_read(calls, streamed, scripted, clock):
     """
-    A single call in place of a list, and null among calls, are read.
+    A single call instead of a list is read, and null in the list is ignored.
     """
     if streamed:
         scripted.reply(200, chunks=events(chunk(calls), chunk({}, "tool_calls")))
@@ -207,7 +207,7 @@ def test_calls_may_be_one_object_or_hold_null(calls, streamed, scripted, clock):
 
 def test_one_id_for_two_calls_of_a_complete_reply(scripted, clock):
     """
-    The second call with an id gets another, so that each result finds its call.
+    The second call with the same id gets a new id, so that each result belongs to one call.
     """
     scripted.reply(200, calling(tool_call(), tool_call(ROME))).reply(200, calling(content="Rain."))
     ask(scripted, clock, tools=[weather])

@@ -1,4 +1,4 @@
-"""Images in the result of a tool reach the model, are refused, or are reported as an adaptation."""
+"""Images in tool results are sent to the model, rejected, or reported as an adaptation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import pytest
 
 import budwood
-from budwood.types import ImagePart, Message, TextPart, ToolResultPart
+from budwood.types import ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
 from budwood_testing import FakeClock, ScriptedTransport, chat_reply
 
 PIXEL = base64.b64decode("iVBORw0KGgo=")
@@ -35,7 +35,7 @@ OLLAMA_REPLY = {"model": "m", "message": {"role": "assistant", "content": "ok"},
 
 def dictionaries(url=DATA_URL, *, calls=1):
     """
-    Return a conversation in OpenAI's form whose tools returned a text and an image each.
+    Return a conversation in OpenAI's form with two tools that returned a text and an image each.
     """
     ids = [f"c{number}" for number in range(calls)]
     tool_calls = [{"id": one, "type": "function", "function": {"name": "shot", "arguments": "{}"}} for one in ids]
@@ -49,7 +49,7 @@ def dictionaries(url=DATA_URL, *, calls=1):
 
 def ask(model, reply, messages, **own):
     """
-    Ask a model that gives this reply; return the reply and the body that was sent. ``here`` has settings of its own.
+    Ask a model that gives this reply; return the reply and the sent body. ``here`` are additional settings.
     """
     transport = ScriptedTransport().reply(200, reply)
     settings = {"providers": {"here": {"plugin": "openai-compatible", "base_url": "http://x.test/v1", **own}}}
@@ -62,7 +62,7 @@ def ask(model, reply, messages, **own):
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
 def test_anthropic_gets_images_inside_the_result():
     """
-    Text and image become blocks of the tool_result, in their order.
+    Text and image become blocks of the tool_result in their order.
     """
     response, body = ask("anthropic/claude-sonnet-4-5", ANTHROPIC_REPLY, dictionaries())
 
@@ -72,10 +72,26 @@ def test_anthropic_gets_images_inside_the_result():
     assert response.adaptations == ()
 
 
+def test_anthropic_gets_no_error_with_images():
+    """
+    A tool_result with ``is_error`` takes only text: the images are sent, and the change is reported.
+    """
+    parts = (TextPart(text="the screen"), ImagePart(data=PIXEL, media_type="image/png"))
+    result = ToolResultPart(call_id="c1", name="shot", content=parts, is_error=True)
+    call = Message(role="assistant", parts=(ToolCallPart(id="c1", name="shot"),))
+    messages = [Message.user("Look."), call, Message.tool(result)]
+    response, body = ask("anthropic/claude-sonnet-4-5", ANTHROPIC_REPLY, messages)
+
+    (block,) = body["messages"][2]["content"]
+    assert [one["type"] for one in block["content"]] == ["text", "image"]
+    assert "is_error" not in block
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
+
+
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
 def test_chat_completions_gets_images_in_a_user_message_after_all_results():
     """
-    Its tool messages take only text, so the images of both results follow, each after the name of its call.
+    Tool messages accept only text, so the images follow in a user message with the names of the calls.
     """
     later = [*dictionaries(calls=2), {"role": "user", "content": "Well?"}]
     response, body = ask("here/m", chat_reply("ok"), later)
@@ -95,7 +111,7 @@ def test_chat_completions_gets_images_in_a_user_message_after_all_results():
 
 def test_chat_completions_never_gets_an_empty_result():
     """
-    A result that is an image alone refers to the message that follows.
+    The result of a call that returned only an image refers to the following message.
     """
     messages = dictionaries()
     messages[2]["content"] = messages[2]["content"][1:]
@@ -107,7 +123,7 @@ def test_chat_completions_never_gets_an_empty_result():
 
 def test_mistral_gets_images_inside_the_result():
     """
-    Mistral refuses a user message after a tool message, and takes content chunks in a tool message.
+    Mistral accepts content chunks in tool messages, and rejects a user message after them.
     """
     response, body = ask("mistral/pixtral-12b", chat_reply("ok"), dictionaries())
 
@@ -131,7 +147,7 @@ def test_responses_gets_images_inside_the_output():
 
 def test_gemini_3_gets_images_inside_the_response():
     """
-    A functionResponse has parts of inline data.
+    Images become inline data in the parts of the functionResponse.
     """
     response, body = ask("gemini/gemini-3-pro-preview", GEMINI_REPLY, dictionaries())
 
@@ -144,7 +160,7 @@ def test_gemini_3_gets_images_inside_the_response():
 @pytest.mark.parametrize(("model", "url"), [("gemini-2.5-flash", DATA_URL), ("gemini-3-pro-preview", ADDRESS)])
 def test_gemini_gets_other_images_after_all_responses(model, url):
     """
-    What a model does not take inside follows the responses in the same content, and is reported.
+    Images that a model does not accept in a response follow all responses, and are reported as an adaptation.
     """
     response, body = ask(f"gemini/{model}", GEMINI_REPLY, dictionaries(url, calls=2))
 
@@ -156,7 +172,7 @@ def test_gemini_gets_other_images_after_all_responses(model, url):
 
 def test_ollama_gets_images_beside_the_text_of_the_result():
     """
-    A tool message has images, as any message of Ollama's.
+    The tool message has the field images, as other messages of Ollama.
     """
     _, body = ask("ollama/qwen3-vl", OLLAMA_REPLY, dictionaries())
 
@@ -164,9 +180,9 @@ def test_ollama_gets_images_beside_the_text_of_the_result():
     assert body["messages"][2]["images"] == ["iVBORw0KGgo="]
 
 
-def test_a_model_that_reads_no_images_refuses_those_of_a_result():
+def test_images_in_results_are_rejected_for_models_without_vision():
     """
-    Nothing is sent.
+    The call raises an error before the result is sent.
     """
     with pytest.raises(budwood.UnsupportedError, match="images"):
         ask("here/m", {}, dictionaries(), lacks=["image_input"])
@@ -175,7 +191,7 @@ def test_a_model_that_reads_no_images_refuses_those_of_a_result():
 @pytest.mark.parametrize("returned", ["image", "list"])
 def test_a_tool_can_return_an_image(returned):
     """
-    An image that a function returns, alone or in a list, reaches the model as an image.
+    An image that a function returns, alone or in a list, is sent to the model as an image.
     """
     image = ImagePart(data=PIXEL, media_type="image/png")
 
@@ -197,9 +213,9 @@ def test_a_tool_can_return_an_image(returned):
 
 
 @pytest.mark.parametrize("model", ["here/m", "ollama/m", "gemini/gemini-2.5-flash", "anthropic/claude-opus-4-5"])
-def test_images_where_the_api_takes_none_are_refused(model):
+def test_images_in_system_messages_are_rejected(model):
     """
-    An image in a system message is not dropped: nothing is sent.
+    An image in a system message raises an error before anything is sent.
     """
     system = Message(role="system", parts=(TextPart(text="Be brief."), ImagePart(url=DATA_URL)))
 
@@ -209,7 +225,7 @@ def test_images_where_the_api_takes_none_are_refused(model):
 
 def test_results_with_images_can_be_saved():
     """
-    A conversation with such a result is the same after JSON.
+    A conversation with such a result is unchanged after it was saved and loaded as JSON.
     """
     parts = (TextPart(text="the screen"), ImagePart(data=PIXEL, media_type="image/png"))
     message = Message.tool(ToolResultPart(call_id="c1", name="shot", content=parts))

@@ -44,7 +44,7 @@ class ChatStream:
         self._partial = partial
 
     def __repr__(self) -> str:
-        return f"ChatStream({_state(self._events.result, self._partial())})"
+        return f"ChatStream({_describe_state(self._events.result, self._partial())})"
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +82,7 @@ class ChatStream:
         Raises:
             BudwoodError: Nothing has arrived.
         """
-        return self._events.result or _arrived(self._partial())
+        return self._events.result or _require_response(self._partial())
 
     def close(self) -> None:
         """Close the connection. Closing twice is no error."""
@@ -99,7 +99,7 @@ class AsyncChatStream:
         self._partial = partial
 
     def __repr__(self) -> str:
-        return f"AsyncChatStream({_state(self._events.result, self._partial())})"
+        return f"AsyncChatStream({_describe_state(self._events.result, self._partial())})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,7 +132,7 @@ class AsyncChatStream:
     @property
     def response(self) -> ChatResponse:
         """The complete reply, after all events were read; see `ChatStream.response`."""
-        return self._events.result or _arrived(self._partial())
+        return self._events.result or _require_response(self._partial())
 
     async def close(self) -> None:
         """Close the connection. Closing twice is no error."""
@@ -187,13 +187,13 @@ class AsyncPullStream:
         await self._events.close()
 
 
-def _state(response: ChatResponse | None, partial: ChatResponse | None) -> str:
+def _describe_state(response: ChatResponse | None, partial: ChatResponse | None) -> str:
     if response is not None:
         return "complete"
     return "nothing has arrived" if partial is None else f"{len(partial.text)} characters have arrived"
 
 
-def _arrived(response: ChatResponse | None) -> ChatResponse:
+def _require_response(response: ChatResponse | None) -> ChatResponse:
     if response is None:
         raise BudwoodError("No part of the reply has arrived.", hint="Read the events of the stream first.")
     return response
@@ -215,7 +215,7 @@ class _PartialJSON:
 
     def add(self, event: StreamEvent) -> Iterator[JSON]:
         """Add an event; yield the new value if it has changed."""
-        if text := self._text_of(event):
+        if text := self._get_text(event):
             self._text.append(text)
             self._length += len(text)
         if self._length >= self._due or isinstance(event, Finished):
@@ -229,7 +229,7 @@ class _PartialJSON:
             self._last = value
             yield value
 
-    def _text_of(self, event: StreamEvent) -> str:
+    def _get_text(self, event: StreamEvent) -> str:
         match event:
             case TextDelta(text=text, choice=0):
                 return text

@@ -30,7 +30,6 @@ from budwood.providing import (
     adapt_parameters,
     classify_error,
     inline_image,
-    parse_chunk,
     parse_object,
     parse_request_id,
 )
@@ -169,7 +168,9 @@ class SeerStream(BaseStreamDecoder[bytes]):
         self._is_complete = False
 
     def _decode(self, frame: bytes) -> Iterator[StreamEvent]:
-        chunk = parse_chunk(frame)
+        chunk = self._parse(frame)
+        if chunk is None:  # it only keeps the connection alive
+            return
         if "problem" in chunk:
             raise self._seer.create_error(self._head, chunk)
         if "id" in chunk:

@@ -1,4 +1,4 @@
-"""Shapes of structured output, and models that lack something for it."""
+"""Schemas of structured output, and models without certain capabilities."""
 
 from __future__ import annotations
 

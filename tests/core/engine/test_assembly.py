@@ -38,7 +38,7 @@ PIECES = st.lists(WORDS, max_size=5)
 
 
 def built(*events) -> ChatResponse:
-    """Put a response together."""
+    """Build a response from events."""
     builder = ResponseBuilder()
     builder.add(events)
     return builder.build()
@@ -51,7 +51,7 @@ def chunk(**delta):
 
 @functools.cache
 def talker() -> tuple[Client, ScriptedTransport]:
-    """Make one client for all examples: to look for plugins at each would be most of the work."""
+    """Return one client for all examples, because creating a client takes most of the time."""
     scripted = ScriptedTransport()
     return Client("openai/m", api_key="k", transport=scripted, clock=FakeClock(), cache=False), scripted
 
@@ -67,16 +67,16 @@ def streamed(*chunks, finish_reason="stop") -> ChatResponse:
 
 
 def asked(**message) -> ChatResponse:
-    """Ask for the same whole."""
+    """Send the same request without streaming."""
     client, scripted = talker()
     scripted.reply(body=chat_reply(**message))
     return client.ask("hi")
 
 
 @given(PIECES, PIECES, PIECES, st.lists(PIECES, max_size=3))
-def test_a_streamed_reply_equals_the_whole_one(reasoning, content, refusal, calls):
+def test_streamed_replies_equal_complete_ones(reasoning, content, refusal, calls):
     """
-    Reasoning, text, refusal and calls of tools are the same message, however the stream cuts them.
+    Reasoning, text, refusals and tool calls are equal, however the stream is split.
     """
     chunks = [chunk(role="assistant")]
     chunks += [chunk(reasoning_content=piece) for piece in reasoning]
@@ -113,7 +113,7 @@ PARTS = st.one_of(
 
 
 def joined(message: Message) -> Message:
-    """Bring neighbours of one kind together, as a stream does."""
+    """Join adjacent parts of one type, as a stream does."""
     parts = []
     for part in message.parts:
         if parts and type(part) is type(parts[-1]) and isinstance(part, TextPart | RefusalPart):
@@ -127,9 +127,9 @@ MESSAGES = st.lists(PARTS, max_size=6).map(lambda parts: joined(Message(role="as
 
 
 @given(MESSAGES, st.lists(MESSAGES, max_size=2), st.sampled_from(["stop", "length", "refusal"]))
-def test_events_of_a_response_make_it_again(message, alternatives, reason):
+def test_a_response_can_be_rebuilt_from_its_events(message, alternatives, reason):
     """
-    A whole response, written as events, is the same response: streams from a cache lose nothing.
+    Streams from a cache lose nothing.
     """
     response = ChatResponse(
         message=message,
@@ -148,7 +148,7 @@ def test_events_of_a_response_make_it_again(message, alternatives, reason):
 
 def test_fragments_of_calls_are_joined_by_their_index():
     """
-    Fragments of several calls may be interleaved; each goes to the call of its number.
+    Fragments of several calls may be interleaved.
     """
     response = built(
         ToolCallDelta(0, "a", "first", '{"x"'),
@@ -164,18 +164,18 @@ def test_fragments_of_calls_are_joined_by_their_index():
     )
 
 
-def test_calls_without_ids_get_ids_that_differ():
+def test_calls_without_ids_get_unique_ids():
     """
-    A server that gives no ids still lets results be told apart.
+    Results can be assigned to calls without ids of the server.
     """
     response = built(ToolCallDelta(0, None, "look", "{}"), ToolCallDelta(1, None, "look", "{}"))
 
     assert len({call.id for call in response.tool_calls}) == 2
 
 
-def test_alternatives_are_messages_of_their_own():
+def test_further_choices_are_alternatives():
     """
-    Choices beside the first become alternatives in their order, and end for themselves.
+    Choices beside the first become alternatives, in order, with separate ends.
     """
     response = built(
         TextDelta("c", 2), TextDelta("a"), TextDelta("b", 1), TextDelta("!", 2), Finished("length", "l", 1),
@@ -187,9 +187,9 @@ def test_alternatives_are_messages_of_their_own():
     assert (response.finish_reason, response.raw_finish_reason) == ("stop", "s")
 
 
-def test_whole_reasoning_replaces_what_grew():
+def test_complete_reasoning_replaces_the_deltas():
     """
-    Closed reasoning holds what its vendor wants back, once: the pieces before it are not kept beside it.
+    Complete reasoning has the data that its vendor needs back; its deltas are not repeated.
     """
     part = ReasoningPart(text="Hm.", provider="openai", data={"signature": "x"})
 
@@ -199,9 +199,9 @@ def test_whole_reasoning_replaces_what_grew():
     assert (response.reasoning, response.text) == ("Hm.", "Yes.")
 
 
-def test_whole_texts_replace_what_grew():
+def test_complete_texts_replace_the_deltas():
     """
-    Closed texts hold what their vendor wants back, once; several that were open are closed one after the other.
+    Complete texts have the data that their vendor needs back; several open texts are closed in turn.
     """
     text = TextPart(text="Yes.", provider="openai", data={"id": "1"})
     no = RefusalPart(text="No.", provider="openai", data={"id": "1"})
@@ -215,9 +215,9 @@ def test_whole_texts_replace_what_grew():
     assert response.message.parts == (text, no, later, TextPart(text="!"))
 
 
-def test_a_whole_call_replaces_what_grew():
+def test_complete_calls_replace_the_fragments():
     """
-    It keeps its place among the parts, and comes without any delta too.
+    A complete call keeps its position, and may come without fragments.
     """
     first = ToolCallPart(id="1", name="a", arguments="{}", provider="openai", data={"id": "fc_1"})
     second = ToolCallPart(id="2", name="b", provider="gemini", data={"signature": "s"})
@@ -229,9 +229,9 @@ def test_a_whole_call_replaces_what_grew():
     assert response.message.parts == (first, TextPart(text="Hm."), second)
 
 
-def test_parts_stand_in_the_order_in_which_they_began():
+def test_parts_are_in_the_order_of_their_first_events():
     """
-    Text between thoughts stays between them, and empty pieces make no parts.
+    Text between reasoning stays there, and empty deltas create no parts.
     """
     response = built(
         TextDelta(""), ReasoningDelta("1"), TextDelta("2"), TextDelta(""), ReasoningDelta("3"), RefusalDelta("4")
@@ -244,7 +244,7 @@ def test_parts_stand_in_the_order_in_which_they_began():
 
 def test_later_usage_replaces_and_later_metadata_adds():
     """
-    Running totals are not summed; what the vendor says of a reply is gathered.
+    Usage is replaced, not summed; metadata is merged.
     """
     response = built(
         ResponseStarted("r1", "m"),
@@ -257,9 +257,9 @@ def test_later_usage_replaces_and_later_metadata_adds():
     assert (response.usage.output_tokens, response.metadata, response.request_id) == (5, {"a": 1, "b": 2}, "q1")
 
 
-def test_what_never_finished_says_so():
+def test_incomplete_replies_are_not_finished():
     """
-    A reply without its end is no finished one, and without usage its usage is unknown.
+    Without a finish reason the reply is not finished, and without usage its usage is unknown.
     """
     builder = ResponseBuilder()
     builder.add([TextDelta("half")])
@@ -268,9 +268,9 @@ def test_what_never_finished_says_so():
     assert (builder.build().finish_reason, builder.build().usage.output_tokens) == ("other", None)
 
 
-def test_content_that_is_not_modelled_is_kept():
+def test_vendor_parts_are_stored():
     """
-    Vendor parts stand among the others, marked as their vendor's.
+    Vendor parts are in order among the other parts.
     """
     part = VendorPart(provider="openai", kind="annotations", data=[{"type": "url_citation"}])
 
@@ -281,9 +281,9 @@ def test_content_that_is_not_modelled_is_kept():
     )  # fmt: skip
 
 
-def test_a_reply_that_begins_anew_forgets_its_first_content():
+def test_restarted_replies_discard_earlier_content():
     """
-    What a decoder declares void is no part of the response.
+    Content before a `Restarted` event is not part of the response.
     """
     response = built(TextDelta("Hel"), ToolCallDelta(0, "a", "f"), Restarted("failed over"), TextDelta("Hello"))
 

@@ -36,7 +36,7 @@ def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
 
 def test_a_function_is_described_by_its_hints_and_docstring():
     """
-    Name, summary, types, defaults and what is said of each argument go to the model.
+    Name, summary, types, defaults and argument descriptions are sent to the model.
     """
     definition = make_tool(weather).definition
 
@@ -49,9 +49,9 @@ def test_a_function_is_described_by_its_hints_and_docstring():
     assert (unit["enum"], unit["default"], unit["description"]) == (["C", "F"], "C", "Of the temperature.")
 
 
-def test_a_function_without_words_is_described_all_the_same():
+def test_functions_without_docstrings_are_described():
     """
-    No docstring, no hints and no parameters are no obstacles; a Field's own description wins.
+    Docstrings, hints and parameters are optional; the description of a Field takes precedence.
     """
 
     def bare():
@@ -75,7 +75,7 @@ def test_a_function_without_words_is_described_all_the_same():
 @given(st.text(), st.text(alphabet="ArgsRetunP:param \n\tx", max_size=80))
 def test_no_docstring_crashes_the_reader(text, near):
     """
-    Whatever stands in a docstring is taken apart somehow.
+    Any docstring can be parsed.
     """
     for docstring in (text, near):
         summary, arguments = parse_docstring(docstring)
@@ -93,9 +93,9 @@ def call(function, **arguments):
     return make_tool(function).call(ToolCallPart(id="c1", name="f", arguments=json.dumps(arguments)))
 
 
-def test_arguments_are_of_the_types_of_the_hints():
+def test_arguments_are_converted_to_the_hints():
     """
-    Models, dates and lists are made of the model's JSON.
+    The model's JSON is converted to models, dates and lists.
     """
 
     def move(point: Point, on: date, names: list[str]):
@@ -115,16 +115,16 @@ def test_arguments_are_of_the_types_of_the_hints():
         (b"Hi", '"Hi"'),
     ],
 )
-def test_results_are_written_for_the_model(value, text):
+def test_results_are_converted_for_the_model(value, text):
     """
-    Text stays as it is, all else becomes JSON, and what JSON cannot express its text.
+    Texts are unchanged, other values become JSON, and values without a JSON form their text.
     """
     assert format_result(value) == text
 
 
-def test_methods_and_objects_are_tools_too():
+def test_methods_and_callable_objects_are_tools():
     """
-    A bound method is described without its `self`, an object by how it is called.
+    A bound method is described without `self`, an object by its `__call__`.
     """
 
     class Ship:
@@ -145,7 +145,7 @@ def test_methods_and_objects_are_tools_too():
 
 def test_a_function_is_described_once():
     """
-    Later calls share definition and validator; a new name or docstring is described anew.
+    Later calls share the definition and the validator; a new name or docstring is described again.
     """
 
     def sail(knots: int) -> int:
@@ -164,7 +164,7 @@ def test_a_function_is_described_once():
 
 def test_methods_share_the_description_of_their_function():
     """
-    Each object's method is a tool of its own, which calls that object.
+    The method of each object is a separate tool, which calls that object.
     """
 
     class Ship:
@@ -184,9 +184,9 @@ def test_methods_share_the_description_of_their_function():
     assert list(unbound) == ["self", "knots"]
 
 
-def test_a_function_that_is_garbage_is_collected():
+def test_functions_are_garbage_collected():
     """
-    No cache holds a tool that the program has dropped.
+    The cache has no reference to a function that the program has dropped.
     """
 
     def describe():
@@ -204,7 +204,7 @@ def test_a_function_that_is_garbage_is_collected():
 
 def test_partial_functions_and_classes_are_tools():
     """
-    A partial function is described without what it holds; a class is a tool that makes an object.
+    A partial function is described without its bound arguments; a class is a tool that creates an object.
     """
 
     @dataclass
@@ -225,11 +225,11 @@ def test_partial_functions_and_classes_are_tools():
 
 
 class Opaque:
-    """Nothing that JSON can express."""
+    """A type without a JSON form."""
 
 
 def needs_opaque(thing: Opaque) -> None:
-    """Take what no model can write."""
+    """Accept a value that JSON cannot express."""
 
 
 @pytest.mark.parametrize(
@@ -242,9 +242,9 @@ def needs_opaque(thing: Opaque) -> None:
         ([len], "A tool is of the type builtin_function_or_method"),
     ],
 )
-def test_what_cannot_be_a_tool_is_refused_before_sending(client, scripted, tools, complaint):
+def test_invalid_tools_are_refused_before_sending(client, scripted, tools, complaint):
     """
-    Tools without a name, without describable parameters or with one name for two are configuration errors.
+    Invalid names, indescribable parameters and duplicate names are configuration errors.
     """
     with pytest.raises(ConfigurationError, match=complaint):
         client.ask("?", tools=tools)

@@ -30,9 +30,9 @@ from budwood_testing import chat_reply
         ({"files": "a.txt"}, "files= must be a list of paths; got str"),
     ],
 )
-def test_an_option_that_cannot_be_meant_is_refused(client, scripted, options, complaint):
+def test_invalid_options_are_refused(client, scripted, options, complaint):
     """
-    Unknown options and impossible values are configuration errors that name them, and nothing is sent.
+    Unknown options and invalid values are configuration errors; nothing is sent.
     """
     with pytest.raises(ConfigurationError, match=complaint):
         client.ask("Hi", **options)
@@ -40,9 +40,9 @@ def test_an_option_that_cannot_be_meant_is_refused(client, scripted, options, co
     assert scripted.calls == []
 
 
-def test_a_client_argument_is_never_advised_as_a_vendor_parameter(client):
+def test_hints_never_suggest_extra_for_client_arguments(client):
     """
-    A key that is passed in `extra` would go into the body of the request.
+    A key in `extra` would be sent in the request body.
     """
     for name in ("api_key", "base_url", "transport", "observers"):
         with pytest.raises(ConfigurationError) as caught:
@@ -50,9 +50,9 @@ def test_a_client_argument_is_never_advised_as_a_vendor_parameter(client):
         assert "extra" not in caught.value.hint
 
 
-def test_a_file_that_is_no_path_is_an_error_of_the_prompt(client, scripted):
+def test_files_of_other_types_are_prompt_errors(client, scripted):
     """
-    The message names its type, and nothing is sent.
+    The message contains the type, and nothing is sent.
     """
     with pytest.raises(PromptError, match="A file is of the type int"):
         client.ask("Hi", files=[3])
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_path_is_an_error_of_the_prompt(client, scripted):
 
 def test_options_of_none_are_left_out(client, scripted):
     """
-    None stands for what the vendor does by default.
+    None means the default of the vendor.
     """
     scripted.reply(body=chat_reply())
 
@@ -73,7 +73,7 @@ def test_options_of_none_are_left_out(client, scripted):
 
 def test_parameters_are_sent_under_the_vendors_names(client, scripted):
     """
-    What was given is sent, and the vendor's own parameters as they are; nothing else is.
+    Only the parameters that were passed are sent, and the vendor's parameters unchanged.
     """
     scripted.reply(body=chat_reply())
 
@@ -92,9 +92,9 @@ def test_parameters_are_sent_under_the_vendors_names(client, scripted):
     }
 
 
-def test_options_of_a_call_win_over_the_clients_and_the_settings(make_client, scripted, clock):
+def test_options_of_a_call_take_precedence(make_client, scripted, clock):
     """
-    Timeouts come from the call, else from the client, else from the settings, else from the defaults.
+    Options of the call override those of the client, which override the settings and the defaults.
     """
     settings = {"options": {"timeout": 30, "connect_timeout": 3, "idle_timeout": 2}}
     scripted.reply(body=chat_reply())

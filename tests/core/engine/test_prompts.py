@@ -7,9 +7,9 @@ from budwood.types import Message
 from budwood_testing import chat_reply
 
 
-def test_messages_may_be_given_in_three_forms(client, scripted):
+def test_messages_have_three_forms(client, scripted):
     """
-    A message, messages and dictionaries in OpenAI's form are sent alike, after the system prompt.
+    A message, a list of messages and dictionaries in OpenAI's form are sent alike, after the system prompt.
     """
     dictionary = {"role": "user", "content": "Hi"}
     for prompt in ("Hi", Message.user("Hi"), [Message.user("Hi")], [dictionary], (dictionary,)):
@@ -20,9 +20,9 @@ def test_messages_may_be_given_in_three_forms(client, scripted):
         assert scripted.sent()["messages"] == [{"role": "system", "content": "Be brief."}, dictionary]
 
 
-def test_all_that_openais_form_holds_is_kept(client, scripted):
+def test_dictionaries_are_sent_unchanged(client, scripted):
     """
-    Images, calls of tools, their results and refusals in OpenAI's form come out as they went in.
+    Images, tool calls, their results and refusals in OpenAI's form are sent as they were passed.
     """
     messages = [
         {"role": "system", "content": "Be brief."},
@@ -69,9 +69,9 @@ def test_all_that_openais_form_holds_is_kept(client, scripted):
         ("half a pair: \ud83c", "surrogates not allowed.*unpaired"),
     ],
 )
-def test_a_prompt_that_cannot_be_sent_is_refused(client, scripted, prompt, complaint):
+def test_invalid_prompts_are_refused(client, scripted, prompt, complaint):
     """
-    What is no prompt is a `PromptError` that says where it is wrong, and nothing is sent.
+    The `PromptError` says which message is invalid, and nothing is sent.
     """
     with pytest.raises(PromptError, match=complaint):
         client.ask(prompt)

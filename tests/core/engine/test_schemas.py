@@ -86,7 +86,7 @@ def sent_schema(scripted, number=-1):
 )
 def test_any_type_that_pydantic_validates_is_a_schema(client, scripted, schema, reply, value):
     """
-    The vendor always gets an object at the root, and `parsed` is a value of the type; it can be written as JSON.
+    The vendor always receives an object at the root; `parsed` has the type, and can be written as JSON.
     """
     scripted.reply(body=chat_reply(json.dumps(reply)))
 
@@ -99,18 +99,18 @@ def test_any_type_that_pydantic_validates_is_a_schema(client, scripted, schema, 
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "Here: [1, 2].", '{"value": [1, 2]}'])
-def test_a_value_may_come_without_its_object(client, scripted, text):
+def test_values_may_come_without_their_object(client, scripted, text):
     """
-    A model that writes a list as it is, and not as the property `value`, is understood.
+    A bare list is accepted instead of an object with the property `value`.
     """
     scripted.reply(body=chat_reply(text))
 
     assert client.ask("?", schema=list[int], repairs=0).parsed == [1, 2]
 
 
-def test_the_errors_of_a_wrapped_value_say_where_they_are(client, scripted):
+def test_errors_of_wrapped_values_have_a_path(client, scripted):
     """
-    The model reads the path in the form in which it was asked.
+    The path in the error is that in the schema that the model received.
     """
     scripted.reply(body=chat_reply('{"value": [1, "many"]}'))
 
@@ -136,9 +136,9 @@ class Uncallable:
         ({"enum": [object()]}, "Cannot encode the JSON schema as JSON"),
     ],
 )
-def test_what_json_cannot_express_is_refused_before_sending(client, scripted, schema, complaint):
+def test_types_without_a_schema_are_refused_before_sending(client, scripted, schema, complaint):
     """
-    A type without a JSON schema, and an object that is no type, cost no request.
+    A type without a JSON schema and an object that is not a type are errors; nothing is sent.
     """
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=complaint):
@@ -149,7 +149,7 @@ def test_what_json_cannot_express_is_refused_before_sending(client, scripted, sc
 
 def test_the_schema_of_a_model_is_built_once(client, scripted, monkeypatch):
     """
-    Later calls send what the first one built.
+    Later calls send the same schema.
     """
     built = []
     original = BaseModel.model_json_schema.__func__
@@ -171,9 +171,9 @@ def test_the_schema_of_a_model_is_built_once(client, scripted, monkeypatch):
     assert sent_schema(scripted, 0) == sent_schema(scripted, 2) == original(Fresh)
 
 
-def test_a_model_that_is_garbage_is_collected(client, scripted):
+def test_models_are_garbage_collected(client, scripted):
     """
-    No cache holds a class that the program has dropped.
+    The cache has no reference to a class that the program has dropped.
     """
     scripted.reply(body=chat_reply('{"name": "Ada"}'))
 
@@ -190,9 +190,9 @@ def test_a_model_that_is_garbage_is_collected(client, scripted):
     assert local() is None
 
 
-def test_a_dictionary_that_was_changed_is_read_anew(client, scripted):
+def test_changed_dictionaries_are_parsed_again(client, scripted):
     """
-    The next call sends the new schema and validates by it; one that is changed back is as it was.
+    The next call sends the new schema and validates by it.
     """
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
     first = copy.deepcopy(schema)
@@ -210,9 +210,9 @@ def test_a_dictionary_that_was_changed_is_read_anew(client, scripted):
     assert [sent_schema(scripted, number) for number in range(3)] == [first, changed, first]
 
 
-def test_equal_dictionaries_share_what_is_built():
+def test_equal_dictionaries_share_a_validator():
     """
-    A dictionary that is written anew for each call costs no validator of its own.
+    A dictionary that is created for each call is compiled once.
     """
     schema = {"type": "object", "properties": {"b": {"type": "integer"}, "a": {"type": "integer"}}}
 
@@ -221,7 +221,7 @@ def test_equal_dictionaries_share_what_is_built():
 
 def test_dictionaries_keep_the_order_of_their_properties(client, scripted):
     """
-    Models write properties in the order of the schema: equal dictionaries of another order are sent as they are.
+    Models write properties in the order of the schema, so equal dictionaries in another order are sent unchanged.
     """
     kind = {"type": "integer"}
     orders = (["reason", "score"], ["score", "reason"])
@@ -233,16 +233,16 @@ def test_dictionaries_keep_the_order_of_their_properties(client, scripted):
 
 
 @pytest.mark.parametrize("make", [lambda: list[Person], lambda: Page[Cat], lambda: dict[str, list[Cat]], lambda: Point])
-def test_equal_types_share_what_is_built(make):
+def test_equal_types_share_a_validator(make):
     """
-    A generic is a new object each time that it is written, and is found by equality.
+    Each use of a generic creates a new object, which is found by equality.
     """
     assert parse_schema(make()) is parse_schema(make())
 
 
 def test_unions_keep_the_order_of_their_members(client, scripted):
     """
-    Unions of another order are equal, but prefer another member.
+    Unions in another order are equal, but prefer another member.
     """
     for union in (Cat | Dog, Dog | Cat):
         scripted.reply(body=chat_reply('{"value": {"name": "Rex"}}'))
@@ -254,19 +254,19 @@ def test_unions_keep_the_order_of_their_members(client, scripted):
 
 def test_the_caches_are_bounded():
     """
-    A program that makes a schema for each call holds the last ones alone.
+    A program that creates a schema for each call caches only the most recent ones.
     """
     for number in range(schemas.MAX_CACHED + 20):
         parse_schema({"const": number})
         parse_schema(Annotated[int, Field(ge=number)])
 
-    for cached in (schemas._json_schema, schemas._type_schema, schemas._model_schema):
+    for cached in (schemas._build_json_schema, schemas._build_type_schema, schemas._describe_model):
         assert cached.cache_info().currsize <= schemas.MAX_CACHED
 
 
 def test_threads_share_the_caches(make_client, scripted):
     """
-    Threads that ask for the same for the first time all get values of what they asked for.
+    Threads that use a schema for the first time at the same time all receive valid values.
     """
     threads, rounds = 8, 20
     for _ in range(threads * rounds * 3):

@@ -27,9 +27,9 @@ NO_TOOLS = lacking(Capability.JSON_SCHEMA, Capability.TOOLS)
 
 
 @pytest.mark.parametrize(("schema", "ada"), [(Person, Person(name="Ada", age=36)), (PERSON, json.loads(ADA))])
-def test_the_vendors_own_schema_is_preferred(client, scripted, schema, ada):
+def test_native_schemas_are_preferred(client, scripted, schema, ada):
     """
-    A model that takes a JSON schema gets it, strict where it can be, and the value comes out parsed.
+    A model that supports JSON schemas receives the schema, strict if possible, and the value is parsed.
     """
     scripted.reply(body=chat_reply(ADA))
 
@@ -44,9 +44,9 @@ def test_the_vendors_own_schema_is_preferred(client, scripted, schema, ada):
 
 
 @pytest.mark.parametrize("awaited", [False, True])
-def test_a_long_object_is_not_read_at_each_piece(client, async_client, scripted, awaited):
+def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, scripted, awaited):
     """
-    Partial objects come ever further apart, so that long output takes no time of its square; the last is the whole.
+    Partial objects become less frequent, so that parsing takes linear time; the last is complete.
     """
     letters = "x" * 5000
     scripted.reply(chunks=sse(*chat_chunks(['{"name": "', *letters, '", "age": 3', "6", "}"])))
@@ -68,9 +68,9 @@ def test_a_long_object_is_not_read_at_each_piece(client, async_client, scripted,
 
 
 @pytest.mark.parametrize("settings", [{}, NO_SCHEMA, NO_TOOLS])
-def test_no_tool_has_the_name_of_the_output_tool(make_client, scripted, settings):
+def test_the_name_of_the_output_tool_is_reserved(make_client, scripted, settings):
     """
-    Whatever the model can do, such a name is refused before anything is sent; without a schema it is any name.
+    With a schema the name is refused before anything is sent; without one it is allowed.
     """
 
     def return_output(value: str) -> str:
@@ -87,9 +87,9 @@ def test_no_tool_has_the_name_of_the_output_tool(make_client, scripted, settings
         assert client.ask("Hello", tools=[return_output]).text == "Hi"
 
 
-def test_strict_is_claimed_only_where_it_holds(client, scripted):
+def test_strict_is_sent_only_for_strict_schemas(client, scripted):
     """
-    A schema that leaves properties open is sent without `strict`, which the vendor would refuse.
+    A schema with optional properties is sent without `strict`, which the vendor would reject.
     """
     scripted.reply(body=chat_reply("{}"))
 
@@ -98,9 +98,9 @@ def test_strict_is_claimed_only_where_it_holds(client, scripted):
     assert "strict" not in scripted.sent()["response_format"]["json_schema"]
 
 
-def test_a_model_without_schemas_is_asked_by_a_tool(make_client, scripted):
+def test_models_without_schemas_use_a_tool(make_client, scripted):
     """
-    The output is the arguments of a tool that must be called; in the conversation it stands as text.
+    The arguments of a required tool are the output, which the conversation contains as text.
     """
     scripted.reply(body=call_of(ADA))
 
@@ -115,9 +115,9 @@ def test_a_model_without_schemas_is_asked_by_a_tool(make_client, scripted):
     assert "response_format" not in sent
 
 
-def test_what_stands_beside_the_output_tool_is_kept(make_client, scripted):
+def test_other_parts_beside_the_output_tool_are_stored(make_client, scripted):
     """
-    Reasoning and content of the vendor stay in the message although the call of our own tool goes.
+    Reasoning and vendor parts stay in the message when the call of the output tool is replaced.
     """
     body = call_of(ADA)
     body["choices"][0]["message"] |= {"reasoning_content": "Hm.", "annotations": [{"url": "x"}]}
@@ -129,9 +129,9 @@ def test_what_stands_beside_the_output_tool_is_kept(make_client, scripted):
     assert VendorPart(provider="openai", kind="annotations", data=[{"url": "x"}]) in reply.message.parts
 
 
-def test_a_model_without_tools_is_asked_in_words(make_client, scripted):
+def test_models_without_tools_are_prompted(make_client, scripted):
     """
-    The schema is put into the system prompt, after what stands there.
+    The schema is appended to the system prompt.
     """
     scripted.reply(body=chat_reply(ADA)).reply(body=chat_reply(ADA))
     client = make_client(settings=NO_TOOLS)
@@ -149,9 +149,9 @@ def test_a_model_without_tools_is_asked_in_words(make_client, scripted):
 @pytest.mark.parametrize(
     ("mode", "key"), [("native", "response_format"), ("tool", "tools"), ("prompt", "messages"), ("auto", "messages")]
 )
-def test_the_mode_may_be_named(client, scripted, mode, key):
+def test_the_mode_can_be_chosen(client, scripted, mode, key):
     """
-    A named mode is taken although the model knows a better one.
+    A chosen mode is used even if the model supports a better one.
     """
     scripted.reply(body=call_of(ADA) if mode == "tool" else chat_reply(ADA))
 
@@ -162,9 +162,9 @@ def test_the_mode_may_be_named(client, scripted, mode, key):
 @pytest.mark.parametrize(
     ("mode", "lack"), [("native", "does not support JSON schemas"), ("tool", "does not support tools")]
 )
-def test_a_mode_that_the_model_lacks_is_refused(make_client, scripted, mode, lack):
+def test_unsupported_modes_are_refused(make_client, scripted, mode, lack):
     """
-    What was named and cannot be done is an error before sending.
+    A mode that the model does not support is an error before anything is sent.
     """
     with pytest.raises(UnsupportedError, match=lack):
         make_client(settings=NO_TOOLS).ask("Ada", schema=Person, schema_mode=mode)
@@ -183,9 +183,9 @@ def test_a_mode_that_the_model_lacks_is_refused(make_client, scripted, mode, lac
         f"Here you are: {ADA} Anything else?",
     ],
 )
-def test_fences_and_words_around_the_json_are_taken_off(client, scripted, text):
+def test_fences_and_words_around_json_are_ignored(client, scripted, text):
     """
-    Models put JSON into fences and between words; it is found all the same, in both kinds of schema.
+    JSON is found inside fences and between words, for both kinds of schema.
     """
     scripted.reply(body=chat_reply(text)).reply(body=chat_reply(text))
 
@@ -193,9 +193,9 @@ def test_fences_and_words_around_the_json_are_taken_off(client, scripted, text):
     assert client.ask("Ada", schema=PERSON).parsed == json.loads(ADA)
 
 
-def test_text_between_rounds_of_tools_is_no_output(client, scripted):
+def test_text_between_rounds_of_tools_is_not_output(client, scripted):
     """
-    What the model writes before it calls a tool does not spoil the partial objects after it.
+    Text before a tool call does not affect later partial objects.
     """
     call = {"index": 0, "id": "c1", "function": {"name": "born", "arguments": "{}"}}
     chunks = [
@@ -213,7 +213,7 @@ def test_text_between_rounds_of_tools_is_no_output(client, scripted):
 
 def test_tools_run_before_the_output(make_client, scripted):
     """
-    Functions and the output tool go together: calls of functions run, the call of the output tool ends it.
+    Calls of functions run; the call of the output tool ends the loop.
     """
     scripted.reply(body=call_of("{}", "born")).reply(body=call_of(ADA))
 
@@ -228,9 +228,9 @@ def test_tools_run_before_the_output(make_client, scripted):
     assert [message.role for message in reply.messages] == ["assistant", "tool", "assistant"]
 
 
-def test_calls_that_the_caller_runs_come_before_the_output(client, scripted):
+def test_calls_of_the_caller_precede_the_output(client, scripted):
     """
-    With `execute_tools=False` a call of a function is the reply, and not a mistake to complain of.
+    With `execute_tools=False` a reply with a tool call is returned, and not repaired.
     """
     scripted.reply(body=call_of("{}", "born"))
 
@@ -259,9 +259,9 @@ def test_calls_that_the_caller_runs_come_before_the_output(client, scripted):
         ({"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}, "1", 1),
     ],
 )
-def test_roots_of_any_kind_are_read(client, scripted, schema, text, value):
+def test_any_root_is_accepted(client, scripted, schema, text, value):
     """
-    Lists, unions, texts and numbers at the root are as good as objects.
+    Lists, unions, texts and numbers are valid roots.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -269,9 +269,9 @@ def test_roots_of_any_kind_are_read(client, scripted, schema, text, value):
 
 
 @pytest.mark.parametrize("text", ["", "no", "{", "[1, 2", "NaN", "-Infinity", '"a"', "```json\n```", "[[[[[[" * 200])
-def test_what_is_no_value_is_an_error_with_the_text(client, scripted, text):
+def test_invalid_values_are_errors_with_the_text(client, scripted, text):
     """
-    Broken JSON and values of the wrong kind are told as what they are; NaN is no JSON.
+    The error describes broken JSON and wrong types; NaN is not JSON.
     """
     scripted.reply(body=chat_reply(text)).reply(body=chat_reply(text))
 
@@ -308,9 +308,9 @@ class Uncallable(BaseModel):
         ([PERSON], "schema= is of the type list"),
     ],
 )
-def test_a_schema_that_cannot_work_is_refused_before_sending(client, scripted, schema, complaint):
+def test_unusable_schemas_are_refused_before_sending(client, scripted, schema, complaint):
     """
-    Invalid, contradictory and indescribable schemas cost no request; the text says what is wrong and where.
+    Invalid and contradictory schemas are errors that name the place; nothing is sent.
     """
     with pytest.raises(ConfigurationError, match=complaint):
         client.ask("?", schema=schema)
@@ -318,18 +318,18 @@ def test_a_schema_that_cannot_work_is_refused_before_sending(client, scripted, s
     assert scripted.calls == []
 
 
-def test_what_is_optional_may_be_impossible(client, scripted):
+def test_optional_properties_may_be_impossible(client, scripted):
     """
-    A property that cannot be but need not be makes no contradiction.
+    An impossible property that is optional is not a contradiction.
     """
     scripted.reply(body=chat_reply("{}"))
 
     assert client.ask("?", schema={"properties": {"a": {"minimum": 2, "maximum": 1}}}).parsed == {}
 
 
-def test_a_name_that_vendors_refuse_is_changed(client, scripted):
+def test_invalid_schema_names_are_changed(client, scripted):
     """
-    The schema's title becomes a name of letters, digits, _ and -, of at most 64 characters.
+    The title becomes a name of up to 64 letters, digits, _ and -.
     """
     scripted.reply(body=chat_reply("{}"))
 

@@ -1,4 +1,4 @@
-"""Mistakes in structured output are sent back to the model, as often as the caller allows."""
+"""Repairs of invalid structured output, as often as the caller allows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, call_of
 
 
 @pytest.mark.parametrize("schema", [Person, PERSON])
-def test_a_mistake_is_sent_back_once(client, scripted, schema):
+def test_validation_errors_are_sent_back(client, scripted, schema):
     """
-    The model reads what is wrong with its reply and corrects it; usage and attempts count both.
+    The model receives the errors and corrects its reply; usage and attempts include both requests.
     """
     scripted.reply(body=chat_reply('{"name": "Ada", "age": -1}')).reply(body=chat_reply(ADA))
 
@@ -28,9 +28,9 @@ def test_a_mistake_is_sent_back_once(client, scripted, schema):
     assert reply.messages == (reply.message,)
 
 
-def test_a_mistake_in_the_output_tool_is_answered_as_a_call(make_client, scripted):
+def test_errors_of_the_output_tool_are_tool_results(make_client, scripted):
     """
-    The complaint is the result of the call, without which the vendor would refuse the conversation.
+    The errors are the result of the call, which the vendor requires.
     """
     scripted.reply(body=call_of("{")).reply(body=call_of(ADA))
 
@@ -42,9 +42,9 @@ def test_a_mistake_in_the_output_tool_is_answered_as_a_call(make_client, scripte
     assert result["role"] == "tool"
 
 
-def test_a_call_of_a_tool_that_nobody_gave_is_answered_too(client, scripted):
+def test_calls_of_unknown_tools_get_a_result(client, scripted):
     """
-    A model that calls what does not exist is told, in a form that the vendor takes, and may correct itself.
+    A model that calls an unknown tool receives the error as a result, and can correct itself.
     """
     scripted.reply(body=call_of("{}", "search")).reply(body=chat_reply(ADA))
 
@@ -53,9 +53,9 @@ def test_a_call_of_a_tool_that_nobody_gave_is_answered_too(client, scripted):
 
 
 @pytest.mark.parametrize("repairs", [0, 1, 3])
-def test_mistakes_are_sent_back_at_most_as_often_as_said(client, scripted, repairs):
+def test_repairs_are_limited(client, scripted, repairs):
     """
-    Then the error holds the last text, what is wrong with it, and the reply with its receipts.
+    After the last repair, the error has the text, the validation errors and the reply with its ledger.
     """
     for number in range(repairs + 1):
         scripted.reply(body=chat_reply(f'{{"name": "{number}"}}'), headers={"x-request-id": f"r{number}"})
@@ -79,9 +79,9 @@ def test_mistakes_are_sent_back_at_most_as_often_as_said(client, scripted, repai
         ({"text": "", "finish_reason": "content_filter"}, "does not satisfy"),
     ],
 )
-def test_what_asking_again_would_not_mend_is_not_sent_back(client, scripted, changes, complaint):
+def test_final_replies_are_not_repaired(client, scripted, changes, complaint):
     """
-    Refusals, filters and replies that were cut off are errors at once.
+    Refusals, filtered and truncated replies are errors immediately.
     """
     scripted.reply(body=chat_reply(**changes))
 
@@ -91,9 +91,9 @@ def test_what_asking_again_would_not_mend_is_not_sent_back(client, scripted, cha
     assert len(scripted.calls) == 1
 
 
-def test_the_last_error_counts(client, scripted):
+def test_errors_during_a_repair_are_raised(client, scripted):
     """
-    An error of the vendor in a repair is that error, with all attempts in its ledger.
+    An error of the vendor during a repair is raised, with all attempts in its ledger.
     """
     scripted.reply(body=chat_reply("no"))
     scripted.answer(lambda _: ScriptedReply(401, {}, (b'{"error": {"message": "No."}}',)))

@@ -1,4 +1,4 @@
-"""Structured output as it grows in a stream."""
+"""Streams of structured output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.core.engine.structured import ADA, NO_SCHEMA, Person
 
 def test_a_stream_yields_the_object_as_it_grows(client, scripted):
     """
-    Each partial object holds what has arrived; the last is the whole, and the response is parsed.
+    Partial objects contain the JSON so far; the last is complete, and the response is parsed.
     """
     scripted.reply(chunks=sse(*chat_chunks(['{"na', 'me": "A', "da", '", "age": ', "36}"])))
 
@@ -22,9 +22,9 @@ def test_a_stream_yields_the_object_as_it_grows(client, scripted):
     assert stream.response.parsed == Person(name="Ada", age=36)
 
 
-def test_a_stream_of_the_output_tool_grows_too(make_async_client, scripted):
+def test_arguments_of_the_output_tool_are_partial_objects(make_async_client, scripted):
     """
-    The arguments of our own tool are the object, for async readers as well.
+    The arguments of the output tool are the object, also for async streams.
     """
     pieces = ['{"name": "Ada"', ', "age": 36}']
     begin = {"index": 0, "id": "c1", "function": {"name": "return_output", "arguments": ""}}
@@ -42,9 +42,9 @@ def test_a_stream_of_the_output_tool_grows_too(make_async_client, scripted):
     assert response.parsed == Person(name="Ada", age=36)
 
 
-def test_a_repair_starts_the_stream_anew(client, scripted):
+def test_a_repair_restarts_the_stream(client, scripted):
     """
-    An event says that all text so far is void, and partial objects begin again, even where they look alike.
+    A `Restarted` event voids the text so far, and partial objects start again.
     """
     scripted.reply(chunks=sse(*chat_chunks(['{"name": "Ada"}'])))
     scripted.reply(chunks=sse(*chat_chunks(['{"name": "Ada"', ', "age": 36}'])))

@@ -12,9 +12,9 @@ from budwood_testing import chat_chunks, chat_reply, sse
 from tests.core.engine.tool_calls import calling, results, weather
 
 
-def test_the_model_calls_and_then_answers(client, scripted):
+def test_tools_run_and_the_model_answers(client, scripted):
     """
-    The function runs with the model's arguments, the result goes back, and the last reply is the answer.
+    The function runs with the model's arguments, its result is sent back, and the last reply is returned.
     """
     scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("It is cold."))
 
@@ -29,9 +29,9 @@ def test_the_model_calls_and_then_answers(client, scripted):
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("replies", [({"id": "r0"}, {"id": "r1"}), ({}, {})])
-def test_calls_without_ids_differ_between_rounds(client, scripted, replies, streamed):
+def test_calls_without_ids_are_unique_across_rounds(client, scripted, replies, streamed):
     """
-    A model calls the same twice, and calls have no ids, replies perhaps none either: each result belongs to one call.
+    Equal calls without ids in several rounds have different ids.
     """
     called = {"tool_calls": [{"index": 0, "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}]}
     for reply in replies:
@@ -67,14 +67,14 @@ async def born(name: str) -> int:
 
 
 async def allow(call) -> bool:
-    """Let every call run."""
+    """Allow every call."""
     return True
 
 
 @pytest.mark.parametrize("approve", [None, wrapped(allow)])
 def test_a_plain_function_may_return_a_coroutine(async_client, scripted, approve):
     """
-    An async client awaits it, and the model reads the result; so too with the answer of approve=.
+    An async client awaits the coroutine, also that of approve=.
     """
     scripted.reply(body=calling(("born", '{"name": "Ada"}'))).reply(body=chat_reply("1815."))
 
@@ -89,7 +89,7 @@ def test_a_plain_function_may_return_a_coroutine(async_client, scripted, approve
 )
 def test_a_blocking_client_refuses_a_coroutine(client, scripted, options, culprit):
     """
-    Nothing here can await it, and the model is not told of coroutine objects.
+    A blocking client raises an error, because it cannot await a coroutine.
     """
     scripted.reply(body=calling((options["tools"][0].__name__, '{"name": "Ada"}')))
 
@@ -97,9 +97,9 @@ def test_a_blocking_client_refuses_a_coroutine(client, scripted, options, culpri
         client.ask("When?", **options)
 
 
-def test_an_async_client_awaits_tools_and_gives_blocking_ones_a_thread(async_client, scripted):
+def test_async_clients_run_blocking_tools_in_threads(async_client, scripted):
     """
-    Async functions run on the event loop, blocking ones beside it.
+    Async functions run in the event loop, blocking ones in threads.
     """
     threads = {}
 
@@ -126,9 +126,9 @@ def test_an_async_client_awaits_tools_and_gives_blocking_ones_a_thread(async_cli
     assert threads["now"] is not threading.main_thread()
 
 
-def test_a_blocking_client_refuses_what_it_cannot_await(client, scripted):
+def test_blocking_clients_refuse_async_tools(client, scripted):
     """
-    Async tools and approvals are refused before sending; a tool that is only described may be async.
+    Async tools and approvals are refused before anything is sent, unless the tools are only described.
     """
 
     async def later() -> int:
@@ -147,9 +147,9 @@ def test_a_blocking_client_refuses_what_it_cannot_await(client, scripted):
     assert client.ask("?", tools=[later], execute_tools=False).tool_calls[0].name == "later"
 
 
-def test_calls_of_one_round_run_together(client, scripted):
+def test_calls_of_one_round_run_concurrently(client, scripted):
     """
-    Each tool waits for the other at a barrier: one after the other they would never pass it. Results keep their order.
+    Each tool waits for the other at a barrier; results are in order.
     """
     barrier = threading.Barrier(2)
 
@@ -163,9 +163,9 @@ def test_calls_of_one_round_run_together(client, scripted):
     assert results(scripted) == ["a", "b"]
 
 
-def test_async_calls_of_one_round_run_together(async_client, scripted):
+def test_async_calls_of_one_round_run_concurrently(async_client, scripted):
     """
-    The first waits for what the second does.
+    The first call waits for the second.
     """
 
     async def story():
@@ -191,7 +191,7 @@ def test_async_calls_of_one_round_run_together(async_client, scripted):
 @pytest.mark.parametrize("rounds", [0, 1, 3])
 def test_the_loop_is_bounded(client, scripted, rounds):
     """
-    A model that never stops calling is stopped after as many rounds as said; the error holds its last calls.
+    A model that keeps calling tools is stopped after the maximum rounds; the error has its last calls.
     """
     ran = []
 
@@ -211,9 +211,9 @@ def test_the_loop_is_bounded(client, scripted, rounds):
     assert caught.value.response.usage.output_tokens == 7 * (rounds + 1)
 
 
-def test_a_tool_that_does_not_exist_goes_back_to_the_model(client, scripted):
+def test_unknown_tools_are_reported_to_the_model(client, scripted):
     """
-    The model is told which tools there are.
+    The result lists the available tools.
     """
     scripted.reply(body=calling(("whether", "{}"))).reply(body=chat_reply("Sorry."))
 
@@ -221,9 +221,9 @@ def test_a_tool_that_does_not_exist_goes_back_to_the_model(client, scripted):
     assert results(scripted) == ["There is no tool 'whether'. Available tools: weather."]
 
 
-def test_calls_of_tools_that_we_were_not_given_are_the_answer(client, scripted):
+def test_calls_of_vendor_tools_are_returned(client, scripted):
     """
-    Tools in the vendor's own form are the caller's to run.
+    Calls of tools in the vendor's form are left to the caller.
     """
     scripted.reply(body=calling(("search", '{"q": "x"}')))
 
@@ -233,9 +233,9 @@ def test_calls_of_tools_that_we_were_not_given_are_the_answer(client, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_calls_are_not_run_where_the_caller_says_so(client, scripted):
+def test_execute_tools_false_returns_the_calls(client, scripted):
     """
-    With `execute_tools=False` the calls are the answer, and nothing runs.
+    The reply with the calls is returned, and nothing runs.
     """
 
     def never() -> None:
@@ -261,7 +261,7 @@ def test_calls_are_not_run_where_the_caller_says_so(client, scripted):
 )
 def test_a_call_runs_only_when_it_is_approved(client, scripted, verdict, told):
     """
-    The approval sees the call; whatever is not True keeps it from running, and the model reads why.
+    A call runs only if the approval returns True; otherwise the model receives the reason.
     """
     seen = []
 
@@ -280,7 +280,7 @@ def test_a_call_runs_only_when_it_is_approved(client, scripted, verdict, told):
 
 def test_an_async_client_awaits_approvals(async_client, scripted):
     """
-    An approval may be a function or an object, and be awaited.
+    An approval may be an async function or object.
     """
 
     class Approver:
@@ -299,9 +299,9 @@ def test_an_async_client_awaits_approvals(async_client, scripted):
     assert results(scripted) == ["No."]
 
 
-def test_a_model_without_tools_is_not_sent_any(make_client, scripted):
+def test_tools_are_refused_for_models_without_tools(make_client, scripted):
     """
-    Tools for a model that calls none are refused before sending.
+    The error is raised before anything is sent.
     """
     client = make_client(settings={"models": {"openai/*": {"lacks": ["tools"]}}})
 
@@ -319,9 +319,9 @@ def test_a_model_without_tools_is_not_sent_any(make_client, scripted):
         ("weather", {"type": "function", "function": {"name": "weather"}}, "auto"),
     ],
 )
-def test_a_choice_of_tools_binds_the_first_round(client, scripted, choice, first, later):
+def test_tool_choice_applies_to_the_first_round(client, scripted, choice, first, later):
     """
-    A model that was made to call a tool may answer afterwards; otherwise the loop could never end.
+    A model that must call a tool may answer afterwards; otherwise the loop would not end.
     """
     scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
 
@@ -332,9 +332,9 @@ def test_a_choice_of_tools_binds_the_first_round(client, scripted, choice, first
     assert scripted.sent(0)["parallel_tool_calls"] is False
 
 
-def test_a_stream_goes_on_through_the_rounds(client, scripted):
+def test_streams_include_all_rounds(client, scripted):
     """
-    Events of all rounds come in one stream, with what each tool did between them.
+    One stream contains the events of all rounds, and what each tool returned.
     """
     call = {"index": 0, "id": "c0", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}

@@ -1,4 +1,4 @@
-"""Tools that fail, and tools that take too long."""
+"""Tools that fail or exceed the deadline."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class BrokenError(Exception):
         (RuntimeError("half \ud83c"), "RuntimeError: half ?"),
     ],
 )
-def test_an_error_of_a_tool_goes_back_to_the_model(client, async_client, scripted, error, told):
+def test_exceptions_of_tools_are_sent_to_the_model(client, async_client, scripted, error, told):
     """
-    What a tool raises is told to the model, marked as an error in the messages, and the call goes on.
+    The exception is the result of the call, marked as an error, and the loop continues.
     """
 
     def fails() -> str:
@@ -58,9 +58,9 @@ def test_an_error_of_a_tool_goes_back_to_the_model(client, async_client, scripte
         ('{"city": "Oslo", "country": "Norway"}', "country: Unexpected keyword"),
     ],
 )
-def test_bad_arguments_go_back_to_the_model(client, scripted, arguments, told):
+def test_invalid_arguments_are_reported_to_the_model(client, scripted, arguments, told):
     """
-    Arguments that do not fit never reach the function: the model is told what is wrong with them.
+    Invalid arguments do not reach the function; the model receives the validation errors.
     """
     scripted.reply(body=calling(("weather", arguments))).reply(body=chat_reply("Sorry."))
 
@@ -70,9 +70,9 @@ def test_bad_arguments_go_back_to_the_model(client, scripted, arguments, told):
     assert reply.messages[1].tool_results[0].is_error
 
 
-def test_no_arguments_at_all_are_an_empty_object(client, scripted):
+def test_missing_arguments_are_an_empty_object(client, scripted):
     """
-    Some models write nothing where there is nothing to say.
+    Some models write no arguments for a tool without parameters.
     """
 
     def clock() -> str:
@@ -85,9 +85,9 @@ def test_no_arguments_at_all_are_an_empty_object(client, scripted):
     assert results(scripted) == ["noon"]
 
 
-def test_the_deadline_binds_tools(client, scripted, clock):
+def test_the_deadline_includes_tools(client, scripted, clock):
     """
-    A tool that ends after the call's time is the call's last: the error says so, and carries the ledger.
+    If a tool ends after the deadline, the call fails with an error that has the ledger.
     """
 
     def slow() -> str:
@@ -103,9 +103,9 @@ def test_the_deadline_binds_tools(client, scripted, clock):
     assert len(caught.value.attempts) == len(scripted.calls) == 1
 
 
-def test_no_tool_begins_after_the_deadline(client, scripted, clock):
+def test_no_tool_starts_after_the_deadline(client, scripted, clock):
     """
-    Whoever approves a call too late does not start it.
+    A call that is approved too late does not run.
     """
     ran = []
 
@@ -127,7 +127,7 @@ def test_no_tool_begins_after_the_deadline(client, scripted, clock):
 @pytest.mark.parametrize("endless", ["tool", "approve"])
 def test_an_async_function_is_cancelled_at_the_deadline(async_client, scripted, endless):
     """
-    Async tools and approvals that would never end are cancelled when the call's time is over.
+    Async tools and approvals are cancelled at the deadline.
     """
     cancelled = []
 
@@ -151,9 +151,9 @@ def test_an_async_function_is_cancelled_at_the_deadline(async_client, scripted, 
     assert cancelled == [endless]
 
 
-def test_a_tool_may_time_out_by_itself(async_client, scripted):
+def test_timeouts_inside_tools_are_reported_to_the_model(async_client, scripted):
     """
-    A `TimeoutError` of the tool's own is told to the model like any other failure.
+    A `TimeoutError` of the tool is reported like other exceptions.
     """
 
     async def fetch() -> str:
@@ -165,9 +165,9 @@ def test_a_tool_may_time_out_by_itself(async_client, scripted):
     assert results(scripted) == ["TimeoutError: the page did not answer"]
 
 
-def test_an_approval_that_fails_refuses(client, scripted):
+def test_a_failing_approval_rejects_the_call(client, scripted):
     """
-    Where asking for leave raises, the call does not run, and the model is told why.
+    If the approval raises an exception, the call does not run, and the model receives the reason.
     """
     ran = []
 

@@ -138,7 +138,7 @@ def make_distribution(site):
         folder: Path = site,
     ):
         module = "made_" + normalise(name).replace("-", "_")
-        made = MadeDistribution(name, version, folder, module)
+        created = MadeDistribution(name, version, folder, module)
         (folder / f"{module}.py").write_text(COUNTED + dedent(source or source_describing(*plugins)), "utf-8")
         metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
         metadata.mkdir()
@@ -147,7 +147,7 @@ def make_distribution(site):
         entries = "".join(f"{plugin} = {module}\n" for plugin in plugins)
         (metadata / "entry_points.txt").write_text(f"[{group}]\n{entries}", "utf-8")
         importlib.invalidate_caches()
-        return made
+        return created
 
     return make
 

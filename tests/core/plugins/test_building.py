@@ -19,9 +19,9 @@ SECRET = "sk-the-secret-of-this-test"
 # Settings that are wrong.
 
 
-def test_unknown_key_of_an_instance_is_told_with_its_section(make_distribution, instances):
+def test_unknown_key_of_an_instance_is_reported_with_its_section(make_distribution, instances):
     """
-    The plugin's own settings find the typo.
+    The settings model of the plugin finds it.
     """
     make_distribution()
 
@@ -30,9 +30,9 @@ def test_unknown_key_of_an_instance_is_told_with_its_section(make_distribution, 
 
 
 @pytest.mark.parametrize("values", [{"api_key": [SECRET]}, {"colour": {"x": SECRET}}, {"base_url": [SECRET]}])
-def test_wrong_value_is_never_repeated(values, make_distribution, instances):
+def test_invalid_value_is_never_quoted(values, make_distribution, instances):
     """
-    A value that does not fit may be a secret in the wrong place.
+    It may be a secret in the wrong place.
     """
     make_distribution()
 
@@ -44,16 +44,16 @@ def test_wrong_value_is_never_repeated(values, make_distribution, instances):
     assert caught.value.__cause__ is None
 
 
-def test_secret_of_an_instance_shows_in_no_repr(make_distribution, instances):
+def test_secret_of_an_instance_is_not_in_its_repr(make_distribution, instances):
     """
     An instance can be printed.
     """
     make_distribution()
 
-    made = instances(ACME_KEY=SECRET).build(PROVIDER, "acme")
+    created = instances(ACME_KEY=SECRET).build(PROVIDER, "acme")
 
-    assert SECRET not in repr(made)
-    assert SECRET not in str(made.settings)
+    assert SECRET not in repr(created)
+    assert SECRET not in str(created.settings)
 
 
 # Building.
@@ -66,9 +66,9 @@ def test_secret_of_an_instance_shows_in_no_repr(make_distribution, instances):
         ("raise SystemExit(4)", "SystemExit: 4"),
     ],
 )
-def test_build_that_fails_is_the_plugins_failure(body, said, describing, make_distribution, instances):
+def test_error_of_build_is_a_fault_of_the_plugin(body, said, describing, make_distribution, instances):
     """
-    Vendors' libraries are imported when the object is made: what they raise is named as the plugin's.
+    Vendors' libraries are imported in `build`; their errors name the plugin.
     """
     make_distribution(source=describing("acme").replace("self.context = context", body))
 
@@ -78,9 +78,9 @@ def test_build_that_fails_is_the_plugins_failure(body, said, describing, make_di
     assert "'acme' (acme-plugin 1.2.3) failed in build()" in caught.value.message
 
 
-def test_build_that_lacks_a_library_says_which(describing, make_distribution, instances):
+def test_build_without_a_required_library_names_it(describing, make_distribution, instances):
     """
-    A missing library is a matter of installation, and the hint installs it.
+    The hint says how to install it.
     """
     make_distribution(source=describing("acme").replace("self.context = context", "import nobody_has_it"))
 
@@ -91,9 +91,9 @@ def test_build_that_lacks_a_library_says_which(describing, make_distribution, in
     assert "'acme' (acme-plugin 1.2.3)" in caught.value.message
 
 
-def test_a_fault_in_build_does_not_tell_the_key(describing, make_distribution, instances):
+def test_fault_in_build_does_not_contain_the_key(describing, make_distribution, instances):
     """
-    If the key is anywhere in what was raised, the type and the line take the place of the text.
+    If the exception contains the key, the error has its type and line instead of its text.
     """
     body = "raise RuntimeError('rejected: ' + settings.api_key.get_secret_value())"
     make_distribution(source=describing("acme").replace("self.context = context", body))
@@ -113,7 +113,7 @@ def test_a_fault_in_build_does_not_tell_the_key(describing, make_distribution, i
         ("lambda: Settings()", "which is not a Pydantic model"),
     ],
 )
-def test_settings_that_cannot_be_made_are_the_plugins_failure(settings, said, describing, make_distribution, instances):
+def test_error_of_settings_is_a_fault_of_the_plugin(settings, said, describing, make_distribution, instances):
     """
     Whatever `settings` raises or returns, the error names the plugin and its distribution.
     """
@@ -125,9 +125,9 @@ def test_settings_that_cannot_be_made_are_the_plugins_failure(settings, said, de
     assert "acme-plugin 1.2.3" in caught.value.message
 
 
-def test_a_validator_that_fails_does_not_tell_the_value(describing, make_distribution, instances):
+def test_error_of_a_validator_does_not_contain_the_value(describing, make_distribution, instances):
     """
-    Validators see secrets: only the type and the line of what they raise are told.
+    Validators see secrets: the error has only the type and the line of the exception.
     """
     validator = """
     from pydantic import field_validator
@@ -145,9 +145,9 @@ def test_a_validator_that_fails_does_not_tell_the_value(describing, make_distrib
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_build_may_raise_an_error_of_ours(describing, make_distribution, instances):
+def test_build_may_raise_an_error_of_budwood(describing, make_distribution, instances):
     """
-    A plugin that knows the cause says so itself.
+    It passes unchanged.
     """
     body = "from budwood.errors import ConfigurationError; raise ConfigurationError('colour is too bright')"
     make_distribution(source=describing("acme").replace("self.context = context", body))
@@ -156,9 +156,9 @@ def test_build_may_raise_an_error_of_ours(describing, make_distribution, instanc
         instances().build(PROVIDER, "acme")
 
 
-def test_object_that_is_no_provider_is_refused(describing, make_distribution, clock):
+def test_object_that_is_not_a_provider_is_rejected(describing, make_distribution, clock):
     """
-    What is built must have the methods of its Protocol; the error lists those that are missing.
+    The error lists the missing methods of the Protocol.
     """
     make_distribution(source=describing("acme").replace("def stream", "def steam"))
 

@@ -10,23 +10,23 @@ from budwood.plugins import Registry, take_inventory
 
 def test_installed_plugins_are_found_without_importing_them(make_distribution, inventory_of):
     """
-    Metadata tell the name, module, distribution and version; the module stays unread.
+    The metadata have the name, module, distribution and version.
     """
-    made = make_distribution(plugins=["acme", "acme-cheap"], requires=["budwood>=0.1", "httpx"])
+    created = make_distribution(plugins=["acme", "acme-cheap"], requires=["budwood>=0.1", "httpx"])
 
     inventory = inventory_of()
 
     assert inventory.names(PROVIDER) == ["acme", "acme-cheap"]
     (plugin,) = inventory.find(PROVIDER, "acme")
-    assert (plugin.module, plugin.distribution, plugin.version) == (made.module, "acme-plugin", "1.2.3")
+    assert (plugin.module, plugin.distribution, plugin.version) == (created.module, "acme-plugin", "1.2.3")
     assert plugin.label == "acme-plugin 1.2.3"
     assert plugin.core_requirement == ">=0.1"
-    assert made.imports == 0
+    assert created.imports == 0
 
 
 def test_installed_plugins_of_the_process_are_the_default(make_distribution):
     """
-    Whatever lies on the path counts, beside what the core itself brings.
+    All distributions on the path count, and the core.
     """
     make_distribution()
 
@@ -48,9 +48,9 @@ def test_each_kind_has_names_of_its_own(kind, make_distribution, inventory_of):
     assert [other for other in KINDS if inventory.find(other, "acme")] == [kind]
 
 
-def test_groups_of_others_are_left_alone(make_distribution, inventory_of):
+def test_unknown_groups_are_ignored(make_distribution, inventory_of):
     """
-    Entry points of groups that are no kind of plugin are not ours, whatever they begin with.
+    Entry points of other groups are not plugins, even if the names of the groups are similar.
     """
     make_distribution(group="budwood.unheard_of")
 
@@ -58,9 +58,9 @@ def test_groups_of_others_are_left_alone(make_distribution, inventory_of):
 
 
 @pytest.mark.parametrize("spelling", ["my-vllm", "My_vLLM", "MY.VLLM", "my__vllm"])
-def test_names_compare_whatever_their_case_and_separator(spelling, make_distribution, inventory_of):
+def test_names_are_normalised(spelling, make_distribution, inventory_of):
     """
-    ``-``, ``_`` and ``.`` are one, and so are upper and lower case: in the entry point and in what users type.
+    ``-``, ``_`` and ``.`` are equal, and case does not matter, in entry points and in what users type.
     """
     make_distribution(plugins=["My_VLLM"])
 
@@ -72,7 +72,7 @@ def test_names_compare_whatever_their_case_and_separator(spelling, make_distribu
 
 def test_two_spellings_of_one_name_are_a_conflict(make_distribution, inventory_of):
     """
-    Distributions that claim ``my-vllm`` and ``My_vLLM`` claim the same name.
+    ``my-vllm`` and ``My_vLLM`` are the same name.
     """
     make_distribution("one", plugins=["my-vllm"])
     make_distribution("two", plugins=["My_vLLM"])
@@ -80,9 +80,9 @@ def test_two_spellings_of_one_name_are_a_conflict(make_distribution, inventory_o
     assert len(inventory_of().find(PROVIDER, "my.vllm")) == 2
 
 
-def test_folder_that_is_on_the_path_twice_is_no_conflict(make_distribution, inventory_of, site, tmp_path):
+def test_folder_that_is_on_the_path_twice_is_not_a_conflict(make_distribution, inventory_of, site, tmp_path):
     """
-    Where ``lib64`` is a link to ``lib``, a distribution is seen twice and counts once.
+    If ``lib64`` is a link to ``lib``, a distribution is found twice and counts once.
     """
     make_distribution()
     link = tmp_path / "lib64"
@@ -97,7 +97,7 @@ def test_folder_that_is_on_the_path_twice_is_no_conflict(make_distribution, inve
 
 def test_shadowed_version_of_a_distribution_does_not_count(make_distribution, inventory_of, site, tmp_path):
     """
-    Of two versions on the path the first is the one that Python imports, and the one that is listed.
+    Of two versions on the path, the first is listed, because Python imports it.
     """
     behind = tmp_path / "behind"
     behind.mkdir()
@@ -125,9 +125,9 @@ def test_shadowed_version_of_a_distribution_does_not_count(make_distribution, in
         ("entry_points.txt", b"[budwood.providers\n\xff\xfe"),
     ],
 )
-def test_damaged_metadata_harm_no_other_plugin(file, content, make_distribution, inventory_of, site):
+def test_damaged_metadata_do_not_hide_other_plugins(file, content, make_distribution, inventory_of, site):
     """
-    What an interrupted installation leaves behind is no reason not to find the others.
+    The remains of an interrupted installation are skipped.
     """
     make_distribution("harmed", plugins=["harmed"])
     make_distribution("healthy", plugins=["healthy"])
@@ -152,7 +152,7 @@ def test_damaged_metadata_harm_no_other_plugin(file, content, make_distribution,
 )
 def test_requirement_on_the_core_is_read_from_metadata(requires, wanted, make_distribution, inventory_of):
     """
-    Every line counts that asks for ``budwood`` itself, under a marker that holds here.
+    Every requirement on ``budwood`` whose marker applies counts.
     """
     make_distribution(requires=requires)
 
@@ -168,8 +168,8 @@ def test_extras_of_an_old_entry_point_are_ignored(make_distribution, inventory_o
     """
     ``module [extra]`` names the module: the packaging specification asks consumers to read the old form.
     """
-    made = make_distribution()
+    created = make_distribution()
     entries = site / "acme_plugin-1.2.3.dist-info" / "entry_points.txt"
-    entries.write_text(f"[budwood.providers]\nacme = {made.module} [more]\n")
+    entries.write_text(f"[budwood.providers]\nacme = {created.module} [more]\n")
 
     assert Registry(inventory=inventory_of()).load(PROVIDER, "acme").name == "acme"

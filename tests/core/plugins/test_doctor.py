@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def findings(inventory_of):
     """
-    Examine the test's own distributions, by name.
+    Examine the distributions of the test; return the findings by name.
     """
 
     def find(*disabled, timeout=60.0):
@@ -26,29 +26,29 @@ def findings(inventory_of):
     return find
 
 
-def test_plugin_in_order_is_ok(make_distribution, findings):
+def test_valid_plugin_is_ok(make_distribution, findings):
     """
-    The finding tells what it is, and nothing is the matter with it.
+    The finding has its summary and no problem.
     """
-    made = make_distribution()
+    created = make_distribution()
 
     finding = findings()["acme-plugin"]
 
     assert (finding.kind, finding.name, finding.version) == ("provider", "acme", "1.2.3")
-    assert finding.module == made.module
+    assert finding.module == created.module
     assert (finding.state, finding.summary, finding.problem) == ("ok", "Made for a test.", "")
 
 
-def test_plugins_are_examined_in_processes_of_their_own(make_distribution, findings):
+def test_plugins_are_examined_in_separate_processes(make_distribution, findings):
     """
-    The module is executed, and not in this process.
+    The module is executed, but not in this process.
     """
-    made = make_distribution()
+    created = make_distribution()
 
     findings()
 
-    assert made.imports == 1
-    assert made.module not in sys.modules
+    assert created.imports == 1
+    assert created.module not in sys.modules
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_plugins_are_examined_in_processes_of_their_own(make_distribution, findi
         ("from budwood.hooks import hookimpl\n@hookimpl\ndef budwood_wrong(): pass", "budwood_wrong"),
     ],
 )
-def test_plugin_that_fails_is_broken_and_harms_no_other(source, problem, make_distribution, findings):
+def test_plugin_that_fails_is_broken_and_does_not_affect_others(source, problem, make_distribution, findings):
     """
-    However a plugin ends, its finding says how, and the next plugin is examined.
+    However a plugin ends, its finding has the cause, and the next plugin is examined.
     """
     make_distribution("broken", plugins=["a-broken"], source=source)
     make_distribution("healthy", plugins=["z-healthy"])
@@ -77,9 +77,9 @@ def test_plugin_that_fails_is_broken_and_harms_no_other(source, problem, make_di
     assert found["healthy"].state == "ok"
 
 
-def test_settings_that_cannot_be_made_are_a_finding(describing, make_distribution, findings):
+def test_error_of_settings_is_a_finding(describing, make_distribution, findings):
     """
-    The model of the settings is asked for: an error in it is found before a user meets it.
+    The doctor calls `settings`, so that errors are found before a user meets them.
     """
     make_distribution(source=describing("acme").replace("lambda: Settings", "lambda: Missing"))
 
@@ -99,9 +99,9 @@ def test_settings_that_cannot_be_made_are_a_finding(describing, make_distributio
         ("import threading; threading.Event().wait()", "build() did not finish within 3 seconds"),
     ],
 )
-def test_build_that_fails_is_a_finding(body, problem, describing, make_distribution, findings):
+def test_error_of_build_is_a_finding(body, problem, describing, make_distribution, findings):
     """
-    The plugin is built with its default settings: the finding names method, distribution and version.
+    The plugin is built with its default settings; the finding names method, distribution and version.
     """
     make_distribution(source=describing("acme").replace("self.context = context", body))
 
@@ -122,9 +122,9 @@ def test_object_that_lacks_methods_is_a_finding(describing, make_distribution, f
     assert "Missing: stream." in findings()["acme-plugin"].problem
 
 
-def test_close_that_fails_is_a_finding(describing, make_distribution, findings):
+def test_error_of_close_is_a_finding(describing, make_distribution, findings):
     """
-    What was built is closed again.
+    The implementation is closed again.
     """
     source = describing("acme").replace("    def models", "    def close(self):\n        1 / 0\n\n    def models")
     make_distribution(source=source)
@@ -135,9 +135,9 @@ def test_close_that_fails_is_a_finding(describing, make_distribution, findings):
     assert "failed in close(): ZeroDivisionError" in finding.problem
 
 
-def test_required_setting_is_no_failure_of_the_plugin(describing, make_distribution, findings):
+def test_required_setting_is_not_a_fault(describing, make_distribution, findings):
     """
-    A plugin that cannot be built without settings is ok; a note says which is missing.
+    A plugin that needs settings is ok; a note names the missing one.
     """
     make_distribution(source=describing("acme").replace("api_key: SecretStr | None = None", "api_key: SecretStr"))
 
@@ -147,9 +147,9 @@ def test_required_setting_is_no_failure_of_the_plugin(describing, make_distribut
     assert "'api_key' is missing" in finding.note
 
 
-def test_plugins_are_built_far_from_the_files_of_the_user(describing, make_distribution, findings, site, monkeypatch):
+def test_plugins_are_built_in_a_temporary_folder(describing, make_distribution, findings, site, monkeypatch):
     """
-    What a plugin writes below its cache folder, or into the current folder, is gone with the examination.
+    Files in the cache folder and in the current folder of the plugin are removed afterwards.
     """
     body = (
         "from pathlib import Path; context.cache_folder.mkdir(parents=True); Path('here').touch(); print(Path.home())"
@@ -165,7 +165,7 @@ def test_plugins_are_built_far_from_the_files_of_the_user(describing, make_distr
     assert list(home.iterdir()) == []
 
 
-def test_plugins_are_examined_side_by_side(describing, make_distribution, inventory_of, site):
+def test_plugins_are_examined_concurrently(describing, make_distribution, inventory_of, site):
     """
     Two plugins that wait for each other both finish.
     """
@@ -183,7 +183,7 @@ def test_plugins_are_examined_side_by_side(describing, make_distribution, invent
 
 def test_patterns_that_differ_are_a_finding(make_distribution, findings):
     """
-    Media types in the entry point that the spec does not state are found by the doctor.
+    The entry point and the spec must declare the same media types.
     """
     source = """
         from pydantic import BaseModel
@@ -198,9 +198,9 @@ def test_patterns_that_differ_are_a_finding(make_distribution, findings):
     assert "declares media_types none in its spec, but text/csv in its entry point" in findings()["acme-plugin"].problem
 
 
-def test_plugin_that_never_ends_loading_is_broken(make_distribution, findings):
+def test_plugin_that_does_not_finish_loading_is_broken(make_distribution, findings):
     """
-    The examination goes on after the time allowed.
+    The doctor continues after the timeout.
     """
     make_distribution(source="import threading; threading.Event().wait()")
 
@@ -212,46 +212,46 @@ def test_plugin_that_never_ends_loading_is_broken(make_distribution, findings):
     )
 
 
-def test_plugin_that_writes_to_standard_output_is_understood(describing, make_distribution, findings):
+def test_plugin_may_write_to_standard_output(describing, make_distribution, findings):
     """
-    What a module prints is not taken for the answer.
+    Its output is not mistaken for the result.
     """
     make_distribution(source="print('[]'); print('hello', end='')\n" + describing("acme"))
 
     assert findings()["acme-plugin"].state == "ok"
 
 
-def test_disabled_plugin_is_not_even_imported(make_distribution, findings):
+def test_disabled_plugin_is_not_imported(make_distribution, findings):
     """
-    What is blocked stays blocked.
+    The doctor does not examine it.
     """
-    made = make_distribution()
+    created = make_distribution()
 
     finding = findings("acme")["acme-plugin"]
 
     assert (finding.state, finding.problem) == ("disabled", "")
-    assert made.imports == 0
+    assert created.imports == 0
 
 
 def test_conflict_is_a_finding_of_both(make_distribution, findings):
     """
-    Each of two claims names the other, and neither is imported.
+    Each finding names both distributions, and neither is imported.
     """
-    made = [make_distribution("acme-one"), make_distribution("acme-two")]
+    created = [make_distribution("acme-one"), make_distribution("acme-two")]
 
     found = findings()
 
-    assert [found[one.name].state for one in made] == ["conflict", "conflict"]
+    assert [found[one.name].state for one in created] == ["conflict", "conflict"]
     assert all("acme-one 1.2.3 and by acme-two 1.2.3" in finding.problem for finding in found.values())
     assert all(
         "Uninstall all but one" in finding.hint and "Uninstall" not in finding.problem for finding in found.values()
     )
-    assert [one.imports for one in made] == [0, 0]
+    assert [one.imports for one in created] == [0, 0]
 
 
-def test_claim_that_is_left_when_the_others_are_disabled_is_examined(make_distribution, findings):
+def test_conflict_with_a_disabled_distribution_is_resolved(make_distribution, findings):
     """
-    A conflict that is settled by disabling one distribution is none.
+    The plugin of the other distribution is examined.
     """
     make_distribution("acme-one")
     make_distribution("acme-two")
@@ -263,20 +263,20 @@ def test_claim_that_is_left_when_the_others_are_disabled_is_examined(make_distri
 
 def test_plugin_for_a_newer_core_is_broken(make_distribution, findings):
     """
-    The doctor checks what loading checks.
+    The doctor checks the versions as well.
     """
-    made = make_distribution(requires=["budwood>=99"])
+    created = make_distribution(requires=["budwood>=99"])
 
     finding = findings()["acme-plugin"]
 
     assert finding.state == "broken"
     assert ">=99" in finding.problem
-    assert made.imports == 0
+    assert created.imports == 0
 
 
-def test_everything_that_this_repository_installs_is_in_order():
+def test_all_plugins_of_this_repository_are_ok():
     """
-    Our own plugins, built in or not, pass the examination; what else is installed is not ours to judge.
+    Built-in and installed ones pass; other installed plugins are not checked.
     """
     names = {"budwood", *(f"budwood-{path.parent.name}" for path in ROOT.glob("plugins/*/pyproject.toml"))}
     findings = list(examine(Registry(inventory=take_inventory()), timeout=60.0))

@@ -20,13 +20,13 @@ BOUNDARIES = [faults.call_boundary, faults.encoding_boundary, faults.decoding_bo
 
 class ForeignPanicError(BaseException):
     """
-    What extensions written in other languages raise: no `Exception`.
+    An exception of an extension in another language, which is not an `Exception`.
     """
 
 
 def run(boundary, raised):
     """
-    Raise an error inside a boundary and return what leaves it.
+    Raise an error inside a boundary and return the error that leaves it.
     """
     with pytest.raises(BaseException) as caught, boundary:  # noqa: PT011 - any error is the subject
         raise raised
@@ -35,7 +35,7 @@ def run(boundary, raised):
 
 def test_a_fault_names_plugin_distribution_version_and_method():
     """
-    The error says which plugin failed where and how, and to whom that has to be reported.
+    The error says where the plugin failed, and to whom to report it.
     """
     error = run(faults.encoding_boundary(SOURCE, "encode"), KeyError("x"))
 
@@ -46,7 +46,7 @@ def test_a_fault_names_plugin_distribution_version_and_method():
     assert isinstance(error.__cause__, KeyError)
 
 
-def test_a_plugin_of_unknown_origin_is_named_alone():
+def test_a_plugin_of_unknown_origin_has_only_its_name():
     """
     Without a distribution the text has no empty parentheses.
     """
@@ -61,7 +61,7 @@ def test_a_plugin_of_unknown_origin_is_named_alone():
 )
 def test_no_error_of_a_plugin_leaves_the_boundary(boundary, raised):
     """
-    Errors that would end the program, or a generator of the engine, become faults of the plugin.
+    Errors that would end the program, or a generator of the engine, are converted to faults.
     """
     assert isinstance(run(boundary(SOURCE, "method"), raised), PluginFaultError)
 
@@ -70,7 +70,7 @@ def test_no_error_of_a_plugin_leaves_the_boundary(boundary, raised):
 @pytest.mark.parametrize("raised", [KeyboardInterrupt(), asyncio.CancelledError(), ConfigurationError("No.")])
 def test_interrupts_and_errors_of_budwood_pass_through(boundary, raised):
     """
-    Ctrl-C, a cancelled task and errors that say themselves what is wrong are not changed.
+    Ctrl-C, a cancelled task and errors of Budwood are not changed.
     """
     assert run(boundary(SOURCE, "method"), raised) is raised
 
@@ -99,9 +99,9 @@ def test_parsing_errors_are_bad_responses_that_name_the_plugin(raised, problem):
     assert error.retryable is False
 
 
-def test_a_model_of_the_reply_that_does_not_validate_names_its_field():
+def test_a_validation_error_of_a_reply_names_its_field():
     """
-    Of a validation error the first field and its message are told, without the content.
+    The error has the first field and its message, without the content.
     """
 
     class Reply(BaseModel):
@@ -127,25 +127,25 @@ def test_the_beginning_of_the_reply_is_quoted_and_clipped():
 
 def test_other_errors_of_decoders_are_faults():
     """
-    What no reply can cause is not blamed on the server.
+    Errors that no reply can cause are not blamed on the server.
     """
     assert isinstance(
         run(faults.decoding_boundary(SOURCE, "feed"), ZeroDivisionError("division by zero")), PluginFaultError
     )
 
 
-def test_text_that_json_cannot_hold_is_an_error_of_the_prompt():
+def test_text_that_cannot_be_encoded_is_a_prompt_error():
     """
-    Unpaired surrogates come from the caller, however they are serialised.
+    Unpaired surrogates are the caller's, however they are serialised.
     """
     for serialise in ("\ud800".encode, lambda: to_json("\ud800")):
         with pytest.raises(PromptError, match="cannot be sent"), faults.encoding_boundary(SOURCE, "encode"):
             serialise()
 
 
-def test_a_fault_of_authorize_does_not_tell_the_secret():
+def test_a_fault_of_authorize_does_not_contain_the_secret():
     """
-    The type and the line are told; the text, which may hold the key, is in neither the error nor its traceback.
+    The error has the type and the line. The text may contain the key, and is not in the traceback either.
     """
     secret = "sk-secret"
 
@@ -160,7 +160,7 @@ def test_a_fault_of_authorize_does_not_tell_the_secret():
 
 def test_a_fault_can_be_pickled():
     """
-    Faults cross the borders of processes with all their fields.
+    All fields are restored in another process.
     """
     error = run(faults.encoding_boundary(SOURCE, "encode"), KeyError("x"))
     copied = pickle.loads(pickle.dumps(error))
@@ -168,9 +168,9 @@ def test_a_fault_can_be_pickled():
     assert (str(copied), vars(copied)) == (str(error), vars(error))
 
 
-def test_boundaries_are_made_once_and_shared_by_threads():
+def test_boundaries_are_created_once_and_shared_by_threads():
     """
-    A boundary holds no state: the same one serves all calls of a method, also side by side.
+    A boundary has no state: one object serves all calls of a method, also concurrent ones.
     """
     boundary = faults.decoding_boundary(SOURCE, "feed")
     assert faults.decoding_boundary(PluginSource(*SOURCE), "feed") is boundary
@@ -183,7 +183,7 @@ def test_boundaries_are_made_once_and_shared_by_threads():
 
 def test_a_boundary_costs_two_python_calls():
     """
-    Around a method that does not fail, only entering and leaving runs code of ours.
+    If the method does not fail, only `__enter__` and `__exit__` run.
     """
     faults.encoding_boundary(SOURCE, "encode")
     calls = []
@@ -198,9 +198,9 @@ def test_a_boundary_costs_two_python_calls():
     assert calls == ["__enter__", "__exit__"]
 
 
-def test_a_guarded_function_is_called_inside_a_boundary():
+def test_a_wrapped_function_is_called_inside_a_boundary():
     """
-    A method that is kept for later is guarded whenever it is called.
+    Every later call of a stored method is inside it.
     """
     divide = faults.wrap(SOURCE, "divide", lambda a, *, b: a / b)
 

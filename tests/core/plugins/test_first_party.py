@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[3]
 GROUP = "budwood."
 
 
-def stated_by(project):
+def declared_by(project):
     """
-    Read which plugins a project's metadata state, by section.
+    Return the plugins in the metadata of a project, by section.
     """
     groups = project.get("entry-points", {})
     sections = {kind.section for kind in KINDS}
@@ -38,10 +38,10 @@ def test_the_list_agrees_with_the_projects_of_this_repository():
         name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in first_party_plugins().items()
     }
 
-    assert listed == {project["name"]: stated_by(project) for project in projects}
+    assert listed == {project["name"]: declared_by(project) for project in projects}
 
 
-def test_a_plugin_leads_to_its_distribution():
+def test_the_distribution_of_a_plugin_is_found():
     """
     Names are compared as users type them, within their kind.
     """
@@ -56,9 +56,9 @@ def test_a_plugin_leads_to_its_distribution():
     [(CACHE, "sqlite", "sqlite-cache"), (PROVIDER, "groq", "groq")],
     ids=["cache", "provider"],
 )
-def test_a_plugin_of_ours_that_is_not_installed_comes_with_its_folder(kind, name, folder):
+def test_the_hint_for_a_first_party_plugin_names_its_folder(kind, name, folder):
     """
-    The error names the distribution and how to install it.
+    The error names the distribution and says how to install it.
     """
     with pytest.raises(PluginNotFoundError) as caught:
         Registry(inventory=Inventory()).load(kind, name)

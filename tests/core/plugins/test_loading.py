@@ -21,16 +21,16 @@ THREADS = 16
 @pytest.mark.parametrize("name", ["acme", "ACME", "Acme"])
 def test_plugin_is_loaded_by_its_name(name, make_distribution, load):
     """
-    The spec of the entry point's name comes back, whatever the case of what the user typed.
+    The spec with the name of the entry point is returned; case does not matter.
     """
     make_distribution()
 
     assert load(name).name == "acme"
 
 
-def test_spec_may_spell_its_name_as_it_likes(make_distribution, load, describing):
+def test_names_of_specs_are_normalised(make_distribution, load, describing):
     """
-    Entry point and spec are compared as all names are.
+    Entry point and spec are compared like all names.
     """
     make_distribution(plugins=["my-vllm"], source=describing("My_vLLM"))
 
@@ -39,22 +39,22 @@ def test_spec_may_spell_its_name_as_it_likes(make_distribution, load, describing
 
 def test_plugin_is_imported_once(make_distribution, inventory_of, registered):
     """
-    A second look-up answers from memory, and a second name of the same module does not import it again.
+    A second look-up returns the same spec, and another name of the module does not import it again.
     """
-    made = make_distribution(plugins=["acme", "acme-cheap"])
+    created = make_distribution(plugins=["acme", "acme-cheap"])
     registry = Registry(inventory=inventory_of())
 
     first = registry.load(PROVIDER, "acme")
 
     assert registry.load(PROVIDER, "Acme") is first
     assert registry.load(PROVIDER, "acme-cheap").name == "acme-cheap"
-    assert made.imports == 1
-    assert registered(registry) == [made.module]
+    assert created.imports == 1
+    assert registered(registry) == [created.module]
 
 
-def test_plugin_alone_is_imported(make_distribution, inventory_of):
+def test_only_the_requested_plugin_is_imported(make_distribution, inventory_of):
     """
-    Using one plugin never imports another, not even a broken one.
+    Other plugins are not imported, so that broken ones do not matter.
     """
     wanted = make_distribution("wanted", plugins=["wanted"])
     other = make_distribution("other", plugins=["other"])
@@ -65,9 +65,9 @@ def test_plugin_alone_is_imported(make_distribution, inventory_of):
     assert (wanted.imports, other.imports, broken.imports) == (1, 0, 0)
 
 
-def test_plugin_alone_is_asked(make_distribution, inventory_of):
+def test_only_the_hook_of_the_requested_plugin_runs(make_distribution, inventory_of):
     """
-    A plugin whose hook fails harms only its own name, also once it is imported.
+    A plugin whose hook fails does not affect others, even once it is imported.
     """
     source = "from budwood.hooks import hookimpl\n@hookimpl(specname='budwood_providers')\ndef any_name():\n    1 / 0\n"
     make_distribution("broken", plugins=["broken"], source=source)
@@ -80,26 +80,26 @@ def test_plugin_alone_is_asked(make_distribution, inventory_of):
     assert registry.load(PROVIDER, "healthy").name == "healthy"
 
 
-def test_plugin_that_was_loaded_is_not_asked_again_for_another(describing, make_distribution, inventory_of):
+def test_hook_of_a_loaded_plugin_does_not_run_for_others(describing, make_distribution, inventory_of):
     """
-    What an imported plugin's hook does, it does for its own names.
+    Each hook runs only for the names of its plugin.
     """
     counted = "with Path(__file__).with_suffix('.asked').open('a') as count:\n        count.write('.')\n    return ["
-    made = make_distribution(source=describing("acme").replace("return [", counted))
+    created = make_distribution(source=describing("acme").replace("return [", counted))
     make_distribution("other", plugins=["other"])
     registry = Registry(inventory=inventory_of())
 
     registry.load(PROVIDER, "acme")
     registry.load(PROVIDER, "other")
 
-    assert (made.folder / f"{made.module}.asked").read_text() == "."
+    assert (created.folder / f"{created.module}.asked").read_text() == "."
 
 
 def test_sixteen_threads_import_once(make_distribution, inventory_of):
     """
-    All who ask at once get the same spec, from one import.
+    All threads get the same spec from one import.
     """
-    made = make_distribution()
+    created = make_distribution()
     registry = Registry(inventory=inventory_of())
     together = threading.Barrier(THREADS)
 
@@ -111,14 +111,14 @@ def test_sixteen_threads_import_once(make_distribution, inventory_of):
         specs = [future.result() for future in [threads.submit(ask) for _ in range(THREADS)]]
 
     assert len({id(spec) for spec in specs}) == 1
-    assert made.imports == 1
+    assert created.imports == 1
 
 
-def test_sixteen_threads_learn_of_a_failure_from_one_import(make_distribution, inventory_of):
+def test_sixteen_threads_get_the_error_of_one_import(make_distribution, inventory_of):
     """
-    A broken plugin is tried once, however many ask at once.
+    A broken plugin is imported once.
     """
-    made = make_distribution(source="raise RuntimeError('broken')")
+    created = make_distribution(source="raise RuntimeError('broken')")
     registry = Registry(inventory=inventory_of())
     together = threading.Barrier(THREADS)
 
@@ -131,12 +131,12 @@ def test_sixteen_threads_learn_of_a_failure_from_one_import(make_distribution, i
         for future in [threads.submit(ask) for _ in range(THREADS)]:
             future.result()
 
-    assert made.imports == 1
+    assert created.imports == 1
 
 
 def test_sixteen_threads_read_the_metadata_once(make_distribution, monkeypatch):
     """
-    The first look-up takes the inventory, the others use it.
+    The first look-up reads them, the others use the result.
     """
     make_distribution()
     registry = Registry()
@@ -155,9 +155,9 @@ def test_sixteen_threads_read_the_metadata_once(make_distribution, monkeypatch):
 # No such name.
 
 
-def test_unknown_name_tells_near_matches_and_what_is_installed(make_distribution, load):
+def test_unknown_name_lists_similar_and_installed_names(make_distribution, load):
     """
-    A mistyped name finds its neighbours.
+    The error has both.
     """
     make_distribution(plugins=["acme", "zebra"])
 
@@ -171,7 +171,7 @@ def test_unknown_name_tells_near_matches_and_what_is_installed(make_distribution
 
 def test_unknown_name_where_nothing_is_installed(load):
     """
-    An empty installation says that it is one.
+    The error says that nothing is installed.
     """
     with pytest.raises(PluginNotFoundError, match="installed: none"):
         load("unheard-of")
@@ -196,9 +196,9 @@ def test_unknown_name_where_nothing_is_installed(load):
         ),
     ],
 )
-def test_plugin_of_ours_that_is_not_installed_tells_how_to_get_it(kind, name, command, inventory_of):
+def test_missing_first_party_plugin_says_how_to_install_it(kind, name, command, inventory_of):
     """
-    Where the name is one of ours, the cure is one command.
+    The hint is one command.
     """
     with pytest.raises(PluginNotFoundError) as caught:
         Registry(inventory=inventory_of()).load(kind, name)
@@ -206,17 +206,17 @@ def test_plugin_of_ours_that_is_not_installed_tells_how_to_get_it(kind, name, co
     assert caught.value.hint == command
 
 
-def test_mistyped_name_of_ours_is_recognised(load):
+def test_mistyped_first_party_name_is_recognised(load):
     """
-    A near match may be one that is not installed yet.
+    A similar name may be one that is not installed.
     """
     with pytest.raises(PluginNotFoundError, match=r"Did you mean openai\?"):
         load("opnai")
 
 
-def test_name_of_one_kind_is_none_of_another(make_distribution, inventory_of):
+def test_name_of_one_kind_is_not_one_of_another(make_distribution, inventory_of):
     """
-    A provider is no cache.
+    A provider is not a cache.
     """
     make_distribution()
 
@@ -226,7 +226,7 @@ def test_name_of_one_kind_is_none_of_another(make_distribution, inventory_of):
 
 def test_name_that_appears_later_is_found(make_distribution, inventory_of):
     """
-    That nothing was there is not remembered as a failure of the plugin.
+    A missing plugin is not cached as an error.
     """
     registry = Registry(inventory=inventory_of())
     with pytest.raises(PluginNotFoundError):
@@ -239,9 +239,9 @@ def test_name_that_appears_later_is_found(make_distribution, inventory_of):
 # Two distributions claim one name.
 
 
-def test_two_claims_are_a_conflict_that_names_both(make_distribution, load):
+def test_two_distributions_with_one_name_are_a_conflict(make_distribution, load):
     """
-    Neither the first nor the last wins, and neither is imported.
+    The error names both, and neither is imported.
     """
     one = make_distribution("acme-one", version="1.0")
     two = make_distribution("acme-two", version="2.0")
@@ -256,9 +256,9 @@ def test_two_claims_are_a_conflict_that_names_both(make_distribution, load):
 
 
 @pytest.mark.parametrize("distribution", ["acme-two", "Acme_Two"])
-def test_conflict_is_settled_by_naming_the_distribution(distribution, make_distribution, load):
+def test_conflict_is_resolved_by_the_distribution(distribution, make_distribution, load):
     """
-    The distribution that is named is imported, and the other is not.
+    Only the requested distribution is imported.
     """
     one = make_distribution("acme-one")
     two = make_distribution("acme-two")
@@ -268,9 +268,9 @@ def test_conflict_is_settled_by_naming_the_distribution(distribution, make_distr
     assert (one.imports, two.imports) == (0, 1)
 
 
-def test_conflict_is_settled_by_disabling_one_distribution(make_distribution, load):
+def test_conflict_is_resolved_by_disabling_one_distribution(make_distribution, load):
     """
-    A claim that is blocked is no claim.
+    A disabled plugin does not count.
     """
     one = make_distribution("acme-one")
     two = make_distribution("acme-two")
@@ -280,21 +280,21 @@ def test_conflict_is_settled_by_disabling_one_distribution(make_distribution, lo
     assert (one.imports, two.imports) == (0, 1)
 
 
-def test_distribution_that_does_not_bring_the_name_is_said(make_distribution, load):
+def test_distribution_without_the_plugin_is_an_error(make_distribution, load):
     """
-    A mistyped distribution is an error, not a reason to take another.
+    A mistyped distribution is not replaced by another.
     """
-    made = make_distribution()
+    created = make_distribution()
 
     with pytest.raises(PluginNotFoundError, match="'acme-three'"):
         load("acme", distribution="acme-three")
 
-    assert made.imports == 0
+    assert created.imports == 0
 
 
-def test_conflict_harms_no_other_name(make_distribution, load):
+def test_conflict_does_not_affect_other_names(make_distribution, load):
     """
-    Two distributions may quarrel about one name and bring other names in peace.
+    Two distributions may share one name and provide others without a conflict.
     """
     make_distribution("acme-one", plugins=["acme", "peaceful"])
     make_distribution("acme-two")
@@ -306,9 +306,9 @@ def test_conflict_harms_no_other_name(make_distribution, load):
 
 
 @pytest.mark.parametrize("kind", [PROVIDER, CACHE, STORAGE, MEDIA_HANDLER, INSTRUCTION_STRATEGY])
-def test_failure_calls_the_kind_as_users_do(kind, make_distribution, inventory_of):
+def test_error_names_the_kind_as_users_do(kind, make_distribution, inventory_of):
     """
-    The text of an error speaks of a cache or a media handler, not of entry-point groups.
+    It mentions a cache or a media handler, not entry-point groups.
     """
     make_distribution(group=kind.group, source="raise RuntimeError")
 

@@ -1,4 +1,4 @@
-"""Observers of installed distributions: they run where they are named, and the client that made them closes them."""
+"""Observers of installed distributions: they run where they are named, and the client that created them closes them."""
 
 from __future__ import annotations
 
@@ -55,31 +55,31 @@ TOLD = ["RequestStarted", "AttemptStarted", "AttemptFinished", "RequestFinished"
 @pytest.fixture
 def installed(make_distribution):
     """
-    An installed distribution that brings ``acme-usage``.
+    An installed distribution that provides ``acme-usage``.
     """
     return make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=OBSERVER.replace("FAIL", ""))
 
 
 @pytest.fixture
-def made(installed):
+def created(installed):
     """
-    List the observers that were made of the distribution.
+    List the observers that were created from the distribution.
     """
     return lambda: sys.modules[installed.module].MADE if installed.module in sys.modules else []
 
 
 def ask(make_client, scripted, **arguments):
     """
-    Ask once with a client of its own.
+    Ask one question with a new client.
     """
     scripted.reply(200, chat_reply("Hi"))
     with make_client(**arguments) as client:
         client.ask("Hello")
 
 
-def test_installed_observer_is_not_run_unless_it_is_named(make_client, scripted, installed):
+def test_installed_observer_runs_only_if_it_is_listed(make_client, scripted, installed):
     """
-    Nor is its module imported, also where its section has settings.
+    Otherwise its module is not imported, even if it has a section.
     """
     ask(make_client, scripted)
     ask(make_client, scripted, settings={"observer": {"acme-usage": {"label": "set up"}}})
@@ -87,69 +87,69 @@ def test_installed_observer_is_not_run_unless_it_is_named(make_client, scripted,
     assert installed.imports == 0
 
 
-def test_argument_names_it(make_client, scripted, made):
+def test_argument_lists_it(make_client, scripted, created):
     """
-    It is told of the call, however the name is spelt.
+    The observer is notified, in any spelling of its name.
     """
     ask(make_client, scripted, observers=["Acme_Usage"])
 
-    assert [observer.kinds for observer in made()] == [TOLD]
+    assert [observer.kinds for observer in created()] == [TOLD]
 
 
-def test_settings_name_it(make_client, scripted, made):
+def test_settings_list_it(make_client, scripted, created):
     """
-    A list says which run, a section what each is set to.
+    The list selects observers, and sections configure them.
     """
     settings = {"observers": ["acme-usage"], "observer": {"acme-usage": {"label": "mine"}}}
     ask(make_client, scripted, settings=settings)
 
-    assert [(observer.label, observer.kinds) for observer in made()] == [("mine", TOLD)]
+    assert [(observer.label, observer.kinds) for observer in created()] == [("mine", TOLD)]
 
 
-def test_environment_names_it(make_client, scripted, made, monkeypatch):
+def test_environment_lists_it(make_client, scripted, created, monkeypatch):
     """
-    As a JSON list, with its settings in further variables.
+    It has a JSON list, and further variables for settings.
     """
     monkeypatch.setenv("BUDWOOD_OBSERVERS", json.dumps(["acme-usage"]))
     monkeypatch.setenv("BUDWOOD_OBSERVER__ACME_USAGE__LABEL", "from outside")
     ask(make_client, scripted)
 
-    assert [(observer.label, observer.kinds) for observer in made()] == [("from outside", TOLD)]
+    assert [(observer.label, observer.kinds) for observer in created()] == [("from outside", TOLD)]
 
 
 def test_empty_argument_runs_none(make_client, scripted, installed):
     """
-    Whatever the settings name.
+    It overrides the settings.
     """
     ask(make_client, scripted, settings={"observers": ["acme-usage"]}, observers=[])
 
     assert installed.imports == 0
 
 
-def test_instances_of_one_plugin_run_side_by_side(make_client, scripted, made):
+def test_several_instances_of_one_plugin_run(make_client, scripted, created):
     """
-    Each with its own section.
+    Each has its own section.
     """
     section = {"mine": {"plugin": "acme-usage", "label": "a"}, "ours": {"plugin": "acme-usage", "label": "b"}}
     ask(make_client, scripted, settings={"observers": ["mine", "ours"], "observer": section})
 
-    assert [(observer.instance, observer.label) for observer in made()] == [("mine", "a"), ("ours", "b")]
+    assert [(observer.instance, observer.label) for observer in created()] == [("mine", "a"), ("ours", "b")]
 
 
-def test_name_that_is_given_twice_is_an_error(make_client, made):
+def test_name_that_occurs_twice_is_an_error(make_client, created):
     """
-    Everything would be counted twice. What was made until then is closed.
+    Everything would be counted twice. Observers that were created before are closed.
     """
     with pytest.raises(ConfigurationError, match="twice"):
         make_client(observers=["acme-usage", "ACME.usage"])
 
-    assert [observer.closed for observer in made()] == [1]
+    assert [observer.closed for observer in created()] == [1]
 
 
 @pytest.mark.parametrize("disabled", ["acme-usage", "acme_usage"])
-def test_disabled_observer_is_an_error_where_it_is_named(make_client, installed, monkeypatch, disabled):
+def test_disabled_observer_is_an_error_if_it_is_listed(make_client, installed, monkeypatch, disabled):
     """
-    By the settings or by the environment; nothing is imported.
+    That is so for settings and environment; nothing is imported.
     """
     with pytest.raises(PluginDisabledError, match="acme-usage"):
         make_client(settings={"plugins": {"disabled": [disabled]}}, observers=["acme-usage"])
@@ -160,17 +160,17 @@ def test_disabled_observer_is_an_error_where_it_is_named(make_client, installed,
     assert installed.imports == 0
 
 
-def test_misspelt_name_gets_the_nearest(make_client, installed):
+def test_misspelled_name_suggests_a_similar_one(make_client, installed):
     """
-    As for plugins of other kinds.
+    As for other kinds of plugin.
     """
     with pytest.raises(PluginNotFoundError, match="acme-usage"):
         make_client(observers=["acme-usag"])
 
 
-def test_misspelt_setting_is_an_error(make_client, installed):
+def test_misspelled_setting_is_an_error(make_client, installed):
     """
-    With the section that it stands in.
+    The error names the section.
     """
     with pytest.raises(ConfigurationError, match=r"\[observer.acme-usage\]"):
         make_client(settings={"observer": {"acme-usage": {"lable": "x"}}}, observers=["acme-usage"])
@@ -186,7 +186,7 @@ def test_misspelt_setting_is_an_error(make_client, installed):
 )
 def test_broken_observer_is_named(make_client, make_distribution, broken, error):
     """
-    What cannot be imported, or is no observer, fails when the client is made.
+    A module that cannot be imported, or an object that is not an observer, is an error when the client is created.
     """
     source = broken.replace("FAIL", "")
     make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)
@@ -195,9 +195,9 @@ def test_broken_observer_is_named(make_client, make_distribution, broken, error)
         make_client(observers=["acme-usage"])
 
 
-def test_client_closes_what_it_made_once(make_client, scripted, made):
+def test_client_closes_the_observers_that_it_created(make_client, scripted, created):
     """
-    Each client its own, and not the objects that it was given.
+    It does so once, and does not close objects that it received.
     """
 
     class Own:
@@ -213,17 +213,17 @@ def test_client_closes_what_it_made_once(make_client, scripted, made):
     scripted.reply(200, chat_reply("Hi"))
     client = make_client(observers=["acme-usage", own])
     client.ask("Hello")
-    assert [observer.closed for observer in made()] == [0]
+    assert [observer.closed for observer in created()] == [0]
     client.close()
     client.close()
 
-    assert [observer.closed for observer in made()] == [1]
+    assert [observer.closed for observer in created()] == [1]
     assert own.closed == 0
 
 
-def test_async_client_closes_what_it_made_once(make_async_client, made):
+def test_async_client_closes_the_observers_that_it_created(make_async_client, created):
     """
-    As the blocking one does.
+    As the blocking client does.
     """
 
     async def run():
@@ -233,12 +233,12 @@ def test_async_client_closes_what_it_made_once(make_async_client, made):
 
     asyncio.run(run())
 
-    assert [observer.closed for observer in made()] == [1]
+    assert [observer.closed for observer in created()] == [1]
 
 
 def test_observer_that_fails_to_close_keeps_nothing_else_open(make_client, make_distribution):
     """
-    The client closes the others, its cache and its connections.
+    The client closes the other observers, its cache and its connections.
     """
     source = OBSERVER.replace("FAIL", "raise OSError('disk full')")
     installed = make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)

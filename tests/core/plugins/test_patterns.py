@@ -53,7 +53,7 @@ def {hook}():
 
 def source_of(kind, name, *patterns, body="pass"):
     """
-    Write the module of a media handler or a tokenizer.
+    Return the source of a module with a media handler or a tokenizer.
     """
     return DESCRIBES.format(
         spec=kind.spec.__name__, hook=kind.hook, name=name, field=kind.patterns, patterns=patterns, body=body
@@ -75,13 +75,13 @@ def make_plugin(make_distribution):
 
 
 @pytest.mark.parametrize("source", HARMFUL.values(), ids=HARMFUL)
-def test_a_harmful_media_handler_is_not_imported_for_files_of_other_types(
+def test_a_broken_media_handler_is_not_imported_for_files_of_other_types(
     source, make_plugin, make_client, scripted, tmp_path
 ):
     """
-    A text file is read, and a file of an unknown type refused, without touching handlers of other types.
+    A text file is read, and a file of an unknown type is rejected, without importing handlers of other types.
     """
-    harmful = make_plugin(MEDIA_HANDLER, "aaa", "application/x-made", "video/*", source=source)
+    harmful = make_plugin(MEDIA_HANDLER, "aaa", "application/x-created", "video/*", source=source)
     client = make_client()
     scripted.reply(body=chat_reply("Ok."))
     text, unknown = tmp_path / "a.txt", tmp_path / "a.bin"
@@ -89,16 +89,16 @@ def test_a_harmful_media_handler_is_not_imported_for_files_of_other_types(
     unknown.write_bytes(b"\x00\x01")
 
     assert client.ask("?", files=[text]).text == "Ok."
-    with pytest.raises(PromptError, match=r"Supported types: application/x-made, image/gif, .*, video/\*"):
+    with pytest.raises(PromptError, match=r"Supported types: application/x-created, image/gif, .*, video/\*"):
         client.ask("?", files=[unknown])
 
     assert harmful.imports == 0
 
 
 @pytest.mark.parametrize("source", HARMFUL.values(), ids=HARMFUL)
-def test_a_harmful_tokenizer_is_not_imported_to_count_for_other_models(source, make_plugin, make_client):
+def test_a_broken_tokenizer_is_not_imported_for_other_models(source, make_plugin, make_client):
     """
-    Tokens of a model are counted without touching tokenizers of other models.
+    Tokens of a model are counted without importing tokenizers of other models.
     """
     harmful = make_plugin(TOKENIZER, "aaa", "acme/*", "openai/gpt-9*", source=source)
 
@@ -107,9 +107,9 @@ def test_a_harmful_tokenizer_is_not_imported_to_count_for_other_models(source, m
     assert harmful.imports == 0
 
 
-def test_a_wildcard_yields_to_the_exact_media_type(make_plugin, make_client, scripted, tmp_path):
+def test_an_exact_media_type_takes_precedence_over_a_wildcard(make_plugin, make_client, scripted, tmp_path):
     """
-    The handler of the exact type is used, and the one with a wildcard is not imported.
+    The handler with the wildcard is not imported.
     """
     broad = make_plugin(MEDIA_HANDLER, "aaa", "text/*", source="raise SystemExit")
     exact = make_plugin(MEDIA_HANDLER, "zzz", "text/csv")
@@ -123,9 +123,9 @@ def test_a_wildcard_yields_to_the_exact_media_type(make_plugin, make_client, scr
     assert (broad.imports, exact.imports) == (0, 1)
 
 
-def test_a_handler_that_cannot_be_used_is_skipped_for_the_next(make_plugin, make_client, scripted, tmp_path):
+def test_a_handler_that_cannot_be_used_is_skipped(make_plugin, make_client, scripted, tmp_path):
     """
-    Another handler of the same type takes the file.
+    Another handler of the same type reads the file.
     """
     broken = make_plugin(MEDIA_HANDLER, "aaa", "text/*", source="raise RuntimeError")
     file = tmp_path / "a.txt"
@@ -141,7 +141,7 @@ def test_a_handler_that_cannot_be_used_is_skipped_for_the_next(make_plugin, make
 @pytest.mark.parametrize("body", ["{}['x']", "raise SystemExit(3)", "return None"])
 def test_a_handler_that_fails_is_a_fault_of_the_plugin(body, make_plugin, make_client, tmp_path):
     """
-    What `parts` raises, or returns in place of parts, is named as the plugin's fault.
+    An error of `parts`, or a wrong result, is a `PluginFaultError`.
     """
     source = source_of(MEDIA_HANDLER, "acme", "text/csv", body=body)
     make_plugin(MEDIA_HANDLER, "acme", "text/csv", source=source)
@@ -154,16 +154,16 @@ def test_a_handler_that_fails_is_a_fault_of_the_plugin(body, make_plugin, make_c
 
 def test_a_tokenizer_of_the_model_counts(make_plugin, make_client):
     """
-    Models are matched whatever the case of the pattern.
+    Patterns are not case-sensitive.
     """
     make_plugin(TOKENIZER, "aaa", "OpenAI/*")
 
     assert make_client().count_tokens("Hello.", offline=True).input_tokens == 7
 
 
-def test_a_tokenizer_that_fails_leaves_an_estimate_with_a_hint(make_plugin, make_client):
+def test_a_tokenizer_that_fails_is_replaced_by_an_estimate(make_plugin, make_client):
     """
-    Unasked for, a faulty tokenizer does not keep anyone from counting; the hint says what is wrong with it.
+    The hint has the error, unless the tokenizer is configured.
     """
     make_plugin(TOKENIZER, "aaa", "openai/*", source=source_of(TOKENIZER, "aaa", "openai/*", body="{}['x']"))
     client = make_client(settings={"plugins": {"disabled": ["tiktoken"]}})
@@ -174,9 +174,9 @@ def test_a_tokenizer_that_fails_leaves_an_estimate_with_a_hint(make_plugin, make
     assert "Plugin 'aaa' (test-aaa 1.2.3) failed in count(): KeyError: 'x'." in count.hint
 
 
-def test_a_tokenizer_that_the_settings_name_must_work(make_plugin, make_client):
+def test_the_configured_tokenizer_must_work(make_plugin, make_client):
     """
-    Whoever names a tokenizer gets its error.
+    Its error is raised.
     """
     make_plugin(TOKENIZER, "aaa", "acme/*", source=source_of(TOKENIZER, "aaa", "acme/*", body="{}['x']"))
 
@@ -187,21 +187,21 @@ def test_a_tokenizer_that_the_settings_name_must_work(make_plugin, make_client):
 @pytest.mark.parametrize("stated", [(), ("text/csv",), ("text/csv", "text/*", "image/png"), ("text/*",)])
 def test_the_entry_point_and_the_spec_must_agree(stated, make_plugin, inventory_of):
     """
-    Other patterns in the metadata than in the spec are refused, with the line that is right.
+    Different patterns are an error, with the correct line of the entry point.
     """
-    made = make_plugin(MEDIA_HANDLER, "acme", "text/csv", "text/tab-separated-values", stated=stated)
+    created = make_plugin(MEDIA_HANDLER, "acme", "text/csv", "text/tab-separated-values", stated=stated)
 
     with pytest.raises(PluginInvalidError) as caught:
         Registry(inventory=inventory_of()).load(MEDIA_HANDLER, "acme")
 
     assert caught.value.hint == (
-        f'Change the entry point to "acme text/csv text/tab-separated-values" = "{made.module}".'
+        f'Change the entry point to "acme text/csv text/tab-separated-values" = "{created.module}".'
     )
 
 
 def test_patterns_are_read_from_the_entry_point(make_plugin, inventory_of):
     """
-    The name ends at the first space; what follows is compared in lower case, in any order.
+    The name ends at the first space; patterns are compared in lower case, in any order.
     """
     make_plugin(MEDIA_HANDLER, "Acme", "text/csv", "image/x-acme", stated=("Image/X-Acme", " text/CSV"))
     inventory = inventory_of()

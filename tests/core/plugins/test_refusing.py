@@ -32,24 +32,24 @@ FAILURES = [
 @pytest.mark.parametrize(("source", "said"), FAILURES, ids=[said.partition(":")[0] for _, said in FAILURES])
 def test_import_that_fails_names_distribution_version_module_and_cause(source, said, make_distribution, load):
     """
-    Whatever a module raises is an error of its plugin and of no other.
+    Whatever a module raises is an error of its plugin only.
     """
-    made = make_distribution(source=source)
+    created = make_distribution(source=source)
 
     with pytest.raises(PluginLoadError) as caught:
         load("acme")
 
-    for part in ("'acme'", made.label, made.module, said):
+    for part in ("'acme'", created.label, created.module, said):
         assert part in caught.value.message
-    assert made.name in caught.value.hint
+    assert created.name in caught.value.hint
     assert caught.value.__cause__ is not None
 
 
-def test_import_that_failed_is_not_tried_again(make_distribution, inventory_of):
+def test_failed_import_is_not_repeated(make_distribution, inventory_of):
     """
-    The failure is remembered: the second error is the first, and no longer than it.
+    The same error is raised again, without a longer traceback.
     """
-    made = make_distribution(source="raise RuntimeError('broken')")
+    created = make_distribution(source="raise RuntimeError('broken')")
     registry = Registry(inventory=inventory_of())
     lengths = []
     for _ in range(3):
@@ -57,23 +57,23 @@ def test_import_that_failed_is_not_tried_again(make_distribution, inventory_of):
             registry.load(PROVIDER, "acme")
         lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
 
-    assert made.imports == 1
+    assert created.imports == 1
     assert len(set(lengths)) == 1
 
 
 def test_interrupting_the_import_interrupts_the_program(make_distribution, inventory_of, describing):
     """
-    Ctrl-C belongs to the user: it is neither swallowed nor remembered as a fault of the plugin.
+    Ctrl-C is neither suppressed nor stored as an error of the plugin.
     """
     source = "from pathlib import Path\nif len(Path(__file__).with_suffix('.imports').read_text()) == 1:\n"
-    made = make_distribution(source=f"{source}    raise KeyboardInterrupt\n{describing('acme')}")
+    created = make_distribution(source=f"{source}    raise KeyboardInterrupt\n{describing('acme')}")
     registry = Registry(inventory=inventory_of())
 
     with pytest.raises(KeyboardInterrupt):
         registry.load(PROVIDER, "acme")
 
     assert registry.load(PROVIDER, "acme").name == "acme"
-    assert made.imports == 2
+    assert created.imports == 2
 
 
 # The module does not follow the hooks.
@@ -108,11 +108,11 @@ INVALID = {
 
 
 @pytest.mark.parametrize("source", INVALID.values(), ids=INVALID)
-def test_module_that_does_not_follow_the_hooks_is_refused(source, make_distribution, inventory_of, registered):
+def test_module_that_does_not_follow_the_plugin_api_is_rejected(source, make_distribution, inventory_of, registered):
     """
-    The error names plugin, distribution and version; pluggy no longer holds the module.
+    The error names plugin, distribution and version; the module is unregistered.
     """
-    made = make_distribution(source=HEAD + source)
+    created = make_distribution(source=HEAD + source)
     make_distribution("healthy", plugins=["healthy"])
     registry = Registry(inventory=inventory_of())
 
@@ -120,7 +120,7 @@ def test_module_that_does_not_follow_the_hooks_is_refused(source, make_distribut
         registry.load(PROVIDER, "acme")
 
     assert "'acme'" in caught.value.message
-    assert made.label in caught.value.message
+    assert created.label in caught.value.message
     assert registered(registry) == []
     assert registry.load(PROVIDER, "healthy").name == "healthy"
 
@@ -137,7 +137,7 @@ FAULTS = {
 @pytest.mark.parametrize("source", FAULTS.values(), ids=FAULTS)
 def test_hook_that_fails_is_a_fault_of_the_plugin(source, make_distribution, inventory_of, registered):
     """
-    The error names plugin, distribution, version and hook; pluggy no longer holds the module.
+    The error names plugin, distribution, version and hook; the module is unregistered.
     """
     make_distribution(source=HEAD + source)
     registry = Registry(inventory=inventory_of())
@@ -148,9 +148,9 @@ def test_hook_that_fails_is_a_fault_of_the_plugin(source, make_distribution, inv
     assert registered(registry) == []
 
 
-def test_misspelt_hook_is_told_even_beside_a_right_one(describing, make_distribution, load):
+def test_misspelled_hook_is_an_error(describing, make_distribution, load):
     """
-    A hook that nobody would ever call is a mistake, and its name is in the error.
+    That is so even if the module has another, valid hook.
     """
     wrong = hook("return []", name="budwood_cashes")
     make_distribution(source=describing("acme") + wrong)
@@ -159,9 +159,9 @@ def test_misspelt_hook_is_told_even_beside_a_right_one(describing, make_distribu
         load("acme")
 
 
-def test_spec_of_another_kind_is_called_by_its_type(make_distribution, load):
+def test_spec_of_another_kind_is_an_error(make_distribution, load):
     """
-    The error says which type is there and which is wanted.
+    The error has both types.
     """
     make_distribution(source=HEAD + INVALID["spec of another kind"])
 
@@ -169,9 +169,9 @@ def test_spec_of_another_kind_is_called_by_its_type(make_distribution, load):
         load("acme")
 
 
-def test_entry_point_that_no_spec_has_is_told_the_names_that_exist(make_distribution, load, describing):
+def test_entry_point_without_a_spec_is_an_error(make_distribution, load, describing):
     """
-    The author sees both names.
+    The error has its name and the names of the specs.
     """
     make_distribution(source=describing("emca", "other"))
 
@@ -179,11 +179,11 @@ def test_entry_point_that_no_spec_has_is_told_the_names_that_exist(make_distribu
         load("acme")
 
 
-def test_wrong_name_beside_a_right_one_harms_only_itself(make_distribution, inventory_of, describing):
+def test_wrong_name_does_not_affect_other_names_of_the_module(make_distribution, inventory_of, describing):
     """
-    Of two entry points of one module, the one that a spec has works, before and after the other has failed.
+    The valid entry point works, before and after the other has failed.
     """
-    made = make_distribution(plugins=["acme", "wrong"], source=describing("acme"))
+    created = make_distribution(plugins=["acme", "wrong"], source=describing("acme"))
     make_distribution("later", plugins=["later"])
     registry = Registry(inventory=inventory_of())
 
@@ -192,32 +192,32 @@ def test_wrong_name_beside_a_right_one_harms_only_itself(make_distribution, inve
         registry.load(PROVIDER, "wrong")
 
     assert registry.load(PROVIDER, "acme") is first
-    assert made.imports == 1
+    assert created.imports == 1
 
 
-def test_module_of_two_kinds_brings_both(make_distribution, inventory_of, site):
+def test_module_may_provide_two_kinds(make_distribution, inventory_of, site):
     """
-    One module may describe providers and caches, each found in its own group.
+    Providers and caches are found in their own groups.
     """
     source = hook(f"return [{SPEC}]") + hook(f"return [{CACHE_SPEC}]", name="budwood_caches")
-    made = make_distribution(source=HEAD + source)
+    created = make_distribution(source=HEAD + source)
     with (site / "acme_plugin-1.2.3.dist-info" / "entry_points.txt").open("a") as entries:
-        entries.write(f"[budwood.caches]\nacme = {made.module}\n")
+        entries.write(f"[budwood.caches]\nacme = {created.module}\n")
     registry = Registry(inventory=inventory_of())
 
     assert registry.load(PROVIDER, "acme").name == "acme"
     assert type(registry.load(CACHE, "acme")) is CacheSpec
-    assert made.imports == 1
+    assert created.imports == 1
 
 
 # The plugin wants a newer Budwood.
 
 
-def test_newer_core_in_the_metadata_is_refused_before_the_import(make_distribution, load):
+def test_plugin_for_a_newer_core_is_not_imported(make_distribution, load):
     """
-    Both versions are told, and the module was never executed.
+    The error has both versions.
     """
-    made = make_distribution(requires=["budwood>=99.1"], source="raise SystemExit")
+    created = make_distribution(requires=["budwood>=99.1"], source="raise SystemExit")
 
     with pytest.raises(PluginIncompatibleError) as caught:
         load("acme")
@@ -225,25 +225,25 @@ def test_newer_core_in_the_metadata_is_refused_before_the_import(make_distributi
     assert ">=99.1" in caught.value.message
     assert version("budwood") in caught.value.message
     assert caught.value.hint == "pip install --upgrade budwood acme-plugin"
-    assert made.imports == 0
+    assert created.imports == 0
 
 
-def test_older_core_in_the_metadata_is_refused_too(make_distribution, load):
+def test_plugin_for_an_older_core_is_not_imported(make_distribution, load):
     """
-    A plugin that was made for an older core, and says so, is not tried.
+    The requirement in its metadata excludes this core.
     """
-    made = make_distribution(requires=["budwood<0.0.1"])
+    created = make_distribution(requires=["budwood<0.0.1"])
 
     with pytest.raises(PluginIncompatibleError, match=r"requires budwood <0\.0\.1"):
         load("acme")
 
-    assert made.imports == 0
+    assert created.imports == 0
 
 
 @pytest.mark.parametrize("requires", [["budwood"], ["budwood>=0.0.1"], ["budwood>=0.0.1,<99"], ["httpx>=99"], []])
-def test_core_that_satisfies_the_metadata_is_accepted(requires, make_distribution, load):
+def test_plugin_whose_requirement_is_satisfied_is_loaded(requires, make_distribution, load):
     """
-    What asks for this core, or for nothing, is loaded.
+    A plugin without a requirement is loaded as well.
     """
     make_distribution(requires=requires)
 
@@ -251,9 +251,9 @@ def test_core_that_satisfies_the_metadata_is_accepted(requires, make_distributio
 
 
 @pytest.mark.parametrize("api", [(API_VERSION[0], API_VERSION[1] + 1), (API_VERSION[0] + 1, 0), (0, 9)])
-def test_another_api_is_refused(api, make_distribution, inventory_of, describing, registered):
+def test_another_plugin_api_is_rejected(api, make_distribution, inventory_of, describing, registered):
     """
-    A newer minor version and another major version are refused, with both versions in the text.
+    A newer minor version and another major version are errors with both versions.
     """
     make_distribution(source=describing("acme", api=api))
     registry = Registry(inventory=inventory_of())
@@ -272,21 +272,21 @@ def test_another_api_is_refused(api, make_distribution, inventory_of, describing
 @pytest.mark.parametrize("disabled", ["acme", "ACME", "acme-plugin", "Acme_Plugin"])
 def test_disabled_plugin_is_never_imported(disabled, make_distribution, load):
     """
-    The name of the plugin blocks it, and so does that of its distribution; the error says how to undo that.
+    Its own name and that of its distribution disable it; the error says how to enable it.
     """
-    made = make_distribution(source="raise SystemExit")
+    created = make_distribution(source="raise SystemExit")
 
     with pytest.raises(PluginDisabledError, match=r"acme-plugin 1\.2\.3 is disabled") as caught:
         load("acme", disabled=[disabled])
 
     assert "[plugins] of the settings" in caught.value.hint
     assert "BUDWOOD_PLUGINS_DISABLED" in caught.value.hint
-    assert made.imports == 0
+    assert created.imports == 0
 
 
 def test_disabling_one_plugin_of_a_distribution_leaves_the_others(make_distribution, load):
     """
-    A name is blocked, not its neighbours.
+    Only the plugin with that name is disabled.
     """
     make_distribution(plugins=["acme", "acme-cheap"])
 

@@ -16,7 +16,7 @@ from budwood.plugins.survey import take_survey
 @pytest.fixture
 def survey_of(site):
     """
-    Survey what lies in certain folders alone, by default in the test's own.
+    Survey only certain folders, by default that of the test.
     """
     return lambda *folders: take_survey(Distribution.discover(path=[str(folder) for folder in folders or (site,)]))
 
@@ -44,7 +44,7 @@ def test_the_survey_finds_what_discovery_finds(make_distribution, survey_of, inv
 
 def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, behind):
     """
-    The copy that Python does not import is a problem that names both folders, and brings no plugin.
+    The problem names both folders; the shadowed copy provides no plugins.
     """
     make_distribution(version="2.0")
     make_distribution("Acme.Plugin", version="1.0", folder=behind)
@@ -58,9 +58,9 @@ def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, b
     assert [plugin.version for plugin in survey.inventory.all()] == ["2.0"]
 
 
-def test_a_folder_that_is_on_the_path_twice_holds_one_copy(make_distribution, survey_of, site, tmp_path):
+def test_a_folder_that_is_on_the_path_twice_has_one_copy(make_distribution, survey_of, site, tmp_path):
     """
-    Where ``lib64`` is a link to ``lib``, nothing is shadowed.
+    If ``lib64`` is a link to ``lib``, nothing is shadowed.
     """
     make_distribution()
     link = tmp_path / "lib64"
@@ -69,9 +69,9 @@ def test_a_folder_that_is_on_the_path_twice_holds_one_copy(make_distribution, su
     assert (len(survey_of(site, link).copies), survey_of(site, link).problems()) == (1, [])
 
 
-def test_a_misspelt_group_is_a_problem(make_distribution, survey_of):
+def test_a_misspelled_group_is_a_problem(make_distribution, survey_of):
     """
-    Plugins of a group that does not exist would never be found: the right one is suggested.
+    Its plugins would be ignored; a similar group is suggested.
     """
     make_distribution(group="budwood.provider")
 
@@ -95,7 +95,7 @@ def test_a_misspelt_group_is_a_problem(make_distribution, survey_of):
 )
 def test_damaged_metadata_are_a_problem_that_names_the_folder(file, content, make_distribution, survey_of, site):
     """
-    What an interrupted installation leaves behind is told, and the other distributions are read.
+    Other distributions are still read.
     """
     make_distribution("harmed", plugins=["harmed"])
     make_distribution("healthy", plugins=["healthy"])
@@ -109,11 +109,11 @@ def test_damaged_metadata_are_a_problem_that_names_the_folder(file, content, mak
     assert survey.inventory.find(PROVIDER, "healthy")
 
 
-def test_a_copy_tells_where_it_comes_from(make_distribution, survey_of, site):
+def test_a_copy_has_its_origin(make_distribution, survey_of, site):
     """
-    Its folder, and whether it is a link to sources.
+    It has its folder, and whether it is a link to sources.
     """
-    made = make_distribution()
+    created = make_distribution()
     make_distribution("linked", plugins=["linked"])
     origin = {"url": "file:///sources", "dir_info": {"editable": True}}
     (site / "linked-1.2.3.dist-info" / "direct_url.json").write_text(json.dumps(origin))
@@ -121,13 +121,13 @@ def test_a_copy_tells_where_it_comes_from(make_distribution, survey_of, site):
     survey = survey_of()
 
     (plugin,) = survey.inventory.find(PROVIDER, "acme")
-    assert survey.copy_of(plugin).folder == made.folder
+    assert survey.copy_of(plugin).folder == created.folder
     assert {copy.name: copy.is_editable for copy in survey.copies} == {"acme-plugin": False, "linked": True}
 
 
 def test_problems_of_distributions_are_findings(make_distribution, survey_of, site, behind):
     """
-    The doctor tells them after the plugins, and imports nothing for them.
+    The doctor reports them after the plugins, and imports nothing for them.
     """
     make_distribution(version="2.0")
     make_distribution(version="1.0", folder=behind, source="raise SystemExit")
@@ -141,7 +141,7 @@ def test_problems_of_distributions_are_findings(make_distribution, survey_of, si
 
 def test_a_first_call_does_not_import_it():
     """
-    Finding and building a plugin, and counting tokens, reads metadata by the standard library alone.
+    Building a plugin and counting tokens use only the standard library to read metadata.
     """
     code = (
         "import sys\n"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.providing import make_call_id
+from budwood.providing import fit_call_id, make_call_id
 
 CALL = ("chatcmpl-1", 0, "weather", '{"city": "Oslo"}')
 
@@ -44,3 +44,24 @@ def test_any_text_makes_a_valid_id(name, arguments):
     assert len(made) <= 40
     assert made.replace("_", "").isalnum()
     assert made.isascii()
+
+
+@given(st.text(max_size=60))
+def test_fitted_id_has_the_length_of_the_vendor(call_id):
+    """
+    A vendor with ids of nine letters and digits gets such an id, always the same, and its own ids unchanged.
+    """
+    fitted = fit_call_id(call_id, length=9)
+
+    assert len(fitted) == 9
+    assert fitted.isascii()
+    assert fitted.isalnum()
+    assert fit_call_id(call_id, length=9) == fitted == fit_call_id(fitted, length=9)
+
+
+def test_id_that_is_too_long_is_replaced():
+    """
+    Only an id above the maximum length is replaced.
+    """
+    assert fit_call_id("x" * 40, max_length=40) == "x" * 40
+    assert len(fit_call_id("x" * 41, max_length=40)) <= 40

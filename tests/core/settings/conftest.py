@@ -10,7 +10,7 @@ from budwood.settings import Settings
 @pytest.fixture
 def load(tmp_path):
     """
-    Read settings from a folder of the test, its user's file, and no environment but the one that is given.
+    Load settings from a folder of the test, a user file, and only the given environment.
     """
 
     def read(explicit=None, *, dotenv=None, file=None, user=None, **environment):

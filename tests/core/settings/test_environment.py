@@ -21,14 +21,14 @@ import pytest
 )
 def test_variable_is_a_path_of_keys(variable, value, instance, wanted, load):
     """
-    Double underscores part the keys, ``_`` stands for ``-`` in names, and lists and tables are JSON.
+    Double underscores separate keys, ``_`` replaces ``-`` in names, and lists and tables are JSON.
     """
-    assert load(**{variable: value}).instance("providers", instance) == wanted
+    assert load(**{variable: value}).instance_settings("providers", instance) == wanted
 
 
-def test_variables_write_options(load):
+def test_variables_set_options(load):
     """
-    Options have underscores of their own.
+    Options have single underscores in their names.
     """
     settings = load(BUDWOOD_OPTIONS__MAX_TOOL_ROUNDS="3", BUDWOOD_CACHE="sqlite", BUDWOOD_OPTIONS__IDLE_TIMEOUT="2.5")
 
@@ -37,9 +37,9 @@ def test_variables_write_options(load):
 
 
 @pytest.mark.parametrize("name", ["BUDWOOD_TEST_SERVER", "BUDWOOD_", "BUDWOOD___", "BUDWOODS_MODEL", "budwood_model"])
-def test_variables_that_are_no_settings_are_left_alone(name, load):
+def test_variables_that_are_not_settings_are_ignored(name, load):
     """
-    Other programs may have variables that begin like ours.
+    Other programs may use the same prefix.
     """
     assert load(**{name: "a/b"}).model is None
 
@@ -50,7 +50,7 @@ def test_variables_that_are_no_settings_are_left_alone(name, load):
 )
 def test_disabled_plugins_may_be_a_list_with_commas(value, disabled, load):
     """
-    ``BUDWOOD_PLUGINS_DISABLED`` is short for the key of the section ``[plugins]``; names compare as all names do.
+    ``BUDWOOD_PLUGINS_DISABLED`` sets the key of the section ``[plugins]``; names are normalised.
     """
     assert load(BUDWOOD_PLUGINS_DISABLED=value).disabled == disabled
     assert load(BUDWOOD_PLUGINS__DISABLED=value).disabled == disabled
@@ -58,7 +58,7 @@ def test_disabled_plugins_may_be_a_list_with_commas(value, disabled, load):
 
 def test_dotenv_is_read_as_it_is_written(load):
     """
-    Quotes and comments are the file's, a dollar sign is no variable, and a name without a value says nothing.
+    Quotes and comments are removed, a dollar sign is not expanded, and a name without a value is ignored.
     """
     settings = load(dotenv="# a comment\nexport BUDWOOD_MODEL='a/${HOME}'\nBUDWOOD_CACHE\nOTHER=1\n")
 

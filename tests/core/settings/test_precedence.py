@@ -22,18 +22,18 @@ SOURCES = [
 
 
 @pytest.mark.parametrize("strongest", range(len(SOURCES)))
-def test_stronger_source_wins(strongest, load):
+def test_order_of_precedence(strongest, load):
     """
-    Argument > environment > .env > budwood.toml > the user's budwood.toml.
+    Argument, environment, .env, budwood.toml, the user's budwood.toml.
     """
     given = {name: value for name, value, _ in SOURCES[strongest:]}
 
     assert load(given.pop("explicit", None), **given).model == SOURCES[strongest][2]
 
 
-def test_without_any_source_defaults_hold(load):
+def test_without_any_source_the_defaults_apply(load):
     """
-    Nothing configured is no error.
+    No configuration is required.
     """
     settings = load()
 
@@ -43,7 +43,7 @@ def test_without_any_source_defaults_hold(load):
 
 def test_sources_are_merged_key_by_key(load):
     """
-    A stronger source replaces what it names and leaves the rest.
+    A source of higher precedence replaces only the keys that it has.
     """
     settings = load(
         {"options": {"retries": 1}},
@@ -66,19 +66,19 @@ def test_instances_are_merged_key_by_key(load):
         user='[providers.My_vLLM]\nbase_url = "http://user"\ncolour = "blue"',
     )
 
-    assert settings.instance("providers", "my.vllm") == {
+    assert settings.instance_settings("providers", "my.vllm") == {
         "plugin": "openai-compatible",
         "base_url": "http://file",
         "colour": "blue",
         "api_key": SECRET,
     }
-    assert settings.names("providers") == ["my-vllm", "other"]
-    assert settings.instance("providers", "mine") == {}
+    assert settings.instance_names("providers") == ["my-vllm", "other"]
+    assert settings.instance_settings("providers", "mine") == {}
 
 
 def test_tables_within_an_instance_are_merged_key_by_key(load):
     """
-    A header in a stronger source leaves the others where they are, and no source is changed.
+    A header in one source does not remove those of another, and no source is changed.
     """
     settings = load(
         {"providers": {"mine": {"headers": {"x-team": "a"}}}},
@@ -87,11 +87,11 @@ def test_tables_within_an_instance_are_merged_key_by_key(load):
     )
 
     for _ in range(2):
-        headers = settings.instance("providers", "mine")["headers"]
+        headers = settings.instance_settings("providers", "mine")["headers"]
         assert headers == {"x-team": "a", "x-job": "c", "x-site": "e"}
 
 
-def test_what_one_source_blocks_no_other_unblocks(load):
+def test_no_source_enables_what_another_disables(load):
     """
     The environment adds to the list of the file.
     """
@@ -103,7 +103,7 @@ def test_what_one_source_blocks_no_other_unblocks(load):
 
 def test_folder_environment_and_user_file_have_defaults(tmp_path, monkeypatch):
     """
-    By default they are the current folder, the process's environment and the user's configuration directory.
+    The defaults are the current folder, the process's environment and the user's configuration directory.
     """
     from platformdirs import user_config_path
 
@@ -121,19 +121,19 @@ def test_folder_environment_and_user_file_have_defaults(tmp_path, monkeypatch):
 
 def test_merging_changes_no_source(load):
     """
-    What the program handed in stays as it was.
+    The dictionary that the program passes is not changed.
     """
     explicit = {"providers": {"Work": {"headers": {"a": "1"}}}, "options": {"retries": 1}}
     before = json.dumps(explicit)
 
     settings = load(explicit, file='[providers.work.headers]\nb = "2"\n[options]\nrepairs = 2')
-    settings.instance("providers", "work")["api_key"] = SECRET
+    settings.instance_settings("providers", "work")["api_key"] = SECRET
 
     assert json.dumps(explicit) == before
-    assert "api_key" not in settings.instance("providers", "work")
+    assert "api_key" not in settings.instance_settings("providers", "work")
 
 
-def test_stronger_source_does_not_write_into_a_weaker_one():
+def test_overriding_changes_no_source():
     """
     Sources can be used again.
     """
@@ -158,18 +158,18 @@ def test_stronger_source_does_not_write_into_a_weaker_one():
         ({"file": '[providers.acme]\napi_key = "file"'}, "file"),
     ],
 )
-def test_vendors_variables_have_the_place_of_their_source(sources, wanted, load):
+def test_vendors_variables_have_the_precedence_of_their_source(sources, wanted, load):
     """
-    The vendor's name for a key counts as ours does, just below it.
+    They rank just below Budwood's own variables of the same source.
     """
-    assert load(**sources).instance("providers", "acme", KEY)["api_key"] == wanted
+    assert load(**sources).instance_settings("providers", "acme", KEY)["api_key"] == wanted
 
 
-def test_vendors_variables_count_only_where_they_are_asked_for(load):
+def test_vendors_variables_apply_only_to_their_instance(load):
     """
-    A key in the environment belongs to the instance that knows its variable.
+    A key in the environment is used only by the instance that declares its variable.
     """
-    assert load(ACME_KEY=SECRET).instance("providers", "acme") == {}
+    assert load(ACME_KEY=SECRET).instance_settings("providers", "acme") == {}
 
 
 KEYS = ("token", "key")
@@ -187,8 +187,8 @@ KEY_VARIABLES = {"token": ("ACME_TOKEN",), "key": ("ACME_KEY",)}
         ({"explicit": {"providers": {"acme": {"other": "o"}}}, "ACME_TOKEN": "t"}, {"token": "t", "other": "o"}),
     ],
 )
-def test_of_exclusive_keys_the_strongest_source_has_its_own(given, wanted, load):
+def test_exclusive_keys_of_one_source_replace_those_of_others(given, wanted, load):
     """
-    A key of a stronger source is not joined by another of a weaker one; of variables the first in order wins.
+    A key of one source is never combined with an exclusive key of another; of several variables the first counts.
     """
-    assert load(**given).instance("providers", "acme", KEY_VARIABLES, KEYS) == wanted
+    assert load(**given).instance_settings("providers", "acme", KEY_VARIABLES, KEYS) == wanted

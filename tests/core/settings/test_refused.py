@@ -20,21 +20,21 @@ SECRET = "sk-the-secret-of-this-test"
 @pytest.fixture
 def refused(load):
     """
-    Read settings that cannot be used; return the error, which never holds the secret.
+    Load settings that are not valid; return the error, which never contains the secret.
     """
 
     def read(*given, **more):
         with pytest.raises(ConfigurationError) as caught:
             load(*given, **more)
-        assert SECRET not in everything_said(caught.value)
+        assert SECRET not in full_text(caught.value)
         return str(caught.value)
 
     return read
 
 
-def everything_said(error):
+def full_text(error):
     """
-    Write an error down as tracebacks and loggers do: with its causes, as text and as code.
+    Return the text of an error as tracebacks and loggers show it, with its causes.
     """
     chain = [error]
     while (error := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
@@ -53,9 +53,9 @@ def everything_said(error):
         ("[provider.openai]\nx = 1", "unknown key 'provider' (did you mean providers?)"),
     ],
 )
-def test_typo_tells_the_file_and_the_near_match(file, said, refused, tmp_path):
+def test_unknown_key_names_the_file_and_similar_keys(file, said, refused, tmp_path):
     """
-    The error names the source, the key with its section, and what was meant.
+    The error has the source, the key with its section, and similar keys.
     """
     text = refused(file=file)
 
@@ -73,9 +73,9 @@ def test_typo_tells_the_file_and_the_near_match(file, said, refused, tmp_path):
         ({"user": "[options]\nretrys = 1"}, "user.toml"),
     ],
 )
-def test_typo_is_found_in_every_source(sources, where, refused):
+def test_unknown_key_is_found_in_every_source(sources, where, refused):
     """
-    Each source is checked by itself, so that the error can say which it was.
+    Each source is validated separately, so that the error can name it.
     """
     text = refused(**sources)
 
@@ -104,23 +104,23 @@ def test_typo_is_found_in_every_source(sources, where, refused):
         {"explicit": {"options": {"timeout": SECRET}}},
     ],
 )
-def test_value_that_cannot_be_used_is_never_repeated(sources, refused):
+def test_invalid_value_is_never_quoted(sources, refused):
     """
-    A key in the wrong place does not reach the log by way of the error.
+    A key in the wrong place does not appear in the log through an error.
     """
     refused(**sources)
 
 
 def test_file_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
     """
-    The bytes of the file stay out of the error and its causes.
+    The bytes of the file are neither in the error nor in its causes.
     """
     tmp_path.joinpath("budwood.toml").write_bytes(f"[providers.openai]\napi_key = '{SECRET}' # caf".encode() + b"\xe9")
 
     with pytest.raises(ConfigurationError, match=r"budwood\.toml: ") as caught:
         load()
 
-    assert SECRET not in everything_said(caught.value)
+    assert SECRET not in full_text(caught.value)
 
 
 def test_dotenv_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
@@ -132,29 +132,29 @@ def test_dotenv_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path)
     with pytest.raises(ConfigurationError, match=r"\.env: ") as caught:
         load()
 
-    assert SECRET not in everything_said(caught.value)
+    assert SECRET not in full_text(caught.value)
 
 
-def test_folder_named_dotenv_is_left_alone(load, tmp_path):
+def test_folder_named_dotenv_is_ignored(load, tmp_path):
     """
-    Some keep their virtual environment under that name.
+    Some users have a virtual environment with that name.
     """
     tmp_path.joinpath(".env").mkdir()
 
     assert load().model is None
 
 
-def test_broken_toml_tells_where(refused):
+def test_invalid_toml_is_reported_with_its_line(refused):
     """
-    The line is named.
+    The error has the line.
     """
     assert "budwood.toml is not valid TOML" in refused(file="model =\n")
     assert "line 1" in refused(file="model =\n")
 
 
-def test_folder_in_the_place_of_the_file_is_an_error(load, tmp_path):
+def test_folder_named_like_the_file_is_an_error(load, tmp_path):
     """
-    What is there and cannot be read is not passed over.
+    A path that exists and cannot be read is not ignored.
     """
     tmp_path.joinpath("budwood.toml").mkdir()
 
@@ -162,9 +162,9 @@ def test_folder_in_the_place_of_the_file_is_an_error(load, tmp_path):
         load()
 
 
-def test_value_and_table_of_one_name_are_told_by_the_variable(refused):
+def test_variable_that_contradicts_another_is_named(refused):
     """
-    A variable that contradicts another one is named.
+    A key cannot be a value and a table.
     """
     text = refused(BUDWOOD_PROVIDERS__WORK="x", BUDWOOD_PROVIDERS__WORK__API_KEY=SECRET)
 
@@ -188,16 +188,16 @@ def test_value_and_table_of_one_name_are_told_by_the_variable(refused):
         {"max_retry_after": -1},
     ],
 )
-def test_impossible_options_are_refused(values, refused):
+def test_invalid_options_are_rejected(values, refused):
     """
     The error names the option.
     """
     assert f"'options.{next(iter(values))}'" in refused({"options": values})
 
 
-def test_several_problems_are_told_at_once(refused):
+def test_all_problems_are_reported_together(refused):
     """
-    Nobody has to try once for each mistake.
+    Users can correct all of them at once.
     """
     text = refused(file="modle = 'a'\n[options]\nretries = -1")
 
@@ -207,7 +207,7 @@ def test_several_problems_are_told_at_once(refused):
 
 def test_settings_and_their_sources_show_no_secret(load):
     """
-    Printing them is safe: neither files nor variables are part of it.
+    Their representations contain neither files nor variables.
     """
     settings = load(
         {"providers": {"a": {"api_key": SECRET}}},
@@ -238,21 +238,21 @@ class Sample(BaseModel):
         ({"base_url": "x", "depth": SECRET}, "here: 'depth': input should be a valid integer"),
     ],
 )
-def test_plugins_settings_are_refused_without_their_values(values, said):
+def test_invalid_plugin_settings_are_reported_without_their_values(values, said):
     """
-    A model that does not hide its input gives nothing away either.
+    That includes models that do not hide their input.
     """
     with pytest.raises(ConfigurationError) as caught:
         validate_settings(Sample, values, where="here")
 
     assert str(caught.value).startswith(said)
-    assert SECRET not in everything_said(caught.value)
+    assert SECRET not in full_text(caught.value)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.integers(), st.lists(st.text()))))
 def test_any_table_is_settings_or_a_configuration_error(tree):
     """
-    No table crashes the reader with anything else.
+    No table raises another error.
     """
     with suppress(ConfigurationError):
         Settings(Source("any", tree))
@@ -268,7 +268,7 @@ VALUES = st.text(max_size=5) | st.sampled_from(["{}", "[]", "{", '{"a": {"b": 1}
 @given(st.dictionaries(VARIABLES, VALUES))
 def test_any_environment_is_settings_or_a_configuration_error(tmp_path_factory, environment):
     """
-    Whatever variables there are, whatever their order.
+    No variables raise another error, in any order.
     """
     nowhere = tmp_path_factory.getbasetemp() / "nowhere"
     with suppress(ConfigurationError):

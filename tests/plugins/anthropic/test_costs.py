@@ -41,9 +41,9 @@ def test_caching_for_an_hour_costs_more():
         ({"speed": "fast"}, "fast"),
     ],
 )
-def test_place_speed_and_tier_have_prices_of_their_own(speaker, payload, tier):
+def test_regions_speeds_and_tiers_have_prices(speaker, payload, tier):
     """
-    They are read from the usage of a reply; standard prices have none.
+    They are read from the usage of a reply; standard ones are None.
     """
     reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw={**USAGE, **payload}))
 

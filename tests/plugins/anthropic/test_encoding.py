@@ -260,9 +260,9 @@ def test_the_tool_choice(speaker, choice, encoded):
     assert "tool_choice" not in body_of(speaker(), tool_choice=choice)
 
 
-def test_tools_keep_their_marks_and_options(speaker):
+def test_tools_have_their_cache_marks_and_options(speaker):
     """
-    A function carries its cache mark and its vendor's options; the vendor's own tools follow, other vendors' do not.
+    The vendor's own tools follow the functions; tools of other vendors are not sent.
     """
     tool = WEATHER.model_copy(update={"cache": "5m", "extra": {"defer_loading": True}, "description": "Tells it."})
     search = {"type": "web_search_20250305", "name": "web_search"}
@@ -275,7 +275,7 @@ def test_tools_keep_their_marks_and_options(speaker):
     assert encoded[1:] == [search, {"name": "x"}]
 
 
-def test_a_mark_on_the_request_is_the_vendors_automatic_caching(speaker):
+def test_a_cache_mark_on_the_request(speaker):
     """
     ``prompt_cache`` marks the end of the request.
     """
@@ -364,9 +364,9 @@ def test_structured_output_has_a_supported_schema(speaker):
     }
 
 
-def test_a_count_of_tokens_holds_only_what_is_counted(speaker):
+def test_a_token_count_leaves_out_other_fields(speaker):
     """
-    A request for the count leaves out the bound, sampling and stop sequences, which its endpoint refuses.
+    Its endpoint rejects max_tokens, sampling parameters and stop sequences.
     """
     request = ask(messages=(Message.system("S"), Message.user("Hi")), temperature=0.5, stop=("x",), tools=(WEATHER,))
     call = speaker(betas=("a",)).encode_token_count(request)

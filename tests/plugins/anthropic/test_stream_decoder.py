@@ -216,9 +216,9 @@ def test_other_fields_are_metadata(speaker):
         ("of_tomorrow", "other"),
     ],
 )
-def test_every_stop_reason_has_a_normal_form(speaker, raw, reason):
+def test_every_stop_reason_is_converted(speaker, raw, reason):
     """
-    The normal reason is ours, the raw one the vendor's.
+    The vendor's own reason is the raw one.
     """
     assert Finished(reason, raw) in play(
         speaker(), sse(START, {"type": "message_delta", "delta": {"stop_reason": raw}})
@@ -279,7 +279,7 @@ def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
 @pytest.mark.parametrize("length", [0, 1, 3])
 def test_a_stream_without_its_end_was_interrupted(speaker, length):
     """
-    Without a stop reason or the end's own event, the reply is not finished.
+    Without a stop reason or ``message_stop`` the reply is incomplete.
     """
     decoder = speaker().decoder(REQUEST, HEAD)
     for chunk in sse(START, *text_block(0, "Hi"))[:length]:

@@ -109,9 +109,9 @@ def test_unsupported_thinking_is_dropped(speaker, rules, effort):
     assert adaptations == [("reasoning_effort", "dropped")]
 
 
-def test_a_model_that_nobody_knows_counts_as_one_of_the_newest(speaker):
+def test_an_unknown_model_has_the_traits_of_the_newest(speaker):
     """
-    A name that is not in the catalog is a new one, which decides itself how much it thinks.
+    A name that is not in the catalog is probably a new model, which uses adaptive thinking.
     """
     body, adaptations = encode(speaker(ModelRules()), reasoning_effort="minimal")
 
@@ -133,9 +133,9 @@ def test_parameters_that_thinking_excludes_are_dropped(speaker):
     assert encode(speaker(), **tool_call)[1] == []
 
 
-def test_an_adaptive_model_can_be_made_to_call_a_tool(speaker):
+def test_an_adaptive_model_can_be_forced_to_call_a_tool(speaker):
     """
-    Only budgets forbid a forced tool, but for the models that refuse it at all.
+    Only budgets exclude forced tools, and models that reject them.
     """
     tool_call = {"tools": (WEATHER,), "tool_choice": "required", "reasoning_effort": "high"}
     free, bound = with_traits("adaptive", "effort"), with_traits("adaptive", "effort", "no_forced_tools")

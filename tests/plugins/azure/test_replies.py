@@ -83,7 +83,7 @@ def test_filtered_prompt_is_not_retried(make_client, scripted):
     A client sends a filtered prompt once, and raises an error with categories.
     """
     scripted.reply(400, {"error": {**REFUSED, "innererror": INNER}}, headers={"apim-request-id": "r1"})
-    with make_client() as client, pytest.raises(ContentFilterError, match="refused the prompt") as caught:
+    with make_client() as client, pytest.raises(ContentFilterError, match="blocked the prompt") as caught:
         client.ask("Hello")
 
     assert caught.value.categories == CATEGORIES

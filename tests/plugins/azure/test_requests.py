@@ -131,8 +131,8 @@ class Renaming(AzureBase):
         values["max_new_tokens"] = values.pop("max_tokens", 100)
         return Body(values, receipts)
 
-    def normalize(self, said):
-        return {**said, "choices": [{"message": {"content": said["output"]}, "finish_reason": "stop"}]}
+    def normalize(self, body):
+        return {**body, "choices": [{"message": {"content": body["output"]}, "finish_reason": "stop"}]}
 
 
 def test_derived_provider(azure):

@@ -89,7 +89,7 @@ class Instances:
             ConfigurationError: Its settings are not valid.
         """
         name = normalise(name)
-        section = self.settings.instance(kind.section, name)
+        section = self.settings.instance_settings(kind.section, name)
         plugin, preset = self._plugin_of(kind, name, section)
         distribution = section.get("distribution")
         spec = self._load(kind, name, plugin, distribution)
@@ -97,7 +97,7 @@ class Instances:
         variables = self._variables(spec, name, plugin, preset)
         exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
-        override_settings(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
+        override_settings(values, self.settings.instance_settings(kind.section, name, variables, exclusive), exclusive)
         override_settings(
             values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive
         )
@@ -124,12 +124,12 @@ class Instances:
             PluginError: The plugin does not exist or cannot be used.
         """
         name = normalise(name)
-        section = self.settings.instance(kind.section, name)
+        section = self.settings.instance_settings(kind.section, name)
         return self._load(kind, name, self._plugin_of(kind, name, section)[0], section.get("distribution"))
 
     def names_of(self, kind: Kind[T]) -> list[str]:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
-        names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}
+        names = {*self.settings.instance_names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
             names |= {
                 name for name, preset in load_presets().items() if self.registry.inventory.find(kind, preset.plugin)
@@ -152,7 +152,7 @@ class Instances:
         return sorted({pattern for name in self.names_of(kind) for pattern in self._patterns(kind, name)})
 
     def _patterns(self, kind: Kind[T], name: str) -> list[str]:
-        section = self.settings.instance(kind.section, name)
+        section = self.settings.instance_settings(kind.section, name)
         plugin, _ = self._plugin_of(kind, name, section)
         return [pattern for claim in self.registry.inventory.find(kind, plugin) for pattern in claim.patterns]
 
@@ -171,7 +171,7 @@ class Instances:
         except PluginNotFoundError as error:
             if name == plugin and first_party_distribution(kind, plugin) is None:
                 error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
-                if error.hint is None and name in self.settings.names(kind.section):
+                if error.hint is None and name in self.settings.instance_names(kind.section):
                     section = f"[{kind.section}.{name}]"
                     error.hint = f'Install the plugin of {section}, or choose another: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:

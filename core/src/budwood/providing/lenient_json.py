@@ -1,4 +1,4 @@
-"""Parse JSON that a strict parser rejects for a broken character, and join characters that a stream splits in two."""
+"""Parse JSON with invalid characters, and join characters that a stream splits."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def parse_with_halves(data: bytes) -> Any:  # noqa: ANN401 - any JSON
     """
     Parse JSON whose texts may contain half surrogate pairs, invalid UTF-8 and raw control characters.
 
-    Halves and bytes stay in the texts as private characters: `repair` replaces them, `HalfCharacters` joins them.
+    The result contains halves and bytes as private characters. `repair` replaces them, and `HalfCharacters` joins them.
 
     Raises:
-        ValueError: It is not JSON for another reason.
+        ValueError: The data is invalid for another reason.
     """
     try:
         return _map_texts(json.loads(data.decode("utf-8-sig", "surrogateescape"), strict=False), _hide_text)
@@ -100,20 +100,20 @@ _TEXTS: Final[dict[type[Any], str]] = {
 
 
 class HalfCharacters:
-    """Joins characters whose halves come in two events of a stream, and replaces halves that stay alone."""
+    """Joins characters whose halves are in two events of a stream, and replaces other halves by U+FFFD."""
 
     def __init__(self) -> None:
         self._open: dict[_Key, str] = {}
 
     def feed(self, events: Iterable[StreamEvent]) -> list[StreamEvent]:
         """Join halves of characters in events. A half at the end of a text is delayed until the next event."""
-        return [repaired for event in events for repaired in self._take(event)]
+        return [repaired for event in events for repaired in self._join(event)]
 
     def close(self) -> list[StreamEvent]:
-        """Return the halves that nothing followed, replaced."""
+        """Return the remaining halves, replaced by U+FFFD."""
         return list(self._flush(tuple(self._open)))
 
-    def _take(self, event: StreamEvent) -> Iterator[StreamEvent]:
+    def _join(self, event: StreamEvent) -> Iterator[StreamEvent]:
         name = _TEXTS.get(type(event))
         if name is None:
             if isinstance(event, Finished | TextClosed | ReasoningClosed | ToolCallClosed):

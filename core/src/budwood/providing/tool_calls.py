@@ -17,8 +17,8 @@ def has_invalid_arguments(call: ToolCallPart) -> bool:
     return call.arguments.strip() not in ("", call.json_arguments)
 
 
-MADE_LENGTH: Final = 9
-"""Made ids have nine letters and digits: every vendor takes those, and some take nothing else."""
+CREATED_ID_LENGTH: Final = 9
+"""The length of created ids. Every vendor accepts nine letters and digits, and some accept nothing else."""
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -43,24 +43,24 @@ def make_call_id(reply_id: str | None, position: int, name: str, arguments: str,
         earlier: The number of calls before this reply (`count_tool_calls`), which distinguishes replies without ids.
     """
     content = "\0".join((reply_id or str(earlier or ""), str(position), name, arguments))
-    return _hash(content, MADE_LENGTH)
+    return _hash(content, CREATED_ID_LENGTH)
 
 
 def fit_call_id(call_id: str, *, length: int | None = None, max_length: int | None = None) -> str:
     """
-    Return the id under which a tool call goes to a vendor: its own, or one made of it if the vendor refuses that.
+    Return an id of a tool call that a vendor accepts: the id itself, or a hash of it.
 
-    The same id always gives the same result, so that calls and results stay together.
+    The same id always has the same result, so calls and results keep the same id.
 
     Args:
-        call_id: The id that another vendor gave to the call.
-        length: How many letters and digits the vendor's ids have, where all have the same number.
-        max_length: How many characters an id may have.
+        call_id: The id of the call.
+        length: The length of the vendor's ids, if it accepts only letters and digits of one length.
+        max_length: The maximum length of an id, in characters.
     """
     if length is not None and not (len(call_id) == length and call_id.isascii() and call_id.isalnum()):
         return _hash(call_id, length)
     if max_length is not None and len(call_id) > max_length:
-        return _hash(call_id, MADE_LENGTH)
+        return _hash(call_id, CREATED_ID_LENGTH)
     return call_id
 
 

@@ -14,7 +14,7 @@ from budwood.types.usage import NO_PRICE, Answer, Attempt, Usage
 Vectors = tuple[tuple[float, ...], ...]
 
 
-def _unless_ours(vectors: object, validate: ValidatorFunctionWrapHandler) -> Vectors:
+def _validate_vectors(vectors: object, validate: ValidatorFunctionWrapHandler) -> Vectors:
     """Accept tuples, which decoders build, without validation. Values from JSON are validated."""
     return vectors if isinstance(vectors, tuple) else validate(vectors)
 
@@ -31,7 +31,7 @@ class EmbeddingRequest(Record):
 class EmbeddingResponse(Answer, Record):
     """One vector for each text, in order; ``cost`` is as in `ChatResponse`."""
 
-    vectors: Annotated[Vectors, WrapValidator(_unless_ours)] = Field(repr=False)
+    vectors: Annotated[Vectors, WrapValidator(_validate_vectors)] = Field(repr=False)
     usage: Usage = Usage.model_construct()
     provider: str = ""
     model: str = ""

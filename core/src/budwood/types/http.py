@@ -23,7 +23,7 @@ def is_secret_header(name: str) -> bool:
     return not _SECRET_WORDS.isdisjoint(name.lower().split("-"))
 
 
-def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+def _redact(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: "[redacted]" if is_secret_header(name) else value for name, value in headers.items()}
 
 
@@ -93,7 +93,7 @@ class HTTPCall:
         )
 
     def __repr__(self) -> str:
-        return f"HTTPCall({self.method} {self.url}, headers={_shown(self.headers)}, body={_describe_body(self.body)})"
+        return f"HTTPCall({self.method} {self.url}, headers={_redact(self.headers)}, body={_describe_body(self.body)})"
 
 
 def _describe_body(body: Body) -> str:
@@ -117,7 +117,7 @@ class ReplyHead:
         return 200 <= self.status < 300
 
     def __repr__(self) -> str:
-        return f"ReplyHead({self.status}, {_shown(self.headers)})"
+        return f"ReplyHead({self.status}, {_redact(self.headers)})"
 
 
 @dataclass(frozen=True, slots=True)

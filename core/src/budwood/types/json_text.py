@@ -98,7 +98,7 @@ def parse_object(text: str) -> dict[str, JSON]:
         if isinstance(value, str):
             value = parse_json(value) if value.strip() else {}
     except ValueError:
-        value = _only_object(text)
+        value = _find_only_object(text)
         if value is None:
             raise
     if value is None or value == []:
@@ -120,7 +120,9 @@ def find_json(text: str) -> list[str]:
     """
     start, spans = _scan(text)
     if not spans:
-        return [_plain_answer(text[start:])]
+        answer = _strip_answer(text[start:])
+        inner = _decode_string(answer)
+        return [answer] if inner is None else [*find_json(inner), answer]
     before = text[start : spans[0].start].strip()
     if before and not _FENCE.fullmatch(before):
         spans = sorted(spans, key=lambda span: (span.is_fenced, span.start), reverse=True)
@@ -139,7 +141,7 @@ def _escape(match: re.Match[str]) -> str:
     return _ESCAPES.get(last) or f"\\u{ord(last):04x}" if last < " " else found
 
 
-def _only_object(text: str) -> dict[str, JSON] | None:
+def _find_only_object(text: str) -> dict[str, JSON] | None:
     """Return the only object in a text, which may be repeated; None if there are several different objects."""
     objects: list[dict[str, JSON]] = []
     for found in find_json(text):
@@ -165,7 +167,7 @@ def _scan(text: str) -> tuple[int, list[_Span]]:
             spans.clear()
             answer = position = mark.end()
         else:
-            end = _end_of_value(text, mark.start())
+            end = _find_end(text, mark.start())
             scanned += (end or len(text)) - mark.start()
             span = text[mark.start() : end]
             if (end and _is_json(span)) or _LIKE_JSON.match(span):
@@ -177,7 +179,7 @@ def _scan(text: str) -> tuple[int, list[_Span]]:
     return answer, spans
 
 
-def _end_of_value(text: str, start: int) -> int | None:
+def _find_end(text: str, start: int) -> int | None:
     """Return the end of the object or array that begins at ``start``; None if it is not closed."""
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(text, start):
@@ -198,7 +200,18 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _plain_answer(text: str) -> str:
+def _decode_string(text: str) -> str | None:
+    """Return the text inside a JSON string, if it looks like JSON that was encoded twice."""
+    if not text.startswith('"'):
+        return None
+    try:
+        inner = parse_json(text)
+    except ValueError:
+        return None
+    return inner if isinstance(inner, str) and inner.lstrip()[:1] in ("{", "[") else None
+
+
+def _strip_answer(text: str) -> str:
     """Remove the fence or the special tokens around a text."""
     fenced = _FENCED.search(text)
     return repair_json(fenced[1] if fenced else _SPECIAL_TOKENS.sub("", text)).strip()

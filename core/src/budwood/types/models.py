@@ -83,7 +83,7 @@ class ModelRules(Record):
     source: str | None = None
     as_of: date | None = None
 
-    def able(self, capabilities: frozenset[Capability]) -> frozenset[Capability]:
+    def filter_capabilities(self, capabilities: frozenset[Capability]) -> frozenset[Capability]:
         """Return the capabilities of the provider that this model has; all of them if the model is not known."""
         if self.kind == "chat":
             capabilities -= _NOT_OF_CHAT

@@ -42,7 +42,7 @@ class LongInputPrices(TokenPrices):
     tokens: Annotated[int, Field(ge=0)]
 
 
-def _in_order(steps: tuple[LongInputPrices, ...]) -> tuple[LongInputPrices, ...]:
+def _sort_steps(steps: tuple[LongInputPrices, ...]) -> tuple[LongInputPrices, ...]:
     return tuple(sorted(steps, key=lambda step: step.tokens))
 
 
@@ -62,7 +62,7 @@ class ModelPrices(TokenPrices):
     service_tier: str | None = None
     long_input: tuple[LongInputPrices, ...] = ()
 
-    _ordered = field_validator("long_input")(_in_order)
+    _ordered = field_validator("long_input")(_sort_steps)
 
     def holds(self, moment: datetime) -> bool:
         """Return whether the prices apply at a time, which must have a time zone."""
@@ -80,7 +80,7 @@ class ModelPrices(TokenPrices):
         if usage.input_tokens is None:
             return Cost(None, "the vendor reported no usage")
         dollars = Decimal(0)
-        for name, count in _counted(usage).items():
+        for name, count in _count_tokens(usage).items():
             price = self._price(name, usage.input_tokens)
             if price is None and count:
                 return Cost(None, f"no price known for {name.replace('_', ' ')}")
@@ -99,7 +99,7 @@ class ModelPrices(TokenPrices):
         return price
 
 
-def _counted(usage: Usage) -> dict[str, int]:
+def _count_tokens(usage: Usage) -> dict[str, int]:
     """Count each kind of token once."""
     read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     for_an_hour = min(usage.cache_write_1h_tokens or 0, written)
@@ -112,7 +112,7 @@ def _counted(usage: Usage) -> dict[str, int]:
     }
 
 
-def _listed(prices: object) -> object:
+def _to_list(prices: object) -> object:
     """Return a list of prices; a single table becomes a list of one."""
     return [prices] if isinstance(prices, Mapping) else prices
 
@@ -131,7 +131,7 @@ class KnownFacts(Record):
     """
 
     context_window: Annotated[int, Field(ge=1)] | None = None
-    prices: Annotated[tuple[ModelPrices, ...], BeforeValidator(_listed)] = ()
+    prices: Annotated[tuple[ModelPrices, ...], BeforeValidator(_to_list)] = ()
     apart: frozenset[str] = frozenset()
     shutdown: date | None = None
     successor: str | None = None

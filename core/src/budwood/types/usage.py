@@ -45,18 +45,18 @@ class Usage(Record):
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            input_tokens=_sum(self.input_tokens, other.input_tokens),
-            uncached_input_tokens=_sum(self.uncached_input_tokens, other.uncached_input_tokens),
-            cache_read_tokens=_sum(self.cache_read_tokens, other.cache_read_tokens),
-            cache_write_tokens=_sum(self.cache_write_tokens, other.cache_write_tokens),
-            cache_write_1h_tokens=_sum(self.cache_write_1h_tokens, other.cache_write_1h_tokens),
-            output_tokens=_sum(self.output_tokens, other.output_tokens),
-            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
-            reported_cost=_sum(self.reported_cost, other.reported_cost),
+            input_tokens=_add(self.input_tokens, other.input_tokens),
+            uncached_input_tokens=_add(self.uncached_input_tokens, other.uncached_input_tokens),
+            cache_read_tokens=_add(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens=_add(self.cache_write_tokens, other.cache_write_tokens),
+            cache_write_1h_tokens=_add(self.cache_write_1h_tokens, other.cache_write_1h_tokens),
+            output_tokens=_add(self.output_tokens, other.output_tokens),
+            reasoning_tokens=_add(self.reasoning_tokens, other.reasoning_tokens),
+            reported_cost=_add(self.reported_cost, other.reported_cost),
         )
 
 
-def _sum(first: N | None, second: N | None) -> N | None:
+def _add(first: N | None, second: N | None) -> N | None:
     """Add two numbers; if one is unknown, the sum is unknown."""
     return None if first is None or second is None else first + second
 

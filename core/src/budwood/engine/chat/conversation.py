@@ -17,7 +17,7 @@ from budwood.types import Message, Record
 FORMAT: Final = "budwood-chat-1"
 
 
-class _Saved(Record):
+class _SavedConversation(Record):
     """The content of the file."""
 
     format: str
@@ -49,7 +49,7 @@ class Conversation:
         Raises:
             ConfigurationError: The file cannot be written.
         """
-        saved = _Saved(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
+        saved = _SavedConversation(format=FORMAT, model=self.model, system=self.system, messages=tuple(self.messages))
         try:
             write_file_atomically(Path(path), saved.model_dump_json(indent=1) + "\n")
         except OSError as error:
@@ -66,7 +66,7 @@ class Conversation:
             ConfigurationError: The file cannot be read, or is not a saved conversation.
         """
         try:
-            saved = _Saved.model_validate_json(Path(path).read_bytes().removeprefix(BOM_UTF8))
+            saved = _SavedConversation.model_validate_json(Path(path).read_bytes().removeprefix(BOM_UTF8))
         except OSError as error:
             raise ConfigurationError(f"Cannot read {path}: {error.strerror or error}.") from error
         except ValidationError as error:

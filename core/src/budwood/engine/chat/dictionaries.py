@@ -185,10 +185,10 @@ def _parse_result(source: Mapping[str, Any], parts: tuple[Part, ...], names: Map
             raise _UnknownFormError(f"no earlier message calls the function {name!r}")
     else:
         own = _get_text(source, "tool_call_id")
-    return ToolResultPart(call_id=own, name=name or names.get(own, "tool"), content=_result_content(parts))
+    return ToolResultPart(call_id=own, name=name or names.get(own, "tool"), content=_join_result(parts))
 
 
-def _result_content(parts: tuple[Part, ...]) -> ResultContent:
+def _join_result(parts: tuple[Part, ...]) -> ResultContent:
     """Join the texts of a result, unless it also contains images."""
     if all(isinstance(part, TextPart) and part.cache is None for part in parts):
         return "".join(part.text for part in parts if isinstance(part, TextPart))

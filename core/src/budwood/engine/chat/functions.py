@@ -110,18 +110,18 @@ def make_tools(functions: Sequence[Function | Tool | ToolDefinition | Mapping[st
     """
     tools: dict[str, Tool] = {}
     for function in functions:
-        tool = _as_tool(function)
+        tool = _to_tool(function)
         if tool.definition.name in tools:
             raise ConfigurationError(f"Two tools have the name {tool.definition.name!r}.", hint="Rename one of them.")
         tools[tool.definition.name] = tool
     return tools
 
 
-def _as_tool(tool: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Tool:
+def _to_tool(tool: Function | Tool | ToolDefinition | Mapping[str, Any]) -> Tool:
     if isinstance(tool, Tool):
         return tool
     if isinstance(tool, Mapping):
-        from budwood.engine.chat.tool_definitions import parse_definition  # few programs have some
+        from budwood.engine.chat.tool_definitions import parse_definition  # few programs pass definitions
 
         tool = parse_definition(tool)
     if isinstance(tool, ToolDefinition):
@@ -184,29 +184,29 @@ def _describe(called: ref[Any], name: str, documentation: str, *, is_bound: bool
     function = cast("Function", called())  # the caller has a reference
     try:
         signature = inspect.signature(MethodType(function, object()) if is_bound else function)
-        hints = _hints(function)
-        adapter = TypeAdapter(_collector(signature, hints))
-        schema = add_items(adapter.json_schema() | _further_properties(signature, hints))
+        hints = _resolve_hints(function)
+        adapter = TypeAdapter(_make_collector(signature, hints))
+        schema = add_items(adapter.json_schema() | _describe_further_properties(signature, hints))
     except (PydanticUserError, NameError, AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"Cannot describe the tool {name!r}: {str(error).splitlines()[0]}",
             hint="Give its parameters type hints that JSON can express.",
         ) from error
     summary, arguments = parse_docstring(inspect.cleandoc(documentation))
-    definition = ToolDefinition(name=name, description=summary, parameters=_with_descriptions(schema, arguments))
+    definition = ToolDefinition(name=name, description=summary, parameters=_add_descriptions(schema, arguments))
     return _Description(definition, is_async(function), adapter.validator)
 
 
-def _hints(function: Function) -> dict[str, Any]:
+def _resolve_hints(function: Function) -> dict[str, Any]:
     hints = get_type_hints(function.func if isinstance(function, partial) else function, include_extras=True)
     if isinstance(function, type):
         hints |= get_type_hints(vars(function).get("__init__", function), include_extras=True)
     return hints
 
 
-def _collector(signature: inspect.Signature, hints: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a function with hints
+def _make_collector(signature: inspect.Signature, hints: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a function with hints
     """
-    Make a function that returns its arguments as the described function takes them.
+    Return a function that returns its arguments as the described function takes them.
 
     Its own parameters all have names, because models write arguments as an object: ``*args`` becomes a list.
     """
@@ -221,14 +221,14 @@ def _collector(signature: inspect.Signature, hints: Mapping[str, Any]) -> Any:  
         first = [named.pop(name) for name in positional if name in named]
         return (*first, *(named.pop(rest, ()) if rest else ())), named
 
-    parameters = [_named(one, hints) for one in signature.parameters.values()]
+    parameters = [_make_named(one, hints) for one in signature.parameters.values()]
     parameters.sort(key=lambda one: one.kind)  # the list comes after the parameters that may be positional
     collect.__annotations__ = {one.name: one.annotation for one in parameters if one.annotation is not one.empty}
     collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return collect
 
 
-def _named(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> inspect.Parameter:
+def _make_named(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> inspect.Parameter:
     """Return a parameter that can be given by its name."""
     hint = hints.get(parameter.name, parameter.empty)
     if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -239,7 +239,7 @@ def _named(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> inspect.Pa
     return parameter.replace(annotation=hint)
 
 
-def _further_properties(signature: inspect.Signature, hints: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_further_properties(signature: inspect.Signature, hints: Mapping[str, Any]) -> dict[str, Any]:
     """Describe what ``**kwargs`` takes."""
     rest = next((name for name, one in signature.parameters.items() if one.kind is one.VAR_KEYWORD), None)
     if rest is None:
@@ -247,7 +247,7 @@ def _further_properties(signature: inspect.Signature, hints: Mapping[str, Any]) 
     return {"additionalProperties": TypeAdapter(hints[rest]).json_schema() if rest in hints else True}
 
 
-def _with_descriptions(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:
+def _add_descriptions(schema: Mapping[str, Any], arguments: Mapping[str, str]) -> dict[str, JSON]:
     """Add the descriptions of the docstring to properties that have none."""
     properties = {
         name: {"description": arguments[name], **value} if name in arguments else value

@@ -299,12 +299,12 @@ def _parse_text(options: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def _parse_list(options: Mapping[str, object], name: str, things: str) -> Sequence[object]:
+def _parse_list(options: Mapping[str, object], name: str, items: str) -> Sequence[object]:
     value = options.get(name, ())
     if isinstance(value, list | tuple):  # the common case: a check against an abstract class costs more
         return value
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise _wrong_type(name, value, f"a list of {things}", f"Pass {name}=[…].")
+        raise _wrong_type(name, value, f"a list of {items}", f"Pass {name}=[…].")
     return value
 
 

@@ -68,7 +68,7 @@ def parse_prompt(prompt: Prompt, *, system: str | None = None) -> tuple[Message,
         if isinstance(item, Message):
             message = item
         else:
-            from budwood.engine.chat.dictionaries import parse_message  # many programs have none
+            from budwood.engine.chat.dictionaries import parse_message  # many programs pass no dictionaries
 
             message = parse_message(item, number, names)
         names.update({call.id: call.name for call in message.tool_calls})

@@ -56,7 +56,7 @@ _WRAPPED: Final = "value"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-class SchemaMismatch(Exception):  # noqa: N818 - caught by the engine, never seen by users
+class SchemaMismatch(Exception):  # noqa: N818 - caught by the engine
     """A text does not satisfy a schema."""
 
     def __init__(self, errors: Sequence[str]) -> None:
@@ -107,7 +107,7 @@ class ModelSchema(ReplySchema):
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._model = model
-        self.schema = _model_schema(ref(model))
+        self.schema = _describe_model(ref(model))
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
         """Parse JSON into an instance of the model."""
@@ -126,13 +126,13 @@ class TypeSchema(ReplySchema):
 
     def __init__(self, annotation: Any) -> None:  # noqa: ANN401 - Python has no type for annotations
         name = annotation.__name__ if isinstance(annotation, type) else "output"
-        with _schema_errors(annotation):
+        with _convert_schema_errors(annotation):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
             schema = with_typed_root(add_items(self._adapter.json_schema()))
             self._wrapper = None if is_object(schema) else _wrap(annotation, name)
             if self._wrapper is not None:
                 schema = add_items(self._wrapper.model_json_schema())
-        self.schema = _output_schema(name, schema)
+        self.schema = _make_output_schema(name, schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
         """Parse JSON into a value of the type."""
@@ -159,7 +159,7 @@ class JSONSchema(ReplySchema):
     def __init__(self, schema: dict[str, Any]) -> None:
         self._validator = compile_validator(schema)
         self._quick_check = compile_quick_check(schema)
-        self.schema = _output_schema(str(schema.get("title", "output")), schema)
+        self.schema = _make_output_schema(str(schema.get("title", "output")), schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
         """Parse JSON into a value."""
@@ -188,7 +188,7 @@ def parse_schema(schema: object) -> ReplySchema:
     if isinstance(schema, type) and issubclass(schema, BaseModel) and _is_concrete(schema):
         return ModelSchema(schema)
     if isinstance(schema, Mapping):
-        return _json_schema(_canonical(_unwrap(schema)))
+        return _build_json_schema(_encode_schema(_unwrap(schema)))
     if not _is_type(schema):
         raise ConfigurationError(
             f"schema= is of the type {type(schema).__name__}.",
@@ -199,7 +199,7 @@ def parse_schema(schema: object) -> ReplySchema:
         hash(parts)
     except TypeError:  # the metadata of Annotated[…] need not be hashable
         return TypeSchema(schema)
-    return _type_schema(parts)
+    return _build_type_schema(parts)
 
 
 def _unwrap(schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -230,25 +230,25 @@ def check_schema(schema: ReplyType) -> None:
 
 
 @lru_cache(MAX_CACHED)
-def _model_schema(model: ref[type[BaseModel]]) -> OutputSchema:
+def _describe_model(model: ref[type[BaseModel]]) -> OutputSchema:
     """Describe a model. The cached result has no reference to the class, which could not be freed otherwise."""
     cls = cast("type[BaseModel]", model())  # the caller has a reference
-    with _schema_errors(cls):
+    with _convert_schema_errors(cls):
         schema = add_items(cls.model_json_schema())
-    return _output_schema(cls.__name__, schema)
+    return _make_output_schema(cls.__name__, schema)
 
 
 @lru_cache(MAX_CACHED)
-def _type_schema(parts: tuple[Any, ...]) -> TypeSchema:
+def _build_type_schema(parts: tuple[Any, ...]) -> TypeSchema:
     return TypeSchema(parts[0])
 
 
 @lru_cache(MAX_CACHED)
-def _json_schema(canonical: bytes) -> JSONSchema:
+def _build_json_schema(canonical: bytes) -> JSONSchema:
     return JSONSchema(from_json(canonical))
 
 
-def _canonical(schema: Mapping[str, Any]) -> bytes:
+def _encode_schema(schema: Mapping[str, Any]) -> bytes:
     """Encode a dictionary as JSON. Keys keep their order: models write properties in the order of the schema."""
     try:
         return to_json(dict(schema))
@@ -281,7 +281,7 @@ def _wrap(annotation: Any, name: str) -> type[BaseModel]:  # noqa: ANN401 - the 
 
 
 @contextmanager
-def _schema_errors(annotation: object) -> Iterator[None]:
+def _convert_schema_errors(annotation: object) -> Iterator[None]:
     """Convert Pydantic's errors about a type without a JSON schema into `ConfigurationError`."""
     try:
         yield
@@ -293,7 +293,7 @@ def _schema_errors(annotation: object) -> Iterator[None]:
         ) from error
 
 
-def _output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
+def _make_output_schema(name: str, schema: dict[str, Any]) -> OutputSchema:
     check_satisfiable(schema)
     schema = with_typed_root(schema)
     return OutputSchema(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic_core import to_json
 
 from budwood.engine.chat.schemas import ReplySchema, SchemaMismatch
-from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, added_messages
+from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, list_added_messages
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.errors import StructuredOutputError, UnsupportedError
 from budwood.types import (
@@ -63,7 +63,7 @@ class Output(NamedTuple):
         Raises:
             UnsupportedError: The model does not support the chosen mode.
         """
-        mode = _best_mode(capabilities) if self.mode == "auto" else self.mode
+        mode = _choose_mode(capabilities) if self.mode == "auto" else self.mode
         if mode == "native":
             _require(Capability.JSON_SCHEMA, capabilities, f"{address} does not support JSON schemas")
             return request.model_copy(update={"output_schema": self.schema.schema})
@@ -94,7 +94,7 @@ class Output(NamedTuple):
         return request.model_copy(update={"messages": (Message.system(instruction), *request.messages)})
 
 
-def _best_mode(capabilities: frozenset[Capability]) -> SchemaMode:
+def _choose_mode(capabilities: frozenset[Capability]) -> SchemaMode:
     if Capability.JSON_SCHEMA in capabilities:
         return "native"
     return "tool" if Capability.TOOLS in capabilities else "prompt"
@@ -128,9 +128,9 @@ def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Outpu
         )
         usage = response.usage if usage is None else usage + response.usage
         response = response.model_copy(update={"usage": usage})
-        if _awaits_calls(response, round_.tools):
+        if _has_pending_calls(response, round_.tools):
             return response  # the caller runs these calls before the model returns the output
-        text = _output_text(response)
+        text = _get_output_text(response)
         try:
             value = output.schema.validate(text)
         except SchemaMismatch as mismatch:
@@ -141,18 +141,18 @@ def _validate(answer: Callable[[Round], Flow[Any]], round_: Round, output: Outpu
 
                 call.partial = None  # the event says that it is void
                 yield Emit([Restarted("the reply does not satisfy the schema")])
-            messages = (*request.messages, *added_messages(response), _make_correction(response, mismatch))
+            messages = (*request.messages, *list_added_messages(response), _make_correction(response, mismatch))
             request = request.model_copy(update={"messages": messages})
         else:
             return response.model_copy(update={"parsed": value, **_replace_output_call(response, text)})
     raise AssertionError("the loop above returns or raises")
 
 
-def _calls_output_tool(response: ChatResponse) -> bool:
+def _has_output_call(response: ChatResponse) -> bool:
     return any(tool_call.name == OUTPUT_TOOL for tool_call in response.tool_calls)
 
 
-def _output_text(response: ChatResponse) -> str:
+def _get_output_text(response: ChatResponse) -> str:
     """Return the text that must contain the JSON: the arguments of the output tool, or the text of the reply."""
     for tool_call in response.tool_calls:
         if tool_call.name == OUTPUT_TOOL:
@@ -160,18 +160,18 @@ def _output_text(response: ChatResponse) -> str:
     return response.text
 
 
-def _awaits_calls(response: ChatResponse, tools: ToolConfig | None) -> bool:
+def _has_pending_calls(response: ChatResponse, tools: ToolConfig | None) -> bool:
     """Return whether other tools must run before the output: the reply is not the output yet."""
     runs = tools is not None and (bool(tools.tools) or not tools.execute)
-    return runs and bool(response.tool_calls) and not _calls_output_tool(response)
+    return runs and bool(response.tool_calls) and not _has_output_call(response)
 
 
 def _is_valid(response: ChatResponse, tools: ToolConfig | None, output: Output) -> bool:
     """Return whether a reply contains valid output, or calls of other tools."""
-    if _awaits_calls(response, tools):
+    if _has_pending_calls(response, tools):
         return True
     try:
-        output.schema.validate(_output_text(response))
+        output.schema.validate(_get_output_text(response))
     except SchemaMismatch:
         return False
     return True
@@ -199,7 +199,7 @@ def _make_error(response: ChatResponse, text: str, mismatch: SchemaMismatch, rep
 
 def _make_correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
-    text += "\nAnswer again, with the corrected JSON alone."
+    text += "\nAnswer again, only with the corrected JSON."
     if response.tool_calls:  # vendors require a result for every call
         results = [
             ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=text, is_error=True)
@@ -211,9 +211,9 @@ def _make_correction(response: ChatResponse, mismatch: SchemaMismatch) -> Messag
 
 def _replace_output_call(response: ChatResponse, text: str) -> dict[str, object]:
     """Store the output in the conversation as text, because the output tool is not one of the user's."""
-    if not _calls_output_tool(response):
+    if not _has_output_call(response):
         return {}
     others = (part for part in response.message.parts if not isinstance(part, TextPart | ToolCallPart))
     parts = (*others, TextPart(text=text))
     message = response.message.model_copy(update={"parts": parts})
-    return {"message": message, "messages": (*added_messages(response)[:-1], message), "finish_reason": "stop"}
+    return {"message": message, "messages": (*list_added_messages(response)[:-1], message), "finish_reason": "stop"}

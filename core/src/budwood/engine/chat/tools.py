@@ -84,7 +84,7 @@ def _run_rounds(answer: Callable[[Round], Flow[Any]], round_: Round, tools: Tool
     raise AssertionError("the loop above returns or raises")
 
 
-def added_messages(response: ChatResponse) -> tuple[Message, ...]:
+def list_added_messages(response: ChatResponse) -> tuple[Message, ...]:
     """Return the messages that a call added to the conversation; without tools that is only the reply."""
     return response.messages or (response.message,)
 
@@ -136,7 +136,7 @@ def _run_call(call: Call, tool_call: ToolCallPart, tools: ToolConfig) -> Flow[To
 
 def _call_function(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[ToolResultPart]:
     timeout = call.seconds_left()
-    function = (lambda: tool.call(tool_call)) if call.observers is None else _inside_observers(call, tool, tool_call)
+    function = (lambda: tool.call(tool_call)) if call.observers is None else _wrap_in_observers(call, tool, tool_call)
     try:
         answer = yield Invoke(function, awaitable=tool.awaitable, timeout=timeout)
         if not inspect.isawaitable(answer):
@@ -148,7 +148,7 @@ def _call_function(call: Call, tool: Tool, tool_call: ToolCallPart) -> Flow[Tool
     raise _make_await_error(f"The tool {tool_call.name!r}", answer)
 
 
-def _inside_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callable[[], Any]:
+def _wrap_in_observers(call: Call, tool: Tool, tool_call: ToolCallPart) -> Callable[[], Any]:
     """Return a function that calls a tool inside the context managers of observers."""
     observers = call.observers
     if observers is None:
@@ -195,5 +195,5 @@ def _make_await_error(what: str, result: Awaitable[object]) -> ConfigurationErro
 
 def _make_result(tool_call: ToolCallPart, content: ResultContent, *, is_error: bool = False) -> ToolResultPart:
     if isinstance(content, str):
-        content = content.encode("utf-8", "replace").decode("utf-8")  # names of files may hold what JSON cannot
+        content = content.encode("utf-8", "replace").decode("utf-8")  # file names can contain unpaired surrogates
     return ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=content, is_error=is_error)

@@ -209,7 +209,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
     def capabilities(model: str) -> frozenset[Capability]:
         with faults.call_boundary(instance.source, "capabilities"):
             offered = provider.capabilities
-        return rules(model).able(offered)
+        return rules(model).filter_capabilities(offered)
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
