@@ -19,7 +19,7 @@ class AzureBase(OpenAICompatible):
     """
     Addresses, credentials, errors and model families of Azure: the base class of plugins for models with another API.
 
-    Such a plugin overrides what differs: ``chat_body`` (the request), ``normalize`` (the reply, converted to OpenAI's
+    Such a plugin overrides what differs: ``build_chat_body`` (the request), ``normalize`` (the reply, converted to OpenAI's
     form), ``model_rules`` or ``url``.
 
     Args:
