@@ -76,9 +76,8 @@ class TestOmitsImages(Correct):
 
     class Mutant(OpenAICompatible):
         def build_chat_body(self, request, *, stream):
-            return super().build_chat_body(
-                with_parts(request, lambda part: not isinstance(part, ImagePart)), stream=stream
-            )
+            without_images = with_parts(request, lambda part: not isinstance(part, ImagePart))
+            return super().build_chat_body(without_images, stream=stream)
 
 
 class TestSendsForeignContent(Correct):
