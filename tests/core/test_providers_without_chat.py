@@ -72,7 +72,7 @@ def client_of(scripted, clock):
 
 def test_providers_of_embeddings_are_supported(client_of, scripted):
     """
-    Requests are authorized, retried and recorded in the ledger.
+    Requests are authorized, retried and listed in `attempts`.
     """
     scripted.reply(429, b"slow").reply(200, [[1.0, 2.0]])
 

@@ -143,9 +143,9 @@ class Instances:
         Exact patterns take precedence over wildcards; the names of each are in alphabetical order.
         """
         value = value.lower()
-        stated = {name: self._patterns(kind, name) for name in self.names_of(kind)}
-        matching = [name for name, patterns in stated.items() if any(fnmatchcase(value, one) for one in patterns)]
-        return sorted(matching, key=lambda name: value not in stated[name])
+        declared = {name: self._patterns(kind, name) for name in self.names_of(kind)}
+        matching = [name for name, patterns in declared.items() if any(fnmatchcase(value, one) for one in patterns)]
+        return sorted(matching, key=lambda name: value not in declared[name])
 
     def patterns(self, kind: Kind[T]) -> list[str]:
         """List the media types or models that installed plugins of a kind declare, sorted. No plugin is imported."""
@@ -201,16 +201,16 @@ class Instances:
         vendor = name if preset else plugin
         if not self.catalog.has_facts(vendor, *spec.catalog_of):
             return None
-        return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
+        return functools.partial(self.catalog.facts, name, plugin, fallbacks=spec.catalog_of, vendor=vendor)
 
     def _context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
-        also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
+        fallbacks = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
 
         @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
-            known = self.catalog.rules(name, plugin, family or model, also=also)
+            known = self.catalog.rules(name, plugin, family or model, fallbacks=fallbacks)
             return self.learned_rules.apply_to(known, name, model)
 
         self.learned_rules.on_change(rules.cache_clear)
