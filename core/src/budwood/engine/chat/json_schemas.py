@@ -74,7 +74,7 @@ def _find_unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: AN
 
 def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
     """
-    Return an equal schema whose root is no reference, and has a type if it describes objects.
+    Return an equal schema whose root is not a reference, and has a type if it describes objects.
 
     Pydantic describes a recursive model by a reference to one of its definitions. Vendors reject a root without
     ``"type": "object"``.
@@ -204,7 +204,7 @@ def add_items(schema: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
     """
     Return a schema in which each tuple also has `items`, the union of its elements.
 
-    Vendors reject an array without `items`; Pydantic describes a tuple by `prefixItems` and its length alone.
+    Vendors reject an array without `items`; Pydantic describes a tuple only by `prefixItems` and its length.
     """
     if isinstance(schema, list):
         return [add_items(one) for one in schema]
